@@ -1,0 +1,90 @@
+// Package atomicfile makes files that appear whole or not at all, and stay after a power loss.
+//
+// A File is written beside its target under the same name with ".part" added. Commit syncs it, renames it over the
+// target and syncs the directory: before the rename the target is as it was, after Commit it survives a crash.
+// Whatever is left as ".part" was never promised to anybody.
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Suffix marks a file that is still being written.
+const Suffix = ".part"
+
+// File is one file in the making. It is an *os.File opened for reading and writing.
+type File struct {
+	*os.File
+	target string
+	done   bool
+}
+
+// Create starts a file that Commit will name target. What an earlier attempt left as target+".part" is dropped.
+func Create(target string) (*File, error) {
+	f, err := os.OpenFile(target+Suffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &File{File: f, target: target}, nil
+}
+
+// Commit makes the file appear under its target name, durably, and closes it. After an error the target is as it was.
+func (f *File) Commit() error {
+	if f.done {
+		return os.ErrClosed
+	}
+	f.done = true
+	// Sync before rename: a rename may reach the disk before the data does.
+	if err := f.Sync(); err != nil {
+		return errors.Join(err, f.discard())
+	}
+	if err := f.File.Close(); err != nil {
+		return errors.Join(err, os.Remove(f.target+Suffix))
+	}
+	if err := os.Rename(f.target+Suffix, f.target); err != nil {
+		return errors.Join(err, os.Remove(f.target+Suffix))
+	}
+	return SyncDir(filepath.Dir(f.target))
+}
+
+// Close drops the file unless it has been committed. It may be deferred.
+func (f *File) Close() error {
+	if f.done {
+		return nil
+	}
+	f.done = true
+	return f.discard()
+}
+
+func (f *File) discard() error {
+	return errors.Join(f.File.Close(), os.Remove(f.target+Suffix))
+}
+
+// WriteFile makes target hold b, whole or not at all.
+func WriteFile(target string, b []byte) error {
+	f, err := Create(target)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Write(b); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// SyncDir makes the names in dir durable.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("sync directory %s: %w", dir, err)
+	}
+	return nil
+}

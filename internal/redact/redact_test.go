@@ -1,0 +1,59 @@
+package redact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestURL(t *testing.T) {
+	for _, tc := range []struct{ name, link, want string }{
+		{"signature in the query", "https://files.example.com/exports/attachments.zip?X-Amz-Signature=s3cr3t", "https://files.example.com/…/attachments.zip?…"},
+		{"file at the top", "https://files.example.com/master.csv", "https://files.example.com/master.csv"},
+		{"token in the path", "https://files.example.com/dl/9f8a7b6c5d4e3f2a1b/attachments.zip", "https://files.example.com/…/attachments.zip"},
+		{"token as last element", "https://files.example.com/dl/9f8a7b6c5d4e3f2a1b", "https://files.example.com/…"},
+		{"token that looks like a file", "https://files.example.com/dl/a9f8a7b6c5d4e3f2a1b.zip", "https://files.example.com/…"},
+		{"password before the host", "https://me:s3cr3t@files.example.com/a.zip", "https://files.example.com/a.zip"},
+		{"fragment", "https://files.example.com/a.zip#s3cr3t", "https://files.example.com/a.zip"},
+		{"not a link", "s3cr3t", "…"},
+		{"host only", "http://127.0.0.1:8080", "http://127.0.0.1:8080"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := URL(tc.link); got != tc.want {
+				t.Errorf("URL(%q) = %q, want %q", tc.link, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestTextHidesEveryLink(t *testing.T) {
+	in := `Attachments,"https://a.example/x/a.zip?sig=s3cr3t",=HYPERLINK("http://b.example/s3cr3t"),` +
+		`https://nam.safelinks.protection.outlook.com/?url=https%3A%2F%2Fa.example%2Fs3cr3t&data=s3cr3t`
+	got := Text(in)
+	if strings.Contains(got, "s3cr3t") {
+		t.Errorf("Text kept a secret: %s", got)
+	}
+	for _, want := range []string{`Attachments,"https://a.example/…/a.zip?…"`, `=HYPERLINK("http://b.example/…")`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("Text = %s, want it to contain %s", got, want)
+		}
+	}
+}
+
+func TestErrorHidesTheLinkAndKeepsTheCause(t *testing.T) {
+	err := fmt.Errorf("probe: %w", &url.Error{Op: "Get", URL: "https://a.example/a.zip?sig=s3cr3t", Err: context.DeadlineExceeded})
+	got := Error(err)
+	if strings.Contains(got.Error(), "s3cr3t") {
+		t.Errorf("the error shows the secret: %v", got)
+	}
+	if !errors.Is(got, context.DeadlineExceeded) {
+		t.Errorf("%v lost its cause", got)
+	}
+	var ue *url.Error
+	if errors.As(got, &ue) {
+		t.Errorf("the link is still reachable through %T", ue)
+	}
+}
