@@ -27,9 +27,6 @@ const (
 	KindUnknown Kind = "unknown"
 )
 
-// Detect says what an object is from its first bytes; 512 are enough, a tar needs at least 262.
-func Detect(first []byte) Kind { panic("not built yet") }
-
 // A Refusal says why an entry is not taken over as a document. An entry that is a document has none.
 type Refusal string
 
