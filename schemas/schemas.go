@@ -4,6 +4,13 @@
 // reported. Nothing about Recruitly's ten CSVs is documented by their vendor; each column says what its evidence is.
 package schemas
 
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"sync"
+)
+
 // A Table is one of the ten tables.
 type Table struct {
 	Name        string   `json:"name"`        // candidates
@@ -25,12 +32,46 @@ type Column struct {
 	Sensitive   bool     `json:"sensitive,omitempty"`   // special category, identity number, or free text about a person
 }
 
-// A Dialect is a way of writing headings.
-type Dialect string
+//go:embed recruitly.json
+var recruitlyJSON []byte
 
-// The dialects that exports are known to use.
-const (
-	Title Dialect = "title" // Candidate Id
-	Camel Dialect = "camel" // candidateId
-	Snake Dialect = "snake" // candidate_id
-)
+var recruitly = sync.OnceValue(func() []Table {
+	var tables []Table
+	if err := json.Unmarshal(recruitlyJSON, &tables); err != nil {
+		panic(fmt.Sprintf("schemas: recruitly.json, which is embedded, does not parse: %v", err))
+	}
+	return tables
+})
+
+// Recruitly returns the ten tables of a Recruitly export, ordered by name. They are shared: do not change them.
+func Recruitly() []Table { return recruitly() }
+
+// ByName returns the table of that name.
+func ByName(tables []Table, name string) (Table, bool) {
+	for _, t := range tables {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Table{}, false
+}
+
+// Column returns the column of that name.
+func (t Table) Column(name string) (Column, bool) {
+	for _, c := range t.Columns {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Column{}, false
+}
+
+// PrimaryKey returns the column whose values should be there and differ in every row.
+func (t Table) PrimaryKey() (Column, bool) {
+	for _, c := range t.Columns {
+		if c.Key == "primary" {
+			return c, true
+		}
+	}
+	return Column{}, false
+}
