@@ -88,6 +88,9 @@ func (b *Builder) Match(ctx context.Context, entries iter.Seq2[Entry, error]) it
 	panic("not built yet")
 }
 
+// Tenant returns the account's prefix of the record IDs, "" when there is none: an ID is four letters and 32 hexadecimal digits.
+func (b *Builder) Tenant(ctx context.Context) (string, error) { panic("not built yet") }
+
 // A Finding is one thing somebody should know about an export.
 type Finding struct {
 	Code     string `json:"code"`
