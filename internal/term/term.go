@@ -1,0 +1,136 @@
+// Package term is what holdall knows of terminals: whether a stream is one, how wide, aligned tables, and a block of
+// lines that is redrawn in place.
+package term
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+	"golang.org/x/term"
+)
+
+// Is reports whether a stream is a terminal.
+func Is(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// Width returns the columns of a terminal, or 80 for what is none.
+func Width(stream any) int {
+	if f, ok := stream.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			return w
+		}
+	}
+	return 80
+}
+
+// Table writes rows under headings, aligned. Numbers, in the columns named by right, stand to the right.
+func Table(w io.Writer, headings []string, right map[int]bool, rows [][]string) error {
+	widths := make([]int, len(headings))
+	for _, row := range append([][]string{headings}, rows...) {
+		for i, cell := range row {
+			widths[i] = max(widths[i], runewidth.StringWidth(cell))
+		}
+	}
+	for n, row := range append([][]string{headings}, rows...) {
+		var line strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-runewidth.StringWidth(cell))
+			if right[i] {
+				line.WriteString(pad + cell)
+			} else {
+				line.WriteString(cell + pad)
+			}
+			line.WriteString("  ")
+		}
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line.String(), " ")); err != nil {
+			return err
+		}
+		if n == 0 {
+			rule := 2 * (len(widths) - 1)
+			for _, c := range widths {
+				rule += c
+			}
+			fmt.Fprintln(w, strings.Repeat("─", rule))
+		}
+	}
+	return nil
+}
+
+// TSV writes rows under headings, separated by tabs. Tabs, line ends and backslashes inside a cell are escaped as \t, \n, \r and \\.
+func TSV(w io.Writer, headings []string, rows [][]string) error {
+	for _, row := range append([][]string{headings}, rows...) {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = tsvEscape.Replace(cell)
+		}
+		if _, err := fmt.Fprintln(w, strings.Join(cells, "\t")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var tsvEscape = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
+
+// A Block is a few lines at the bottom of a terminal that are drawn again in place.
+type Block struct {
+	w     io.Writer
+	width int
+	drawn int
+}
+
+// NewBlock returns a Block on a terminal.
+func NewBlock(w io.Writer) *Block { return &Block{w: w, width: Width(w)} }
+
+// Draw shows lines in place of those shown before; each is cut to the terminal's width.
+func (b *Block) Draw(lines ...string) {
+	var out strings.Builder
+	if b.drawn > 0 {
+		fmt.Fprintf(&out, "\x1b[%dA", b.drawn)
+	}
+	for _, line := range lines {
+		out.WriteString("\r\x1b[2K" + runewidth.Truncate(line, b.width-1, "…") + "\n")
+	}
+	for range b.drawn - len(lines) {
+		out.WriteString("\r\x1b[2K\n")
+	}
+	b.drawn = max(b.drawn, len(lines))
+	io.WriteString(b.w, out.String())
+}
+
+// Clear takes the lines away.
+func (b *Block) Clear() {
+	if b.drawn == 0 {
+		return
+	}
+	fmt.Fprintf(b.w, "\x1b[%dA\r\x1b[J", b.drawn)
+	b.drawn = 0
+}
+
+// Bar draws a fraction of width columns.
+func Bar(fraction float64, width int) string {
+	full := min(width, max(0, int(fraction*float64(width))))
+	return strings.Repeat("█", full) + strings.Repeat("░", width-full)
+}
+
+// Bytes writes a number of bytes for people: 1.5 GB, decimal units as disks and networks are sold.
+func Bytes(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, unit := float64(n), 0
+	for f >= 999.5 && unit < 5 {
+		f /= 1000
+		unit++
+	}
+	format := "%.0f %cB"
+	if f < 9.95 {
+		format = "%.1f %cB"
+	}
+	return fmt.Sprintf(format, f, " kMGTP"[unit])
+}
