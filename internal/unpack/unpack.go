@@ -57,11 +57,12 @@ type Entry struct {
 	Refused        Refusal   // empty for a document
 }
 
-// Errors that reading an entry's content may end in; errors.Is matches them.
+// Errors that say what is wrong with a container; errors.Is matches them. An error that matches none of them is of the source:
+// the bytes could not be had, and nothing is known about them.
 var (
-	ErrChecksum = errors.New("checksum does not match") // CRC-32 or size differ from what the container says
-	ErrFormat   = errors.New("not a valid container")
-	ErrLimit    = errors.New("limit exceeded")
+	ErrChecksum = errors.New("checksum does not match") // CRC-32 or size differ from what the container says, or it cannot be decompressed
+	ErrFormat   = errors.New("not a valid container")   // cut, contradicts itself, or is something else
+	ErrLimit    = errors.New("limit exceeded")          // see Limits
 )
 
 // A Container is an opened ZIP or tar.
@@ -76,12 +77,4 @@ type Container interface {
 	Open(e Entry) (io.ReadCloser, error)
 	// OpenRaw reads the stored bytes of an entry, for keeping what was refused.
 	OpenRaw(e Entry) (io.ReadCloser, error)
-}
-
-// OpenZIP reads the directory's position of a ZIP of size bytes; it needs no more than the container's tail for that.
-func OpenZIP(r io.ReaderAt, size int64, lim Limits) (Container, error) { panic("not built yet") }
-
-// OpenTar opens a tar, plain or compressed, of size bytes.
-func OpenTar(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error) {
-	panic("not built yet")
 }

@@ -1,0 +1,244 @@
+package unpack
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Compression methods (APPNOTE 4.4.5).
+const (
+	methodStored  = 0
+	methodDeflate = 8
+	methodBzip2   = 12
+	methodZstdOld = 20
+	methodZstd    = 93
+	methodAES     = 99 // encrypted; the real method is elsewhere
+)
+
+func knownMethod(m uint16) bool {
+	switch m {
+	case methodStored, methodDeflate, methodBzip2, methodZstdOld, methodZstd:
+		return true
+	}
+	return false
+}
+
+// A localHeader is what an entry says of itself, right before its data.
+type localHeader struct {
+	flags, method uint16
+	crc           uint32
+	stored, size  uint64
+	complete      bool // sizes could be told
+	name          []byte
+}
+
+// zipData reads the stored bytes of one entry.
+type zipData struct {
+	*bufio.Reader
+	src *span
+}
+
+func (d *zipData) Close() error {
+	if d.Reader != nil {
+		freeBuffer(d.Reader)
+		d.Reader = nil
+	}
+	return nil
+}
+
+// Read yields the source's error, or io.EOF where the data ends.
+func (d *zipData) Read(p []byte) (int, error) {
+	if d.Reader == nil {
+		return 0, fmt.Errorf("read after close")
+	}
+	return d.Reader.Read(p)
+}
+
+// openData reads the local header, has it compared, and returns a reader of the data behind it. The first read asks for as
+// much as surely belongs to the entry.
+func (z *zipFile) openData(e Entry, compare func(Entry, localHeader) error) (*zipData, error) {
+	src := &span{r: z.r, off: e.Offset, end: min(e.Offset+localSize, z.end.start)}
+	if e.CompressedSize >= 0 && e.CompressedSize < z.end.start-src.end {
+		src.end += e.CompressedSize
+	}
+	d := &zipData{Reader: newBuffer(src), src: src}
+	local, err := z.readLocal(d, e)
+	if err == nil && compare != nil {
+		err = compare(e, local)
+	}
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// readLocal parses the header at the front of d and leaves d limited to the data.
+func (z *zipFile) readLocal(d *zipData, e Entry) (localHeader, error) {
+	var fixed [localSize]byte
+	if _, err := io.ReadFull(d, fixed[:]); err != nil {
+		return localHeader{}, d.failed("its header is cut", err)
+	}
+	if binary.LittleEndian.Uint32(fixed[:]) != localSignature {
+		return localHeader{}, fmt.Errorf("%w: no entry at byte %d, where the directory says", ErrFormat, e.Offset)
+	}
+	name, extra := int64(binary.LittleEndian.Uint16(fixed[26:])), int64(binary.LittleEndian.Uint16(fixed[28:]))
+	data := e.Offset + localSize + name + extra
+	if e.CompressedSize < 0 || data > z.end.start || e.CompressedSize > z.end.start-data {
+		return localHeader{}, fmt.Errorf("%w: the entry at byte %d reaches into the directory", ErrFormat, e.Offset)
+	}
+	d.src.end = data + e.CompressedSize
+	rest := make([]byte, name+extra)
+	if _, err := io.ReadFull(d, rest); err != nil {
+		return localHeader{}, d.failed("its header is cut", err)
+	}
+	h := localHeader{
+		flags:  binary.LittleEndian.Uint16(fixed[6:]),
+		method: binary.LittleEndian.Uint16(fixed[8:]),
+		crc:    binary.LittleEndian.Uint32(fixed[14:]),
+		stored: uint64(binary.LittleEndian.Uint32(fixed[18:])),
+		size:   uint64(binary.LittleEndian.Uint32(fixed[22:])),
+		name:   rest[:name],
+	}
+	h.complete = takeZip64(rest[name:], &h.size, &h.stored)
+	return h, nil
+}
+
+// failed tells a failing source from a container that ends too early.
+func (d *zipData) failed(what string, err error) error {
+	if d.src.err != nil {
+		return d.src.err
+	}
+	return fmt.Errorf("%w: %s: %w", ErrFormat, what, err)
+}
+
+// compareLocal finds what a reader that trusts local headers would see differently. Sizes and checksum of zero, or with a
+// data descriptor behind the data, are not told.
+func compareLocal(e Entry, h localHeader) error {
+	told := h.complete && h.flags&flagDescriptor == 0 && (h.stored != 0 || h.size != 0 || h.crc != 0)
+	switch {
+	case !sameName(h.name, e.RawName):
+		return fmt.Errorf("%w: its own header has the name %q", ErrFormat, h.name)
+	case h.method != e.Method:
+		return fmt.Errorf("%w: its own header has method %d, the directory %d", ErrFormat, h.method, e.Method)
+	case h.flags&flagEncrypted != 0:
+		return fmt.Errorf("%w: its own header says that it is encrypted", ErrFormat)
+	case told && (h.stored != uint64(e.CompressedSize) || h.size != uint64(e.Size)):
+		return fmt.Errorf("%w: its own header has size %d (stored %d), the directory %d (%d)", ErrFormat, h.size, h.stored, e.Size, e.CompressedSize)
+	case told && h.crc != e.CRC32:
+		return fmt.Errorf("%w: its own header has CRC-32 %08x, the directory %08x", ErrFormat, h.crc, e.CRC32)
+	}
+	return nil
+}
+
+// sameName lets backslashes pass for slashes: some writers on Windows mend them in the directory only.
+func sameName(a, b []byte) bool {
+	return bytes.Equal(a, b) || bytes.Equal(bytes.ReplaceAll(a, []byte(`\`), []byte("/")), bytes.ReplaceAll(b, []byte(`\`), []byte("/")))
+}
+
+// A zipContent reads and verifies the content of one entry.
+type zipContent struct {
+	name    string
+	data    *zipData
+	decoded io.Reader
+	release func() // gives the decoder back
+	left    int64
+	size    int64
+	sum     uint32
+	want    uint32
+	err     error // how it ended; sticky
+}
+
+func newContent(e Entry, data *zipData) (*zipContent, error) {
+	c := &zipContent{name: e.Name, data: data, left: e.Size, size: e.Size, want: e.CRC32, release: func() {}}
+	switch method := e.Method; {
+	case method == methodStored, e.CompressedSize == 0 && e.Size == 0: // some writers deflate nothing to no bytes
+		c.decoded = data
+	case method == methodDeflate:
+		f := inflaters.Get().(io.ReadCloser)
+		if err := f.(flate.Resetter).Reset(data.Reader, nil); err != nil {
+			return nil, err
+		}
+		c.decoded, c.release = f, func() { inflaters.Put(f) }
+	case method == methodBzip2:
+		c.decoded = bzip2.NewReader(data.Reader)
+	case method == methodZstd, method == methodZstdOld:
+		z, err := zstd.NewReader(data.Reader, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		if err != nil {
+			return nil, err
+		}
+		c.decoded, c.release = z, z.Close
+	default:
+		return nil, fmt.Errorf("%w: compression method %d", ErrFormat, e.Method)
+	}
+	return c, nil
+}
+
+var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
+
+func (c *zipContent) Read(p []byte) (int, error) {
+	if c.err != nil || len(p) == 0 {
+		return 0, c.err
+	}
+	if c.left == 0 {
+		c.err = c.finish()
+		return 0, c.err
+	}
+	n, err := c.decoded.Read(p[:min(int64(len(p)), c.left)])
+	c.sum = crc32.Update(c.sum, crc32.IEEETable, p[:n])
+	c.left -= int64(n)
+	switch {
+	case c.left == 0:
+		if err := c.finish(); err != io.EOF {
+			c.err = err
+		}
+	case err != nil:
+		c.err = c.damaged(err)
+	}
+	return n, c.err
+}
+
+// finish checks what has been read against what was told; io.EOF says that all is well.
+func (c *zipContent) finish() error {
+	var more [1]byte
+	switch _, err := io.ReadFull(c.decoded, more[:]); {
+	case err == nil:
+		return fmt.Errorf("read %q: %w: it goes on after the %d bytes that the directory says", c.name, ErrChecksum, c.size)
+	case err != io.EOF:
+		return c.damaged(err)
+	case c.sum != c.want:
+		return fmt.Errorf("read %q: %w: CRC-32 is %08x, the directory says %08x", c.name, ErrChecksum, c.sum, c.want)
+	}
+	return io.EOF
+}
+
+func (c *zipContent) damaged(err error) error {
+	switch {
+	case c.data.src.err != nil:
+		return fmt.Errorf("read %q: %w", c.name, c.data.src.err)
+	case err == io.EOF || err == io.ErrUnexpectedEOF:
+		return fmt.Errorf("read %q: %w: it ends after %d of %d bytes", c.name, ErrChecksum, c.size-c.left, c.size)
+	}
+	return fmt.Errorf("read %q: %w: after %d of %d bytes: %w", c.name, ErrChecksum, c.size-c.left, c.size, err)
+}
+
+func (c *zipContent) Close() error {
+	if c.decoded == nil {
+		return nil
+	}
+	c.release()
+	c.decoded = nil
+	if c.err == nil {
+		c.err = fmt.Errorf("read %q after close", c.name)
+	}
+	return c.data.Close()
+}
