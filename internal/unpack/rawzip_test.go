@@ -2,13 +2,12 @@ package unpack
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/binary"
 	"hash/crc32"
 	"io"
 	"iter"
 	"testing"
-
-	"github.com/klauspost/compress/flate"
 )
 
 // A rawZip writes ZIPs that no honest tool writes: every field can be set to anything.
@@ -65,7 +64,7 @@ func (e rawEntry) stored() []byte {
 		return []byte(e.content)
 	}
 	var b bytes.Buffer
-	w, _ := flate.NewWriter(&b, 6)
+	w, _ := flate.NewWriter(&b, flate.BestCompression)
 	io.WriteString(w, e.content)
 	w.Close()
 	return b.Bytes()

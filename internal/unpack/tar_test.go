@@ -1,0 +1,385 @@
+package unpack
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdall/internal/testneed"
+)
+
+// tarKinds are the three ways a tar arrives.
+var tarKinds = []struct {
+	kind Kind
+	pack func(testing.TB, string) string
+}{
+	{KindTar, func(_ testing.TB, s string) string { return s }},
+	{KindTarGzip, gzipped},
+	{KindTarZstd, zstdOf},
+}
+
+func openTarString(t testing.TB, s string, kind Kind, lim Limits) Container {
+	t.Helper()
+	c, err := OpenTar(strings.NewReader(s), int64(len(s)), kind, lim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// makeTar writes members; one without a type is a file that holds its content.
+func makeTar(t testing.TB, members ...tarMember) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, m := range members {
+		m.Size, m.Mode = int64(len(m.content)), 0o644
+		if err := w.WriteHeader(&m.Header); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, m.content)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+type tarMember struct {
+	tar.Header
+	content string
+}
+
+func file(name, content string) tarMember { return tarMember{tar.Header{Name: name}, content} }
+
+func typed(name string, kind byte, link string) tarMember {
+	return tarMember{tar.Header{Name: name, Typeflag: kind, Linkname: link}, ""}
+}
+
+func TestTarEntries(t *testing.T) {
+	long := strings.Repeat("long/", 60) + "name.pdf"
+	archive := makeTar(t,
+		file("Zoë.txt", "first"), file(long, strings.Repeat("second ", 1000)), typed("dir/", tar.TypeDir, ""),
+		typed("link", tar.TypeSymlink, "/etc/passwd"), typed("hard", tar.TypeLink, "Zoë.txt"), typed("null", tar.TypeChar, ""), typed("pipe", tar.TypeFifo, ""),
+		tarMember{tar.Header{Name: "pax", Typeflag: tar.TypeReg, Format: tar.FormatPAX, PAXRecords: map[string]string{"comment": "x"}}, "third"},
+		file("../../up", "fourth"), file("empty", ""),
+	)
+	want := []seen{
+		{"Zoë.txt", "", "first"}, {long, "", strings.Repeat("second ", 1000)}, {"dir/", RefusedDirectory, ""},
+		{"link", RefusedSymlink, ""}, {"hard", RefusedSymlink, ""}, {"null", RefusedDevice, ""}, {"pipe", RefusedDevice, ""},
+		{"pax", "", "third"}, {"../../up", "", "fourth"}, {"empty", "", ""},
+	}
+	for _, k := range tarKinds {
+		t.Run(string(k.kind), func(t *testing.T) {
+			c := openTarString(t, k.pack(t, archive), k.kind, Limits{})
+			if diff := cmp.Diff(want, readAll(t, c)); diff != "" {
+				t.Errorf("read while ranging (-want +got):\n%s", diff)
+			}
+			var entries []Entry
+			for e := range c.Entries() {
+				entries = append(entries, e)
+			}
+			for _, order := range []string{"ascending", "descending"} {
+				var got []seen
+				for _, e := range entries {
+					got = append(got, seen{e.Name, e.Refused, content(t, c, e)})
+				}
+				if order == "descending" {
+					slices.Reverse(got)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", order, diff)
+				}
+				slices.Reverse(entries)
+			}
+		})
+	}
+}
+
+// Ranging over a compressed tar and reading each entry decompresses it once; so does reading in order afterwards.
+func TestCompressedTarIsDecompressedOnce(t *testing.T) {
+	var members []tarMember
+	for i := range 200 {
+		members = append(members, file(fmt.Sprint(i), strings.Repeat("content ", i)))
+	}
+	packed := gzipped(t, makeTar(t, members...))
+	r := &counted{r: strings.NewReader(packed)}
+	c, err := OpenTar(r, int64(len(packed)), KindTarGzip, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entries []Entry
+	for e, err := range c.Entries() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		content(t, c, e)
+		entries = append(entries, e)
+	}
+	if r.n > int64(len(packed)) {
+		t.Errorf("ranging and reading took %d bytes of a container of %d", r.n, len(packed))
+	}
+	r.n = 0
+	for _, e := range entries {
+		content(t, c, e)
+	}
+	if r.n > int64(len(packed)) {
+		t.Errorf("reading in order took %d bytes of a container of %d", r.n, len(packed))
+	}
+}
+
+type counted struct {
+	r io.ReaderAt
+	n int64
+}
+
+func (c *counted) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.r.ReadAt(p, off)
+	c.n += int64(n)
+	return n, err
+}
+
+// Readers of one container do not disturb each other.
+func TestTarReadersOverlap(t *testing.T) {
+	archive := makeTar(t, file("a", strings.Repeat("a", 3000)), file("b", strings.Repeat("b", 3000)), file("c", "c"))
+	for _, k := range tarKinds {
+		t.Run(string(k.kind), func(t *testing.T) {
+			c := openTarString(t, k.pack(t, archive), k.kind, Limits{})
+			var open []io.ReadCloser
+			for e, err := range c.Entries() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := c.Open(e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				io.ReadFull(r, make([]byte, 1))
+				open = append(open, r)
+			}
+			for i, want := range []string{strings.Repeat("a", 2999), strings.Repeat("b", 2999), ""} {
+				got, err := io.ReadAll(open[i])
+				if string(got) != want || err != nil {
+					t.Errorf("reader %d: got %d bytes, error %v", i, len(got), err)
+				}
+				open[i].Close()
+			}
+		})
+	}
+}
+
+func TestTarReaderBehaves(t *testing.T) {
+	text := strings.Repeat("A reader that tests approve of. ", 3000)
+	for _, k := range tarKinds {
+		c := openTarString(t, k.pack(t, makeTar(t, file("a", text))), k.kind, Limits{})
+		for e := range c.Entries() {
+			r, err := c.Open(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := iotest.TestReader(r, []byte(text)); err != nil {
+				t.Errorf("%s: %v", k.kind, err)
+			}
+			r.Close()
+		}
+	}
+}
+
+func TestBrokenTar(t *testing.T) {
+	whole := makeTar(t, file("a", strings.Repeat("content ", 200)), file("b", "second"))
+	second := strings.Index(whole, "second")
+	unclosed := whole[:second+tarBlock]
+	for _, tc := range []struct {
+		name    string
+		tar     string
+		kind    Kind
+		lim     Limits
+		entries int // before the error
+		want    error
+		message string
+	}{
+		{"nothing", "", KindTar, Limits{}, 0, ErrFormat, "ends at byte 0 without its end mark"},
+		{"no tar", strings.Repeat("text ", 500), KindTar, Limits{}, 0, ErrFormat, "header"},
+		{"cut in a header", whole[:100], KindTar, Limits{}, 0, ErrFormat, "cut at byte 100"},
+		{"cut in content", whole[:1000], KindTar, Limits{}, 1, ErrFormat, "cut at byte 1000"},
+		{"cut behind content", unclosed, KindTar, Limits{}, 2, ErrFormat, "without its end mark"},
+		{"another tar behind it", whole + whole, KindTar, Limits{}, 2, ErrFormat, "more follows its end mark"},
+		{"a damaged header", whole[:second-tarBlock] + "X" + whole[second-tarBlock+1:], KindTar, Limits{}, 1, ErrFormat, "invalid tar header"},
+		{"too many entries", whole, KindTar, Limits{Entries: 1}, 1, ErrLimit, "more than 1 entries"},
+		{"gzip cut in the middle", gzipped(t, whole)[:80], KindTarGzip, Limits{}, 0, ErrFormat, "cut at byte"},
+		{"gzip without its checksum", cutEnd(gzipped(t, whole), 8), KindTarGzip, Limits{}, 2, ErrFormat, "cut at byte"},
+		{"gzip with a wrong checksum", cutEnd(gzipped(t, whole), 8) + "12345678", KindTarGzip, Limits{}, 2, ErrFormat, "checksum"},
+		{"no gzip", whole, KindTarGzip, Limits{}, 0, ErrFormat, "invalid header"},
+		{"zstd cut in the middle", zstdOf(t, whole)[:50], KindTarZstd, Limits{}, 0, ErrFormat, "cut at byte"},
+		{"no zstd", whole, KindTarZstd, Limits{}, 0, ErrFormat, "magic"},
+		{"a bomb", gzipped(t, makeTar(t, file("a", strings.Repeat("\x00", 4<<20)))), KindTarGzip, Limits{}, 1, ErrLimit, "decompresses to more than"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := openTarString(t, tc.tar, tc.kind, tc.lim)
+			n, err := firstError(c.Entries())
+			if n != tc.entries || !errors.Is(err, tc.want) || !strings.Contains(err.Error(), tc.message) {
+				t.Errorf("got %d entries, error %v; want %d, %v with %q", n, err, tc.entries, tc.want, tc.message)
+			}
+		})
+	}
+}
+
+func cutEnd(s string, n int) string { return s[:len(s)-n] }
+
+func TestCutContentOfTar(t *testing.T) {
+	whole := makeTar(t, file("a", strings.Repeat("content ", 200)))
+	c := openTarString(t, whole[:1000], KindTar, Limits{})
+	for e := range c.Entries() {
+		if e.Name == "" {
+			continue
+		}
+		b, err := readEntry(c, e)
+		if len(b) != 1000-tarBlock || !errors.Is(err, ErrChecksum) || !strings.Contains(err.Error(), "after 488 of 1600 bytes") {
+			t.Errorf("got %d bytes, error %v", len(b), err)
+		}
+	}
+}
+
+func TestTarSourceFailureIsNoDamage(t *testing.T) {
+	broken := errors.New("the line is dead")
+	for _, k := range tarKinds {
+		c, err := OpenTar(failing{broken}, 10_000, k.kind, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := firstError(c.Entries()); !errors.Is(err, broken) || errors.Is(err, ErrFormat) {
+			t.Errorf("%s: got %v, want the source's error alone", k.kind, err)
+		}
+	}
+}
+
+// The raw bytes of a link tell where it leads.
+func TestRawBytesOfTar(t *testing.T) {
+	for _, k := range tarKinds {
+		c := openTarString(t, k.pack(t, makeTar(t, file("a", "content"), typed("link", tar.TypeSymlink, "/etc/passwd"), file("b", "more"))), k.kind, Limits{})
+		var raw [][]byte
+		for e, err := range c.Entries() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := c.OpenRaw(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := io.ReadAll(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw = append(raw, b)
+			r.Close()
+		}
+		for i, want := range []string{"content", "/etc/passwd", "more"} {
+			if !bytes.Contains(raw[i], []byte(want)) || len(raw[i])%tarBlock != 0 {
+				t.Errorf("%s: raw bytes %d are %d bytes without %q", k.kind, i, len(raw[i]), want)
+			}
+		}
+	}
+}
+
+func TestTarsOfOtherPrograms(t *testing.T) {
+	for _, tc := range []struct {
+		name, program string
+		kind          Kind
+		args          []string
+	}{
+		{"GNU tar, ustar", "tar", KindTar, []string{"-cf", "out", "--format=ustar", "files"}},
+		{"GNU tar, gnu", "tar", KindTar, []string{"-cf", "out", "--format=gnu", "files"}},
+		{"GNU tar, pax", "tar", KindTar, []string{"-cf", "out", "--format=pax", "files"}},
+		{"GNU tar, sparse gnu", "tar", KindTar, []string{"-cSf", "out", "--format=gnu", "files"}},
+		{"GNU tar, sparse pax 0.1", "tar", KindTar, []string{"-cSf", "out", "--format=pax", "--sparse-version=0.1", "files"}},
+		{"GNU tar, sparse pax 1.0", "tar", KindTar, []string{"-cSf", "out", "--format=pax", "files"}},
+		{"GNU tar, gzip", "tar", KindTarGzip, []string{"-czf", "out", "files"}},
+		{"GNU tar, zstd", "tar", KindTarZstd, []string{"-c", "--zstd", "-f", "out", "files"}},
+		{"Python tarfile", "python3", KindTarGzip, []string{"-c", "import tarfile\nwith tarfile.open('out', 'w:gz') as t: t.add('files')"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			program := testneed.Command(t, tc.program, "Debian "+tc.program)
+			if tc.kind == KindTarZstd {
+				testneed.Command(t, "zstd", "Debian zstd")
+			}
+			dir := t.TempDir()
+			want := writeFiles(t, filepath.Join(dir, "files"))
+			want["holes.bin"] = writeHoles(t, filepath.Join(dir, "files", "holes.bin"))
+			cmd := exec.Command(program, tc.args...)
+			cmd.Dir = dir
+			cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			b, err := os.ReadFile(filepath.Join(dir, "out"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := Detect(b[:512]); got != tc.kind {
+				t.Errorf("Detect = %q, want %q", got, tc.kind)
+			}
+			checkFiles(t, openTarString(t, string(b), tc.kind, Limits{OverallRatio: 1000}), want)
+		})
+	}
+}
+
+// writeHoles makes a file that is mostly holes.
+func writeHoles(t *testing.T, path string) string {
+	t.Helper()
+	const size = 1 << 20
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	content := make([]byte, size)
+	for _, at := range []int{0, 200_000, 700_000} {
+		copy(content[at:], "data between holes")
+		if _, err := f.WriteAt([]byte("data between holes"), int64(at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Truncate(size); err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func FuzzTar(f *testing.F) {
+	whole := makeTar(f, file("a", "content"), typed("link", tar.TypeSymlink, "x"), tarMember{tar.Header{Name: "t", ModTime: time.Unix(1, 5), Format: tar.FormatPAX}, "x"})
+	f.Add([]byte(whole), byte(0))
+	f.Add([]byte(gzipped(f, whole)), byte(1))
+	f.Add([]byte(zstdOf(f, whole)), byte(2))
+	f.Add([]byte(oldTar()), byte(0))
+	f.Fuzz(func(t *testing.T, b []byte, kind byte) {
+		c, err := OpenTar(bytes.NewReader(b), int64(len(b)), tarKinds[int(kind)%3].kind, Limits{EntrySize: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := int64(-1)
+		for e, err := range c.Entries() {
+			if err != nil {
+				break
+			}
+			if e.Name == "" || e.Offset <= last || e.Size < 0 || e.CompressedSize < 0 {
+				t.Fatalf("impossible entry %+v behind %d", e, last)
+			}
+			last = e.Offset
+			if got, err := readEntry(c, e); err == nil && int64(len(got)) != e.Size {
+				t.Fatalf("read %d bytes of %d", len(got), e.Size)
+			}
+		}
+	})
+}
