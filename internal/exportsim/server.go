@@ -1,0 +1,250 @@
+package exportsim
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"holdall/internal/digest"
+)
+
+// A Server serves one export until it is closed.
+type Server struct {
+	e      *Export
+	base   string // scheme and host
+	signer signer
+	http   *http.Server
+	done   chan struct{} // closed when http has ended
+	faults []*activeFault
+
+	objects map[string]*object // by escaped path; does not change
+
+	mu      sync.Mutex // guards what follows
+	stats   Stats
+	revoked time.Time // links signed before are dead: see the fault expire
+}
+
+// Stats counts what a Server has been asked for.
+type Stats struct {
+	Requests int64            // all requests, refused ones too
+	Bytes    int64            // of bodies, as far as they were sent
+	Paths    map[string]Count // by object name; Count.Documents is the number of requests
+}
+
+// Serve answers requests on ln in the background until the Server is closed, which closes ln too.
+// Links begin with http and the listener's address.
+func (e *Export) Serve(ln net.Listener) (*Server, error) { return e.serve(ln, "http") }
+
+// ServeTLS is Serve for a listener that speaks TLS: links begin with https.
+func (e *Export) ServeTLS(ln net.Listener) (*Server, error) { return e.serve(ln, "https") }
+
+func (e *Export) serve(ln net.Listener, scheme string) (*Server, error) {
+	faults, err := parseFaults(e.cfg.Faults)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{e: e, base: scheme + "://" + ln.Addr().String(), signer: newSigner(e.cfg.Seed), done: make(chan struct{}), faults: faults, objects: map[string]*object{}}
+	s.stats.Paths = map[string]Count{}
+	for _, o := range e.truth.Objects {
+		s.addFile(o)
+	}
+	if err := s.addListings(); err != nil {
+		return nil, fmt.Errorf("serve sample export: %w", err)
+	}
+	s.http = &http.Server{Handler: s, ConnContext: s.newConn, ErrorLog: discard, ReadHeaderTimeout: time.Minute}
+	go func() {
+		defer close(s.done)
+		s.http.Serve(ln) // always ends with an error: ErrServerClosed, or what ended the listener
+	}()
+	return s, nil
+}
+
+// Close cuts all connections and waits for the server to end.
+func (s *Server) Close() error {
+	err := s.http.Close()
+	<-s.done
+	return errors.Join(err, s.closeListings())
+}
+
+// URL returns the scheme and host of all links.
+func (s *Server) URL() string { return s.base }
+
+// root is where the export's objects are.
+func (s *Server) root() string { return "/exports/" + s.e.truth.Tenant + "/" }
+
+// MasterURL returns a new link to the master CSV.
+func (s *Server) MasterURL() string { return s.link(s.root()+"master.csv", s.now()) }
+
+// MasterCSV returns a master CSV with new links: a row for each object with its part, name, link and when the link dies.
+func (s *Server) MasterCSV() []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	w.Write([]string{"Part", "File", "Link", "Expires"})
+	at := s.now()
+	for _, o := range s.masterObjects() {
+		w.Write([]string{partLabels[o.Part], o.Name, s.link(s.root()+url.PathEscape(o.Name), at), at.Add(s.e.cfg.Expire).UTC().Format(time.RFC3339)})
+	}
+	w.Flush()
+	return b.Bytes()
+}
+
+var partLabels = map[string]string{"data": "Data Files", "attachments": "Attachments", "cvs": "Internal CVs"}
+
+// now is the time that new links are signed at: later than any revocation.
+func (s *Server) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if !now.After(s.revoked) {
+		now = s.revoked.Add(time.Second)
+	}
+	return now
+}
+
+func (s *Server) link(escapedPath string, at time.Time) string {
+	return s.base + escapedPath + "?" + s.signer.sign(escapedPath, at, s.e.cfg.Expire)
+}
+
+// Stats returns the counts so far.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stats
+	st.Paths = make(map[string]Count, len(s.stats.Paths))
+	for k, v := range s.stats.Paths {
+		st.Paths[k] = v
+	}
+	return st
+}
+
+func (s *Server) addFile(o Object) {
+	path := filepath.Join(s.e.dir, o.Name)
+	s.objects[s.root()+url.PathEscape(o.Name)] = &object{name: o.Name, part: o.Part, size: o.Size, etag: etagOf(o.SHA256), modified: s.e.truth.Snapshot.Add(time.Hour),
+		mediaType: cmp.Or(objectTypes[filepath.Ext(o.Name)], "application/octet-stream"), file: path}
+}
+
+var objectTypes = map[string]string{".zip": "application/zip", ".tar": "application/x-tar", ".gz": "application/gzip", ".csv": "text/csv; charset=utf-8", ".json": "application/json", ".xml": "application/xml", ".html": "text/html; charset=utf-8"}
+
+// etagOf makes an ETag of the length of an MD5, as S3 has them, though it is none.
+func etagOf(sum digest.Sum) string { return `"` + sum.String()[:32] + `"` }
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.wait(r.Context(), s.e.cfg.Latency) {
+		return
+	}
+	o, err := s.find(r.URL.EscapedPath())
+	if err != nil {
+		s.refuse(w, r, &refusal{status: http.StatusInternalServerError, code: "InternalError", message: "the sample platform cannot read its own files"})
+		return
+	}
+	nth := s.countRequest(o)
+	if o == nil {
+		s.refuse(w, r, &refusal{status: http.StatusNotFound, code: "NoSuchKey", message: "The specified key does not exist."})
+		return
+	}
+	now := time.Now()
+	if no := s.signer.check(r, now); no != nil {
+		s.refuse(w, r, no)
+		return
+	}
+	if s.isRevoked(r) {
+		s.refuse(w, r, expired(now.Add(-time.Second), now))
+		return
+	}
+	if r.Method != http.MethodGet {
+		s.refuse(w, r, &refusal{status: http.StatusMethodNotAllowed, code: "MethodNotAllowed", message: "The specified method is not allowed against this resource."})
+		return
+	}
+	a := newAnswer(s, o, r, nth)
+	for _, f := range s.faults {
+		if f.matches(o) {
+			f.spoil(f, a)
+		}
+	}
+	a.send(w)
+}
+
+// find returns the object at a path, or nil.
+func (s *Server) find(path string) (*object, error) {
+	if o, ok := s.objects[path]; ok {
+		return o, nil
+	}
+	if path == s.root()+"master.csv" {
+		b := s.MasterCSV()
+		return &object{name: "master.csv", part: "master", size: int64(len(b)), etag: etagOf(digest.Of(b)), modified: time.Now(), mediaType: "text/csv; charset=utf-8", bytes: b}, nil
+	}
+	return s.findListed(path)
+}
+
+func (s *Server) countRequest(o *object) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Requests++
+	if o == nil {
+		return 0
+	}
+	c := s.stats.Paths[o.name]
+	c.Documents++
+	s.stats.Paths[o.name] = c
+	return c.Documents
+}
+
+func (s *Server) countBytes(o *object, n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Bytes += n
+	c := s.stats.Paths[o.name]
+	c.Bytes += n
+	s.stats.Paths[o.name] = c
+}
+
+func (s *Server) isRevoked(r *http.Request) bool {
+	at, err := time.Parse(amzTime, r.URL.Query().Get("X-Amz-Date"))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return err == nil && at.Before(s.revoked)
+}
+
+// revoke lets all links die that were signed until now.
+func (s *Server) revoke() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.revoked.IsZero() {
+		s.revoked = time.Now().Truncate(time.Second).Add(time.Second)
+	}
+}
+
+// wait sleeps, and reports false when the client went away meanwhile.
+func (s *Server) wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// refuse answers as S3 does, in XML; a HEAD has no body.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.Header().Set("X-Amz-Request-Id", "EXAMPLE000000001")
+	w.WriteHeader(no.status)
+	if r.Method != http.MethodHead {
+		fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message>%s<RequestId>EXAMPLE000000001</RequestId></Error>\n", no.code, no.message, no.extra)
+	}
+}
