@@ -1,0 +1,102 @@
+package fetch
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+	"unique"
+
+	"holdall/internal/redact"
+)
+
+// A Link is a URL that grants access to whoever knows it. It prints, formats and marshals redacted;
+// Secret returns it whole. Links with the same URL are equal.
+type Link struct {
+	// A handle prints as an address even where a Link stands in a field that fmt cannot ask for its methods.
+	url unique.Handle[string]
+}
+
+// NewLink makes a Link of an absolute http or https URL. Its errors do not quote the URL.
+func NewLink(s string) (Link, error) {
+	s = strings.TrimSpace(s)
+	u, err := url.Parse(s)
+	if err != nil {
+		return Link{}, errors.New("the link is not a valid URL")
+	}
+	if scheme := strings.ToLower(u.Scheme); scheme != "http" && scheme != "https" {
+		return Link{}, errors.New("the link does not begin with http:// or https://")
+	}
+	if u.Hostname() == "" {
+		return Link{}, errors.New("the link names no host")
+	}
+	return Link{unique.Make(s)}, nil
+}
+
+// IsZero reports whether l is no link at all.
+func (l Link) IsZero() bool { return l == Link{} }
+
+// Secret returns the whole URL. Whatever it is passed to must not print, log or store it.
+func (l Link) Secret() string {
+	if l.IsZero() {
+		return ""
+	}
+	return l.url.Value()
+}
+
+// String returns what may be shown of the link.
+func (l Link) String() string {
+	if l.IsZero() {
+		return ""
+	}
+	return redact.URL(l.Secret())
+}
+
+// GoString returns what may be shown of the link.
+func (l Link) GoString() string { return fmt.Sprintf("fetch.Link(%q)", l.String()) }
+
+// Format prints what may be shown of the link, under every verb.
+func (l Link) Format(s fmt.State, verb rune) {
+	switch {
+	case verb == 'v' && s.Flag('#'):
+		fmt.Fprint(s, l.GoString())
+	case verb == 'v':
+		fmt.Fprint(s, l.String())
+	default:
+		fmt.Fprintf(s, fmt.FormatString(s, verb), l.String())
+	}
+}
+
+// MarshalText returns what may be shown of the link. It cannot be read back.
+func (l Link) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// parsed returns the link's URL; NewLink has made sure that it parses.
+func (l Link) parsed() *url.URL {
+	u, err := url.Parse(l.Secret())
+	if err != nil {
+		return &url.URL{}
+	}
+	return u
+}
+
+// host returns the host and port that the link leads to first.
+func (l Link) host() string { return strings.ToLower(l.parsed().Host) }
+
+// fingerprint names a place, host and path, without giving it away.
+func (l Link) fingerprint() string {
+	u := l.parsed()
+	sum := sha256.Sum256([]byte(strings.ToLower(u.Host) + "\x00" + u.EscapedPath()))
+	return hex.EncodeToString(sum[:])
+}
+
+// fileName returns the last element of the link's path when it looks like the name of a file, else nothing.
+func (l Link) fileName() string {
+	base := path.Base(l.parsed().Path)
+	if path.Ext(base) == "" || strings.Contains(redact.URL("https://x.example/"+url.PathEscape(base)), redact.Hidden) {
+		return ""
+	}
+	return cleanName(base)
+}

@@ -1,0 +1,254 @@
+package fetch
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
+
+	"holdall/internal/redact"
+)
+
+// A Part is what a link of the master CSV promises.
+type Part string
+
+// The three parts of an export.
+const (
+	PartData        Part = "data"
+	PartAttachments Part = "attachments"
+	PartCVs         Part = "cvs"
+	PartUnknown     Part = "unknown"
+)
+
+// A Master is a master CSV: the links that lead to an export.
+type Master struct {
+	Raw   []byte       // as received, secrets and all; never written anywhere
+	Links []MasterLink // in the order found
+	Notes []string     // what was odd and how it was read, for the user; no secrets
+	Date  time.Time    // when it was made, as far as known; zero otherwise. Vendor links live 7 days from it
+}
+
+// A MasterLink is one link of a master CSV, with what the CSV says about it.
+type MasterLink struct {
+	Part   Part
+	Label  string // the heading, neighbouring cell or file name that the Part was taken from
+	Link   Link
+	Repair string // how a damaged link was mended, or empty
+}
+
+// ReadMaster finds the links in a master CSV. An HTML or XML page, or a file without any link, is an *Error.
+func ReadMaster(raw []byte) (*Master, error) {
+	m := &Master{Raw: raw}
+	text := m.decode()
+	if err := pageInsteadOf(text); err != nil {
+		return nil, err
+	}
+	g := readGrid(text)
+	columns := map[int]bool{}
+	for _, row := range g.rows {
+		for c, cell := range row {
+			if hasLink(cell.text) {
+				columns[c] = true
+			}
+		}
+	}
+	for r, row := range g.rows {
+		for c, cell := range row {
+			m.takeCell(g, r, c, cell.text, len(columns) > 1)
+		}
+	}
+	if len(m.Links) == 0 {
+		return nil, &Error{
+			Code: NotTheExport, Message: "there is no link in the master CSV",
+			Hint: "use the file that the link in the export e-mail leads to, or that link itself",
+		}
+	}
+	m.note()
+	return m, nil
+}
+
+// decode returns the text as UTF-8, and notes when it was not.
+func (m *Master) decode() string {
+	raw := m.Raw
+	var enc string
+	var order unicode.Endianness
+	switch {
+	case bytes.HasPrefix(raw, []byte{0xEF, 0xBB, 0xBF}):
+		return string(raw[3:])
+	case bytes.HasPrefix(raw, []byte{0xFF, 0xFE}), looksUTF16(raw, 1):
+		enc, order = "UTF-16 (little-endian)", unicode.LittleEndian
+	case bytes.HasPrefix(raw, []byte{0xFE, 0xFF}), looksUTF16(raw, 0):
+		enc, order = "UTF-16 (big-endian)", unicode.BigEndian
+	case utf8.Valid(raw):
+		return string(raw)
+	default:
+		m.Notes = append(m.Notes, "the master CSV is not UTF-8; its labels were read as Latin-1")
+		runes := make([]rune, len(raw))
+		for i, b := range raw {
+			runes[i] = rune(b)
+		}
+		return string(runes)
+	}
+	m.Notes = append(m.Notes, "the master CSV is "+enc)
+	out, err := unicode.UTF16(order, unicode.UseBOM).NewDecoder().Bytes(raw)
+	if err != nil {
+		return string(raw)
+	}
+	return string(out)
+}
+
+// looksUTF16 recognises UTF-16 without a mark by the zeros at every other byte; zero is where they stand in each pair.
+func looksUTF16(raw []byte, zero int) bool {
+	if len(raw) < 16 || len(raw)%2 != 0 {
+		return false
+	}
+	for i := 0; i < 16; i += 2 {
+		if raw[i+zero] != 0 || raw[i+1-zero] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// pageInsteadOf explains a web page or an error message where the master CSV should be.
+func pageInsteadOf(text string) error {
+	t := strings.TrimLeft(text, " \t\r\n")
+	if t == "" {
+		return &Error{Code: NotTheExport, Message: "the master CSV is empty", Hint: "download it again from the link in the export e-mail"}
+	}
+	if strings.HasPrefix(t, "PK\x03\x04") {
+		return &Error{
+			Code: NotTheExport, Message: "this is a ZIP, not a master CSV",
+			Hint: "give the master CSV whose links lead to such files; holdall fetches them itself",
+		}
+	}
+	if t[0] != '<' && (t[0] != '{' || hasLink(t)) {
+		return nil
+	}
+	code, detail := errorCode([]byte(t))
+	if saysExpired(code, detail) {
+		return &Error{Code: LinkExpired, Message: "this is not a master CSV but the message that its link has expired (" + code + ")", Hint: hintNewLink}
+	}
+	if code != "" {
+		return &Error{Code: NotTheExport, Message: "this is not a master CSV but an error message of its server (" + code + ")", Hint: hintNewLink}
+	}
+	return &Error{Code: NotTheExport, Message: "this is a web page or an error message, not a master CSV", Hint: hintFor(NotTheExport)}
+}
+
+// takeCell adds the links of one cell.
+func (m *Master) takeCell(g *grid, r, c int, text string, manyColumns bool) {
+	for _, found := range linksIn(text) {
+		whole, repair := unwrap(found)
+		link, err := NewLink(whole)
+		if err != nil {
+			m.Notes = append(m.Notes, fmt.Sprintf("row %d: %v", r+1, err))
+			continue
+		}
+		part, label := classify(g.labels(r, c, link, manyColumns))
+		m.Links = append(m.Links, MasterLink{Part: part, Label: label, Link: link, Repair: repair})
+	}
+}
+
+// classify returns the part that the first telling label names, and that label; else the first label.
+func classify(labels []string) (Part, string) {
+	first := ""
+	for _, l := range labels {
+		if p := partOf(l); p != PartUnknown {
+			return p, l
+		}
+		if first == "" {
+			first = l
+		}
+	}
+	return PartUnknown, first
+}
+
+// partOf reads a part from a label in any case, order and spelling.
+func partOf(label string) Part {
+	words := labelWords(label)
+	has := func(starts ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool {
+			return slices.ContainsFunc(starts, func(s string) bool { return strings.HasPrefix(w, s) })
+		})
+	}
+	switch {
+	case has("attachment", "attached"):
+		return PartAttachments
+	case slices.Contains(words, "cv"), slices.Contains(words, "cvs"), has("resume", "résumé", "curricul"):
+		return PartCVs
+	case has("data", "csv", "table", "record"):
+		return PartData
+	}
+	return PartUnknown
+}
+
+// labelWords splits at everything but letters, and where a capital follows a small letter.
+func labelWords(label string) []string {
+	var words []string
+	var word []rune
+	flush := func() {
+		if len(word) > 0 {
+			words = append(words, strings.ToLower(string(word)))
+			word = nil
+		}
+	}
+	var last rune
+	for _, r := range label {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r > 0x7f
+		if !letter || last >= 'a' && last <= 'z' && r >= 'A' && r <= 'Z' {
+			flush()
+		}
+		if letter {
+			word = append(word, r)
+		}
+		last = r
+	}
+	flush()
+	return words
+}
+
+// note tells what is unusual about the links as a whole.
+func (m *Master) note() {
+	seen := map[Link]int{}
+	count := map[Part]int{}
+	for _, l := range m.Links {
+		if seen[l.Link]++; seen[l.Link] == 2 {
+			m.Notes = append(m.Notes, "the same link stands in the master CSV more than once ("+l.Link.String()+"); it is fetched once")
+		}
+		if seen[l.Link] == 1 {
+			count[l.Part]++
+		}
+		if l.Repair != "" {
+			m.Notes = append(m.Notes, l.Repair+" ("+l.Link.String()+")")
+		}
+	}
+	for _, p := range []Part{PartData, PartAttachments, PartCVs} {
+		if count[p] == 0 {
+			m.Notes = append(m.Notes, fmt.Sprintf("there is no link for the part %q", p))
+		}
+	}
+	if n := count[PartUnknown]; n > 0 {
+		m.Notes = append(m.Notes, fmt.Sprintf("for %d of the links nothing says which part they are", n))
+	}
+}
+
+// Redacted returns the master CSV with each link's secrets replaced; everything else is as received, but in UTF-8.
+func (m *Master) Redacted() []byte {
+	c := Master{Raw: m.Raw}
+	text := c.decode()
+	var b strings.Builder
+	at := 0
+	for _, row := range readGrid(text).rows {
+		for _, cell := range row {
+			b.WriteString(text[at:cell.start])
+			b.WriteString(redact.Text(text[cell.start:cell.end]))
+			at = cell.end
+		}
+	}
+	b.WriteString(text[at:])
+	return []byte(b.String())
+}

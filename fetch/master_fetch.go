@@ -1,0 +1,39 @@
+package fetch
+
+import (
+	"context"
+	"io"
+	"net/http"
+)
+
+// maxMaster is the largest master CSV read.
+const maxMaster = 64 << 20
+
+// Master fetches a master CSV from a link.
+func (f *Fetcher) Master(ctx context.Context, link Link) (*Master, error) {
+	s := &Source{Link: link, Fingerprint: link.fingerprint()}
+	s.Expiry, _ = expiry(link, f.now())
+	x, err := f.probeGet(ctx, s)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, interrupted(ctx)
+		}
+		return nil, s.failure(err)
+	}
+	raw, err := io.ReadAll(io.LimitReader(x, maxMaster+1))
+	x.close(err)
+	switch {
+	case err != nil:
+		return nil, s.failure(err)
+	case len(raw) > maxMaster:
+		return nil, s.failure(&Error{Code: NotTheExport, Message: "the link serves far more than a master CSV", Hint: "give the master CSV, not one of the links in it"})
+	}
+	m, err := ReadMaster(raw)
+	if err != nil {
+		return nil, s.failure(err)
+	}
+	if t, err := http.ParseTime(x.resp.Header.Get("Last-Modified")); err == nil {
+		m.Date = t
+	}
+	return m, nil
+}

@@ -1,0 +1,218 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"holdall/internal/digest"
+	"holdall/internal/retry"
+)
+
+// An Object is what one Source serves. It can be read while it arrives.
+type Object struct {
+	Source *Source
+
+	run  *Run
+	st   *store
+	path string
+	hash *hasher
+
+	// The run's mutex guards what follows.
+	id       Identity // as met first; its Size follows o.size
+	size     int64    // -1 while unknown
+	have     pieces
+	free     []*span           // to be fetched, in order
+	active   map[*span]*worker // being fetched
+	waits    []*interval       // what readers wait for
+	arrived  *sync.Cond
+	here     int64 // bytes here
+	reused   int64 // of these, before this run
+	complete bool
+	verified Verified
+	failed   *Error
+	closed   bool
+
+	probe      *exchange // the body that Plan left open, or nil
+	sequential bool      // one connection, in order: the server ignores ranges, or nothing would show a change
+	rangesSeen bool      // a response began where it was asked to begin
+	ignored    int       // ranges ignored in a row
+	changes    int       // answers in a row that looked like another object
+	limit      int       // most connections
+	resolved   Link      // where redirects led, while that works
+	resolves   int       // times that resolved was given up since bytes last came
+	pending    *Error    // a refusal; it becomes the failure when the open responses have ended
+	lastTry    bool      // refused with others open: asked once more, alone
+	backoff    retry.Backoff
+	notBefore  time.Time
+	lastBytes  time.Time // when new bytes last came
+	lastErr    error     // of the last try that failed
+	ahead      int64     // where the last express span ended, and how long it was:
+	aheadLen   int64     // a reader that goes on there gets twice as much
+	twice      map[int64]bool
+}
+
+// An interval is a run of bytes, from up to to.
+type interval struct{ from, to int64 }
+
+// pieceEnd returns the end of the piece that off is in.
+func (o *Object) pieceEnd(off int64) int64 {
+	end := (off/o.st.pieceSize + 1) * o.st.pieceSize
+	if o.size >= 0 {
+		end = min(end, o.size)
+	}
+	return end
+}
+
+// missing returns the first byte from off up to end that is not here, or end.
+func (o *Object) missing(off, end int64) int64 {
+	for off < end {
+		i := off / o.st.pieceSize
+		if !o.have.has(i) {
+			return off
+		}
+		off = (i + 1) * o.st.pieceSize
+	}
+	return end
+}
+
+// ReadAt waits until the bytes are here. Bytes that somebody waits for are fetched before others. When the fetch fails
+// or ends before they came, ReadAt returns that failure. Safe for concurrent use.
+func (o *Object) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, errors.New("read at a negative offset")
+	}
+	n, err := o.await(off, int64(len(p)))
+	if n == 0 {
+		return 0, err
+	}
+	got, readErr := o.st.data.ReadAt(p[:n], off)
+	if readErr != nil && got < int(n) {
+		return got, diskError(readErr, "read back fetched bytes from the spool")
+	}
+	return got, err
+}
+
+// await waits for n bytes from off. It returns how many can be read, and why these are fewer than asked for.
+func (o *Object) await(off, n int64) (int64, error) {
+	r := o.run
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var w *interval
+	defer func() {
+		if w != nil {
+			o.waits = slices.DeleteFunc(o.waits, func(x *interval) bool { return x == w })
+		}
+	}()
+	for {
+		end := off + n
+		if o.size >= 0 {
+			end = min(end, o.size)
+		}
+		if o.closed {
+			return 0, os.ErrClosed
+		}
+		if off >= end && (o.size >= 0 || n == 0) {
+			return 0, eofUnless(n == 0)
+		}
+		first := o.missing(off, end)
+		if first >= end && (o.size >= 0 || end == off+n) {
+			return end - off, eofUnless(end == off+n)
+		}
+		if o.failed != nil {
+			return max(first-off, 0), o.failed
+		}
+		if w == nil {
+			w = &interval{}
+			o.waits = append(o.waits, w)
+		}
+		if *w != (interval{first, end}) {
+			*w = interval{first, end}
+			r.hurry(o, w)
+		}
+		o.arrived.Wait()
+	}
+}
+
+func eofUnless(whole bool) error {
+	if whole {
+		return nil
+	}
+	return io.EOF
+}
+
+// Size waits until the size is known and returns it.
+func (o *Object) Size(ctx context.Context) (int64, error) {
+	err := o.until(ctx, func() bool { return o.size >= 0 })
+	if err != nil {
+		return 0, err
+	}
+	return o.size, nil
+}
+
+// Wait waits until the object is complete and verified, and says how far verification went.
+func (o *Object) Wait(ctx context.Context) (Verified, error) {
+	if err := o.until(ctx, func() bool { return o.complete }); err != nil {
+		return Verified{}, err
+	}
+	return o.verified, nil
+}
+
+// until waits for cond, which is asked with the run's mutex held.
+func (o *Object) until(ctx context.Context, cond func() bool) error {
+	r := o.run
+	stop := context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		o.arrived.Broadcast()
+	})
+	defer stop()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for !cond() {
+		switch {
+		case o.failed != nil:
+			return o.failed
+		case o.closed:
+			return os.ErrClosed
+		case ctx.Err() != nil:
+			return interrupted(ctx)
+		}
+		o.arrived.Wait()
+	}
+	return nil
+}
+
+// Path is the object's file in the spool; whole and verified after Wait. For a listing it is the listing itself.
+func (o *Object) Path() string { return o.path }
+
+// Verified says what is known about a complete object.
+type Verified struct {
+	Size   int64      `json:"size"`
+	SHA256 digest.Sum `json:"sha256"`
+	Rung   string     `json:"rung"` // what was compared: "repr-digest", "x-amz-checksum-sha256", "etag-md5", "etag-multipart", "size", …
+}
+
+// fail ends the object; with the run's mutex held.
+func (o *Object) fail(err *Error) {
+	if o.failed != nil || o.complete {
+		return
+	}
+	e := *err
+	if e.Part == "" {
+		e.Part = o.Source.Part
+	}
+	if e.Link == "" {
+		e.Link = o.Source.Link.String()
+	}
+	o.failed = &e
+	o.arrived.Broadcast()
+	o.run.work.Broadcast()
+}
+
+// settled reports whether nothing more will come; with the run's mutex held.
+func (o *Object) settled() bool { return o.complete || o.failed != nil }

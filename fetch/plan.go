@@ -1,0 +1,114 @@
+package fetch
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"holdall/internal/unpack"
+)
+
+// A Plan says what the links of a master CSV serve.
+type Plan struct {
+	Sources []*Source // in the order data, attachments, cvs, unknown, and then of the master CSV; the same link twice is one
+	Missing []Part    // parts for which there is no link
+}
+
+// A Source is one link, probed.
+type Source struct {
+	Number      int // from 1, in the order of Plan.Sources
+	Part        Part
+	Label       string
+	Link        Link
+	Fingerprint string      // of host and path, without secrets: tells whether two masters mean the same place
+	Name        string      // file name, from Content-Disposition or the path; never a path; "" when unknown
+	Kind        unpack.Kind // by the first bytes
+	Listing     bool        // a page of further links, one a file
+	Identity    Identity
+	Ranges      bool      // the server answers ranges
+	Expiry      time.Time // upper bound; zero when unknown
+	ExpiryFrom  string    // how it is known: "X-Amz-Expires", "vendor: 7 days from the master CSV", …
+	Repair      string    // how a damaged link was mended
+	Err         *Error    // why it cannot be fetched; such a source is not fetched
+}
+
+// Plan probes every link of m with one GET each. A link that fails is a Source with Err; only cancellation, or a master
+// in which no link at all can be tried, is an error. Bodies of the probes stay open, to be read on by Start; call Close on
+// the Fetcher when there is no Start.
+func (f *Fetcher) Plan(ctx context.Context, m *Master) (*Plan, error) {
+	p, err := f.outline(m)
+	if err != nil {
+		return nil, err
+	}
+	var g errgroup.Group
+	g.SetLimit(8)
+	for _, s := range p.Sources {
+		g.Go(func() error {
+			f.probe(ctx, s)
+			return nil
+		})
+	}
+	_ = g.Wait()
+	if ctx.Err() != nil {
+		return nil, interrupted(ctx)
+	}
+	return p, nil
+}
+
+// outline is a plan before anything has been asked.
+func (f *Fetcher) outline(m *Master) (*Plan, error) {
+	if m == nil || len(m.Links) == 0 {
+		return nil, &Error{Code: NotTheExport, Message: "the master CSV holds no link", Hint: hintFor(NotTheExport)}
+	}
+	p := &Plan{}
+	seen := map[Link]bool{}
+	for _, part := range []Part{PartData, PartAttachments, PartCVs, PartUnknown} {
+		n := len(p.Sources)
+		for _, l := range m.Links {
+			if l.Part != part || seen[l.Link] {
+				continue
+			}
+			seen[l.Link] = true
+			s := &Source{
+				Number: len(p.Sources) + 1, Part: part, Label: l.Label, Link: l.Link, Fingerprint: l.Link.fingerprint(),
+				Name: l.Link.fileName(), Identity: Identity{Size: -1}, Repair: l.Repair,
+			}
+			s.Expiry, s.ExpiryFrom = expiry(l.Link, f.now())
+			p.Sources = append(p.Sources, s)
+		}
+		if len(p.Sources) == n && part != PartUnknown {
+			p.Missing = append(p.Missing, part)
+		}
+	}
+	return p, nil
+}
+
+// PlanOffline makes the plan that a spool already answers, without any request: its sources are those whose
+// fingerprints the spool knows and holds completely; the others have Identity.Size -1 and no Kind.
+func (f *Fetcher) PlanOffline(m *Master, spool string) (*Plan, error) {
+	p, err := f.outline(m)
+	if err != nil {
+		return nil, err
+	}
+	list, err := readSpool(spool)
+	if err != nil {
+		return nil, err
+	}
+	taken := map[*spoolEntry]bool{}
+	for _, s := range p.Sources {
+		for i := len(list.Objects) - 1; i >= 0; i-- {
+			e := list.Objects[i]
+			if taken[e] || !e.from(s.Fingerprint) {
+				continue
+			}
+			if e.completeIn(spool) {
+				taken[e] = true
+				s.Kind, s.Listing, s.Identity, s.Name = e.Kind, e.Listing, e.Identity, e.FileName
+				s.Ranges = true
+			}
+			break // an older object from there has been superseded
+		}
+	}
+	return p, nil
+}

@@ -1,0 +1,215 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"holdall/internal/redact"
+	"holdall/internal/retry"
+	"holdall/internal/unpack"
+)
+
+const (
+	sniffLen   = 64 << 10 // looked at to tell what an object is, and kept of what is not the export
+	probeTries = 4
+)
+
+// probe asks for s from its first byte and fills in what the answer tells. The body stays open for Start.
+func (f *Fetcher) probe(ctx context.Context, s *Source) {
+	x, err := f.probeGet(ctx, s)
+	if err == nil {
+		if err = s.learn(x); err == nil {
+			f.keepProbe(s, x)
+			return
+		}
+		x.close(err)
+	}
+	s.Err = s.failure(err)
+}
+
+// failure makes a source's Error of whatever went wrong.
+func (s *Source) failure(err error) *Error {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = netError(err)
+	}
+	c := *e
+	c.Part, c.Link = s.Part, s.Link.String()
+	return &c
+}
+
+// netError classifies an error of the transport.
+func netError(err error) *Error {
+	if errors.Is(err, errRefused) {
+		return &Error{
+			Code: LinkDenied, Message: "the link leads to where holdall does not go", Err: redact.Error(err),
+			Hint: "when you trust this link, allow it with --allow-private or --allow-http; else ask for a new master CSV",
+		}
+	}
+	return &Error{Code: Network, Message: "the server could not be reached", Hint: hintFor(Network), Err: redact.Error(err)}
+}
+
+// probeGet sends the probing GET, again where that may help, and mended where the link looks damaged.
+func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
+	var wait retry.Backoff
+	var last error
+	for try := 0; try < probeTries; try++ {
+		x, err := f.probeOnce(ctx, s, try)
+		if err == nil {
+			return x, nil
+		}
+		last = err
+		var r *refusal
+		after := time.Duration(0)
+		if errors.As(err, &r) {
+			if !r.transient {
+				return f.probeMended(ctx, s, r)
+			}
+			after = r.after
+		}
+		if errors.Is(err, errRefused) || ctx.Err() != nil {
+			break
+		}
+		if !sleep(ctx, max(after, wait.Next())) {
+			break
+		}
+	}
+	return nil, last
+}
+
+// probeMended tries what a link may have been before it was damaged on its way. first is the refusal of the link as it is.
+func (f *Fetcher) probeMended(ctx context.Context, s *Source, first *refusal) (*exchange, error) {
+	if first.err.Code == LinkExpired || first.err.Code == LinkGone {
+		return nil, first
+	}
+	for _, m := range mendings(s.Link) {
+		t := *s
+		t.Link = m.link
+		x, err := f.probeOnce(ctx, &t, 0)
+		if err != nil {
+			continue
+		}
+		s.Link, s.Repair, s.Fingerprint = m.link, m.note, m.link.fingerprint()
+		return x, nil
+	}
+	if s.Repair != "" || looksDamaged(s.Link) {
+		e := *first.err
+		e.Code, e.Message, e.Hint = LinkDamaged, e.Message+"; it looks damaged, and mending it did not help", hintFor(LinkDamaged)
+		return nil, &e
+	}
+	return nil, first
+}
+
+func (f *Fetcher) probeOnce(ctx context.Context, s *Source, retries int) (*exchange, error) {
+	// The body outlives the planning, so only the wait for its beginning ends with ctx.
+	open, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, cancel)
+	defer stop()
+	x, err := f.get(open, want{object: s.Number, part: s.Part, link: s.Link, to: -1, retries: retries})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	inner := x.cancel
+	x.cancel = func() { inner(); cancel() }
+	if err := f.judge(x, s.Expiry); err != nil {
+		x.close(err)
+		return nil, err
+	}
+	x.peek(sniffLen)
+	return x, nil
+}
+
+// judge reads what a response's headers say. It returns nil for one that brings bytes of the object, and fills in the
+// exchange's bounds and identity; a *refusal or errAnswer for another. 416 for an object without bytes brings all of them.
+func (f *Fetcher) judge(x *exchange, expiry time.Time) error {
+	switch x.resp.StatusCode {
+	case http.StatusOK, http.StatusPartialContent:
+		b, err := readBounds(x.resp)
+		if err != nil {
+			return err
+		}
+		x.bounds, x.identity = b, identityOf(x.resp.Header, x.resp.StatusCode, b.total)
+		return nil
+	case http.StatusRequestedRangeNotSatisfiable:
+		b, err := parseContentRange(x.resp.Header.Get("Content-Range"))
+		if err != nil || b.total < 0 {
+			b.total = -1
+		}
+		x.bounds, x.identity = bounds{b.total, b.total, b.total}, identityOf(x.resp.Header, 416, b.total)
+		if b.total == 0 {
+			return nil
+		}
+		return errUnsatisfied
+	}
+	body, _ := io.ReadAll(io.LimitReader(x.resp.Body, sniffLen))
+	x.receipt.Length += int64(len(body))
+	return refuse(x.resp, body, expiry, f.clock.server(f.now()))
+}
+
+// errUnsatisfied is status 416: the object has no byte where one was asked for.
+var errUnsatisfied = errors.New("the server says that the object has no such bytes (416)")
+
+// learn fills in what a probe's response tells of the source.
+func (s *Source) learn(x *exchange) error {
+	if x.bounds.start > 0 {
+		return fmt.Errorf("%w: asked from the first byte, the server began at %d", errAnswer, x.bounds.start)
+	}
+	s.Identity = x.identity
+	s.Ranges = x.resp.StatusCode == http.StatusPartialContent
+	if name := dispositionName(x.resp.Header); name != "" {
+		s.Name = name
+	} else if n := x.final.fileName(); n != "" {
+		s.Name = n
+	}
+	if x.final != (Link{}) {
+		if t, from := expiry(x.final, time.Time{}); !t.IsZero() && s.Expiry.IsZero() {
+			s.ExpiryFrom = from + " of the redirect's target"
+		}
+	}
+	first := x.prefix
+	if x.resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
+		first = nil
+		x.prefix = nil
+	}
+	s.Kind = unpack.Detect(first)
+	s.Listing = looksLikeListing(s.Kind, first)
+	switch s.Kind {
+	case unpack.KindHTML, unpack.KindXML, unpack.KindJSON:
+		if !s.Listing {
+			return notTheExport(s.Kind, x.final)
+		}
+	}
+	return nil
+}
+
+// notTheExport explains a page where an export should be.
+func notTheExport(k unpack.Kind, final Link) *Error {
+	e := &Error{Code: NotTheExport, Hint: hintFor(NotTheExport)}
+	switch k {
+	case unpack.KindHTML:
+		e.Message = "the link shows a web page (a sign-in or error page) instead of the export"
+	default:
+		e.Message = fmt.Sprintf("the link serves a message in %s instead of the export", k)
+	}
+	if final != (Link{}) {
+		e.Message += ", after a redirect to " + final.String()
+	}
+	return e
+}
+
+// sleep waits for d; false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

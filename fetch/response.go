@@ -1,0 +1,98 @@
+package fetch
+
+import (
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// bounds are the bytes a response brings: from start up to end, which is -1 when the server does not tell; and the size
+// of the whole object, -1 when not told.
+type bounds struct{ start, end, total int64 }
+
+// parseContentRange reads "bytes 0-499/1234", with "*" for a total not told (RFC 9110, section 14.4). The unsatisfied
+// form "bytes */1234" has start and end -1.
+func parseContentRange(s string) (bounds, error) {
+	bad := fmt.Errorf("Content-Range %q makes no sense", cutString(s, 80))
+	unit, rest, ok := strings.Cut(strings.TrimSpace(s), " ")
+	if !ok || !strings.EqualFold(unit, "bytes") {
+		return bounds{}, bad
+	}
+	span, size, ok := strings.Cut(strings.TrimSpace(rest), "/")
+	if !ok {
+		return bounds{}, bad
+	}
+	total := int64(-1)
+	if size != "*" {
+		if total, ok = parseSize(size); !ok {
+			return bounds{}, bad
+		}
+	}
+	if span == "*" {
+		return bounds{-1, -1, total}, nil
+	}
+	a, b, ok := strings.Cut(span, "-")
+	start, ok1 := parseSize(a)
+	last, ok2 := parseSize(b)
+	if !ok || !ok1 || !ok2 || last < start || total >= 0 && last >= total {
+		return bounds{}, bad
+	}
+	return bounds{start, last + 1, total}, nil
+}
+
+// parseSize reads decimal digits and nothing else: no sign, no space. The largest size is left out, so that one may be added.
+func parseSize(s string) (int64, bool) {
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil && n < 1<<62
+}
+
+// errAnswer marks a response that cannot be used as an answer to what was asked, though its status is one of success.
+var errAnswer = errors.New("unusable answer")
+
+// readBounds says which bytes a response with status 200 or 206 brings. It trusts what the response says, not what was
+// asked: a 200 with a valid Content-Range counts as what it says, and any other 200 is the object from its first byte.
+func readBounds(resp *http.Response) (bounds, error) {
+	if enc := resp.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return bounds{}, fmt.Errorf("%w: the server sent it compressed (%s), though it was asked not to", errAnswer, cutString(enc, 20))
+	}
+	cr := resp.Header.Get("Content-Range")
+	switch resp.StatusCode {
+	case http.StatusOK:
+		if b, err := parseContentRange(cr); err == nil && b.start >= 0 {
+			return b.within(resp.ContentLength)
+		}
+		return bounds{0, resp.ContentLength, resp.ContentLength}, nil
+	case http.StatusPartialContent:
+		if mt, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); mt == "multipart/byteranges" {
+			return bounds{}, fmt.Errorf("%w: several ranges in one response, though one was asked for", errAnswer)
+		}
+		b, err := parseContentRange(cr)
+		if err != nil {
+			return bounds{}, fmt.Errorf("%w: status 206, but %w", errAnswer, err)
+		}
+		if b.start < 0 {
+			return bounds{}, fmt.Errorf("%w: status 206 with an unsatisfied range", errAnswer)
+		}
+		return b.within(resp.ContentLength)
+	}
+	return bounds{}, fmt.Errorf("%w: status %d", errAnswer, resp.StatusCode)
+}
+
+// within compares bounds with the length of the body: a body that is shorter is used for what it is, a longer one lies.
+func (b bounds) within(length int64) (bounds, error) {
+	if length > b.end-b.start {
+		return bounds{}, fmt.Errorf("%w: %d bytes for a range of %d", errAnswer, length, b.end-b.start)
+	}
+	if length >= 0 {
+		b.end = b.start + length
+	}
+	return b, nil
+}

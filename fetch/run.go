@@ -1,0 +1,337 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// A Run is a fetch under way.
+type Run struct {
+	Objects []*Object // one for each Source without Err, in their order
+
+	f      *Fetcher
+	ctx    context.Context
+	cancel context.CancelFunc
+	spool  *spool
+	order  []*Object     // in which they are fetched: data first
+	ended  chan struct{} // closed when all is done
+	disk   *flusher
+
+	mu       sync.Mutex // guards what follows, and the objects
+	work     *sync.Cond // there may be something to do
+	hosts    map[string]*host
+	fatalErr *Error
+	fetched  int64 // bytes taken from the network
+	retries  int
+	closed   bool
+}
+
+// Start fetches everything in the plan into the spool directory dir, going on from what is there. It returns at once.
+// Data parts come first, then attachments and CVs side by side.
+func (f *Fetcher) Start(ctx context.Context, p *Plan, dir string) (*Run, error) {
+	sp, err := openSpool(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{f: f, spool: sp, hosts: map[string]*host{}, ended: make(chan struct{})}
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	r.work = sync.NewCond(&r.mu)
+	r.disk = newFlusher(r)
+	if err := r.open(p); err != nil {
+		r.cancel()
+		return nil, errors.Join(err, r.release())
+	}
+	r.launch()
+	return r, nil
+}
+
+// open prepares the objects, and the spool for them.
+func (r *Run) open(p *Plan) error {
+	taken := map[*spoolEntry]bool{}
+	for _, src := range p.Sources {
+		if src.Err != nil {
+			continue
+		}
+		e, known := r.spool.entryFor(src, taken)
+		taken[e] = true
+		o, err := r.openObject(src, e, known)
+		if err != nil {
+			return err
+		}
+		r.Objects = append(r.Objects, o)
+	}
+	r.order = byPriority(r.Objects)
+	if err := r.spool.save(); err != nil {
+		return err
+	}
+	return r.preflight()
+}
+
+// byPriority puts data parts first; the rest keeps its order.
+func byPriority(objects []*Object) []*Object {
+	var first, rest []*Object
+	for _, o := range objects {
+		if o.Source.Part == PartData {
+			first = append(first, o)
+		} else {
+			rest = append(rest, o)
+		}
+	}
+	return append(first, rest...)
+}
+
+// openObject goes on with what the spool has of an object, or starts it anew.
+func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error) {
+	o := &Object{
+		Source: src, run: r, path: dataPath(r.spool.dir, e.Name), id: src.Identity, size: src.Identity.Size,
+		active: map[*span]*worker{}, limit: maxConns, lastBytes: time.Now(), twice: map[int64]bool{},
+	}
+	o.arrived = sync.NewCond(&r.mu)
+	o.probe = r.f.takeProbe(src)
+	mem := (*memory)(nil)
+	if known {
+		var err error
+		o.st, mem, err = openStore(r.spool.dir, e.Name, e.Identity)
+		if err != nil && !errors.Is(err, errNoStore) {
+			return nil, diskError(err, "go on with the spool")
+		}
+	}
+	if o.st == nil {
+		var err error
+		if o.st, err = createStore(r.spool.dir, e.Name, src.Identity); err != nil {
+			return nil, diskError(err, "start an object in the spool")
+		}
+		mem = nil
+	}
+	o.restore(mem)
+	if !src.Ranges || !o.id.vouched() {
+		o.sequential, o.limit = true, 1
+	}
+	return o, nil
+}
+
+// restore takes over what the journal knows.
+func (o *Object) restore(mem *memory) {
+	o.hash = newHasher(0, nil)
+	if mem != nil {
+		if mem.size >= 0 {
+			o.size = mem.size
+		}
+		for i, rec := range mem.pieces {
+			o.have.add(i, rec.crc)
+			o.here += int64(rec.length)
+		}
+		o.reused = o.here
+		o.hash = newHasher(mem.hashAt, mem.hashState)
+		if mem.done != nil && mem.done.Size == o.here && o.size == o.here {
+			o.complete, o.verified = true, *mem.done
+		}
+	}
+	end := o.size
+	if end < 0 {
+		end = forever
+	}
+	if end == forever {
+		o.free = []*span{{pos: o.have.n * o.st.pieceSize, end: end}}
+		return
+	}
+	o.free = o.have.gaps(o.st.pieceSize, end)
+}
+
+// preflight compares what is still to come with the space that is left.
+func (r *Run) preflight() error {
+	var need int64
+	for _, o := range r.Objects {
+		if o.size >= 0 {
+			need += o.size - o.here
+		}
+	}
+	free, ok := freeSpace(r.spool.dir)
+	if ok && need > free {
+		return &Error{
+			Code:    DiskFull,
+			Message: fmt.Sprintf("%d bytes are still to be fetched, but only %d are free for the spool", need, free),
+			Hint:    "free space, or choose another directory with --spool, and run the same command again",
+		}
+	}
+	return nil
+}
+
+// launch starts the goroutines: for each object one that hashes, for each host its workers, one that syncs, and one that
+// watches over all of them.
+func (r *Run) launch() {
+	var moving sync.WaitGroup
+	start := func(wg *sync.WaitGroup, fn func()) {
+		wg.Add(1)
+		go func() { defer wg.Done(); fn() }()
+	}
+	r.mu.Lock()
+	for _, o := range r.Objects {
+		if o.complete {
+			o.probe.close(nil)
+			o.probe = nil
+			continue
+		}
+		start(&moving, func() { r.follow(o) })
+		h := r.host(o.Source.Link.host())
+		for h.workers < h.most {
+			h.workers++
+			start(&moving, func() { r.runWorker(h) })
+		}
+	}
+	r.mu.Unlock()
+	stop := context.AfterFunc(r.ctx, r.interrupt)
+	watched, flushed := make(chan struct{}), make(chan struct{})
+	go func() { defer close(flushed); r.disk.loop() }()
+	quit := make(chan struct{})
+	go func() { defer close(watched); r.watch(quit) }()
+	go func() {
+		moving.Wait()
+		stop()
+		close(quit)
+		<-watched
+		r.disk.stop()
+		<-flushed
+		r.settleAll()
+		close(r.ended)
+	}()
+}
+
+// interrupt fails what is unfinished because the context ended.
+func (r *Run) interrupt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, o := range r.Objects {
+		o.fail(interrupted(r.ctx))
+	}
+	r.work.Broadcast()
+}
+
+// fatal stops everything, because of something that is not one link's fault.
+func (r *Run) fatal(err error) {
+	e := asError(err, Internal, "fetch")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fatalErr == nil {
+		r.fatalErr = e
+	}
+	for _, o := range r.Objects {
+		o.fail(e)
+	}
+	r.work.Broadcast()
+	r.cancel()
+}
+
+// settleAll leaves nothing open but what readers need.
+func (r *Run) settleAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, o := range r.Objects {
+		o.probe.close(nil)
+		o.probe = nil
+	}
+}
+
+// Wait returns when nothing is under way any more: nil when every object is complete, else the first failure that is
+// not the consequence of another one; it is an *Error. The spool is then consistent and closed for writing.
+// Objects can still be read until Close.
+func (r *Run) Wait() error {
+	<-r.ended
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	worst := r.fatalErr
+	for _, o := range r.Objects {
+		if o.failed != nil && (worst == nil || o.failed.rank() < worst.rank()) {
+			worst = o.failed
+		}
+	}
+	if worst == nil {
+		return nil
+	}
+	return worst
+}
+
+// Close stops what is under way and releases the spool.
+func (r *Run) Close() error {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return nil
+	}
+	r.closed = true
+	r.mu.Unlock()
+	r.cancel()
+	<-r.ended
+	return r.release()
+}
+
+// release closes the objects and gives up the spool.
+func (r *Run) release() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	for _, o := range r.Objects {
+		if o.closed {
+			continue
+		}
+		o.closed = true
+		o.probe.close(nil)
+		o.arrived.Broadcast()
+		errs = append(errs, o.st.close())
+	}
+	errs = append(errs, r.spool.close())
+	if err := errors.Join(errs...); err != nil && !errors.Is(err, os.ErrClosed) {
+		return diskError(err, "close the spool")
+	}
+	return nil
+}
+
+func (r *Run) logf(format string, a ...any) { r.f.logf(format, a...) }
+
+// Progress is a snapshot of a Run.
+type Progress struct {
+	Done, Total int64 // bytes here, and in all; Total is -1 while a size is unknown
+	Reused      int64 // of Done, bytes that were here before this run
+	Fetched     int64 // bytes taken from the network, retries included
+	Files       int   // files of listings done
+	TotalFiles  int
+	Connections int
+	Retries     int
+	ByPart      map[Part]PartProgress
+}
+
+// PartProgress is the progress of one part.
+type PartProgress struct {
+	Done, Total int64
+	Files       int
+}
+
+// Progress may be called at any time.
+func (r *Run) Progress() Progress {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := Progress{Fetched: r.fetched, Retries: r.retries, ByPart: map[Part]PartProgress{}}
+	for _, o := range r.Objects {
+		part := p.ByPart[o.Source.Part]
+		part.Done += o.here
+		part.Total = addSize(part.Total, o.size)
+		p.ByPart[o.Source.Part] = part
+		p.Done += o.here
+		p.Total = addSize(p.Total, o.size)
+		p.Reused += o.reused
+		p.Connections += len(o.active)
+	}
+	return p
+}
+
+// addSize adds sizes of which one may be unknown.
+func addSize(a, b int64) int64 {
+	if a < 0 || b < 0 {
+		return -1
+	}
+	return a + b
+}

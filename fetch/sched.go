@@ -1,0 +1,293 @@
+package fetch
+
+import (
+	"time"
+)
+
+// A host is where connections are counted. The run's mutex guards it.
+type host struct {
+	name      string
+	most      int // connections, ever
+	target    int // connections, now
+	workers   int // goroutines that may connect
+	busy      int // of these, with a task
+	notBefore time.Time
+	perConn   float64 // bytes a second that a connection brings, lately; 0 while unknown
+	growth    growth
+}
+
+// host returns the host of that name; with the run's mutex held.
+func (r *Run) host(name string) *host {
+	h := r.hosts[name]
+	if h == nil {
+		h = &host{name: name, most: maxConns, target: startConns}
+		if n := r.f.opts.Connections; n > 0 {
+			h.most, h.target = n, n
+		}
+		r.hosts[name] = h
+	}
+	return h
+}
+
+// A task is a span to fetch.
+type task struct {
+	o     *Object
+	s     *span
+	probe *exchange // an open response that begins with the object's first byte, or nil
+}
+
+// take waits for something to fetch. It is false when there will be nothing more.
+func (r *Run) take(w *worker) (task, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := w.host
+	for {
+		if r.over(h) {
+			return task{}, false
+		}
+		if h.busy < h.target && !time.Now().Before(h.notBefore) {
+			if t, ok := r.pick(h); ok {
+				h.busy++
+				t.o.active[t.s] = w
+				w.begin(t)
+				return t, true
+			}
+		}
+		r.work.Wait()
+	}
+}
+
+// over reports whether everything that comes from h is settled.
+func (r *Run) over(h *host) bool {
+	for _, o := range r.order {
+		if !o.settled() && o.Source.Link.host() == h.name {
+			return false
+		}
+	}
+	return true
+}
+
+// pick chooses what to fetch next: first what somebody waits for, then data parts, then the object with the fewest
+// connections.
+func (r *Run) pick(h *host) (task, bool) {
+	now := time.Now()
+	var open []*Object
+	for _, o := range r.order {
+		if o.Source.Link.host() == h.name && o.mayFetch(now) {
+			open = append(open, o)
+		}
+	}
+	for _, o := range open {
+		if s := o.claimAwaited(h); s != nil {
+			return o.task(s), true
+		}
+	}
+	for _, steal := range []bool{false, true} {
+		var best *Object
+		for _, o := range open {
+			if !steal && len(o.free) == 0 || steal && o.victim(h) == nil {
+				continue
+			}
+			if best == nil || len(o.active) < len(best.active) && best.Source.Part != PartData {
+				best = o
+			}
+		}
+		if best == nil {
+			continue
+		}
+		if steal {
+			return best.task(best.steal(h)), true
+		}
+		return best.task(best.claimNext(h)), true
+	}
+	return task{}, false
+}
+
+// task hands out s, with the probe's body where s begins there.
+func (o *Object) task(s *span) task {
+	t := task{o: o, s: s}
+	if o.probe != nil && (s.pos == 0 || o.sequential) {
+		t.probe, o.probe = o.probe, nil
+	}
+	return t
+}
+
+// mayFetch reports whether a connection may begin with o now.
+func (o *Object) mayFetch(now time.Time) bool {
+	if o.settled() || now.Before(o.notBefore) || len(o.active) >= o.limit {
+		return false
+	}
+	return o.pending == nil || o.lastTry && len(o.active) == 0
+}
+
+const (
+	minSpan   = 4 << 20
+	maxSpan   = 64 << 20
+	spanTime  = 4 // seconds that a span should take
+	soonBytes = 2 << 20
+)
+
+// spanLength is how much a connection takes on at once: enough that asking costs little, and not so much that the
+// readers, who go from front to back, wait long for one slow connection.
+func (o *Object) spanLength(h *host) int64 {
+	n := int64(h.perConn * spanTime)
+	n = min(max(n, 2*minSpan), maxSpan)
+	if o.size >= 0 {
+		n = min(n, max(minSpan, (o.size-o.here)/int64(max(h.target, 1))))
+	}
+	return (n + o.st.pieceSize - 1) / o.st.pieceSize * o.st.pieceSize
+}
+
+// claimNext takes the first free bytes.
+func (o *Object) claimNext(h *host) *span {
+	s := o.free[0]
+	if o.sequential || s.end == forever {
+		o.free = o.free[1:]
+		return s
+	}
+	return o.head(0, o.spanLength(h))
+}
+
+// head cuts the first n bytes, rounded to pieces, off the i-th free span.
+func (o *Object) head(i int, n int64) *span {
+	s := o.free[i]
+	cut := (s.pos/o.st.pieceSize)*o.st.pieceSize + n
+	// What would be left must be worth a request of its own.
+	if cut+o.st.pieceSize*2 >= s.end {
+		o.free = append(o.free[:i:i], o.free[i+1:]...)
+		return s
+	}
+	t := &span{pos: s.pos, end: cut, crc: s.crc}
+	s.pos, s.crc = cut, 0
+	return t
+}
+
+// claimAwaited takes bytes that a reader waits for and that no connection will bring soon.
+func (o *Object) claimAwaited(h *host) *span {
+	if o.sequential {
+		return nil
+	}
+	for _, w := range o.waits {
+		first := o.missing(w.from, w.to)
+		if first >= w.to || o.soon(first) {
+			continue
+		}
+		if s := o.carve(h, first, w.to); s != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// soon reports whether a connection is about to bring the byte at off.
+func (o *Object) soon(off int64) bool {
+	for s := range o.active {
+		if s.pos/o.st.pieceSize*o.st.pieceSize <= off && off < s.end && off-s.pos < soonBytes {
+			return true
+		}
+	}
+	return false
+}
+
+// carve takes the piece that first is in, and more: as far as the reader waits, and twice as much each time a reader
+// goes on where the last one was served.
+func (o *Object) carve(h *host, first, to int64) *span {
+	ps := o.st.pieceSize
+	start := first / ps * ps
+	n := (to - start + ps - 1) / ps * ps
+	if o.ahead == start && o.aheadLen > 0 {
+		n = max(n, 2*o.aheadLen)
+	}
+	n = min(n, o.spanLength(h))
+	taken := func(s *span) *span {
+		o.ahead, o.aheadLen = s.end, s.end-start
+		return s
+	}
+	for i, s := range o.free {
+		if s.pos/ps*ps > first || first >= s.end {
+			continue
+		}
+		if s.pos >= start {
+			return taken(o.head(i, max(n, o.spanLength(h))))
+		}
+		rest := &span{pos: start, end: s.end}
+		s.end = start
+		o.free = append(o.free[:i+1:i+1], append([]*span{rest}, o.free[i+1:]...)...)
+		return taken(o.head(i+1, n))
+	}
+	for s := range o.active {
+		if s.pos/ps*ps < start && first < s.end {
+			rest := &span{pos: start, end: s.end}
+			s.end = start
+			o.free = insertSpan(o.free, rest, ps)
+			for i, f := range o.free {
+				if f.pos <= start && start < f.end {
+					return taken(o.head(i, n))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// victim returns the active span with the most left, when taking over half of it saves time.
+func (o *Object) victim(h *host) *span {
+	if o.sequential || o.size < 0 {
+		return nil
+	}
+	var best *span
+	for s := range o.active {
+		if best == nil || s.end-s.pos > best.end-best.pos {
+			best = s
+		}
+	}
+	// Below a second's worth the other connection is done before a new request gets going.
+	worth := max(4*o.st.pieceSize, int64(h.perConn))
+	if best == nil || best.end-best.pos < worth {
+		return nil
+	}
+	return best
+}
+
+// steal takes over half of what the victim has left.
+func (o *Object) steal(h *host) *span {
+	v := o.victim(h)
+	ps := o.st.pieceSize
+	mid := (v.pos + (v.end-v.pos)/2 + ps - 1) / ps * ps
+	s := &span{pos: mid, end: v.end}
+	v.end = mid
+	return s
+}
+
+// hurry makes a connection free for bytes that a reader has begun to wait for, when none is. With the run's mutex held.
+func (r *Run) hurry(o *Object, w *interval) {
+	if o.settled() || o.sequential || o.soon(w.from) {
+		return
+	}
+	h := r.host(o.Source.Link.host())
+	r.work.Broadcast()
+	if h.busy < h.target || time.Since(h.growth.hurried) < 100*time.Millisecond {
+		return
+	}
+	// Cut short the connection that has the most left; what it leaves stays to be fetched.
+	var from *Object
+	var longest *span
+	for _, x := range r.order {
+		if x.Source.Link.host() != h.name || x.sequential {
+			continue
+		}
+		for s := range x.active {
+			if s.end < forever && (longest == nil || s.end-s.pos > longest.end-longest.pos) {
+				from, longest = x, s
+			}
+		}
+	}
+	if longest == nil {
+		return
+	}
+	if cut := from.pieceEnd(longest.pos); cut < longest.end {
+		h.growth.hurried = time.Now()
+		from.free = insertSpan(from.free, &span{pos: cut, end: longest.end}, from.st.pieceSize)
+		longest.end = cut
+	}
+}

@@ -1,0 +1,202 @@
+package fetch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"holdall/internal/atomicfile"
+	"holdall/internal/unpack"
+)
+
+// A spool is a directory of objects as received. spool.json says which objects there are; each one's journal says what of it
+// is here. Neither holds a link.
+//
+//	spool.json           the objects: identity, part, fingerprints of the places they came from
+//	object-01.data       the bytes, sparse until complete
+//	object-01.journal    see journal
+//	object-01.files ...  the files of a listing, see files
+//	lock                 flock of the process that fetches
+type spool struct {
+	dir  string
+	lock *os.File
+	list spoolList
+}
+
+type spoolList struct {
+	Format  int           `json:"format"`
+	Objects []*spoolEntry `json:"objects"`
+}
+
+// A spoolEntry is one object of a spool. Objects are never removed: one that changed at its source stays beside its successor.
+type spoolEntry struct {
+	Name         string      `json:"name"` // of its files, without suffix
+	Part         Part        `json:"part"`
+	FileName     string      `json:"file_name,omitempty"`
+	Kind         unpack.Kind `json:"kind"`
+	Listing      bool        `json:"listing,omitempty"`
+	Fingerprints []string    `json:"fingerprints"` // of the places that served it
+	Identity     Identity    `json:"identity"`
+	Changes      int         `json:"changes,omitempty"` // runs in which it looked like another object half-way
+}
+
+const spoolFormat = 1
+
+// errBusy means that another process has the spool.
+var errBusy = errors.New("another process is fetching into the spool")
+
+// openSpool opens or makes the spool in dir and locks it.
+func openSpool(dir string) (*spool, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, diskError(err, "make the spool")
+	}
+	lock, err := lockFile(filepath.Join(dir, "lock"))
+	if errors.Is(err, errBusy) {
+		return nil, &Error{Code: Busy, Message: "another run is fetching into the same spool", Hint: "wait until it has ended, or stop it"}
+	}
+	if err != nil {
+		return nil, diskError(err, "lock the spool")
+	}
+	s := &spool{dir: dir, lock: lock}
+	if s.list, err = readSpool(dir); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return s, nil
+}
+
+// readSpool reads what a directory says of its objects. No directory, and one without spool.json, hold none.
+func readSpool(dir string) (spoolList, error) {
+	list := spoolList{Format: spoolFormat}
+	b, err := os.ReadFile(filepath.Join(dir, "spool.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return list, nil
+	}
+	if err != nil {
+		return list, diskError(err, "read the spool's list")
+	}
+	if err := json.Unmarshal(b, &list); err != nil {
+		return list, &Error{Code: Internal, Message: "the spool's list (spool.json) is damaged", Hint: "move the spool away, or choose another with --spool", Err: err}
+	}
+	if list.Format != spoolFormat {
+		return list, &Error{Code: Usage, Message: fmt.Sprintf("the spool has format %d, which this version does not know", list.Format), Hint: "choose another directory with --spool"}
+	}
+	for _, e := range list.Objects {
+		if e == nil || e.Name != filepath.Base(e.Name) || e.Name == "." || e.Name == "" {
+			return list, &Error{Code: Internal, Message: "the spool's list (spool.json) is damaged"}
+		}
+	}
+	return list, nil
+}
+
+// save writes the list, whole or not at all.
+func (s *spool) save() error {
+	b, err := json.MarshalIndent(s.list, "", "  ")
+	if err == nil {
+		err = atomicfile.WriteFile(filepath.Join(s.dir, "spool.json"), append(b, '\n'))
+	}
+	if err != nil {
+		return diskError(err, "write the spool's list")
+	}
+	return nil
+}
+
+func (s *spool) close() error { return s.lock.Close() }
+
+// entryFor finds the object that src serves, or adds a new one. taken are entries that belong to other sources.
+func (s *spool) entryFor(src *Source, taken map[*spoolEntry]bool) (e *spoolEntry, known bool) {
+	if e = s.list.find(src, taken); e != nil {
+		if !slices.Contains(e.Fingerprints, src.Fingerprint) {
+			e.Fingerprints = append(e.Fingerprints, src.Fingerprint)
+		}
+		return e, true
+	}
+	e = &spoolEntry{
+		Name: fmt.Sprintf("object-%02d", len(s.list.Objects)+1), Part: src.Part, FileName: src.Name, Kind: src.Kind,
+		Listing: src.Listing, Fingerprints: []string{src.Fingerprint}, Identity: src.Identity,
+	}
+	s.list.Objects = append(s.list.Objects, e)
+	return e, false
+}
+
+// find returns the object that src certainly serves, rather one of the same part, or nil. A source that has not been
+// probed is found by its place, when what came from there last is complete.
+func (l *spoolList) find(src *Source, taken map[*spoolEntry]bool) *spoolEntry {
+	var found *spoolEntry
+	for _, e := range slices.Backward(l.Objects) {
+		if taken[e] {
+			continue
+		}
+		if e.Identity.same(src.Identity, e.from(src.Fingerprint)) && (found == nil || found.Part != src.Part && e.Part == src.Part) {
+			found = e
+		}
+	}
+	return found
+}
+
+// from reports whether the object came from the place with that fingerprint.
+func (e *spoolEntry) from(fingerprint string) bool {
+	return slices.Contains(e.Fingerprints, fingerprint)
+}
+
+// A Match says how a plan relates to the objects of a spool, matched by identity (size and validators; else fingerprint), not by URL.
+type Match struct {
+	Same      int   // sources that the spool has begun or finished
+	Complete  int   // of these, finished ones
+	Different int   // sources at the same place as an object of the spool, but with another identity
+	Bytes     int64 // of the sources' bytes already here
+}
+
+// MatchSpool compares a plan with a spool directory; a directory that is not a spool matches nothing.
+func MatchSpool(dir string, p *Plan) (Match, error) {
+	list, err := readSpool(dir)
+	if err != nil {
+		return Match{}, err
+	}
+	var m Match
+	taken := map[*spoolEntry]bool{}
+	for _, src := range p.Sources {
+		if src.Err != nil {
+			continue
+		}
+		e := list.find(src, taken)
+		if e == nil {
+			if slices.ContainsFunc(list.Objects, func(e *spoolEntry) bool { return e.from(src.Fingerprint) }) {
+				m.Different++
+			}
+			continue
+		}
+		taken[e] = true
+		m.Same++
+		n, complete := peekStore(dir, e)
+		m.Bytes += n
+		if complete {
+			m.Complete++
+		}
+	}
+	return m, nil
+}
+
+// peekStore says how many bytes of an object are here, without opening it for work.
+func peekStore(dir string, e *spoolEntry) (n int64, complete bool) {
+	f, err := os.Open(journalPath(dir, e.Name))
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	mem, err := readJournal(f)
+	if err != nil || mem.mark != e.Identity.mark() {
+		return 0, false
+	}
+	for _, rec := range mem.pieces {
+		n += int64(rec.length)
+	}
+	info, err := os.Stat(dataPath(dir, e.Name))
+	if err != nil {
+		return 0, false
+	}
+	return n, mem.done != nil && mem.done.Size == n && info.Size() == n
+}

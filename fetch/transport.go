@@ -1,0 +1,200 @@
+package fetch
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpproxy"
+)
+
+const (
+	defaultIdle   = 20 * time.Second
+	defaultBudget = 5 * time.Minute
+	maxRedirects  = 10
+	maxConns      = 16
+	startConns    = 4
+)
+
+// errRefused marks destinations that policy forbids. Trying again does not help.
+var errRefused = errors.New("refused")
+
+// newClient builds the one HTTP client of a Fetcher: HTTP/1.1, no compression, no cookies, no netrc, an idle watchdog in
+// place of a timeout, and every connection checked against the address policy when it is dialled, which covers
+// redirects and names that resolve anew.
+func newClient(o Options) (*http.Client, *policy, error) {
+	roots, err := trust(o.CAFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	proxy := httpproxy.FromEnvironment()
+	pol := &policy{opts: o, proxies: proxyAddresses(proxy), viaProxy: proxy.ProxyFunc()}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	tr := &http.Transport{
+		Proxy:                 func(r *http.Request) (*url.URL, error) { return pol.viaProxy(r.URL) },
+		DialContext:           pol.dial,
+		Protocols:             protocols,
+		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		DisableCompression:    true,
+		MaxIdleConnsPerHost:   4 * maxConns,
+		IdleConnTimeout:       60 * time.Second,
+		TLSHandshakeTimeout:   o.idle(),
+		ExpectContinueTimeout: time.Second,
+		ReadBufferSize:        32 << 10,
+	}
+	return &http.Client{Transport: tr, CheckRedirect: pol.redirect}, pol, nil
+}
+
+func (o Options) idle() time.Duration {
+	if o.Idle > 0 {
+		return o.Idle
+	}
+	return defaultIdle
+}
+
+func (o Options) budget() time.Duration {
+	if o.RetryBudget > 0 {
+		return o.RetryBudget
+	}
+	return defaultBudget
+}
+
+// trust returns the system's certificates and those in a PEM file.
+func trust(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &Error{Code: Usage, Message: "read the CA file", Err: err}
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, &Error{Code: Usage, Message: fmt.Sprintf("the CA file %s holds no PEM certificate", file)}
+	}
+	return pool, nil
+}
+
+// A policy says where requests may go.
+type policy struct {
+	opts     Options
+	proxies  map[string]bool // host:port of the configured proxies, which may be private
+	viaProxy func(*url.URL) (*url.URL, error)
+}
+
+func proxyAddresses(c *httpproxy.Config) map[string]bool {
+	addrs := map[string]bool{}
+	for _, s := range []string{c.HTTPProxy, c.HTTPSProxy} {
+		if s == "" {
+			continue
+		}
+		if !strings.Contains(s, "://") {
+			s = "http://" + s
+		}
+		u, err := url.Parse(s)
+		if err != nil {
+			continue
+		}
+		port := u.Port()
+		if port == "" {
+			port = map[string]string{"https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
+		}
+		if port == "" {
+			port = "80"
+		}
+		addrs[net.JoinHostPort(u.Hostname(), port)] = true
+	}
+	return addrs
+}
+
+// check decides on a URL before it is asked for: its scheme, and its host where that is an address in plain sight.
+// (Names are decided on when they are dialled.)
+func (p *policy) check(u *url.URL) error {
+	switch strings.ToLower(u.Scheme) {
+	case "https":
+	case "http":
+		if !p.opts.AllowHTTP && !p.opts.AllowPrivate {
+			return fmt.Errorf("%w: the link is plain http, which anyone on the way can read and change", errRefused)
+		}
+	default:
+		return fmt.Errorf("%w: the link's scheme is not https", errRefused)
+	}
+	if p.opts.AllowPrivate {
+		return nil
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return fmt.Errorf("%w: %s is this machine itself", errRefused, host)
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		return publicAddress(ip)
+	}
+	return nil
+}
+
+// dial connects to addr unless policy forbids its address.
+func (p *policy) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 15 * time.Second}
+	if !p.opts.AllowPrivate && !p.proxies[addr] {
+		d.ControlContext = func(_ context.Context, _, address string, _ rawConn) error {
+			host, _, err := net.SplitHostPort(address)
+			if err != nil {
+				return err
+			}
+			host, _, _ = strings.Cut(host, "%")
+			ip := net.ParseIP(host)
+			if ip == nil {
+				return fmt.Errorf("%w: %s is no address", errRefused, address)
+			}
+			return publicAddress(ip)
+		}
+	}
+	conn, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &watchedConn{Conn: conn, idle: p.opts.idle()}, nil
+}
+
+// redirect decides on following a redirect, and takes away what Go would send along: the Referer holds the signed URL.
+func (p *policy) redirect(req *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return fmt.Errorf("%w: more than %d redirects", errRefused, maxRedirects)
+	}
+	if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
+		return fmt.Errorf("%w: redirected from https to %s", errRefused, req.URL.Scheme)
+	}
+	req.Header.Del("Referer")
+	return p.check(req.URL)
+}
+
+// A watchedConn fails a Read that waits longer than idle for its first byte. A limit on the whole exchange would kill
+// long downloads; this one only kills silent ones.
+type watchedConn struct {
+	net.Conn
+	idle  time.Duration
+	armed time.Time // read by one goroutine at a time, as Read is
+}
+
+func (c *watchedConn) Read(p []byte) (int, error) {
+	// Arming the timer costs more than a short read, so it is renewed only now and then.
+	if now := time.Now(); now.Sub(c.armed) > c.idle/16 {
+		c.armed = now
+		if err := c.SetReadDeadline(now.Add(c.idle)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Read(p)
+}

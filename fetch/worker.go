@@ -1,0 +1,407 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// A worker is one connection's worth of fetching.
+type worker struct {
+	host   *host
+	buf    []byte
+	bytes  atomic.Int64 // taken from the network
+	cancel atomic.Pointer[context.CancelFunc]
+	span   *span // guarded by the run's mutex, but only this worker changes which one it is
+	began  time.Time
+}
+
+// begin is called with the run's mutex held.
+func (w *worker) begin(t task) {
+	w.span, w.began = t.s, time.Now()
+}
+
+// runWorker fetches until there is nothing more from the host.
+func (r *Run) runWorker(h *host) {
+	w := &worker{host: h}
+	for {
+		t, ok := r.take(w)
+		if !ok {
+			return
+		}
+		if len(w.buf) < int(t.o.st.pieceSize) {
+			w.buf = make([]byte, t.o.st.pieceSize)
+		}
+		err := r.serve(w, t)
+		r.put(w, t.o, err)
+	}
+}
+
+// serve fetches a task's span, and goes on with what follows it where the same response brings that too.
+func (r *Run) serve(w *worker, t task) error {
+	ctx, cancel := context.WithCancel(r.ctx)
+	defer cancel()
+	w.cancel.Store(&cancel)
+	x, err := t.probe, error(nil)
+	if x == nil {
+		if x, err = r.request(ctx, t.o, t.s); err != nil {
+			return err
+		}
+	} else {
+		stop := context.AfterFunc(ctx, x.cancel)
+		defer stop()
+	}
+	if err = r.accept(w, t.o, x); err == nil {
+		err = r.receive(ctx, w, t.o, x)
+	}
+	x.close(err)
+	return err
+}
+
+const overlap = 64 << 10 // compared with what is here, where nothing else would show that the object changed
+
+func (r *Run) request(ctx context.Context, o *Object, s *span) (*exchange, error) {
+	r.mu.Lock()
+	q := want{object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: s.pos, to: s.end, retries: o.backoff.Tries()}
+	if !o.resolved.IsZero() {
+		q.link = o.resolved
+	}
+	if o.sequential || s.end == forever {
+		q.to = -1
+	}
+	if !o.id.vouched() {
+		q.from = max(0, q.from-overlap)
+	}
+	r.mu.Unlock()
+	return r.f.get(ctx, q)
+}
+
+// errChanged says that a response is of another object than the one begun.
+type errChanged struct{ what string }
+
+func (e errChanged) Error() string {
+	return fmt.Sprintf("the object changed at its source (%s) while it was being fetched", e.what)
+}
+
+// errIgnored says that the server sent the object from its first byte, though a later part was asked for.
+var errIgnored = errors.New("the server ignored the range asked for")
+
+// accept decides whether a response is of use for the worker's span.
+func (r *Run) accept(w *worker, o *Object, x *exchange) error {
+	if err := r.f.judge(x, o.Source.Expiry); err != nil && !(errors.Is(err, errUnsatisfied) && r.endsHere(o, x)) {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if what := o.id.changed(x.identity); what != "" {
+		return errChanged{what}
+	}
+	o.changes = 0
+	if o.size < 0 && x.bounds.total >= 0 {
+		o.setSize(x.bounds.total)
+	}
+	if !x.final.IsZero() {
+		o.resolved = x.final
+	}
+	s := w.span
+	if x.bounds.start > s.pos {
+		return fmt.Errorf("%w: asked for the bytes from %d, got those from %d", errAnswer, s.pos, x.bounds.start)
+	}
+	if s.pos > 0 && x.bounds.start+soonBytes < s.pos && !o.sequential {
+		return errIgnored
+	}
+	if s.pos > 0 && x.bounds.start > 0 {
+		o.rangesSeen, o.ignored = true, 0
+	}
+	return nil
+}
+
+// endsHere takes a 416 for the end of an object whose size was not known.
+func (r *Run) endsHere(o *Object, x *exchange) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return o.size < 0 && x.bounds.total >= 0
+}
+
+// setSize takes in a size that was not known; with the run's mutex held.
+func (o *Object) setSize(n int64) {
+	o.size = n
+	for s := range o.active {
+		s.end = min(s.end, n)
+	}
+	for _, s := range o.free {
+		s.end = min(s.end, n)
+	}
+	o.arrived.Broadcast()
+}
+
+// receive reads a response into the worker's span.
+func (r *Run) receive(ctx context.Context, w *worker, o *Object, x *exchange) error {
+	at := x.bounds.start
+	for {
+		if err := r.skip(ctx, w, o, x, at); err != nil {
+			return err
+		}
+		if err := r.fill(ctx, w, o, x); err != nil {
+			return err
+		}
+		at = w.span.pos
+		if !r.extend(w, o, x, at) {
+			return nil
+		}
+	}
+}
+
+// skip reads the bytes from at up to the worker's span, which are here already, and compares them.
+func (r *Run) skip(ctx context.Context, w *worker, o *Object, x *exchange, at int64) error {
+	var ours []byte
+	for at < w.span.pos {
+		n := min(int64(len(w.buf)), w.span.pos-at)
+		got, err := r.read(ctx, w, x, w.buf[:n])
+		if ours == nil {
+			ours = make([]byte, len(w.buf))
+		}
+		if m, err := o.st.data.ReadAt(ours[:got], at); m < got {
+			return diskError(err, "read back fetched bytes from the spool")
+		}
+		if !bytes.Equal(ours[:got], w.buf[:got]) {
+			return errChanged{"its bytes"}
+		}
+		at += int64(got)
+		if at < w.span.pos && err != nil {
+			return cutShort(err)
+		}
+	}
+	return nil
+}
+
+func cutShort(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// fill reads the worker's span, a piece at a time. It returns nil when the span, or what the response promised of it, is here.
+func (r *Run) fill(ctx context.Context, w *worker, o *Object, x *exchange) error {
+	for {
+		r.mu.Lock()
+		s := w.span
+		pos, crc := s.pos, s.crc
+		end := min(s.end, o.pieceEnd(pos))
+		stop := o.failed != nil
+		r.mu.Unlock()
+		if x.bounds.end >= 0 {
+			end = min(end, x.bounds.end)
+		}
+		if pos >= end || stop {
+			return nil
+		}
+		n, err := r.read(ctx, w, x, w.buf[:end-pos])
+		if n > 0 {
+			if err := r.keep(w, o, pos, crc, w.buf[:n]); err != nil {
+				return err
+			}
+		}
+		if err == nil {
+			continue
+		}
+		pos += int64(n)
+		if err == io.EOF && x.bounds.end < 0 {
+			return r.ends(w, o, pos)
+		}
+		if x.bounds.end < 0 || pos < x.bounds.end {
+			return cutShort(err)
+		}
+	}
+}
+
+// read fills p unless the body ends first, within the rate.
+func (r *Run) read(ctx context.Context, w *worker, x *exchange, p []byte) (int, error) {
+	total := 0
+	for total < len(p) {
+		n, err := x.Read(p[total : total+r.f.limit.most(len(p)-total)])
+		total += n
+		w.bytes.Add(int64(n))
+		if err != nil {
+			return total, err
+		}
+		if err := r.f.limit.wait(ctx, n); err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// keep puts bytes of one piece into the spool, and records the piece when it is whole.
+func (r *Run) keep(w *worker, o *Object, pos int64, crc uint32, p []byte) error {
+	if err := o.st.write(p, pos); err != nil {
+		return err
+	}
+	crc = crc32.Update(crc, castagnoli, p)
+	next := pos + int64(len(p))
+	whole := next == o.endOf(pos)
+	index := pos / o.st.pieceSize
+	if whole {
+		if err := o.st.record(pieceRecord{index, uint32(next - index*o.st.pieceSize), crc}); err != nil {
+			return err
+		}
+	}
+	r.disk.wrote(int64(len(p)))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fetched += int64(len(p))
+	o.here += int64(len(p))
+	o.lastBytes = time.Now()
+	o.resolves = 0
+	if o.backoff.Tries() > 0 {
+		o.backoff.Reset()
+	}
+	s := w.span
+	s.pos, s.crc = next, crc
+	if whole {
+		s.crc = 0
+		o.have.add(index, crc)
+		o.arrived.Broadcast()
+	}
+	return nil
+}
+
+// endOf is pieceEnd for callers without the run's mutex.
+func (o *Object) endOf(pos int64) int64 {
+	o.run.mu.Lock()
+	defer o.run.mu.Unlock()
+	return o.pieceEnd(pos)
+}
+
+// ends takes the clean end of a body of unknown length for the end of the object.
+func (r *Run) ends(w *worker, o *Object, size int64) error {
+	if err := o.st.setSize(size); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := w.span
+	index := size / o.st.pieceSize
+	if rest := size % o.st.pieceSize; rest > 0 {
+		if err := o.st.record(pieceRecord{index, uint32(rest), s.crc}); err != nil {
+			return err
+		}
+		o.have.add(index, s.crc)
+	}
+	o.setSize(size)
+	return nil
+}
+
+// extend goes on with the next free bytes when the response brings them: right after the span, or, where the server knows no
+// ranges, after what is here already.
+func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if o.settled() || len(o.free) == 0 || x.bounds.end >= 0 && at >= x.bounds.end || at < w.span.end {
+		return false
+	}
+	next := o.free[0]
+	if next.pos < at || next.pos > at && !o.sequential || x.bounds.end >= 0 && next.pos >= x.bounds.end {
+		return false
+	}
+	s := o.claimNext(w.host)
+	delete(o.active, w.span)
+	w.span = s
+	o.active[s] = w
+	return true
+}
+
+// put gives back what is left of the worker's span and decides what an error means.
+func (r *Run) put(w *worker, o *Object, err error) {
+	r.mu.Lock()
+	s := w.span
+	w.host.busy--
+	delete(o.active, s)
+	o.free = insertSpan(o.free, s, o.st.pieceSize)
+	fatal := error(nil)
+	if err != nil && !o.settled() {
+		fatal = r.failedTry(w.host, o, err)
+	}
+	if o.pending != nil && len(o.active) == 0 && !o.lastTry {
+		o.fail(o.pending)
+	}
+	r.work.Broadcast()
+	r.mu.Unlock()
+	if fatal != nil {
+		r.fatal(fatal)
+	}
+}
+
+// failedTry decides what to do about an error: nothing but wait and ask again, fail the object, or return it because it ends
+// the whole run. With the run's mutex held.
+func (r *Run) failedTry(h *host, o *Object, err error) error {
+	var e *Error
+	var ref *refusal
+	var changed errChanged
+	switch {
+	case r.ctx.Err() != nil:
+		return nil
+	case errors.As(err, &ref):
+		r.refused(h, o, ref)
+		return nil
+	case errors.As(err, &e):
+		return e // of the disk
+	case errors.Is(err, errRefused):
+		o.fail(netError(err))
+		return nil
+	case errors.As(err, &changed):
+		if o.changes++; o.changes >= 3 || changed.what == "its bytes" {
+			o.fail(&Error{Code: ObjectChanged, Message: changed.Error(), Hint: "run the same command again to fetch the new one; the old part is kept beside it"})
+			return nil
+		}
+	case errors.Is(err, errIgnored):
+		if o.ignored++; o.ignored >= 3 || !o.rangesSeen {
+			o.sequential, o.limit = true, 1
+		}
+	}
+	r.again(o, err, 0)
+	return nil
+}
+
+// again lets o wait before the next try, or fails it when nothing has come for too long.
+func (r *Run) again(o *Object, err error, after time.Duration) {
+	r.retries++
+	o.lastErr = err
+	if time.Since(o.lastBytes) > r.f.opts.budget() {
+		e := netError(err)
+		e.Message = fmt.Sprintf("nothing arrived for %s, over %d tries", r.f.opts.budget(), o.backoff.Tries()+1)
+		o.fail(e)
+		return
+	}
+	o.notBefore = time.Now().Add(max(after, o.backoff.Next()))
+	r.logf("%s: %v; trying again", o.Source.Link, err)
+}
+
+// refused decides about an answer with a status other than success.
+func (r *Run) refused(h *host, o *Object, ref *refusal) {
+	switch {
+	case ref.throttled:
+		h.target = max(1, h.target/2)
+		h.growth.settled = true
+		r.again(o, ref, ref.after)
+	case ref.transient:
+		r.again(o, ref, ref.after)
+	case !o.resolved.IsZero() && o.resolves == 0:
+		o.resolved, o.resolves = Link{}, 1
+		r.again(o, ref, 0)
+	case !ref.certain && len(o.active) > 0 && !o.lastTry && ref.err.Code == LinkDenied:
+		o.pending, o.lastTry, o.limit = ref.err, true, 1
+	case o.lastTry && len(o.active) > 0:
+	default:
+		o.pending, o.lastTry = ref.err, false
+	}
+}
+
+var _ = http.StatusOK
