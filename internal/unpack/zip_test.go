@@ -54,16 +54,9 @@ func TestZipVariants(t *testing.T) {
 		{"directory in another order than the data", reordered(stored, long, hello), want(stored, long, hello)},
 		{"zstd", rawZip{entries: []rawEntry{packed(methodZstd, "zstd content", zstdOf(t, "zstd content"))}}.bytes(), []seen{{Name: "packed", Content: "zstd content"}}},
 		{"bzip2", rawZip{entries: []rawEntry{packed(methodBzip2, "hello world\n", bzip2Hello)}}.bytes(), []seen{{Name: "packed", Content: "hello world\n"}}},
-		{"more than 65,535 entries without 64 bits", manyOldStyle(), nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := openBytes(t, tc.zip, Limits{})
-			if strings.HasPrefix(tc.name, "more than") {
-				if n, err := firstError(c.Entries()); n != 70_000 || err != nil {
-					t.Errorf("got %d entries, error %v", n, err)
-				}
-				return
-			}
 			if diff := cmp.Diff(tc.want, readAll(t, c)); diff != "" {
 				t.Errorf("documents (-want +got):\n%s", diff)
 			}
@@ -105,13 +98,15 @@ func reordered(entries ...rawEntry) []byte {
 	return out.Bytes()
 }
 
-// manyOldStyle is what writers without ZIP64 make of 70,000 files: the count is modulo 65,536.
-func manyOldStyle() []byte {
+// Writers without ZIP64 tell the number of more than 65,535 entries modulo 65,536.
+func TestZipCountsPast16Bits(t *testing.T) {
 	z := rawZip{entries: make([]rawEntry, 70_000)}
 	for i := range z.entries {
 		z.entries[i].name = fmt.Sprintf("%d.txt", i)
 	}
-	return z.bytes()
+	if n, err := firstError(openRawZip(t, z, Limits{}).Entries()); n != 70_000 || err != nil {
+		t.Errorf("got %d entries, error %v", n, err)
+	}
 }
 
 func TestZipEntryFields(t *testing.T) {

@@ -114,12 +114,14 @@ func (z madeUpZip) record(off int64) (int64, []byte) {
 
 // central is like rawEntry.record, but quick.
 func (z madeUpZip) central(i int) []byte {
-	b := make([]byte, madeUpRecord)
-	binary.LittleEndian.PutUint32(b, directorySignature)
-	content := z.content(i)
-	copy(b[directorySize:], "documents/"+string(content)+".txt")
-	binary.LittleEndian.PutUint32(b[16:], crc32.ChecksumIEEE(content))
-	b[20], b[24], b[28] = madeUpContent, madeUpContent, byte(madeUpName)
+	b := []byte(madeUpTemplate)
+	digits := b[directorySize+len("documents/"):][:madeUpContent]
+	for n, at := i, len(digits)-1; at >= 0; n, at = n/10, at-1 {
+		digits[at] = '0' + byte(n%10)
+	}
+	binary.LittleEndian.PutUint32(b[16:], crc32.ChecksumIEEE(digits))
 	binary.LittleEndian.PutUint32(b[42:], uint32(i*madeUpLocal))
 	return b
 }
+
+var madeUpTemplate = string(madeUpZip{}.entry(0).record([]byte("00000000"), 0))
