@@ -1,0 +1,28 @@
+//go:build unix
+
+// Package flock takes advisory locks that the operating system releases when their process ends, however it ends.
+package flock
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrLocked says that another process, or another open file of this one, holds the lock.
+var ErrLocked = errors.New("locked")
+
+// TryLock takes f's exclusive lock or returns ErrLocked at once. Closing f releases it.
+func TryLock(f *os.File) error {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EWOULDBLOCK):
+			return ErrLocked
+		}
+		return err
+	}
+}

@@ -1,0 +1,129 @@
+package archive
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"holdall/internal/digest"
+)
+
+// A fileRecord says that a file of the bag was synced under its name with this length and digest.
+type fileRecord struct {
+	Name   string     `json:"name"`
+	Size   int64      `json:"size"`
+	SHA256 digest.Sum `json:"sha256"`
+
+	// Of the content, where the file holds it zstd-compressed.
+	Content *contentRecord `json:"content,omitempty"`
+	// Where the file is a pack.
+	Pack *packRecord `json:"pack,omitempty"`
+}
+
+type contentRecord struct {
+	Size   int64      `json:"size"`
+	SHA256 digest.Sum `json:"sha256"`
+}
+
+type packRecord struct {
+	Part       string `json:"part"`
+	Number     int    `json:"number"`
+	Rows       int    `json:"rows"`
+	RowsOffset int64  `json:"rows_offset"` // of the data of _pack.csv in the pack
+	RowsSize   int64  `json:"rows_size"`
+	RowsCRC32  uint32 `json:"rows_crc32"`
+}
+
+type sealRecord struct {
+	ID        string `json:"id"`
+	Documents int    `json:"documents"`
+	Payload   int64  `json:"payload"` // bytes under data/
+}
+
+// An entry is one line of a staging journal; one of its fields is set.
+type entry struct {
+	File       *fileRecord `json:"file,omitempty"`
+	Drop       string      `json:"drop,omitempty"`       // the file of that name is not part of the bag any more
+	Sealed     *sealRecord `json:"sealed,omitempty"`     // the bag is finished
+	Unsealed   bool        `json:"unsealed,omitempty"`   // it is not any more
+	Committing string      `json:"committing,omitempty"` // the bag is on its way there; nothing changes any more
+}
+
+// A journal is an append-only file of entries. An entry is durable when append returns.
+type journal struct{ f *os.File }
+
+// openJournal reads the entries and drops a torn last line, which no one was promised.
+func openJournal(path string) (*journal, []entry, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	whole := bytes.LastIndexByte(b, '\n') + 1
+	entries, good, err := parseJournal(b[:whole])
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrDamaged, path, err), f.Close())
+	}
+	if err := f.Truncate(int64(good)); err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	if _, err := f.Seek(int64(good), io.SeekStart); err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return &journal{f}, entries, nil
+}
+
+// parseJournal returns the entries and how many bytes they fill. A last line that is not JSON is torn; one before it is damage.
+func parseJournal(b []byte) (entries []entry, good int, err error) {
+	for good < len(b) {
+		end := good + bytes.IndexByte(b[good:], '\n') + 1
+		var e entry
+		if err := json.Unmarshal(b[good:end], &e); err != nil {
+			if end == len(b) {
+				return entries, good, nil
+			}
+			return nil, 0, fmt.Errorf("line %d: %w", len(entries)+1, err)
+		}
+		entries = append(entries, e)
+		good = end
+	}
+	return entries, good, nil
+}
+
+func (j *journal) append(e entry) error {
+	b, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if _, err := j.f.Write(append(b, '\n')); err != nil {
+		return fmt.Errorf("write the staging journal: %w", err)
+	}
+	if err := j.f.Sync(); err != nil {
+		return fmt.Errorf("sync the staging journal: %w", err)
+	}
+	return nil
+}
+
+func (j *journal) close() error { return j.f.Close() }
+
+// sizeOf returns a regular file's size, or -1 where there is none.
+func sizeOf(path string) (int64, error) {
+	fi, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return -1, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if !fi.Mode().IsRegular() {
+		return -1, nil
+	}
+	return fi.Size(), nil
+}

@@ -1,0 +1,199 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"regexp"
+	"strconv"
+	"time"
+
+	"holdall/internal/digest"
+)
+
+// An Event is one line of a root's append-only history.
+type Event struct {
+	Number   int               `json:"number"`
+	Kind     string            `json:"kind"` // taken, verified, …: a lower-case word, hyphens allowed
+	Export   string            `json:"export"`
+	Time     time.Time         `json:"time"`
+	Previous digest.Sum        `json:"previous"` // SHA-256 of the event before, as stored; empty in the first
+	Facts    map[string]string `json:"facts,omitempty"`
+}
+
+var (
+	eventKind = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+	eventName = regexp.MustCompile(`^ledger/([0-9]{8})-([a-z][a-z0-9-]*)\.json$`)
+)
+
+// maxEvent is the longest event that is read.
+const maxEvent = 1 << 20
+
+func (e *Event) name() string { return fmt.Sprintf("%s%08d-%s.json", ledgerDir, e.Number, e.Kind) }
+
+// claimPath is where the event of a number is put first. Two writers may want the same number for events of different
+// kinds, whose names differ; on this name one of them fails.
+func claimPath(number int) string { return fmt.Sprintf("%snumbers/%08d.json", ledgerDir, number) }
+
+// AppendEvent adds e to the root's ledger, setting Number and Previous, and Time if it is zero. Several processes may
+// append at once. Should it fail between its two writes, the event is completed by whoever appends next.
+func AppendEvent(ctx context.Context, s Store, e Event) (Event, error) {
+	if !eventKind.MatchString(e.Kind) {
+		return Event{}, fmt.Errorf("ledger: %q is not a kind of event", e.Kind)
+	}
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	e.Time = e.Time.UTC()
+	for {
+		last, err := settleLedger(ctx, s)
+		if err != nil {
+			return Event{}, err
+		}
+		e.Number, e.Previous = last.number+1, last.sum
+		b, err := json.MarshalIndent(e, "", "  ")
+		if err != nil {
+			return Event{}, err
+		}
+		b = append(b, '\n')
+		err = putNew(ctx, s, claimPath(e.Number), b)
+		if errors.Is(err, fs.ErrExist) {
+			continue // another writer was first; the next round completes its event and goes on after it
+		}
+		if err == nil {
+			err = putNew(ctx, s, e.name(), b)
+		}
+		if err != nil {
+			return Event{}, fmt.Errorf("ledger: write event %d: %w", e.Number, err)
+		}
+		return e, nil
+	}
+}
+
+// A ledgerEnd is where the next event goes.
+type ledgerEnd struct {
+	number int
+	sum    digest.Sum
+}
+
+// settleLedger completes an event that was claimed but not written, and returns the end of the ledger.
+func settleLedger(ctx context.Context, s Store) (ledgerEnd, error) {
+	for {
+		names, err := eventNames(ctx, s)
+		if err != nil {
+			return ledgerEnd{}, fmt.Errorf("ledger: %w", err)
+		}
+		var end ledgerEnd
+		if len(names) > 0 {
+			b, err := readAll(ctx, s, names[len(names)-1], maxEvent)
+			if err != nil {
+				return ledgerEnd{}, fmt.Errorf("ledger: %w", err)
+			}
+			number, _ := strconv.Atoi(eventName.FindStringSubmatch(names[len(names)-1])[1])
+			end = ledgerEnd{number: number, sum: digest.Of(b)}
+		}
+		b, err := readAll(ctx, s, claimPath(end.number+1), maxEvent)
+		if errors.Is(err, fs.ErrNotExist) {
+			return end, nil
+		}
+		if err != nil {
+			return ledgerEnd{}, fmt.Errorf("ledger: %w", err)
+		}
+		if err := completeEvent(ctx, s, b, end); err != nil {
+			return ledgerEnd{}, fmt.Errorf("ledger: complete event %d: %w", end.number+1, err)
+		}
+	}
+}
+
+// completeEvent writes a claimed event under its own name.
+func completeEvent(ctx context.Context, s Store, b []byte, end ledgerEnd) error {
+	var e Event
+	if err := json.Unmarshal(b, &e); err != nil {
+		return err
+	}
+	if e.Number != end.number+1 || !eventKind.MatchString(e.Kind) || e.Previous != end.sum {
+		return fmt.Errorf("%s does not continue the ledger", claimPath(end.number+1))
+	}
+	return putNew(ctx, s, e.name(), b)
+}
+
+// eventNames returns the names of the events in order.
+func eventNames(ctx context.Context, s Store) ([]string, error) {
+	var names []string
+	for info, err := range s.List(ctx, "ledger") {
+		if err != nil {
+			return nil, err
+		}
+		if eventName.MatchString(info.Name) {
+			names = append(names, info.Name)
+		}
+	}
+	return names, nil
+}
+
+// Events yields the ledger in order; a broken chain is an error naming the event.
+func Events(ctx context.Context, s Store) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		names, err := eventNames(ctx, s)
+		if err != nil {
+			yield(Event{}, fmt.Errorf("ledger: %w", err))
+			return
+		}
+		var end ledgerEnd
+		for _, name := range names {
+			var e Event
+			e, end, err = readEvent(ctx, s, name, end)
+			if err != nil {
+				yield(Event{}, fmt.Errorf("ledger: event %s: %w", s.Location(name), err))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// readEvent reads the event that must follow end.
+func readEvent(ctx context.Context, s Store, name string, end ledgerEnd) (Event, ledgerEnd, error) {
+	b, err := readAll(ctx, s, name, maxEvent)
+	if err != nil {
+		return Event{}, end, err
+	}
+	var e Event
+	if err := json.Unmarshal(b, &e); err != nil {
+		return Event{}, end, err
+	}
+	switch {
+	case e.Number != end.number+1:
+		return Event{}, end, fmt.Errorf("it is number %d where %d should follow: an event is missing or was added", e.Number, end.number+1)
+	case e.name() != name:
+		return Event{}, end, fmt.Errorf("by its content it is %s", e.name())
+	case e.Previous != end.sum:
+		return Event{}, end, errors.New("the event before it is not the one that it names: one of them was changed")
+	}
+	return e, ledgerEnd{number: e.Number, sum: digest.Of(b)}, nil
+}
+
+// readAll reads a small object.
+func readAll(ctx context.Context, s Store, name string, limit int64) ([]byte, error) {
+	r, err := s.Open(ctx, name, 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var b bytes.Buffer
+	n, err := io.Copy(&b, io.LimitReader(r, limit+1))
+	if err == nil && n > limit {
+		err = fmt.Errorf("longer than %d bytes", limit)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.Location(name), err)
+	}
+	return b.Bytes(), nil
+}

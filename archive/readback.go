@@ -1,0 +1,144 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"holdall/internal/digest"
+)
+
+// A readBack reads finished files again from the disk, in the background and one at a time, and compares their digests.
+type readBack struct {
+	dir    string
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu      sync.Mutex // guards what follows
+	changed *sync.Cond
+	queue   []fileRecord
+	running bool
+	good    map[string]digest.Sum // names that read back as recorded
+	bad     map[string]error
+}
+
+func newReadBack(dir string) *readBack {
+	rb := &readBack{dir: dir, good: map[string]digest.Sum{}, bad: map[string]error{}}
+	rb.ctx, rb.cancel = context.WithCancel(context.Background())
+	rb.changed = sync.NewCond(&rb.mu)
+	return rb
+}
+
+// add queues a file and starts the reader if none runs.
+func (rb *readBack) add(rec fileRecord) {
+	rb.mu.Lock()
+	defer rb.mu.Unlock()
+	rb.queue = append(rb.queue, rec)
+	if !rb.running {
+		rb.running = true
+		go rb.run()
+	}
+}
+
+func (rb *readBack) run() {
+	buf := make([]byte, copyBuffer)
+	rb.mu.Lock()
+	defer rb.mu.Unlock()
+	for len(rb.queue) > 0 && rb.ctx.Err() == nil {
+		rec := rb.queue[0]
+		rb.queue = rb.queue[1:]
+		rb.mu.Unlock()
+		err := rb.check(rec, buf)
+		rb.mu.Lock()
+		if err != nil {
+			rb.bad[rec.Name] = err
+		} else {
+			rb.good[rec.Name] = rec.SHA256
+		}
+	}
+	rb.running = false
+	rb.changed.Broadcast()
+}
+
+func (rb *readBack) check(rec fileRecord, buf []byte) error {
+	f, err := os.Open(filepath.Join(rb.dir, filepath.FromSlash(rec.Name)))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	dropCache(f)
+	r := digest.NewReader(ctxReader{rb.ctx, f}, rec.Size, rec.SHA256)
+	_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, r, buf)
+	var mismatch *digest.MismatchError
+	if errors.As(err, &mismatch) {
+		return fmt.Errorf("%w: %s does not read back as it was written: %w", ErrDamaged, rec.Name, err)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s back: %w", rec.Name, err)
+	}
+	// The pages are not needed again and would push others out.
+	dropCache(f)
+	return nil
+}
+
+// forget takes back what is known of a name.
+func (rb *readBack) forget(name string) {
+	rb.mu.Lock()
+	defer rb.mu.Unlock()
+	delete(rb.good, name)
+	delete(rb.bad, name)
+}
+
+// wait returns when the queue is empty, with everything that was found wrong.
+func (rb *readBack) wait(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, rb.changed.Broadcast)
+	defer stop()
+	rb.mu.Lock()
+	defer rb.mu.Unlock()
+	for rb.running && ctx.Err() == nil {
+		rb.changed.Wait()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var errs []error
+	for _, err := range rb.bad {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// verified reports whether the file has read back as recorded.
+func (rb *readBack) verified(rec fileRecord) bool {
+	rb.mu.Lock()
+	defer rb.mu.Unlock()
+	sum, ok := rb.good[rec.Name]
+	return ok && sum == rec.SHA256
+}
+
+// stop ends the reader and waits for it.
+func (rb *readBack) stop() {
+	rb.cancel()
+	rb.mu.Lock()
+	defer rb.mu.Unlock()
+	for rb.running {
+		rb.changed.Wait()
+	}
+}
+
+// A ctxReader fails when its context is done.
+type ctxReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r ctxReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}

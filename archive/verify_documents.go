@@ -1,0 +1,294 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// documentFaults collects where documents are hurt; who they are is looked up at the end.
+type documentFaults struct {
+	whole   map[string]bool // files that are lost as a whole
+	looks   map[string]bool // packs that have to be looked into
+	spots   map[spot]bool   // single documents
+	noIndex bool            // the index is damaged: the packs' own rows stand in for it
+}
+
+// A spot is where a document's bytes begin.
+type spot struct {
+	pack   string
+	offset int64
+}
+
+func (d *documentFaults) wholeFile(name string) {
+	if d.whole == nil {
+		d.whole = map[string]bool{}
+	}
+	d.whole[name] = true
+	if name == indexName {
+		d.noIndex = true
+	}
+}
+
+func (d *documentFaults) look(pack string) {
+	if d.looks == nil {
+		d.looks = map[string]bool{}
+	}
+	d.looks[pack] = true
+}
+
+func (d *documentFaults) hurt(pack string, offset int64) {
+	if d.spots == nil {
+		d.spots = map[spot]bool{}
+	}
+	d.spots[spot{pack, offset}] = true
+}
+
+// checkDocuments looks into the packs that need it, and says of each fault which documents it hurt.
+func (v *verifier) checkDocuments(ctx context.Context) error {
+	if v.level == Deep || len(v.docs.looks) > 0 {
+		if err := v.inspectPacks(ctx); err != nil {
+			return err
+		}
+	}
+	if v.level == Deep {
+		if err := v.checkContents(ctx); err != nil {
+			return err
+		}
+	}
+	if v.level == Deep || len(v.docs.whole) > 0 || len(v.docs.spots) > 0 {
+		return v.nameDocuments(ctx)
+	}
+	return nil
+}
+
+// packs returns the bag's packs in the order of the index.
+func (v *verifier) packs() []string {
+	var names []string
+	for name := range v.book.sums {
+		if isPackName(name) {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, comparePacks)
+	return names
+}
+
+// inspectPacks inspects the packs in question, a few at a time.
+func (v *verifier) inspectPacks(ctx context.Context) error {
+	looks := maps.Clone(v.docs.looks)
+	if v.level == Deep {
+		looks = map[string]bool{}
+		for _, name := range v.packs() {
+			_, there := v.present[name]
+			looks[name] = there
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(min(4, runtime.GOMAXPROCS(0)))
+	err := v.sections(ctx, func(pack string, rows []Row) error {
+		if looks[pack] {
+			g.Go(func() error { return v.inspect(ctx, pack, rows) })
+		}
+		return ctx.Err()
+	})
+	return errors.Join(g.Wait(), err)
+}
+
+// sections calls use with each pack's rows. They come from the index, or from the packs themselves where that is damaged.
+func (v *verifier) sections(ctx context.Context, use func(pack string, rows []Row) error) error {
+	packs := v.packs()
+	next := 0 // pack
+	if v.indexUsable(packs) {
+		var err error
+		if next, err = v.indexSections(ctx, packs, use); err != nil {
+			return err
+		}
+	}
+	for _, pack := range packs[next:] {
+		if _, there := v.present[pack]; !there {
+			continue
+		}
+		rows, err := v.ownRows(ctx, pack)
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			v.add(FaultHash, pack, "its own list of documents cannot be read: %v", err)
+		}
+		if err := use(pack, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// indexUsable reports whether the index is there, not known to be damaged, and known how to be divided into packs.
+func (v *verifier) indexUsable(packs []string) bool {
+	if _, there := v.present[indexName]; !there || v.docs.noIndex {
+		return false
+	}
+	for _, pack := range packs {
+		if line, ok := v.book.files[pack]; !ok || line.rows < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// indexSections divides the index, and returns how many packs' rows it could give.
+func (v *verifier) indexSections(ctx context.Context, packs []string, use func(pack string, rows []Row) error) (int, error) {
+	r, err := v.bag.OpenIndexCSV(ctx)
+	if err != nil {
+		return 0, ctx.Err()
+	}
+	defer r.Close()
+	rr, err := newRowReader(r)
+	if err != nil {
+		v.badIndex(err)
+		return 0, ctx.Err()
+	}
+	for i, pack := range packs {
+		rows := make([]Row, 0, v.book.files[pack].rows)
+		for range v.book.files[pack].rows {
+			row, err := rr.next()
+			if err != nil {
+				v.badIndex(err)
+				return i, ctx.Err()
+			}
+			rows = append(rows, row)
+		}
+		if err := use(pack, rows); err != nil {
+			return i, err
+		}
+	}
+	if _, err := rr.next(); err != io.EOF {
+		v.badIndex(fmt.Errorf("it has more rows than the packs, or its end is damaged: %w", err))
+	}
+	return len(packs), nil
+}
+
+// badIndex notes an index that cannot be read to its end although its digest is right or was not looked at.
+func (v *verifier) badIndex(err error) {
+	if err == io.EOF {
+		err = errors.New("it has fewer rows than the packs")
+	}
+	v.mu.Lock()
+	v.docs.noIndex = true
+	v.mu.Unlock()
+	v.add(FaultIndex, indexName, "%v", err)
+}
+
+// inspect looks into a pack and notes what it finds.
+func (v *verifier) inspect(ctx context.Context, pack string, rows []Row) error {
+	r, err := v.bag.s.Open(ctx, v.bag.prefix+pack, 0, -1)
+	if err != nil {
+		return v.unreadable(ctx, pack, err)
+	}
+	defer r.Close()
+	var under io.Reader = r
+	if v.level == Deep {
+		under = &counted{v, r} // at the other levels these bytes were counted before
+	}
+	in := newInspection(under, pack, rows)
+	if err := in.run(); err != nil {
+		return v.unreadable(ctx, pack, err)
+	}
+	code := FaultDocument
+	if v.level == Deep {
+		v.setActual(pack, in.sum.Sum())
+		if !v.judgeFile(pack, in.sum.Sum()) {
+			code = FaultHash
+		}
+	} else {
+		code = FaultHash
+	}
+	for _, s := range in.structures {
+		v.add(code, pack, "%s", s)
+	}
+	if len(in.hurt) > 0 && code == FaultDocument {
+		v.add(code, pack, "%d documents are not what the index says", len(in.hurt))
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, offset := range in.hurt {
+		v.docs.hurt(pack, offset)
+	}
+	return nil
+}
+
+// checkContents decompresses what is stored compressed and compares it with what was put in.
+func (v *verifier) checkContents(ctx context.Context) error {
+	for _, name := range slices.Sorted(maps.Keys(v.book.files)) {
+		line := v.book.files[name]
+		if line.content.IsZero() || v.actual[name] != line.sum {
+			continue
+		}
+		r, err := v.bag.OpenZstd(ctx, name, line.contentLen, line.content)
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+			err = errors.Join(err, r.Close())
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			v.add(FaultContent, name, "%v", err)
+		}
+	}
+	return nil
+}
+
+// maxNamed is how many documents a fault's detail describes; its list of IDs has all.
+const maxNamed = 20
+
+// nameDocuments ties the faults to the documents whose rows point there. At level deep it also sees that each row points
+// at a document of its pack.
+func (v *verifier) nameDocuments(ctx context.Context) error {
+	return v.sections(ctx, func(_ string, rows []Row) error {
+		for i := range rows {
+			r := &rows[i]
+			if v.docs.whole[r.Pack] || v.docs.spots[spot{r.Pack, r.Offset}] {
+				v.tie(r)
+			}
+			if _, known := v.book.sums[r.Pack]; !known {
+				v.add(FaultIndex, indexName, "the row of document %s points at %s, which no manifest names", r.ID, r.Pack)
+			} else if strings.HasPrefix(r.Pack, largeDir) && v.book.sums[r.Pack] != r.SHA256 {
+				v.add(FaultIndex, indexName, "the row of document %s has another sha256 than %s", r.ID, r.Pack)
+			}
+		}
+		return ctx.Err()
+	})
+}
+
+// tie adds a document to the faults of the file that holds it.
+func (v *verifier) tie(r *Row) {
+	for _, code := range []string{FaultMissing, FaultUnreadable, FaultHash, FaultSize, FaultDocument} {
+		f, ok := v.faults[r.Pack+"\x00"+code]
+		if !ok {
+			continue
+		}
+		f.Documents = append(f.Documents, r.ID)
+		if len(f.Documents) <= maxNamed {
+			f.details = append(f.details, "hurts "+describeDocument(r))
+		} else if len(f.Documents) == maxNamed+1 {
+			f.details = append(f.details, "and more, listed in documents")
+		}
+		return
+	}
+}
+
+func describeDocument(r *Row) string {
+	owner := "of no known owner"
+	if r.OwnerID != "" {
+		owner = "of " + strings.TrimSpace(r.OwnerType+" "+r.OwnerID)
+	}
+	return fmt.Sprintf("document %s (%q, %s)", r.ID, r.OriginalName, owner)
+}
