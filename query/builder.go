@@ -1,0 +1,204 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"holdall/internal/atomicfile"
+	"holdall/schemas"
+)
+
+// BuildOptions are the settings of a Builder; the zero value is usable.
+type BuildOptions struct {
+	TempDir     string            // for normalised CSVs and spilling; default: beside the database
+	MemoryLimit int64             // bytes DuckDB may use; 0: 256 MiB
+	Threads     int               // 0: one a core
+	DateOrder   string            // dmy or mdy: decides dates the files leave ambiguous; "": dmy, and said so
+	TimeZone    string            // of times without a zone; "": Europe/London
+	Snapshot    time.Time         // the archive's today: when the takeover began
+	Meta        map[string]string // further rows of archive_meta
+}
+
+// defaultMemory leaves a takeover, which does other work at the same time, below 600 MB.
+const defaultMemory = 256 << 20
+
+// A Builder makes the database of one export. Its methods may be called from several goroutines.
+//
+// Times. A typed TIMESTAMP is the time that clocks showed in BuildOptions.TimeZone. Times received without a zone are
+// taken to be that already and are kept as they are; times with a zone, and epoch milliseconds, are converted. So exports
+// that write the same moment in different ways load to the same value, and no time has to be guessed at the end of summer
+// time. The zone stands in archive_meta.
+type Builder struct {
+	path string // where the database will appear
+	part string // where it is made
+	work string // temporary files; removed with Finish and Close
+	opts BuildOptions
+	db   *sql.DB
+
+	write  sync.Mutex // serialises statements that change the database
+	state  sync.Mutex // guards what follows
+	tables []*loaded
+	names  *names
+	closed bool
+}
+
+// A loaded is a table that LoadCSV has made.
+type loaded struct {
+	TableReport
+	schema  schemas.Table
+	columns []column
+	dates   dateEvidence
+	readAs  string // the order its slashed dates were read in
+}
+
+// Create starts a database at path, replacing a file there. It appears there, complete, with Finish.
+func Create(ctx context.Context, path string, o BuildOptions) (b *Builder, err error) {
+	if o.DateOrder != "" && o.DateOrder != orderDMY && o.DateOrder != orderMDY {
+		return nil, fmt.Errorf("date order %q: want dmy or mdy", o.DateOrder)
+	}
+	if o.TempDir == "" {
+		o.TempDir = filepath.Dir(path)
+	}
+	if o.MemoryLimit == 0 {
+		o.MemoryLimit = defaultMemory
+	}
+	if o.TimeZone == "" {
+		o.TimeZone = "Europe/London"
+	}
+	zone, err := time.LoadLocation(o.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("time zone %q: %w", o.TimeZone, err)
+	}
+	o.Snapshot = o.Snapshot.In(zone)
+	b = &Builder{path: path, part: path + atomicfile.Suffix, opts: o, names: newNames(reservedTables...)}
+	if b.work, err = os.MkdirTemp(o.TempDir, ".holdall-build-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.Close())
+		}
+	}()
+	if err := removeIfThere(b.part, b.part+".wal"); err != nil {
+		return nil, err
+	}
+	if b.db, err = openEngine(engine{path: b.part, work: b.work, memory: o.MemoryLimit, threads: o.Threads}); err != nil {
+		return nil, err
+	}
+	return b, b.exec(ctx, schemaSQL)
+}
+
+// engine says how DuckDB is opened. The database file is attached to an instance in memory: its path then needs no
+// escaping, and opening the same file twice in a process is two instances with settings of their own.
+type engine struct {
+	path     string
+	work     string
+	memory   int64
+	threads  int
+	readOnly bool
+	then     []string // statements to run once, after attaching
+}
+
+// catalog is the name the database is attached under. SQL inside the database never uses it.
+const catalog = "archive"
+
+func openEngine(e engine) (*sql.DB, error) {
+	settings := url.Values{
+		"autoinstall_known_extensions": {"false"},
+		"autoload_known_extensions":    {"false"},
+		"memory_limit":                 {strconv.FormatInt(e.memory>>10, 10) + "KiB"},
+		"temp_directory":               {filepath.Join(e.work, "spill")},
+		"preserve_insertion_order":     {"true"},
+	}
+	if e.threads > 0 {
+		settings.Set("threads", strconv.Itoa(e.threads))
+	}
+	attach := "ATTACH " + text(e.path) + " AS " + catalog
+	if e.readOnly {
+		attach += " (READ_ONLY)"
+	}
+	once := append([]string{attach}, e.then...)
+	connector, err := duckdb.NewConnector(":memory:?"+settings.Encode(), func(c driver.ExecerContext) error {
+		for _, statement := range append(once, "USE "+catalog) {
+			if _, err := c.ExecContext(context.Background(), statement, nil); err != nil {
+				return err
+			}
+		}
+		once = nil
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector)
+	first, err := db.Conn(context.Background())
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, first.Close()
+}
+
+// exec runs statements that change the database.
+func (b *Builder) exec(ctx context.Context, statements ...string) error {
+	b.write.Lock()
+	defer b.write.Unlock()
+	return execAll(ctx, b.db, statements...)
+}
+
+// execer is a connection, a database or a transaction.
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+func execAll(ctx context.Context, c execer, statements ...string) error {
+	for _, s := range statements {
+		if _, err := c.ExecContext(ctx, s); err != nil {
+			return sqlError(s, err)
+		}
+	}
+	return nil
+}
+
+// sqlError adds the beginning of our own statement to an error of the engine.
+func sqlError(statement string, err error) error {
+	if len(statement) > 120 {
+		statement = statement[:120] + "…"
+	}
+	return fmt.Errorf("%w (in %q)", err, statement)
+}
+
+// Close drops an unfinished database. After Finish it does nothing.
+func (b *Builder) Close() error {
+	b.state.Lock()
+	defer b.state.Unlock()
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	var errs []error
+	if b.db != nil {
+		errs = append(errs, b.db.Close())
+	}
+	errs = append(errs, removeIfThere(b.part, b.part+".wal"), os.RemoveAll(b.work))
+	return errors.Join(errs...)
+}
+
+func removeIfThere(paths ...string) error {
+	for _, p := range paths {
+		if err := os.Remove(p); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package query
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// The encodings a CSV is read in, as TableReport names them.
+const (
+	encUTF8    = "utf-8"
+	encUTF8BOM = "utf-8-bom"
+	encUTF16LE = "utf-16le"
+	encUTF16BE = "utf-16be"
+	encCP1252  = "windows-1252"
+)
+
+// An encodingReport says how a file's bytes become text.
+type encodingReport struct {
+	name    string
+	bom     int   // bytes before the text
+	foreign int64 // bytes of a UTF-8 file that are no UTF-8, and are read as windows-1252 one by one
+}
+
+// detectEncoding looks at the whole file: the one byte that is not UTF-8 may be its last.
+func detectEncoding(ctx context.Context, f *os.File) (encodingReport, error) {
+	head := make([]byte, 4096)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return encodingReport{}, err
+	}
+	head = head[:n]
+	switch {
+	case bytes.HasPrefix(head, []byte{0xFF, 0xFE}):
+		return encodingReport{name: encUTF16LE, bom: 2}, nil
+	case bytes.HasPrefix(head, []byte{0xFE, 0xFF}):
+		return encodingReport{name: encUTF16BE, bom: 2}, nil
+	}
+	if name := guessUTF16(head); name != "" {
+		return encodingReport{name: name}, nil
+	}
+	r := encodingReport{name: encUTF8}
+	if bytes.HasPrefix(head, []byte{0xEF, 0xBB, 0xBF}) {
+		r = encodingReport{name: encUTF8BOM, bom: 3}
+	}
+	invalid, multi, err := countUTF8(ctx, io.NewSectionReader(f, int64(r.bom), 1<<62))
+	if err != nil {
+		return r, err
+	}
+	// A windows-1252 file has next to no valid multi-byte sequence; a UTF-8 file with a few foreign bytes has many.
+	if invalid > multi && r.bom == 0 {
+		return encodingReport{name: encCP1252}, nil
+	}
+	r.foreign = invalid
+	return r, nil
+}
+
+// guessUTF16 recognises UTF-16 without a byte order mark by the zero bytes in every other place of its Latin letters.
+func guessUTF16(head []byte) string {
+	var zeros [2]int
+	for i, b := range head {
+		if b == 0 {
+			zeros[i%2]++
+		}
+	}
+	third := len(head) / 6
+	switch {
+	case len(head) >= 8 && zeros[1] > third && zeros[0] <= zeros[1]/8:
+		return encUTF16LE
+	case len(head) >= 8 && zeros[0] > third && zeros[1] <= zeros[0]/8:
+		return encUTF16BE
+	}
+	return ""
+}
+
+// countUTF8 counts the bytes of r that are not UTF-8, and the sequences of several bytes that are.
+func countUTF8(ctx context.Context, r io.Reader) (invalid, multi int64, err error) {
+	buf := make([]byte, 256<<10)
+	kept := 0
+	for {
+		n, err := r.Read(buf[kept:])
+		chunk := buf[:kept+n]
+		atEOF := errors.Is(err, io.EOF)
+		if err != nil && !atEOF {
+			return 0, 0, err
+		}
+		kept = 0
+		for i := 0; i < len(chunk); {
+			if chunk[i] < utf8.RuneSelf {
+				i++
+				continue
+			}
+			if !atEOF && !utf8.FullRune(chunk[i:]) {
+				kept = copy(buf, chunk[i:])
+				break
+			}
+			if r, size := utf8.DecodeRune(chunk[i:]); r == utf8.RuneError && size == 1 {
+				invalid++
+				i++
+			} else {
+				multi++
+				i += size
+			}
+		}
+		if atEOF {
+			return invalid, multi, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, 0, err
+		}
+	}
+}
+
+// decode returns r, from after its byte order mark, as UTF-8.
+func (e encodingReport) decode(r io.Reader) io.Reader {
+	switch e.name {
+	case encUTF16LE:
+		return transform.NewReader(r, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewDecoder())
+	case encUTF16BE:
+		return transform.NewReader(r, unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewDecoder())
+	case encCP1252:
+		return transform.NewReader(r, charmap.Windows1252.NewDecoder())
+	}
+	if e.foreign > 0 {
+		return transform.NewReader(r, foreignBytes{})
+	}
+	return r
+}
+
+// foreignBytes passes UTF-8 and reads every byte that is none as windows-1252.
+type foreignBytes struct{ transform.NopResetter }
+
+func (foreignBytes) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
+	for nSrc < len(src) {
+		if !atEOF && !utf8.FullRune(src[nSrc:]) {
+			return nDst, nSrc, transform.ErrShortSrc
+		}
+		r, size := utf8.DecodeRune(src[nSrc:])
+		if r == utf8.RuneError && size == 1 {
+			r = charmap.Windows1252.DecodeByte(src[nSrc])
+		}
+		if nDst+utf8.RuneLen(r) > len(dst) {
+			return nDst, nSrc, transform.ErrShortDst
+		}
+		nDst += utf8.EncodeRune(dst[nDst:], r)
+		nSrc += size
+	}
+	return nDst, nSrc, nil
+}
+
+// asUTF8 returns a file that holds the text of f as UTF-8: f itself, or a copy in dir, which the caller closes and removes.
+func asUTF8(ctx context.Context, f *os.File, e encodingReport, dir string) (text *os.File, copied bool, err error) {
+	if (e.name == encUTF8 || e.name == encUTF8BOM) && e.foreign == 0 {
+		return f, false, nil
+	}
+	text, err = os.CreateTemp(dir, "utf8-*.csv")
+	if err != nil {
+		return nil, false, err
+	}
+	src := e.decode(io.NewSectionReader(f, int64(e.bom), 1<<62))
+	if _, err := io.Copy(text, contextReader{ctx, src}); err != nil {
+		return nil, false, errors.Join(fmt.Errorf("read as %s: %w", e.name, err), text.Close(), os.Remove(text.Name()))
+	}
+	return text, true, nil
+}
+
+// A contextReader ends with the context's error once the context is done.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

@@ -1,0 +1,216 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"holdall/internal/atomicfile"
+	"holdall/schemas"
+)
+
+// formatVersion is that of the databases this package makes. A change that makes older ones wrong or unreadable raises it.
+const formatVersion = "1"
+
+// ownTables describes the relations that no CSV brings.
+var ownTables = []view{
+	{name: "archive_meta", about: "What is known of the archive as a whole, by key.", columns: [][2]string{{"key", "What."}, {"value", "Its value."}}},
+	{name: "findings", about: "What somebody should know about this export: what is missing, damaged or odd.", columns: [][2]string{
+		{"code", "What kind of finding it is."}, {"severity", "error, warning or info."}, {"table_name", "The table it is about."}, {"record_id", "The record it is about."}, {"detail", "The finding in words."}}},
+	{name: "rejects", about: "Cells whose text does not fit their column's type; the typed table has NULL there.", columns: [][2]string{
+		{"table_name", "The table."}, {"column_name", "The column."}, {"row_number", "The record's position in the CSV."}, {"value", "The cell as received."}, {"reason", "Why it does not fit."}}},
+	{name: "quarantine", about: "Records of the CSVs that could not be loaded into their table, as received.", columns: [][2]string{
+		{"table_name", "The table they belong to."}, {"row_number", "The record's position in the CSV."}, {"record", "The record as received."}, {"reason", "Why it could not be loaded."}}},
+}
+
+// Finish adds views, macros and comments, and makes the database appear at its path, read-only to everybody.
+func (b *Builder) Finish(ctx context.Context) error {
+	b.write.Lock()
+	defer b.write.Unlock()
+	if err := b.inTransaction(ctx, func(c *sql.Conn) error { return b.complete(ctx, c) }); err != nil {
+		return fmt.Errorf("finish the database: %w", err)
+	}
+	if err := execAll(ctx, b.db, "CHECKPOINT "+catalog); err != nil {
+		return err
+	}
+	b.state.Lock()
+	defer b.state.Unlock()
+	if err := b.db.Close(); err != nil {
+		return err
+	}
+	b.db = nil
+	if err := b.appear(); err != nil {
+		return err
+	}
+	b.closed = true
+	return os.RemoveAll(b.work)
+}
+
+// appear makes the finished file durable and gives it its name.
+func (b *Builder) appear() error {
+	if _, err := os.Stat(b.part + ".wal"); err == nil {
+		return fmt.Errorf("%s.wal is left after the checkpoint", b.part)
+	}
+	f, err := os.OpenFile(b.part, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Chmod(b.part, 0o444); err != nil {
+		return err
+	}
+	if err := os.Rename(b.part, b.path); err != nil {
+		return err
+	}
+	return atomicfile.SyncDir(filepath.Dir(b.path))
+}
+
+// complete adds what makes tables a database that explains itself.
+func (b *Builder) complete(ctx context.Context, c *sql.Conn) error {
+	r := reconciler{b: b, missing: map[string]bool{}}
+	if err := r.ensureTables(ctx, c); err != nil {
+		return err
+	}
+	snapshot := b.opts.Snapshot.Format("2006-01-02 15:04:05")
+	if err := execAll(ctx, c, "CREATE MACRO main.snapshot_at() AS TIMESTAMP "+text(snapshot)); err != nil {
+		return err
+	}
+	if err := b.writeMeta(ctx, c, snapshot); err != nil {
+		return err
+	}
+	for _, v := range views(converter{order: b.orderOf("job_pipelines"), zone: b.opts.TimeZone}) {
+		if err := execAll(ctx, c, fmt.Sprintf("CREATE VIEW main.%s AS %s", ident(v.name), v.sql)); err != nil {
+			return err
+		}
+		if err := describeOwn(ctx, c, v, "view"); err != nil {
+			return err
+		}
+	}
+	for _, v := range ownTables {
+		if err := describeOwn(ctx, c, v, "table"); err != nil {
+			return err
+		}
+	}
+	return comment(ctx, c)
+}
+
+// orderOf returns the order in which a table's dates were read.
+func (b *Builder) orderOf(table string) string {
+	b.state.Lock()
+	defer b.state.Unlock()
+	for _, l := range b.tables {
+		if l.Table == table {
+			return l.readAs
+		}
+	}
+	return orderDMY
+}
+
+func (b *Builder) writeMeta(ctx context.Context, c *sql.Conn, snapshot string) error {
+	order := b.opts.DateOrder
+	if order == "" {
+		order = orderDMY + " (by default)"
+	}
+	meta := map[string]string{"snapshot_at": snapshot, "snapshot_at_utc": b.opts.Snapshot.UTC().Format(time.RFC3339), "time_zone": b.opts.TimeZone,
+		"date_order": order, "database_format": formatVersion}
+	for k, v := range b.opts.Meta {
+		if _, ours := meta[k]; !ours {
+			meta[k] = v
+		}
+	}
+	keys := make([]string, 0, len(meta))
+	for k := range meta {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return appendRows(c, catalog, "main", "archive_meta", func(add func(...any) error) error {
+		for _, k := range keys {
+			if err := add(k, meta[k]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// describeOwn stores the report of a relation that no CSV brings, with the types that its columns have.
+func describeOwn(ctx context.Context, c *sql.Conn, v view, kind string) error {
+	types := map[string]string{}
+	rows, err := c.QueryContext(ctx, "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = ? AND schema_name = 'main' AND table_name = ?", catalog, v.name)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name, typ string
+		if err := rows.Scan(&name, &typ); err != nil {
+			return err
+		}
+		types[name] = typ
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	n, err := queryInts(ctx, c, "SELECT count(*) FROM main."+ident(v.name), 1)
+	if err != nil {
+		return err
+	}
+	report := TableReport{Table: v.name, Kind: kind, Description: v.about, Rows: n[0]}
+	for _, col := range v.columns {
+		if types[col[0]] == "" {
+			return fmt.Errorf("%s has no column %s", v.name, col[0])
+		}
+		report.Columns = append(report.Columns, ColumnReport{Column: col[0], Type: types[col[0]], Description: col[1], Known: true})
+	}
+	return storeReport(ctx, c, &report)
+}
+
+// comment writes the descriptions where any SQL tool shows them.
+func comment(ctx context.Context, c *sql.Conn) error {
+	rows, err := c.QueryContext(ctx, `SELECT format('COMMENT ON {} main."{}" IS ''{}''', upper(kind), replace(table_name, '"', '""'), replace(description, '''', '''''')) FROM holdall.tables
+		UNION ALL SELECT format('COMMENT ON COLUMN main."{}"."{}" IS ''{}''', replace(table_name, '"', '""'), replace(column_name, '"', '""'),
+			replace(concat_ws(' ', CASE WHEN sensitive THEN 'SENSITIVE.' END, nullif(c.description, ''), 'Heading as received: ' || nullif(heading, '') || '.'), '''', ''''''))
+		FROM holdall.columns AS c`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var statements []string
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return err
+		}
+		statements = append(statements, s)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return execAll(ctx, c, statements...)
+}
+
+// ensureTables makes the known tables and documents where neither a CSV nor Reconcile has.
+func (r *reconciler) ensureTables(ctx context.Context, c *sql.Conn) error {
+	for _, t := range append(slices.Clone(schemas.Recruitly()), documentsTable) {
+		n, err := queryInts(ctx, c, "SELECT count(*) FROM duckdb_tables() WHERE database_name = "+text(catalog)+" AND schema_name = 'main' AND table_name = "+text(t.Name), 1)
+		if err != nil {
+			return err
+		}
+		if n[0] == 0 {
+			if err := makeGap(ctx, c, t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

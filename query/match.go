@@ -1,0 +1,180 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"path"
+	"strings"
+
+	"holdall/schemas"
+)
+
+// An Entry is a file of the attachments or CVs part, as its container names it.
+type Entry struct {
+	DocID     string
+	Part      string // attachments or cvs
+	Container int
+	Index     int   // in the container
+	Offset    int64 // in the container
+	Name      string
+	Size      int64 // -1 when unknown
+}
+
+// A Matched is an Entry and the row it belongs to.
+type Matched struct {
+	Entry
+	OwnerType, OwnerID, AttachmentID string
+	By                               string // id, path, name-size, name-owner, name; ambiguous; "" when nothing fits
+	Ambiguous                        bool   // more than one row fits equally; then there is no owner, and By says ambiguous
+}
+
+// byAmbiguous stands in the index for an entry that several rows fit, so that Reconcile finds it there.
+const byAmbiguous = "ambiguous"
+
+// Match finds the owners of entries: attachments in the Attachments table, CVs in Candidates, which must be loaded.
+// It reads all entries first, then yields them in the order of (Container, Offset, Index). Memory does not grow with their number.
+//
+// Rules, the strongest first: the row's key in the entry's name or path (for CVs also a candidate's reference, CA-1042);
+// the row's path; its name and size; its name, in a folder named for its owner; for CVs the person's name; where no size is
+// known, a name that no other row and no other entry has. A weaker rule decides between rows that a stronger one leaves
+// equal, never against it. An attachment without a row still gets an owner if its path names exactly one.
+func (b *Builder) Match(ctx context.Context, entries iter.Seq2[Entry, error]) iter.Seq2[Matched, error] {
+	return func(yield func(Matched, error) bool) {
+		c, err := b.db.Conn(ctx)
+		if err != nil {
+			yield(Matched{}, err)
+			return
+		}
+		stopped, err := b.match(ctx, c, entries, yield)
+		_, dropped := c.ExecContext(context.WithoutCancel(ctx), dropMatchSQL)
+		if err = errors.Join(err, dropped, c.Close()); err != nil && !stopped {
+			yield(Matched{}, fmt.Errorf("match files with rows: %w", err))
+		}
+	}
+}
+
+func (b *Builder) match(ctx context.Context, c *sql.Conn, entries iter.Seq2[Entry, error], yield func(Matched, error) bool) (stopped bool, err error) {
+	if err := execAll(ctx, c, entrySQL); err != nil {
+		return false, err
+	}
+	if err := appendRows(c, "temp", "main", "entry", func(add func(...any) error) error { return addEntries(ctx, entries, add) }); err != nil {
+		return false, err
+	}
+	if err := execAll(ctx, c, b.sources(), tokenSQL, attachmentHitsSQL, cvHitsSQL(), decideSQL, resultSQL); err != nil {
+		return false, err
+	}
+	return yieldMatched(ctx, c, yield)
+}
+
+func addEntries(ctx context.Context, entries iter.Seq2[Entry, error], add func(...any) error) error {
+	no := int64(0)
+	for e, err := range entries {
+		if err != nil {
+			return err
+		}
+		if no%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := add(no, e.DocID, e.Part, int64(e.Container), int64(e.Index), e.Offset, []byte(e.Name), tidyPath(e.Name), e.Size); err != nil {
+			return err
+		}
+		no++
+	}
+	return nil
+}
+
+// tidyPath returns a name with forward slashes, as valid text, and without what only says "here".
+func tidyPath(name string) string {
+	p := strings.ReplaceAll(cleanText([]byte(name)), `\`, "/")
+	return strings.TrimPrefix(path.Clean("/"+p), "/")
+}
+
+// yieldMatched reads the result in pieces, since a result read in one go is kept in memory.
+func yieldMatched(ctx context.Context, c *sql.Conn, yield func(Matched, error) bool) (stopped bool, err error) {
+	const piece = 4096
+	for from := int64(0); ; from += piece {
+		n, stopped, err := yieldPiece(ctx, c, from, from+piece, yield)
+		if err != nil || stopped || n == 0 {
+			return stopped, err
+		}
+	}
+}
+
+func yieldPiece(ctx context.Context, c *sql.Conn, from, to int64, yield func(Matched, error) bool) (n int, stopped bool, err error) {
+	rows, err := c.QueryContext(ctx, `SELECT doc_id, part, container, idx, off, name, size, coalesce(owner_type, ''), coalesce(owner_id, ''),
+		coalesce(attachment_id, ''), coalesce(how, '') FROM temp.result WHERE rowid >= ? AND rowid < ? ORDER BY rowid`, from, to)
+	if err != nil {
+		return 0, false, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var m Matched
+		var name []byte
+		if err := rows.Scan(&m.DocID, &m.Part, &m.Container, &m.Index, &m.Offset, &name, &m.Size, &m.OwnerType, &m.OwnerID, &m.AttachmentID, &m.By); err != nil {
+			return n, false, err
+		}
+		m.Name, m.Ambiguous = string(name), m.By == byAmbiguous
+		n++
+		if !yield(m, nil) {
+			return n, true, nil
+		}
+	}
+	return n, false, rows.Err()
+}
+
+// sources makes views of what is matched against: the loaded tables, or nothing where they are missing.
+func (b *Builder) sources() string {
+	attachments, loaded := b.relation("attachments")
+	row := "NULL::BIGINT"
+	if loaded {
+		row = "rowid"
+	}
+	sql := fmt.Sprintf(`
+CREATE TEMP VIEW att AS SELECT %s AS r, lower(attachment_id) AS id_key, attachment_id, record_id, upper(record_type) AS record_type,
+	record_reference, lower(nfc_normalize(file_name)) AS name_key, file_size,
+	regexp_replace(lower(nfc_normalize(replace(file_path, '\', '/'))), '^(\./|/)+', '') AS path_key, is_cv
+	FROM %s;`, row, attachments)
+	candidates, _ := b.relation("candidates")
+	sql += fmt.Sprintf(`
+CREATE TEMP VIEW cand AS SELECT candidate_id, lower(candidate_id) AS id_key, lower(reference) AS ref_key, %s AS name_key FROM %s;`,
+		nameKey("coalesce(full_name, concat_ws(' ', first_name, surname))"), candidates)
+	return sql + "CREATE TEMP VIEW owner AS " + b.owners() + ";"
+}
+
+// owners is a query for all records that files can belong to.
+func (b *Builder) owners() string {
+	var selects []string
+	for _, o := range []struct{ kind, table, key string }{
+		{"CANDIDATE", "candidates", "candidate_id"}, {"CONTACT", "contacts", "contact_id"}, {"COMPANY", "companies", "company_id"}, {"JOB", "jobs", "job_id"},
+	} {
+		table, _ := b.relation(o.table)
+		selects = append(selects, fmt.Sprintf("SELECT %s AS owner_type, %s AS owner_id, reference FROM %s", text(o.kind), o.key, table))
+	}
+	return strings.Join(selects, " UNION ALL ")
+}
+
+// relation returns one of the ten tables, or an empty one of its kind where it was not loaded.
+func (b *Builder) relation(name string) (sql string, loaded bool) {
+	b.state.Lock()
+	defer b.state.Unlock()
+	for _, l := range b.tables {
+		if l.Table == name {
+			return "main." + ident(name), true
+		}
+	}
+	t, _ := schemas.ByName(schemas.Recruitly(), name)
+	columns := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		columns[i] = fmt.Sprintf("NULL::%s AS %s", c.Type, ident(c.Name))
+	}
+	return "(SELECT " + strings.Join(columns, ", ") + " WHERE false)", false
+}
+
+// nameKey is SQL for a person's name without order, case, accents and the words that files of CVs are adorned with.
+func nameKey(ref string) string {
+	return fmt.Sprintf(`nullif(array_to_string(list_sort(list_filter(string_split_regex(lower(strip_accents(nfc_normalize(%s))), '[^\pL\pM]+'),
+		lambda w: w <> '' AND w NOT IN ('cv','cvs','resume','curriculum','vitae','lebenslauf','old','new','final','copy','updated'))), ' '), '')`, ref)
+}

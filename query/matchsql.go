@@ -1,0 +1,115 @@
+package query
+
+// The SQL behind Match. Each call works on temporary tables of its own connection:
+//
+//	entry   what is to be matched
+//	token   the pieces of an entry's path that could be an id or a reference
+//	hit     an entry, a row that fits it, and how well: a bit for each rule
+//	result  entries with their owners, in the order in which they are yielded
+
+const dropMatchSQL = `
+DROP VIEW IF EXISTS temp.att; DROP VIEW IF EXISTS temp.cand; DROP VIEW IF EXISTS temp.owner;
+DROP TABLE IF EXISTS temp.entry; DROP TABLE IF EXISTS temp.token; DROP TABLE IF EXISTS temp.hit; DROP TABLE IF EXISTS temp.decided; DROP TABLE IF EXISTS temp.result;`
+
+const entrySQL = dropMatchSQL + `
+CREATE TEMP TABLE entry(no BIGINT, doc_id VARCHAR, part VARCHAR, container BIGINT, idx BIGINT, off BIGINT, name BLOB, path VARCHAR, size BIGINT);`
+
+// The bits of the rules. They are added up, so that of two rows a stronger rule cannot be outweighed by weaker ones.
+const (
+	ruleID        = "16"
+	rulePath      = "8"
+	ruleNameSize  = "4"
+	ruleNameOwner = "2"
+	ruleName      = "1"
+)
+
+// A token is a run of letters and digits, or one that hyphens join. Only what looks like an id (eight characters, a
+// digit among them), a reference, or the whole name of a file or folder, is kept: "2" in "CV 2.pdf" is no id.
+const tokenSQL = `
+CREATE TEMP TABLE token AS
+WITH e AS (SELECT no, lower(nfc_normalize(path)) AS p FROM temp.entry),
+loose AS (SELECT no, unnest(list_distinct(list_concat(
+		regexp_extract_all(p, '[a-z]{4}[0-9a-f]{32}'), string_split_regex(p, '[^\pL\pN]+'), string_split_regex(p, '[^\pL\pN-]+')))) AS token FROM e),
+anchored AS (SELECT no, unnest(list_distinct(list_concat(string_split(p, '/'),
+		[regexp_replace(regexp_extract(p, '[^/]*$'), '\.[^.]*$', ''), regexp_extract(p, '([^/_ ]*)[_ ][^/]*$', 1)]))) AS token FROM e)
+SELECT no, token FROM loose WHERE length(token) >= 8 AND regexp_matches(token, '\d') OR regexp_full_match(token, '[a-z]{2}-\d+')
+UNION SELECT no, token FROM anchored WHERE regexp_matches(token, '\d');`
+
+const attachmentHitsSQL = `
+CREATE TEMP TABLE hit AS
+WITH e AS (SELECT no, size, lower(nfc_normalize(path)) AS p, regexp_extract(lower(nfc_normalize(path)), '[^/]*$') AS base
+	FROM temp.entry WHERE part = 'attachments'),
+tail AS (SELECT no, p AS t FROM e
+	UNION SELECT no, regexp_replace(p, '^[^/]*/', '') FROM e WHERE contains(p, '/')
+	UNION SELECT no, regexp_replace(p, '^[^/]*/[^/]*/', '') FROM e WHERE regexp_matches(p, '^[^/]*/[^/]*/')),
+hits AS (
+	SELECT no, r, ` + ruleID + ` AS score FROM temp.token JOIN e USING (no) JOIN temp.att ON id_key = token
+	UNION ALL SELECT no, r, ` + rulePath + ` FROM tail JOIN temp.att ON path_key = t
+	UNION ALL SELECT no, r, ` + rulePath + ` FROM e JOIN temp.att ON regexp_replace(path_key, '^[^/]*/', '') = p WHERE contains(p, '/') AND path_key <> p
+	UNION ALL SELECT no, r, ` + ruleNameSize + ` FROM e JOIN temp.att ON name_key = base AND file_size = size
+	UNION ALL SELECT no, r, ` + ruleNameOwner + ` FROM e JOIN temp.att ON name_key = base JOIN temp.token USING (no)
+		WHERE token = lower(record_id) OR token = lower(record_reference)
+	UNION ALL SELECT no, r, ` + ruleName + ` FROM e JOIN temp.att ON name_key = base WHERE file_size IS NULL OR size < 0)
+SELECT no, 'attachments' AS part, r, NULL::VARCHAR AS candidate_id, bit_or(score) AS score FROM hits GROUP BY no, r;`
+
+// cvHitsSQL finds the people that CVs belong to. A CV may have a row in Attachments as well; then that is found too.
+func cvHitsSQL() string {
+	return `
+INSERT INTO temp.hit
+WITH e AS (SELECT no, lower(nfc_normalize(path)) AS p, regexp_replace(regexp_extract(path, '[^/]*$'), '\.[^.]*$', '') AS base,
+	regexp_extract(path, '([^/]*)/[^/]*$', 1) AS folder FROM temp.entry WHERE part = 'cvs'),
+listed AS (SELECT no, record_id, r, ` + ruleID + ` AS score FROM temp.token JOIN e USING (no) JOIN temp.att ON id_key = token
+	UNION ALL SELECT no, record_id, r, ` + rulePath + ` FROM e JOIN temp.att ON path_key = p WHERE is_cv),
+hits AS (
+	SELECT no, candidate_id, NULL::BIGINT AS r, ` + ruleID + ` AS score FROM temp.token JOIN e USING (no) JOIN temp.cand ON id_key = token
+	UNION ALL SELECT no, candidate_id, NULL, ` + ruleID + ` FROM temp.token JOIN e USING (no) JOIN temp.cand ON ref_key = token
+	UNION ALL SELECT no, candidate_id, r, score FROM listed JOIN temp.cand ON candidate_id = record_id
+	UNION ALL SELECT no, candidate_id, NULL, ` + ruleNameOwner + ` FROM (SELECT no, unnest(list_distinct([` + nameKey("base") + `, ` + nameKey("folder") + `])) AS n FROM e)
+		JOIN temp.cand ON name_key = n)
+SELECT no, 'cvs', min(r), candidate_id, bit_or(score) FROM hits GROUP BY no, candidate_id;`
+}
+
+// Rows with the same key count as one. A row that one entry has by its key or path is not given to another by its name,
+// and a row that several entries have equally by name is given to none.
+const decideSQL = `
+CREATE TEMP TABLE decided AS
+WITH target AS (SELECT no, hit.part, hit.r, candidate_id, score, CASE WHEN hit.part = 'cvs' THEN candidate_id ELSE coalesce(attachment_id, 'row ' || hit.r) END AS target
+	FROM temp.hit LEFT JOIN temp.att ON att.r = hit.r),
+strong AS (SELECT target, min(no) AS no FROM target WHERE part = 'attachments' AND score >= ` + rulePath + ` GROUP BY target),
+free AS (SELECT t.* FROM target AS t LEFT JOIN strong AS s USING (target)
+	WHERE t.part = 'cvs' OR t.score >= ` + rulePath + ` OR s.target IS NULL),
+best AS (SELECT no, max(score) AS score FROM free GROUP BY no),
+top AS (SELECT no, part, score, min(r) AS r, min(candidate_id) AS candidate_id, min(target) AS target, count(DISTINCT target) AS targets
+	FROM free JOIN best USING (no, score) GROUP BY no, part, score),
+contested AS (SELECT target FROM top WHERE part = 'attachments' AND targets = 1 AND score < ` + rulePath + ` GROUP BY target HAVING count(*) > 1)
+SELECT no, part, r, candidate_id, CASE
+	WHEN targets > 1 OR contested.target IS NOT NULL THEN '` + byAmbiguous + `'
+	WHEN score >= ` + ruleID + ` THEN 'id' WHEN score >= ` + rulePath + ` THEN 'path' WHEN score >= ` + ruleNameSize + ` THEN 'name-size'
+	WHEN score >= ` + ruleNameOwner + ` THEN 'name-owner' ELSE 'name' END AS how
+FROM top LEFT JOIN contested ON top.part = 'attachments' AND contested.target = top.target;`
+
+// The owner of an attachment is what its row names, by id or by reference. Without a row, it is the one record that the
+// entry's path names.
+const resultSQL = `
+CREATE TEMP TABLE result AS
+WITH row_owner AS (SELECT r, coalesce(record_type, any_value(i.owner_type), any_value(f.owner_type), CASE left(record_reference, 3)
+		WHEN 'CA-' THEN 'CANDIDATE' WHEN 'CT-' THEN 'CONTACT' WHEN 'CY-' THEN 'COMPANY' WHEN 'JB-' THEN 'JOB'
+		WHEN 'LD-' THEN 'LEAD' WHEN 'OP-' THEN 'OPPORTUNITY' WHEN 'PL-' THEN 'PLACEMENT' END) AS owner_type,
+		coalesce(record_id, CASE WHEN count(DISTINCT f.owner_id) = 1 THEN any_value(f.owner_id) END) AS owner_id
+	FROM temp.decided JOIN temp.att USING (r)
+	LEFT JOIN temp.owner AS i ON i.owner_id = record_id
+	LEFT JOIN temp.owner AS f ON record_id IS NULL AND f.reference = record_reference
+	WHERE part = 'attachments' GROUP BY r, record_type, record_reference, record_id),
+named AS (SELECT no, owner_type, owner_id FROM temp.token JOIN temp.owner ON token = lower(owner_id)
+	UNION SELECT no, owner_type, owner_id FROM temp.token JOIN temp.owner ON token = lower(reference)),
+lone AS (SELECT no, min(owner_type) AS owner_type, min(owner_id) AS owner_id FROM named GROUP BY no HAVING count(DISTINCT owner_id) = 1),
+owned AS (SELECT d.no, how, CASE WHEN how <> '` + byAmbiguous + `' THEN a.attachment_id END AS attachment_id,
+		CASE WHEN how = '` + byAmbiguous + `' THEN NULL WHEN d.part = 'cvs' THEN 'CANDIDATE' ELSE o.owner_type END AS owner_type,
+		CASE WHEN how = '` + byAmbiguous + `' THEN NULL WHEN d.part = 'cvs' THEN d.candidate_id ELSE o.owner_id END AS owner_id
+	FROM temp.decided AS d LEFT JOIN temp.att AS a ON a.r = d.r LEFT JOIN row_owner AS o ON o.r = d.r AND d.part = 'attachments')
+SELECT e.doc_id, e.part, e.container, e.idx, e.off, e.name, e.size,
+	CASE WHEN w.no IS NULL THEN l.owner_type ELSE w.owner_type END AS owner_type,
+	CASE WHEN w.no IS NULL THEN l.owner_id ELSE w.owner_id END AS owner_id, w.attachment_id,
+	CASE WHEN w.no IS NOT NULL THEN w.how WHEN l.no IS NOT NULL THEN 'id' END AS how
+FROM temp.entry AS e LEFT JOIN owned AS w ON w.no = e.no LEFT JOIN lone AS l ON l.no = e.no AND e.part = 'attachments'
+ORDER BY e.container, e.off, e.idx;`

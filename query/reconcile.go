@@ -1,0 +1,198 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"holdall/schemas"
+)
+
+// Reconcile compares the tables with each other and with the documents, and adds to findings.
+// parts says which of attachments and cvs were received at all. A known table that was not loaded is there afterwards, empty.
+func (b *Builder) Reconcile(ctx context.Context, parts map[string]bool) error {
+	b.write.Lock()
+	defer b.write.Unlock()
+	return b.inTransaction(ctx, func(c *sql.Conn) error {
+		r := reconciler{b: b, parts: parts, missing: map[string]bool{}}
+		if err := r.fillGaps(ctx, c); err != nil {
+			return err
+		}
+		if err := insertFindings(ctx, c, dateFindings(b.tables)); err != nil {
+			return err
+		}
+		for _, part := range []func() []string{r.keys, r.references, r.attachments, r.cvs, r.documents} {
+			if err := execAll(ctx, c, part()...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// A reconciler makes the statements that compare. Each adds to findings.
+type reconciler struct {
+	b       *Builder
+	parts   map[string]bool
+	missing map[string]bool // tables that were not received, or have no rows: what refers to them is not reported row by row
+}
+
+// fillGaps reports the known tables that were not received, and makes them, and documents, empty.
+func (r *reconciler) fillGaps(ctx context.Context, c *sql.Conn) error {
+	r.b.state.Lock()
+	for _, l := range r.b.tables {
+		r.missing[l.Table] = l.Rows == 0
+	}
+	tables := missingTables(r.b.tables)
+	r.b.state.Unlock()
+	var found []Finding
+	for _, t := range tables {
+		r.missing[t.Name] = true
+		found = append(found, Finding{"table-missing", severityError, t.Name, "", "the export has no " + t.File})
+		if err := makeGap(ctx, c, t); err != nil {
+			return err
+		}
+	}
+	have, err := queryInts(ctx, c, "SELECT count(*) FROM duckdb_tables() WHERE database_name = '"+catalog+"' AND schema_name = 'main' AND table_name = 'documents'", 1)
+	if err != nil {
+		return err
+	}
+	if have[0] == 0 {
+		if err := makeGap(ctx, c, documentsTable); err != nil {
+			return err
+		}
+	}
+	return insertFindings(ctx, c, found)
+}
+
+// makeGap makes a table that was not received, empty.
+func makeGap(ctx context.Context, c *sql.Conn, t schemas.Table) error {
+	report := TableReport{Table: t.Name, Known: t.Name != documentsTable.Name, Description: t.Description, Kind: "table"}
+	var columns []string
+	for _, col := range t.Columns {
+		columns = append(columns, ident(col.Name)+" "+col.Type)
+		report.Columns = append(report.Columns, ColumnReport{Column: col.Name, Type: col.Type, Description: col.Description, Sensitive: col.Sensitive, Known: true})
+	}
+	if err := execAll(ctx, c, fmt.Sprintf("CREATE TABLE IF NOT EXISTS main.%s (%s)", ident(t.Name), strings.Join(columns, ", "))); err != nil {
+		return err
+	}
+	return storeReport(ctx, c, &report)
+}
+
+// finding makes a statement that adds a finding for each row of from. id and detail are SQL.
+func finding(code, severity, table, id, detail, from string) string {
+	return fmt.Sprintf("INSERT INTO findings SELECT %s, %s, %s, %s, %s FROM %s", text(code), text(severity), text(table), id, detail, from)
+}
+
+// keys reports keys that are not there or not unique.
+func (r *reconciler) keys() []string {
+	var all []string
+	for _, t := range schemas.Recruitly() {
+		for _, c := range t.Columns {
+			if c.Key == "" {
+				continue
+			}
+			all = append(all, finding("duplicate-key", severityWarning, t.Name, "value",
+				fmt.Sprintf("'%s stands in ' || n || ' rows'", c.Name),
+				fmt.Sprintf("(SELECT %[1]s AS value, count(*) AS n FROM main.%[2]s WHERE %[1]s IS NOT NULL GROUP BY 1 HAVING n > 1)", ident(c.Name), ident(t.Name))))
+			if c.Key == "primary" {
+				all = append(all, finding("key-missing", severityWarning, t.Name, "NULL", fmt.Sprintf("n || ' rows have no %s'", c.Name),
+					fmt.Sprintf("(SELECT count(*) AS n FROM main.%[2]s HAVING n > count(%[1]s) AND count(%[1]s) > 0)", ident(c.Name), ident(t.Name))))
+			}
+		}
+	}
+	return all
+}
+
+// entityTables says which table holds records of a kind. Kinds that are not here, such as leads, are in none of the ten.
+var entityTables = []struct{ kind, table, key string }{
+	{"CANDIDATE", "candidates", "candidate_id"}, {"CONTACT", "contacts", "contact_id"}, {"COMPANY", "companies", "company_id"},
+	{"JOB", "jobs", "job_id"}, {"USER", "users", "user_id"}, {"TASK", "tasks", "task_id"}, {"PIPELINE", "job_pipelines", "pipeline_id"},
+	{"ATTACHMENT", "attachments", "attachment_id"}, {"FOLDER", "folder_records", "folder_id"},
+}
+
+// references reports references to records that are not there.
+func (r *reconciler) references() []string {
+	var all []string
+	for _, t := range schemas.Recruitly() {
+		key, _ := t.PrimaryKey()
+		for _, c := range t.Columns {
+			switch {
+			case c.References == "" || c.References == "*":
+			case c.References == "folder_records.folder_id":
+				all = append(all, r.outside(t.Name, c.Name, "a folder is known only by what lies in it",
+					fmt.Sprintf("SELECT %[1]s FROM main.%[2]s WHERE %[1]s IS NOT NULL AND %[1]s NOT IN (SELECT folder_id FROM main.folder_records WHERE folder_id IS NOT NULL)", ident(c.Name), ident(t.Name))))
+			default:
+				all = append(all, r.reference(t.Name, key.Name, c.Name, c.References)...)
+			}
+		}
+	}
+	all = append(all, r.polymorphic("attachments", "attachment_id", "record_id", "record_type", severityWarning, "main.attachments")...)
+	all = append(all, r.polymorphic("folder_records", "folder_record_id", "record_id", "record_type", severityWarning, "main.folder_records")...)
+	all = append(all, r.polymorphic("tasks", "task_id", "record_id", "record_type", severityWarning, "("+taskLinkSQL+")")...)
+	all = append(all, r.journal(),
+		r.outside("job_pipelines", "placement_ref", "placements are not part of the export", "SELECT placement_ref FROM main.job_pipelines WHERE placement_ref IS NOT NULL"))
+	return all
+}
+
+// reference reports each row whose reference into another table hits nothing. A cell may hold a list.
+func (r *reconciler) reference(table, key, column, to string) []string {
+	target, targetKey, _ := strings.Cut(to, ".")
+	values := fmt.Sprintf("(SELECT %s AS id, trim(unnest(string_split_regex(%s, '[;,]'))) AS value FROM main.%s WHERE %[2]s IS NOT NULL)", ident(key), ident(column), ident(table))
+	dangling := fmt.Sprintf("%s AS f WHERE value <> '' AND NOT EXISTS (FROM main.%s AS t WHERE t.%s = f.value)", values, ident(target), ident(targetKey))
+	if r.missing[target] {
+		return []string{finding("reference-dangling", severityWarning, table, "NULL",
+			fmt.Sprintf("n || ' values of %s have no record, as %s is missing or empty'", column, target),
+			"(SELECT count(*) AS n FROM "+dangling+") WHERE n > 0")}
+	}
+	return []string{finding("reference-dangling", severityWarning, table, "id",
+		fmt.Sprintf("'%s ' || value || ' is not in %s'", column, target), dangling)}
+}
+
+// outside reports, once for a column, references that cannot be followed by design.
+func (r *reconciler) outside(table, column, why, values string) string {
+	return finding("reference-dangling", severityInfo, table, "NULL", fmt.Sprintf("%s || n || ' values cannot be followed: %s'", text(column+": "), why),
+		fmt.Sprintf("(SELECT count(*) AS n FROM (%s)) WHERE n > 0", values))
+}
+
+// polymorphic reports references whose kind another column names. Kinds that the export does not contain are counted apart.
+func (r *reconciler) polymorphic(table, key, column, kind, severity, from string) []string {
+	var kinds, all []string
+	for _, e := range entityTables {
+		kinds = append(kinds, text(e.kind))
+		where := fmt.Sprintf("%s AS f WHERE upper(f.%s) = %s AND f.%s IS NOT NULL AND NOT EXISTS (FROM main.%s AS t WHERE t.%s = f.%[4]s)",
+			from, ident(kind), text(e.kind), ident(column), ident(e.table), ident(e.key))
+		if r.missing[e.table] {
+			all = append(all, finding("reference-dangling", severity, table, "NULL", fmt.Sprintf("n || ' values of %s have no record, as %s is missing or empty'", column, e.table),
+				"(SELECT count(*) AS n FROM "+where+") WHERE n > 0"))
+			continue
+		}
+		all = append(all, finding("reference-dangling", severity, table, "f."+ident(key),
+			fmt.Sprintf("'%s ' || f.%s || ' is not in %s'", column, ident(column), e.table), where))
+	}
+	elsewhere := fmt.Sprintf("(SELECT upper(%s) AS kind, count(*) AS n FROM %s AS f WHERE %s IS NOT NULL AND kind NOT IN (%s) GROUP BY 1)",
+		ident(kind), from, ident(column), strings.Join(kinds, ", "))
+	all = append(all, finding("reference-dangling", severityInfo, table, "NULL",
+		fmt.Sprintf("'%s: ' || n || ' values cannot be followed: the export has no table of kind ' || kind", column), elsewhere))
+	everything := make([]string, len(entityTables))
+	for i, e := range entityTables {
+		everything[i] = fmt.Sprintf("SELECT %s FROM main.%s", ident(e.key), ident(e.table))
+	}
+	return append(all, finding("reference-dangling", severityInfo, table, "NULL",
+		fmt.Sprintf("'%s: ' || n || ' values without a kind are in none of the tables'", column),
+		fmt.Sprintf("(SELECT count(*) AS n FROM %s AS f WHERE %s IS NULL AND %s NOT IN (SELECT * FROM (%s) AS e(id) WHERE id IS NOT NULL)) WHERE n > 0",
+			from, ident(kind), ident(column), strings.Join(everything, " UNION ALL "))))
+}
+
+// journal counts journal entries about records that are not there. A journal tells of deleted records, so that is no fault.
+func (r *reconciler) journal() string {
+	var there []string
+	for _, e := range entityTables {
+		there = append(there, fmt.Sprintf("SELECT %s FROM main.%s", ident(e.key), ident(e.table)))
+	}
+	return finding("reference-dangling", severityInfo, "audit_logs", "NULL",
+		"'entity_id: ' || n || ' entries are about records of kind ' || kind || ' that the export does not contain'",
+		fmt.Sprintf(`(SELECT coalesce(upper(entity_type), 'unknown') AS kind, count(*) AS n FROM main.audit_logs
+			WHERE entity_id IS NOT NULL AND entity_id NOT IN (SELECT * FROM (%s) AS e(id) WHERE id IS NOT NULL) GROUP BY 1)`, strings.Join(there, " UNION ALL ")))
+}

@@ -1,0 +1,30 @@
+package query
+
+// TableReport says how a CSV became a table.
+type TableReport struct {
+	Table       string         `json:"table"` // the table's name; a CSV that is none of the ten gets a name from its file name
+	File        string         `json:"file"`  // as received: the path inside the container
+	Known       bool           `json:"known"` // one of the ten
+	Rows        int64          `json:"rows"`
+	Rejected    int64          `json:"rejected_cells"`
+	Quarantined int64          `json:"quarantined_rows"` // records that could not be loaded and are kept in the table quarantine
+	Encoding    string         `json:"encoding"`         // utf-8, utf-8-bom, utf-16le, utf-16be, windows-1252
+	Delimiter   string         `json:"delimiter"`
+	LineEnd     string         `json:"line_end"` // crlf, lf, cr, mixed
+	Dates       string         `json:"dates"`    // dmy, mdy, iso, epoch, ambiguous, mixed; empty: there are none
+	Description string         `json:"description"`
+	Kind        string         `json:"kind"` // table or view
+	Columns     []ColumnReport `json:"columns"`
+}
+
+// ColumnReport is one column of a TableReport.
+type ColumnReport struct {
+	Column      string `json:"column"`
+	Type        string `json:"type"`
+	Heading     string `json:"heading"` // as received; empty when the file lacks the column
+	Description string `json:"description"`
+	Nulls       int64  `json:"nulls"`
+	Rejected    int64  `json:"rejected"`
+	Sensitive   bool   `json:"sensitive"`
+	Known       bool   `json:"-"`
+}

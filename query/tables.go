@@ -1,0 +1,18 @@
+package query
+
+// Relations that are ours; a CSV that happens to have one of these names is numbered.
+var reservedTables = []string{"documents", "document_text", "findings", "rejects", "quarantine", "archive_meta", "stage_event", "task_link", "timeline"}
+
+// schemaSQL makes what every database has from the beginning. The schema holdall keeps what DB.Tables tells.
+const schemaSQL = `
+CREATE SCHEMA raw;
+CREATE SCHEMA holdall;
+CREATE TABLE archive_meta(key VARCHAR, value VARCHAR);
+CREATE TABLE findings(code VARCHAR, severity VARCHAR, table_name VARCHAR, record_id VARCHAR, detail VARCHAR);
+CREATE TABLE rejects(table_name VARCHAR, column_name VARCHAR, row_number BIGINT, value VARCHAR, reason VARCHAR);
+CREATE TABLE quarantine(table_name VARCHAR, row_number BIGINT, record VARCHAR, reason VARCHAR);
+CREATE TABLE holdall.tables(position INTEGER, table_name VARCHAR, file VARCHAR, known BOOLEAN, kind VARCHAR, row_count BIGINT,
+	rejected BIGINT, encoding VARCHAR, delimiter VARCHAR, line_end VARCHAR, dates VARCHAR, description VARCHAR);
+CREATE TABLE holdall.columns(table_name VARCHAR, position INTEGER, column_name VARCHAR, type VARCHAR, heading VARCHAR,
+	description VARCHAR, nulls BIGINT, rejected BIGINT, sensitive BOOLEAN, known BOOLEAN);
+`
