@@ -1,8 +1,8 @@
 package fetch
 
 import (
-	"crypto/sha256"
 	"encoding"
+	"encoding/binary"
 	"fmt"
 	"hash"
 	"hash/crc32"
@@ -14,39 +14,75 @@ import (
 
 // A hasher follows an object's bytes as they become contiguous, and reads them back from the disk's cache: so it vouches for
 // what is in the file, not for what was meant to be written. Each piece is compared with the checksum taken on arrival.
+// It always computes SHA-256, and beside it the digests that the server's own are compared with.
 type hasher struct {
-	mu  sync.Mutex // guards sum and at together
-	sum hash.Hash
-	at  int64
+	names []string // of the digests, "sha-256" first
+
+	mu   sync.Mutex // guards sums and at together
+	sums []hash.Hash
+	at   int64
 }
 
 // newHasher starts from a saved state, or from the beginning where there is none that fits.
-func newHasher(at int64, state []byte) *hasher {
-	h := &hasher{sum: sha256.New()}
-	if at > 0 && h.sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(state) == nil {
+func newHasher(names []string, at int64, state []byte) *hasher {
+	h := &hasher{names: names}
+	h.restart()
+	if at > 0 && h.resume(state) {
 		h.at = at
-		return h
+	} else {
+		h.restart()
 	}
-	h.sum = sha256.New()
 	return h
-}
-
-// state returns what newHasher can go on from.
-func (h *hasher) state() (at int64, state []byte) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	state, err := h.sum.(encoding.BinaryMarshaler).MarshalBinary()
-	if err != nil || h.at == 0 {
-		return 0, nil
-	}
-	return h.at, state
 }
 
 // restart forgets everything.
 func (h *hasher) restart() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.sum, h.at = sha256.New(), 0
+	h.at, h.sums = 0, nil
+	for _, name := range h.names {
+		h.sums = append(h.sums, newHash(name))
+	}
+}
+
+// state returns what newHasher can go on from, or nothing.
+func (h *hasher) state() (at int64, state []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.at == 0 {
+		return 0, nil
+	}
+	for i, sum := range h.sums {
+		b, err := sum.(encoding.BinaryMarshaler).MarshalBinary()
+		if err != nil {
+			return 0, nil
+		}
+		state = append(state, byte(len(h.names[i])))
+		state = append(state, h.names[i]...)
+		state = binary.LittleEndian.AppendUint16(state, uint16(len(b)))
+		state = append(state, b...)
+	}
+	if len(state) > maxRecord-16 {
+		return 0, nil
+	}
+	return h.at, state
+}
+
+// resume takes over what state returned; false when it is of other digests.
+func (h *hasher) resume(state []byte) bool {
+	for i, name := range h.names {
+		n := 1 + len(name)
+		if len(state) < n+2 || int(state[0]) != len(name) || string(state[1:n]) != name {
+			return false
+		}
+		size := int(binary.LittleEndian.Uint16(state[n:]))
+		state = state[n+2:]
+		if len(state) < size || h.sums[i].(encoding.BinaryUnmarshaler).UnmarshalBinary(state[:size]) != nil {
+			return false
+		}
+		state = state[size:]
+	}
+	return len(state) == 0
 }
 
 func (h *hasher) offset() int64 {
@@ -55,12 +91,15 @@ func (h *hasher) offset() int64 {
 	return h.at
 }
 
-func (h *hasher) digest() digest.Sum {
+// digests returns the digests of what has been hashed, by name, and SHA-256 by itself.
+func (h *hasher) digests() (digest.Sum, map[string][]byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var s digest.Sum
-	h.sum.Sum(s[:0])
-	return s
+	all := map[string][]byte{}
+	for i, name := range h.names {
+		all[name] = h.sums[i].Sum(nil)
+	}
+	return digest.Sum(all["sha-256"]), all
 }
 
 // errPiece says that a piece on the disk is not what arrived.
@@ -70,7 +109,7 @@ func (e errPiece) Error() string {
 	return fmt.Sprintf("piece %d on the disk differs from what arrived", e.index)
 }
 
-// advance hashes one piece of n bytes, which must begin where the hasher is.
+// advance hashes one piece of n bytes, if that is still the one where the hasher is.
 func (h *hasher) advance(s *store, buf []byte, index int64, n int, crc uint32) error {
 	b := buf[:n]
 	if _, err := io.ReadFull(io.NewSectionReader(s.data, index*s.pieceSize, int64(n)), b); err != nil {
@@ -81,7 +120,12 @@ func (h *hasher) advance(s *store, buf []byte, index int64, n int, crc uint32) e
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.sum.Write(b)
+	if h.at != index*s.pieceSize {
+		return nil // started again meanwhile
+	}
+	for _, sum := range h.sums {
+		sum.Write(b)
+	}
 	h.at += int64(n)
 	return nil
 }
@@ -103,6 +147,9 @@ func (r *Run) follow(o *Object) {
 		switch err := o.hash.advance(o.st, buf, index, n, crc).(type) {
 		case nil:
 		case errPiece:
+			if !r.stillWrong(o, index, crc) {
+				continue
+			}
 			r.logf("%s: %v; fetching it again", o.Source.Link, err)
 			if err := r.dropPieces(o, index, 1); err != nil {
 				r.fatal(err)
@@ -115,6 +162,13 @@ func (r *Run) follow(o *Object) {
 	}
 }
 
+// stillWrong reports whether the piece is still recorded with that checksum: Refetch may have replaced it meanwhile.
+func (r *Run) stillWrong(o *Object, index int64, crc uint32) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return o.have.has(index) && o.have.crcs[index] == crc && !o.mending
+}
+
 // nextToHash waits for the piece that the hasher needs next. n is 0 when everything has been hashed.
 func (r *Run) nextToHash(o *Object) (index int64, n int, crc uint32, ok bool) {
 	r.mu.Lock()
@@ -125,11 +179,11 @@ func (r *Run) nextToHash(o *Object) (index int64, n int, crc uint32, ok bool) {
 		}
 		at := o.hash.offset()
 		index = at / o.st.pieceSize
-		if o.size >= 0 && at >= o.size {
+		switch {
+		case o.mending:
+		case o.size >= 0 && at >= o.size:
 			return 0, 0, 0, true
-		}
-		// The last piece of an object of unknown size may still grow.
-		if o.have.has(index) {
+		case o.have.has(index):
 			n := o.st.pieceSize
 			if o.size >= 0 {
 				n = min(n, o.size-index*o.st.pieceSize)

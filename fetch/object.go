@@ -49,11 +49,15 @@ type Object struct {
 	lastTry    bool      // refused with others open: asked once more, alone
 	backoff    retry.Backoff
 	notBefore  time.Time
-	lastBytes  time.Time // when new bytes last came
-	lastErr    error     // of the last try that failed
-	ahead      int64     // where the last express span ended, and how long it was:
-	aheadLen   int64     // a reader that goes on there gets twice as much
-	twice      map[int64]bool
+	lastBytes  time.Time      // when new bytes last came
+	lastErr    error          // of the last try that failed
+	ahead      int64          // where the last express span ended, and how long it was:
+	aheadLen   int64          // a reader that goes on there gets twice as much
+	twice      map[int64]bool // pieces that came out the same when fetched again
+	mending    bool           // Refetch is at work, so the hasher waits
+	doubted    bool           // everything has been fetched again because of a digest
+
+	mend sync.Mutex // held by Refetch
 }
 
 // An interval is a run of bytes, from up to to.

@@ -116,7 +116,7 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 
 // restore takes over what the journal knows.
 func (o *Object) restore(mem *memory) {
-	o.hash = newHasher(0, nil)
+	o.hash = newHasher(o.id.digestNames(), 0, nil)
 	if mem != nil {
 		if mem.size >= 0 {
 			o.size = mem.size
@@ -126,7 +126,7 @@ func (o *Object) restore(mem *memory) {
 			o.here += int64(rec.length)
 		}
 		o.reused = o.here
-		o.hash = newHasher(mem.hashAt, mem.hashState)
+		o.hash = newHasher(o.id.digestNames(), mem.hashAt, mem.hashState)
 		if mem.done != nil && mem.done.Size == o.here && o.size == o.here {
 			o.complete, o.verified = true, *mem.done
 		}
@@ -178,9 +178,10 @@ func (r *Run) launch() {
 		}
 		start(&moving, func() { r.follow(o) })
 		h := r.host(o.Source.Link.host())
-		for h.workers < h.most {
-			h.workers++
-			start(&moving, func() { r.runWorker(h) })
+		for len(h.workers) < h.most {
+			w := &worker{host: h}
+			h.workers = append(h.workers, w)
+			start(&moving, func() { r.runWorker(w) })
 		}
 	}
 	r.mu.Unlock()

@@ -1,29 +1,15 @@
 package fetch
 
 import (
+	"context"
 	"time"
 )
-
-// A host is where connections are counted. The run's mutex guards it.
-type host struct {
-	name      string
-	most      int // connections, ever
-	target    int // connections, now
-	workers   int // goroutines that may connect
-	busy      int // of these, with a task
-	notBefore time.Time
-	perConn   float64 // bytes a second that a connection brings, lately; 0 while unknown
-	growth    growth
-}
 
 // host returns the host of that name; with the run's mutex held.
 func (r *Run) host(name string) *host {
 	h := r.hosts[name]
 	if h == nil {
-		h = &host{name: name, most: maxConns, target: startConns}
-		if n := r.f.opts.Connections; n > 0 {
-			h.most, h.target = n, n
-		}
+		h = newHost(name, r.f.opts.Connections)
 		r.hosts[name] = h
 	}
 	return h
@@ -37,7 +23,7 @@ type task struct {
 }
 
 // take waits for something to fetch. It is false when there will be nothing more.
-func (r *Run) take(w *worker) (task, bool) {
+func (r *Run) take(w *worker, cancel context.CancelFunc) (task, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h := w.host
@@ -49,7 +35,7 @@ func (r *Run) take(w *worker) (task, bool) {
 			if t, ok := r.pick(h); ok {
 				h.busy++
 				t.o.active[t.s] = w
-				w.begin(t)
+				w.begin(t, cancel)
 				return t, true
 			}
 		}
@@ -237,23 +223,40 @@ func (o *Object) victim(h *host) *span {
 	}
 	var best *span
 	for s := range o.active {
-		if best == nil || s.end-s.pos > best.end-best.pos {
+		if best == nil || o.left(s) > o.left(best) {
 			best = s
 		}
 	}
-	// Below a second's worth the other connection is done before a new request gets going.
-	worth := max(4*o.st.pieceSize, int64(h.perConn))
-	if best == nil || best.end-best.pos < worth {
+	if best == nil || !o.worth(h, best) {
 		return nil
 	}
 	return best
+}
+
+// left is the time that a span will still take its connection; in bytes while no rate is known.
+func (o *Object) left(s *span) float64 {
+	return float64(s.end-s.pos) / max(o.active[s].rate, 1)
+}
+
+// worth reports whether taking over half of s saves time: the connection that has it will not be done before a new request
+// gets going.
+func (o *Object) worth(h *host, s *span) bool {
+	left := s.end - o.pieceEnd(s.pos)
+	if left < o.st.pieceSize {
+		return false
+	}
+	rate := o.active[s].rate
+	if rate == 0 {
+		return left >= minSpan
+	}
+	return float64(left)/rate > max(4*h.latency, 0.2)
 }
 
 // steal takes over half of what the victim has left.
 func (o *Object) steal(h *host) *span {
 	v := o.victim(h)
 	ps := o.st.pieceSize
-	mid := (v.pos + (v.end-v.pos)/2 + ps - 1) / ps * ps
+	mid := max((v.pos+(v.end-v.pos)/2)/ps*ps, o.pieceEnd(v.pos))
 	s := &span{pos: mid, end: v.end}
 	v.end = mid
 	return s
@@ -266,7 +269,7 @@ func (r *Run) hurry(o *Object, w *interval) {
 	}
 	h := r.host(o.Source.Link.host())
 	r.work.Broadcast()
-	if h.busy < h.target || time.Since(h.growth.hurried) < 100*time.Millisecond {
+	if h.busy < h.target || time.Since(h.hurried) < 100*time.Millisecond {
 		return
 	}
 	// Cut short the connection that has the most left; what it leaves stays to be fetched.
@@ -286,7 +289,7 @@ func (r *Run) hurry(o *Object, w *interval) {
 		return
 	}
 	if cut := from.pieceEnd(longest.pos); cut < longest.end {
-		h.growth.hurried = time.Now()
+		h.hurried = time.Now()
 		from.free = insertSpan(from.free, &span{pos: cut, end: longest.end}, from.st.pieceSize)
 		longest.end = cut
 	}

@@ -9,10 +9,6 @@ import (
 	"holdall/internal/digest"
 )
 
-// Refetch drops n bytes from off and fetches them again: a checksum inside the object says that they are wrong.
-// It fails at once where the bytes have already been fetched twice and came out the same.
-func (o *Object) Refetch(ctx context.Context, off, n int64) error { panic("not built yet") }
-
 // A File is one file of a listing.
 type File struct {
 	Index        int // position in the listing, from 0

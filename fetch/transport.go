@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http/httpproxy"
@@ -185,16 +186,30 @@ func (p *policy) redirect(req *http.Request, via []*http.Request) error {
 type watchedConn struct {
 	net.Conn
 	idle  time.Duration
-	armed time.Time // read by one goroutine at a time, as Read is
+	armed atomic.Int64 // when the timer was last set
 }
 
 func (c *watchedConn) Read(p []byte) (int, error) {
-	// Arming the timer costs more than a short read, so it is renewed only now and then.
-	if now := time.Now(); now.Sub(c.armed) > c.idle/16 {
-		c.armed = now
-		if err := c.SetReadDeadline(now.Add(c.idle)); err != nil {
-			return 0, err
-		}
+	if err := c.arm(); err != nil {
+		return 0, err
 	}
 	return c.Conn.Read(p)
+}
+
+// Write gives a Read that already waits, on a connection that was kept for the next request, its full time.
+func (c *watchedConn) Write(p []byte) (int, error) {
+	if err := c.arm(); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// arm sets the timer. That costs more than a short read, so it is done only now and then.
+func (c *watchedConn) arm() error {
+	now := time.Now()
+	if now.UnixNano()-c.armed.Load() < int64(c.idle/16) {
+		return nil
+	}
+	c.armed.Store(now.UnixNano())
+	return c.SetReadDeadline(now.Add(c.idle))
 }

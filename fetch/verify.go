@@ -1,21 +1,112 @@
 package fetch
 
 import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"hash/crc64"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
-
-	"holdall/internal/digest"
 )
 
-// complete verifies and finishes an object whose bytes are all here and hashed. It is false when there is more to fetch after all.
+var nvme = crc64.MakeTable(0x9a6c9329ac4bc9b5)
+
+// newHash returns the digest of that name.
+func newHash(name string) hash.Hash {
+	switch name {
+	case "sha-512":
+		return sha512.New()
+	case "sha-1":
+		return sha1.New()
+	case "md5":
+		return md5.New()
+	case "crc32c":
+		return crc32.New(castagnoli)
+	case "crc32":
+		return crc32.NewIEEE()
+	case "crc64nvme":
+		return crc64.New(nvme)
+	}
+	return sha256.New()
+}
+
+// A claim is a digest that a server tells of an object.
+type claim struct {
+	rung   string // its name in reports
+	digest string // which one it is
+	sum    []byte
+	firm   bool // a mismatch is a fault; an ETag may be no digest at all
+}
+
+// claims returns what id says of the content, the most telling first.
+func (id Identity) claims() []claim {
+	var cs []claim
+	add := func(rung, digest, b64 string, firm bool) {
+		sum, err := base64.StdEncoding.DecodeString(b64)
+		if err == nil && len(sum) == newHash(digest).Size() {
+			cs = append(cs, claim{rung, digest, sum, firm})
+		}
+	}
+	for _, d := range strings.Split(id.Checksums["repr-digest"], ",") {
+		name, v, _ := strings.Cut(strings.TrimSpace(d), "=")
+		switch name = strings.ToLower(name); name {
+		case "sha-256", "sha-512":
+			add("repr-digest", name, strings.Trim(v, ":"), true)
+		}
+	}
+	for _, n := range []string{"sha256:sha-256", "crc64nvme:crc64nvme", "sha1:sha-1", "crc32c:crc32c", "crc32:crc32"} {
+		header, digest, _ := strings.Cut(n, ":")
+		// A value with "-N" is a digest of the parts' digests.
+		if v := id.Checksums["x-amz-checksum-"+header]; v != "" && !strings.Contains(v, "-") {
+			add("x-amz-checksum-"+header, digest, v, true)
+		}
+	}
+	for _, d := range strings.Split(id.Checksums["x-goog-hash"], ",") {
+		name, v, _ := strings.Cut(strings.TrimSpace(d), "=")
+		if name == "md5" || name == "crc32c" {
+			add("x-goog-hash-"+name, name, v, true)
+		}
+	}
+	if v := id.Checksums["content-md5"]; v != "" {
+		add("content-md5", "md5", v, true)
+	}
+	if plainMD5.MatchString(id.strong()) {
+		sum, _ := hex.DecodeString(strings.Trim(id.ETag, `"`))
+		cs = append(cs, claim{"etag-md5", "md5", sum, false})
+	}
+	return cs
+}
+
+var (
+	plainMD5     = regexp.MustCompile(`^"?[0-9a-f]{32}"?$`)
+	multipartMD5 = regexp.MustCompile(`^"?([0-9a-f]{32})-([1-9][0-9]{0,4})"?$`)
+)
+
+// digestNames returns the digests to compute beside SHA-256 so that the first claim can be checked.
+func (id Identity) digestNames() []string {
+	names := []string{"sha-256"}
+	if cs := id.claims(); len(cs) > 0 && cs[0].digest != "sha-256" {
+		names = append(names, cs[0].digest)
+	}
+	return names
+}
+
+// complete verifies and finishes an object whose bytes are all here and hashed. It is false when there is more to fetch
+// after all.
 func (r *Run) complete(o *Object) bool {
-	sum := o.hash.digest()
-	rung, ok := ladder(o.id, sum)
-	if !ok {
-		r.mu.Lock()
-		o.fail(&Error{Code: Network, Message: "the object's checksum does not match what its server says (" + rung + ")", Hint: hintFor(Network)})
-		r.mu.Unlock()
-		return true
+	sum, all := o.hash.digests()
+	rung, err := o.climb(all)
+	if err != nil {
+		return r.doubt(o, err)
 	}
 	v := Verified{Size: o.hash.offset(), SHA256: sum, Rung: rung}
 	if err := o.st.finish(v); err != nil {
@@ -30,22 +121,122 @@ func (r *Run) complete(o *Object) bool {
 	return true
 }
 
-// ladder compares what is known of a complete object with what its server said of it, and names the rung reached.
-func ladder(id Identity, sum digest.Sum) (rung string, ok bool) {
-	b64 := base64.StdEncoding.EncodeToString(sum[:])
-	if v, told := id.Checksums["repr-digest"]; told {
-		if _, after, found := strings.Cut(v, "sha-256=:"); found {
-			got, _, _ := strings.Cut(after, ":")
-			return "repr-digest", got == b64
+// doubt fetches everything once more when the bytes do not match what the server says of them: it cannot be told which
+// are wrong. When they come out the same, it is the server's word that is.
+func (r *Run) doubt(o *Object, err error) bool {
+	r.mu.Lock()
+	again := !o.doubted
+	o.doubted = true
+	n := (o.size + o.st.pieceSize - 1) / o.st.pieceSize
+	r.mu.Unlock()
+	if again {
+		r.logf("%s: %v; fetching it once more", o.Source.Link, err)
+		if err := r.dropPieces(o, 0, n); err != nil {
+			r.fatal(err)
+			return true
+		}
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o.fail(&Error{
+		Code: Network, Message: err.Error() + ", fetched twice", Err: nil,
+		Hint: "run the same command again; when that does not help, the platform holds or sends a damaged file: ask for a new export",
+	})
+	return true
+}
+
+// climb compares what is known of a complete object with what its server said of it, and names the rung reached.
+func (o *Object) climb(all map[string][]byte) (rung string, err error) {
+	for _, c := range o.id.claims() {
+		got, ok := all[c.digest]
+		if !ok {
+			continue
+		}
+		if string(got) == string(c.sum) {
+			return c.rung, nil
+		}
+		if c.firm {
+			return "", fmt.Errorf("the bytes do not match the checksum that the server gives (%s)", c.rung)
 		}
 	}
-	if v, told := id.Checksums["x-amz-checksum-sha256"]; told && !strings.Contains(v, "-") {
-		return "x-amz-checksum-sha256", v == b64
+	if m := multipartMD5.FindStringSubmatch(o.id.strong()); m != nil {
+		if ok, err := multipartMatches(o.path, o.size, m[1], m[2]); ok || err != nil {
+			return "etag-multipart", err
+		}
 	}
-	if id.Size < 0 {
-		return "none", true
+	if o.id.Size < 0 {
+		return "none", nil
 	}
-	return "size", true
+	return "size", nil
+}
+
+// multipartMatches solves for the part size of an S3 multipart upload: its ETag is the MD5 of the parts' MD5s, and how many
+// parts there were. No match says nothing: with SSE-KMS the ETag is no digest.
+func multipartMatches(path string, size int64, sum, count string) (bool, error) {
+	n, err := strconv.ParseInt(count, 10, 64)
+	if err != nil || size <= 0 {
+		return false, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false, diskError(err, "read back a fetched object")
+	}
+	defer f.Close()
+	for _, part := range partSizes(size, n) {
+		got, err := multipartSum(f, size, part)
+		if err != nil {
+			return false, diskError(err, "read back a fetched object")
+		}
+		if got == sum {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// partSizes returns the part sizes, in whole MiB or round decimals, that cut size into n parts; at most eight, those that
+// programs use first.
+func partSizes(size, n int64) []int64 {
+	fits := func(p int64) bool { return p > 0 && (size+p-1)/p == n }
+	var out []int64
+	add := func(p int64) {
+		for _, q := range out {
+			if q == p {
+				return
+			}
+		}
+		if fits(p) && len(out) < 8 {
+			out = append(out, p)
+		}
+	}
+	for _, m := range []int64{8, 5, 16, 15, 10, 64, 32, 100, 50, 128, 20, 25, 256, 512, 1024, 6, 7, 12, 24, 48, 200, 250, 500} {
+		add(m << 20)
+	}
+	for _, m := range []int64{5, 8, 10, 16, 50, 64, 100} {
+		add(m * 1_000_000)
+	}
+	for m := (size + n - 1) / n >> 20; m <= (size+n-1)/n>>20+8; m++ {
+		add(m << 20)
+	}
+	if n == 1 {
+		add(size)
+	}
+	return out
+}
+
+func multipartSum(f io.ReaderAt, size, part int64) (string, error) {
+	all := md5.New()
+	n := 0
+	for at := int64(0); at < size; at += part {
+		h := md5.New()
+		if _, err := io.Copy(h, io.NewSectionReader(f, at, min(part, size-at))); err != nil {
+			return "", err
+		}
+		all.Write(h.Sum(nil))
+		n++
+	}
+	return hex.EncodeToString(all.Sum(nil)), nil
 }
 
 // dropPieces takes back pieces that are not what they should be, so that they are fetched again.
@@ -63,6 +254,7 @@ func (r *Run) dropPieces(o *Object, first, n int64) error {
 		start := i * o.st.pieceSize
 		end := o.pieceEnd(start)
 		o.here -= end - start
+		o.reused = min(o.reused, o.here)
 		o.free = insertSpan(o.free, &span{pos: start, end: end}, o.st.pieceSize)
 		if o.hash.offset() > start {
 			o.hash.restart()

@@ -7,50 +7,57 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"net/http"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 // A worker is one connection's worth of fetching.
 type worker struct {
-	host   *host
-	buf    []byte
-	bytes  atomic.Int64 // taken from the network
-	cancel atomic.Pointer[context.CancelFunc]
-	span   *span // guarded by the run's mutex, but only this worker changes which one it is
-	began  time.Time
+	host  *host
+	buf   []byte
+	bytes atomic.Int64 // taken from the network
+
+	// The run's mutex guards what follows.
+	busy    bool
+	span    *span // what it works on; only this worker changes which one
+	began   time.Time
+	cancel  context.CancelFunc
+	seen    int64     // bytes at the last look
+	rate    float64   // bytes a second, lately
+	slow    time.Time // since when it is much slower than the others
+	tooSlow bool      // cancelled for that
 }
 
 // begin is called with the run's mutex held.
-func (w *worker) begin(t task) {
-	w.span, w.began = t.s, time.Now()
+func (w *worker) begin(t task, cancel context.CancelFunc) {
+	w.busy, w.span, w.began, w.cancel = true, t.s, time.Now(), cancel
+	w.seen, w.rate, w.slow, w.tooSlow = w.bytes.Load(), 0, time.Time{}, false
 }
 
 // runWorker fetches until there is nothing more from the host.
-func (r *Run) runWorker(h *host) {
-	w := &worker{host: h}
+func (r *Run) runWorker(w *worker) {
 	for {
-		t, ok := r.take(w)
+		ctx, cancel := context.WithCancel(r.ctx)
+		t, ok := r.take(w, cancel)
 		if !ok {
+			cancel()
 			return
 		}
 		if len(w.buf) < int(t.o.st.pieceSize) {
 			w.buf = make([]byte, t.o.st.pieceSize)
 		}
-		err := r.serve(w, t)
+		err := r.serve(ctx, w, t)
+		cancel()
 		r.put(w, t.o, err)
 	}
 }
 
 // serve fetches a task's span, and goes on with what follows it where the same response brings that too.
-func (r *Run) serve(w *worker, t task) error {
-	ctx, cancel := context.WithCancel(r.ctx)
-	defer cancel()
-	w.cancel.Store(&cancel)
+func (r *Run) serve(ctx context.Context, w *worker, t task) error {
 	x, err := t.probe, error(nil)
 	if x == nil {
-		if x, err = r.request(ctx, t.o, t.s); err != nil {
+		if x, err = r.request(ctx, w, t.o, t.s); err != nil {
 			return err
 		}
 	} else {
@@ -66,7 +73,7 @@ func (r *Run) serve(w *worker, t task) error {
 
 const overlap = 64 << 10 // compared with what is here, where nothing else would show that the object changed
 
-func (r *Run) request(ctx context.Context, o *Object, s *span) (*exchange, error) {
+func (r *Run) request(ctx context.Context, w *worker, o *Object, s *span) (*exchange, error) {
 	r.mu.Lock()
 	q := want{object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: s.pos, to: s.end, retries: o.backoff.Tries()}
 	if !o.resolved.IsZero() {
@@ -79,7 +86,14 @@ func (r *Run) request(ctx context.Context, o *Object, s *span) (*exchange, error
 		q.from = max(0, q.from-overlap)
 	}
 	r.mu.Unlock()
-	return r.f.get(ctx, q)
+	asked := time.Now()
+	x, err := r.f.get(ctx, q)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if took := time.Since(asked).Seconds(); err == nil && (w.host.latency == 0 || took < 4*w.host.latency) {
+		w.host.latency = took/2 + w.host.latency/2
+	}
+	return x, err
 }
 
 // errChanged says that a response is of another object than the one begun.
@@ -104,7 +118,9 @@ func (r *Run) accept(w *worker, o *Object, x *exchange) error {
 	}
 	o.changes = 0
 	if o.size < 0 && x.bounds.total >= 0 {
-		o.setSize(x.bounds.total)
+		if err := r.ends(w, o, x.bounds.total); err != nil {
+			return err
+		}
 	}
 	if !x.final.IsZero() {
 		o.resolved = x.final
@@ -214,6 +230,8 @@ func (r *Run) fill(ctx context.Context, w *worker, o *Object, x *exchange) error
 		}
 		pos += int64(n)
 		if err == io.EOF && x.bounds.end < 0 {
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			return r.ends(w, o, pos)
 		}
 		if x.bounds.end < 0 || pos < x.bounds.end {
@@ -280,16 +298,14 @@ func (o *Object) endOf(pos int64) int64 {
 	return o.pieceEnd(pos)
 }
 
-// ends takes the clean end of a body of unknown length for the end of the object.
+// ends takes in an object's size when it becomes known only now. With the run's mutex held.
 func (r *Run) ends(w *worker, o *Object, size int64) error {
 	if err := o.st.setSize(size); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	s := w.span
 	index := size / o.st.pieceSize
-	if rest := size % o.st.pieceSize; rest > 0 {
+	if rest := size % o.st.pieceSize; rest > 0 && s.pos == size {
 		if err := o.st.record(pieceRecord{index, uint32(rest), s.crc}); err != nil {
 			return err
 		}
@@ -323,11 +339,12 @@ func (r *Run) put(w *worker, o *Object, err error) {
 	r.mu.Lock()
 	s := w.span
 	w.host.busy--
+	w.busy, w.cancel = false, nil
 	delete(o.active, s)
 	o.free = insertSpan(o.free, s, o.st.pieceSize)
 	fatal := error(nil)
 	if err != nil && !o.settled() {
-		fatal = r.failedTry(w.host, o, err)
+		fatal = r.failedTry(w, o, err)
 	}
 	if o.pending != nil && len(o.active) == 0 && !o.lastTry {
 		o.fail(o.pending)
@@ -341,15 +358,19 @@ func (r *Run) put(w *worker, o *Object, err error) {
 
 // failedTry decides what to do about an error: nothing but wait and ask again, fail the object, or return it because it ends
 // the whole run. With the run's mutex held.
-func (r *Run) failedTry(h *host, o *Object, err error) error {
+func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	var e *Error
 	var ref *refusal
 	var changed errChanged
 	switch {
 	case r.ctx.Err() != nil:
 		return nil
+	case w.tooSlow:
+		r.retries++
+		r.logf("%s: one connection was much slower than the others; another one goes on with its work", o.Source.Link)
+		return nil
 	case errors.As(err, &ref):
-		r.refused(h, o, ref)
+		r.refused(w.host, o, ref)
 		return nil
 	case errors.As(err, &e):
 		return e // of the disk
@@ -365,6 +386,8 @@ func (r *Run) failedTry(h *host, o *Object, err error) error {
 		if o.ignored++; o.ignored >= 3 || !o.rangesSeen {
 			o.sequential, o.limit = true, 1
 		}
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ECONNREFUSED):
+		w.host.halve(time.Now())
 	}
 	r.again(o, err, 0)
 	return nil
@@ -388,8 +411,7 @@ func (r *Run) again(o *Object, err error, after time.Duration) {
 func (r *Run) refused(h *host, o *Object, ref *refusal) {
 	switch {
 	case ref.throttled:
-		h.target = max(1, h.target/2)
-		h.growth.settled = true
+		h.halve(time.Now())
 		r.again(o, ref, ref.after)
 	case ref.transient:
 		r.again(o, ref, ref.after)
@@ -403,5 +425,3 @@ func (r *Run) refused(h *host, o *Object, ref *refusal) {
 		o.pending, o.lastTry = ref.err, false
 	}
 }
-
-var _ = http.StatusOK

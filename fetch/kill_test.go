@@ -1,0 +1,176 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestMain lets the test binary be a process that fetches, so that it can be killed.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("HOLDALL_FETCH_INTO"); dir != "" {
+		os.Exit(childFetch(dir))
+	}
+	os.Exit(m.Run())
+}
+
+// childFetch fetches the master CSV on standard input into dir and prints how many bytes it took from the network.
+func childFetch(dir string) int {
+	raw, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return 9
+	}
+	m, err := ReadMaster(raw)
+	if err != nil {
+		fmt.Println(err)
+		return 9
+	}
+	f, err := New(Options{AllowPrivate: true, Idle: 2 * time.Second, RetryBudget: 10 * time.Second})
+	if err != nil {
+		fmt.Println(err)
+		return 9
+	}
+	defer f.Close()
+	p, err := f.Plan(context.Background(), m)
+	if err != nil {
+		fmt.Println(err)
+		return 9
+	}
+	for _, s := range p.Sources {
+		if s.Err != nil {
+			fmt.Println(s.Err)
+			return 9
+		}
+	}
+	r, err := f.Start(context.Background(), p, dir)
+	if err != nil {
+		fmt.Println(err)
+		return 9
+	}
+	if os.Getenv("HOLDALL_FETCH_FILES") != "" {
+		for _, o := range r.Objects {
+			if !o.Source.Listing {
+				continue
+			}
+			for _, err := range o.Files(context.Background()) {
+				if err != nil {
+					fmt.Println(err)
+					return 9
+				}
+			}
+		}
+	}
+	if err := r.Wait(); err != nil {
+		fmt.Println(err)
+		return 9
+	}
+	if err := r.Close(); err != nil {
+		fmt.Println(err)
+		return 9
+	}
+	fmt.Println("fetched", r.Progress().Fetched)
+	return 0
+}
+
+// killAtRandom runs children that fetch m into dir, kills each after a random time up to most, and lets the last one
+// finish. It returns how many were killed.
+func killAtRandom(t *testing.T, m *Master, dir string, kills int, most time.Duration) int {
+	t.Helper()
+	killed := 0
+	for {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "HOLDALL_FETCH_INTO="+dir, "HOLDALL_FETCH_FILES=1", "GORACE=atexit_sleep_ms=0")
+		cmd.Stdin = strings.NewReader(string(m.Raw))
+		var out strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if killed < kills {
+			timer := time.AfterFunc(rand.N(most), func() { cmd.Process.Signal(syscall.SIGKILL) })
+			err := cmd.Wait()
+			timer.Stop()
+			var exit *exec.ExitError
+			if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signaled() {
+				killed++
+				continue
+			}
+		} else if err := cmd.Wait(); err != nil {
+			t.Fatalf("the undisturbed run: %v\n%s", err, out.String())
+		}
+		if !strings.Contains(out.String(), "fetched") {
+			t.Fatalf("a run ended by itself without success: %s", out.String())
+		}
+		if strings.Contains(out.String(), secret) {
+			t.Errorf("the output shows the secret: %s", out.String())
+		}
+		return killed
+	}
+}
+
+// throttle lets a handler send at most rate bytes a second.
+func throttle(w http.ResponseWriter, rate int) http.ResponseWriter { return &slowWriter{w, rate} }
+
+type slowWriter struct {
+	http.ResponseWriter
+	rate int
+}
+
+func (w *slowWriter) Write(p []byte) (int, error) {
+	total := 0
+	for len(p) > 0 {
+		n := min(len(p), 32<<10)
+		m, err := w.ResponseWriter.Write(p[:n])
+		total += m
+		if err != nil {
+			return total, err
+		}
+		w.ResponseWriter.(http.Flusher).Flush()
+		time.Sleep(time.Duration(n) * time.Second / time.Duration(w.rate))
+		p = p[n:]
+	}
+	return total, nil
+}
+
+func (w *countingWriter) Flush() { w.ResponseWriter.(http.Flusher).Flush() }
+
+func TestKilledAtAnyMomentItGoesOn(t *testing.T) {
+	s := newFaultServer(t)
+	bodies := map[string][]byte{"/data.zip": zipLike(5<<20+1, 5), "/attachments.zip": zipLike(24<<20+999, 6), "/cvs.zip": zipLike(700<<10, 7)}
+	for path, body := range bodies {
+		o := s.put(path, body)
+		o.fault = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			o.serve(throttle(w, 3<<20), r)
+			return true
+		}
+	}
+	m := s.master(t, "/data.zip", "/attachments.zip", "/cvs.zip")
+	dir := t.TempDir()
+	kills := killAtRandom(t, m, dir, 10, 700*time.Millisecond)
+	total := 0
+	for i, path := range []string{"/data.zip", "/attachments.zip", "/cvs.zip"} {
+		total += len(bodies[path])
+		got, err := os.ReadFile(dataPath(dir, fmt.Sprintf("object-%02d", i+1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(bodies[path]) {
+			t.Errorf("%s differs after %d kills", path, kills)
+		}
+	}
+	again := s.sent.Load() - int64(total)
+	if most := int64(kills+1) * maxConns << 20; again > most {
+		t.Errorf("%d bytes were sent again over %d kills; want at most %d", again, kills, most)
+	}
+	t.Logf("%d kills, %d of %d bytes sent again: %d KiB a kill", kills, again, total, again>>10/int64(max(kills, 1)))
+	wantNoSecret(t, dir)
+}
