@@ -34,7 +34,11 @@ func pdf(seed uint64, n int) []byte { return append([]byte("%PDF-1.4\n"), noise(
 // samples are documents of both parts: stored, deflated, empty, repeated within a part and between parts, oddly named.
 func samples() map[string][]sample {
 	doc := func(id, owner, name string, content []byte) sample {
-		return sample{archive.Document{ID: id, OwnerType: "CANDIDATE", OwnerID: owner, OriginalName: name, OriginalNameRaw: []byte(name),
+		ownerType := "CANDIDATE"
+		if owner == "" {
+			ownerType = ""
+		}
+		return sample{archive.Document{ID: id, OwnerType: ownerType, OwnerID: owner, OriginalName: name, OriginalNameRaw: []byte(name),
 			ReceivedIn: "01 attachments.zip", Modified: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC), MatchedBy: "path"}, content}
 	}
 	text := []byte(strings.Repeat("Wanda Example, welder, 07700 900123. ", 300))

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"holdall/archive"
 	"holdall/internal/digest"
@@ -184,7 +185,7 @@ func (s *Store) Open(ctx context.Context, name string, off, n int64) (io.ReadClo
 	}
 	f, err := s.root.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, missing(err)
 	}
 	fi, err := f.Stat()
 	if err != nil || !fi.Mode().IsRegular() {
@@ -204,6 +205,14 @@ type object struct {
 
 func (o *object) Close() error { return o.f.Close() }
 
+// missing makes an error of a name below a file one that matches fs.ErrNotExist.
+func missing(err error) error {
+	if errors.Is(err, syscall.ENOTDIR) {
+		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
+	return err
+}
+
 // Stat implements archive.Store.
 func (s *Store) Stat(_ context.Context, name string) (archive.Info, error) {
 	if err := archive.CheckStoreName(name); err != nil {
@@ -211,7 +220,7 @@ func (s *Store) Stat(_ context.Context, name string) (archive.Info, error) {
 	}
 	fi, err := s.root.Lstat(name)
 	if err != nil {
-		return archive.Info{}, err
+		return archive.Info{}, missing(err)
 	}
 	if !fi.Mode().IsRegular() {
 		return archive.Info{}, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}

@@ -1,0 +1,251 @@
+package archive_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdall/archive"
+	"holdall/archive/storetest"
+)
+
+// damagedBag is the sample bag in small packs, one document a file of its own, in a store that tests can damage.
+func damagedBag(t *testing.T) (*storetest.Memory, *archive.Bag, []archive.Row) {
+	t.Helper()
+	ctx := context.Background()
+	b, err := archive.NewSmallBuilder(t.TempDir(), 16000, 100, 4000, 19000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	fill(t, b)
+	if err := b.Seal(ctx, testInfo); err != nil {
+		t.Fatal(err)
+	}
+	s := &storetest.Memory{}
+	if err := b.Commit(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	bag, err := archive.Open(ctx, s, testID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := rowsOf(t, bag)
+	if n := len(packsOf(rows)); n < 4 {
+		t.Fatalf("the sample fills %d packs, want several", n)
+	}
+	return s, bag, rows
+}
+
+func packsOf(rows []archive.Row) []string {
+	set := map[string]bool{}
+	for _, r := range rows {
+		set[r.Pack] = true
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+const bagPrefix = "exports/" + testID + "/"
+
+// hurtAt returns the documents whose bytes are at a place.
+func hurtAt(rows []archive.Row, path string, pos int64) []string {
+	hurt := []string{}
+	for _, r := range rows {
+		if r.Pack == path && r.Offset <= pos && pos < r.Offset+r.StoredSize {
+			hurt = append(hurt, r.ID)
+		}
+	}
+	return hurt
+}
+
+// positions are the ends of a file and places spread over it.
+func positions(n int) []int {
+	step := max(1, n/23)
+	set := map[int]bool{0: true, n - 1: true}
+	for i := 0; i < n; i += step {
+		set[i] = true
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+func TestVerifyNamesEveryFlippedBit(t *testing.T) {
+	s, _, rows := damagedBag(t)
+	objects := s.Objects()
+	ledger := map[bool]string{true: "", false: " without a ledger"}
+	for _, withLedger := range []bool{true, false} {
+		if !withLedger {
+			for name := range objects {
+				if strings.HasPrefix(name, "ledger/") {
+					s.Replace(name, nil)
+				}
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(objects)) {
+			path, ok := strings.CutPrefix(name, bagPrefix)
+			if !ok {
+				continue
+			}
+			t.Run(path+ledger[withLedger], func(t *testing.T) {
+				content := objects[name]
+				for i, pos := range positions(len(content)) {
+					bad := bytes.Clone(content)
+					bad[pos] ^= 1 << (i % 8)
+					s.Replace(name, bad)
+					checkNamed(t, s, path, pos, hurtAt(rows, path, int64(pos)), rows)
+				}
+				s.Replace(name, content)
+			})
+		}
+	}
+}
+
+// checkNamed verifies a bag in which one bit of path was flipped.
+func checkNamed(t *testing.T, s archive.Store, path string, pos int, hurt []string, rows []archive.Row) {
+	t.Helper()
+	ctx := context.Background()
+	bag, err := archive.Open(ctx, s, testID)
+	if err != nil {
+		t.Fatalf("bit flipped at %d: open: %v", pos, err)
+	}
+	for _, level := range []archive.Level{archive.Full, archive.Deep}[pos%2:] { // deep always, full every other time
+		r, err := bag.Verify(ctx, level, nil)
+		if err != nil {
+			t.Fatalf("bit flipped at %d: verify: %v", pos, err)
+		}
+		if r.Valid || len(r.Faults) != 1 || r.Faults[0].Path != path || r.Faults[0].Code != archive.FaultHash {
+			t.Errorf("%s, bit flipped at %d: report\n%s\nwant one hash-mismatch of %s", level, pos, show(r), path)
+			continue
+		}
+		f := r.Faults[0]
+		if diff := cmp.Diff(f.Documents, hurt); diff != "" {
+			t.Errorf("%s, bit flipped at %d: documents hurt (-got +want):\n%s", level, pos, diff)
+		}
+		checkOwners(t, f, hurt, rows)
+		if strings.HasSuffix(path, ".zip") && len(hurt) == 0 && !strings.Contains(f.Detail, "damaged") && !strings.Contains(f.Detail, "differs") {
+			t.Errorf("%s, bit flipped at %d: detail does not say which structure: %s", level, pos, f.Detail)
+		}
+	}
+}
+
+func checkOwners(t *testing.T, f archive.Fault, hurt []string, rows []archive.Row) {
+	t.Helper()
+	for _, r := range rows {
+		if !slices.Contains(hurt, r.ID) {
+			continue
+		}
+		owner := "no known owner"
+		if r.OwnerID != "" {
+			owner = r.OwnerType + " " + r.OwnerID
+		}
+		want := fmt.Sprintf("document %s (%q, of %s)", r.ID, r.OriginalName, owner)
+		if !strings.Contains(f.Detail, want) {
+			t.Errorf("detail %q does not have %q", f.Detail, want)
+		}
+	}
+}
+
+func show(r *archive.Report) string {
+	var b strings.Builder
+	for _, f := range r.Faults {
+		fmt.Fprintf(&b, "%s %s %v %s\n", f.Code, f.Path, f.Documents, f.Detail)
+	}
+	return b.String()
+}
+
+func TestVerifyListsEveryFault(t *testing.T) {
+	s, bag, rows := damagedBag(t)
+	objects := s.Objects()
+	flip := func(name string, pos int) []byte {
+		b := bytes.Clone(objects[bagPrefix+name])
+		if pos < 0 {
+			pos += len(b)
+		}
+		b[pos] ^= 0x10
+		return b
+	}
+	const (
+		pack1   = "data/documents/attachments-00001.zip"
+		receipt = "custody/receipts.jsonl"
+		index   = "data/documents/index.csv.zst"
+	)
+	var large archive.Row // the document that is a file of its own
+	for _, r := range rows {
+		if strings.HasPrefix(r.Pack, "data/documents/large/") {
+			large = r
+		}
+	}
+	first := rows[0]
+	inPack1 := []string{}
+	for _, r := range rows {
+		if r.Pack == pack1 {
+			inPack1 = append(inPack1, r.ID)
+		}
+	}
+	firstHurt := hurtAt(rows, pack1, first.Offset)
+	if large.ID == "" || first.Pack != pack1 || len(firstHurt) < 3 {
+		t.Fatalf("the sample is not as this test needs it: %+v, %v", large, firstHurt)
+	}
+	for _, tc := range []struct {
+		name    string
+		level   archive.Level
+		damage  map[string][]byte // nil removes
+		want    []string          // code, path, documents
+		details []string
+	}{
+		{"a pack is gone", archive.Quick, map[string][]byte{pack1: nil},
+			[]string{fmt.Sprint("missing ", pack1, inPack1)}, []string{"CAND1"}},
+		{"a pack is cut short", archive.Quick, map[string][]byte{pack1: objects[bagPrefix+pack1][:200]},
+			[]string{fmt.Sprint("hash-mismatch ", pack1, inPack1), fmt.Sprint("size-mismatch ", pack1, "[]")}, nil},
+		{"a pack is cut short, in full", archive.Full, map[string][]byte{pack1: objects[bagPrefix+pack1][:first.Offset+10]},
+			[]string{fmt.Sprint("hash-mismatch ", pack1, inPack1), fmt.Sprint("size-mismatch ", pack1, "[]")}, []string{"it ends after"}},
+		{"bytes follow a pack", archive.Full, map[string][]byte{pack1: append(bytes.Clone(objects[bagPrefix+pack1]), "more"...)},
+			[]string{fmt.Sprint("hash-mismatch ", pack1, "[]"), fmt.Sprint("size-mismatch ", pack1, "[]")}, []string{"4 bytes follow its end"}},
+		{"a document that is a file of its own is damaged", archive.Full, map[string][]byte{large.Pack: flip(large.Pack, 500)},
+			[]string{fmt.Sprint("hash-mismatch ", large.Pack, []string{large.ID})}, []string{large.OwnerID}},
+		{"index and pack are damaged", archive.Full, map[string][]byte{index: flip(index, 90), pack1: flip(pack1, int(first.Offset))},
+			[]string{fmt.Sprint("hash-mismatch ", pack1, firstHurt), fmt.Sprint("hash-mismatch ", index, "[]")}, []string{"CAND1"}},
+		{"index and the directory of a pack are damaged", archive.Deep, map[string][]byte{index: flip(index, 90), pack1: flip(pack1, -30)},
+			[]string{fmt.Sprint("hash-mismatch ", pack1, "[]"), fmt.Sprint("hash-mismatch ", index, "[]")}, []string{"directory's line for _pack.csv"}},
+		{"index is gone and a pack damaged", archive.Full, map[string][]byte{index: nil, pack1: flip(pack1, int(first.Offset))},
+			[]string{fmt.Sprint("hash-mismatch ", pack1, firstHurt), fmt.Sprint("missing ", index, "[]")}, []string{"CAND1"}},
+		{"files were added, changed and removed", archive.Full,
+			map[string][]byte{"data/extra.txt": []byte("x"), "bagit.txt.part": []byte("x"), receipt: flip(receipt, 0), "README.txt": nil, "datapackage.json": flip("datapackage.json", 1)},
+			[]string{"missing README.txt[]", "unexpected bagit.txt.part[]", "hash-mismatch custody/receipts.jsonl[]", "unexpected data/extra.txt[]", "hash-mismatch datapackage.json[]"}, nil},
+		{"the manifests are gone", archive.Full, map[string][]byte{"manifest-sha256.txt": nil, "custody/files.csv": nil},
+			[]string{"missing custody/files.csv[]", "missing manifest-sha256.txt[]"}, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for name, content := range tc.damage {
+				s.Replace(bagPrefix+name, content)
+				defer s.Replace(bagPrefix+name, objects[bagPrefix+name])
+			}
+			bag, err := archive.Open(context.Background(), s, bag.ID())
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := bag.Verify(context.Background(), tc.level, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range tc.want {
+				if !slices.ContainsFunc(r.Faults, func(f archive.Fault) bool { return fmt.Sprint(f.Code, " ", f.Path, f.Documents) == w }) {
+					t.Errorf("no fault %q in\n%s", w, show(r))
+				}
+			}
+			if len(r.Faults) != len(tc.want) && !strings.Contains(tc.name, "manifests") {
+				t.Errorf("%d faults, want %d:\n%s", len(r.Faults), len(tc.want), show(r))
+			}
+			for _, w := range tc.details {
+				if !strings.Contains(show(r), w) {
+					t.Errorf("no detail has %q:\n%s", w, show(r))
+				}
+			}
+		})
+	}
+}
