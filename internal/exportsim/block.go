@@ -23,6 +23,7 @@ type block struct {
 	attachments []attachment
 	cvs         []attachment // internal CVs: files without rows
 	events      []event
+	mistakes    []Mistake
 }
 
 type candidate struct {

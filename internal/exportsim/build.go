@@ -57,7 +57,7 @@ func build(ctx context.Context, cfg Config, dir string) (t Truth, err error) {
 	b.encode = json.NewEncoder(b.documents)
 	b.encode.SetEscapeHTML(false)
 	for _, part := range []string{"attachments", "cvs"} {
-		if b.parts[part], err = newContainer(cfg, dir, part, w.now); err != nil {
+		if b.parts[part], err = newContainer(cfg, dir, part); err != nil {
 			return t, err
 		}
 		defer b.parts[part].abort()
@@ -94,26 +94,48 @@ func (b *builder) fill(ctx context.Context) error {
 		if err := b.tables.writeBlock(bl); err != nil {
 			return err
 		}
+		b.truth.Mistakes = append(b.truth.Mistakes, bl.mistakes...)
 	}
 	return nil
 }
 
 // put writes one document into its part and into the truth.
 func (b *builder) put(part string, a *attachment) error {
-	content := a.paper.write(b.pics)
+	if a.mistake == MistakeNoFile {
+		return nil
+	}
+	content := a.instead
+	if content == nil {
+		content = a.paper.write(b.pics)
+	}
 	a.size = int64(len(content))
 	object, err := b.parts[part].add(a, content)
 	if err != nil {
 		return fmt.Errorf("add %s: %w", a.path, err)
 	}
-	d := Document{Part: part, Object: object, Entry: a.path, Size: a.size, SHA256: digest.Of(content), MediaType: mediaTypes[a.paper.format],
+	if a.mistake == MistakeSymlink {
+		return nil // not a document
+	}
+	d := Document{Part: part, Object: object, Entry: a.path, Size: a.size, SHA256: digest.Of(content), MediaType: mediaTypeOf(a),
 		OwnerType: a.owner.Type, OwnerID: a.owner.ID, Mistake: a.mistake}
-	if part == "attachments" {
+	if part == "attachments" && a.mistake != MistakeUnlisted {
 		d.AttachmentID = a.id
 	}
 	c := b.truth.Documents[part]
 	b.truth.Documents[part] = Count{c.Documents + 1, c.Bytes + d.Size}
 	return b.encode.Encode(d)
+}
+
+func mediaTypeOf(a *attachment) string {
+	switch a.mistake {
+	case MistakeHTML:
+		return "text/html"
+	case MistakeXML:
+		return "application/xml"
+	case MistakeEmpty:
+		return ""
+	}
+	return mediaTypes[a.paper.format]
 }
 
 // finish packs the tables and closes all containers.

@@ -60,6 +60,7 @@ type Config struct {
 	Faults  []string      // see FaultNames; "name", "name=number", "name@path part", "name=number@path part"
 
 	Mistakes bool      // spoil the export itself: see Truth.Mistakes
+	Listing  string    // form of ShapeListing's listings: csv, json, xml, html; "" means CSV for attachments, JSON for CVs
 	Dir      string    // where the objects are kept and found again; "" means a temporary directory that Close removes
 	Now      time.Time // the moment of the export; zero means DefaultNow
 }
@@ -95,6 +96,11 @@ func (c Config) check() error {
 	case schemas.Title, schemas.Camel, schemas.Snake:
 	default:
 		return fmt.Errorf("unknown dialect %q: want title, camel or snake", c.Dialect)
+	}
+	switch c.Listing {
+	case "", "csv", "json", "xml", "html":
+	default:
+		return fmt.Errorf("unknown listing form %q: want csv, json, xml or html", c.Listing)
 	}
 	if c.People < 1 || c.People > MaxPeople {
 		return fmt.Errorf("cannot invent %d people: want 1 to %d", c.People, MaxPeople)

@@ -10,6 +10,7 @@ import (
 // An object is what one link leads to.
 type object struct {
 	name, part string
+	group      string // under which requests are counted, if not name
 	size       int64
 	etag       string
 	modified   time.Time

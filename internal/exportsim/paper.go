@@ -10,21 +10,21 @@ import (
 
 // An attachment is a file and, unless it is an internal CV, its row in Attachments.csv.
 type attachment struct {
-	n         int
-	id        string
-	owner     link
-	ref       string
-	name      string // file name as its uploader knew it
-	path      string // of the entry in the bundle
-	unlisted  bool   // the row does not say the path
-	kind      string // CV, Contract, …
-	isCV      bool
-	by        *user
-	created   time.Time
-	paper     paper
-	size      int64  // known once it has been written
-	mistake   string // Kind of a Mistake
-	sizeInRow int64  // what the row says if not size
+	n        int
+	id       string
+	owner    link
+	ref      string
+	name     string // file name as its uploader knew it
+	path     string // of the entry in the bundle
+	unlisted bool   // the row does not say the path
+	kind     string // CV, Contract, …
+	isCV     bool
+	by       *user
+	created  time.Time
+	paper    paper
+	size     int64  // known once it has been written
+	mistake  string // Kind of a Mistake
+	instead  []byte // the content, if it is not the paper
 }
 
 // A paper is what a document contains and as what it is written. Equal papers make equal bytes.
@@ -33,6 +33,7 @@ type paper struct {
 	title  string
 	lines  []string
 	target int    // bytes that it should have; less text than that is made up for with pictures
+	locked bool   // a PDF that asks for a password
 	key    uint64 // differs between any two papers that are not copies
 }
 
@@ -45,6 +46,7 @@ func sizeOf(r rng) int {
 }
 
 func (b *block) makeDocuments() {
+	defer b.spoilDocuments()
 	for i := range b.candidates {
 		c := &b.candidates[i]
 		cv := b.cvOf(c)

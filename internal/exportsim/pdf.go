@@ -38,7 +38,7 @@ func (p paper) pdf(pics *pictures) []byte {
 	if pic != nil {
 		f.stream(fmt.Sprintf("/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceRGB /BitsPerComponent 8 /Filter /DCTDecode", side, side), pic)
 	}
-	return f.finish()
+	return f.finish(p.locked)
 }
 
 // pdfPage draws the lines from the top. Readers expect text that runs from right to left in the order seen.
@@ -126,12 +126,17 @@ func (f *pdfFile) stream(dict string, data []byte) {
 	f.b.WriteString("\nendstream\nendobj\n")
 }
 
-func (f *pdfFile) finish() []byte {
+// finish writes the end. A locked file claims to be encrypted with a password that nobody knows.
+func (f *pdfFile) finish(locked bool) []byte {
+	encrypt := ""
+	if locked {
+		encrypt = "/Encrypt << /Filter /Standard /V 1 /R 2 /O <" + strings.Repeat("5A", 32) + "> /U <" + strings.Repeat("A5", 32) + "> /P -4 >> /ID [<00112233445566778899AABBCCDDEEFF> <00112233445566778899AABBCCDDEEFF>] "
+	}
 	start := f.b.Len()
 	fmt.Fprintf(&f.b, "xref\n0 %d\n0000000000 65535 f \n", len(f.offsets)+1)
 	for _, o := range f.offsets {
 		fmt.Fprintf(&f.b, "%010d 00000 n \n", o)
 	}
-	fmt.Fprintf(&f.b, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(f.offsets)+1, start)
+	fmt.Fprintf(&f.b, "trailer\n<< /Size %d /Root 1 0 R %s>>\nstartxref\n%d\n%%%%EOF\n", len(f.offsets)+1, encrypt, start)
 	return f.b.Bytes()
 }

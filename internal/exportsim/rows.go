@@ -54,7 +54,7 @@ func (s csvSet) candidates(b *block) error {
 		b.putFile(f, c)
 		f.putCustom(gender(c.woman), date(c.born), c.locale.nationality, c.trade.title, fmt.Sprintf("£%dk basic", c.salary/1000),
 			fmt.Sprintf("%05d", c.n*7), pick(b.r, degrees), b.r.between(20, 33), c.employer)
-		b.w.spoilCandidate(f, c)
+		b.spoilCandidate(f, c)
 		if err := f.end(); err != nil {
 			return err
 		}
@@ -320,7 +320,7 @@ func (s csvSet) cards(b *block) error {
 		f.put("job_owner_id", c.job.owner.id)
 		f.put("owner_id", c.owner.id)
 		f.put("owner_name", c.owner.name.full)
-		b.w.spoilCard(f, c)
+		b.spoilCard(f, c)
 		if err := f.end(); err != nil {
 			return err
 		}
@@ -414,7 +414,7 @@ func (s csvSet) attachments(b *block) error {
 	f := s["attachments"]
 	for i := range b.attachments {
 		a := &b.attachments[i]
-		if a.mistake == MistakeUnlisted {
+		if a.mistake == MistakeUnlisted || a.mistake == MistakeSymlink {
 			continue
 		}
 		f.put("attachment_id", a.id)
@@ -443,8 +443,8 @@ func (s csvSet) attachments(b *block) error {
 }
 
 func (a *attachment) rowSize() int64 {
-	if a.sizeInRow != 0 {
-		return a.sizeInRow
+	if a.mistake == MistakeSize {
+		return a.size + 4096
 	}
 	return a.size
 }

@@ -26,9 +26,11 @@ type Server struct {
 	done   chan struct{} // closed when http has ended
 	faults []*activeFault
 
-	objects map[string]*object // by escaped path; does not change
+	listings listings
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex         // guards what follows
+	objects map[string]*object // by escaped path
+	seen    map[string]int     // requests by object name, kept only where a fault counts them
 	stats   Stats
 	revoked time.Time // links signed before are dead: see the fault expire
 }
@@ -37,7 +39,7 @@ type Server struct {
 type Stats struct {
 	Requests int64            // all requests, refused ones too
 	Bytes    int64            // of bodies, as far as they were sent
-	Paths    map[string]Count // by object name; Count.Documents is the number of requests
+	Paths    map[string]Count // by object name, or files/attachments and files/cvs; Count.Documents is the number of requests
 }
 
 // Serve answers requests on ln in the background until the Server is closed, which closes ln too.
@@ -52,7 +54,7 @@ func (e *Export) serve(ln net.Listener, scheme string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{e: e, base: scheme + "://" + ln.Addr().String(), signer: newSigner(e.cfg.Seed), done: make(chan struct{}), faults: faults, objects: map[string]*object{}}
+	s := &Server{e: e, base: scheme + "://" + ln.Addr().String(), signer: newSigner(e.cfg.Seed), done: make(chan struct{}), faults: faults, objects: map[string]*object{}, seen: map[string]int{}}
 	s.stats.Paths = map[string]Count{}
 	for _, o := range e.truth.Objects {
 		s.addFile(o)
@@ -85,13 +87,19 @@ func (s *Server) root() string { return "/exports/" + s.e.truth.Tenant + "/" }
 func (s *Server) MasterURL() string { return s.link(s.root()+"master.csv", s.now()) }
 
 // MasterCSV returns a master CSV with new links: a row for each object with its part, name, link and when the link dies.
+// Listings are signed anew with it; where that fails, for want of disk, the ones before stand.
 func (s *Server) MasterCSV() []byte {
+	objects := s.masterObjects()
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	w.Write([]string{"Part", "File", "Link", "Expires"})
 	at := s.now()
-	for _, o := range s.masterObjects() {
-		w.Write([]string{partLabels[o.Part], o.Name, s.link(s.root()+url.PathEscape(o.Name), at), at.Add(s.e.cfg.Expire).UTC().Format(time.RFC3339)})
+	for _, o := range objects {
+		link := s.link(s.root()+url.PathEscape(o.Name), at)
+		if s.e.cfg.Shape == ShapeListing && s.e.cfg.listingForm(o.Part) == "xml" && o.Part != "data" {
+			link = s.base + s.bucketRoot(o.Part)
+		}
+		w.Write([]string{partLabels[o.Part], o.Name, link, at.Add(s.e.cfg.Expire).UTC().Format(time.RFC3339)})
 	}
 	w.Flush()
 	return b.Bytes()
@@ -142,7 +150,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.wait(r.Context(), s.e.cfg.Latency) {
 		return
 	}
-	o, err := s.find(r.URL.EscapedPath())
+	o, public, err := s.find(r.URL)
 	if err != nil {
 		s.refuse(w, r, &refusal{status: http.StatusInternalServerError, code: "InternalError", message: "the sample platform cannot read its own files"})
 		return
@@ -153,7 +161,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := time.Now()
-	if no := s.signer.check(r, now); no != nil {
+	if no := s.signer.check(r, now); no != nil && !(public && r.Method == http.MethodGet) {
 		s.refuse(w, r, no)
 		return
 	}
@@ -174,16 +182,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.send(w)
 }
 
-// find returns the object at a path, or nil.
-func (s *Server) find(path string) (*object, error) {
-	if o, ok := s.objects[path]; ok {
-		return o, nil
+// find returns the object that a link leads to, or nil, and whether it may be read without a signature.
+func (s *Server) find(u *url.URL) (o *object, public bool, err error) {
+	path := u.EscapedPath()
+	s.mu.Lock()
+	o, ok := s.objects[path]
+	s.mu.Unlock()
+	if ok {
+		return o, false, nil
 	}
 	if path == s.root()+"master.csv" {
-		b := s.MasterCSV()
-		return &object{name: "master.csv", part: "master", size: int64(len(b)), etag: etagOf(digest.Of(b)), modified: time.Now(), mediaType: "text/csv; charset=utf-8", bytes: b}, nil
+		return s.masterObject(), false, nil
 	}
-	return s.findListed(path)
+	if o, err = s.findInBucket(path, u.Query().Get("continuation-token")); o != nil || err != nil {
+		return o, true, err
+	}
+	o, err = s.findListed(path)
+	return o, false, err
+}
+
+func (s *Server) masterObject() *object {
+	b := s.MasterCSV()
+	return &object{name: "master.csv", part: "master", size: int64(len(b)), etag: etagOf(digest.Of(b)), modified: time.Now(), mediaType: "text/csv; charset=utf-8", bytes: b}
 }
 
 func (s *Server) countRequest(o *object) int {
@@ -193,19 +213,24 @@ func (s *Server) countRequest(o *object) int {
 	if o == nil {
 		return 0
 	}
-	c := s.stats.Paths[o.name]
+	key := cmp.Or(o.group, o.name)
+	c := s.stats.Paths[key]
 	c.Documents++
-	s.stats.Paths[o.name] = c
-	return c.Documents
+	s.stats.Paths[key] = c
+	if o.group == "" || len(s.faults) > 0 {
+		s.seen[o.name]++
+	}
+	return s.seen[o.name]
 }
 
 func (s *Server) countBytes(o *object, n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Bytes += n
-	c := s.stats.Paths[o.name]
+	key := cmp.Or(o.group, o.name)
+	c := s.stats.Paths[key]
 	c.Bytes += n
-	s.stats.Paths[o.name] = c
+	s.stats.Paths[key] = c
 }
 
 func (s *Server) isRevoked(r *http.Request) bool {

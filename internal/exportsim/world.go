@@ -29,6 +29,7 @@ type world struct {
 	users    []user
 	weights  []*locale // each locale as often as its weight says
 	mistakes bool
+	shape    Shape
 }
 
 // A user works at the agency, or did.
@@ -49,7 +50,7 @@ func (u *user) activeAt(t time.Time) bool {
 
 func newWorld(cfg Config) *world {
 	r := newRNG(cfg.Seed, streamAgency, 0)
-	w := &world{seed: cfg.Seed, people: cfg.People, now: cfg.Now, mistakes: cfg.Mistakes, agency: pick(r, agencyNames)}
+	w := &world{seed: cfg.Seed, people: cfg.People, now: cfg.Now, mistakes: cfg.Mistakes, shape: cfg.Shape, agency: pick(r, agencyNames)}
 	w.prefix = slug(w.agency, "")[:4]
 	// The 17th makes every file hold a day that can be no month, so that the order of its dates is never in doubt.
 	w.founded = time.Date(w.now.Year()-7, w.now.Month(), 17, 9, 12, 40, 0, time.UTC)
