@@ -102,7 +102,7 @@ func Create(ctx context.Context, path string, o BuildOptions) (b *Builder, err e
 // engine says how DuckDB is opened. The database file is attached to an instance in memory: its path then needs no
 // escaping, and opening the same file twice in a process is two instances with settings of their own.
 type engine struct {
-	path     string
+	path     string // empty: none
 	work     string
 	memory   int64
 	threads  int
@@ -124,13 +124,9 @@ func openEngine(e engine) (*sql.DB, error) {
 	if e.threads > 0 {
 		settings.Set("threads", strconv.Itoa(e.threads))
 	}
-	attach := "ATTACH " + text(e.path) + " AS " + catalog
-	if e.readOnly {
-		attach += " (READ_ONLY)"
-	}
-	once := append([]string{attach}, e.then...)
+	once, each := e.statements()
 	connector, err := duckdb.NewConnector(":memory:?"+settings.Encode(), func(c driver.ExecerContext) error {
-		for _, statement := range append(once, "USE "+catalog) {
+		for _, statement := range append(once, each...) {
 			if _, err := c.ExecContext(context.Background(), statement, nil); err != nil {
 				return err
 			}
@@ -147,6 +143,18 @@ func openEngine(e engine) (*sql.DB, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, first.Close()
+}
+
+// statements returns what is run once, and what is run on every connection.
+func (e engine) statements() (once, each []string) {
+	if e.path == "" {
+		return nil, nil
+	}
+	attach := "ATTACH " + text(e.path) + " AS " + catalog
+	if e.readOnly {
+		attach += " (READ_ONLY)"
+	}
+	return append([]string{attach}, e.then...), []string{"USE " + catalog}
 }
 
 // exec runs statements that change the database.

@@ -134,12 +134,3 @@ func safeName(s string) string {
 // ident quotes a name for SQL; text quotes a string.
 func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 func text(s string) string     { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
-// idents quotes and joins names.
-func idents(all []string) string {
-	quoted := make([]string, len(all))
-	for i, n := range all {
-		quoted[i] = ident(n)
-	}
-	return strings.Join(quoted, ", ")
-}

@@ -140,8 +140,8 @@ func appendRows(c *sql.Conn, catalog, schema, table string, fill func(add func(.
 
 // storeReport keeps a report in the database, for DB.Tables.
 func storeReport(ctx context.Context, c *sql.Conn, r *TableReport) error {
-	_, err := c.ExecContext(ctx, `INSERT INTO holdall.tables SELECT coalesce(max(position), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM holdall.tables`,
-		r.Table, r.File, r.Known, r.Kind, r.Rows, r.Rejected, r.Encoding, r.Delimiter, r.LineEnd, r.Dates, r.Description)
+	_, err := c.ExecContext(ctx, `INSERT INTO holdall.tables SELECT coalesce(max(position), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM holdall.tables`,
+		r.Table, r.File, r.Known, r.Kind, r.Rows, r.Quarantined, r.Rejected, r.Encoding, r.Delimiter, r.LineEnd, r.Dates, r.Description)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,77 @@
+package query
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"holdall/schemas"
+)
+
+// simulatedDB builds the database of a simulated export and opens it.
+func simulatedDB(t testing.TB, people int, dialect schemas.Dialect) *DB {
+	t.Helper()
+	ctx := context.Background()
+	e, files := simulate(t, people, dialect, false)
+	b, path := build(t, BuildOptions{})
+	loadAll(t, b, files)
+	loadSimulated(t, b, e)
+	if err := b.Reconcile(ctx, map[string]bool{"attachments": true, "cvs": true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Finish(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, path, OpenOptions{})
+}
+
+func open(t testing.TB, path string, o OpenOptions) *DB {
+	t.Helper()
+	if o.TempDir == "" {
+		o.TempDir = t.TempDir()
+	}
+	d, err := Open(context.Background(), path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+func TestEveryQuestionRuns(t *testing.T) {
+	ctx := context.Background()
+	d := simulatedDB(t, 150, schemas.Title)
+	all := map[string]string{"since": "2015-01-01", "until": "2026-12-31", "skill": "Excel", "person": "nobody", "q": "a", "email": "nobody@example.com", "months": "12"}
+	for _, q := range Questions() {
+		t.Run(q.Name, func(t *testing.T) {
+			params := map[string]string{}
+			for name, value := range all {
+				if strings.Contains(q.SQL, "$"+name) {
+					params[name] = value
+				}
+			}
+			rows, err := d.Query(ctx, q.SQL, params)
+			if needsText := strings.Contains(q.SQL, "document_text"); needsText {
+				if err == nil || !strings.Contains(err.Error(), "document_text") {
+					t.Errorf("got error %v, want one that names document_text", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer rows.Close()
+			var out bytes.Buffer
+			n, _, err := Write(&out, rows, Table, 6)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d rows\n%s", n, &out)
+		})
+	}
+}

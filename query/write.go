@@ -1,0 +1,229 @@
+package query
+
+import (
+	"bufio"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// A Format is a way to write a result.
+type Format string
+
+// The formats.
+const (
+	Table    Format = "table"    // aligned, for the eye; NULL is shown as such
+	TSV      Format = "tsv"      // tab, line feed, carriage return and backslash in cells as \t, \n, \r and \\; NULL is empty
+	CSV      Format = "csv"      // RFC 4180, UTF-8, LF; NULL is empty, an empty text is ""
+	JSON     Format = "json"     // an array of objects; numbers, booleans, lists and NULL keep their kind, times are ISO 8601
+	JSONL    Format = "jsonl"    // the same, an object a line
+	Markdown Format = "markdown" // a table
+	Parquet  Format = "parquet"
+	XLSX     Format = "xlsx"
+)
+
+// An output writes rows in one format.
+type output interface {
+	begin(columns, types []string) error
+	row([]sql.NullString) error
+	end() error
+}
+
+// Write writes the rows to w and returns how many; limit 0 means all. cut reports that there were more.
+// Parquet is not among the formats it can write; see QueryParquet.
+func Write(w io.Writer, r *Rows, f Format, limit int64) (n int64, cut bool, err error) {
+	buffered := bufio.NewWriterSize(w, 64<<10)
+	var out output
+	switch f {
+	case Table:
+		out, r.form = &tableOutput{w: buffered}, formText
+	case Markdown:
+		out, r.form = &markdownOutput{w: buffered}, formText
+	case TSV:
+		out = &tsvOutput{w: buffered}
+	case CSV:
+		out = &csvOutput{w: buffered}
+	case JSON, JSONL:
+		out = &jsonOutput{w: buffered, lines: f == JSONL}
+	case XLSX:
+		out = &xlsxOutput{w: buffered}
+	default:
+		return 0, false, fmt.Errorf("format %q: want table, tsv, csv, json, jsonl, markdown or xlsx", f)
+	}
+	n, cut, err = copyRows(out, r, limit)
+	if err != nil {
+		return n, cut, err
+	}
+	return n, cut, buffered.Flush()
+}
+
+func copyRows(out output, r *Rows, limit int64) (n int64, cut bool, err error) {
+	if err := out.begin(r.columns, r.types); err != nil {
+		return 0, false, err
+	}
+	for r.Next() {
+		if limit > 0 && n == limit {
+			cut = true
+			break
+		}
+		if err := out.row(r.row); err != nil {
+			return n, false, err
+		}
+		n++
+	}
+	if err := r.Err(); err != nil {
+		return n, false, err
+	}
+	return n, cut, out.end()
+}
+
+// A tsvOutput writes one line a row, whatever the cells hold.
+type tsvOutput struct{ w *bufio.Writer }
+
+var tsvEscape = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
+
+func (o *tsvOutput) begin(columns, _ []string) error {
+	for i, c := range columns {
+		o.cell(i, c)
+	}
+	return o.w.WriteByte('\n')
+}
+
+func (o *tsvOutput) row(row []sql.NullString) error {
+	for i, v := range row {
+		o.cell(i, v.String)
+	}
+	return o.w.WriteByte('\n')
+}
+
+func (o *tsvOutput) cell(i int, s string) {
+	if i > 0 {
+		o.w.WriteByte('\t')
+	}
+	tsvEscape.WriteString(o.w, s)
+}
+
+func (o *tsvOutput) end() error { return nil }
+
+// A csvOutput tells NULL, which is empty, from an empty text, which is "".
+type csvOutput struct{ w *bufio.Writer }
+
+func (o *csvOutput) begin(columns, _ []string) error {
+	for i, c := range columns {
+		o.cell(i, sql.NullString{String: c, Valid: true})
+	}
+	return o.w.WriteByte('\n')
+}
+
+func (o *csvOutput) row(row []sql.NullString) error {
+	for i, v := range row {
+		o.cell(i, v)
+	}
+	return o.w.WriteByte('\n')
+}
+
+func (o *csvOutput) cell(i int, v sql.NullString) {
+	if i > 0 {
+		o.w.WriteByte(',')
+	}
+	if v.Valid && (v.String == "" || strings.ContainsAny(v.String, ",\"\r\n") || strings.TrimSpace(v.String) != v.String) {
+		o.w.WriteByte('"')
+		o.w.WriteString(strings.ReplaceAll(v.String, `"`, `""`))
+		o.w.WriteByte('"')
+		return
+	}
+	o.w.WriteString(v.String)
+}
+
+func (o *csvOutput) end() error { return nil }
+
+// A jsonOutput keeps the kind of a value: what DuckDB prints for numbers, booleans and nested values is JSON already.
+type jsonOutput struct {
+	w     *bufio.Writer
+	lines bool
+	keys  []string // encoded, with the colon
+	types []string
+	rows  int64
+}
+
+func (o *jsonOutput) begin(columns, types []string) error {
+	names := newNames()
+	for _, c := range columns {
+		key, err := json.Marshal(names.unique(c)) // two columns of one name would hide each other
+		if err != nil {
+			return err
+		}
+		o.keys = append(o.keys, string(key)+":")
+	}
+	o.types = types
+	if !o.lines {
+		o.w.WriteByte('[')
+	}
+	return nil
+}
+
+func (o *jsonOutput) row(row []sql.NullString) error {
+	if !o.lines && o.rows > 0 {
+		o.w.WriteByte(',')
+	}
+	if !o.lines {
+		o.w.WriteByte('\n')
+	}
+	o.rows++
+	o.w.WriteByte('{')
+	for i, v := range row {
+		if i > 0 {
+			o.w.WriteByte(',')
+		}
+		o.w.WriteString(o.keys[i])
+		o.w.WriteString(jsonValue(v, o.types[i]))
+	}
+	o.w.WriteByte('}')
+	if o.lines {
+		return o.w.WriteByte('\n')
+	}
+	return nil
+}
+
+func (o *jsonOutput) end() error {
+	if o.lines {
+		return nil
+	}
+	if o.rows > 0 {
+		o.w.WriteByte('\n')
+	}
+	_, err := o.w.WriteString("]\n")
+	return err
+}
+
+func jsonValue(v sql.NullString, typ string) string {
+	s := v.String
+	switch {
+	case !v.Valid:
+		return "null"
+	case isNumber(typ):
+		if !json.Valid([]byte(s)) { // nan, inf
+			return "null"
+		}
+		return s
+	case typ == "BOOLEAN", isNested(typ):
+		return s
+	case typ == "JSON" && json.Valid([]byte(s)):
+		return strings.ReplaceAll(strings.ReplaceAll(s, "\n", " "), "\r", " ") // blanks between tokens: text has them escaped
+	case strings.HasPrefix(typ, "TIMESTAMP"):
+		s = strings.Replace(s, " ", "T", 1)
+	}
+	b, _ := json.Marshal(s)
+	return string(b)
+}
+
+// isNumber reports whether DuckDB prints values of a type as JSON has numbers.
+func isNumber(typ string) bool {
+	switch typ {
+	case "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE":
+		return true
+	}
+	return strings.HasPrefix(typ, "DECIMAL")
+}
