@@ -195,7 +195,14 @@ var changeFaults = []faultCase{
 		between: func(t *testing.T, w *faultWorld) {
 			w.object.body = zipLike(faultSize, 77)
 			w.object.fault = nil
+		}},
+	{name: "replaced between two runs from the middle on, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{}; stopAfter(1<<20)(w, o) }, first: Network,
+		between: func(t *testing.T, w *faultWorld) {
+			w.object.body = append(w.body[:500_000:500_000], zipLike(faultSize, 77)[500_000:]...)
+			w.object.fault = nil
 		}, want: ObjectChanged, hint: "again"},
+	{name: "a complete object was replaced, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{} },
+		between: func(t *testing.T, w *faultWorld) { w.object.body = zipLike(faultSize, 77) }},
 	{name: "a weak ETag", fault: func(_ *faultWorld, o *served) { o.etag = `W/"1"` }},
 	{name: "no ETag and no date", fault: func(_ *faultWorld, o *served) { o.etag, o.mod = "", time.Time{} }},
 	{name: "one in three answers has the ETag of another edge", fault: func(_ *faultWorld, o *served) {
@@ -264,7 +271,9 @@ func s3Error(code, message string) []byte {
 
 // refuses answers with a status and an error body.
 func refuses(status int, body []byte, headers ...string) func(*served, http.ResponseWriter, *http.Request) bool {
-	return func(o *served, w http.ResponseWriter, r *http.Request) bool { return answer(w, status, body, headers...) }
+	return func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		return answer(w, status, body, headers...)
+	}
 }
 
 var refusalFaults = []faultCase{

@@ -24,8 +24,8 @@ type faultCase struct {
 	between func(t *testing.T, w *faultWorld)
 	first   Code
 	master2 func(t *testing.T, w *faultWorld) *Master // for the second run; default: the same
-	want    Code                                     // "" means that every byte is right
-	hint    string                                   // part of the error's hint
+	want    Code                                      // "" means that every byte is right
+	hint    string                                    // part of the error's hint
 	check   func(t *testing.T, w *faultWorld, r *Run, err error)
 }
 

@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -20,6 +21,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("HOLDALL_FETCH_INTO"); dir != "" {
 		os.Exit(childFetch(dir))
 	}
+	// Most of these tests wait for something to time out, so many run side by side.
+	flag.Parse()
+	flag.Set("test.parallel", "24")
 	os.Exit(m.Run())
 }
 

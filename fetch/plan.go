@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,6 +32,8 @@ type Source struct {
 	ExpiryFrom  string    // how it is known: "X-Amz-Expires", "vendor: 7 days from the master CSV", …
 	Repair      string    // how a damaged link was mended
 	Err         *Error    // why it cannot be fetched; such a source is not fetched
+
+	offline bool // not probed, but known from a spool
 }
 
 // Plan probes every link of m with one GET each. A link that fails is a Source with Err; only cancellation, or a master
@@ -85,7 +88,9 @@ func (f *Fetcher) outline(m *Master) (*Plan, error) {
 }
 
 // PlanOffline makes the plan that a spool already answers, without any request: its sources are those whose
-// fingerprints the spool knows and holds completely; the others have Identity.Size -1 and no Kind.
+// very links the spool knows and holds the objects of completely; the others have Identity.Size -1 and no Kind. So a
+// run whose links have died since can still end. (The fingerprint of a place is not enough: a vendor may serve the next
+// export at the same path.)
 func (f *Fetcher) PlanOffline(m *Master, spool string) (*Plan, error) {
 	p, err := f.outline(m)
 	if err != nil {
@@ -95,20 +100,24 @@ func (f *Fetcher) PlanOffline(m *Master, spool string) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	taken := map[*spoolEntry]bool{}
 	for _, s := range p.Sources {
-		for i := len(list.Objects) - 1; i >= 0; i-- {
-			e := list.Objects[i]
-			if taken[e] || !e.from(s.Fingerprint) {
-				continue
-			}
-			if e.completeIn(spool) {
-				taken[e] = true
-				s.Kind, s.Listing, s.Identity, s.Name = e.Kind, e.Listing, e.Identity, e.FileName
-				s.Ranges = true
-			}
-			break // an older object from there has been superseded
+		if e := list.byLink(s.Link); e != nil && e.completeIn(spool) {
+			s.Kind, s.Listing, s.Identity, s.Name = e.Kind, e.Listing, e.Identity, e.FileName
+			s.offline = true
 		}
 	}
 	return p, nil
 }
+
+// byLink returns the newest object that l led to, or nil.
+func (list *spoolList) byLink(l Link) *spoolEntry {
+	for _, e := range slices.Backward(list.Objects) {
+		if slices.Contains(e.Links, l.mark()) {
+			return e
+		}
+	}
+	return nil
+}
+
+// probed reports whether s has been looked at, or is known from a spool.
+func (s *Source) probed() bool { return s.Kind != "" }

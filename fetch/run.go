@@ -53,10 +53,16 @@ func (f *Fetcher) Start(ctx context.Context, p *Plan, dir string) (*Run, error) 
 func (r *Run) open(p *Plan) error {
 	taken := map[*spoolEntry]bool{}
 	for _, src := range p.Sources {
+		if src.Err == nil && !src.probed() {
+			r.f.probe(r.ctx, src)
+		}
 		if src.Err != nil {
 			continue
 		}
 		e, known := r.spool.entryFor(src, taken)
+		if known && !src.Identity.vouched() && !src.offline && !r.f.beginsLike(r.spool.dir, src, e) {
+			e, known = r.spool.add(src), false
+		}
 		taken[e] = true
 		o, err := r.openObject(src, e, known)
 		if err != nil {
@@ -69,6 +75,14 @@ func (r *Run) open(p *Plan) error {
 		return err
 	}
 	return r.preflight()
+}
+
+// beginsLike compares what a source serves first with what is here, where the server says nothing by which a change would show.
+func (f *Fetcher) beginsLike(dir string, src *Source, e *spoolEntry) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	x := f.probes[src]
+	return x != nil && e.beginsLike(dir, x.prefix)
 }
 
 // byPriority puts data parts first; the rest keeps its order.

@@ -1,9 +1,11 @@
 package fetch
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -40,6 +42,7 @@ type spoolEntry struct {
 	Kind         unpack.Kind `json:"kind"`
 	Listing      bool        `json:"listing,omitempty"`
 	Fingerprints []string    `json:"fingerprints"` // of the places that served it
+	Links        []string    `json:"links"`        // marks of the links that led to it
 	Identity     Identity    `json:"identity"`
 	Changes      int         `json:"changes,omitempty"` // runs in which it looked like another object half-way
 }
@@ -112,14 +115,22 @@ func (s *spool) entryFor(src *Source, taken map[*spoolEntry]bool) (e *spoolEntry
 		if !slices.Contains(e.Fingerprints, src.Fingerprint) {
 			e.Fingerprints = append(e.Fingerprints, src.Fingerprint)
 		}
+		if m := src.Link.mark(); !slices.Contains(e.Links, m) {
+			e.Links = append(e.Links, m)
+		}
 		return e, true
 	}
-	e = &spoolEntry{
+	return s.add(src), false
+}
+
+// add makes a new object for src.
+func (s *spool) add(src *Source) *spoolEntry {
+	e := &spoolEntry{
 		Name: fmt.Sprintf("object-%02d", len(s.list.Objects)+1), Part: src.Part, FileName: src.Name, Kind: src.Kind,
-		Listing: src.Listing, Fingerprints: []string{src.Fingerprint}, Identity: src.Identity,
+		Listing: src.Listing, Fingerprints: []string{src.Fingerprint}, Links: []string{src.Link.mark()}, Identity: src.Identity,
 	}
 	s.list.Objects = append(s.list.Objects, e)
-	return e, false
+	return e
 }
 
 // find returns the object that src certainly serves, rather one of the same part, or nil. A source that has not been
@@ -130,7 +141,8 @@ func (l *spoolList) find(src *Source, taken map[*spoolEntry]bool) *spoolEntry {
 		if taken[e] {
 			continue
 		}
-		if e.Identity.same(src.Identity, e.from(src.Fingerprint)) && (found == nil || found.Part != src.Part && e.Part == src.Part) {
+		here := e.Identity.same(src.Identity, e.from(src.Fingerprint)) || src.offline && e == l.byLink(src.Link)
+		if here && (found == nil || found.Part != src.Part && e.Part == src.Part) {
 			found = e
 		}
 	}
@@ -199,4 +211,24 @@ func peekStore(dir string, e *spoolEntry) (n int64, complete bool) {
 		return 0, false
 	}
 	return n, mem.done != nil && mem.done.Size == n && info.Size() == n
+}
+
+// completeIn reports whether the spool in dir holds the object whole and verified.
+func (e *spoolEntry) completeIn(dir string) bool {
+	_, complete := peekStore(dir, e)
+	return complete
+}
+
+// beginsLike reports whether the bytes here, as far as they go, begin like those given.
+func (e *spoolEntry) beginsLike(dir string, first []byte) bool {
+	f, err := os.Open(dataPath(dir, e.Name))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	ours := make([]byte, len(first))
+	n, _ := io.ReadFull(f, ours)
+	// Before the first piece is here, the file is empty or holds zeros, which say nothing.
+	have, _ := peekStore(dir, e)
+	return have == 0 || n == len(first) && bytes.Equal(ours, first)
 }

@@ -23,6 +23,7 @@ type worker struct {
 	span    *span // what it works on; only this worker changes which one
 	began   time.Time
 	cancel  context.CancelFunc
+	atBegin int64     // bytes when it began
 	seen    int64     // bytes at the last look
 	rate    float64   // bytes a second, lately
 	slow    time.Time // since when it is much slower than the others
@@ -32,7 +33,8 @@ type worker struct {
 // begin is called with the run's mutex held.
 func (w *worker) begin(t task, cancel context.CancelFunc) {
 	w.busy, w.span, w.began, w.cancel = true, t.s, time.Now(), cancel
-	w.seen, w.rate, w.slow, w.tooSlow = w.bytes.Load(), 0, time.Time{}, false
+	w.atBegin = w.bytes.Load()
+	w.seen, w.rate, w.slow, w.tooSlow = w.atBegin, 0, time.Time{}, false
 }
 
 // runWorker fetches until there is nothing more from the host.
@@ -388,6 +390,12 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 		}
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ECONNREFUSED):
 		w.host.halve(time.Now())
+	}
+	// A connection that brought something before it broke is simply followed by the next one.
+	if w.bytes.Load()-w.atBegin >= overlap && !errors.As(err, &changed) {
+		r.retries++
+		o.lastErr = err
+		return nil
 	}
 	r.again(o, err, 0)
 	return nil
