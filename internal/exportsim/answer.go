@@ -1,7 +1,7 @@
 package exportsim
 
 import (
-	"context"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"log"
@@ -10,7 +10,6 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -25,19 +24,23 @@ type answer struct {
 
 	status  int
 	header  http.Header
-	from, n int64  // the object's bytes that are the body
-	body    []byte // instead of the object's bytes, if not nil
-	partial bool   // a range was asked for and is answered
-	unsized bool   // no Content-Length
-	flipAt  int64  // a byte of the object that arrives wrong, or -1
-	pace    int64  // bytes a second, 0 for as fast as the server's rate
-	stopAt  int64  // bytes of the body after which stop happens, or -1
-	stop    func(a *answer, w http.ResponseWriter)
+	from, n int64                                  // the object's bytes that are the body
+	body    []byte                                 // instead of the object's bytes, if not nil
+	partial bool                                   // a range was asked for and is answered
+	unsized bool                                   // no Content-Length
+	flipAt  int64                                  // a byte of the object that arrives wrong, or -1
+	pace    int64                                  // bytes a second, 0 for as fast as the server's rate
+	stopAt  int64                                  // bytes of the body after which stop happens
+	stop    func(a *answer, w http.ResponseWriter) // nil: the body is sent whole
+	until   time.Time                              // when the connection ends; zero: never
+	gzip    bool                                   // the body is compressed
+	before  []byte                                 // sent before the body
+	after   []byte                                 // sent after it
 }
 
 // newAnswer is the right answer.
 func newAnswer(s *Server, o *object, r *http.Request, nth int) *answer {
-	a := &answer{s: s, o: o, r: r, nth: nth, status: http.StatusOK, header: http.Header{}, n: o.size, flipAt: -1, stopAt: -1}
+	a := &answer{s: s, o: o, r: r, nth: nth, status: http.StatusOK, header: http.Header{}, n: o.size, flipAt: -1}
 	a.header.Set("Accept-Ranges", "bytes")
 	a.header.Set("Content-Type", o.mediaType)
 	a.header.Set("ETag", o.etag)
@@ -143,21 +146,34 @@ func (a *answer) send(w http.ResponseWriter) {
 		w.Header()[k] = v
 	}
 	if !a.unsized {
-		w.Header().Set("Content-Length", strconv.FormatInt(a.n, 10))
+		w.Header().Set("Content-Length", strconv.FormatInt(a.n+int64(len(a.before)+len(a.after)), 10))
 	}
-	if a.stopAt != 0 || a.stop == nil {
-		w.WriteHeader(a.status)
+	if a.stopAt == 0 && a.stop != nil {
+		a.stop(a, w) // without even a header
+		return
 	}
-	a.copy(w, content)
+	w.WriteHeader(a.status)
+	w.Write(a.before)
+	if !a.gzip {
+		a.copy(w, w, content)
+	} else {
+		z := gzip.NewWriter(w)
+		a.copy(w, z, content)
+		z.Close()
+	}
+	w.Write(a.after)
 }
 
 // copy sends the body at the server's rate, up to where it stops.
-func (a *answer) copy(w http.ResponseWriter, content io.ReaderAt) {
+func (a *answer) copy(w http.ResponseWriter, out io.Writer, content io.ReaderAt) {
 	buf := make([]byte, 64<<10)
-	limit := limiterOf(a.r.Context())
+	ctx, conn := a.r.Context(), connOf(a.r.Context())
 	sent := int64(0)
 	defer func() { a.s.countBytes(a.o, sent) }()
 	for sent < a.n {
+		if !a.until.IsZero() && time.Now().After(a.until) {
+			abort(a, w)
+		}
 		k := min(int64(len(buf)), a.n-sent)
 		if a.stop != nil && sent+k > a.stopAt {
 			k = a.stopAt - sent
@@ -176,10 +192,10 @@ func (a *answer) copy(w http.ResponseWriter, content io.ReaderAt) {
 		if at := a.flipAt - a.from - sent; a.flipAt >= 0 && at >= 0 && at < k {
 			buf[at] ^= 0x10
 		}
-		if !limit.take(a.r.Context(), int(k), a.s.e.cfg.Rate) || a.pace > 0 && !a.s.wait(a.r.Context(), time.Duration(float64(k)/float64(a.pace)*float64(time.Second))) {
+		if !conn.take(ctx, int(k), a.s.e.cfg.Rate) || a.pace > 0 && !a.s.wait(ctx, time.Duration(float64(k)/float64(a.pace)*float64(time.Second))) {
 			return
 		}
-		if _, err := w.Write(buf[:k]); err != nil {
+		if _, err := out.Write(buf[:k]); err != nil {
 			return
 		}
 		sent += k
@@ -204,48 +220,11 @@ func cut(a *answer, w http.ResponseWriter) {
 	conn.Close()
 }
 
+// abort ends the connection in the middle of the body, as a server does that crashes.
+func abort(*answer, http.ResponseWriter) { panic(http.ErrAbortHandler) }
+
 // hang keeps the connection open and sends nothing more, for an hour or until the client goes away.
 func hang(a *answer, w http.ResponseWriter) {
 	a.s.wait(a.r.Context(), time.Hour)
 	panic(http.ErrAbortHandler)
-}
-
-// A limiter spaces out what one connection sends.
-type limiter struct {
-	mu   sync.Mutex // guards next
-	next time.Time  // when the next byte may go
-}
-
-type limiterKey struct{}
-
-func (s *Server) newConn(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(ctx, limiterKey{}, &limiter{})
-}
-
-func limiterOf(ctx context.Context) *limiter {
-	l, _ := ctx.Value(limiterKey{}).(*limiter)
-	return l
-}
-
-// take waits until n more bytes may be sent at rate bytes a second, and reports false when the client went away meanwhile.
-func (l *limiter) take(ctx context.Context, n int, rate int64) bool {
-	if l == nil || rate <= 0 {
-		return true
-	}
-	l.mu.Lock()
-	now := time.Now()
-	if l.next.Before(now) {
-		l.next = now
-	}
-	l.next = l.next.Add(time.Duration(float64(n) / float64(rate) * float64(time.Second)))
-	d := l.next.Sub(now)
-	l.mu.Unlock()
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

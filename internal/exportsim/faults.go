@@ -2,50 +2,66 @@ package exportsim
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
+	"sync"
 )
 
 // A Fault is a way in which the platform can misbehave.
-type Fault struct{ Name, Description string }
+type Fault struct {
+	Name        string
+	Description string // number stands for what "name=number" sets; its default is in brackets
+}
 
-// fault also says how. Its number is what Config.Faults may set with "name=number".
+// fault also says how.
 type fault struct {
 	Fault
 	number int64
-	spoil  func(f *activeFault, a *answer)
+	alter  func(f *activeFault, o *object, nth int) *object // makes the object another one; nil: does not
+	spoil  func(f *activeFault, a *answer)                  // makes the right answer a wrong one; nil: does not
 }
 
 // An activeFault is a fault that a server has.
 type activeFault struct {
 	fault
-	where string // a part of the object's name; "" means every part of the export, but not the master CSV
+	where string // a part, or a part of an object's name; "" means every object but the master CSV
+
+	mu    sync.Mutex // guards what follows
+	times map[string]int64
 }
 
-// FaultNames returns all faults. Each may be given as "name", with another number as "name=5", and for some objects
-// only as "name@attachments", where what follows the @ is a part of the object's name (master.csv included) or the name of a part.
+// FaultNames returns all faults. In Config.Faults each may be given as "name", with another number as "name=5", and for some
+// objects only as "name@cvs", where what follows the @ is the name of a part or a piece of an object's name, such as master.csv.
+// Several faults may be given; where two change the same thing, the later wins.
 func FaultNames() []Fault {
 	var all []Fault
-	for _, f := range faultTable {
-		all = append(all, f.Fault)
+	for _, f := range allFaults() {
+		d := f.Description
+		if f.number != 0 {
+			d = strings.Replace(d, "number", fmt.Sprintf("number [%d]", f.number), 1)
+		}
+		all = append(all, Fault{f.Name, d})
 	}
 	return all
+}
+
+func allFaults() []fault {
+	return slices.Concat(rangeFaults, connectionFaults, statusFaults, linkFaults, objectFaults, listingFaults, masterFaults)
 }
 
 // parseFaults reads Config.Faults.
 func parseFaults(specs []string) ([]*activeFault, error) {
 	var active []*activeFault
+	all := allFaults()
 	for _, spec := range specs {
 		head, where, _ := strings.Cut(spec, "@")
 		name, number, numbered := strings.Cut(head, "=")
-		i := slices.IndexFunc(faultTable, func(f fault) bool { return f.Name == name })
+		i := slices.IndexFunc(all, func(f fault) bool { return f.Name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("unknown fault %q", name)
 		}
-		f := &activeFault{fault: faultTable[i], where: where}
+		f := &activeFault{fault: all[i], where: where, times: map[string]int64{}}
 		if numbered {
 			n, err := strconv.ParseInt(number, 10, 64)
 			if err != nil || n < 0 {
@@ -65,38 +81,15 @@ func (f *activeFault) matches(o *object) bool {
 	return strings.Contains(o.name, f.where) || o.part == f.where
 }
 
-const loginPage = `<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Please sign in to continue</h1><form action="/login" method="post"><input name="email"><input name="password" type="password"></form></body></html>`
+// once reports true the first number times that it is called for an object.
+func (f *activeFault) once(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.times[name]++
+	return f.times[name] <= f.number
+}
 
-var faultTable = []fault{
-	{Fault{"no-range", "ranges are ignored: every request is answered with 200 and the whole object"}, 0, func(f *activeFault, a *answer) { a.whole() }},
-	{Fault{"drop", "every connection is reset after a number of body bytes (262144)"}, 256 << 10, func(f *activeFault, a *answer) {
-		if a.n > f.number {
-			a.stopAt, a.stop = f.number, cut
-		}
-	}},
-	{Fault{"stall", "of the first requests for an object (2), each sends some bytes and then nothing more"}, 2, func(f *activeFault, a *answer) {
-		if int64(a.nth) <= f.number {
-			a.stopAt, a.stop = min(a.n/2, 100_000), hang
-		}
-	}},
-	{Fault{"expire", "links die before their time, once a number of requests for an object (2) has been answered; links of a master CSV that is fetched later live"}, 2, func(f *activeFault, a *answer) {
-		if int64(a.nth) <= f.number {
-			return
-		}
-		a.s.revoke()
-		if a.s.isRevoked(a.r) {
-			now := time.Now()
-			no := expired(now.Add(-time.Second), now)
-			a.page(no.status, "application/xml", fmt.Sprintf("<Error><Code>%s</Code><Message>%s</Message>%s</Error>", no.code, no.message, no.extra))
-		}
-	}},
-	{Fault{"html", "a sign-in page with status 200 comes instead of the object"}, 0, func(f *activeFault, a *answer) {
-		a.page(http.StatusOK, "text/html; charset=utf-8", loginPage)
-	}},
-	{Fault{"busy", "the first requests for an object (3) are answered with 503 or 429 and Retry-After: 1"}, 3, func(f *activeFault, a *answer) {
-		if int64(a.nth) <= f.number {
-			a.page([]int{http.StatusServiceUnavailable, http.StatusTooManyRequests}[a.nth%2], "application/xml", "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>")
-			a.header.Set("Retry-After", "1")
-		}
-	}},
+// has reports whether the server has a fault.
+func (s *Server) has(name string) bool {
+	return slices.ContainsFunc(s.faults, func(f *activeFault) bool { return f.Name == name })
 }

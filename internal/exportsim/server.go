@@ -1,17 +1,17 @@
 package exportsim
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdall/internal/digest"
@@ -27,6 +27,7 @@ type Server struct {
 	faults []*activeFault
 
 	listings listings
+	sending  atomic.Int32 // requests being answered
 
 	mu      sync.Mutex         // guards what follows
 	objects map[string]*object // by escaped path
@@ -62,7 +63,7 @@ func (e *Export) serve(ln net.Listener, scheme string) (*Server, error) {
 	if err := s.addListings(); err != nil {
 		return nil, fmt.Errorf("serve sample export: %w", err)
 	}
-	s.http = &http.Server{Handler: s, ConnContext: s.newConn, ErrorLog: discard, ReadHeaderTimeout: time.Minute}
+	s.http = &http.Server{Handler: s, ConnContext: newConn, ErrorLog: discard, ReadHeaderTimeout: time.Minute}
 	go func() {
 		defer close(s.done)
 		s.http.Serve(ln) // always ends with an error: ErrServerClosed, or what ended the listener
@@ -85,27 +86,6 @@ func (s *Server) root() string { return "/exports/" + s.e.truth.Tenant + "/" }
 
 // MasterURL returns a new link to the master CSV.
 func (s *Server) MasterURL() string { return s.link(s.root()+"master.csv", s.now()) }
-
-// MasterCSV returns a master CSV with new links: a row for each object with its part, name, link and when the link dies.
-// Listings are signed anew with it; where that fails, for want of disk, the ones before stand.
-func (s *Server) MasterCSV() []byte {
-	objects := s.masterObjects()
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	w.Write([]string{"Part", "File", "Link", "Expires"})
-	at := s.now()
-	for _, o := range objects {
-		link := s.link(s.root()+url.PathEscape(o.Name), at)
-		if s.e.cfg.Shape == ShapeListing && s.e.cfg.listingForm(o.Part) == "xml" && o.Part != "data" {
-			link = s.base + s.bucketRoot(o.Part)
-		}
-		w.Write([]string{partLabels[o.Part], o.Name, link, at.Add(s.e.cfg.Expire).UTC().Format(time.RFC3339)})
-	}
-	w.Flush()
-	return b.Bytes()
-}
-
-var partLabels = map[string]string{"data": "Data Files", "attachments": "Attachments", "cvs": "Internal CVs"}
 
 // now is the time that new links are signed at: later than any revocation.
 func (s *Server) now() time.Time {
@@ -165,26 +145,40 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, no)
 		return
 	}
-	if s.isRevoked(r) {
-		s.refuse(w, r, expired(now.Add(-time.Second), now))
-		return
-	}
 	if r.Method != http.MethodGet {
 		s.refuse(w, r, &refusal{status: http.StatusMethodNotAllowed, code: "MethodNotAllowed", message: "The specified method is not allowed against this resource."})
 		return
 	}
+	s.sending.Add(1)
+	defer s.sending.Add(-1)
+	s.answer(o, r, nth).send(w)
+}
+
+// answer is what the faults leave of the right answer.
+func (s *Server) answer(o *object, r *http.Request, nth int) *answer {
+	for _, f := range s.faults {
+		if f.alter != nil && f.matches(o) {
+			o = f.alter(f, o, nth)
+		}
+	}
 	a := newAnswer(s, o, r, nth)
 	for _, f := range s.faults {
-		if f.matches(o) {
+		if f.spoil != nil && f.matches(o) {
 			f.spoil(f, a)
 		}
 	}
-	a.send(w)
+	return a
 }
 
 // find returns the object that a link leads to, or nil, and whether it may be read without a signature.
 func (s *Server) find(u *url.URL) (o *object, public bool, err error) {
 	path := u.EscapedPath()
+	if path == loginPath {
+		return &object{name: "login", part: "login", size: int64(len(loginPage)), etag: etagOf(digest.Of([]byte(loginPage))), modified: s.e.truth.Snapshot, mediaType: "text/html; charset=utf-8", bytes: []byte(loginPage)}, true, nil
+	}
+	if rest, ok := strings.CutPrefix(path, s.root()+movedPath); ok {
+		path = s.root() + rest
+	}
 	s.mu.Lock()
 	o, ok := s.objects[path]
 	s.mu.Unlock()
