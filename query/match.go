@@ -63,7 +63,7 @@ func (b *Builder) match(ctx context.Context, c *sql.Conn, entries iter.Seq2[Entr
 	if err := appendRows(c, "temp", "main", "entry", func(add func(...any) error) error { return addEntries(ctx, entries, add) }); err != nil {
 		return false, err
 	}
-	if err := execAll(ctx, c, b.sources(), tokenSQL, attachmentHitsSQL, cvHitsSQL(), decideSQL, resultSQL); err != nil {
+	if err := execAll(ctx, c, b.sources(), tokenSQL, strongHitsSQL, weakHitsSQL, cvHitsSQL(), decideSQL, resultSQL); err != nil {
 		return false, err
 	}
 	return yieldMatched(ctx, c, yield)

@@ -35,22 +35,40 @@ anchored AS (SELECT no, unnest(list_distinct(list_concat(string_split(p, '/'),
 SELECT no, token FROM loose WHERE length(token) >= 8 AND regexp_matches(token, '\d') OR regexp_full_match(token, '[a-z]{2}-\d+')
 UNION SELECT no, token FROM anchored WHERE regexp_matches(token, '\d');`
 
-const attachmentHitsSQL = `
+// strongHitsSQL finds rows by their key or path. That name and size agree as well decides between several.
+const strongHitsSQL = `
 CREATE TEMP TABLE hit AS
 WITH e AS (SELECT no, size, lower(nfc_normalize(path)) AS p, regexp_extract(lower(nfc_normalize(path)), '[^/]*$') AS base
 	FROM temp.entry WHERE part = 'attachments'),
-tail AS (SELECT no, p AS t FROM e
-	UNION SELECT no, regexp_replace(p, '^[^/]*/', '') FROM e WHERE contains(p, '/')
-	UNION SELECT no, regexp_replace(p, '^[^/]*/[^/]*/', '') FROM e WHERE regexp_matches(p, '^[^/]*/[^/]*/')),
+tail AS (SELECT no, p AS t, base, size FROM e
+	UNION ALL SELECT no, regexp_replace(p, '^[^/]*/', ''), base, size FROM e WHERE regexp_matches(p, '/.*/')
+	UNION ALL SELECT no, regexp_replace(p, '^[^/]*/[^/]*/', ''), base, size FROM e WHERE regexp_matches(p, '/.*/.*/')),
 hits AS (
-	SELECT no, r, ` + ruleID + ` AS score FROM temp.token JOIN e USING (no) JOIN temp.att ON id_key = token
-	UNION ALL SELECT no, r, ` + rulePath + ` FROM tail JOIN temp.att ON path_key = t
-	UNION ALL SELECT no, r, ` + rulePath + ` FROM e JOIN temp.att ON regexp_replace(path_key, '^[^/]*/', '') = p WHERE contains(p, '/') AND path_key <> p
-	UNION ALL SELECT no, r, ` + ruleNameSize + ` FROM e JOIN temp.att ON name_key = base AND file_size = size
-	UNION ALL SELECT no, r, ` + ruleNameOwner + ` FROM e JOIN temp.att ON name_key = base JOIN temp.token USING (no)
-		WHERE token = lower(record_id) OR token = lower(record_reference)
-	UNION ALL SELECT no, r, ` + ruleName + ` FROM e JOIN temp.att ON name_key = base WHERE file_size IS NULL OR size < 0)
-SELECT no, 'attachments' AS part, r, NULL::VARCHAR AS candidate_id, bit_or(score) AS score FROM hits GROUP BY no, r;`
+	SELECT no, r, ` + ruleID + ` AS score, base, size, name_key, file_size FROM temp.token JOIN e USING (no) JOIN temp.att ON id_key = token
+	UNION ALL SELECT no, r, ` + rulePath + `, base, size, name_key, file_size FROM tail JOIN temp.att ON path_key = t
+	UNION ALL SELECT no, r, ` + rulePath + `, base, size, name_key, file_size FROM e JOIN temp.att ON regexp_replace(path_key, '^[^/]*/', '') = p
+		WHERE contains(p, '/') AND path_key <> p)
+SELECT no, 'attachments' AS part, r, NULL::VARCHAR AS candidate_id, false AS several,
+	bit_or(score + CASE WHEN name_key = base AND file_size = size THEN ` + ruleNameSize + ` ELSE 0 END) AS score FROM hits GROUP BY no, r;`
+
+// weakHitsSQL goes by names, for entries that have no better hit, and with rows that no other entry has by key or path.
+// Common names would meet common names in squares: rows are therefore counted first, and several are one hit.
+const weakHitsSQL = `
+INSERT INTO temp.hit
+WITH e AS (SELECT no, size, regexp_extract(lower(nfc_normalize(path)), '[^/]*$') AS base FROM temp.entry
+	WHERE part = 'attachments' AND no NOT IN (SELECT no FROM temp.hit)),
+row AS (SELECT r, name_key, file_size, lower(record_id) AS owner_key, lower(record_reference) AS owner_ref FROM temp.att
+	WHERE name_key IS NOT NULL AND r NOT IN (SELECT r FROM temp.hit)),
+sized AS (SELECT name_key, file_size, min(r) AS r, count(*) > 1 AS several FROM row WHERE file_size IS NOT NULL GROUP BY ALL),
+named AS (SELECT name_key, min(r) AS r, count(*) > 1 AS several, bool_or(file_size IS NULL) AS unsized FROM row GROUP BY ALL),
+hits AS (
+	SELECT no, CASE WHEN NOT several THEN r END AS r, several, ` + ruleNameSize + ` AS score FROM e JOIN sized ON name_key = base AND file_size = size
+	UNION ALL SELECT no, r, false, ` + ruleNameOwner + ` + CASE WHEN file_size = size THEN ` + ruleNameSize + ` ELSE 0 END
+		FROM e JOIN temp.token USING (no) JOIN row ON name_key = base AND owner_key = token
+	UNION ALL SELECT no, r, false, ` + ruleNameOwner + ` + CASE WHEN file_size = size THEN ` + ruleNameSize + ` ELSE 0 END
+		FROM e JOIN temp.token USING (no) JOIN row ON name_key = base AND owner_ref = token
+	UNION ALL SELECT no, CASE WHEN NOT several THEN r END, several, ` + ruleName + ` FROM e JOIN named ON name_key = base WHERE unsized OR size < 0)
+SELECT no, 'attachments', r, NULL, bool_or(several), bit_or(score) FROM hits GROUP BY no, r;`
 
 // cvHitsSQL finds the people that CVs belong to. A CV may have a row in Attachments as well; then that is found too.
 func cvHitsSQL() string {
@@ -60,30 +78,29 @@ WITH e AS (SELECT no, lower(nfc_normalize(path)) AS p, regexp_replace(regexp_ext
 	regexp_extract(path, '([^/]*)/[^/]*$', 1) AS folder FROM temp.entry WHERE part = 'cvs'),
 listed AS (SELECT no, record_id, r, ` + ruleID + ` AS score FROM temp.token JOIN e USING (no) JOIN temp.att ON id_key = token
 	UNION ALL SELECT no, record_id, r, ` + rulePath + ` FROM e JOIN temp.att ON path_key = p WHERE is_cv),
+person AS (SELECT name_key, min(candidate_id) AS candidate_id, count(DISTINCT candidate_id) > 1 AS several FROM temp.cand WHERE name_key IS NOT NULL GROUP BY ALL),
 hits AS (
-	SELECT no, candidate_id, NULL::BIGINT AS r, ` + ruleID + ` AS score FROM temp.token JOIN e USING (no) JOIN temp.cand ON id_key = token
-	UNION ALL SELECT no, candidate_id, NULL, ` + ruleID + ` FROM temp.token JOIN e USING (no) JOIN temp.cand ON ref_key = token
-	UNION ALL SELECT no, candidate_id, r, score FROM listed JOIN temp.cand ON candidate_id = record_id
-	UNION ALL SELECT no, candidate_id, NULL, ` + ruleNameOwner + ` FROM (SELECT no, unnest(list_distinct([` + nameKey("base") + `, ` + nameKey("folder") + `])) AS n FROM e)
-		JOIN temp.cand ON name_key = n)
-SELECT no, 'cvs', min(r), candidate_id, bit_or(score) FROM hits GROUP BY no, candidate_id;`
+	SELECT no, candidate_id, NULL::BIGINT AS r, false AS several, ` + ruleID + ` AS score FROM temp.token JOIN e USING (no) JOIN temp.cand ON id_key = token
+	UNION ALL SELECT no, candidate_id, NULL, false, ` + ruleID + ` FROM temp.token JOIN e USING (no) JOIN temp.cand ON ref_key = token
+	UNION ALL SELECT no, candidate_id, r, false, score FROM listed JOIN temp.cand ON candidate_id = record_id
+	UNION ALL SELECT no, CASE WHEN NOT several THEN candidate_id END, NULL, several, ` + ruleNameOwner + `
+		FROM (SELECT no, unnest(list_distinct([` + nameKey("base") + `, ` + nameKey("folder") + `])) AS n FROM e) JOIN person ON name_key = n)
+SELECT no, 'cvs', min(r), candidate_id, bool_or(several), bit_or(score) FROM hits GROUP BY no, candidate_id;`
 }
 
-// Rows with the same key count as one. A row that one entry has by its key or path is not given to another by its name,
-// and a row that several entries have equally by name is given to none.
+// decideSQL takes the best hit of each entry. Rows with the same key count as one; a row that several entries have equally
+// by name is given to none.
 const decideSQL = `
 CREATE TEMP TABLE decided AS
-WITH target AS (SELECT no, hit.part, hit.r, candidate_id, score, CASE WHEN hit.part = 'cvs' THEN candidate_id ELSE coalesce(attachment_id, 'row ' || hit.r) END AS target
+WITH target AS (SELECT no, hit.part, hit.r, candidate_id, several, score,
+		CASE WHEN hit.part = 'cvs' THEN candidate_id ELSE coalesce(attachment_id, 'row ' || hit.r) END AS target
 	FROM temp.hit LEFT JOIN temp.att ON att.r = hit.r),
-strong AS (SELECT target, min(no) AS no FROM target WHERE part = 'attachments' AND score >= ` + rulePath + ` GROUP BY target),
-free AS (SELECT t.* FROM target AS t LEFT JOIN strong AS s USING (target)
-	WHERE t.part = 'cvs' OR t.score >= ` + rulePath + ` OR s.target IS NULL),
-best AS (SELECT no, max(score) AS score FROM free GROUP BY no),
-top AS (SELECT no, part, score, min(r) AS r, min(candidate_id) AS candidate_id, min(target) AS target, count(DISTINCT target) AS targets
-	FROM free JOIN best USING (no, score) GROUP BY no, part, score),
-contested AS (SELECT target FROM top WHERE part = 'attachments' AND targets = 1 AND score < ` + rulePath + ` GROUP BY target HAVING count(*) > 1)
+best AS (SELECT no, max(score) AS score FROM target GROUP BY no),
+top AS (SELECT no, part, score, min(r) AS r, min(candidate_id) AS candidate_id, min(target) AS target, count(DISTINCT target) > 1 OR bool_or(several) AS several
+	FROM target JOIN best USING (no, score) GROUP BY no, part, score),
+contested AS (SELECT target FROM top WHERE part = 'attachments' AND NOT several AND score < ` + rulePath + ` GROUP BY target HAVING count(*) > 1)
 SELECT no, part, r, candidate_id, CASE
-	WHEN targets > 1 OR contested.target IS NOT NULL THEN '` + byAmbiguous + `'
+	WHEN several OR contested.target IS NOT NULL THEN '` + byAmbiguous + `'
 	WHEN score >= ` + ruleID + ` THEN 'id' WHEN score >= ` + rulePath + ` THEN 'path' WHEN score >= ` + ruleNameSize + ` THEN 'name-size'
 	WHEN score >= ` + ruleNameOwner + ` THEN 'name-owner' ELSE 'name' END AS how
 FROM top LEFT JOIN contested ON top.part = 'attachments' AND contested.target = top.target;`

@@ -11,6 +11,9 @@ import (
 	"sync"
 )
 
+// EngineVersion is the version of DuckDB that is built in.
+const EngineVersion = "1.5.5"
+
 // ErrOutdated means that a database was made by another version of this package, or is not whole.
 var ErrOutdated = errors.New("the database was made by another version")
 

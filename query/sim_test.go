@@ -116,17 +116,13 @@ func entriesOf(e *exportsim.Export, part string) iter.Seq2[Entry, error] {
 func loadSimulated(t testing.TB, b *Builder, e *exportsim.Export) map[string]Matched {
 	t.Helper()
 	ctx := context.Background()
-	truth := map[string]exportsim.Document{}
+	truth, count := map[string]exportsim.Document{}, map[string]int{}
 	for d, err := range e.Documents() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := 0
-		for k := range truth {
-			if truth[k].Part == d.Part {
-				n++
-			}
-		}
+		n := count[d.Part]
+		count[d.Part]++
 		truth[fmt.Sprintf("%s-%06d", d.Part, n)] = d
 	}
 	var index bytes.Buffer

@@ -1,0 +1,119 @@
+package query
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"holdall/internal/exportsim"
+)
+
+// TestLoadAtSize loads an export of HOLDALL_QUERY_PEOPLE people and tells time and peak memory. It is for people who tune.
+func TestLoadAtSize(t *testing.T) {
+	people, _ := strconv.Atoi(os.Getenv("HOLDALL_QUERY_PEOPLE"))
+	if people == 0 {
+		t.Skip("set HOLDALL_QUERY_PEOPLE to a number of people to measure with")
+	}
+	ctx := context.Background()
+	dir := filepath.Join(os.TempDir(), "holdall-query-"+strconv.Itoa(people))
+	if os.Getenv("HOLDALL_QUERY_CHILD") == "" {
+		e, err := exportsim.Prepare(ctx, exportsim.Config{Seed: 1, People: people, Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Close()
+		child := exec.Command(os.Args[0], "-test.run=TestLoadAtSize", "-test.v")
+		child.Env = append(os.Environ(), "HOLDALL_QUERY_CHILD=1")
+		out, err := child.CombinedOutput()
+		t.Logf("%s", out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	e, err := exportsim.Prepare(ctx, exportsim.Config{Seed: 1, People: people, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	out := t.TempDir()
+	if err := e.WriteFiles(out); err != nil {
+		t.Fatal(err)
+	}
+	files := unzipCSVs(t, filepath.Join(out, "data.zip"))
+	b, path := build(t, BuildOptions{})
+	start := time.Now()
+	step := func(what string) {
+		t.Logf("%-12s %6.2f s, peak %s", what, time.Since(start).Seconds(), peak(t))
+		start = time.Now()
+	}
+	for _, name := range sortedKeys(files) {
+		r, err := b.LoadCSV(ctx, name, files[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, _ := os.Stat(files[name])
+		step(name + " " + strconv.FormatInt(r.Rows, 10) + " rows " + strconv.FormatInt(info.Size()>>20, 10) + " MiB")
+	}
+	for name := range files {
+		table := strings.ToLower(strings.TrimSuffix(name, ".csv"))
+		if _, err := b.WriteParquet(ctx, table, filepath.Join(t.TempDir(), table)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step("parquet")
+	loadSimulated(t, b, e)
+	step("match, documents")
+	if err := b.Reconcile(ctx, map[string]bool{"attachments": true, "cvs": true}); err != nil {
+		t.Fatal(err)
+	}
+	step("reconcile")
+	n := map[string]int{}
+	for f, err := range b.Findings(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n[f.Severity+" "+f.Code]++
+		if n[f.Severity+" "+f.Code] < 4 && f.Severity != "info" {
+			t.Log(f)
+		}
+	}
+	t.Log(n)
+	if err := b.Finish(ctx); err != nil {
+		t.Fatal(err)
+	}
+	step("finish")
+	info, _ := os.Stat(path)
+	t.Logf("database %d MiB", info.Size()>>20)
+	d := open(t, path, OpenOptions{})
+	for _, q := range Questions() {
+		if strings.Contains(q.SQL, "$") || strings.Contains(q.SQL, "document_text") {
+			continue
+		}
+		rows, err := d.Query(ctx, q.SQL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows.Close()
+		step(q.Name)
+	}
+}
+
+// peak returns the process's highest resident memory so far.
+func peak(t testing.TB) string {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skip("no /proc")
+	}
+	for line := range strings.Lines(string(b)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "?"
+}
