@@ -101,6 +101,15 @@ func saysExpired(code, detail string) bool {
 	return false
 }
 
+// shownCode returns an error code as it may be shown: a server may put anything there.
+func shownCode(code string) string {
+	code = strings.TrimSpace(code)
+	if len(code) > 48 || strings.ContainsFunc(code, func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') }) {
+		return ""
+	}
+	return code
+}
+
 // errorCode reads the code and the texts of an S3, Google or Azure error body, XML or JSON.
 func errorCode(body []byte) (code, detail string) {
 	body = bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xef\xbb\xbf"))
@@ -112,7 +121,7 @@ func errorCode(body []byte) (code, detail string) {
 		Details string
 	}
 	if bytes.HasPrefix(body, []byte("<")) && xml.Unmarshal(body, &x) == nil && x.XMLName.Local == "Error" {
-		return cutString(strings.TrimSpace(x.Code), 64), x.Message + " " + x.Detail + " " + x.Details
+		return shownCode(x.Code), x.Message + " " + x.Detail + " " + x.Details
 	}
 	var j struct {
 		Code    any
@@ -121,12 +130,12 @@ func errorCode(body []byte) (code, detail string) {
 	}
 	if bytes.HasPrefix(body, []byte("{")) && json.Unmarshal(body, &j) == nil {
 		if s, ok := j.Code.(string); ok {
-			return cutString(s, 64), j.Message
+			return shownCode(s), j.Message
 		}
 		if m, ok := j.Error.(map[string]any); ok {
 			c, _ := m["code"].(string)
 			msg, _ := m["message"].(string)
-			return cutString(c, 64), msg
+			return shownCode(c), msg
 		}
 	}
 	return "", ""

@@ -90,19 +90,22 @@ func (f *Fetcher) get(ctx context.Context, w want) (*exchange, error) {
 func (f *Fetcher) send(ctx context.Context, w want) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.link.Secret(), nil)
 	if err != nil {
-		return nil, redact.Error(err)
+		return nil, errors.New("the link is not a valid URL")
 	}
 	if err := f.policy(req); err != nil {
 		return nil, err
 	}
+	ctx, trail := withTrail(ctx, req.URL)
+	req = req.WithContext(ctx)
 	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Set("Accept", "*/*")
 	req.Header.Set("User-Agent", f.opts.userAgent())
 	req.Header.Set("Range", w.rangeHeader())
 	resp, err := f.client.Do(req)
 	if err != nil {
-		return nil, redact.Error(err)
+		return nil, trail.scrub(err)
 	}
+	trail.scrubHeader(resp.Header)
 	return resp, nil
 }
 

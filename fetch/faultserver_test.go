@@ -3,6 +3,7 @@ package fetch
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -187,3 +188,7 @@ func wantBytes(t *testing.T, o *Object, want []byte) {
 		t.Errorf("%s: the %d bytes in the spool differ from the %d served", o.Source.Link, len(got), len(want))
 	}
 }
+
+func base64Of(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+func readerAt(b []byte) io.ReaderAt { return bytes.NewReader(b) }

@@ -171,6 +171,9 @@ func (p *policy) dial(ctx context.Context, network, addr string) (net.Conn, erro
 
 // redirect decides on following a redirect, and takes away what Go would send along: the Referer holds the signed URL.
 func (p *policy) redirect(req *http.Request, via []*http.Request) error {
+	if t, ok := req.Context().Value(trailKey{}).(*trail); ok {
+		t.add(req.URL)
+	}
 	if len(via) > maxRedirects {
 		return fmt.Errorf("%w: more than %d redirects", errRefused, maxRedirects)
 	}

@@ -1,0 +1,106 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"holdall/internal/redact"
+)
+
+// A trail is the URLs that one request went through. Errors of net/http, and servers, quote them whole or in part.
+type trail struct {
+	mu   sync.Mutex
+	urls []*url.URL
+}
+
+type trailKey struct{}
+
+func withTrail(ctx context.Context, u *url.URL) (context.Context, *trail) {
+	t := &trail{urls: []*url.URL{u}}
+	return context.WithValue(ctx, trailKey{}, t), t
+}
+
+// add notes where a redirect leads.
+func (t *trail) add(u *url.URL) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.urls = append(t.urls, u)
+}
+
+// scrub returns err without what is secret in the URLs of the trail. It unwraps as err does, but no *url.Error is left.
+func (t *trail) scrub(err error) error {
+	var ue *url.Error
+	for errors.As(err, &ue) {
+		err = ue.Err
+	}
+	err = redact.Error(err)
+	if text := t.hide(err.Error()); text != err.Error() {
+		return &scrubbed{text, err}
+	}
+	return err
+}
+
+// scrubHeader does the same to what a server sent along, most of which is kept somewhere.
+func (t *trail) scrubHeader(h http.Header) {
+	for _, values := range h {
+		for i, v := range values {
+			values[i] = t.hide(v)
+		}
+	}
+}
+
+func (t *trail) hide(text string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, u := range t.urls {
+		for _, s := range secretsOf(u) {
+			text = strings.ReplaceAll(text, s, redact.Hidden)
+		}
+	}
+	return text
+}
+
+type scrubbed struct {
+	text string
+	err  error
+}
+
+func (e *scrubbed) Error() string { return e.text }
+
+// Is lets errors.Is look at the cause; Unwrap would give away its text.
+func (e *scrubbed) Is(target error) bool { return errors.Is(e.err, target) }
+
+// secretsOf returns the pieces of a URL that must not be shown: its password, its query and the values in it, and its path
+// where redact does not show that.
+func secretsOf(u *url.URL) []string {
+	var out []string
+	add := func(s string) {
+		if len(s) > 5 {
+			out = append(out, s)
+		}
+	}
+	if u.User != nil {
+		add(u.User.String())
+		p, _ := u.User.Password()
+		add(p)
+	}
+	add(u.RawQuery)
+	for _, pair := range strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
+		_, v, _ := strings.Cut(pair, "=")
+		add(v)
+		if plain, err := url.QueryUnescape(v); err == nil {
+			add(plain)
+		}
+	}
+	shown := redact.URL(u.String())
+	for _, part := range strings.Split(u.EscapedPath(), "/") {
+		if !strings.Contains(shown, part) {
+			add(part)
+		}
+	}
+	return out
+}
