@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Killed at any moment, and run again each time, a takeover ends in the archive that an undisturbed one makes.
+func TestKilledTakeoverGoesOn(t *testing.T) {
+	kills, people := setting(t, "HOLDALL_TEST_KILLS", 8), setting(t, "HOLDALL_TEST_KILL_PEOPLE", 80)
+	dir := t.TempDir()
+	p, _ := simulate(t, dir, "--people", strconv.Itoa(people), "--seed", "11")
+	var size int64
+	for _, o := range readTruth(t, p.truth).Objects {
+		size += o.Size
+	}
+	rate := strconv.FormatInt(size/3, 10) // some seconds, so that kills land everywhere
+	take := func(root string) []string {
+		return []string{"take", p.master, "--to", root, "--allow-private", "--json", "--tenant", "killed", "--max-rate", rate}
+	}
+	whole := holdall(t, 0, take(filepath.Join(dir, "undisturbed"))...)
+	bag := decode[taken](t, whole).Location
+	wantDocuments, wantTables := documents(t, bag), tableDigests(t, bag)
+	t.Logf("%d documents in %d bytes, undisturbed in %s", len(wantDocuments), size, whole.wall)
+
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for round, done := 1, 0; done < kills; round++ {
+		root := filepath.Join(dir, "killed")
+		n, last := takeWithKills(t, random, kills-done, whole.wall, take(root))
+		done += n
+		got := decode[taken](t, last)
+		t.Logf("round %d: %d kills, then %d bytes fetched, %d reused", round, n, got.FetchedBytes, got.ReusedBytes)
+		checkSurvivor(t, root, got, wantDocuments, wantTables)
+		if t.Failed() {
+			return
+		}
+		if err := os.RemoveAll(root); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// takeWithKills runs the command again and again, kills most runs, and returns the number of kills and the run that was
+// left in peace to the end.
+func takeWithKills(t *testing.T, random *rand.Rand, most int, whole time.Duration, args []string) (int, outcome) {
+	t.Helper()
+	for killed := 0; ; {
+		r := start(t, args...)
+		if killed < most {
+			// What is left gets less with each run: late moments must be hit, too.
+			delay := time.Duration(random.Float64() * float64(whole) / float64(1+killed%3))
+			timer := time.AfterFunc(delay, func() { r.cmd.Process.Kill() })
+			o := r.wait()
+			timer.Stop()
+			if o.code == -1 {
+				killed++
+				continue
+			}
+			if o.code != 0 {
+				t.Fatalf("after %d kills:\n%s", killed, o)
+			}
+			return killed, o
+		}
+		o := r.wait()
+		if o.code != 0 {
+			t.Fatalf("after %d kills, the last run:\n%s", killed, o)
+		}
+		return killed, o
+	}
+}
+
+func checkSurvivor(t *testing.T, root string, got taken, wantDocuments []string, wantTables map[string]string) {
+	t.Helper()
+	if list := decode[[]taken](t, holdall(t, 0, "list", root, "--json")); len(list) != 1 || list[0].State != "complete" {
+		t.Errorf("the root holds %+v, want one complete export", list)
+	}
+	if diff := cmp.Diff(wantDocuments, documents(t, got.Location)); diff != "" {
+		t.Errorf("documents (-undisturbed +killed):\n%.3000s", diff)
+	}
+	if diff := cmp.Diff(wantTables, tableDigests(t, got.Location)); diff != "" {
+		t.Errorf("tables (-undisturbed +killed):\n%s", diff)
+	}
+	holdall(t, 0, "verify", got.Location, "--level", "deep")
+	if left, _ := filepath.Glob(filepath.Join(root, ".work", "*")); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// setting reads a number from the environment.
+func setting(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	s := os.Getenv(name)
+	if s == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q is no number of at least 1", name, s)
+	}
+	return n
+}
