@@ -88,7 +88,7 @@ func TestVerifyNamesEveryFlippedBit(t *testing.T) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(objects)) {
 			path, ok := strings.CutPrefix(name, bagPrefix)
-			if !ok {
+			if !ok || !withLedger && strings.Contains(path, "/") { // of the others the ledger says nothing
 				continue
 			}
 			t.Run(path+ledger[withLedger], func(t *testing.T) {

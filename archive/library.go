@@ -10,10 +10,11 @@ import (
 
 // A library knows where each content of the bag is and which documents have been taken in, in about 100 bytes a document.
 type library struct {
-	mu    sync.Mutex // guards what follows
-	packs []packState
-	where map[digest.Sum]location
-	ids   map[idKey]uint32 // the pack whose _pack.csv has the document's row, or waiting
+	mu     sync.Mutex // guards what follows
+	packs  []packState
+	closed int // how many of them are
+	where  map[digest.Sum]location
+	ids    map[idKey]uint32 // the pack whose _pack.csv has the document's row, or waiting
 }
 
 // A packState is a file that holds documents: a pack, or a document that is a file of its own.
@@ -95,6 +96,14 @@ func (l *library) closePack(pack uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.packs[pack].closed = true
+	l.closed++
+}
+
+// closedPacks grows with every pack that is closed.
+func (l *library) closedPacks() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
 }
 
 func (l *library) pack(pack uint32) packState {

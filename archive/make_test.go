@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,31 @@ func addDocuments(t testing.TB, b *archive.Builder, all map[string][]sample) {
 }
 
 const tableCSV = "Candidate Id,Name\r\nCAND1,Wanda Example\r\n"
+
+// tiny is the smallest export with a document.
+func tiny() map[string][]sample {
+	return map[string][]sample{"attachments": samples()["attachments"][:1]}
+}
+
+// sealedTiny returns a staging directory that holds a sealed bag of few files.
+func sealedTiny(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "staging")
+	b, err := archive.NewBuilder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	writeFile(t, b, "data/received/master.csv", "part,link\n")
+	addDocuments(t, b, tiny())
+	if _, err := b.WriteIndex(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Seal(context.Background(), testInfo); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
 
 // fill brings a bag to the point where it can be sealed, from wherever an earlier process left it.
 func fill(t testing.TB, b *archive.Builder) {

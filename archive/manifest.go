@@ -67,7 +67,7 @@ func formatBagInfo(labels []label) []byte {
 	var b bytes.Buffer
 	for _, l := range labels {
 		// RFC 8493, 2.2.2: one line each; a value of several lines would have to be folded.
-		if value := strings.Join(strings.Fields(clean(l.value)), " "); value != "" {
+		if value := clean(strings.Join(strings.Fields(l.value), " ")); value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", l.name, value)
 		}
 	}

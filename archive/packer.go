@@ -51,6 +51,7 @@ type Packer struct {
 	number  int        // of the newest pack
 	open    *packWriter
 	pending []pendingRow
+	flushed int   // how many packs were closed when pending was last looked at
 	err     error // the packer is of no use any more
 }
 
@@ -307,14 +308,17 @@ func (p *Packer) closePack() error {
 
 // flushPending writes the rows whose bytes have become durable.
 func (p *Packer) flushPending() error {
-	if len(p.pending) == 0 {
+	closed := p.b.library.closedPacks()
+	if len(p.pending) == 0 || p.flushed == closed {
 		return nil
 	}
-	var left []pendingRow
-	for i := range p.pending {
-		row := &p.pending[i]
+	p.flushed = closed
+	waiting := p.pending
+	p.pending = nil
+	for i := range waiting {
+		row := &waiting[i]
 		if !p.b.library.pack(row.pack).closed {
-			left = append(left, *row)
+			p.pending = append(p.pending, *row)
 			continue
 		}
 		if err := p.makeRoom(int64(len(row.row.line()))); err != nil {
@@ -324,7 +328,6 @@ func (p *Packer) flushPending() error {
 			return err
 		}
 	}
-	p.pending = left
 	return nil
 }
 

@@ -20,14 +20,22 @@ type readBack struct {
 
 	mu      sync.Mutex // guards what follows
 	changed *sync.Cond
-	queue   []fileRecord
+	queue   []task
 	running bool
+	wanted  map[string]int        // the task whose outcome counts for a name
+	tasks   int                   // so far
 	good    map[string]digest.Sum // names that read back as recorded
 	bad     map[string]error
 }
 
+// A task is one file to be read. While it waits, the file may be discarded and made again.
+type task struct {
+	fileRecord
+	number int
+}
+
 func newReadBack(dir string) *readBack {
-	rb := &readBack{dir: dir, good: map[string]digest.Sum{}, bad: map[string]error{}}
+	rb := &readBack{dir: dir, wanted: map[string]int{}, good: map[string]digest.Sum{}, bad: map[string]error{}}
 	rb.ctx, rb.cancel = context.WithCancel(context.Background())
 	rb.changed = sync.NewCond(&rb.mu)
 	return rb
@@ -37,7 +45,9 @@ func newReadBack(dir string) *readBack {
 func (rb *readBack) add(rec fileRecord) {
 	rb.mu.Lock()
 	defer rb.mu.Unlock()
-	rb.queue = append(rb.queue, rec)
+	rb.tasks++
+	rb.queue = append(rb.queue, task{rec, rb.tasks})
+	rb.wanted[rec.Name] = rb.tasks
 	if !rb.running {
 		rb.running = true
 		go rb.run()
@@ -49,15 +59,20 @@ func (rb *readBack) run() {
 	rb.mu.Lock()
 	defer rb.mu.Unlock()
 	for len(rb.queue) > 0 && rb.ctx.Err() == nil {
-		rec := rb.queue[0]
+		next := rb.queue[0]
 		rb.queue = rb.queue[1:]
+		if rb.wanted[next.Name] != next.number {
+			continue
+		}
 		rb.mu.Unlock()
-		err := rb.check(rec, buf)
+		err := rb.check(next.fileRecord, buf)
 		rb.mu.Lock()
-		if err != nil {
-			rb.bad[rec.Name] = err
-		} else {
-			rb.good[rec.Name] = rec.SHA256
+		switch {
+		case rb.wanted[next.Name] != next.number: // discarded meanwhile
+		case err != nil:
+			rb.bad[next.Name] = err
+		default:
+			rb.good[next.Name] = next.SHA256
 		}
 	}
 	rb.running = false
@@ -89,6 +104,7 @@ func (rb *readBack) check(rec fileRecord, buf []byte) error {
 func (rb *readBack) forget(name string) {
 	rb.mu.Lock()
 	defer rb.mu.Unlock()
+	delete(rb.wanted, name)
 	delete(rb.good, name)
 	delete(rb.bad, name)
 }

@@ -17,11 +17,13 @@ import (
 	"syscall"
 
 	"holdall/archive"
+	"holdall/archive/internal/flock"
 	"holdall/internal/digest"
 )
 
-// partSuffix marks files that are still being written. Objects never have such names.
-const partSuffix = ".part"
+// partDir holds files that are still being written. It is not beside the objects, because what a killed process leaves
+// there would lie in an export for ever: nothing there is ever deleted.
+const partDir = ".part"
 
 // Store is an archive.Store and archive.Adopter in a directory. Nothing outside of the directory is reached, not through
 // symbolic links either. It keeps no digests: Info.SHA256 is zero.
@@ -54,7 +56,7 @@ func (s *Store) Close() error { return s.root.Close() }
 // Location returns a path.
 func (s *Store) Location(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
 
-// Put implements archive.Store: the object is written beside its place, synced, checked, and linked there, which fails
+// Put implements archive.Store: the object is written to a part file, checked, synced, and linked to its place, which fails
 // where something else is, and the directory is synced.
 func (s *Store) Put(ctx context.Context, name string, r io.Reader, size int64, sum digest.Sum) error {
 	if err := s.put(ctx, name, r, size, sum); err != nil {
@@ -73,17 +75,16 @@ func (s *Store) put(ctx context.Context, name string, r io.Reader, size int64, s
 	if err := s.checkCase(name); err != nil {
 		return err
 	}
-	part := name + "." + strings.ToLower(rand.Text()[:8]) + partSuffix
-	f, err := s.root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	part, f, err := s.createPart()
 	if err != nil {
 		return err
 	}
-	defer s.root.Remove(part) // after success it is gone
-	_, err = io.Copy(f, digest.NewReader(ctxReader{ctx, r}, size, sum))
-	if err == nil {
-		err = f.Sync()
+	defer s.root.Remove(part)
+	defer f.Close()
+	if _, err := io.Copy(f, digest.NewReader(ctxReader{ctx, r}, size, sum)); err != nil {
+		return err
 	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := f.Sync(); err != nil {
 		return err
 	}
 	if err := s.place(part, name); errors.Is(err, fs.ErrExist) {
@@ -92,6 +93,41 @@ func (s *Store) put(ctx context.Context, name string, r io.Reader, size int64, s
 		return err
 	}
 	return s.syncDir(path.Dir(name))
+}
+
+// createPart starts a file, locked for as long as it is open, so that others can tell it from what a dead process left.
+func (s *Store) createPart() (name string, f *os.File, err error) {
+	if err := s.root.Mkdir(partDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", nil, err
+	}
+	name = path.Join(partDir, strings.ToLower(rand.Text()))
+	if f, err = s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+		return "", nil, err
+	}
+	if err := flock.TryLock(f); err != nil {
+		return "", nil, errors.Join(err, f.Close(), s.root.Remove(name))
+	}
+	return name, f, nil
+}
+
+// dropParts removes the files that dead processes did not finish.
+func (s *Store) dropParts() error {
+	entries, err := s.readDir(partDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		name := path.Join(partDir, e.Name())
+		f, oerr := s.root.Open(name)
+		if oerr != nil {
+			continue // its writer has just finished
+		}
+		if flock.TryLock(f) == nil {
+			err = errors.Join(err, s.root.Remove(name))
+		}
+		err = errors.Join(err, f.Close())
+	}
+	return err
 }
 
 // place gives the finished file its name, unless that is taken.

@@ -172,3 +172,34 @@ func TestTheLockOfADeadProcessIsTakenOver(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWhatAKilledPutLeftIsRemovedByTheNextWriter(t *testing.T) {
+	root := t.TempDir()
+	s := open(t, root)
+	left := filepath.Join(root, ".part", "left")
+	if err := errors.Join(put(s, "a", "x"), os.WriteFile(left, []byte("half of an obj"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	r, w := io.Pipe()
+	done := make(chan error)
+	go func() {
+		done <- s.Put(context.Background(), "b", r, 7, digest.Of([]byte("content")))
+	}()
+	io.WriteString(w, "cont") // from here on the put is under way
+	unlock, err := s.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("stat of what was left: %v, want it gone", err)
+	}
+	io.WriteString(w, "ent")
+	w.Close()
+	if err := <-done; err != nil {
+		t.Errorf("the put that was under way: %v", err)
+	}
+	if left, _ := os.ReadDir(filepath.Join(root, ".part")); len(left) != 0 {
+		t.Errorf("%d part files are left", len(left))
+	}
+}

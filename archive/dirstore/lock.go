@@ -26,6 +26,7 @@ type owner struct {
 
 // Lock takes the root's lock for one writer and records its owner. A root that another living process holds is an error
 // matching ErrLocked that names it; the lock of a dead process is taken over: the system released it, whatever the record says.
+// The part files of dead processes are removed.
 func (s *Store) Lock() (unlock func() error, err error) {
 	f, err := s.root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -38,7 +39,7 @@ func (s *Store) Lock() (unlock func() error, err error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", s.dir, err)
 	}
-	if err := recordOwner(f); err != nil {
+	if err := errors.Join(recordOwner(f), s.dropParts()); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", s.dir, err), f.Close())
 	}
 	return sync.OnceValue(func() error { return errors.Join(f.Truncate(0), f.Close()) }), nil
