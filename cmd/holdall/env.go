@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"holdall/internal/redact"
+	"holdall/internal/term"
+)
+
+// env is what a command may know of the process.
+type env struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	lookup         func(string) (string, bool) // environment variables
+	quiet, verbose bool
+	json           bool
+}
+
+func processEnv() *env {
+	return &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookup: os.LookupEnv}
+}
+
+// talk tells the user something on the way, unless -q.
+func (e *env) talk(format string, args ...any) {
+	if !e.quiet {
+		fmt.Fprintln(e.stderr, "holdall: "+redact.Text(fmt.Sprintf(format, args...)))
+	}
+}
+
+// detail talks only with -v.
+func (e *env) detail(format string, args ...any) {
+	if e.verbose {
+		e.talk(format, args...)
+	}
+}
+
+// print writes v as JSON with --json.
+func (e *env) printJSON(v any) error {
+	enc := json.NewEncoder(e.stdout)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// table prints rows: aligned on a terminal, TSV otherwise. right names the columns of numbers.
+func (e *env) table(headings []string, right []int, rows [][]string) error {
+	if !term.Is(e.stdout) {
+		return term.TSV(e.stdout, headings, rows)
+	}
+	columns := map[int]bool{}
+	for _, i := range right {
+		columns[i] = true
+	}
+	return term.Table(e.stdout, headings, columns, rows)
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// group writes 1234567 as 1,234,567.
+func group(n int64) string {
+	s := fmt.Sprint(n)
+	var b strings.Builder
+	for i, r := range s {
+		if i > 0 && (len(s)-i)%3 == 0 && s[i-1] != '-' {
+			b.WriteByte(',')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

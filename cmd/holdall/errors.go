@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"holdall/archive"
+	"holdall/archive/dirstore"
+	"holdall/fetch"
+	"holdall/internal/redact"
+)
+
+// The exit codes; docs/cli.md and the help topic "exit-codes" say what they mean.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitGoOn        = 3
+	exitLink        = 4
+	exitFindings    = 5
+	exitInterrupted = 130
+)
+
+// errFindings ends a command that did its work and found something. It has been told already.
+var errFindings = errors.New("there are findings")
+
+// A usageError is a command line that cannot be carried out.
+type usageError struct{ message, hint string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usagef(hint, format string, args ...any) error {
+	return &usageError{message: fmt.Sprintf(format, args...), hint: hint}
+}
+
+// hinted adds to an error what the user can do.
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (e *hinted) Error() string { return e.err.Error() }
+func (e *hinted) Unwrap() error { return e.err }
+
+func withHint(err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return &hinted{err, hint}
+}
+
+// A failure is what the user is told, and what --json prints.
+type failure struct {
+	Code      fetch.Code `json:"code"`
+	Message   string     `json:"message"`
+	Hint      string     `json:"hint"`
+	Retryable bool       `json:"retryable"`
+	exit      int
+}
+
+// describe turns an error into a failure. Its text is redacted here once more, whatever came before.
+func describe(err error) failure {
+	f := classify(err)
+	f.Message = redact.Text(f.Message)
+	f.Hint = redact.Text(f.Hint)
+	return f
+}
+
+const goOn = "run the same command again to go on"
+
+func classify(err error) failure {
+	var (
+		fe     *fetch.Error
+		usage  *usageError
+		hint   *hinted
+		report = failure{Code: fetch.Internal, Message: err.Error(), exit: exitFailed}
+	)
+	if errors.As(err, &hint) {
+		report.Hint = hint.hint
+	}
+	switch {
+	case errors.As(err, &usage):
+		return failure{Code: fetch.Usage, Message: usage.message, Hint: usage.hint, exit: exitUsage}
+	case errors.Is(err, context.Canceled):
+		return failure{Code: fetch.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted}
+	case errors.As(err, &fe):
+		report = failure{Code: fe.Code, Message: err.Error(), Hint: fe.Hint, Retryable: fe.Retryable(), exit: exitOf(fe.Code)}
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		report.Code, report.exit, report.Retryable = fetch.DiskFull, exitGoOn, true
+		report.Hint = "make room on the disk, then " + goOn
+	case errors.Is(err, dirstore.ErrLocked):
+		report.Code, report.exit, report.Retryable = fetch.Busy, exitGoOn, true
+		report.Hint = "wait until the other run ends, then " + goOn
+	case errors.Is(err, archive.ErrIncomplete):
+		report.Hint = "a takeover into this root is not finished: run \"holdall take\" again to go on"
+	case errors.Is(err, fs.ErrNotExist) && report.Hint == "":
+		report.Hint = "check the path; \"holdall list ROOT\" shows the exports of a root"
+	}
+	return report
+}
+
+func exitOf(c fetch.Code) int {
+	switch c {
+	case fetch.LinkExpired, fetch.LinkDenied, fetch.LinkDamaged, fetch.LinkGone, fetch.NotTheExport:
+		return exitLink
+	case fetch.ObjectChanged, fetch.DiskFull, fetch.Busy, fetch.Network:
+		return exitGoOn
+	case fetch.Usage:
+		return exitUsage
+	case fetch.Interrupted:
+		return exitInterrupted
+	}
+	return exitFailed
+}
+
+// fail tells the user about err and returns the exit code.
+func (e *env) fail(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if errors.Is(err, errFindings) {
+		return exitFindings
+	}
+	f := describe(err)
+	if e.json {
+		// A command that has printed its object already has put the error into it.
+		var told *toldInJSON
+		if !errors.As(err, &told) {
+			e.printJSON(map[string]failure{"error": f})
+		}
+	}
+	fmt.Fprintln(e.stderr, "holdall: "+f.Message)
+	if f.Hint != "" {
+		fmt.Fprintln(e.stderr, "holdall: hint: "+f.Hint)
+	}
+	return f.exit
+}
+
+// toldInJSON marks an error that is part of the JSON object printed.
+type toldInJSON struct{ error }
+
+func (e *toldInJSON) Unwrap() error { return e.error }

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdall/internal/takeover"
+	"holdall/internal/term"
+	"holdall/query"
+)
+
+func listCommand() command {
+	return command{
+		use:   "list ROOT",
+		short: "List the exports in a root",
+		long:  "List the exports of a root, oldest first: ID, time, state, rows, documents, bytes, findings. Takeovers that are not finished are listed too.",
+		args:  cobra.ExactArgs(1),
+		run:   runList,
+	}
+}
+
+// listed is an export as list --json prints it.
+type listed struct {
+	takeover.Result
+	Created time.Time `json:"created"`
+}
+
+func runList(ctx context.Context, e *env, args []string) error {
+	store, err := openRoot(args[0])
+	if err != nil {
+		return err
+	}
+	all, err := takeover.List(ctx, store, args[0])
+	if err != nil {
+		return err
+	}
+	if e.json {
+		out := []listed{}
+		for _, s := range all {
+			out = append(out, listed{s.Result, s.Created})
+		}
+		return e.printJSON(out)
+	}
+	var rows [][]string
+	for _, s := range all {
+		var n int64
+		for _, t := range s.Tables {
+			n += t.Rows
+		}
+		rows = append(rows, []string{s.Export, s.Created.Format(time.DateTime), s.State, fmt.Sprint(n),
+			fmt.Sprint(s.Documents.Attachments + s.Documents.CVs), fmt.Sprint(s.Documents.Bytes), findingCodes(s.Findings)})
+	}
+	if len(rows) == 0 {
+		e.talk("there is no export in %s", args[0])
+	}
+	return e.table([]string{"export", "created (UTC)", "state", "rows", "documents", "bytes", "findings"}, []int{3, 4, 5}, rows)
+}
+
+func findingCodes(all []takeover.FindingCount) string {
+	var codes []string
+	for _, f := range all {
+		if f.Severity != "info" {
+			codes = append(codes, fmt.Sprintf("%s×%d", f.Code, f.Count))
+		}
+	}
+	return strings.Join(codes, " ")
+}
+
+func statusCommand() command {
+	return command{
+		use:   "status EXPORT",
+		short: "Show all that is recorded of one export",
+		long: `
+Show what was promised, received, missing and extra, per table and per link; where each object came from, its size, ETag,
+digest and how it was checked; and every finding. EXPORT is ROOT/exports/ID, or a ROOT, meaning its newest complete export.`,
+		args: cobra.ExactArgs(1),
+		run:  runStatus,
+	}
+}
+
+// statusJSON is what status --json prints: the fields of take, with every finding in place of their sums.
+type statusJSON struct {
+	takeover.Result
+	Created  time.Time                     `json:"created"`
+	Parts    map[string]takeover.PartCount `json:"parts"`
+	Objects  []takeover.ObjectRecord       `json:"objects"`
+	Records  []takeover.TableRecord        `json:"table_records"`
+	Findings []fullFinding                 `json:"findings"`
+}
+
+type fullFinding struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"`
+	Count    int    `json:"count"`
+	Table    string `json:"table,omitempty"`
+	RecordID string `json:"record_id,omitempty"`
+	Detail   string `json:"detail"`
+}
+
+func runStatus(ctx context.Context, e *env, args []string) error {
+	x, err := openExport(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	s, err := takeover.ReadStatus(ctx, x.bag)
+	if err != nil {
+		return err
+	}
+	if e.json {
+		out := statusJSON{Result: s.Result, Created: s.Created, Parts: s.PartCounts, Objects: s.Objects, Records: s.Records, Findings: []fullFinding{}}
+		for _, f := range s.All {
+			out.Findings = append(out.Findings, fullFinding{f.Code, f.Severity, 1, f.Table, f.RecordID, f.Detail})
+		}
+		return e.printJSON(out)
+	}
+	return printStatus(e, s)
+}
+
+func printStatus(e *env, s *takeover.Status) error {
+	facts := [][]string{
+		{"export", s.Export}, {"location", s.Location}, {"state", s.State}, {"created (UTC)", s.Created.Format(time.DateTime)},
+		{"made by", s.Software}, {"documents", fmt.Sprintf("%s attachments, %s CVs, %s", group(s.Documents.Attachments), group(s.Documents.CVs), term.Bytes(s.Documents.Bytes))},
+	}
+	sections := []func() error{
+		func() error { return e.table([]string{"fact", "value"}, nil, facts) },
+		func() error {
+			var rows [][]string
+			for _, part := range slices.Sorted(maps.Keys(s.PartCounts)) {
+				c := s.PartCounts[part]
+				rows = append(rows, []string{part, fmt.Sprint(c.Promised), fmt.Sprint(c.Received), fmt.Sprint(c.Missing), fmt.Sprint(c.Extra), fmt.Sprint(c.Duplicate)})
+			}
+			return e.table([]string{"part", "promised", "received", "missing", "extra", "duplicate"}, []int{1, 2, 3, 4, 5}, rows)
+		},
+		func() error {
+			var rows [][]string
+			for _, t := range s.Records {
+				rows = append(rows, []string{t.Table, t.File, fmt.Sprint(t.Rows), fmt.Sprint(t.Rejected), t.Encoding, t.Dates, t.Received.ContentSHA256.String()})
+			}
+			return e.table([]string{"table", "file", "rows", "rejected cells", "encoding", "dates", "sha256 as received"}, []int{2, 3}, rows)
+		},
+		func() error {
+			var rows [][]string
+			for _, o := range s.Objects {
+				rows = append(rows, []string{o.Part, o.URL, o.Kind, fmt.Sprint(o.Size), o.ETag, o.SHA256, o.Verified})
+			}
+			return e.table([]string{"part", "link", "kind", "size", "etag", "sha256", "checked by"}, []int{3}, rows)
+		},
+		func() error {
+			return e.table([]string{"severity", "finding", "table", "record", "detail"}, nil, findingRows(s.All))
+		},
+	}
+	for i, section := range sections {
+		if i > 0 {
+			fmt.Fprintln(e.stdout)
+		}
+		if err := section(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func findingRows(all []query.Finding) [][]string {
+	var rows [][]string
+	for _, f := range all {
+		rows = append(rows, []string{f.Severity, f.Code, f.Table, f.RecordID, f.Detail})
+	}
+	return rows
+}

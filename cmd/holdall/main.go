@@ -1,0 +1,43 @@
+// Command holdall takes over a recruitment platform's full data export before its links expire, keeps it as an archive
+// that anyone can check and read with stock tools, and answers SQL about it offline.
+//
+// Rules of this package: a command is an options struct, addFlags and run; run knows the environment only through env.
+// stdout is data, stderr is talk. Every failure ends in fail (errors.go), which chooses the exit code.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() { os.Exit(Main()) }
+
+// Main runs the command line of this process and returns its exit code.
+func Main() int {
+	ctx, stop := interruptible()
+	defer stop()
+	return run(ctx, processEnv(), os.Args[1:])
+}
+
+// interruptible returns a context that ends with the first SIGINT or SIGTERM. A second one, or two seconds of not
+// having stopped, end the process: everything on disk is made so that it may be killed at any moment.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		select {
+		case <-signals:
+		case <-time.After(1900 * time.Millisecond):
+		}
+		fmt.Fprintln(os.Stderr, "holdall: stopped\nholdall: hint: run the same command again to go on")
+		os.Exit(exitInterrupted)
+	}()
+	return ctx, cancel
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"holdall/fetch"
+	"holdall/internal/term"
+)
+
+// plannedLink is a link of a plan as --dry-run --json prints it.
+type plannedLink struct {
+	Number       int        `json:"number"`
+	Part         fetch.Part `json:"part"`
+	Label        string     `json:"label"`
+	Link         string     `json:"link"` // redacted
+	Name         string     `json:"name"`
+	Kind         string     `json:"kind"`
+	Size         int64      `json:"size"` // -1 when unknown
+	Ranges       bool       `json:"ranges"`
+	ETag         string     `json:"etag,omitempty"`
+	LastModified string     `json:"last_modified,omitempty"`
+	Expiry       time.Time  `json:"expiry,omitzero"`
+	ExpiryFrom   string     `json:"expiry_from,omitempty"`
+	Repair       string     `json:"repair,omitempty"`
+	Error        *failure   `json:"error,omitempty"`
+}
+
+type plannedTakeover struct {
+	Links      []plannedLink `json:"links"`
+	Missing    []fetch.Part  `json:"missing"`
+	Bytes      int64         `json:"bytes"`       // known sizes
+	DiskNeeded int64         `json:"disk_needed"` // at the most, on the root's disk
+}
+
+func planJSON(p *fetch.Plan) plannedTakeover {
+	out := plannedTakeover{Links: []plannedLink{}, Missing: append([]fetch.Part{}, p.Missing...)}
+	for _, s := range p.Sources {
+		l := plannedLink{
+			Number: s.Number, Part: s.Part, Label: s.Label, Link: fmt.Sprint(s.Link), Name: s.Name, Kind: kind(s),
+			Size: s.Identity.Size, Ranges: s.Ranges, ETag: s.Identity.ETag, LastModified: s.Identity.LastModified,
+			Expiry: s.Expiry, ExpiryFrom: s.ExpiryFrom, Repair: s.Repair,
+		}
+		if s.Err != nil {
+			f := describe(s.Err)
+			l.Error = &f
+		}
+		if s.Identity.Size > 0 {
+			out.Bytes += s.Identity.Size
+		}
+		out.Links = append(out.Links, l)
+	}
+	out.DiskNeeded = diskNeeded(out.Bytes)
+	return out
+}
+
+// diskNeeded is the spool and the archive side by side, and a tenth for tables, index and database.
+func diskNeeded(bytes int64) int64 { return 2*bytes + bytes/10 }
+
+func kind(s *fetch.Source) string {
+	if s.Listing {
+		return "listing of files (" + string(s.Kind) + ")"
+	}
+	return string(s.Kind)
+}
+
+func printPlan(e *env, p *fetch.Plan) error {
+	plan := planJSON(p)
+	var rows [][]string
+	for _, l := range plan.Links {
+		size, ranges, expiry, problem := "unknown", "no", "unknown", ""
+		if l.Size >= 0 {
+			size = term.Bytes(l.Size)
+		}
+		if l.Ranges {
+			ranges = "yes"
+		}
+		if !l.Expiry.IsZero() {
+			expiry = l.Expiry.UTC().Format("2006-01-02 15:04 MST") + " (" + l.ExpiryFrom + ")"
+		}
+		if l.Error != nil {
+			problem = l.Error.Message
+		}
+		rows = append(rows, []string{string(l.Part), l.Kind, size, ranges, expiry, l.Link, problem})
+	}
+	if err := e.table([]string{"part", "kind", "size", "ranges", "expires", "link", "problem"}, []int{2}, rows); err != nil {
+		return err
+	}
+	e.talk("%s to receive; at most %s of disk needed", term.Bytes(plan.Bytes), term.Bytes(plan.DiskNeeded))
+	for _, part := range plan.Missing {
+		e.talk("there is no link for %s", part)
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// A command is one verb of the command line. Its Run knows nothing of cobra.
+type command struct {
+	use     string // "take MASTER"
+	short   string
+	long    string
+	example string
+	args    cobra.PositionalArgs
+	flags   func(*pflag.FlagSet)
+	run     func(ctx context.Context, e *env, args []string) error
+	exits   []int // exit codes beside 0, 1, 2 and 130 that it may end in, for its help
+}
+
+// run carries out one command line and returns the exit code.
+func run(ctx context.Context, e *env, args []string) int {
+	root := newRoot(e)
+	root.SetArgs(args)
+	root.SetIn(e.stdin)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
+	return e.fail(root.ExecuteContext(ctx))
+}
+
+func newRoot(e *env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "holdall",
+		Short: "Take over a recruitment platform's full data export, and keep it",
+		Long: `holdall takes over a recruitment platform's full data export before its links expire, keeps it as an archive
+that anyone can check and read with stock tools, and answers SQL about it offline.
+
+Try it with nothing to bring:   holdall demo
+Take an export over:            holdall take master.csv --to archives
+Check it, years later:          holdall verify archives
+Ask it:                         holdall query archives "select count(*) from candidates"`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          knownCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef(fmt.Sprintf("%q lists the flags", c.CommandPath()+" --help"), "%v", err)
+	})
+	p := root.PersistentFlags()
+	p.BoolVarP(&e.quiet, "quiet", "q", false, "no talk on stderr, only errors")
+	p.BoolVarP(&e.verbose, "verbose", "v", false, "more talk on stderr")
+	p.BoolVar(&e.json, "json", false, "print one JSON value on stdout")
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(e, c.Flags()) }
+	for _, c := range []command{
+		takeCommand(), listCommand(), statusCommand(), verifyCommand(), queryCommand(), tablesCommand(),
+		filesCommand(), catCommand(), demoCommand(), simulateCommand(), versionCommand(),
+	} {
+		root.AddCommand(c.cobra(e))
+	}
+	root.AddCommand(topics()...)
+	return root
+}
+
+// knownCommand refuses what is no command, and names what may have been meant.
+func knownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "\"holdall --help\" lists the commands"
+	if similar := root.SuggestionsFor(args[0]); len(similar) > 0 {
+		hint = "did you mean " + strings.Join(similar, " or ") + "? " + hint
+	}
+	return usagef(hint, "unknown command %q", args[0])
+}
+
+func (c command) cobra(e *env) *cobra.Command {
+	cc := &cobra.Command{
+		Use: c.use, Short: c.short, Example: c.example,
+		Long: strings.TrimSpace(c.long) + "\n\n" + exitStatus(c.exits),
+		Args: func(cc *cobra.Command, args []string) error {
+			if err := c.args(cc, args); err != nil {
+				return usagef(fmt.Sprintf("%q says how it is used", cc.CommandPath()+" --help"), "%v", err)
+			}
+			return nil
+		},
+		RunE: func(cc *cobra.Command, args []string) error { return c.run(cc.Context(), e, args) },
+	}
+	if c.flags != nil {
+		c.flags(cc.Flags())
+	}
+	return cc
+}
+
+// fromEnvironment sets the flags that the command line leaves alone from their environment twins: HOLDALL_TO for --to.
+func fromEnvironment(e *env, flags *pflag.FlagSet) error {
+	var errs []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" {
+			return
+		}
+		name := "HOLDALL_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := e.lookup(name)
+		if !ok || value == "" {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			errs = append(errs, usagef("correct it or unset it", "environment variable %s: %v", name, err))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+var exitMeaning = map[int]string{
+	exitGoOn:     "not finished: run the same command again to go on",
+	exitLink:     "a link is expired, refused or damaged: a new export or master CSV is needed",
+	exitFindings: "done, but with findings; or verification found faults",
+}
+
+func exitStatus(extra []int) string {
+	var b strings.Builder
+	b.WriteString("Exit status:\n    0  done\n    1  failed\n    2  wrong usage\n")
+	for _, code := range extra {
+		fmt.Fprintf(&b, "  %3d  %s\n", code, exitMeaning[code])
+	}
+	b.WriteString("  130  interrupted")
+	return b.String()
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"holdall/query"
+)
+
+// shell reads SQL from the terminal, statement by statement, with history and completion of names.
+func shell(ctx context.Context, e *env, db *query.DB, id string) error {
+	in, ok := e.stdin.(*os.File)
+	if !ok {
+		return usagef("add SQL as an argument, -f FILE, or - for standard input", "there is no SQL to run")
+	}
+	words, err := completions(ctx, db)
+	if err != nil {
+		return err
+	}
+	history := openHistory()
+	defer history.Close()
+	e.talk("%s: SQL ends with a semicolon; .tables lists the tables, .quit or Ctrl-D leaves", id)
+	for {
+		statement, err := readStatement(in, e.stdout, words, history)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		if statement = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(statement), ";")); statement == "" {
+			continue
+		}
+		switch statement {
+		case ".quit", ".exit":
+			return nil
+		case ".tables":
+			statement = "select table_name, comment from duckdb_tables() union all select view_name, comment from duckdb_views() where not internal order by all"
+		}
+		if err := writeAnswer(ctx, e, e.stdout, db, statement, nil, query.Table, defaultRows); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			e.fail(err) // told; the shell goes on
+		}
+	}
+}
+
+// readStatement reads lines up to one that ends with a semicolon or is a dot command. The terminal is raw only
+// while a line is typed, so that Ctrl-C stops a running query.
+func readStatement(in *os.File, out io.Writer, words []string, history *history) (string, error) {
+	state, err := term.MakeRaw(int(in.Fd()))
+	if err != nil {
+		return "", err
+	}
+	defer term.Restore(int(in.Fd()), state)
+	t := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{in, out}, "holdall> ")
+	t.History = history
+	t.AutoCompleteCallback = func(line string, pos int, key rune) (string, int, bool) {
+		if key != '\t' {
+			return "", 0, false
+		}
+		return complete(line, pos, words)
+	}
+	if w, h, err := term.GetSize(int(in.Fd())); err == nil && w > 0 {
+		t.SetSize(w, h)
+	}
+	var lines []string
+	for {
+		line, err := t.ReadLine()
+		if err != nil {
+			return "", err
+		}
+		lines = append(lines, line)
+		text := strings.TrimSpace(strings.Join(lines, "\n"))
+		if text == "" || strings.HasSuffix(text, ";") || strings.HasPrefix(text, ".") {
+			return text, nil
+		}
+		t.SetPrompt("    ...> ")
+	}
+}
+
+// complete finishes the word before pos as far as all words that begin like it agree.
+func complete(line string, pos int, words []string) (string, int, bool) {
+	start := pos
+	for start > 0 && (line[start-1] == '_' || line[start-1] >= '0' && line[start-1] <= '9' || line[start-1]|0x20 >= 'a' && line[start-1]|0x20 <= 'z') {
+		start--
+	}
+	prefix := line[start:pos]
+	if prefix == "" {
+		return "", 0, false
+	}
+	common := ""
+	for _, w := range words {
+		if !strings.HasPrefix(w, strings.ToLower(prefix)) {
+			continue
+		}
+		if common == "" {
+			common = w
+		}
+		for !strings.HasPrefix(w, common) {
+			common = common[:len(common)-1]
+		}
+	}
+	if len(common) <= len(prefix) {
+		return "", 0, false
+	}
+	return line[:start] + common + line[pos:], start + len(common), true
+}
+
+func completions(ctx context.Context, db *query.DB) ([]string, error) {
+	tables, err := db.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	words := []string{"select", "from", "where", "group", "order", "limit", "join", "using", "count", "distinct", "having", "describe", "summarize"}
+	for _, t := range tables {
+		words = append(words, t.Table)
+		for _, c := range t.Columns {
+			words = append(words, c.Column)
+		}
+	}
+	slices.Sort(words)
+	return slices.Compact(words), nil
+}
+
+// history keeps the lines typed, newest first, also between shells; without a place for it, only in memory.
+type history struct {
+	lines []string
+	file  *os.File
+}
+
+const historyLines = 1000
+
+func openHistory() *history {
+	h := &history{}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return h
+	}
+	path := filepath.Join(dir, "holdall", "history")
+	if os.MkdirAll(filepath.Dir(path), 0o700) != nil {
+		return h
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		return h
+	}
+	for s := bufio.NewScanner(f); s.Scan(); {
+		h.lines = append(h.lines, s.Text())
+	}
+	slices.Reverse(h.lines)
+	h.lines = h.lines[:min(len(h.lines), historyLines)]
+	h.file = f
+	return h
+}
+
+// Add implements term.History.
+func (h *history) Add(line string) {
+	if strings.TrimSpace(line) == "" || len(h.lines) > 0 && h.lines[0] == line {
+		return
+	}
+	h.lines = slices.Insert(h.lines, 0, line)
+	if h.file != nil {
+		fmt.Fprintln(h.file, line)
+	}
+}
+
+// Len implements term.History.
+func (h *history) Len() int { return len(h.lines) }
+
+// At implements term.History; 0 is the newest line.
+func (h *history) At(i int) string { return h.lines[i] }
+
+// Close releases the file.
+func (h *history) Close() error {
+	if h.file == nil {
+		return nil
+	}
+	return h.file.Close()
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"holdall/query"
+)
+
+func tablesCommand() command {
+	return command{
+		use:   "tables EXPORT [TABLE]",
+		short: "List the tables of an export, or the columns of one",
+		long:  "List the tables with their rows and what they hold; with TABLE, its columns with type, heading as received, description, share of NULLs and rejected cells.",
+		args:  cobra.RangeArgs(1, 2),
+		run:   runTables,
+	}
+}
+
+type tableJSON struct {
+	Table       string `json:"table"`
+	Rows        int64  `json:"rows"`
+	File        string `json:"file"`
+	Columns     int    `json:"columns"`
+	Rejected    int64  `json:"rejected_cells"`
+	Description string `json:"description"`
+}
+
+func runTables(ctx context.Context, e *env, args []string) error {
+	x, err := openExport(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	db, err := x.database(ctx, e)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tables, err := db.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	if len(args) == 1 {
+		return listTables(e, tables)
+	}
+	for _, t := range tables {
+		if t.Table == args[1] {
+			return listColumns(e, t)
+		}
+	}
+	return usagef(fmt.Sprintf("\"holdall tables %s\" lists them", args[0]), "there is no table %q in %s", args[1], x.bag.ID())
+}
+
+func listTables(e *env, tables []query.TableReport) error {
+	out := []tableJSON{}
+	var rows [][]string
+	for _, t := range tables {
+		out = append(out, tableJSON{t.Table, t.Rows, t.File, len(t.Columns), t.Rejected, t.Description})
+		rows = append(rows, []string{t.Table, fmt.Sprint(t.Rows), t.File, fmt.Sprint(len(t.Columns)), fmt.Sprint(t.Rejected), t.Description})
+	}
+	if e.json {
+		return e.printJSON(out)
+	}
+	return e.table([]string{"table", "rows", "file", "columns", "rejected cells", "description"}, []int{1, 3, 4}, rows)
+}
+
+func listColumns(e *env, t query.TableReport) error {
+	if e.json {
+		return e.printJSON(append([]query.ColumnReport{}, t.Columns...))
+	}
+	var rows [][]string
+	for _, c := range t.Columns {
+		nulls, sensitive := "0 %", ""
+		if t.Rows > 0 {
+			nulls = fmt.Sprintf("%.0f %%", 100*float64(c.Nulls)/float64(t.Rows))
+		}
+		if c.Sensitive {
+			sensitive = "sensitive"
+		}
+		rows = append(rows, []string{c.Column, c.Type, c.Heading, nulls, fmt.Sprint(c.Rejected), sensitive, c.Description})
+	}
+	return e.table([]string{"column", "type", "heading", "nulls", "rejected", "", "description"}, []int{3, 4}, rows)
+}

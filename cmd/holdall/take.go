@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"holdall/fetch"
+	"holdall/internal/takeover"
+	"holdall/internal/term"
+)
+
+type takeOptions struct {
+	to             string
+	tenant         string
+	connections    int
+	maxRate        byteSize
+	spool          string
+	keepContainers bool
+	allowHTTP      bool
+	allowPrivate   bool
+	caFile         string
+	fresh          bool
+	dateOrder      string
+	dryRun         bool
+}
+
+func takeCommand() command {
+	var o takeOptions
+	return command{
+		use:   "take MASTER",
+		short: "Fetch, check, archive and commit an export; run again after any failure",
+		long: `
+Fetch everything that a master CSV links to, check it, and commit it as an archive below ROOT/exports. MASTER is a file, an
+http or https URL, or - for standard input.
+
+Whatever happens (a broken line, a full disk, a crash, a power cut), run the same command again: bytes already received
+are not fetched again. When the links have died, ask the vendor for a fresh master CSV and use that one; it goes on where
+the old one ended if its links serve the same objects, and starts a new archive if they serve another export.
+
+A link grants access to whoever has it. It is never printed, logged or stored. A link given as an argument is visible to
+other users of this machine while the command runs; a file or standard input is not.`,
+		example: `  holdall take master.csv --to archives
+  holdall take - --to archives < master.csv
+  holdall take master.csv --to archives --dry-run`,
+		args:  cobra.ExactArgs(1),
+		flags: o.addFlags,
+		run:   func(ctx context.Context, e *env, args []string) error { return o.run(ctx, e, args) },
+		exits: []int{exitGoOn, exitLink, exitFindings},
+	}
+}
+
+func (o *takeOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.to, "to", "", "`ROOT` that archives live in (required)")
+	f.StringVar(&o.tenant, "tenant", "", "account `NAME` for the archive's ID (default: from the IDs in the data)")
+	f.IntVar(&o.connections, "connections", 0, "at most `N` connections a host (default: adaptive, 4 to 16)")
+	f.Var(&o.maxRate, "max-rate", "at most `SIZE` bytes a second over all connections, such as 10M")
+	f.StringVar(&o.spool, "spool", "", "`DIR` where received bytes wait until they are archived (default ROOT/.work)")
+	f.BoolVar(&o.keepContainers, "keep-containers", false, "also keep the received ZIPs, byte for byte, inside the archive")
+	f.BoolVar(&o.allowHTTP, "allow-http", false, "follow plain http links")
+	f.BoolVar(&o.allowPrivate, "allow-private", false, "follow links to loopback and private addresses, also over http")
+	f.StringVar(&o.caFile, "ca-file", "", "PEM `FILE` of certificates to trust beside the system's")
+	f.BoolVar(&o.fresh, "new", false, "do not resume; start a new archive")
+	f.StringVar(&o.dateOrder, "date-order", "", "`dmy or mdy`: decides dates that the files leave ambiguous")
+	f.BoolVar(&o.dryRun, "dry-run", false, "only print the plan: links, kinds, sizes, expiry, disk needed")
+}
+
+func (o *takeOptions) check() error {
+	switch {
+	case o.to == "":
+		return usagef("add --to ROOT, the directory that archives live in", "no place to put the archive")
+	case strings.HasPrefix(o.to, "s3://"):
+		return usagef("take into a directory", "roots in S3 are not supported by this version: %s", o.to)
+	case !slices.Contains([]string{"", "dmy", "mdy"}, o.dateOrder):
+		return usagef("use --date-order dmy or --date-order mdy", "unknown date order %q", o.dateOrder)
+	case o.connections < 0:
+		return usagef("use 1 or more, or leave it out", "%d connections make no sense", o.connections)
+	}
+	return nil
+}
+
+func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	master, err := readMaster(e, args[0])
+	if err != nil {
+		return err
+	}
+	options := o.takeover(e)
+	if o.dryRun {
+		return dryRun(ctx, e, master, options)
+	}
+	show := newProgress(e)
+	options.Progress = show.update
+	options.Talk = show.talk
+	result, err := takeover.Take(ctx, master, options)
+	show.end()
+	return e.conclude(result, err)
+}
+
+func (o *takeOptions) takeover(e *env) takeover.Options {
+	return takeover.Options{
+		Root: o.to, Spool: o.spool, Tenant: o.tenant, KeepContainers: o.keepContainers, New: o.fresh, DateOrder: o.dateOrder,
+		Software: "holdall " + version(),
+		Talk:     e.talk,
+		Fetch: fetch.Options{
+			Connections: o.connections, MaxRate: int64(o.maxRate), AllowHTTP: o.allowHTTP, AllowPrivate: o.allowPrivate,
+			CAFile: o.caFile, UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"), Log: e.detail,
+		},
+	}
+}
+
+// maxMaster bounds a master CSV: it holds a handful of links.
+const maxMaster = 16 << 20
+
+func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
+	if lower := strings.ToLower(arg); strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://") {
+		link, err := fetch.NewLink(arg)
+		if err != nil {
+			return takeover.MasterCSV{}, usagef("check that the whole link was copied", "%v", err)
+		}
+		return takeover.MasterCSV{Link: link}, nil
+	}
+	in := e.stdin
+	if arg != "-" {
+		f, err := os.Open(arg)
+		if err != nil {
+			return takeover.MasterCSV{}, withHint(err, "MASTER is the CSV file that the vendor's e-mail links to, its URL, or - for standard input")
+		}
+		defer f.Close()
+		in = f
+	}
+	raw, err := io.ReadAll(io.LimitReader(in, maxMaster+1))
+	if err != nil {
+		return takeover.MasterCSV{}, fmt.Errorf("read the master CSV: %w", err)
+	}
+	if len(raw) > maxMaster {
+		return takeover.MasterCSV{}, usagef("give the small CSV that holds the links", "%s is larger than any master CSV (%s)", arg, term.Bytes(maxMaster))
+	}
+	if raw == nil {
+		raw = []byte{}
+	}
+	return takeover.MasterCSV{Raw: raw}, nil
+}
+
+// takeJSON is the object that take prints: the result and, when it did not finish, why.
+type takeJSON struct {
+	takeover.Result
+	Error *failure `json:"error,omitempty"`
+}
+
+// conclude tells how a takeover ended.
+func (e *env) conclude(r *takeover.Result, err error) error {
+	if r == nil {
+		return err
+	}
+	if e.json {
+		out := takeJSON{Result: *r}
+		if err != nil {
+			f := describe(err)
+			out.Error = &f
+			err = &toldInJSON{err}
+		}
+		if perr := e.printJSON(out); perr != nil {
+			return errors.Join(err, perr)
+		}
+	} else if err == nil {
+		summary(e, r)
+	}
+	if err != nil {
+		e.talk("received and kept so far: %s in %s", term.Bytes(r.FetchedBytes+r.ReusedBytes), r.Location)
+		return err
+	}
+	if r.Faulty() {
+		return errFindings
+	}
+	return nil
+}
+
+func summary(e *env, r *takeover.Result) {
+	var rows int64
+	for _, t := range r.Tables {
+		rows += t.Rows
+	}
+	fmt.Fprintln(e.stdout, r.Location)
+	e.talk("%s: %s tables with %s rows, %s attachments, %s CVs, %s of documents", r.State, group(int64(len(r.Tables))), group(rows),
+		group(r.Documents.Attachments), group(r.Documents.CVs), term.Bytes(r.Documents.Bytes))
+	e.talk("fetched %s, reused %s, in %s", term.Bytes(r.FetchedBytes), term.Bytes(r.ReusedBytes),
+		time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond))
+	for _, f := range r.Findings {
+		e.talk("%s: %s, %s: %s", f.Severity, f.Code, count(f.Count, "time", "times"), f.Detail)
+	}
+	if r.Faulty() {
+		fmt.Fprintf(e.stderr, "holdall: hint: something promised is missing or damaged; %q lists it all\n", "holdall status "+r.Location)
+	}
+}
+
+func dryRun(ctx context.Context, e *env, m takeover.MasterCSV, o takeover.Options) error {
+	plan, master, err := takeover.Plan(ctx, m, o)
+	if err != nil {
+		return err
+	}
+	for _, note := range master.Notes {
+		e.talk("%s", note)
+	}
+	if e.json {
+		return e.printJSON(planJSON(plan))
+	}
+	if err := printPlan(e, plan); err != nil {
+		return err
+	}
+	for _, s := range plan.Sources {
+		if s.Err != nil {
+			return s.Err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package takeover
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"holdall/internal/unpack"
+)
+
+// custody keeps the entry list of each container on disk until the archive is sealed: a million entries need no memory.
+type custody struct {
+	dir    string
+	mu     sync.Mutex
+	counts map[int]int64 // entries by container, guarded by mu
+}
+
+func newCustody(dir string) *custody { return &custody{dir: dir, counts: map[int]int64{}} }
+
+func (c *custody) count(number int) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.counts[number]
+}
+
+// An EntryRecord is the line of an entry in custody/containers.jsonl.
+type EntryRecord struct {
+	Container      int            `json:"container"` // ObjectRecord.Number
+	Index          int            `json:"index"`
+	Name           string         `json:"name"`
+	RawName        []byte         `json:"raw_name,omitempty"` // base64, where Name is not what was received
+	Size           int64          `json:"size"`
+	CompressedSize int64          `json:"compressed_size"`
+	CRC32          string         `json:"crc32,omitempty"` // 8 hexadecimal digits
+	Modified       time.Time      `json:"modified,omitzero"`
+	Method         uint16         `json:"method"`
+	Offset         int64          `json:"offset"`
+	Refused        unpack.Refusal `json:"refused,omitempty"`
+	DocID          string         `json:"doc_id,omitempty"`
+}
+
+func record(container int, e unpack.Entry, docID string) EntryRecord {
+	r := EntryRecord{Container: container, Index: e.Index, Name: e.Name, Size: e.Size, CompressedSize: e.CompressedSize,
+		Modified: e.Modified.UTC(), Method: e.Method, Offset: e.Offset, Refused: e.Refused, DocID: docID}
+	if string(e.RawName) != e.Name || !utf8.Valid(e.RawName) {
+		r.RawName = e.RawName
+	}
+	if e.HasCRC {
+		r.CRC32 = fmt.Sprintf("%08x", e.CRC32)
+	}
+	return r
+}
+
+// An entryList is the list of one container being written.
+type entryList struct {
+	custody *custody
+	number  int
+	file    *os.File
+	buf     *bufio.Writer
+	enc     *json.Encoder
+}
+
+func (c *custody) path(number int) string {
+	return filepath.Join(c.dir, fmt.Sprintf("container-%02d.jsonl", number))
+}
+
+func (c *custody) list(number int) (*entryList, error) {
+	f, err := os.Create(c.path(number))
+	if err != nil {
+		return nil, err
+	}
+	buf := bufio.NewWriterSize(f, 64<<10)
+	return &entryList{custody: c, number: number, file: f, buf: buf, enc: newEncoder(buf)}, nil
+}
+
+func (l *entryList) add(r EntryRecord) error {
+	l.custody.mu.Lock()
+	l.custody.counts[l.number]++
+	l.custody.mu.Unlock()
+	return l.enc.Encode(r)
+}
+
+func (l *entryList) close() error { return errors.Join(l.buf.Flush(), l.file.Close()) }
+
+// writeTo writes a container's line and those of its entries to w.
+func (c *custody) writeTo(w io.Writer, o ObjectRecord) error {
+	if err := newEncoder(w).Encode(o); err != nil {
+		return err
+	}
+	f, err := os.Open(c.path(o.Number))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(w, f)
+	return err
+}
+
+func newEncoder(w io.Writer) *json.Encoder {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc
+}

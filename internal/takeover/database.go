@@ -1,0 +1,116 @@
+package takeover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"holdall/archive"
+	"holdall/query"
+)
+
+// OpenDatabase opens the database of an archived export for SQL. It is made from the archive when it is not there, or
+// was made by another version: in dir, where it stays for the next time.
+func OpenDatabase(ctx context.Context, bag *archive.Bag, dir string, o query.OpenOptions, talk func(string, ...any)) (*query.DB, error) {
+	path := filepath.Join(dir, bag.ID()+".duckdb")
+	db, err := query.Open(ctx, path, o)
+	if err == nil || !errors.Is(err, query.ErrOutdated) && !errors.Is(err, fs.ErrNotExist) {
+		return db, err
+	}
+	talk("making the database of %s from the archive", bag.ID())
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if _, err := rebuild(ctx, bag, path); err != nil {
+		return nil, fmt.Errorf("make the database of %s from the archive: %w", bag.ID(), err)
+	}
+	return query.Open(ctx, path, o)
+}
+
+// rebuilt is what making the database again says of an archive.
+type rebuilt struct {
+	rows     map[string]int64 // by table
+	findings []query.Finding
+}
+
+// rebuild makes the database at path from nothing but the bag, in the way that the takeover made it.
+func rebuild(ctx context.Context, bag *archive.Bag, path string) (*rebuilt, error) {
+	s, err := readStatus(ctx, bag)
+	if err != nil {
+		return nil, err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(path), ".rebuild-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp)
+	b, err := query.Create(ctx, path, query.BuildOptions{
+		TempDir: tmp, DateOrder: s.DateOrder, Snapshot: s.Created, Meta: meta(s.Software),
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	r := &rebuilt{rows: map[string]int64{}}
+	for _, t := range s.Records {
+		if err := reload(ctx, bag, b, t, filepath.Join(tmp, "table.csv"), r); err != nil {
+			return nil, err
+		}
+	}
+	if err := loadIndex(ctx, bag, b); err != nil {
+		return nil, err
+	}
+	if err := b.AddFindings(ctx, s.External); err != nil {
+		return nil, err
+	}
+	if err := b.Reconcile(ctx, s.Parts); err != nil {
+		return nil, err
+	}
+	for f, err := range b.Findings(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		r.findings = append(r.findings, f)
+	}
+	return r, b.Finish(ctx)
+}
+
+// reload loads a table from the CSV that was received.
+func reload(ctx context.Context, bag *archive.Bag, b *query.Builder, t TableRecord, plain string, r *rebuilt) error {
+	defer os.Remove(plain)
+	in, err := bag.OpenZstd(ctx, t.Received.Path, t.Received.ContentBytes, t.Received.ContentSHA256)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(plain)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Close()); err != nil {
+		return fmt.Errorf("read %s: %w", t.Received.Path, err)
+	}
+	report, err := b.LoadCSV(ctx, t.File, plain)
+	if err != nil {
+		return fmt.Errorf("load %s: %w", t.File, err)
+	}
+	r.rows[report.Table] = report.Rows
+	return nil
+}
+
+func loadIndex(ctx context.Context, bag *archive.Bag, b *query.Builder) error {
+	in, err := bag.OpenIndexCSV(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(b.LoadDocuments(ctx, in), in.Close())
+}
+
+func meta(software string) map[string]string {
+	return map[string]string{"software": software, "source": Source}
+}

@@ -1,0 +1,145 @@
+package takeover
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"holdall/query"
+)
+
+// The states of an export.
+const (
+	StateComplete   = "complete"   // archived and verified, also when there are findings
+	StateIncomplete = "incomplete" // the same command goes on
+	StateExpired    = "expired"    // a new master CSV is needed to go on
+)
+
+// A Result says what a takeover ended in. It is what "take --json" prints.
+type Result struct {
+	Export       string                `json:"export"`
+	Location     string                `json:"location"`
+	State        string                `json:"state"`
+	Tables       map[string]TableCount `json:"tables"`
+	Documents    DocumentCount         `json:"documents"`
+	FetchedBytes int64                 `json:"fetched_bytes"` // in this run, retries included
+	ReusedBytes  int64                 `json:"reused_bytes"`  // received by earlier runs
+	Seconds      float64               `json:"seconds"`
+	Findings     []FindingCount        `json:"findings"`
+}
+
+// A TableCount is a table's size and the CSV it came from.
+type TableCount struct {
+	Rows int64  `json:"rows"`
+	File string `json:"file"`
+}
+
+// A DocumentCount counts documents by part, and their bytes.
+type DocumentCount struct {
+	Attachments int64 `json:"attachments"`
+	CVs         int64 `json:"cvs"`
+	Bytes       int64 `json:"bytes"`
+}
+
+// A FindingCount sums up the findings of one code.
+type FindingCount struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"`
+	Count    int    `json:"count"`
+	Detail   string `json:"detail"` // of the first one
+}
+
+// Faulty reports whether a finding says that something promised is missing or damaged.
+func (r *Result) Faulty() bool {
+	return slices.ContainsFunc(r.Findings, func(f FindingCount) bool { return f.Severity != "info" })
+}
+
+// An ObjectRecord is where an object of an export came from and how it was checked; the line of a container in
+// custody/containers.jsonl.
+type ObjectRecord struct {
+	Number       int       `json:"number"`
+	Part         string    `json:"part"`
+	Label        string    `json:"label,omitempty"`
+	URL          string    `json:"url"` // redacted
+	Fingerprint  string    `json:"fingerprint"`
+	Name         string    `json:"name"`
+	Kind         string    `json:"kind"`
+	Size         int64     `json:"size"`
+	SHA256       string    `json:"sha256"`
+	Verified     string    `json:"verified"` // the rung that verification reached
+	ETag         string    `json:"etag,omitempty"`
+	LastModified string    `json:"last_modified,omitempty"`
+	Entries      int64     `json:"entries"`
+	Expiry       time.Time `json:"expiry,omitzero"`
+	Error        string    `json:"error,omitempty"` // why it is not here
+}
+
+func countFindings(all []query.Finding) []FindingCount {
+	byCode := map[string]*FindingCount{}
+	for _, f := range all {
+		c := byCode[f.Code]
+		if c == nil {
+			c = &FindingCount{Code: f.Code, Severity: f.Severity, Detail: f.Detail}
+			byCode[f.Code] = c
+		}
+		c.Count++
+		if rank(f.Severity) < rank(c.Severity) {
+			c.Severity, c.Detail = f.Severity, f.Detail
+		}
+	}
+	sums := []FindingCount{}
+	for _, c := range byCode {
+		sums = append(sums, *c)
+	}
+	slices.SortFunc(sums, func(a, b FindingCount) int {
+		return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), cmp.Compare(a.Code, b.Code))
+	})
+	return sums
+}
+
+func rank(severity string) int {
+	return slices.Index([]string{"error", "warning", "info"}, severity)
+}
+
+// findings collects what is found on the way, from any goroutine.
+type findings struct {
+	mu  sync.Mutex
+	all []query.Finding // guarded by mu
+}
+
+func (f *findings) add(x query.Finding) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = append(f.all, x)
+}
+
+// sorted returns them in an order that does not depend on which part was quicker.
+func (f *findings) sorted() []query.Finding {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	slices.SortFunc(f.all, func(a, b query.Finding) int {
+		return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), cmp.Compare(a.Code, b.Code),
+			cmp.Compare(a.RecordID, b.RecordID), cmp.Compare(a.Detail, b.Detail))
+	})
+	return f.all
+}
+
+// counts counts documents as they go into packs.
+type counts struct{ attachments, cvs, bytes atomic.Int64 }
+
+func (c *counts) add(part string, size int64) {
+	if part == "cvs" {
+		c.cvs.Add(1)
+	} else {
+		c.attachments.Add(1)
+	}
+	c.bytes.Add(size)
+}
+
+func (c *counts) total() int64 { return c.attachments.Load() + c.cvs.Load() }
+
+func (c *counts) documents() DocumentCount {
+	return DocumentCount{Attachments: c.attachments.Load(), CVs: c.cvs.Load(), Bytes: c.bytes.Load()}
+}

@@ -1,0 +1,242 @@
+package takeover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"holdall/archive"
+	"holdall/fetch"
+	"holdall/internal/redact"
+	"holdall/query"
+)
+
+// seal closes the packs, reconciles, writes the records, and reads the whole bag back. It returns the result to be.
+func (t *takeover) seal(ctx context.Context) (*Result, error) {
+	t.report(Progress{Phase: "archiving", Progress: t.fetching.Progress(), Documents: t.counts.total()})
+	parts := map[string]bool{}
+	for _, s := range t.plan.Sources {
+		if s.Part != fetch.PartAttachments && s.Part != fetch.PartCVs {
+			continue
+		}
+		parts[string(s.Part)] = true
+		p, err := t.bag.Packer(string(s.Part))
+		if err != nil {
+			return nil, err
+		}
+		if err := p.Finish(ctx); err != nil {
+			return nil, fmt.Errorf("close the packs of %s: %w", s.Part, err)
+		}
+	}
+	if err := t.keepContainers(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.index(ctx); err != nil {
+		return nil, err
+	}
+	all, err := t.reconcile(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	r, err := t.result(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.writeRecords(ctx, r, all); err != nil {
+		return nil, err
+	}
+	t.report(Progress{Phase: "verifying", Progress: t.fetching.Progress(), Documents: t.counts.total()})
+	if err := t.bag.Seal(ctx, archive.BagInfo{
+		ID: r.Export, Organization: "Recruitly full data export, account " + t.tenant(ctx), Started: t.run.state.Started, Software: t.Software,
+		Description: "Full data export as received: ten tables, attachments, internal CVs, and the record of their receipt",
+	}); err != nil {
+		return nil, fmt.Errorf("verify what was written: %w", err)
+	}
+	if err := t.db.Finish(ctx); err != nil {
+		return nil, fmt.Errorf("finish the database: %w", err)
+	}
+	t.measure(r)
+	t.run.state.Sealed = r
+	return r, t.run.save()
+}
+
+// index writes the documents' index as CSV and Parquet, and loads it into the database.
+func (t *takeover) index(ctx context.Context) error {
+	if _, err := t.bag.WriteIndex(ctx); err != nil {
+		return fmt.Errorf("write the index: %w", err)
+	}
+	in, err := t.bag.IndexCSV()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(t.db.LoadDocuments(ctx, in), in.Close()); err != nil {
+		return fmt.Errorf("load the index: %w", err)
+	}
+	const name = "data/documents/index.parquet"
+	if err := t.bag.Discard(name); err != nil {
+		return err
+	}
+	_, err = t.writeParquet(ctx, "documents", name)
+	return err
+}
+
+func (t *takeover) reconcile(ctx context.Context, parts map[string]bool) ([]query.Finding, error) {
+	if err := t.db.AddFindings(ctx, t.found.sorted()); err != nil {
+		return nil, err
+	}
+	if err := t.db.Reconcile(ctx, parts); err != nil {
+		return nil, fmt.Errorf("reconcile: %w", err)
+	}
+	var all []query.Finding
+	for f, err := range t.db.Findings(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+	}
+	return all, nil
+}
+
+func (t *takeover) tenant(ctx context.Context) string {
+	if t.Tenant != "" {
+		return t.Tenant
+	}
+	if name, err := t.db.Tenant(ctx); err == nil && name != "" {
+		return name
+	}
+	return "export"
+}
+
+func (t *takeover) result(ctx context.Context, all []query.Finding) (*Result, error) {
+	r := &Result{
+		Export:   archive.NewID(Source, t.tenant(ctx), t.run.state.Started),
+		State:    StateComplete,
+		Tables:   t.tables.counts(),
+		Findings: countFindings(all),
+	}
+	r.Location = t.store.Location("exports/" + r.Export)
+	t.measure(r)
+	return r, nil
+}
+
+// writeRecords writes everything in the bag that is about the export instead of from it. An earlier process may have
+// come this far and died; what it wrote is made anew.
+func (t *takeover) writeRecords(ctx context.Context, r *Result, all []query.Finding) error {
+	objects, err := t.objects(ctx)
+	if err != nil {
+		return err
+	}
+	records := []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{"data/received/master.csv", func(w io.Writer) error { _, err := w.Write(t.master.Redacted()); return err }},
+		{"data/documents/refused.csv", t.refused.writeTo},
+		{"custody/receipts.jsonl", t.writeReceipts},
+		{"custody/containers.jsonl", func(w io.Writer) error { return t.writeContainers(w, objects) }},
+		{"custody/completeness.json", func(w io.Writer) error { return t.writeCompleteness(w, r, objects, all) }},
+		{"datapackage.json", func(w io.Writer) error { return writeJSON(w, datapackage(r, t.run.state.Started, t.tables.list())) }},
+	}
+	for _, rec := range records {
+		if err := t.bag.Discard(rec.name); err != nil {
+			return err
+		}
+		if _, err := t.writeIn(rec.name, rec.write); err != nil {
+			return fmt.Errorf("write %s: %w", rec.name, err)
+		}
+	}
+	return nil
+}
+
+// objects says of every link what became of it.
+func (t *takeover) objects(ctx context.Context) ([]ObjectRecord, error) {
+	var records []ObjectRecord
+	for _, o := range t.fetching.Objects {
+		v, err := o.Wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s := o.Source
+		kind := string(s.Kind)
+		if s.Listing {
+			kind = "listing"
+		}
+		records = append(records, ObjectRecord{
+			Number: s.Number, Part: string(s.Part), Label: s.Label, URL: fmt.Sprint(s.Link), Fingerprint: s.Fingerprint,
+			Name: s.Name, Kind: kind, Size: v.Size, SHA256: v.SHA256.String(), Verified: v.Rung,
+			ETag: s.Identity.ETag, LastModified: s.Identity.LastModified, Entries: t.custody.count(s.Number), Expiry: s.Expiry,
+		})
+	}
+	return records, nil
+}
+
+func (t *takeover) writeReceipts(w io.Writer) error {
+	f, err := os.Open(t.run.path("receipts.jsonl"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(w, f)
+	return err
+}
+
+func (t *takeover) writeContainers(w io.Writer, objects []ObjectRecord) error {
+	for _, o := range objects {
+		if err := t.custody.writeTo(w, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := newEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// commit puts the sealed bag and its database in their places and drops the run.
+func (t *takeover) commit(ctx context.Context, r *Result) (*Result, error) {
+	if t.bag == nil { // sealed by an earlier process
+		bag, err := archive.NewBuilder(t.run.path("bag"))
+		if err != nil {
+			return nil, err
+		}
+		t.bag = bag
+	}
+	if err := t.bag.Commit(ctx, t.store); err != nil {
+		return t.unfinished(err), fmt.Errorf("commit %s: %w", r.Export, err)
+	}
+	if err := placeDatabase(t.run.path("tables.duckdb"), databasePath(t.Root, r.Export)); err != nil {
+		t.Talk("the database could not be placed, and will be made again when it is needed: %v", err)
+	}
+	t.measureCommitted(r)
+	// From here on the export is complete, whatever becomes of the run's directory.
+	if err := errors.Join(t.close(), t.run.remove()); err != nil {
+		t.Talk("the export is complete, but its working files could not be removed: %v", redact.Error(err))
+	}
+	return r, nil
+}
+
+func (t *takeover) measureCommitted(r *Result) {
+	if t.fetching != nil {
+		t.measure(r)
+	}
+}
+
+func databasePath(root, id string) string { return filepath.Join(root, "db", id+".duckdb") }
+
+// placeDatabase moves a finished database to where queries look for it. It may have been moved already.
+func placeDatabase(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	err := os.Rename(from, to)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}

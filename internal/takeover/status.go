@@ -1,0 +1,146 @@
+package takeover
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"holdall/archive"
+	"holdall/archive/dirstore"
+	"holdall/query"
+)
+
+// A Status is everything that is recorded of one export.
+type Status struct {
+	Result
+	Created    time.Time            // when the takeover began
+	Objects    []ObjectRecord       // one a link
+	Records    []TableRecord        // one a table, in the order loaded
+	PartCounts map[string]PartCount // by part
+	All        []query.Finding      // every finding
+	External   []query.Finding      // of these, the ones that the tables and the index do not tell
+	Parts      map[string]bool      // the document parts that were received
+	DateOrder  string               // as the user decided it, or ""
+	Software   string               // that made the archive
+}
+
+// A PartCount compares what a part should hold with what it holds.
+type PartCount struct {
+	Promised  int64 `json:"promised"` // rows that name a document
+	Received  int64 `json:"received"`
+	Missing   int   `json:"missing"`   // promised, not received
+	Extra     int   `json:"extra"`     // received, not promised
+	Duplicate int   `json:"duplicate"` // received more than once under different names
+}
+
+// completeness is custody/completeness.json.
+type completeness struct {
+	Export       string                `json:"export"`
+	Created      time.Time             `json:"created"`
+	State        string                `json:"state"`
+	Tables       map[string]TableCount `json:"tables"`
+	Documents    DocumentCount         `json:"documents"`
+	FetchedBytes int64                 `json:"fetched_bytes"`
+	ReusedBytes  int64                 `json:"reused_bytes"`
+	Seconds      float64               `json:"seconds"`
+	Findings     []FindingCount        `json:"findings"`
+	Links        []ObjectRecord        `json:"links"`
+	TableRecords []TableRecord         `json:"table_records"`
+	Parts        map[string]PartCount  `json:"parts"`
+	All          []query.Finding       `json:"all_findings"`
+	External     []query.Finding       `json:"found_while_taking"`
+	DateOrder    string                `json:"date_order,omitempty"`
+	Software     string                `json:"software"`
+}
+
+const completenessFile = "custody/completeness.json"
+
+func (t *takeover) writeCompleteness(w io.Writer, r *Result, objects []ObjectRecord, all []query.Finding) error {
+	c := completeness{
+		Export: r.Export, Created: t.run.state.Started, State: r.State, Tables: r.Tables, Documents: r.Documents,
+		FetchedBytes: r.FetchedBytes, ReusedBytes: r.ReusedBytes, Seconds: r.Seconds, Findings: r.Findings,
+		Links: objects, TableRecords: t.tables.list(), Parts: map[string]PartCount{}, All: all, External: t.found.sorted(),
+		DateOrder: t.DateOrder, Software: t.Software,
+	}
+	for _, o := range objects {
+		switch o.Part {
+		case "attachments":
+			c.Parts[o.Part] = PartCount{Promised: r.Tables["attachments"].Rows, Received: r.Documents.Attachments,
+				Missing: count(r, "attachment-missing"), Extra: count(r, "file-unlisted"), Duplicate: count(r, "duplicate-content")}
+		case "cvs":
+			missing := count(r, "cv-missing")
+			c.Parts[o.Part] = PartCount{Promised: r.Documents.CVs + int64(missing), Received: r.Documents.CVs, Missing: missing}
+		}
+	}
+	return writeJSON(w, c)
+}
+
+func count(r *Result, code string) int {
+	for _, f := range r.Findings {
+		if f.Code == code {
+			return f.Count
+		}
+	}
+	return 0
+}
+
+// ReadStatus returns what is recorded of an export.
+func ReadStatus(ctx context.Context, bag *archive.Bag) (*Status, error) { return readStatus(ctx, bag) }
+
+func readStatus(ctx context.Context, bag *archive.Bag) (*Status, error) {
+	f, err := bag.FS(ctx).Open(completenessFile)
+	if err != nil {
+		return nil, fmt.Errorf("open %s of %s: %w", completenessFile, bag.ID(), err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f) // to the end, so that it has been verified
+	if err != nil {
+		return nil, fmt.Errorf("read %s of %s: %w", completenessFile, bag.ID(), err)
+	}
+	var c completeness
+	if err := json.Unmarshal(b, &c); err != nil {
+		return nil, fmt.Errorf("read %s of %s: %w", completenessFile, bag.ID(), err)
+	}
+	s := &Status{
+		Result: Result{Export: c.Export, Location: bag.Location(), State: c.State, Tables: c.Tables, Documents: c.Documents,
+			FetchedBytes: c.FetchedBytes, ReusedBytes: c.ReusedBytes, Seconds: c.Seconds, Findings: c.Findings},
+		Created: c.Created, Objects: c.Links, Records: c.TableRecords, PartCounts: c.Parts, All: c.All, External: c.External,
+		Parts: map[string]bool{}, DateOrder: c.DateOrder, Software: c.Software,
+	}
+	for part := range c.Parts {
+		s.Parts[part] = true
+	}
+	return s, nil
+}
+
+// List returns what is recorded of every complete export of a root, oldest first, and of the runs that are not finished.
+func List(ctx context.Context, store *dirstore.Store, root string) ([]*Status, error) {
+	ids, err := archive.IDs(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Status
+	for _, id := range ids {
+		bag, err := archive.Open(ctx, store, id)
+		if err != nil {
+			return nil, err
+		}
+		s, err := readStatus(ctx, bag)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	runs, err := openRuns(Options{Root: root}.work(), "")
+	for _, r := range runs {
+		if r.state.Sealed != nil && slices.Contains(ids, r.state.Sealed.Export) {
+			continue
+		}
+		all = append(all, &Status{Created: r.state.Started, Result: Result{Location: r.dir, State: StateIncomplete,
+			Tables: map[string]TableCount{}, Findings: []FindingCount{}}})
+	}
+	return all, err
+}

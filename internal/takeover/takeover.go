@@ -1,0 +1,272 @@
+// Package takeover carries one export from its master CSV to a committed archive, and goes on wherever an earlier
+// process stopped.
+//
+// What it keeps between processes lies in one run directory (see run.go): the spool of received bytes, the bag in the
+// making, the receipts. Everything else, the database included, is derived and made again. Nothing in the run directory
+// is removed before the archive that holds it has been read back, verified and committed.
+package takeover
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"holdall/archive"
+	"holdall/archive/dirstore"
+	"holdall/fetch"
+	"holdall/query"
+)
+
+// Source is the first part of every export's ID.
+const Source = "recruitly"
+
+// Options are the settings of a takeover.
+type Options struct {
+	Root           string        // directory that archives live in
+	Spool          string        // directory that received bytes wait in; "": with the run, in Root/.work
+	Tenant         string        // account name for the ID; "": from the IDs in the data
+	Fetch          fetch.Options // Receipt is set by the takeover
+	KeepContainers bool          // keep the received containers in the archive
+	New            bool          // do not resume, and do not look whether the export is archived already
+	DateOrder      string        // dmy, mdy or ""
+	Software       string        // "holdall v0.1.0", for the archive's record
+	Now            func() time.Time
+	Talk           func(format string, a ...any) // what a user should know on the way; may be nil
+	Progress       func(Progress)                // called a few times a second; may be nil
+}
+
+// Progress is a snapshot of a takeover.
+type Progress struct {
+	fetch.Progress
+	Phase     string // "probing", "fetching", "archiving", "verifying"
+	Documents int64  // in packs so far
+}
+
+// A MasterCSV is where a takeover begins: raw bytes, or a link to them.
+type MasterCSV struct {
+	Raw  []byte
+	Link fetch.Link
+}
+
+// ErrRunning says that another process works on the same root.
+var ErrRunning = dirstore.ErrLocked
+
+// Plan reads the master CSV and probes its links, and does nothing else.
+func Plan(ctx context.Context, m MasterCSV, o Options) (*fetch.Plan, *fetch.Master, error) {
+	f, err := fetch.New(o.Fetch)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	master, err := readMaster(ctx, f, m)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := f.Plan(ctx, master)
+	return p, master, err
+}
+
+func readMaster(ctx context.Context, f *fetch.Fetcher, m MasterCSV) (*fetch.Master, error) {
+	if m.Raw != nil {
+		return fetch.ReadMaster(m.Raw)
+	}
+	return f.Master(ctx, m.Link)
+}
+
+// Take fetches, checks, archives and commits the export behind a master CSV. An export that is archived already is
+// returned as it is. With an error that is a *fetch.Error, the result, when not nil, says how far the takeover came;
+// everything received so far is kept for the next try.
+func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Talk == nil {
+		o.Talk = func(string, ...any) {}
+	}
+	began := o.Now()
+	store, err := dirstore.Open(o.Root, true)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := store.Lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	receipts := new(receiptLog)
+	o.Fetch.Receipt = receipts.add
+	f, err := fetch.New(o.Fetch)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	master, err := readMaster(ctx, f, m)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range master.Notes {
+		o.Talk("%s", note)
+	}
+	o.report(Progress{Phase: "probing"})
+	choice, err := choose(ctx, f, master, store, o)
+	if err != nil {
+		return nil, err
+	}
+	if choice.done != nil {
+		o.Talk("this export is archived already; nothing to do")
+		return choice.done, nil
+	}
+	if err := receipts.open(choice.run.path("receipts.jsonl")); err != nil {
+		return nil, err
+	}
+	defer receipts.close()
+	t := &takeover{Options: o, store: store, fetcher: f, master: master, plan: choice.plan, run: choice.run, began: began}
+	return t.do(ctx)
+}
+
+func (o Options) report(p Progress) {
+	if o.Progress != nil {
+		o.Progress(p)
+	}
+}
+
+// takeover is one Take at work.
+type takeover struct {
+	Options
+	store   *dirstore.Store
+	fetcher *fetch.Fetcher
+	master  *fetch.Master
+	plan    *fetch.Plan
+	run     *run
+	began   time.Time
+
+	fetching *fetch.Run
+	bag      *archive.Builder
+	db       *query.Builder
+	tables   *tables
+	owners   *owners
+	found    findings
+	refused  refusals
+	custody  *custody
+	counts   counts
+}
+
+func (t *takeover) do(ctx context.Context) (r *Result, err error) {
+	defer func() { err = errors.Join(err, t.close()) }()
+	if t.run.state.Sealed != nil { // an earlier process came as far as the commit
+		return t.commit(ctx, t.run.state.Sealed)
+	}
+	if err := t.receive(ctx); err != nil {
+		return t.unfinished(err), err
+	}
+	result, err := t.seal(ctx)
+	if err != nil {
+		return t.unfinished(err), err
+	}
+	return t.commit(ctx, result)
+}
+
+// unfinished describes what a takeover that failed leaves behind.
+func (t *takeover) unfinished(err error) *Result {
+	r := &Result{Location: t.run.dir, State: StateIncomplete, Tables: map[string]TableCount{}, Findings: []FindingCount{}}
+	var fe *fetch.Error
+	if errors.As(err, &fe) && !fe.Retryable() {
+		r.State = StateExpired
+	}
+	if t.tables != nil {
+		r.Tables = t.tables.counts()
+	}
+	t.measure(r)
+	return r
+}
+
+// measure fills in what can be said at any time.
+func (t *takeover) measure(r *Result) {
+	if t.fetching != nil {
+		p := t.fetching.Progress()
+		r.FetchedBytes, r.ReusedBytes = p.Fetched, p.Reused
+	}
+	r.Documents = t.counts.documents()
+	r.Seconds = t.Now().Sub(t.began).Seconds()
+}
+
+// receive brings every object in and its contents into tables and packs.
+func (t *takeover) receive(ctx context.Context) (err error) {
+	if t.bag, err = openBuilder(t.run.path("bag"), t.Talk); err != nil {
+		return err
+	}
+	t.db, err = query.Create(ctx, t.run.path("tables.duckdb"), query.BuildOptions{
+		TempDir:   t.run.path("tmp"),
+		DateOrder: t.DateOrder,
+		Snapshot:  t.run.state.Started,
+		Meta:      meta(t.Software),
+	})
+	if err != nil {
+		return err
+	}
+	t.custody = newCustody(t.run.path("entries"))
+	if t.fetching, err = t.fetcher.Start(ctx, t.plan, t.run.spool()); err != nil {
+		return err
+	}
+	stop := t.watch()
+	defer stop()
+	return t.unpackAll(ctx)
+}
+
+// openBuilder goes on with the bag in dir. Where the disk no longer holds what was recorded, the bag is made anew: all
+// that it is made from is in the spool.
+func openBuilder(dir string, talk func(string, ...any)) (*archive.Builder, error) {
+	b, err := archive.NewBuilder(dir)
+	if !errors.Is(err, archive.ErrDamaged) {
+		return b, err
+	}
+	talk("the archive in the making is damaged, and is made again from what was received: %v", err)
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, err
+	}
+	return archive.NewBuilder(dir)
+}
+
+// close releases what is open, last first. Nothing that was made durable is lost by it.
+func (t *takeover) close() error {
+	var errs []error
+	if t.fetching != nil {
+		errs = append(errs, t.fetching.Close())
+	}
+	if t.db != nil {
+		errs = append(errs, t.db.Close())
+	}
+	if t.bag != nil {
+		errs = append(errs, t.bag.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// watch reports progress until stop is called.
+func (t *takeover) watch() (stop func()) {
+	if t.Progress == nil {
+		return func() {}
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				p := t.fetching.Progress()
+				phase := "fetching"
+				if p.Total >= 0 && p.Done == p.Total {
+					phase = "archiving"
+				}
+				t.report(Progress{Progress: p, Phase: phase, Documents: t.counts.total()})
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}

@@ -1,0 +1,336 @@
+package takeover
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdall/archive"
+	"holdall/archive/dirstore"
+	"holdall/fetch"
+	"holdall/internal/digest"
+	"holdall/internal/exportsim"
+	"holdall/query"
+)
+
+// platform serves a made-up export until the test ends.
+func platform(t *testing.T, c exportsim.Config) (*exportsim.Export, *exportsim.Server) {
+	t.Helper()
+	x, err := exportsim.Prepare(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, x)
+	t.Cleanup(func() {
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return x, s
+}
+
+func serve(t *testing.T, x *exportsim.Export) *exportsim.Server {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := x.Serve(ln)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func options(t *testing.T, root string) Options {
+	return Options{Root: root, Software: "holdall test", Fetch: fetch.Options{AllowPrivate: true},
+		Talk: func(format string, args ...any) { t.Logf(format, args...) }}
+}
+
+func take(t *testing.T, s *exportsim.Server, o Options) *Result {
+	t.Helper()
+	r, err := Take(t.Context(), MasterCSV{Raw: s.MasterCSV()}, o)
+	if err != nil {
+		t.Fatalf("take: %v", err)
+	}
+	return r
+}
+
+func openBag(t *testing.T, root, id string) *archive.Bag {
+	t.Helper()
+	store, err := dirstore.Open(root, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bag, err := archive.Open(t.Context(), store, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bag
+}
+
+// A place is where a document was received.
+type place struct{ part, name string }
+
+// A kept is what must come out again of what was received at a place.
+type kept struct {
+	sum                            digest.Sum
+	ownerType, owner, attachmentID string
+}
+
+func served(t *testing.T, x *exportsim.Export) map[place]kept {
+	t.Helper()
+	docs := map[place]kept{}
+	for d, err := range x.Documents() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs[place{d.Part, d.Entry}] = kept{d.SHA256, d.OwnerType, d.OwnerID, d.AttachmentID}
+	}
+	return docs
+}
+
+// archivedDocuments reads every document out of its pack again and hashes it.
+func archivedDocuments(t *testing.T, bag *archive.Bag) map[place]kept {
+	t.Helper()
+	docs := map[place]kept{}
+	for row, err := range bag.Rows(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := bag.OpenDocument(t.Context(), row)
+		if err != nil {
+			t.Fatalf("open %s: %v", row.ID, err)
+		}
+		w := digest.NewWriter()
+		if _, err := io.Copy(w, r); err != nil {
+			t.Fatalf("read %s: %v", row.ID, err)
+		}
+		r.Close()
+		docs[place{row.Part, row.OriginalName}] = kept{w.Sum(), row.OwnerType, row.OwnerID, row.AttachmentID}
+	}
+	return docs
+}
+
+// checkWhole compares everything in an archive with what was served.
+func checkWhole(t *testing.T, x *exportsim.Export, root string, r *Result) {
+	t.Helper()
+	bag := openBag(t, root, r.Export)
+	if diff := cmp.Diff(archivedDocuments(t, bag), served(t, x), cmp.AllowUnexported(place{}, kept{})); diff != "" {
+		t.Errorf("documents: archived -, served +:\n%.3000s", diff)
+	}
+	s, err := ReadStatus(t.Context(), bag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := map[string]exportsim.TableTruth{}
+	for _, tr := range s.Records {
+		tables[tr.File] = exportsim.TableTruth{File: tr.File, Rows: int(tr.Rows), Size: tr.Received.ContentBytes, SHA256: tr.Received.ContentSHA256}
+	}
+	want := map[string]exportsim.TableTruth{}
+	for _, tt := range x.Truth().Tables {
+		want[tt.File] = tt
+	}
+	if diff := cmp.Diff(tables, want); diff != "" {
+		t.Errorf("tables: archived -, served +:\n%s", diff)
+	}
+	report, err := Verify(t.Context(), bag, archive.Deep, t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.Valid {
+		t.Errorf("verify finds faults in a fresh archive: %+v", report.Faults)
+	}
+}
+
+func TestEveryShapeOfExportComesOutWhole(t *testing.T) {
+	for _, shape := range exportsim.Shapes() {
+		t.Run(string(shape), func(t *testing.T) {
+			t.Parallel()
+			x, s := platform(t, exportsim.Config{Seed: 7, People: 40, Shape: shape})
+			root := t.TempDir()
+			r := take(t, s, options(t, root))
+			if r.Faulty() {
+				t.Errorf("a clean export has findings: %+v", r.Findings)
+			}
+			checkWhole(t, x, root, r)
+			left, err := os.ReadDir(filepath.Join(root, ".work"))
+			if err != nil || len(left) > 0 {
+				t.Errorf("working files left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+func TestATakeoverStoppedAgainAndAgainComesOutWhole(t *testing.T) {
+	x, s := platform(t, exportsim.Config{Seed: 8, People: 60, Rate: 3 << 20})
+	root := t.TempDir()
+	random := rand.New(rand.NewPCG(8, 8))
+	for range 12 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(1200))*time.Millisecond)
+		r, err := Take(ctx, MasterCSV{Raw: s.MasterCSV()}, options(t, root))
+		cancel()
+		if err == nil {
+			t.Logf("done after %.1f s", r.Seconds)
+			break
+		}
+		if ctx.Err() == nil {
+			t.Fatalf("take failed though it was not stopped: %v", err)
+		}
+	}
+	r := take(t, s, options(t, root))
+	checkWhole(t, x, root, r)
+}
+
+func TestAnExportThatIsArchivedIsNotFetchedAgain(t *testing.T) {
+	_, s := platform(t, exportsim.Config{Seed: 9, People: 20})
+	root := t.TempDir()
+	first := take(t, s, options(t, root))
+	before := s.Stats().Bytes
+	again := take(t, s, options(t, root))
+	if again.Export != first.Export {
+		t.Errorf("taken again as %s, though it is archived as %s", again.Export, first.Export)
+	}
+	// Probing reads the first bytes of each object, and what is in flight when the probe is closed.
+	if sent := s.Stats().Bytes - before; sent > 4<<20 {
+		t.Errorf("%d bytes were sent for an export that is archived", sent)
+	}
+}
+
+func TestExpiredLinksKeepWhatIsHereAndAFreshMasterGoesOn(t *testing.T) {
+	x, err := exportsim.Prepare(t.Context(), exportsim.Config{Seed: 10, People: 120, Rate: 1 << 20, Faults: []string{"expire=3"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	s := serve(t, x)
+	root := t.TempDir()
+	o := options(t, root)
+	o.Fetch.Connections = 4
+	old := s.MasterCSV()
+	r, err := Take(t.Context(), MasterCSV{Raw: old}, o)
+	var fe *fetch.Error
+	if !errors.As(err, &fe) || fe.Code != fetch.LinkExpired {
+		t.Fatalf("take with links that die: error %v, want link-expired", err)
+	}
+	if r == nil || r.State != StateExpired {
+		t.Fatalf("take with links that die: result %+v, want state expired", r)
+	}
+	var size int64
+	for _, object := range x.Truth().Objects {
+		size += object.Size
+	}
+	for try := 0; ; try++ { // the simulator lets each master's links die after a few requests
+		r, err = Take(t.Context(), MasterCSV{Raw: s.MasterCSV()}, o)
+		if err == nil {
+			break
+		}
+		if try == 40 {
+			t.Fatalf("still not done with fresh links: %v", err)
+		}
+	}
+	if r.ReusedBytes == 0 {
+		t.Error("nothing was reused of what had been fetched before")
+	}
+	checkWhole(t, x, root, r)
+}
+
+func TestLinksToAnotherExportStartANewArchive(t *testing.T) {
+	_, first := platform(t, exportsim.Config{Seed: 11, People: 20})
+	x, second := platform(t, exportsim.Config{Seed: 12, People: 20})
+	root := t.TempDir()
+	one := take(t, first, options(t, root))
+	two := take(t, second, options(t, root))
+	if one.Export == two.Export {
+		t.Fatalf("both exports are archived as %s", one.Export)
+	}
+	checkWhole(t, x, root, two)
+}
+
+func TestTheDatabaseIsMadeAgainFromTheArchive(t *testing.T) {
+	_, s := platform(t, exportsim.Config{Seed: 13, People: 20, Mistakes: true})
+	root := t.TempDir()
+	r := take(t, s, options(t, root))
+	count := func() string {
+		db, err := OpenDatabase(t.Context(), openBag(t, root, r.Export), filepath.Join(root, "db"), query.OpenOptions{}, t.Logf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		rows, err := db.Query(t.Context(), `select string_agg(code || severity || coalesce(record_id, '') || detail, '|' order by all), (select count(*) from documents),
+			(select md5(string_agg(c::varchar, '' order by c::varchar)) from candidates c) from findings`, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		if !rows.Next() {
+			t.Fatal("no row")
+		}
+		v, err := rows.Strings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v[0] + "\n" + v[1] + "\n" + v[2]
+	}
+	before := count()
+	if err := os.RemoveAll(filepath.Join(root, "db")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(count(), before); diff != "" {
+		t.Errorf("database: made again -, made by the takeover +:\n%s", diff)
+	}
+}
+
+func TestFindingsAreExactlyWhatWasSpoilt(t *testing.T) {
+	x, s := platform(t, exportsim.Config{Seed: 14, People: 60, Mistakes: true})
+	root := t.TempDir()
+	r := take(t, s, options(t, root))
+	if !r.Faulty() {
+		t.Error("a spoilt export has no findings")
+	}
+	status, err := ReadStatus(t.Context(), openBag(t, root, r.Export))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mistakes := x.Truth().Mistakes
+	for _, m := range mistakes {
+		if m.Code != "" && !slices.ContainsFunc(status.All, func(f query.Finding) bool { return f.Code == m.Code && about(f, m) }) {
+			t.Errorf("not found: %+v", m)
+		}
+	}
+	for _, f := range status.All {
+		if f.Severity != "info" && !slices.ContainsFunc(mistakes, func(m exportsim.Mistake) bool { return about(f, m) }) {
+			t.Errorf("nobody made the mistake of this finding: %+v", f)
+		}
+	}
+	report, err := Verify(t.Context(), openBag(t, root, r.Export), archive.Deep, t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.Valid {
+		t.Errorf("the archive of a spoilt export is itself whole, yet: %+v", report.Faults)
+	}
+}
+
+// about reports whether a finding speaks of what was spoilt: the record, the file, or for findings that count, the table.
+func about(f query.Finding, m exportsim.Mistake) bool {
+	switch f.Code {
+	case "rows-ragged", "cells-rejected", "duplicate-key":
+		return f.Code == m.Code && f.Table == m.Table
+	case "duplicate-content":
+		return f.Code == m.Code // names documents by their IDs only
+	}
+	return m.RecordID != "" && f.RecordID == m.RecordID || m.File != "" && strings.Contains(f.Detail, path.Base(m.File))
+}

@@ -1,0 +1,114 @@
+package takeover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"holdall/fetch"
+	"holdall/query"
+)
+
+// unpackAll unpacks every object while it arrives: the data first into tables, then the documents side by side into packs.
+// A part whose link fails does not stop the others. It returns when nothing is under way any more, with the failure that matters most.
+func (t *takeover) unpackAll(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	t.tables, t.owners = newTables(), newOwners(t.plan)
+	var wg sync.WaitGroup
+	var failures failures
+	for _, o := range t.fetching.Objects {
+		wg.Go(func() {
+			err := t.unpack(ctx, o)
+			failures.add(err)
+			if err != nil && !isFetchError(err) {
+				cancel(err) // our own trouble: there is no sense in going on
+			}
+		})
+	}
+	wg.Wait()
+	// Only now: a reader that waits for bytes is told of the fetch's end by the fetch.
+	fetched := t.fetching.Wait()
+	for _, s := range t.plan.Sources {
+		if s.Err != nil {
+			failures.add(s.Err)
+		}
+	}
+	if err := failures.worst(); err != nil {
+		return err
+	}
+	if fetched != nil {
+		return fetched
+	}
+	for _, p := range t.plan.Missing {
+		t.found.add(query.Finding{Code: "part-missing", Severity: "error",
+			Detail: fmt.Sprintf("the master CSV has no link for %s: ask the vendor for it while the account is open", p)})
+	}
+	return nil
+}
+
+func (t *takeover) unpack(ctx context.Context, o *fetch.Object) error {
+	switch o.Source.Part {
+	case fetch.PartData:
+		err := t.loadData(ctx, o)
+		if err != nil {
+			t.owners.lose(o.Source.Number)
+		}
+		t.owners.know(o.Source.Number)
+		return err
+	case fetch.PartAttachments, fetch.PartCVs:
+		return t.packDocuments(ctx, o)
+	}
+	return t.keepUnknown(ctx, o)
+}
+
+func isFetchError(err error) bool {
+	var fe *fetch.Error
+	return errors.As(err, &fe)
+}
+
+// failures collects the errors of goroutines.
+type failures struct {
+	mu  sync.Mutex
+	all []error // guarded by mu
+}
+
+func (f *failures) add(err error) {
+	if err == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = append(f.all, err)
+}
+
+// worst returns our own trouble before a full disk, that before a link that needs a new export, and that before
+// what the same command run again may mend.
+func (f *failures) worst() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var worst error
+	grade := -1
+	for _, err := range f.all {
+		if g := severity(err); g > grade {
+			worst, grade = err, g
+		}
+	}
+	return worst
+}
+
+func severity(err error) int {
+	var fe *fetch.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return 0 // the consequence of another failure, or of the user's wish
+	case !errors.As(err, &fe):
+		return 4
+	case fe.Code == fetch.DiskFull:
+		return 3
+	case !fe.Retryable():
+		return 2
+	}
+	return 1
+}
