@@ -49,6 +49,11 @@ func describe(row *Row, c *content) error {
 		return err
 	}
 	row.MediaType = mediaType(head, tail)
+	if row.MediaType == typeOLE {
+		if row.MediaType, err = oleType(c); err != nil {
+			return err
+		}
+	}
 	row.State = StateOK
 	switch {
 	case row.Damaged:
@@ -143,6 +148,9 @@ func isLocked(media string, head, tail []byte, c *content) (bool, error) {
 
 func isZIP(head []byte) bool { return bytes.HasPrefix(head, []byte("PK\x03\x04")) }
 
+// pdfTail is where startxref and most trailers stand: readers look for it in the last 1,024 bytes.
+const pdfTail = 2 << 10
+
 var (
 	startXRef  = regexp.MustCompile(`startxref\s+(\d{1,12})`)
 	encryptKey = regexp.MustCompile(`/Encrypt\s*(\d+\s+\d+\s+R|<<)`)
@@ -150,6 +158,7 @@ var (
 
 // pdfEncrypted looks for /Encrypt in the trailer (ISO 32000-1, 7.5.5), or in the dictionary of a cross-reference stream (7.5.8).
 func pdfEncrypted(tail []byte, c *content) (bool, error) {
+	tail = tail[max(0, len(tail)-pdfTail):]
 	if trailer := bytes.LastIndex(tail, []byte("trailer")); trailer >= 0 && encryptKey.Match(tail[trailer:]) {
 		return true, nil
 	}
@@ -202,10 +211,29 @@ func zipEncrypted(head, tail []byte) bool {
 	}
 }
 
-// oleEncrypted looks for the stream that holds an encrypted office document (MS-OFFCRYPTO 2.3.4.4) by its name in the directory.
-func oleEncrypted(c *content) (bool, error) {
+// oleStreams are streams by which an old office file is known, where its header alone does not tell.
+var oleStreams = []struct{ stream, name string }{
+	{"WordDocument", "application/msword"}, {"PowerPoint Document", "application/vnd.ms-powerpoint"},
+	{"Workbook", "application/vnd.ms-excel"}, {"__properties_version1.0", "application/vnd.ms-outlook"},
+}
+
+// oleType looks for the streams of the office programs.
+func oleType(c *content) (string, error) {
+	for _, o := range oleStreams {
+		if has, err := hasStream(c, o.stream); has || err != nil {
+			return o.name, err
+		}
+	}
+	return typeOLE, nil
+}
+
+// oleEncrypted looks for the stream that holds an encrypted office document (MS-OFFCRYPTO 2.3.4.4).
+func oleEncrypted(c *content) (bool, error) { return hasStream(c, "EncryptedPackage") }
+
+// hasStream looks for a stream's name, which stands in UTF-16 in the directory of a compound file (MS-CFB 2.6).
+func hasStream(c *content, stream string) (bool, error) {
 	var name []byte
-	for _, letter := range []byte("EncryptedPackage") {
+	for _, letter := range []byte(stream) {
 		name = append(name, letter, 0)
 	}
 	if c.buf != nil {
