@@ -111,8 +111,8 @@ func (b *Builder) documentsSQL(l *loaded) string {
 func (b *Builder) ownerNames() string {
 	var selects []string
 	for _, o := range []struct{ kind, table, key, name string }{
-		{"CANDIDATE", "candidates", "candidate_id", "coalesce(full_name, concat_ws(' ', first_name, surname))"},
-		{"CONTACT", "contacts", "contact_id", "coalesce(full_name, concat_ws(' ', first_name, surname))"},
+		{"CANDIDATE", "candidates", "candidate_id", fullNameSQL},
+		{"CONTACT", "contacts", "contact_id", fullNameSQL},
 		{"COMPANY", "companies", "company_id", "name"}, {"JOB", "jobs", "job_id", "title"}, {"USER", "users", "user_id", "full_name"},
 	} {
 		table, _ := b.relation(o.table)

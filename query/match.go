@@ -139,10 +139,12 @@ CREATE TEMP VIEW att AS SELECT %s AS r, lower(attachment_id) AS id_key, attachme
 	FROM %s;`, row, attachments)
 	candidates, _ := b.relation("candidates")
 	sql += fmt.Sprintf(`
-CREATE TEMP VIEW cand AS SELECT candidate_id, lower(candidate_id) AS id_key, lower(reference) AS ref_key, %s AS name_key FROM %s;`,
-		nameKey("coalesce(full_name, concat_ws(' ', first_name, surname))"), candidates)
+CREATE TEMP VIEW cand AS SELECT candidate_id, lower(candidate_id) AS id_key, lower(reference) AS ref_key, %s AS name_key, %s AS words_key FROM %s;`,
+		nameKey(fullNameSQL, false), nameKey(fullNameSQL, true), candidates)
 	return sql + "CREATE TEMP VIEW owner AS " + b.owners() + ";"
 }
+
+const fullNameSQL = "coalesce(full_name, concat_ws(' ', first_name, surname))"
 
 // owners is a query for all records that files can belong to.
 func (b *Builder) owners() string {
@@ -173,8 +175,13 @@ func (b *Builder) relation(name string) (sql string, loaded bool) {
 	return "(SELECT " + strings.Join(columns, ", ") + " WHERE false)", false
 }
 
-// nameKey is SQL for a person's name without order, case, accents and the words that files of CVs are adorned with.
-func nameKey(ref string) string {
-	return fmt.Sprintf(`nullif(array_to_string(list_sort(list_filter(string_split_regex(lower(strip_accents(nfc_normalize(%s))), '[^\pL\pM]+'),
-		lambda w: w <> '' AND w NOT IN ('cv','cvs','resume','curriculum','vitae','lebenslauf','old','new','final','copy','updated'))), ' '), '')`, ref)
+// nameKey is SQL for a person's name without case, accents and the words that files of CVs are adorned with. anyOrder
+// sets the order of its words aside too: "Mensah, Ama" is "Ama Mensah".
+func nameKey(ref string, anyOrder bool) string {
+	words := fmt.Sprintf(`list_filter(string_split_regex(lower(strip_accents(nfc_normalize(%s))), '[^\pL\pM]+'),
+		lambda w: w <> '' AND w NOT IN ('cv','cvs','resume','curriculum','vitae','lebenslauf','old','new','final','copy','updated'))`, ref)
+	if anyOrder {
+		words = "list_sort(" + words + ")"
+	}
+	return "nullif(array_to_string(" + words + ", ' '), '')"
 }

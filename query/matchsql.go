@@ -9,7 +9,7 @@ package query
 
 const dropMatchSQL = `
 DROP VIEW IF EXISTS temp.att; DROP VIEW IF EXISTS temp.cand; DROP VIEW IF EXISTS temp.owner;
-DROP TABLE IF EXISTS temp.entry; DROP TABLE IF EXISTS temp.token; DROP TABLE IF EXISTS temp.hit; DROP TABLE IF EXISTS temp.decided; DROP TABLE IF EXISTS temp.result;`
+DROP TABLE IF EXISTS temp.entry; DROP TABLE IF EXISTS temp.token; DROP TABLE IF EXISTS temp.hit; DROP TABLE IF EXISTS temp.decided; DROP TABLE IF EXISTS temp.owned; DROP TABLE IF EXISTS temp.alone; DROP TABLE IF EXISTS temp.result;`
 
 const entrySQL = dropMatchSQL + `
 CREATE TEMP TABLE entry(no BIGINT, doc_id VARCHAR, part VARCHAR, container BIGINT, idx BIGINT, off BIGINT, name BLOB, path VARCHAR, size BIGINT);`
@@ -20,7 +20,7 @@ const (
 	rulePath      = "8"
 	ruleNameSize  = "4"
 	ruleNameOwner = "2"
-	ruleName      = "1"
+	ruleName      = "1" // for CVs: the name's words in another order
 )
 
 // A token is a run of letters and digits, or one that hyphens join. Only what looks like an id (eight characters, a
@@ -79,12 +79,15 @@ WITH e AS (SELECT no, lower(nfc_normalize(path)) AS p, regexp_replace(regexp_ext
 listed AS (SELECT no, record_id, r, ` + ruleID + ` AS score FROM temp.token JOIN e USING (no) JOIN temp.att ON id_key = token
 	UNION ALL SELECT no, record_id, r, ` + rulePath + ` FROM e JOIN temp.att ON path_key = p WHERE is_cv),
 person AS (SELECT name_key, min(candidate_id) AS candidate_id, count(DISTINCT candidate_id) > 1 AS several FROM temp.cand WHERE name_key IS NOT NULL GROUP BY ALL),
+wordy AS (SELECT words_key, min(candidate_id) AS candidate_id, count(DISTINCT candidate_id) > 1 AS several FROM temp.cand WHERE words_key IS NOT NULL GROUP BY ALL),
 hits AS (
 	SELECT no, candidate_id, NULL::BIGINT AS r, false AS several, ` + ruleID + ` AS score FROM temp.token JOIN e USING (no) JOIN temp.cand ON id_key = token
 	UNION ALL SELECT no, candidate_id, NULL, false, ` + ruleID + ` FROM temp.token JOIN e USING (no) JOIN temp.cand ON ref_key = token
 	UNION ALL SELECT no, candidate_id, r, false, score FROM listed JOIN temp.cand ON candidate_id = record_id
 	UNION ALL SELECT no, CASE WHEN NOT several THEN candidate_id END, NULL, several, ` + ruleNameOwner + `
-		FROM (SELECT no, unnest(list_distinct([` + nameKey("base") + `, ` + nameKey("folder") + `])) AS n FROM e) JOIN person ON name_key = n)
+		FROM (SELECT no, unnest(list_distinct([` + nameKey("base", false) + `, ` + nameKey("folder", false) + `])) AS n FROM e) JOIN person ON name_key = n
+	UNION ALL SELECT no, CASE WHEN NOT several THEN candidate_id END, NULL, several, ` + ruleName + `
+		FROM (SELECT no, unnest(list_distinct([` + nameKey("base", true) + `, ` + nameKey("folder", true) + `])) AS n FROM e) JOIN wordy ON words_key = n)
 SELECT no, 'cvs', min(r), candidate_id, bool_or(several), bit_or(score) FROM hits GROUP BY no, candidate_id;`
 }
 
@@ -102,31 +105,29 @@ contested AS (SELECT target FROM top WHERE part = 'attachments' AND NOT several 
 SELECT no, part, r, candidate_id, CASE
 	WHEN several OR contested.target IS NOT NULL THEN '` + byAmbiguous + `'
 	WHEN score >= ` + ruleID + ` THEN 'id' WHEN score >= ` + rulePath + ` THEN 'path' WHEN score >= ` + ruleNameSize + ` THEN 'name-size'
-	WHEN score >= ` + ruleNameOwner + ` THEN 'name-owner' ELSE 'name' END AS how
+	WHEN score >= ` + ruleNameOwner + ` OR top.part = 'cvs' THEN 'name-owner' ELSE 'name' END AS how
 FROM top LEFT JOIN contested ON top.part = 'attachments' AND contested.target = top.target;`
 
 // The owner of an attachment is what its row names, by id or by reference. Without a row, it is the one record that the
 // entry's path names.
 const resultSQL = `
-CREATE TEMP TABLE result AS
-WITH row_owner AS (SELECT r, coalesce(record_type, any_value(i.owner_type), any_value(f.owner_type), CASE left(record_reference, 3)
+CREATE TEMP TABLE owned AS
+WITH row AS (SELECT r, attachment_id, record_id, record_type, record_reference FROM temp.att WHERE r IN (SELECT r FROM temp.decided)),
+by_ref AS (SELECT r, min(owner_type) AS owner_type, min(owner_id) AS owner_id FROM row JOIN temp.owner ON reference = record_reference
+	WHERE record_id IS NULL GROUP BY r HAVING count(DISTINCT owner_id) = 1),
+by_id AS (SELECT r, min(owner_type) AS owner_type FROM row JOIN temp.owner ON owner_id = record_id WHERE record_type IS NULL GROUP BY r)
+SELECT d.no, how, attachment_id,
+	CASE WHEN d.part = 'cvs' THEN 'CANDIDATE' ELSE coalesce(record_type, by_id.owner_type, by_ref.owner_type, CASE left(record_reference, 3)
 		WHEN 'CA-' THEN 'CANDIDATE' WHEN 'CT-' THEN 'CONTACT' WHEN 'CY-' THEN 'COMPANY' WHEN 'JB-' THEN 'JOB'
-		WHEN 'LD-' THEN 'LEAD' WHEN 'OP-' THEN 'OPPORTUNITY' WHEN 'PL-' THEN 'PLACEMENT' END) AS owner_type,
-		coalesce(record_id, CASE WHEN count(DISTINCT f.owner_id) = 1 THEN any_value(f.owner_id) END) AS owner_id
-	FROM temp.decided JOIN temp.att USING (r)
-	LEFT JOIN temp.owner AS i ON i.owner_id = record_id
-	LEFT JOIN temp.owner AS f ON record_id IS NULL AND f.reference = record_reference
-	WHERE part = 'attachments' GROUP BY r, record_type, record_reference, record_id),
-named AS (SELECT no, owner_type, owner_id FROM temp.token JOIN temp.owner ON token = lower(owner_id)
-	UNION SELECT no, owner_type, owner_id FROM temp.token JOIN temp.owner ON token = lower(reference)),
-lone AS (SELECT no, min(owner_type) AS owner_type, min(owner_id) AS owner_id FROM named GROUP BY no HAVING count(DISTINCT owner_id) = 1),
-owned AS (SELECT d.no, how, CASE WHEN how <> '` + byAmbiguous + `' THEN a.attachment_id END AS attachment_id,
-		CASE WHEN how = '` + byAmbiguous + `' THEN NULL WHEN d.part = 'cvs' THEN 'CANDIDATE' ELSE o.owner_type END AS owner_type,
-		CASE WHEN how = '` + byAmbiguous + `' THEN NULL WHEN d.part = 'cvs' THEN d.candidate_id ELSE o.owner_id END AS owner_id
-	FROM temp.decided AS d LEFT JOIN temp.att AS a ON a.r = d.r LEFT JOIN row_owner AS o ON o.r = d.r AND d.part = 'attachments')
-SELECT e.doc_id, e.part, e.container, e.idx, e.off, e.name, e.size,
-	CASE WHEN w.no IS NULL THEN l.owner_type ELSE w.owner_type END AS owner_type,
-	CASE WHEN w.no IS NULL THEN l.owner_id ELSE w.owner_id END AS owner_id, w.attachment_id,
-	CASE WHEN w.no IS NOT NULL THEN w.how WHEN l.no IS NOT NULL THEN 'id' END AS how
-FROM temp.entry AS e LEFT JOIN owned AS w ON w.no = e.no LEFT JOIN lone AS l ON l.no = e.no AND e.part = 'attachments'
-ORDER BY e.container, e.off, e.idx;`
+		WHEN 'LD-' THEN 'LEAD' WHEN 'OP-' THEN 'OPPORTUNITY' WHEN 'PL-' THEN 'PLACEMENT' END) END AS owner_type,
+	CASE WHEN d.part = 'cvs' THEN d.candidate_id ELSE coalesce(record_id, by_ref.owner_id) END AS owner_id
+FROM temp.decided AS d LEFT JOIN row USING (r) LEFT JOIN by_ref USING (r) LEFT JOIN by_id USING (r) WHERE how <> '` + byAmbiguous + `'
+UNION ALL SELECT no, how, NULL, NULL, NULL FROM temp.decided WHERE how = '` + byAmbiguous + `';
+CREATE TEMP TABLE alone AS SELECT token.no, token FROM temp.token JOIN temp.entry USING (no) WHERE part = 'attachments' AND no NOT IN (SELECT no FROM temp.owned);
+INSERT INTO temp.owned
+WITH named AS (SELECT no, owner_type, owner_id FROM temp.alone JOIN temp.owner ON token = lower(owner_id)
+	UNION SELECT no, owner_type, owner_id FROM temp.alone JOIN temp.owner ON token = lower(reference))
+SELECT no, 'id', NULL, min(owner_type), min(owner_id) FROM named GROUP BY no HAVING count(DISTINCT owner_id) = 1;
+CREATE TEMP TABLE result AS
+SELECT e.doc_id, e.part, e.container, e.idx, e.off, e.name, e.size, owner_type, owner_id, attachment_id, how
+FROM temp.entry AS e LEFT JOIN temp.owned USING (no) ORDER BY e.container, e.off, e.idx;`
