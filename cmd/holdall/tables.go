@@ -81,5 +81,5 @@ func listColumns(e *env, t query.TableReport) error {
 		}
 		rows = append(rows, []string{c.Column, c.Type, c.Heading, nulls, fmt.Sprint(c.Rejected), sensitive, c.Description})
 	}
-	return e.table([]string{"column", "type", "heading", "nulls", "rejected", "", "description"}, []int{3, 4}, rows)
+	return e.table([]string{"column", "type", "heading", "nulls", "rejected", "mark", "description"}, []int{3, 4}, rows)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -197,7 +198,7 @@ func summary(e *env, r *takeover.Result) {
 	e.talk("fetched %s, reused %s, in %s", term.Bytes(r.FetchedBytes), term.Bytes(r.ReusedBytes),
 		time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 	for _, f := range r.Findings {
-		e.talk("%s: %s, %s: %s", f.Severity, f.Code, count(f.Count, "time", "times"), f.Detail)
+		e.talk("%s: %s, %s: %s", f.Severity, f.Code, count(f.Count, "time", "times"), runewidth.Truncate(f.Detail, 120, "…"))
 	}
 	if r.Faulty() {
 		fmt.Fprintf(e.stderr, "holdall: hint: something promised is missing or damaged; %q lists it all\n", "holdall status "+r.Location)
