@@ -25,7 +25,7 @@ func TestNoSecretAnywhere(t *testing.T) {
 	}{
 		{"all goes well", nil, nil, 0},
 		{"containers are kept", nil, []string{"--keep-containers"}, 0},
-		{"links expire in between", []string{"--fault", "expire"}, nil, 4},
+		{"links expire in between", []string{"--fault", "expire=1", "--fault", "drop=200000"}, nil, 4},
 		{"a sign-in page comes instead", []string{"--fault", "html"}, nil, 4},
 		{"connections break and the server is busy", []string{"--fault", "drop=200000", "--fault", "busy"}, nil, 0},
 		{"ranges are ignored", []string{"--fault", "no-range"}, nil, 0},
