@@ -28,7 +28,7 @@ type builder struct {
 	w         *world
 	cfg       Config
 	dir       string
-	pics      *pictures
+	pics      pictures
 	tables    csvSet
 	parts     map[string]container // attachments, cvs
 	documents *bufio.Writer
@@ -38,7 +38,7 @@ type builder struct {
 
 func build(ctx context.Context, cfg Config, dir string) (t Truth, err error) {
 	w := newWorld(cfg)
-	b := &builder{w: w, cfg: cfg, dir: dir, pics: newPictures(cfg.Seed), parts: map[string]container{}}
+	b := &builder{w: w, cfg: cfg, dir: dir, pics: pictures{cfg.Seed}, parts: map[string]container{}}
 	b.truth = Truth{Tenant: w.prefix, Agency: w.agency, Snapshot: w.now, Documents: map[string]Count{"attachments": {}, "cvs": {}}}
 	tables := filepath.Join(dir, "tables")
 	if err := os.MkdirAll(tables, 0o700); err != nil {

@@ -39,7 +39,7 @@ var customColumns = map[string][]custom{
 		{"Gender", "gender", "gender"}, {"Date of Birth", "dateOfBirth", "date_of_birth"}, {"Nationality", "nationality", "nationality"},
 		{"Current Job Title", "currentJobTitle", "current_job_title"}, {"Current Salary", "currentSalary", "current_salary"},
 		{"Old Candidate ID", "oldCandidateId", "old_candidate_id"}, {"University Degree", "universityDegree", "university_degree"},
-		{"Annual Leave Days", "annualLeaveDays", "annual_leave_days"}, {"Position 1", "position1", "position_1"},
+		{"Annual Leave Days", "annualLeaveDays", "annual_leave_days"}, {"Employer Before", "employerBefore", "employer_before"},
 	},
 	"companies": {{"Credit Limit Checked By", "creditLimitCheckedBy", "credit_limit_checked_by"}},
 }

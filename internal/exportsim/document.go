@@ -28,7 +28,7 @@ var mediaTypes = map[string]string{
 func extension(name string) string { return strings.ToLower(strings.TrimPrefix(path.Ext(name), ".")) }
 
 // write returns the paper as a file of its format.
-func (p paper) write(pics *pictures) []byte {
+func (p paper) write(pics pictures) []byte {
 	switch p.format {
 	case "pdf":
 		return p.pdf(pics)
@@ -65,14 +65,14 @@ func (p paper) utf16() []byte {
 }
 
 // picture returns a JPEG for what of the target the text has not filled, or nothing where that is too little for one.
-func (p paper) picture(pics *pictures, filled int) ([]byte, int) {
+func (p paper) picture(pics pictures, filled int) ([]byte, int) {
 	if p.target-filled < 3000 {
 		return nil, 0
 	}
 	return pics.JPEG(p.target-filled, p.key)
 }
 
-func (p paper) rtf(pics *pictures) []byte {
+func (p paper) rtf(pics pictures) []byte {
 	var b bytes.Buffer
 	b.WriteString(`{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0 Arial;}}\f0\fs22` + "\n")
 	for _, line := range append(p.lines[:len(p.lines):len(p.lines)], p.mark()) {
@@ -96,7 +96,7 @@ func (p paper) rtf(pics *pictures) []byte {
 	return b.Bytes()
 }
 
-func (p paper) eml(pics *pictures) []byte {
+func (p paper) eml(pics pictures) []byte {
 	var b bytes.Buffer
 	boundary := fmt.Sprintf("=_%016x", p.key)
 	fmt.Fprintf(&b, "From: %s <sender@example.org>\r\nTo: desk@example.com\r\nSubject: %s\r\nDate: Tue, 03 Mar 2026 10:15:00 +0000\r\nMessage-ID: <%016x@example.org>\r\nMIME-Version: 1.0\r\n",
@@ -130,7 +130,7 @@ const (
 	docxTail    = `<w:sectPr/></w:body></w:document>`
 )
 
-func (p paper) docx(pics *pictures) []byte {
+func (p paper) docx(pics pictures) []byte {
 	var doc strings.Builder
 	doc.WriteString(docxHead)
 	for _, line := range append(p.lines[:len(p.lines):len(p.lines)], p.mark()) {

@@ -188,7 +188,7 @@ func (c Config) key() string {
 }
 
 // formatVersion changes whenever the same Config would make other bytes than before.
-const formatVersion = 1
+const formatVersion = 4
 
 // Close removes the objects if they lie in a temporary directory. Close the servers first.
 func (e *Export) Close() error {

@@ -33,7 +33,7 @@ var linkFaults = []fault{
 			return u.String()
 		})
 	}},
-	{Fault: Fault{"redirect-short", "links redirect to links that live for number seconds"}, number: 2, spoil: func(f *activeFault, a *answer) {
+	{Fault: Fault{"redirect-short", "links redirect to links that live for N seconds"}, number: 2, spoil: func(f *activeFault, a *answer) {
 		a.redirect(func(path string) string {
 			return a.s.base + path + "?" + a.s.signer.sign(path, time.Now(), time.Duration(f.number)*time.Second)
 		})
@@ -64,7 +64,7 @@ const (
 
 // dying is a fault by which links die before the time that they state. Links of a master CSV made later live.
 func dying(name, how string, status int, mediaType, page string) fault {
-	return fault{Fault: Fault{name, "links die before their time, after number requests for an object, " + how + "; links of a master CSV made after that live"}, number: 2, spoil: func(f *activeFault, a *answer) {
+	return fault{Fault: Fault{name, "links die before their time, after N requests for an object, " + how + "; links of a master CSV made after that live"}, number: 2, spoil: func(f *activeFault, a *answer) {
 		if int64(a.nth) > f.number {
 			a.s.revoke()
 		}

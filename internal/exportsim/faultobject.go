@@ -17,13 +17,13 @@ import (
 
 // objectFaults make the object another one. Its documents stay the same, so that a takeover of it can be compared with the Truth.
 var objectFaults = []fault{
-	{Fault: Fault{"change", "after number requests for an object it is replaced by another of another size, with another ETag"}, number: 2, alter: func(f *activeFault, o *object, nth int) *object {
+	{Fault: Fault{"change", "after N requests for an object it is replaced by another of another size, with another ETag"}, number: 2, alter: func(f *activeFault, o *object, nth int) *object {
 		if int64(nth) <= f.number {
 			return o
 		}
 		return o.replaced(false)
 	}},
-	{Fault: Fault{"change-same-size", "after number requests for an object it is replaced by another of the same size, with another ETag"}, number: 2, alter: func(f *activeFault, o *object, nth int) *object {
+	{Fault: Fault{"change-same-size", "after N requests for an object it is replaced by another of the same size, with another ETag"}, number: 2, alter: func(f *activeFault, o *object, nth int) *object {
 		if int64(nth) <= f.number {
 			return o
 		}
@@ -31,7 +31,7 @@ var objectFaults = []fault{
 	}},
 	{Fault: Fault{"replaced", "objects are from the start what change makes of them: for a second run"}, alter: func(f *activeFault, o *object, nth int) *object { return o.replaced(false) }},
 	{Fault: Fault{"replaced-same-size", "objects are from the start what change-same-size makes of them: for a second run"}, alter: func(f *activeFault, o *object, nth int) *object { return o.replaced(true) }},
-	{Fault: Fault{"cut-tail", "objects lack their last number bytes"}, number: 1000, alter: func(f *activeFault, o *object, nth int) *object {
+	{Fault: Fault{"cut-tail", "objects lack their last N bytes"}, number: 1000, alter: func(f *activeFault, o *object, nth int) *object {
 		c := *o
 		c.size = max(o.size-f.number, 1)
 		c.etag = etagOf(digest.Of([]byte("cut" + o.etag)))
@@ -139,10 +139,10 @@ func (f *activeFault) md5(o *object, part int64) string {
 
 // listingFaults are told by their names: see spoilListed.
 var listingFaults = []fault{
-	{Fault: Fault{"listing-duplicates", "every number-th file of a listing is there twice"}, number: 3},
-	{Fault: Fault{"listing-equal-names", "every number-th file of a listing is called document"}, number: 3},
-	{Fault: Fault{"listing-gone", "every number-th link of a listing leads nowhere: 404"}, number: 5},
-	{Fault: Fault{"listing-empty-files", "every number-th file of a listing is served empty"}, number: 5, alter: func(f *activeFault, o *object, nth int) *object {
+	{Fault: Fault{"listing-duplicates", "every N-th file of a listing is there twice"}, number: 3},
+	{Fault: Fault{"listing-equal-names", "every N-th file of a listing is called document"}, number: 3},
+	{Fault: Fault{"listing-gone", "every N-th link of a listing leads nowhere: 404"}, number: 5},
+	{Fault: Fault{"listing-empty-files", "every N-th file of a listing is served empty"}, number: 5, alter: func(f *activeFault, o *object, nth int) *object {
 		n, err := strconv.ParseInt(path.Base(o.name), 10, 64)
 		if o.group == "" || err != nil || n%max(f.number, 1) != max(f.number, 1)-1 {
 			return o

@@ -11,7 +11,7 @@ import (
 // A Fault is a way in which the platform can misbehave.
 type Fault struct {
 	Name        string
-	Description string // number stands for what "name=number" sets; its default is in brackets
+	Description string // N stands for what "name=N" sets
 }
 
 // fault also says how.
@@ -31,7 +31,7 @@ type activeFault struct {
 	times map[string]int64
 }
 
-// FaultNames returns all faults. In Config.Faults each may be given as "name", with another number as "name=5", and for some
+// FaultNames returns all faults. In Config.Faults each may be given as "name", with another N as "name=5", and for some
 // objects only as "name@cvs", where what follows the @ is the name of a part or a piece of an object's name, such as master.csv.
 // Several faults may be given; where two change the same thing, the later wins.
 func FaultNames() []Fault {
@@ -39,7 +39,7 @@ func FaultNames() []Fault {
 	for _, f := range allFaults() {
 		d := f.Description
 		if f.number != 0 {
-			d = strings.Replace(d, "number", fmt.Sprintf("number [%d]", f.number), 1)
+			d += fmt.Sprintf(" (N: %d)", f.number)
 		}
 		all = append(all, Fault{f.Name, d})
 	}

@@ -16,7 +16,7 @@ const (
 // statusFaults are answers that are not the object.
 var statusFaults = []fault{
 	instead("html", "a sign-in page with status 200 comes instead of the object", http.StatusOK, "text/html; charset=utf-8", loginPage),
-	{Fault: Fault{"html-later", "after number requests for an object a sign-in page with status 200 comes instead"}, number: 2, spoil: func(f *activeFault, a *answer) {
+	{Fault: Fault{"html-later", "after N requests for an object a sign-in page with status 200 comes instead"}, number: 2, spoil: func(f *activeFault, a *answer) {
 		if int64(a.nth) > f.number {
 			a.page(http.StatusOK, "text/html; charset=utf-8", loginPage)
 		}
@@ -27,7 +27,7 @@ var statusFaults = []fault{
 	{Fault: Fault{"empty", "the object is empty: 200 without a byte, and 416 with bytes */0 for ranges"}, alter: func(f *activeFault, o *object, nth int) *object {
 		return &object{name: o.name, group: o.group, part: o.part, etag: `"d41d8cd98f00b204e9800998ecf8427e"`, modified: o.modified, mediaType: o.mediaType}
 	}},
-	{Fault: Fault{"busy", "the first number of requests for an object get 503 or 429 with Retry-After: 1"}, number: 3, spoil: busy(func() string { return "1" })},
+	{Fault: Fault{"busy", "the first N requests for an object get 503 or 429 with Retry-After: 1"}, number: 3, spoil: busy(func() string { return "1" })},
 	{Fault: Fault{"busy-date", "as busy, with a date two seconds ahead as Retry-After"}, number: 3, spoil: busy(func() string { return time.Now().Add(2 * time.Second).UTC().Format(http.TimeFormat) })},
 	{Fault: Fault{"busy-absurd", "as busy, with Retry-After: 31536000"}, number: 1, spoil: busy(func() string { return "31536000" })},
 	{Fault: Fault{"busy-negative", "as busy, with Retry-After: -5"}, number: 3, spoil: busy(func() string { return "-5" })},
@@ -40,7 +40,7 @@ var statusFaults = []fault{
 			a.header.Set("Content-Disposition", hostileNames[a.nth%len(hostileNames)])
 		}
 	}},
-	{Fault: Fault{"clock", "the server's clock is number seconds ahead"}, number: 259_200, spoil: func(f *activeFault, a *answer) {
+	{Fault: Fault{"clock", "the server's clock is N seconds ahead"}, number: 259_200, spoil: func(f *activeFault, a *answer) {
 		a.header.Set("Date", time.Now().Add(time.Duration(f.number)*time.Second).UTC().Format(http.TimeFormat))
 	}},
 	{Fault: Fault{"cookie", "every answer sets cookies, and a request that brings one is refused"}, spoil: func(f *activeFault, a *answer) {
@@ -64,7 +64,7 @@ func instead(name, description string, status int, mediaType, text string) fault
 }
 
 func failing(name string, status int) fault {
-	return fault{Fault: Fault{name, fmt.Sprintf("the first number of requests for an object get %d", status)}, number: 3, spoil: func(f *activeFault, a *answer) {
+	return fault{Fault: Fault{name, fmt.Sprintf("the first N requests for an object get %d", status)}, number: 3, spoil: func(f *activeFault, a *answer) {
 		if int64(a.nth) <= f.number {
 			a.page(status, "text/html", "<html><body><h1>"+http.StatusText(status)+"</h1></body></html>")
 		}

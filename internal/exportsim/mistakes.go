@@ -12,7 +12,7 @@ const (
 	MistakeNoFile        = "row-without-file" // attachment-missing
 	MistakeUnlisted      = "file-without-row" // file-unlisted
 	MistakeNoCV          = "cv-without-file"  // cv-missing
-	MistakeStrayCV       = "cv-without-owner" // a CV whose name says nothing
+	MistakeStrayCV       = "cv-without-owner" // owner-unknown: a CV whose name says nothing
 	MistakeSize          = "wrong-size"       // size-mismatch
 	MistakeEmpty         = "empty-file"       // empty-file
 	MistakeHTML          = "html-as-document" // error-page
@@ -24,7 +24,7 @@ const (
 	MistakeUnsafeName    = "unsafe-name"      // an entry whose name begins with ../
 	MistakeCRC           = "wrong-crc"        // damaged-in-source; ZIPs only
 	MistakeEncrypted     = "encrypted-entry"  // locked-document; ZIPs only
-	MistakeSymlink       = "symlink-entry"    // an entry that is a symbolic link; not in listings
+	MistakeSymlink       = "symlink-entry"    // entry-refused; not in listings
 	MistakeDangling      = "dangling-key"     // reference-dangling
 	MistakeDuplicateKey  = "duplicate-key"    // duplicate-key
 	MistakeLongRow       = "row-too-long"     // rows-ragged
@@ -49,7 +49,7 @@ func (b *block) spoilDocuments() {
 	}
 	inZIP := b.w.shape == ShapeZIP || b.w.shape == ShapeParts
 	b.spoilOne(MistakeNoFile, "attachment-missing", listed, nil)
-	b.spoilOne(MistakeUnlisted, "file-unlisted", listed, nil)
+	b.spoilOne(MistakeUnlisted, "file-unlisted", namesOwner, nil)
 	b.spoilOne(MistakeSize, "size-mismatch", listed, nil)
 	b.spoilOne(MistakeHTML, "error-page", listedPDF, func(a *attachment) { a.instead = []byte(errorPageHTML) })
 	b.spoilOne(MistakeXML, "error-page", listedPDF, func(a *attachment) { a.instead = []byte(errorPageXML) })
@@ -79,7 +79,11 @@ func (b *block) spoilDocuments() {
 	b.spoilCVs()
 }
 
-func listed(a *attachment) bool    { return !a.unlisted }
+func listed(a *attachment) bool { return !a.unlisted }
+
+// namesOwner holds for files whose owner can still be told when their row is gone.
+func namesOwner(a *attachment) bool { return !a.unlisted && strings.Contains(a.path, a.ref) }
+
 func listedPDF(a *attachment) bool { return !a.unlisted && a.paper.format == "pdf" }
 
 // rename changes the last element of the path with the name.
@@ -136,7 +140,7 @@ func (b *block) addSymlink() {
 	n := b.n*maxPapers + len(b.attachments)
 	a := attachment{n: n, id: b.w.id(kindGhost, n), path: fmt.Sprintf("Other/latest-%d.pdf", b.n), unlisted: true, mistake: MistakeSymlink, instead: []byte("../../../../etc/hostname"), created: b.w.now, paper: paper{format: "txt"}}
 	b.attachments = append(b.attachments, a)
-	b.spoil(Mistake{Kind: MistakeSymlink, File: a.path, Detail: "a symbolic link to ../../../../etc/hostname"})
+	b.spoil(Mistake{Kind: MistakeSymlink, Code: "entry-refused", File: a.path, Detail: "a symbolic link to ../../../../etc/hostname"})
 }
 
 // spoilCVs loses one CV and adds one that names nobody.
@@ -152,7 +156,7 @@ func (b *block) spoilCVs() {
 	a := attachment{n: n, id: b.w.id(kindCV, n), path: fmt.Sprintf("scan%04d.pdf", b.n+1), kind: "CV", isCV: true, created: b.w.now, paper: p, mistake: MistakeStrayCV}
 	a.name = a.path
 	b.cvs = append(b.cvs, a)
-	b.spoil(Mistake{Kind: MistakeStrayCV, File: a.path})
+	b.spoil(Mistake{Kind: MistakeStrayCV, Code: "owner-unknown", File: a.path})
 }
 
 // papersWithCV returns in how many files of both parts a candidate's CV is.

@@ -12,7 +12,7 @@ import (
 
 // pdf writes one page: the lines as text that can be searched in any script, and under it a picture. Fonts are not embedded; each
 // character's code is its UTF-16 unit, and a ToUnicode map says so (ISO 32000-1, 9.10.3).
-func (p paper) pdf(pics *pictures) []byte {
+func (p paper) pdf(pics pictures) []byte {
 	lines := append(p.lines[:len(p.lines):len(p.lines)], p.mark())
 	content := pdfPage(lines)
 	f := pdfFile{}

@@ -8,18 +8,33 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"sync"
 )
 
-// pictures makes JPEG and PNG files of any size quickly: it draws a few of growing sizes once, and brings each copy to the
-// wanted size with random bytes in a comment segment, so that no two copies are alike. It is not safe for concurrent use.
-type pictures struct {
-	seed uint64
+// pictures makes JPEG and PNG files of any size quickly: a few of growing sizes are drawn once, and each copy is brought to the
+// wanted size with random bytes in a segment that viewers skip, so that no two copies are alike.
+type pictures struct{ seed uint64 }
+
+// drawn holds what has been drawn; it is the same for all exports, and a process needs it once.
+var drawn struct {
+	mu   sync.Mutex     // guards the maps
 	jpeg map[int][]byte // by side in pixels
 	png  map[int][]byte
 }
 
-func newPictures(seed uint64) *pictures {
-	return &pictures{seed: seed, jpeg: map[int][]byte{}, png: map[int][]byte{}}
+// draw returns the picture of a side from one of drawn's maps.
+func draw(from *map[int][]byte, side int, how func(side int) []byte) []byte {
+	drawn.mu.Lock()
+	defer drawn.mu.Unlock()
+	b, ok := (*from)[side]
+	if !ok {
+		if *from == nil {
+			*from = map[int][]byte{}
+		}
+		b = how(side)
+		(*from)[side] = b
+	}
+	return b
 }
 
 // Sides of the pictures drawn, and how many bytes a pixel takes at most.
@@ -37,13 +52,9 @@ func side(size int, perPixel float64) int {
 }
 
 // JPEG returns a JPEG of about size bytes that key alone decides; exactly size where that is above 2 KB.
-func (p *pictures) JPEG(size int, key uint64) (b []byte, width int) {
+func (p pictures) JPEG(size int, key uint64) (b []byte, width int) {
 	s := side(size, 0.62)
-	base, ok := p.jpeg[s]
-	if !ok {
-		base = drawJPEG(p.seed, s)
-		p.jpeg[s] = base
-	}
+	base := draw(&drawn.jpeg, s, drawJPEG)
 	out := append(make([]byte, 0, max(size, len(base)+16)), base[:2]...) // SOI
 	for n := max(size-len(base), 12); n > 0; {
 		k := min(n, 65_000)
@@ -61,10 +72,10 @@ func (p *pictures) JPEG(size int, key uint64) (b []byte, width int) {
 }
 
 // drawJPEG draws clouds and grain: what a scanner or a telephone would make of a page.
-func drawJPEG(seed uint64, side int) []byte {
-	r := newRNG(seed, streamPicture, uint64(side))
+func drawJPEG(side int) []byte {
+	r := newRNG(0, streamPicture, uint64(side))
 	img := image.NewYCbCr(image.Rect(0, 0, side, side), image.YCbCrSubsampleRatio420)
-	fill(img.Y, seed, uint64(side))
+	fill(img.Y, 0, uint64(side))
 	for i, v := range img.Y {
 		img.Y[i] = 90 + v/3 + byte(i/side*60/side)
 	}
@@ -79,13 +90,9 @@ func drawJPEG(seed uint64, side int) []byte {
 }
 
 // PNG returns a PNG of about size bytes that key alone decides.
-func (p *pictures) PNG(size int, key uint64) []byte {
+func (p pictures) PNG(size int, key uint64) []byte {
 	s := side(size, 1.02)
-	base, ok := p.png[s]
-	if !ok {
-		base = drawPNG(p.seed, s)
-		p.png[s] = base
-	}
+	base := draw(&drawn.png, s, drawPNG)
 	const ihdr = 8 + 25 // signature and first chunk
 	extra := make([]byte, max(size-len(base)-12, 16))
 	fill(extra, p.seed, key)
@@ -97,9 +104,9 @@ func (p *pictures) PNG(size int, key uint64) []byte {
 	return append(out, base[ihdr:]...)
 }
 
-func drawPNG(seed uint64, side int) []byte {
+func drawPNG(side int) []byte {
 	img := image.NewGray(image.Rect(0, 0, side, side))
-	fill(img.Pix, seed, uint64(side)<<1)
+	fill(img.Pix, 0, uint64(side)<<1)
 	img.SetGray(0, 0, color.Gray{Y: 255})
 	var b bytes.Buffer
 	if err := (&png.Encoder{CompressionLevel: png.NoCompression}).Encode(&b, img); err != nil {

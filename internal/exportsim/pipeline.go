@@ -114,7 +114,7 @@ func (b *block) shortlisted(j *job) []*candidate {
 
 // reachOf returns how far a card gets.
 func reachOf(r rng) int {
-	for stage, percent := range []int{24, 16, 24, 40, 78, 100} {
+	for stage, percent := range []int{30, 22, 34, 55, 80, 100} {
 		if r.chance(percent) {
 			return stage
 		}

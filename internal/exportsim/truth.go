@@ -61,7 +61,7 @@ type Document struct {
 	OwnerType    string     `json:"owner_type"`              // CANDIDATE, COMPANY, …
 	OwnerID      string     `json:"owner_id"`                // of the record it belongs to
 	AttachmentID string     `json:"attachment_id,omitempty"` // of its row in Attachments.csv
-	Mistake      string     `json:"mistake,omitempty"`       // the Kind of what was spoilt about it
+	Mistake      string     `json:"mistake,omitempty"`       // the Kind of what was spoilt about it; "like-" and a Kind for the other one of a pair
 }
 
 // A Mistake is one thing that was spoilt on purpose.

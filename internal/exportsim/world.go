@@ -137,7 +137,7 @@ func mobile(i int) string {
 		return fmt.Sprintf("07700 900%03d", used+i)
 	case i < 10_000:
 		return fmt.Sprintf("+33 6 39 98 %02d %02d", i/100, i%100)
-	case i < 90_000:
+	case i < 10_000+78_000:
 		return fmt.Sprintf("+1 %d 555 01%02d", 201+i/100%780, i%100)
 	}
 	return ""
