@@ -22,10 +22,11 @@ func shell(ctx context.Context, e *env, db *query.DB, id string) error {
 	if !ok {
 		return usagef("add SQL as an argument, -f FILE, or - for standard input", "there is no SQL to run")
 	}
-	words, err := completions(ctx, db)
+	tables, err := db.Tables(ctx)
 	if err != nil {
 		return err
 	}
+	words := completions(tables)
 	history := openHistory()
 	defer history.Close()
 	e.talk("%s: SQL ends with a semicolon; .tables lists the tables, .quit or Ctrl-D leaves", id)
@@ -44,7 +45,10 @@ func shell(ctx context.Context, e *env, db *query.DB, id string) error {
 		case ".quit", ".exit":
 			return nil
 		case ".tables":
-			statement = "select table_name, comment from duckdb_tables() union all select view_name, comment from duckdb_views() where not internal order by all"
+			if err := listTables(e, tables); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := writeAnswer(ctx, e, e.stdout, db, statement, nil, query.Table, defaultRows); err != nil {
 			if ctx.Err() != nil {
@@ -120,11 +124,7 @@ func complete(line string, pos int, words []string) (string, int, bool) {
 	return line[:start] + common + line[pos:], start + len(common), true
 }
 
-func completions(ctx context.Context, db *query.DB) ([]string, error) {
-	tables, err := db.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
+func completions(tables []query.TableReport) []string {
 	words := []string{"select", "from", "where", "group", "order", "limit", "join", "using", "count", "distinct", "having", "describe", "summarize"}
 	for _, t := range tables {
 		words = append(words, t.Table)
@@ -133,7 +133,7 @@ func completions(ctx context.Context, db *query.DB) ([]string, error) {
 		}
 	}
 	slices.Sort(words)
-	return slices.Compact(words), nil
+	return slices.Compact(words)
 }
 
 // history keeps the lines typed, newest first, also between shells; without a place for it, only in memory.
