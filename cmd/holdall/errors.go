@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"holdall/archive"
@@ -88,7 +89,7 @@ func classify(err error) failure {
 		return failure{Code: fetch.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted}
 	case errors.As(err, &fe):
 		report = failure{Code: fe.Code, Message: err.Error(), Hint: fe.Hint, Retryable: fe.Retryable(), exit: exitOf(fe.Code)}
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case isDiskFull(err):
 		report.Code, report.exit, report.Retryable = fetch.DiskFull, exitGoOn, true
 		report.Hint = "make room on the disk, then " + goOn
 	case errors.Is(err, dirstore.ErrLocked):
@@ -100,6 +101,11 @@ func classify(err error) failure {
 		report.Hint = "check the path; \"holdall list ROOT\" shows the exports of a root"
 	}
 	return report
+}
+
+// isDiskFull also knows the database engine's words for it, whose errors are text only.
+func isDiskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || strings.Contains(err.Error(), "No space left on device")
 }
 
 func exitOf(c fetch.Code) int {

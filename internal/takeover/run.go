@@ -127,7 +127,7 @@ func choose(ctx context.Context, f *fetch.Fetcher, m *fetch.Master, store *dirst
 	}
 	if !o.New {
 		if done, err := archived(ctx, store, plan); done != nil || err != nil {
-			return &choice{done: done}, err
+			return &choice{done: done}, errors.Join(err, dropSealed(runs, done))
 		}
 	}
 	r, different := matching(runs, plan)
@@ -217,6 +217,17 @@ func matching(runs []*run, plan *fetch.Plan) (best *run, different bool) {
 		}
 	}
 	return best, different
+}
+
+// dropSealed removes what a process that died right after its commit left of the run.
+func dropSealed(runs []*run, done *Result) error {
+	var errs []error
+	for _, r := range runs {
+		if done != nil && r.state.Sealed != nil && r.state.Sealed.Export == done.Export {
+			errs = append(errs, r.remove())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // reachable is nil when at least one source of the plan can be fetched; else the first failure.
