@@ -60,6 +60,7 @@ type loaded struct {
 	columns []column
 	dates   dateEvidence
 	readAs  string // the order its slashed dates were read in
+	misread error  // why DuckDB's reading of a clean file was not taken; nil if it was, or never tried
 }
 
 // Create starts a database at path, replacing a file there. It appears there, complete, with Finish.

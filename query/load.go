@@ -98,6 +98,7 @@ func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
+		l.misread = err
 	}
 	return b.inTransaction(ctx, func(c *sql.Conn) error { return b.loadVia(ctx, c, l, s, text, b.readNormalised) })
 }
@@ -205,7 +206,8 @@ func makeEmptyRaw(ctx context.Context, c *sql.Conn, l *loaded) error {
 }
 
 // readCSV is a call of DuckDB's reader with nothing left for it to guess. Its buffer must hold the longest line, and
-// is otherwise kept small: there are several.
+// is otherwise kept small: there are several. strict_mode is true anyway, and must not be said: saying so makes DuckDB 1.5.5
+// return no rows at all, silently, from a file with CRLF and any quote.
 func readCSV(path string, columns []column, first, delim, newLine string, longest int, header bool) string {
 	var types, names []string
 	add := func(name string) {
@@ -220,7 +222,7 @@ func readCSV(path string, columns []column, first, delim, newLine string, longes
 	}
 	line := max(2<<20, longest+longest/8+4096)
 	return fmt.Sprintf(`read_csv(%s, auto_detect=false, header=%t, columns={%s}, force_not_null=[%s], delim=%s, quote='"', escape='"',
-		new_line='%s', encoding='utf-8', max_line_size=%d, buffer_size=%d, strict_mode=true, null_padding=false, ignore_errors=false)`,
+		new_line='%s', encoding='utf-8', max_line_size=%d, buffer_size=%d, null_padding=false, ignore_errors=false)`,
 		text(path), header, strings.Join(types, ", "), strings.Join(names, ", "), text(delim), newLine, line, max(8<<20, 2*line))
 }
 
