@@ -22,7 +22,7 @@ func splitSQL(sql string) ([]statement, error) {
 	start, word := 0, ""
 	l := lexer{sql: sql}
 	flush := func() {
-		if s.text = sql[start:l.from]; len(s.words) > 0 || l.symbols > 0 {
+		if s.text = strings.TrimSpace(sql[start:l.from]); len(s.words) > 0 || l.symbols > 0 {
 			all = append(all, s)
 		}
 		start, s, word, l.symbols = l.pos, statement{}, "", 0
@@ -68,8 +68,9 @@ func (l *lexer) next() bool {
 	r, size := utf8.DecodeRuneInString(rest)
 	switch {
 	case r == '\'':
+		n := l.quoted(rest, '\'', l.isEscapeString())
 		l.kind = '\''
-		l.pos += l.quoted(rest, '\'', l.isEscapeString())
+		l.pos += n
 	case r == '"':
 		n := l.quoted(rest, '"', false)
 		l.kind, l.word = 'w', strings.ToLower(strings.ReplaceAll(strings.Trim(rest[:n], `"`), `""`, `"`))

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"holdall/internal/exportsim"
 )
 
@@ -47,10 +49,10 @@ func TestLoadAtSize(t *testing.T) {
 	}
 	files := unzipCSVs(t, filepath.Join(out, "data.zip"))
 	b, path := build(t, BuildOptions{})
-	start := time.Now()
+	start, cpu := time.Now(), cpuTime(t)
 	step := func(what string) {
-		t.Logf("%-12s %6.2f s, peak %s", what, time.Since(start).Seconds(), peak(t))
-		start = time.Now()
+		t.Logf("%-40s %6.2f s, CPU %6.2f s, peak %s", what, time.Since(start).Seconds(), (cpuTime(t) - cpu).Seconds(), peak(t))
+		start, cpu = time.Now(), cpuTime(t)
 	}
 	for _, name := range sortedKeys(files) {
 		r, err := b.LoadCSV(ctx, name, files[name])
@@ -116,4 +118,13 @@ func peak(t testing.TB) string {
 		}
 	}
 	return "?"
+}
+
+// cpuTime returns what the process has used of all cores so far.
+func cpuTime(t testing.TB) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

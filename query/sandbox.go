@@ -124,7 +124,7 @@ func checkSQL(sql string) ([]statement, error) {
 			return nil, err
 		}
 		if n != 1 {
-			return nil, refuse("a statement that reads as several")
+			return nil, refuse("a statement that the engine takes for several, such as a PIVOT without IN,")
 		}
 	}
 	if len(statements) == 0 {
