@@ -47,7 +47,7 @@ func (b *Builder) loadPack(rec fileRecord, known map[string]uint32) error {
 		}
 		loc := location{pack: pack, offset: uint32(row.Offset)}
 		if row.Method == methodDeflated {
-			loc.method, loc.deflated = locDeflated, uint32(row.StoredSize)
+			loc.deflated = uint32(row.StoredSize)
 		}
 		b.library.place(row.SHA256, loc)
 		b.library.settle(row.ID, own)

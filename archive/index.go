@@ -70,13 +70,26 @@ func (r *Row) fields() []string {
 	}
 }
 
-// line returns the row as one CSV record with its line end.
-func (r *Row) line() []byte {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	w.Write(r.fields())
-	w.Flush()
-	return b.Bytes()
+// A rowEncoder writes rows as CSV records. Its zero value is ready.
+type rowEncoder struct {
+	buf bytes.Buffer
+	csv *csv.Writer
+}
+
+// line returns the row as one record with its line end. It is valid until the next call.
+func (e *rowEncoder) line(r *Row) []byte {
+	e.buf.Reset()
+	e.append(r)
+	return e.buf.Bytes()
+}
+
+// append adds the row's record to buf.
+func (e *rowEncoder) append(r *Row) {
+	if e.csv == nil {
+		e.csv = csv.NewWriter(&e.buf)
+	}
+	e.csv.Write(r.fields()) // into memory: it cannot fail
+	e.csv.Flush()
 }
 
 // A rowReader reads the index or a _pack.csv.
@@ -88,7 +101,7 @@ type rowReader struct {
 // newRowReader reads the header, which must be that of this format; columns added at its end by a later version are left out.
 func newRowReader(r io.Reader) (*rowReader, error) {
 	cr := csv.NewReader(r)
-	cr.ReuseRecord = true
+	cr.ReuseRecord = true // of the slice; the strings are new ones for each record
 	header, err := cr.Read()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
@@ -120,16 +133,16 @@ func parseRow(rec []string) (Row, error) {
 	p := fieldParser{}
 	r := Row{
 		Document: Document{
-			ID: strings.Clone(rec[0]), Part: strings.Clone(rec[1]),
-			OwnerType: strings.Clone(rec[10]), OwnerID: strings.Clone(rec[11]), AttachmentID: strings.Clone(rec[12]),
-			OriginalName: strings.Clone(rec[13]), OriginalNameRaw: p.hex("original_name_raw", rec[14]),
-			ReceivedIn: strings.Clone(rec[15]), Modified: p.time("received_modified", rec[16]), MatchedBy: strings.Clone(rec[19]),
+			ID: rec[0], Part: rec[1],
+			OwnerType: rec[10], OwnerID: rec[11], AttachmentID: rec[12],
+			OriginalName: rec[13], OriginalNameRaw: p.hex("original_name_raw", rec[14]),
+			ReceivedIn: rec[15], Modified: p.time("received_modified", rec[16]), MatchedBy: rec[19],
 			Damaged: rec[17] == string(StateDamaged),
 		},
-		Pack: strings.Clone(rec[2]), Offset: p.number("offset", rec[3]), StoredSize: p.number("stored_size", rec[4]),
-		Size: p.number("size", rec[5]), Method: strings.Clone(rec[6]), CRC32: p.crc("crc32", rec[7]),
-		SHA256: p.sum("sha256", rec[8]), MediaType: strings.Clone(rec[9]),
-		State: State(strings.Clone(rec[17])), TextState: strings.Clone(rec[18]),
+		Pack: rec[2], Offset: p.number("offset", rec[3]), StoredSize: p.number("stored_size", rec[4]),
+		Size: p.number("size", rec[5]), Method: rec[6], CRC32: p.crc("crc32", rec[7]),
+		SHA256: p.sum("sha256", rec[8]), MediaType: rec[9],
+		State: State(rec[17]), TextState: rec[18],
 	}
 	return r, p.err
 }

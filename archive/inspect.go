@@ -26,6 +26,8 @@ type inspection struct {
 	rows []Row // of its _pack.csv
 	pos  int64
 
+	buf        []byte // that contents are copied through
+	inflate    io.ReadCloser
 	entries    []zipEntry
 	hurt       []int64  // offsets of documents whose bytes are not as their rows say
 	structures []string // what else is not as it was
@@ -33,7 +35,7 @@ type inspection struct {
 }
 
 func newInspection(r io.Reader, pack string, rows []Row) *inspection {
-	in := &inspection{sum: digest.NewWriter(), pack: pack, rows: rows}
+	in := &inspection{sum: digest.NewWriter(), pack: pack, rows: rows, buf: make([]byte, copyBuffer), inflate: flate.NewReader(nil)}
 	in.r = bufio.NewReaderSize(io.TeeReader(r, in.sum), copyBuffer)
 	return in
 }
@@ -127,10 +129,13 @@ func (in *inspection) content(row *Row) (bool, error) {
 	stored := &io.LimitedReader{R: in.r, N: row.StoredSize}
 	var content io.Reader = stored
 	if row.Method == methodDeflated {
-		content = flate.NewReader(stored)
+		if err := in.inflate.(flate.Resetter).Reset(stored, nil); err != nil {
+			return false, err
+		}
+		content = in.inflate
 	}
 	crc := crc32.NewIEEE()
-	_, bad := io.Copy(crc, digest.NewReader(content, row.Size, row.SHA256))
+	_, bad := io.CopyBuffer(crc, digest.NewReader(content, row.Size, row.SHA256), in.buf)
 	_, err := io.Copy(io.Discard, stored)
 	in.pos += row.StoredSize - stored.N
 	if stored.N > 0 && err == nil && !in.cut {
@@ -145,13 +150,14 @@ func (in *inspection) ownRows() error {
 	if in.cut {
 		return nil
 	}
-	var want bytes.Buffer
-	want.Write(headerLine)
+	var enc rowEncoder
+	enc.buf.Write(headerLine)
 	for i := range in.rows {
-		want.Write(in.rows[i].line())
+		enc.append(&in.rows[i])
 	}
-	size := int64(want.Len())
-	e := zipEntry{name: rowsEntry, method: zipStored, crc: crc32.ChecksumIEEE(want.Bytes()), stored: size, size: size, header: in.pos}
+	want := enc.buf.Bytes()
+	size := int64(len(want))
+	e := zipEntry{name: rowsEntry, method: zipStored, crc: crc32.ChecksumIEEE(want), stored: size, size: size, header: in.pos}
 	header, err := in.next(localHeaderSize + int64(len(rowsEntry)))
 	if err != nil {
 		return err
@@ -163,31 +169,28 @@ func (in *inspection) ownRows() error {
 	if err != nil {
 		return err
 	}
-	if !in.cut && !bytes.Equal(got, want.Bytes()) {
-		in.note("%s: %s", rowsEntry, in.firstDifference(got, want.Bytes()))
+	if !in.cut && !bytes.Equal(got, want) {
+		in.note("%s: %s", rowsEntry, in.firstDifference(got))
 	}
 	in.entries = append(in.entries, e)
 	return nil
 }
 
 // firstDifference says which row is the first to differ.
-func (in *inspection) firstDifference(got, want []byte) string {
-	pos := int(0)
-	line := headerLine
-	for i := -1; ; i++ {
-		if i >= 0 {
-			line = in.rows[i].line()
-		}
+func (in *inspection) firstDifference(got []byte) string {
+	var enc rowEncoder
+	pos := len(headerLine)
+	if !bytes.Equal(got[:min(pos, len(got))], headerLine) {
+		return "its header line differs from that of the index"
+	}
+	for i := range in.rows {
+		line := enc.line(&in.rows[i])
 		if pos+len(line) > len(got) || !bytes.Equal(got[pos:pos+len(line)], line) {
-			if i < 0 {
-				return "its header line differs from that of the index"
-			}
 			return fmt.Sprintf("the row of document %s differs from that in the index", in.rows[i].ID)
 		}
-		if pos += len(line); pos >= len(want) {
-			return "it differs from the index"
-		}
+		pos += len(line)
 	}
+	return "it differs from the index"
 }
 
 // directory compares the central directory and the record that ends it.

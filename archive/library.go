@@ -8,12 +8,13 @@ import (
 	"holdall/internal/digest"
 )
 
-// A library knows where each content of the bag is and which documents have been taken in, in about 100 bytes a document.
+// A library knows where each content of the bag is and which documents have been taken in, in about
+// 100 bytes a document at the worst moment, when its tables have just grown.
 type library struct {
 	mu     sync.Mutex // guards what follows
 	packs  []packState
 	closed int // how many of them are
-	where  map[digest.Sum]location
+	where  map[contentKey]location
 	ids    map[idKey]uint32 // the pack whose _pack.csv has the document's row, or waiting
 }
 
@@ -28,28 +29,25 @@ type packState struct {
 type location struct {
 	pack     uint32
 	offset   uint32
-	deflated uint32 // stored size, where deflated
-	method   uint8
+	deflated uint32 // stored size where deflated; 0 where stored as it is
 }
 
-// idKey is the beginning of the SHA-256 of a document's ID.
-type idKey [16]byte
+// contentKey is the beginning of a content's SHA-256: 160 bits, so that nobody finds two contents of one key.
+type contentKey [20]byte
+
+// idKey is the beginning of the SHA-256 of a document's ID: 96 bits, enough against chance.
+type idKey [12]byte
 
 // waiting marks a document whose row is not in any pack yet.
 const waiting = ^uint32(0)
 
-const (
-	locStored = iota
-	locDeflated
-)
-
 func newLibrary() *library {
-	return &library{where: map[digest.Sum]location{}, ids: map[idKey]uint32{}}
+	return &library{where: map[contentKey]location{}, ids: map[idKey]uint32{}}
 }
 
 func keyOf(id string) idKey {
 	sum := digest.Of([]byte(id))
-	return idKey(sum[:16])
+	return idKey(sum[:12])
 }
 
 // has reports whether the document's row is in a closed pack.
@@ -116,7 +114,7 @@ func (l *library) pack(pack uint32) packState {
 func (l *library) find(sum digest.Sum) (location, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	loc, ok := l.where[sum]
+	loc, ok := l.where[contentKey(sum[:20])]
 	return loc, ok
 }
 
@@ -124,10 +122,10 @@ func (l *library) find(sum digest.Sum) (location, bool) {
 func (l *library) place(sum digest.Sum, loc location) (location, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if old, ok := l.where[sum]; ok {
+	if old, ok := l.where[contentKey(sum[:20])]; ok {
 		return old, false
 	}
-	l.where[sum] = loc
+	l.where[contentKey(sum[:20])] = loc
 	return loc, true
 }
 
@@ -136,7 +134,7 @@ func (l *library) placement(loc location, r *Row) {
 	r.Pack = l.pack(loc.pack).name
 	r.Offset = int64(loc.offset)
 	r.Method, r.StoredSize = methodStored, r.Size
-	if loc.method == locDeflated {
+	if loc.deflated != 0 {
 		r.Method, r.StoredSize = methodDeflated, int64(loc.deflated)
 	}
 }

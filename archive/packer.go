@@ -51,6 +51,7 @@ type Packer struct {
 	number  int        // of the newest pack
 	open    *packWriter
 	pending []pendingRow
+	enc     rowEncoder
 	flushed int   // how many packs were closed when pending was last looked at
 	err     error // the packer is of no use any more
 }
@@ -179,7 +180,7 @@ func (p *Packer) put(row *Row, c *content) error {
 		return nil
 	}
 	if known || p.open == nil || p.open.index != loc.pack { // else the room was made with that for the content
-		if err := p.makeRoom(int64(len(row.line()))); err != nil {
+		if err := p.makeRoom(int64(len(p.enc.line(row)))); err != nil {
 			return err
 		}
 	}
@@ -200,14 +201,14 @@ func (p *Packer) store(row *Row, c *content) (loc location, known bool, err erro
 	if c.deflated != nil {
 		e.method, e.stored = zipDeflated, int64(c.deflated.Len())
 	}
-	line := int64(len(row.line()) + maxName) // the row will name its pack
+	line := int64(len(p.enc.line(row)) + maxName) // the row will name its pack
 	if err := p.makeRoom(e.stored + localHeaderSize + centralHeaderSize + 2*int64(len(e.name)) + line); err != nil {
 		return location{}, false, err
 	}
 	e.header = p.open.size()
 	loc = location{pack: p.open.index, offset: uint32(e.data())}
 	if c.deflated != nil {
-		loc.method, loc.deflated = locDeflated, uint32(e.stored)
+		loc.deflated = uint32(e.stored)
 	}
 	loc, placed := p.b.library.place(c.sum, loc)
 	if !placed {
@@ -251,7 +252,7 @@ func (p *Packer) storeLarge(row *Row, c *content) (location, bool, error) {
 
 // addRow puts a row into the open pack's list. The bytes it points at are in the same pack or in one that is closed.
 func (p *Packer) addRow(row *Row) error {
-	if err := p.open.addRow(row.line()); err != nil {
+	if err := p.open.addRow(p.enc.line(row)); err != nil {
 		return err
 	}
 	p.b.library.settle(row.ID, p.open.index)
@@ -321,7 +322,7 @@ func (p *Packer) flushPending() error {
 			p.pending = append(p.pending, *row)
 			continue
 		}
-		if err := p.makeRoom(int64(len(row.row.line()))); err != nil {
+		if err := p.makeRoom(int64(len(p.enc.line(&row.row)))); err != nil {
 			return err
 		}
 		if err := p.addRow(&row.row); err != nil {

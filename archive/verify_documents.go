@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 )
 
 // documentFaults collects where documents are hurt; who they are is looked up at the end.
@@ -93,11 +94,20 @@ func (v *verifier) inspectPacks(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(min(4, runtime.GOMAXPROCS(0)))
+	memory := semaphore.NewWeighted(inspectRows)
 	err := v.sections(ctx, func(pack string, rows []Row) error {
-		if looks[pack] {
-			g.Go(func() error { return v.inspect(ctx, pack, rows) })
+		if !looks[pack] {
+			return ctx.Err()
 		}
-		return ctx.Err()
+		n := min(inspectRows, int64(len(rows)))
+		if err := memory.Acquire(ctx, n); err != nil {
+			return err
+		}
+		g.Go(func() error {
+			defer memory.Release(n)
+			return v.inspect(ctx, pack, rows)
+		})
+		return nil
 	})
 	return errors.Join(g.Wait(), err)
 }

@@ -1,0 +1,37 @@
+package archive
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"holdall/internal/digest"
+)
+
+// A million documents must fit into a laptop: 250 MB for the whole process, of which the garbage collector takes half.
+func TestALibraryNeedsLittleMemory(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	l := newLibrary()
+	pack := l.addPack("p", "attachments", true)
+	for n := 1; n <= 240_000; n++ {
+		id := fmt.Sprintf("a1-%06d", n)
+		l.place(digest.Of([]byte(id)), location{pack: pack, offset: uint32(n)})
+		l.settle(id, pack)
+		// The tables have just doubled at 229,376; in between they are less loaded than then.
+		if n%60_000 != 0 {
+			continue
+		}
+		if each := (heap() - before) / uint64(n); each > 110 {
+			t.Errorf("%d documents take %d bytes each, want at most 110", n, each)
+		}
+	}
+	if !l.has("a1-000001") || l.has("a1-999999") {
+		t.Error("the library does not know what it has")
+	}
+}
