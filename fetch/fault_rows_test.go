@@ -61,14 +61,14 @@ func (o *served) whole(w http.ResponseWriter) bool {
 // always answers every request in the same way.
 func always(f func(o *served, w http.ResponseWriter, r *http.Request) bool) func(*faultWorld, *served) {
 	return func(_ *faultWorld, o *served) {
-		o.fault = func(_ int, w http.ResponseWriter, r *http.Request) bool { return f(o, w, r) }
+		o.fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool { return f(o, w, r) }
 	}
 }
 
 // after lets the first n requests bring 500,000 bytes each before they break, and answers the others so.
 func after(n int, f func(o *served, w http.ResponseWriter, r *http.Request) bool) func(*faultWorld, *served) {
 	return func(_ *faultWorld, o *served) {
-		o.fault = func(i int, w http.ResponseWriter, r *http.Request) bool {
+		o.fault = func(i int, o *served, w http.ResponseWriter, r *http.Request) bool {
 			if i <= n {
 				return broken(500_000)(o, w, r)
 			}
@@ -80,7 +80,7 @@ func after(n int, f func(o *served, w http.ResponseWriter, r *http.Request) bool
 // first answers the first n requests so and the others well.
 func first(n int, f func(o *served, w http.ResponseWriter, r *http.Request) bool) func(*faultWorld, *served) {
 	return func(_ *faultWorld, o *served) {
-		o.fault = func(i int, w http.ResponseWriter, r *http.Request) bool { return i <= n && f(o, w, r) }
+		o.fault = func(i int, o *served, w http.ResponseWriter, r *http.Request) bool { return i <= n && f(o, w, r) }
 	}
 }
 
@@ -105,7 +105,7 @@ var rangeFaults = []faultCase{
 	{name: "the server ignores ranges", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool { return o.whole(w) })},
 	{name: "the server ignores ranges after a while", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool { return o.whole(w) })},
 	{name: "the server ignores one range in three", fault: func(_ *faultWorld, o *served) {
-		o.fault = func(n int, w http.ResponseWriter, r *http.Request) bool { return n%3 == 2 && o.whole(w) }
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool { return n%3 == 2 && o.whole(w) }
 	}},
 	{name: "status 200 with a Content-Range that holds", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		start, end := asked(r, o)
@@ -152,7 +152,7 @@ var rangeFaults = []faultCase{
 		return answer(w, 200, []byte("\x1f\x8b\x08"), "Content-Encoding", "gzip", "ETag", o.etag)
 	}), want: Network, hint: "again"},
 	{name: "compressed on some ranges only", fault: func(_ *faultWorld, o *served) {
-		o.fault = func(n int, w http.ResponseWriter, r *http.Request) bool {
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
 			return n%2 == 0 && answer(w, 206, []byte("\x1f\x8b\x08"), "Content-Encoding", "gzip", "ETag", o.etag)
 		}
 	}, opts: slow},
@@ -188,18 +188,16 @@ var changeFaults = []faultCase{
 		return true
 	}), want: ObjectChanged, hint: "again"},
 	{name: "replaced between two runs, same size", fault: stopAfter(1 << 20), first: Network,
-		between: func(t *testing.T, w *faultWorld) { replace(w.object); w.object.fault = nil }},
+		between: func(t *testing.T, w *faultWorld) { replace(w.object) }},
 	{name: "replaced between two runs, no ETag", fault: func(w *faultWorld, o *served) { o.etag = ""; stopAfter(1<<20)(w, o) }, first: Network,
-		between: func(t *testing.T, w *faultWorld) { replace(w.object); w.object.etag = ""; w.object.fault = nil }},
+		between: func(t *testing.T, w *faultWorld) { replace(w.object); w.object.etag = "" }},
 	{name: "replaced between two runs, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{}; stopAfter(1<<20)(w, o) }, first: Network,
 		between: func(t *testing.T, w *faultWorld) {
 			w.object.body = zipLike(faultSize, 77)
-			w.object.fault = nil
 		}},
 	{name: "replaced between two runs from the middle on, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{}; stopAfter(1<<20)(w, o) }, first: Network,
 		between: func(t *testing.T, w *faultWorld) {
 			w.object.body = append(w.body[:500_000:500_000], zipLike(faultSize, 77)[500_000:]...)
-			w.object.fault = nil
 		}, want: ObjectChanged, hint: "again"},
 	{name: "a complete object was replaced, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{} },
 		between: func(t *testing.T, w *faultWorld) { w.object.body = zipLike(faultSize, 77) }},
@@ -207,7 +205,7 @@ var changeFaults = []faultCase{
 	{name: "no ETag and no date", fault: func(_ *faultWorld, o *served) { o.etag, o.mod = "", time.Time{} }},
 	{name: "one in three answers has the ETag of another edge", fault: func(_ *faultWorld, o *served) {
 		edge := &served{body: o.body, etag: `"other-edge"`, mod: o.mod}
-		o.fault = func(n int, w http.ResponseWriter, r *http.Request) bool {
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
 			if n%3 == 2 {
 				edge.serve(w, r)
 			}
@@ -216,7 +214,6 @@ var changeFaults = []faultCase{
 	}, opts: slow},
 	{name: "a fresh link to the same object", fault: stopAfter(1 << 20), first: Network,
 		between: func(t *testing.T, w *faultWorld) {
-			w.object.fault = nil
 			w.objects["/moved/again.zip"] = w.object
 		},
 		master2: func(t *testing.T, w *faultWorld) *Master { return w.master(t, "", "/moved/again.zip", "") },
@@ -227,7 +224,7 @@ var changeFaults = []faultCase{
 		}},
 	{name: "a fresh link to another export", fault: stopAfter(1 << 20), first: Network,
 		between: func(t *testing.T, w *faultWorld) {
-			w.object = w.put("/other.zip", zipLike(faultSize, 78))
+			w.object = w.place("/other.zip", zipLike(faultSize, 78))
 		},
 		master2: func(t *testing.T, w *faultWorld) *Master { return w.master(t, "", "/other.zip", "") },
 		check: func(t *testing.T, w *faultWorld, r *Run, err error) {
@@ -242,7 +239,7 @@ func stopAfter(n int64) func(*faultWorld, *served) {
 	return func(_ *faultWorld, o *served) {
 		var left atomic.Int64
 		left.Store(n)
-		o.fault = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		o.fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
 			start, end := asked(r, o)
 			give := min(int64(end-start), max(left.Load(), 0))
 			left.Add(-give)
@@ -288,7 +285,7 @@ var refusalFaults = []faultCase{
 	{name: "refused without a reason while it is being fetched", fault: after(2, refuses(403, nil)), want: LinkDenied, hint: "new master CSV", check: fewRequests(3 + startConns)},
 	{name: "403 for every connection but the first", fault: func(_ *faultWorld, o *served) {
 		var open atomic.Int64
-		o.fault = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		o.fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
 			defer open.Add(-1)
 			if open.Add(1) > 1 {
 				return answer(w, 403, nil)
@@ -308,7 +305,9 @@ var refusalFaults = []faultCase{
 	{name: "429 with a negative Retry-After", fault: first(1, refuses(429, nil, "Retry-After", "-7"))},
 	{name: "429 with nonsense in Retry-After", fault: first(1, refuses(429, nil, "Retry-After", "soon"))},
 	{name: "503 on every second request", fault: func(_ *faultWorld, o *served) {
-		o.fault = func(n int, w http.ResponseWriter, r *http.Request) bool { return n%2 == 1 && answer(w, 503, nil) }
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			return n%2 == 1 && answer(w, 503, nil)
+		}
 	}, opts: slow},
 	{name: "503 without end", fault: after(1, refuses(503, nil)), want: Network, hint: "again"},
 	{name: "500 a few times", fault: first(2, refuses(500, nil))},
@@ -381,35 +380,28 @@ var pageFaults = []faultCase{
 
 var spoolFaults = []faultCase{
 	{name: "the journal is torn", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
-		w.object.fault = nil
 		w.change(t, ".journal", func(b []byte) []byte { return b[:len(b)-5] })
 	}},
 	{name: "the journal is full of zeros from the middle on", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
-		w.object.fault = nil
 		w.change(t, ".journal", func(b []byte) []byte { clear(b[len(b)/2:]); return b })
 	}},
 	{name: "the journal is lost, the preallocated file is left", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
-		w.object.fault = nil
 		w.change(t, ".journal", func(b []byte) []byte { return nil })
 	}},
 	{name: "the spool's list is lost", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
-		w.object.fault = nil
 		remove(t, w.dir+"/spool.json")
 	}},
 	{name: "the data is lost, the journal is left", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
-		w.object.fault = nil
 		remove(t, w.spoolFile(".data"))
 	}},
 	{name: "the data was cut", fault: stopAfter(2 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
-		w.object.fault = nil
 		w.change(t, ".data", func(b []byte) []byte { return b[:300_000] })
 	}},
 	{name: "data that was not synced became zeros in a power loss", fault: stopAfter(2 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
-		w.object.fault = nil
 		dropDurable(t, w)
 		w.change(t, ".data", func(b []byte) []byte { clear(b[256<<10:]); return b })
 	}},
 	{name: "the state of another export", fault: stopAfter(2 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
-		w.object = w.put("/attachments.zip", zipLike(faultSize, 99))
+		w.object = w.place("/attachments.zip", zipLike(faultSize, 99))
 	}},
 }

@@ -20,7 +20,8 @@ type faultCase struct {
 	world func(t *testing.T, w *faultWorld) *Master
 	fault func(w *faultWorld, o *served)
 	opts  func(*Options)
-	// between, when set, happens after a first run, which must end in the code first ("" is success). Then comes a second run.
+	// between, when set, happens after a first run, which must end in the code first ("" is success). Then comes a second run,
+	// with the object's fault taken away. The server's lock is held.
 	between func(t *testing.T, w *faultWorld)
 	first   Code
 	master2 func(t *testing.T, w *faultWorld) *Master // for the second run; default: the same
@@ -89,7 +90,12 @@ func runFault(t *testing.T, c faultCase) {
 		if r != nil {
 			r.Close()
 		}
+		w.faultServer.mu.Lock()
+		if w.object != nil {
+			w.object.fault = nil
+		}
 		c.between(t, w)
+		w.faultServer.mu.Unlock()
 		if c.master2 != nil {
 			m = c.master2(t, w)
 		}

@@ -40,13 +40,13 @@ type faultServer struct {
 	sent     atomic.Int64
 }
 
-// served is one object of a faultServer. fault, when set, sees each request first, with its number from 1, and returns true when
-// it has answered.
+// served is one object of a faultServer. fault, when set, sees each request first, with its number from 1 and the object as it
+// is then, and returns true when it has answered.
 type served struct {
 	body  []byte
 	etag  string
 	mod   time.Time
-	fault func(n int, w http.ResponseWriter, r *http.Request) bool
+	fault func(n int, o *served, w http.ResponseWriter, r *http.Request) bool
 	n     int
 }
 
@@ -61,6 +61,11 @@ func newFaultServer(t *testing.T) *faultServer {
 func (s *faultServer) put(path string, body []byte) *served {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.place(path, body)
+}
+
+// place is put with the lock held.
+func (s *faultServer) place(path string, body []byte) *served {
 	o := &served{body: body, etag: fmt.Sprintf(`"%x"`, rand.Uint64()), mod: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)}
 	s.objects[path] = o
 	return o
@@ -74,6 +79,8 @@ func (s *faultServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if o != nil {
 		o.n++
 		n = o.n
+		now := *o
+		o = &now
 	}
 	s.mu.Unlock()
 	w = &countingWriter{w, &s.sent}
@@ -82,7 +89,7 @@ func (s *faultServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "<Error><Code>SignatureDoesNotMatch</Code></Error>", http.StatusForbidden)
 	case o == nil:
 		http.NotFound(w, r)
-	case o.fault != nil && o.fault(n, w, r):
+	case o.fault != nil && o.fault(n, o, w, r):
 	default:
 		o.serve(w, r)
 	}

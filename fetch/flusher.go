@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -79,7 +80,16 @@ func (f *flusher) loop() {
 }
 
 func (f *flusher) syncObjects() error {
-	for _, o := range f.run.Objects {
+	f.run.mu.Lock()
+	objects := slices.Clone(f.run.order)
+	f.run.mu.Unlock()
+	for _, o := range objects {
+		if o.files != nil {
+			if err := o.files.set.sync(); err != nil {
+				return err
+			}
+			continue
+		}
 		if o.st.unsynced.Load() == 0 {
 			continue
 		}

@@ -152,7 +152,7 @@ func TestKilledAtAnyMomentItGoesOn(t *testing.T) {
 	bodies := map[string][]byte{"/data.zip": zipLike(5<<20+1, 5), "/attachments.zip": zipLike(24<<20+999, 6), "/cvs.zip": zipLike(700<<10, 7)}
 	for path, body := range bodies {
 		o := s.put(path, body)
-		o.fault = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		o.fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
 			o.serve(throttle(w, 3<<20), r)
 			return true
 		}

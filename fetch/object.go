@@ -17,10 +17,12 @@ import (
 type Object struct {
 	Source *Source
 
-	run  *Run
-	st   *store
-	path string
-	hash *hasher
+	run   *Run
+	st    *store
+	path  string
+	name  string // of its files in the spool
+	hash  *hasher
+	files *filePool // of a listing, which has no store and no hasher; nil for everything else
 
 	// The run's mutex guards what follows.
 	id       Identity // as met first; its Size follows o.size
@@ -89,6 +91,9 @@ func (o *Object) missing(off, end int64) int64 {
 func (o *Object) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errors.New("read at a negative offset")
+	}
+	if o.files != nil {
+		return o.readListing(p, off)
 	}
 	n, err := o.await(off, int64(len(p)))
 	if n == 0 {
@@ -191,7 +196,8 @@ func (o *Object) until(ctx context.Context, cond func() bool) error {
 	return nil
 }
 
-// Path is the object's file in the spool; whole and verified after Wait. For a listing it is the listing itself.
+// Path is the object's file in the spool; whole and verified after Wait. For a listing it is what is kept of it: one JSON
+// object a line and file, without the secrets of the links.
 func (o *Object) Path() string { return o.path }
 
 // Verified says what is known about a complete object.
@@ -215,6 +221,9 @@ func (o *Object) fail(err *Error) {
 	}
 	o.failed = &e
 	o.arrived.Broadcast()
+	if o.files != nil {
+		o.files.cond.Broadcast()
+	}
 	o.run.work.Broadcast()
 }
 

@@ -33,7 +33,8 @@ type Source struct {
 	Repair      string    // how a damaged link was mended
 	Err         *Error    // why it cannot be fetched; such a source is not fetched
 
-	offline bool // not probed, but known from a spool
+	offline bool      // not probed, but known from a spool
+	sample  []fileKey // of a listing, its first files
 }
 
 // Plan probes every link of m with one GET each. A link that fails is a Source with Err; only cancellation, or a master

@@ -177,7 +177,14 @@ func (s *Source) learn(x *exchange) error {
 		x.prefix = nil
 	}
 	s.Kind = unpack.Detect(first)
-	s.Listing = looksLikeListing(s.Kind, first)
+	s.Listing = looksLikeListing(s.Part, s.Kind, first)
+	if s.Listing {
+		base := s.Link
+		if !x.final.IsZero() {
+			base = x.final
+		}
+		s.sample = fileSample(s.Kind, first, base.parsed())
+	}
 	switch s.Kind {
 	case unpack.KindHTML, unpack.KindXML, unpack.KindJSON:
 		if !s.Listing {

@@ -17,12 +17,13 @@ type Run struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	spool  *spool
-	order  []*Object     // in which they are fetched: data first
-	ended  chan struct{} // closed when all is done
+	moving sync.WaitGroup // goroutines that fetch and hash
+	ended  chan struct{}  // closed when all is done
 	disk   *flusher
 
 	mu       sync.Mutex // guards what follows, and the objects
 	work     *sync.Cond // there may be something to do
+	order    []*Object  // all objects as they are fetched: data first, large files of listings last
 	hosts    map[string]*host
 	fatalErr *Error
 	fetched  int64 // bytes taken from the network
@@ -100,8 +101,11 @@ func byPriority(objects []*Object) []*Object {
 
 // openObject goes on with what the spool has of an object, or starts it anew.
 func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error) {
+	if src.Listing {
+		return r.openListing(src, e)
+	}
 	o := &Object{
-		Source: src, run: r, path: dataPath(r.spool.dir, e.Name), id: src.Identity, size: src.Identity.Size,
+		Source: src, run: r, path: dataPath(r.spool.dir, e.Name), name: e.Name, id: src.Identity, size: src.Identity.Size,
 		active: map[*span]*worker{}, limit: maxConns, lastBytes: time.Now(), twice: map[int64]bool{},
 	}
 	o.arrived = sync.NewCond(&r.mu)
@@ -178,25 +182,14 @@ func (r *Run) preflight() error {
 // launch starts the goroutines: for each object one that hashes, for each host its workers, one that syncs, and one that
 // watches over all of them.
 func (r *Run) launch() {
-	var moving sync.WaitGroup
-	start := func(wg *sync.WaitGroup, fn func()) {
-		wg.Add(1)
-		go func() { defer wg.Done(); fn() }()
-	}
 	r.mu.Lock()
 	for _, o := range r.Objects {
-		if o.complete {
-			o.probe.close(nil)
-			o.probe = nil
+		if !o.complete {
+			r.begin(o)
 			continue
 		}
-		start(&moving, func() { r.follow(o) })
-		h := r.host(o.Source.Link.host())
-		for len(h.workers) < h.most {
-			w := &worker{host: h}
-			h.workers = append(h.workers, w)
-			start(&moving, func() { r.runWorker(w) })
-		}
+		o.probe.close(nil)
+		o.probe = nil
 	}
 	r.mu.Unlock()
 	stop := context.AfterFunc(r.ctx, r.interrupt)
@@ -205,7 +198,7 @@ func (r *Run) launch() {
 	quit := make(chan struct{})
 	go func() { defer close(watched); r.watch(quit) }()
 	go func() {
-		moving.Wait()
+		r.moving.Wait()
 		stop()
 		close(quit)
 		<-watched
@@ -216,11 +209,26 @@ func (r *Run) launch() {
 	}()
 }
 
+// begin starts what one object needs; with the run's mutex held.
+func (r *Run) begin(o *Object) {
+	if o.files != nil {
+		r.moving.Go(func() { r.followListing(o) })
+		return
+	}
+	r.moving.Go(func() { r.follow(o) })
+	h := r.host(o.Source.Link.host())
+	for ; h.running < h.most; h.running++ {
+		w := &worker{host: h}
+		h.workers = append(h.workers, w)
+		r.moving.Go(func() { r.runWorker(w) })
+	}
+}
+
 // interrupt fails what is unfinished because the context ended.
 func (r *Run) interrupt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, o := range r.Objects {
+	for _, o := range r.order {
 		o.fail(interrupted(r.ctx))
 	}
 	r.work.Broadcast()
@@ -234,7 +242,7 @@ func (r *Run) fatal(err error) {
 	if r.fatalErr == nil {
 		r.fatalErr = e
 	}
-	for _, o := range r.Objects {
+	for _, o := range r.order {
 		o.fail(e)
 	}
 	r.work.Broadcast()
@@ -296,13 +304,21 @@ func (r *Run) release() error {
 		o.closed = true
 		o.probe.close(nil)
 		o.arrived.Broadcast()
-		errs = append(errs, o.st.close())
+		errs = append(errs, o.close())
 	}
 	errs = append(errs, r.spool.close())
 	if err := errors.Join(errs...); err != nil && !errors.Is(err, os.ErrClosed) {
 		return diskError(err, "close the spool")
 	}
 	return nil
+}
+
+// close releases the object's files; with the run's mutex held, or before the run.
+func (o *Object) close() error {
+	if o.files != nil {
+		return o.files.close()
+	}
+	return o.st.close()
 }
 
 func (r *Run) logf(format string, a ...any) { r.f.logf(format, a...) }
@@ -332,12 +348,20 @@ func (r *Run) Progress() Progress {
 	p := Progress{Fetched: r.fetched, Retries: r.retries, ByPart: map[Part]PartProgress{}}
 	for _, o := range r.Objects {
 		part := p.ByPart[o.Source.Part]
-		part.Done += o.here
-		part.Total = addSize(part.Total, o.size)
+		here, size, reused := o.here, o.size, o.reused
+		if fp := o.files; fp != nil {
+			here, size, reused = fp.progress()
+			part.Files += fp.done
+			p.Files += fp.done
+			p.TotalFiles += len(fp.at)
+			p.Connections += fp.busy
+		}
+		part.Done += here
+		part.Total = addSize(part.Total, size)
 		p.ByPart[o.Source.Part] = part
-		p.Done += o.here
-		p.Total = addSize(p.Total, o.size)
-		p.Reused += o.reused
+		p.Done += here
+		p.Total = addSize(p.Total, size)
+		p.Reused += reused
 		p.Connections += len(o.active)
 	}
 	return p

@@ -13,7 +13,7 @@ func TestCancelledItStopsSoonAndGoesOnLater(t *testing.T) {
 	s := newFaultServer(t)
 	body := zipLike(8<<20, 1)
 	o := s.put("/attachments.zip", body)
-	o.fault = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+	o.fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
 		o.serve(throttle(w, 2<<20), r)
 		return true
 	}
@@ -103,7 +103,7 @@ func TestRefetch(t *testing.T) {
 	s := newFaultServer(t)
 	good := zipLike(3<<20, 1)
 	o := s.put("/attachments.zip", good)
-	o.fault = func(n int, w http.ResponseWriter, r *http.Request) bool {
+	o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
 		if n > 1 {
 			return false
 		}
@@ -188,7 +188,7 @@ func TestVerificationLadder(t *testing.T) {
 			if tc.header == "ETag" {
 				o.etag = tc.value
 			}
-			o.fault = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			o.fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
 				w.Header().Set(tc.header, tc.value)
 				return false
 			}

@@ -29,6 +29,7 @@ func (r *Run) take(w *worker, cancel context.CancelFunc) (task, bool) {
 	h := w.host
 	for {
 		if r.over(h) {
+			h.running--
 			return task{}, false
 		}
 		if h.busy < h.target && !time.Now().Before(h.notBefore) {
@@ -43,10 +44,10 @@ func (r *Run) take(w *worker, cancel context.CancelFunc) (task, bool) {
 	}
 }
 
-// over reports whether everything that comes from h is settled.
+// over reports whether everything that comes from h is settled. Out of a listing large files may still come.
 func (r *Run) over(h *host) bool {
 	for _, o := range r.order {
-		if !o.settled() && o.Source.Link.host() == h.name {
+		if !o.settled() && (o.files != nil || o.Source.Link.host() == h.name) {
 			return false
 		}
 	}
@@ -100,7 +101,7 @@ func (o *Object) task(s *span) task {
 
 // mayFetch reports whether a connection may begin with o now.
 func (o *Object) mayFetch(now time.Time) bool {
-	if o.settled() || now.Before(o.notBefore) || len(o.active) >= o.limit {
+	if o.files != nil || o.settled() || now.Before(o.notBefore) || len(o.active) >= o.limit {
 		return false
 	}
 	return o.pending == nil || o.lastTry && len(o.active) == 0

@@ -30,6 +30,7 @@ type spool struct {
 }
 
 type spoolList struct {
+	dir     string
 	Format  int           `json:"format"`
 	Objects []*spoolEntry `json:"objects"`
 }
@@ -73,7 +74,7 @@ func openSpool(dir string) (*spool, error) {
 
 // readSpool reads what a directory says of its objects. No directory, and one without spool.json, hold none.
 func readSpool(dir string) (spoolList, error) {
-	list := spoolList{Format: spoolFormat}
+	list := spoolList{dir: dir, Format: spoolFormat}
 	b, err := os.ReadFile(filepath.Join(dir, "spool.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return list, nil
@@ -141,7 +142,7 @@ func (l *spoolList) find(src *Source, taken map[*spoolEntry]bool) *spoolEntry {
 		if taken[e] {
 			continue
 		}
-		here := e.Identity.same(src.Identity, e.from(src.Fingerprint)) || src.offline && e == l.byLink(src.Link)
+		here := e.sameListing(l.dir, src) || e.Identity.same(src.Identity, e.from(src.Fingerprint)) || src.offline && e == l.byLink(src.Link)
 		if here && (found == nil || found.Part != src.Part && e.Part == src.Part) {
 			found = e
 		}
@@ -183,7 +184,7 @@ func MatchSpool(dir string, p *Plan) (Match, error) {
 		}
 		taken[e] = true
 		m.Same++
-		n, complete := peekStore(dir, e)
+		n, complete := e.peek(dir)
 		m.Bytes += n
 		if complete {
 			m.Complete++
@@ -215,8 +216,24 @@ func peekStore(dir string, e *spoolEntry) (n int64, complete bool) {
 
 // completeIn reports whether the spool in dir holds the object whole and verified.
 func (e *spoolEntry) completeIn(dir string) bool {
-	_, complete := peekStore(dir, e)
+	_, complete := e.peek(dir)
 	return complete
+}
+
+// peek says how many bytes of the object are here, and whether these are all.
+func (e *spoolEntry) peek(dir string) (n int64, complete bool) {
+	if !e.Listing {
+		return peekStore(dir, e)
+	}
+	n = peekFiles(dir, e.Name)
+	_, err := listingDone(dir, e.Name)
+	return n, err == nil
+}
+
+// sameListing reports whether src lists files of which some are here: a listing changes each time its links are signed, so
+// it is told by its files.
+func (e *spoolEntry) sameListing(dir string, src *Source) bool {
+	return e.Listing && src.Listing && e.Part == src.Part && knowsFiles(dir, e.Name, src.sample)
 }
 
 // beginsLike reports whether the bytes here, as far as they go, begin like those given.

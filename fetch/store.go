@@ -31,6 +31,9 @@ type store struct {
 	durables int64 // of these, covered by a durable record
 
 	unsynced atomic.Int64 // bytes written since the last sync
+
+	life   sync.RWMutex // held for reading by sync, so that close waits for it
+	closed bool
 }
 
 func dataPath(dir, name string) string    { return filepath.Join(dir, name+".data") }
@@ -184,6 +187,11 @@ func (s *store) record(rec pieceRecord) error {
 
 // sync makes durable what has been recorded so far, and then says so. hashAt and hashState may be zero.
 func (s *store) sync(hashAt int64, hashState []byte) error {
+	s.life.RLock()
+	defer s.life.RUnlock()
+	if s.closed {
+		return nil
+	}
 	s.mu.Lock()
 	records := s.records
 	s.mu.Unlock()
@@ -248,4 +256,9 @@ func (s *store) dropPiece(i int64) error {
 	return nil
 }
 
-func (s *store) close() error { return errors.Join(s.journal.f.Close(), s.data.Close()) }
+func (s *store) close() error {
+	s.life.Lock()
+	defer s.life.Unlock()
+	s.closed = true
+	return errors.Join(s.journal.f.Close(), s.data.Close())
+}

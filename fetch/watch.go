@@ -11,6 +11,7 @@ type host struct {
 	most      int // connections, ever
 	target    int // connections, now
 	workers   []*worker
+	running   int       // workers that have not ended
 	busy      int       // workers with a task
 	notBefore time.Time // asked to wait until then
 	hurried   time.Time // when a connection was last cut short for a reader
@@ -66,6 +67,11 @@ func (r *Run) watch(quit <-chan struct{}) {
 				second = now
 			}
 			r.work.Broadcast() // waits may be over
+			for _, o := range r.Objects {
+				if o.files != nil {
+					o.files.cond.Broadcast()
+				}
+			}
 			r.mu.Unlock()
 		}
 	}

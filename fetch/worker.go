@@ -73,6 +73,8 @@ func (r *Run) serve(ctx context.Context, w *worker, t task) error {
 	return err
 }
 
+const aloneAfter = 500 * time.Millisecond
+
 const overlap = 64 << 10 // compared with what is here, where nothing else would show that the object changed
 
 func (r *Run) request(ctx context.Context, w *worker, o *Object, s *span) (*exchange, error) {
@@ -119,6 +121,9 @@ func (r *Run) accept(w *worker, o *Object, x *exchange) error {
 		return errChanged{what}
 	}
 	o.changes = 0
+	if o.lastTry {
+		o.pending = nil // alone it works
+	}
 	if o.size < 0 && x.bounds.total >= 0 {
 		if err := r.ends(w, o, x.bounds.total); err != nil {
 			return err
@@ -348,8 +353,12 @@ func (r *Run) put(w *worker, o *Object, err error) {
 	if err != nil && !o.settled() {
 		fatal = r.failedTry(w, o, err)
 	}
-	if o.pending != nil && len(o.active) == 0 && !o.lastTry {
-		o.fail(o.pending)
+	if o.pending != nil && len(o.active) == 0 {
+		if !o.lastTry {
+			o.fail(o.pending)
+		}
+		// The server may take a moment to notice that the other connections have ended.
+		o.notBefore = time.Now().Add(aloneAfter)
 	}
 	r.work.Broadcast()
 	r.mu.Unlock()

@@ -1,0 +1,243 @@
+package fetch
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"iter"
+	"os"
+	"time"
+
+	"holdall/internal/atomicfile"
+	"holdall/internal/digest"
+)
+
+// A File is one file of a listing.
+type File struct {
+	Index        int // position in the listing, from 0
+	Name         string
+	RawName      []byte
+	Size         int64 // of what was received; -1 with Err
+	LastModified time.Time
+	SHA256       digest.Sum
+	Err          *Error // why this file is not here
+}
+
+// A fileLine is a file in what is kept of a listing: one JSON object a line, without its link's secrets. Complete listings
+// are read back from it.
+type fileLine struct {
+	Index        int        `json:"index"`
+	Name         string     `json:"name"`
+	RawName      []byte     `json:"raw_name,omitempty"`
+	Link         string     `json:"link"` // redacted
+	Size         int64      `json:"size"`
+	LastModified *time.Time `json:"last_modified,omitempty"`
+	SHA256       digest.Sum `json:"sha256"`
+	Error        *fileFault `json:"error,omitempty"`
+}
+
+type fileFault struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// Files yields a listing's files in the listing's order, each when it is here or has failed for good.
+// The listing itself must be an Object whose Source has Listing.
+func (o *Object) Files(ctx context.Context) iter.Seq2[File, error] {
+	return func(yield func(File, error) bool) {
+		if o.files == nil {
+			yield(File{}, errors.New("the object is not a listing"))
+			return
+		}
+		if o.files.shelf == nil {
+			o.keptFiles(yield)
+			return
+		}
+		for i := 0; ; i++ {
+			more, err := o.files.await(ctx, i)
+			if err != nil {
+				yield(File{}, err)
+				return
+			}
+			if !more {
+				return
+			}
+			f, err := o.files.file(i)
+			if !yield(f, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// await waits until file i is here or has failed. It is false when the listing has no file i.
+func (p *filePool) await(ctx context.Context, i int) (bool, error) {
+	more := false
+	err := p.o.until(ctx, func() bool {
+		more = i < len(p.at)
+		return more && p.settled(i) || !more && p.listed
+	})
+	return more, err
+}
+
+// file describes file i, which is settled.
+func (p *filePool) file(i int) (File, error) {
+	l, err := p.shelf.get(i)
+	if err != nil {
+		return File{}, err
+	}
+	f := File{Index: i, Name: l.name, RawName: l.raw, Size: -1, LastModified: l.modified}
+	if f.RawName == nil {
+		f.RawName = []byte(l.name)
+	}
+	p.o.run.mu.Lock()
+	at, fault := p.at[i], p.errs[i]
+	p.o.run.mu.Unlock()
+	if fault != nil {
+		f.Err = fault
+		return f, nil
+	}
+	r, err := p.set.record(at - 1)
+	if err != nil {
+		return File{}, err
+	}
+	f.Size, f.SHA256 = r.size, r.sum
+	if !r.modified.IsZero() {
+		f.LastModified = r.modified
+	}
+	return f, nil
+}
+
+// OpenFile reads a file of a listing. Its reader verifies: at the end of other bytes than were fetched stands an error
+// instead of io.EOF.
+func (o *Object) OpenFile(f File) (io.ReadCloser, error) {
+	if o.files == nil {
+		return nil, errors.New("the object is not a listing")
+	}
+	if f.Err != nil {
+		return nil, f.Err
+	}
+	o.run.mu.Lock()
+	if f.Index < 0 || f.Index >= len(o.files.at) || o.files.at[f.Index] == 0 {
+		o.run.mu.Unlock()
+		return nil, errors.New("the file is not here")
+	}
+	n := o.files.at[f.Index] - 1
+	o.run.mu.Unlock()
+	r, err := o.files.set.record(n)
+	if err != nil {
+		return nil, err
+	}
+	return o.files.set.openRecord(r)
+}
+
+// indexPath is where a complete listing keeps which record is whose.
+func indexPath(dir, name string) string { return dir + "/" + name + ".index" }
+
+// save writes what is kept of a complete listing.
+func (p *filePool) save(dir, name string) (Verified, error) {
+	out, err := atomicfile.Create(dataPath(dir, name))
+	if err != nil {
+		return Verified{}, diskError(err, "write down a listing")
+	}
+	defer out.Close()
+	sum := digest.NewWriter()
+	w := bufio.NewWriterSize(io.MultiWriter(out, sum), 256<<10)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for i := range p.shelf.len() {
+		f, err := p.file(i)
+		if err != nil {
+			return Verified{}, err
+		}
+		l, err := p.shelf.get(i)
+		if err != nil {
+			return Verified{}, err
+		}
+		if err := enc.Encode(f.line(l)); err != nil {
+			return Verified{}, diskError(err, "write down a listing")
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return Verified{}, diskError(err, "write down a listing")
+	}
+	index := make([]byte, 0, 4*len(p.at))
+	for _, n := range p.at {
+		index = binary.LittleEndian.AppendUint32(index, n)
+	}
+	if err := atomicfile.WriteFile(indexPath(dir, name), index); err != nil {
+		return Verified{}, diskError(err, "write down a listing")
+	}
+	if err := out.Commit(); err != nil {
+		return Verified{}, diskError(err, "write down a listing")
+	}
+	return Verified{Size: sum.Size(), SHA256: sum.Sum(), Rung: "size"}, nil
+}
+
+func (f File) line(l listed) fileLine {
+	out := fileLine{Index: f.Index, Name: f.Name, RawName: l.raw, Link: l.link.String(), Size: f.Size, SHA256: f.SHA256}
+	if !f.LastModified.IsZero() {
+		out.LastModified = &f.LastModified
+	}
+	if f.Err != nil {
+		out.Error = &fileFault{f.Err.Code, f.Err.Error(), f.Err.Hint}
+	}
+	return out
+}
+
+// keptFiles yields the files of a listing that an earlier run completed.
+func (o *Object) keptFiles(yield func(File, error) bool) {
+	in, err := os.Open(o.path)
+	if err != nil {
+		yield(File{}, diskError(err, "read a listing back"))
+		return
+	}
+	defer in.Close()
+	r := bufio.NewReaderSize(in, 256<<10)
+	for {
+		b, err := r.ReadBytes('\n')
+		if err == io.EOF && len(bytes.TrimSpace(b)) == 0 {
+			return
+		}
+		var l fileLine
+		if err != nil || json.Unmarshal(b, &l) != nil {
+			yield(File{}, &Error{Code: Internal, Message: "what is kept of a listing is damaged", Err: err})
+			return
+		}
+		if !yield(l.file(o.Source.Part), nil) {
+			return
+		}
+	}
+}
+
+func (l fileLine) file(part Part) File {
+	f := File{Index: l.Index, Name: l.Name, RawName: l.RawName, Size: l.Size, SHA256: l.SHA256}
+	if f.RawName == nil {
+		f.RawName = []byte(l.Name)
+	}
+	if l.LastModified != nil {
+		f.LastModified = *l.LastModified
+	}
+	if l.Error != nil {
+		f.Err = &Error{Code: l.Error.Code, Part: part, Link: l.Link, Message: l.Error.Message, Hint: l.Error.Hint}
+	}
+	return f
+}
+
+// readListing reads what is kept of a listing, once it is complete.
+func (o *Object) readListing(p []byte, off int64) (int, error) {
+	if err := o.until(context.Background(), func() bool { return o.complete }); err != nil {
+		return 0, err
+	}
+	f, err := os.Open(o.path)
+	if err != nil {
+		return 0, diskError(err, "read a listing back")
+	}
+	defer f.Close()
+	return f.ReadAt(p, off)
+}

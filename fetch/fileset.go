@@ -1,0 +1,422 @@
+package fetch
+
+import (
+	"bufio"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"holdall/internal/digest"
+)
+
+// A fileSet keeps the files of a listing: their bytes one after the other in segment files, and a record each in one journal.
+//
+//	object-03.files            records, fixed in size, each with its own checksum
+//	object-03.segment-00001    bytes of the files
+//	object-03-<key>.data       a file too large to be had in one piece, an object of its own
+//
+// As with pieces, a record is written after the data, and what no durable record covers is compared before it is trusted.
+type fileSet struct {
+	dir, name string
+
+	old     []oldFile // what was here before, in order
+	journal *os.File
+
+	mu       sync.Mutex // guards what follows
+	n        uint32     // records
+	segments []*os.File // by number; those of earlier runs are nil
+	dirty    []bool     // written since the last sync
+	at       int64      // where the next file goes in the last segment
+
+	unsynced atomic.Int64
+}
+
+// A fileKey names the place of a file, without the secrets of its link.
+type fileKey [16]byte
+
+// A fileRecord is what is known of a file that is here.
+type fileRecord struct {
+	key      fileKey
+	nameHash uint64
+	segment  uint32 // 0: an object of its own
+	offset   int64
+	size     int64
+	sum      digest.Sum
+	modified time.Time
+}
+
+// oldFile finds a record by the beginning of its key.
+type oldFile struct {
+	key    uint64
+	record uint32
+}
+
+const (
+	fileRecordSize = 1 + 16 + 8 + 4 + 8 + 8 + 32 + 8 + 4 // kind, fields, CRC-32C
+	maxSegment     = 256 << 20
+	recFile        = 'F'
+	recFileDurable = 'D'
+)
+
+func (r fileRecord) encode() []byte {
+	b := make([]byte, 0, fileRecordSize)
+	b = append(b, recFile)
+	b = append(b, r.key[:]...)
+	le := binary.LittleEndian
+	b = le.AppendUint64(b, r.nameHash)
+	b = le.AppendUint32(b, r.segment)
+	b = le.AppendUint64(b, uint64(r.offset))
+	b = le.AppendUint64(b, uint64(r.size))
+	b = append(b, r.sum[:]...)
+	var sec int64
+	if !r.modified.IsZero() {
+		sec = r.modified.Unix()
+	}
+	b = le.AppendUint64(b, uint64(sec))
+	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// durableRecord says that the first n records are on the disk with their data.
+func durableRecord(n uint32) []byte {
+	b := make([]byte, fileRecordSize-4, fileRecordSize)
+	b[0] = recFileDurable
+	binary.LittleEndian.PutUint32(b[25:], n)
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// decodeFile reads one record; false when it is not whole.
+func decodeFile(b []byte) (kind byte, r fileRecord, ok bool) {
+	le := binary.LittleEndian
+	if len(b) != fileRecordSize || le.Uint32(b[fileRecordSize-4:]) != crc32.Checksum(b[:fileRecordSize-4], castagnoli) {
+		return 0, r, false
+	}
+	copy(r.key[:], b[1:])
+	r.nameHash = le.Uint64(b[17:])
+	r.segment = le.Uint32(b[25:])
+	r.offset, r.size = int64(le.Uint64(b[29:])), int64(le.Uint64(b[37:]))
+	copy(r.sum[:], b[45:])
+	if sec := int64(le.Uint64(b[77:])); sec != 0 {
+		r.modified = time.Unix(sec, 0).UTC()
+	}
+	return b[0], r, true
+}
+
+// keyOf names a file by the host and path of its link and the parameters that are no part of a signature.
+func keyOf(l Link) fileKey {
+	u := l.parsed()
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\x00%s\x00", strings.ToLower(u.Host), u.EscapedPath())
+	q := u.Query()
+	var names []string
+	for name := range q {
+		if !signatureParam(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Fprintf(h, "%q=%q\x00", name, q[name])
+	}
+	return fileKey(h.Sum(nil))
+}
+
+// signatureParam reports whether a query parameter belongs to a signature, so that it changes each time a link is signed.
+func signatureParam(name string) bool {
+	n := strings.ToLower(name)
+	if strings.HasPrefix(n, "x-amz-") || strings.HasPrefix(n, "x-goog-") {
+		return true
+	}
+	switch n {
+	case "expires", "signature", "awsaccesskeyid", "googleaccessid", "key-pair-id", "policy", "token", "sig", "exp", "hmac",
+		"sv", "se", "st", "sp", "sr", "spr", "sip", "ss", "srt", "skoid", "sktid", "skt", "ske", "sks", "skv":
+		return true
+	}
+	return false
+}
+
+func nameHash(name string) uint64 {
+	sum := sha256.Sum256([]byte(name))
+	return binary.LittleEndian.Uint64(sum[:])
+}
+
+// openFileSet opens or makes the files of the listing name. What an earlier process wrote last is compared before it counts.
+func openFileSet(dir, name string) (*fileSet, error) {
+	s := &fileSet{dir: dir, name: name}
+	var err error
+	if s.journal, err = os.OpenFile(s.journalPath(), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, diskError(err, "open the journal of a listing")
+	}
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *fileSet) journalPath() string { return s.dir + "/" + s.name + ".files" }
+
+func (s *fileSet) segmentPath(n uint32) string {
+	return fmt.Sprintf("%s/%s.segment-%05d", s.dir, s.name, n)
+}
+
+// ownName is the name of the object that holds a large file.
+func (s *fileSet) ownName(k fileKey) string { return fmt.Sprintf("%s-%x", s.name, k[:8]) }
+
+// load reads the journal as far as it is whole.
+func (s *fileSet) load() error {
+	durable, err := s.lastDurable()
+	if err != nil {
+		return diskError(err, "read the journal of a listing")
+	}
+	in := bufio.NewReaderSize(io.NewSectionReader(s.journal, 0, 1<<62), 1<<20)
+	b := make([]byte, fileRecordSize)
+	var last uint32
+	for ; ; s.n++ {
+		if _, err := io.ReadFull(in, b); err != nil {
+			break
+		}
+		kind, r, ok := decodeFile(b)
+		if !ok {
+			break
+		}
+		if kind != recFile {
+			continue
+		}
+		last = max(last, r.segment)
+		if s.n < durable || s.holds(r) {
+			s.old = append(s.old, oldFile{binary.LittleEndian.Uint64(r.key[:]), s.n})
+		}
+	}
+	slices.SortFunc(s.old, func(a, b oldFile) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.record, b.record))
+	})
+	if err := s.journal.Truncate(int64(s.n) * fileRecordSize); err != nil {
+		return diskError(err, "write the journal of a listing")
+	}
+	// New files go into a new segment: the last one may end in bytes that no record tells of.
+	return s.nextSegment(last + 1)
+}
+
+// lastDurable returns how many records the last durable mark covers.
+func (s *fileSet) lastDurable() (uint32, error) {
+	info, err := s.journal.Stat()
+	if err != nil {
+		return 0, err
+	}
+	const chunk = 1000
+	buf := make([]byte, chunk*fileRecordSize)
+	for end := info.Size() / fileRecordSize; end > 0; end -= chunk {
+		from := max(0, end-chunk)
+		b := buf[:(end-from)*fileRecordSize]
+		if _, err := s.journal.ReadAt(b, from*fileRecordSize); err != nil {
+			return 0, err
+		}
+		for n := end - from; n > 0; n-- {
+			if kind, r, ok := decodeFile(b[(n-1)*fileRecordSize : n*fileRecordSize]); ok && kind == recFileDurable {
+				return r.segment, nil
+			}
+		}
+	}
+	return 0, nil
+}
+
+// holds reports whether the disk has the file as recorded.
+func (s *fileSet) holds(r fileRecord) bool {
+	f, err := s.openRecord(r)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	_, err = io.Copy(io.Discard, f)
+	return err == nil
+}
+
+func (s *fileSet) nextSegment(n uint32) error {
+	f, err := os.OpenFile(s.segmentPath(n), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return diskError(err, "make a segment for the files of a listing")
+	}
+	for uint32(len(s.segments)) < n {
+		s.segments, s.dirty = append(s.segments, nil), append(s.dirty, false)
+	}
+	s.segments, s.dirty, s.at = append(s.segments, f), append(s.dirty, false), 0
+	return nil
+}
+
+// find returns the record of a file that an earlier run fetched: from the same place, under the same name. Several that
+// fit are none: the place does not tell them apart.
+func (s *fileSet) find(k fileKey, l listed) (uint32, fileRecord, bool) {
+	prefix := binary.LittleEndian.Uint64(k[:])
+	i, _ := slices.BinarySearchFunc(s.old, prefix, func(o oldFile, p uint64) int { return cmp.Compare(o.key, p) })
+	var n uint32
+	var found fileRecord
+	var seen bool
+	for ; i < len(s.old) && s.old[i].key == prefix; i++ {
+		r, err := s.record(s.old[i].record)
+		if err != nil || r.key != k || r.nameHash != nameHash(l.name) || l.size >= 0 && r.size != l.size {
+			continue
+		}
+		if seen && r.sum != found.sum {
+			return 0, fileRecord{}, false
+		}
+		n, found, seen = s.old[i].record, r, true
+	}
+	return n, found, seen
+}
+
+// record reads record n.
+func (s *fileSet) record(n uint32) (fileRecord, error) {
+	b := make([]byte, fileRecordSize)
+	if _, err := s.journal.ReadAt(b, int64(n)*fileRecordSize); err != nil {
+		return fileRecord{}, diskError(err, "read the journal of a listing")
+	}
+	kind, r, ok := decodeFile(b)
+	if !ok || kind != recFile {
+		return fileRecord{}, &Error{Code: Internal, Message: "the journal of a listing is damaged"}
+	}
+	return r, nil
+}
+
+// put keeps a file's bytes and returns its record's number.
+func (s *fileSet) put(r fileRecord, body []byte) (uint32, error) {
+	s.mu.Lock()
+	if s.at > 0 && s.at+int64(len(body)) > maxSegment {
+		if err := s.nextSegment(uint32(len(s.segments))); err != nil {
+			s.mu.Unlock()
+			return 0, err
+		}
+	}
+	seg := s.segments[len(s.segments)-1]
+	r.segment, r.offset, r.size = uint32(len(s.segments)-1), s.at, int64(len(body))
+	s.at += r.size
+	s.mu.Unlock()
+	if _, err := seg.WriteAt(body, r.offset); err != nil {
+		return 0, diskError(err, "write a fetched file to the spool")
+	}
+	return s.append(r)
+}
+
+// append writes the record of a file whose bytes are in place.
+func (s *fileSet) append(r fileRecord) (uint32, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.journal.WriteAt(r.encode(), int64(s.n)*fileRecordSize); err != nil {
+		return 0, diskError(err, "write the journal of a listing")
+	}
+	s.dirty[r.segment] = r.segment > 0
+	s.unsynced.Add(r.size + fileRecordSize)
+	s.n++
+	return s.n - 1, nil
+}
+
+// sync makes durable what is here, and says so.
+func (s *fileSet) sync() error {
+	s.mu.Lock()
+	pending, records := s.unsynced.Load(), s.n
+	var files []*os.File
+	for i, d := range s.dirty {
+		if d {
+			files, s.dirty[i] = append(files, s.segments[i]), false
+		}
+	}
+	s.mu.Unlock()
+	if pending == 0 {
+		return nil
+	}
+	for _, f := range files {
+		if err := datasync(f); err != nil {
+			return diskError(err, "sync the files of a listing")
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unsynced.Add(-pending)
+	if _, err := s.journal.WriteAt(durableRecord(records), int64(s.n)*fileRecordSize); err != nil {
+		return diskError(err, "write the journal of a listing")
+	}
+	s.n++
+	if err := datasync(s.journal); err != nil {
+		return diskError(err, "sync the journal of a listing")
+	}
+	return nil
+}
+
+// openRecord reads a file; its reader fails at the end when the bytes are not those that were fetched.
+func (s *fileSet) openRecord(r fileRecord) (io.ReadCloser, error) {
+	path := s.segmentPath(r.segment)
+	if r.segment == 0 {
+		path = dataPath(s.dir, s.ownName(r.key))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, diskError(err, "open a fetched file")
+	}
+	section := io.NewSectionReader(f, r.offset, r.size)
+	return &fileReader{digest.NewReader(section, r.size, r.sum), f}, nil
+}
+
+type fileReader struct {
+	io.Reader
+	f *os.File
+}
+
+func (r *fileReader) Close() error { return r.f.Close() }
+
+func (s *fileSet) close() error {
+	errs := []error{s.journal.Close()}
+	for _, f := range s.segments {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// peekFiles returns the bytes of the files of a listing that are here.
+func peekFiles(dir, name string) int64 {
+	var total int64
+	_ = scanFiles(dir, name, func(r fileRecord) bool {
+		total += r.size
+		return true
+	})
+	return total
+}
+
+// knowsFiles reports whether any of the files is here.
+func knowsFiles(dir, name string, sample []fileKey) bool {
+	found := false
+	_ = scanFiles(dir, name, func(r fileRecord) bool {
+		found = slices.Contains(sample, r.key)
+		return !found
+	})
+	return found
+}
+
+// scanFiles yields the records of a listing's files until it is told to stop.
+func scanFiles(dir, name string, yield func(fileRecord) bool) error {
+	f, err := os.Open((&fileSet{dir: dir, name: name}).journalPath())
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	in := bufio.NewReaderSize(f, 1<<20)
+	b := make([]byte, fileRecordSize)
+	for {
+		if _, err := io.ReadFull(in, b); err != nil {
+			return err
+		}
+		kind, r, ok := decodeFile(b)
+		if !ok || kind == recFile && !yield(r) {
+			return nil
+		}
+	}
+}

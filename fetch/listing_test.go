@@ -1,0 +1,461 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdall/internal/unpack"
+)
+
+func TestListingForms(t *testing.T) {
+	base, err := url.Parse("https://files.example.com/exports/7/?list-type=2&X-Amz-Signature=abc&tok=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type file struct {
+		Link, Name string
+		Size       int64
+	}
+	for _, tc := range []struct {
+		name string
+		kind unpack.Kind
+		text string
+		want []file
+		next string
+	}{
+		{"CSV with a heading", unpack.KindCSV, "File Name,Size,Link\r\n\"a, b.pdf\",12,https://f.example.com/1?sig=x\r\nc.doc,0,https://f.example.com/2?sig=y\r\n",
+			[]file{{"https://f.example.com/1?sig=x", "a, b.pdf", 12}, {"https://f.example.com/2?sig=y", "c.doc", 0}}, ""},
+		{"CSV of bare links", unpack.KindUnknown, "https://f.example.com/x/a.pdf?sig=x\nhttps://f.example.com/x/b%20c.pdf?sig=y\n",
+			[]file{{"https://f.example.com/x/a.pdf?sig=x", "a.pdf", -1}, {"https://f.example.com/x/b%20c.pdf?sig=y", "b c.pdf", -1}}, ""},
+		{"CSV with semicolons and a path", unpack.KindCSV, "url;path\nhttps://f.example.com/1;12/cv.pdf\n", []file{{"https://f.example.com/1", "12/cv.pdf", -1}}, ""},
+		{"JSON objects and a next page", unpack.KindJSON, `{"files":[{"name":"a.pdf","size":5,"url":"https://f.example.com/1"},{"fileName":"b.pdf","meta":{"x":1},"downloadUrl":"/rel/2"}],"next":"?page=2","url":"https://f.example.com/self"}`,
+			[]file{{"https://f.example.com/1", "a.pdf", 5}, {"https://files.example.com/rel/2", "b.pdf", -1}}, "https://files.example.com/exports/7/?page=2"},
+		{"JSON array of links", unpack.KindJSON, `["https://f.example.com/a.pdf","https://f.example.com/b.pdf"]`,
+			[]file{{"https://f.example.com/a.pdf", "a.pdf", -1}, {"https://f.example.com/b.pdf", "b.pdf", -1}}, ""},
+		{"S3", unpack.KindXML, `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><IsTruncated>true</IsTruncated><NextContinuationToken>t+1</NextContinuationToken>
+			<Contents><Key>12/cv é.pdf</Key><LastModified>2026-11-20T08:00:00.000Z</LastModified><ETag>"e"</ETag><Size>7</Size></Contents><Contents><Key>dir/</Key><Size>0</Size></Contents></ListBucketResult>`,
+			[]file{{"https://files.example.com/exports/7/12/cv%20%C3%A9.pdf?tok=1", "12/cv é.pdf", 7}},
+			"https://files.example.com/exports/7/?X-Amz-Signature=abc&continuation-token=t%2B1&list-type=2&tok=1"},
+		{"a web server's index", unpack.KindHTML, `<html><head><title>Index of /x</title><link rel="stylesheet" href="s.css"></head><body><h1>Index of /x</h1><a href="../">../</a> <a href="?C=N;O=D">Name</a>
+			<a href="a%20b.pdf">a b.pdf</a> 20-Nov-2026 <a href="a-very-long-name-indeed.pdf">a-very-long-n..&gt;</a><a href="sub/">sub/</a><a rel="next" href="?p=2">more</a></body></html>`,
+			[]file{{"https://files.example.com/exports/7/a%20b.pdf", "a b.pdf", -1}, {"https://files.example.com/exports/7/a-very-long-name-indeed.pdf", "a-very-long-name-indeed.pdf", -1}},
+			"https://files.example.com/exports/7/?p=2"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var got []file
+			next, err := readListing(tc.kind, strings.NewReader(tc.text), base, func(l listed) error {
+				got = append(got, file{l.link.Secret(), l.name, l.size})
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(tc.want, got); d != "" {
+				t.Errorf("files (-want +got):\n%s", d)
+			}
+			if next != tc.next {
+				t.Errorf("next = %q, want %q", next, tc.next)
+			}
+			if len(got) > 0 && !looksLikeListing(PartAttachments, tc.kind, []byte(tc.text)) {
+				t.Error("it is not recognised as a listing")
+			}
+		})
+	}
+}
+
+func TestWhatIsNoListing(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		part Part
+		kind unpack.Kind
+		text string
+	}{
+		{"a table with a column of links among many", PartData, unpack.KindCSV, "Id,Name,Email,Phone,Owner,Status,City,Country,LinkedIn\n1,a,b,c,d,e,f,g,https://li.example/1\n"},
+		{"a table where some rows have a link", PartCVs, unpack.KindCSV, "Id,Web\n1,https://a.example/x.pdf\n2,\n"},
+		{"a table of links to different hosts", PartCVs, unpack.KindCSV, "Id,Web\n1,https://a.example/x.pdf\n2,https://b.example/x.pdf\n"},
+		{"a data table of links to documents", PartData, unpack.KindCSV, "Id,Url\n1,https://a.example/x.pdf\n"},
+		{"a sign-in page", PartCVs, unpack.KindHTML, signInPage},
+		{"a sign-in page with a link to a file", PartCVs, unpack.KindHTML, `<html><a href="help.pdf">Help</a><input type="password"></html>`},
+		{"an error in JSON", PartCVs, unpack.KindJSON, `{"error":"expired"}`},
+		{"an error in XML", PartCVs, unpack.KindXML, string(s3Error("AccessDenied", "no"))},
+	} {
+		if looksLikeListing(tc.part, tc.kind, []byte(tc.text)) {
+			t.Errorf("%s is taken for a listing", tc.name)
+		}
+	}
+}
+
+// A listedServer serves a listing of files in one of the four forms.
+type listedServer struct {
+	*faultServer
+	names  []string
+	bodies map[string][]byte // by path
+}
+
+// serveListing puts n files and their listing at /list. size gives each file's size.
+func serveListing(s *faultServer, form string, n, pageSize int, size func(i int) int) *listedServer {
+	l := &listedServer{faultServer: s, bodies: map[string][]byte{}}
+	for i := range n {
+		path := fmt.Sprintf("/files/%d/cv %d.pdf", i, i)
+		body := append([]byte("%PDF-1.7\n"), zipLike(size(i), uint64(i))...)[:max(size(i), 0)]
+		l.names, l.bodies[path] = append(l.names, path), body
+		s.put(path, body)
+	}
+	for from := 0; from == 0 || from < n; from += pageSize {
+		next := ""
+		if from+pageSize < n {
+			next = "/list" + strconv.Itoa(from+pageSize)
+		}
+		path := "/list"
+		if from > 0 {
+			path += strconv.Itoa(from)
+		}
+		s.put(path, l.page(form, l.names[from:min(from+pageSize, n)], next))
+	}
+	return l
+}
+
+func (l *listedServer) signed(path string) string {
+	return l.URL + (&url.URL{Path: path}).EscapedPath() + "?sig=" + secret
+}
+
+func (l *listedServer) page(form string, names []string, next string) []byte {
+	var b bytes.Buffer
+	switch form {
+	case "csv":
+		b.WriteString("File Name,Size,Link\r\n")
+		for _, n := range names {
+			fmt.Fprintf(&b, "%s,%d,%s\r\n", filepath.Base(n), len(l.bodies[n]), l.signed(n))
+		}
+	case "json":
+		var files []map[string]any
+		for _, n := range names {
+			files = append(files, map[string]any{"name": filepath.Base(n), "size": len(l.bodies[n]), "url": l.signed(n)})
+		}
+		page := map[string]any{"files": files}
+		if next != "" {
+			page["next"] = l.signed(next)
+		}
+		json.NewEncoder(&b).Encode(page)
+	case "html":
+		b.WriteString("<!DOCTYPE html><html><head><title>Index</title></head><body>\n")
+		for _, n := range names {
+			fmt.Fprintf(&b, "<a href=\"%s\">%s</a>\n", l.signed(n), filepath.Base(n))
+		}
+		if next != "" {
+			fmt.Fprintf(&b, "<a rel=\"next\" href=\"%s\">more</a>\n", l.signed(next))
+		}
+		b.WriteString("</body></html>")
+	case "xml":
+		type key struct {
+			Key  string
+			Size int
+		}
+		page := struct {
+			XMLName  xml.Name `xml:"ListBucketResult"`
+			Contents []key
+		}{}
+		for _, n := range names {
+			page.Contents = append(page.Contents, key{strings.TrimPrefix(n, "/"), len(l.bodies[n])})
+		}
+		xml.NewEncoder(&b).Encode(page)
+	}
+	return b.Bytes()
+}
+
+// wantFiles reads every file of the only object and compares it.
+func wantFiles(t *testing.T, r *Run, l *listedServer) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	o := r.Objects[0]
+	n := 0
+	for f, err := range o.Files(ctx) {
+		if err != nil {
+			t.Fatalf("file %d: %v", n, err)
+		}
+		if f.Index != n || f.Err != nil {
+			t.Fatalf("file %d: %+v", n, f)
+		}
+		rc, err := o.OpenFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(rc)
+		rc.Close()
+		want := l.bodies[l.names[n]]
+		if err != nil || !bytes.Equal(got, want) || f.Size != int64(len(want)) {
+			t.Errorf("file %d: %d bytes, %v, differ from the %d served", n, len(got), err, len(want))
+		}
+		if filepath.Base(f.Name) != filepath.Base(l.names[n]) {
+			t.Errorf("file %d is called %q, want %q", n, f.Name, l.names[n])
+		}
+		n++
+	}
+	if n != len(l.names) {
+		t.Errorf("%d files, want %d", n, len(l.names))
+	}
+}
+
+func TestListingsArriveWhole(t *testing.T) {
+	for _, form := range []string{"csv", "json", "html", "xml"} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			s := newFaultServer(t)
+			pageSize := 50
+			if form == "csv" || form == "xml" {
+				pageSize = 1000
+			}
+			l := serveListing(s, form, 120, pageSize, func(i int) int { return i * 137 % 5000 })
+			dir := t.TempDir()
+			m := s.master(t, "", "", "/list")
+			if form == "xml" {
+				s.put("/", l.page("xml", l.names, ""))
+				m = s.master(t, "", "", "/")
+			}
+			f := newTestFetcher(t, nil)
+			r, err := take(t, f, m, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantFiles(t, r, l)
+			if p := r.Progress(); p.Files != 120 || p.TotalFiles != 120 || p.Done != p.Total {
+				t.Errorf("progress %+v", p)
+			}
+			v, err := r.Objects[0].Wait(context.Background())
+			if err != nil || v.Size == 0 {
+				t.Errorf("Wait = %+v, %v", v, err)
+			}
+			r.Close()
+			wantNoSecret(t, dir)
+
+			before := len(s.log())
+			r, err = take(t, f, m, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantFiles(t, r, l)
+			if got := len(s.log()) - before; got > 3 {
+				t.Errorf("the second run made %d requests, want those for the listing only", got)
+			}
+			again, _ := r.Objects[0].Wait(context.Background())
+			if again != v {
+				t.Errorf("the second run says %+v, the first %+v", again, v)
+			}
+			r.Close()
+
+			s.Close()
+			p, err := f.PlanOffline(m, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if match, err := MatchSpool(dir, p); match.Complete != 1 || err != nil {
+				t.Errorf("MatchSpool = %+v, %v; want a complete one", match, err)
+			}
+			r, err = f.Start(context.Background(), p, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Wait(); err != nil {
+				t.Fatal(err)
+			}
+			wantFiles(t, r, l)
+			r.Close()
+		})
+	}
+}
+
+func TestAListingWithLargeFilesFetchesThemInPieces(t *testing.T) {
+	s := newFaultServer(t)
+	l := serveListing(s, "json", 6, 100, func(i int) int {
+		if i%2 == 1 {
+			return 3<<20 + i
+		}
+		return 1000
+	})
+	o := s.objects[l.names[3]]
+	first(3, broken(700_000))(nil, o)
+	r, err := take(t, newTestFetcher(t, nil), s.master(t, "", "", "/list"), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, r, l)
+	total := int64(0)
+	for _, b := range l.bodies {
+		total += int64(len(b))
+	}
+	if p := r.Progress(); p.Fetched > total+1<<20 {
+		t.Errorf("fetched %d for %d bytes", p.Fetched, total)
+	}
+}
+
+func TestAListingsDeadLinksAreToldAndTheRestArrives(t *testing.T) {
+	s := newFaultServer(t)
+	l := serveListing(s, "csv", 40, 100, func(i int) int { return 500 })
+	always(refuses(404, nil))(nil, s.objects[l.names[7]])
+	first(2, refuses(500, nil))(nil, s.objects[l.names[9]])
+	first(1, func(o *served, w http.ResponseWriter, r *http.Request) bool { panic(http.ErrAbortHandler) })(nil, s.objects[l.names[11]])
+	dir := t.TempDir()
+	f := newTestFetcher(t, nil)
+	m := s.master(t, "", "/list", "")
+	r, err := take(t, f, m, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, err := range r.Objects[0].Files(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (file.Err != nil) != (file.Index == 7) || file.Index == 7 && (file.Err.Code != LinkGone || file.Size != -1) {
+			t.Errorf("file %d: %v", file.Index, file.Err)
+		}
+	}
+	r.Close()
+	s.objects[l.names[7]].fault = nil
+	before := len(s.log())
+	r, err = take(t, f, m, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, r, l)
+	if got := len(s.log()) - before; got != 2 {
+		t.Errorf("the next run made %d requests, want two: the listing and what was missing", got)
+	}
+}
+
+func TestAListingWhoseLinksExpireStopsAtOnce(t *testing.T) {
+	s := newFaultServer(t)
+	l := serveListing(s, "csv", 400, 1000, func(i int) int { return 500 })
+	for i, n := range l.names {
+		if i >= 100 {
+			always(refuses(403, s3Error("AccessDenied", "Request has expired")))(nil, s.objects[n])
+		}
+	}
+	_, err := take(t, newTestFetcher(t, nil), s.master(t, "", "", "/list"), t.TempDir())
+	var e *Error
+	if !errors.As(err, &e) || e.Code != LinkExpired {
+		t.Errorf("Wait = %v, want expired links", err)
+	}
+	if got := len(s.log()); got > 101+maxFileConns+1 {
+		t.Errorf("%d requests, want no more than one a connection after the expiry", got-101)
+	}
+}
+
+func TestAListingOfSignInPagesIsNotTheExport(t *testing.T) {
+	s := newFaultServer(t)
+	l := serveListing(s, "csv", 40, 100, func(i int) int { return 500 })
+	for _, n := range l.names {
+		always(refuses(200, []byte(signInPage), "Content-Type", "text/html"))(nil, s.objects[n])
+	}
+	_, err := take(t, newTestFetcher(t, nil), s.master(t, "", "", "/list"), t.TempDir())
+	var e *Error
+	if !errors.As(err, &e) || e.Code != NotTheExport {
+		t.Errorf("Wait = %v, want not-the-export", err)
+	}
+}
+
+func TestTheSameLinkTwiceInAListingIsFetchedOnce(t *testing.T) {
+	s := newFaultServer(t)
+	l := serveListing(s, "csv", 10, 100, func(i int) int { return 500 })
+	l.names = append(l.names, l.names[3], l.names[3])
+	s.put("/list", l.page("csv", l.names, ""))
+	r, err := take(t, newTestFetcher(t, nil), s.master(t, "", "", "/list"), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, r, l)
+	if got := len(s.log()); got != 11 {
+		t.Errorf("%d requests, want 11", got)
+	}
+}
+
+func TestAListingIsReadOnWhenItBreaks(t *testing.T) {
+	s := newFaultServer(t)
+	l := serveListing(s, "json", 300, 1000, func(i int) int { return 100 })
+	list := s.objects["/list"]
+	list.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+		return n <= 6 && broken(7000)(list, w, r)
+	}
+	r, err := take(t, newTestFetcher(t, nil), s.master(t, "", "", "/list"), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, r, l)
+}
+
+func TestAFreshListingOfTheSameFilesGoesOn(t *testing.T) {
+	s := newFaultServer(t)
+	l := serveListing(s, "csv", 50, 100, func(i int) int { return 900 })
+	for i, n := range l.names {
+		if i >= 30 {
+			always(refuses(403, s3Error("AccessDenied", "Request has expired")))(nil, s.objects[n])
+		}
+	}
+	dir := t.TempDir()
+	f := newTestFetcher(t, func(o *Options) { o.Connections = 1 })
+	if _, err := take(t, f, s.master(t, "", "", "/list"), dir); err == nil {
+		t.Fatal("no error")
+	} else if err := err.(*Error); err.Code != LinkExpired {
+		t.Fatal(err)
+	}
+	os.Remove(filepath.Join(dir, "lock"))
+	for _, n := range l.names {
+		s.objects[n].fault = nil
+	}
+	// Signed anew, the listing has other bytes and the links another parameter.
+	s.put("/fresh", bytes.ReplaceAll(l.page("csv", l.names, ""), []byte("?sig="), []byte("?X-Amz-Date=2&sig=")))
+	before := len(s.log())
+	r, err := take(t, f, s.master(t, "", "", "/fresh"), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, r, l)
+	if got := len(s.log()) - before; got != 1+20 {
+		t.Errorf("%d requests, want the listing and the 20 files that were missing", got)
+	}
+}
+
+func TestAListingKilledAtAnyMomentGoesOn(t *testing.T) {
+	s := newFaultServer(t)
+	l := serveListing(s, "json", 400, 1000, func(i int) int {
+		if i%100 == 50 {
+			return 2 << 20
+		}
+		return 2000
+	})
+	for _, n := range l.names {
+		o := s.objects[n]
+		o.fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			time.Sleep(20 * time.Millisecond)
+			o.serve(throttle(w, 8<<20), r)
+			return true
+		}
+	}
+	dir := t.TempDir()
+	m := s.master(t, "", "", "/list")
+	kills := killAtRandom(t, m, dir, 6, 500*time.Millisecond)
+	r, err := take(t, newTestFetcher(t, nil), m, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, r, l)
+	if p := r.Progress(); p.Fetched != 0 {
+		t.Errorf("after %d kills and a run to the end, %d bytes were fetched again", kills, p.Fetched)
+	}
+	wantNoSecret(t, dir)
+}

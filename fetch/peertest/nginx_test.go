@@ -1,0 +1,338 @@
+package peertest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"holdall/fetch"
+	"holdall/internal/testneed"
+)
+
+const nginxConfig = `
+daemon off;
+%[2]s
+pid %[1]s/nginx.pid;
+error_log %[1]s/error.log;
+worker_processes 2;
+events { worker_connections 256; }
+http {
+    log_format short '$request_method $status $body_bytes_sent "$http_range"';
+    access_log %[1]s/access.log short;
+    client_body_temp_path %[1]s/tmp; proxy_temp_path %[1]s/tmp; fastcgi_temp_path %[1]s/tmp; uwsgi_temp_path %[1]s/tmp; scgi_temp_path %[1]s/tmp;
+    types { application/zip zip; text/csv csv; }
+    ssl_certificate %[1]s/server.pem;
+    ssl_certificate_key %[1]s/server.key;
+%[3]s
+}
+`
+
+// A site is a running nginx.
+type site struct {
+	url string // of its first port, http, without a slash at its end
+	dir string // of its configuration, certificates and logs
+}
+
+// serve starts nginx with a configuration inside http { }, in which ROOT is the directory of the files, PORT0 and PORT1 are
+// free ports, and DIR is where the certificates lie. It stops when the test ends.
+func serve(t testing.TB, files map[string][]byte, http string) site {
+	t.Helper()
+	nginx := testneed.Command(t, "nginx", "Debian nginx")
+	root, dir := t.TempDir(), t.TempDir()
+	for name, b := range files {
+		if err := os.WriteFile(filepath.Join(root, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeCertificates(t, dir)
+	port0, port1 := freePort(t), freePort(t)
+	http = strings.NewReplacer("ROOT", root, "DIR", dir, "PORT0", fmt.Sprint(port0), "PORT1", fmt.Sprint(port1)).Replace(http)
+	user := ""
+	if os.Getuid() == 0 {
+		user = "user root;" // else its workers could not read the test's directory
+	}
+	config := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(config, fmt.Appendf(nil, nginxConfig, dir, user, http), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, port0, filepath.Join(dir, "error.log"), exec.Command(nginx, "-e", filepath.Join(dir, "error.log"), "-p", dir, "-c", config))
+	return site{url: fmt.Sprintf("http://127.0.0.1:%d", port0), dir: dir}
+}
+
+// accessLog returns what nginx has logged: method, status, bytes and range of each request.
+func (s site) accessLog(t testing.TB) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(s.dir, "access.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// start runs a server until the test ends, and waits until it answers on a port of 127.0.0.1.
+func start(t testing.TB, port int, log string, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); cmd.Wait() }()
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second):
+			cmd.Process.Kill()
+			<-ended
+		}
+	})
+	for range 200 {
+		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			c.Close()
+			return
+		}
+		select {
+		case <-ended:
+			said, _ := os.ReadFile(log)
+			t.Fatalf("%s ended at once: %s", filepath.Base(cmd.Path), said)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	said, _ := os.ReadFile(log)
+	t.Fatalf("%s does not answer: %s", filepath.Base(cmd.Path), said)
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// writeCertificates makes an authority, ca.pem, and a server.pem for this machine signed by it; also other-ca.pem, an
+// authority that signed nothing here.
+func writeCertificates(t testing.TB, dir string) {
+	t.Helper()
+	authority := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Example Test Authority"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	server := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "files.example.test"}, NotBefore: authority.NotBefore, NotAfter: authority.NotAfter,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	caKey, otherKey, serverKey := newKey(t), newKey(t), newKey(t)
+	write := func(name, kind string, der []byte, err error) {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, authority, authority, &caKey.PublicKey, caKey)
+	write("ca.pem", "CERTIFICATE", der, err)
+	der, err = x509.CreateCertificate(rand.Reader, authority, authority, &otherKey.PublicKey, otherKey)
+	write("other-ca.pem", "CERTIFICATE", der, err)
+	der, err = x509.CreateCertificate(rand.Reader, server, authority, &serverKey.PublicKey, caKey)
+	write("server.pem", "CERTIFICATE", der, err)
+	der, err = x509.MarshalPKCS8PrivateKey(serverKey)
+	write("server.key", "PRIVATE KEY", der, err)
+}
+
+func newKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+const secret = "5eCreT0nTheLink7"
+
+// threeParts are links to data.zip, attachments.zip and cvs.zip below base.
+func threeParts(base string) []part {
+	return []part{
+		{fetch.PartData, base + "/data.zip?sig=" + secret},
+		{fetch.PartAttachments, base + "/attachments.zip?sig=" + secret},
+		{fetch.PartCVs, base + "/cvs.zip?sig=" + secret},
+	}
+}
+
+func threeZIPs(t testing.TB) map[string][]byte {
+	return map[string][]byte{
+		"data.zip": exportZIP(t, 1, 3<<20+17), "attachments.zip": exportZIP(t, 2, 9<<20+1), "cvs.zip": exportZIP(t, 3, 400<<10),
+	}
+}
+
+func TestNginxInAllItsMoods(t *testing.T) {
+	files := threeZIPs(t)
+	for _, tt := range []struct {
+		name, http string
+		sequential bool // the server does not know ranges, or hides them
+	}{
+		{name: "with ranges", http: `server { listen 127.0.0.1:PORT0; root ROOT; }`},
+		{name: "without ranges", http: `server { listen 127.0.0.1:PORT0; root ROOT; max_ranges 0; }`, sequential: true},
+		{name: "without ranges and without validators", http: `server { listen 127.0.0.1:PORT0; root ROOT; max_ranges 0; etag off; add_header Last-Modified ""; }`, sequential: true},
+		{name: "with ranges and a date only", http: `server { listen 127.0.0.1:PORT0; root ROOT; etag off; }`},
+		{name: "with 4 MiB a second for each connection", http: `server { listen 127.0.0.1:PORT0; root ROOT; limit_rate 4m; }`},
+		{name: "with gzip on for everybody who takes it", http: `server { listen 127.0.0.1:PORT0; root ROOT; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any; }`},
+		{
+			name:       "behind a proxy that strips Range",
+			http:       `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; proxy_set_header Range ""; } } server { listen 127.0.0.1:PORT1; root ROOT; }`,
+			sequential: true,
+		},
+		{name: "behind a proxy that hands ranges on, unbuffered", http: `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; proxy_buffering off; } } server { listen 127.0.0.1:PORT1; root ROOT; }`},
+		{name: "closing each connection after one request", http: `server { listen 127.0.0.1:PORT0; root ROOT; keepalive_timeout 0; }`},
+		{
+			name: "with at most 3 connections a client, 503 above",
+			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; root ROOT; limit_conn client 3; limit_rate 4m; }`,
+		},
+		{
+			name: "with at most 2 connections a client, 429 above",
+			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; root ROOT; limit_conn client 2; limit_conn_status 429; limit_rate 8m; }`,
+		},
+		{
+			name: "with one connection a client, 503 above",
+			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; root ROOT; limit_conn client 1; limit_rate 8m; }`,
+		},
+		{
+			name: "with 5 requests a second, 503 above",
+			http: `limit_req_zone $binary_remote_addr zone=client:1m rate=5r/s; server { listen 127.0.0.1:PORT0; root ROOT; limit_req zone=client burst=2 nodelay; }`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, files, tt.http)
+			dir := t.TempDir()
+			out := take(t, fetch.Options{RetryBudget: 20 * time.Second}, master(t, threeParts(s.url)...), dir)
+			total := 0
+			for _, p := range []fetch.Part{fetch.PartData, fetch.PartAttachments, fetch.PartCVs} {
+				out.wantBytes(t, p, files[string(p)+".zip"])
+				total += len(files[string(p)+".zip"])
+			}
+			for _, src := range out.plan.Sources {
+				if src.Ranges == tt.sequential {
+					t.Errorf("%s: Ranges = %t", src.Name, src.Ranges)
+				}
+			}
+			if out.progress.Fetched != int64(total) {
+				t.Errorf("fetched %d bytes of %d", out.progress.Fetched, total)
+			}
+			if log := s.accessLog(t); strings.Contains(log, "HEAD") {
+				t.Errorf("a HEAD was sent:\n%s", log)
+			}
+			t.Logf("%d requests, %d retries, %d of %d bytes received", len(out.receipts), out.progress.Retries, out.received(), total)
+			out.wantNoSecret(t, dir, secret)
+		})
+	}
+}
+
+// A proxy that compresses whatever passes would store other bytes than the export's.
+func TestAProxyThatForcesGzipIsRefused(t *testing.T) {
+	t.Parallel()
+	files := map[string][]byte{"data.zip": exportZIP(t, 1, 1<<20)}
+	s := serve(t, files, `
+		server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; proxy_set_header Accept-Encoding gzip; proxy_http_version 1.1; } }
+		server { listen 127.0.0.1:PORT1; root ROOT; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any; }`)
+	dir := t.TempDir()
+	out := take(t, fetch.Options{RetryBudget: time.Second}, master(t, threeParts(s.url)[0]), dir)
+	out.wantCode(t, fetch.Network)
+	if out.err != nil && !strings.Contains(out.err.Error(), "compressed") {
+		t.Errorf("the message does not say what is wrong: %v", out.err)
+	}
+	out.wantNoSecret(t, dir, secret)
+}
+
+func TestNginxWithAPrivateAuthority(t *testing.T) {
+	t.Parallel()
+	files := map[string][]byte{"data.zip": exportZIP(t, 1, 3<<20)}
+	s := serve(t, files, `server { listen 127.0.0.1:PORT0 ssl; root ROOT; }`)
+	link := strings.Replace(threeParts(s.url)[0].link, "http://", "https://", 1)
+	for _, tt := range []struct {
+		name, ca string
+		want     fetch.Code
+	}{
+		{"its authority trusted with CAFile", "ca.pem", ""},
+		{"nothing said about its authority", "", fetch.Network},
+		{"another authority trusted", "other-ca.pem", fetch.Network},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			opts := fetch.Options{RetryBudget: time.Second}
+			if tt.ca != "" {
+				opts.CAFile = filepath.Join(s.dir, tt.ca)
+			}
+			dir := t.TempDir()
+			begun := time.Now()
+			out := take(t, opts, master(t, part{fetch.PartData, link}), dir)
+			out.wantNoSecret(t, dir, secret)
+			if tt.want == "" {
+				out.wantBytes(t, fetch.PartData, files["data.zip"])
+				return
+			}
+			out.wantCode(t, tt.want)
+			if out.err == nil {
+				return
+			}
+			if !strings.Contains(out.err.Error(), "certificate") {
+				t.Errorf("the message does not speak of the certificate: %v", out.err)
+			}
+			t.Logf("after %s: %v; hint: %s", time.Since(begun).Round(time.Millisecond), out.err, out.err.Hint)
+		})
+	}
+}
+
+// What nginx answers when a file is replaced while it is fetched must never be mixed with what it was.
+func TestAFileReplacedBetweenTwoRunsIsFetchedWhole(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, http string }{
+		{"with an ETag", `server { listen 127.0.0.1:PORT0; root ROOT; }`},
+		{"with a date only", `server { listen 127.0.0.1:PORT0; root ROOT; etag off; }`},
+		{"with nothing to know it by", `server { listen 127.0.0.1:PORT0; root ROOT; etag off; add_header Last-Modified ""; }`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			before, after := exportZIP(t, 1, 3<<20), exportZIP(t, 9, 3<<20)
+			s := serve(t, map[string][]byte{"data.zip": before}, strings.Replace(tt.http, "root ROOT", "root DIR/www", 1))
+			path := filepath.Join(s.dir, "www", "data.zip")
+			put := func(b []byte, age time.Duration) {
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path+".new", b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				at := time.Now().Add(-age)
+				if err := os.Chtimes(path+".new", at, at); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Rename(path+".new", path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m, dir := master(t, threeParts(s.url)[0]), t.TempDir()
+			put(before, time.Hour)
+			take(t, fetch.Options{}, m, dir).wantBytes(t, fetch.PartData, before)
+			put(after, 0)
+			take(t, fetch.Options{}, m, dir).wantBytes(t, fetch.PartData, after)
+		})
+	}
+}
