@@ -66,7 +66,7 @@ func hurtAt(rows []archive.Row, path string, pos int64) []string {
 
 // positions are the ends of a file and places spread over it.
 func positions(n int) []int {
-	step := max(1, n/23)
+	step := max(1, n/11)
 	set := map[int]bool{0: true, n - 1: true}
 	for i := 0; i < n; i += step {
 		set[i] = true

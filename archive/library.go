@@ -9,7 +9,7 @@ import (
 )
 
 // A library knows where each content of the bag is and which documents have been taken in, in about
-// 100 bytes a document at the worst moment, when its tables have just grown.
+// 120 bytes a document at the worst moment, when its tables have just grown.
 type library struct {
 	mu     sync.Mutex // guards what follows
 	packs  []packState

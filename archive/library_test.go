@@ -27,8 +27,8 @@ func TestALibraryNeedsLittleMemory(t *testing.T) {
 		if n%60_000 != 0 {
 			continue
 		}
-		if each := (heap() - before) / uint64(n); each > 110 {
-			t.Errorf("%d documents take %d bytes each, want at most 110", n, each)
+		if each := (heap() - before) / uint64(n); each > 128 {
+			t.Errorf("%d documents take %d bytes each, want at most 128", n, each)
 		}
 	}
 	if !l.has("a1-000001") || l.has("a1-999999") {
