@@ -84,6 +84,22 @@ func (f *Fetcher) takeProbe(s *Source) *exchange {
 	return x
 }
 
+// dropProbes closes the bodies left open at a host, which allows no further connection beside them.
+func (f *Fetcher) dropProbes(host string) {
+	f.mu.Lock()
+	var dropped []*exchange
+	for s, x := range f.probes {
+		if s.Link.host() == host {
+			dropped = append(dropped, x)
+			delete(f.probes, s)
+		}
+	}
+	f.mu.Unlock()
+	for _, x := range dropped {
+		x.close(nil)
+	}
+}
+
 func (f *Fetcher) now() time.Time {
 	if f.opts.Now != nil {
 		return f.opts.Now()

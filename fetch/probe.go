@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	sniffLen   = 64 << 10 // looked at to tell what an object is, and kept of what is not the export
-	probeTries = 4
+	sniffLen  = 64 << 10 // looked at to tell what an object is, and kept of what is not the export
+	probeTime = 30 * time.Second
 )
 
 // probe asks for s from its first byte and fills in what the answer tells. The body stays open for Start.
@@ -50,6 +50,12 @@ func netError(err error) *Error {
 			Hint: "when you trust this link, allow it with --allow-private or --allow-http; else ask for a new master CSV",
 		}
 	}
+	if errors.Is(err, errProxy) {
+		return &Error{
+			Code: Network, Message: "the server could not be reached", Err: redact.Error(err),
+			Hint: "check the proxy in HTTPS_PROXY, with its user and password, and run the same command again to go on",
+		}
+	}
 	return &Error{Code: Network, Message: "the server could not be reached", Hint: hintFor(Network), Err: redact.Error(err)}
 }
 
@@ -57,7 +63,8 @@ func netError(err error) *Error {
 func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
 	var wait retry.Backoff
 	var last error
-	for try := 0; try < probeTries; try++ {
+	began := time.Now()
+	for try := 0; try == 0 || time.Since(began) < min(probeTime, f.opts.budget()); try++ {
 		x, err := f.probeOnce(ctx, s, try)
 		if err == nil {
 			return x, nil
@@ -70,6 +77,9 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
 				return f.probeMended(ctx, s, r)
 			}
 			after = r.after
+			if r.throttled {
+				f.dropProbes(s.Link.host())
+			}
 		}
 		if errors.Is(err, errRefused) || ctx.Err() != nil {
 			break

@@ -28,6 +28,9 @@ const (
 // errRefused marks destinations that policy forbids. Trying again does not help.
 var errRefused = errors.New("refused")
 
+// errProxy marks a refusal by the proxy, not by the server that a link leads to.
+var errProxy = errors.New("the proxy does not let the connection through")
+
 // newClient builds the one HTTP client of a Fetcher: HTTP/1.1, no compression, no cookies, no netrc, an idle watchdog in
 // place of a timeout, and every connection checked against the address policy when it is dialled, which covers
 // redirects and names that resolve anew.
@@ -51,6 +54,12 @@ func newClient(o Options) (*http.Client, *policy, error) {
 		TLSHandshakeTimeout:   o.idle(),
 		ExpectContinueTimeout: time.Second,
 		ReadBufferSize:        32 << 10,
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
+			return fmt.Errorf("%w: it answered %d", errProxy, answer.StatusCode)
+		},
 	}
 	return &http.Client{Transport: tr, CheckRedirect: pol.redirect}, pol, nil
 }

@@ -361,4 +361,3 @@ func TestTheSameObjectUnderANewLinkIsNotFetchedAgain(t *testing.T) {
 		t.Errorf("SHA-256 = %s, want %x", got, sum)
 	}
 }
-
