@@ -93,25 +93,37 @@ func (c *object) patchTime(o *object) bool {
 			return false
 		}
 		c.patch = map[int64]byte{at + 12: b[0] ^ 1}
-	case ".tar": // two digits of the first time exchanged: the header's checksum stays right
-		const at = 136
-		b := make([]byte, 11)
-		if _, err := r.ReadAt(b, at); err != nil {
-			return false
-		}
-		for i := len(b) - 1; i > 0; i-- {
-			if b[i] != b[i-1] {
-				c.patch = map[int64]byte{at + int64(i): b[i-1], at + int64(i) - 1: b[i]}
-				return true
-			}
-		}
-		return false
+	case ".tar":
+		return c.patchTar(r)
 	case ".gz":
 		c.patch = map[int64]byte{4: 1}
 	default:
 		return false
 	}
 	return true
+}
+
+// patchTar exchanges two digits of the first time in a tar that has two to exchange: the header's checksum stays right.
+func (c *object) patchTar(r io.ReaderAt) bool {
+	header := make([]byte, 512)
+	for at := int64(0); at < 1<<20; {
+		if _, err := r.ReadAt(header, at); err != nil {
+			return false
+		}
+		const from, to = 136, 147 // mtime, in octal digits (POSIX ustar)
+		for i := to - 1; i > from; i-- {
+			if header[i] != header[i-1] {
+				c.patch = map[int64]byte{at + int64(i): header[i-1], at + int64(i) - 1: header[i]}
+				return true
+			}
+		}
+		size, err := strconv.ParseInt(string(bytes.Trim(header[124:136], " \x00")), 8, 64)
+		if err != nil {
+			return false
+		}
+		at += 512 + (size+511)/512*512
+	}
+	return false
 }
 
 // md5 returns the ETag that S3 gives an object uploaded whole, or in parts of some bytes.

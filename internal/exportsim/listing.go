@@ -243,8 +243,8 @@ func (s *Server) findListed(escaped string) (*object, error) {
 		mediaType: cmp.Or(strings.TrimRight(string(r.MediaType[:]), "\x00"), "application/octet-stream"), file: filepath.Join(s.e.dir, blobFile(part)), offset: r.Offset}, nil
 }
 
-// pageSize is how many keys a page of an XML listing has, as in S3.
-const pageSize = 1000
+// bucketPageSize is how many keys a page of an XML listing has, as in S3.
+const bucketPageSize = 1000
 
 // A bucket page is S3's ListObjectsV2 answer. Its keys need no signature: whoever knows the token in the path may read.
 type bucketPage struct {
@@ -288,7 +288,7 @@ func (s *Server) findInBucket(escaped, after string) (*object, error) {
 // page makes one page of a part's listing.
 func (s *Server) page(part, after string) (*object, error) {
 	from, _ := strconv.ParseInt(after, 10, 64)
-	p := bucketPage{Xmlns: "http://s3.amazonaws.com/doc/2006-03-01/", Name: part, MaxKeys: pageSize}
+	p := bucketPage{Xmlns: "http://s3.amazonaws.com/doc/2006-03-01/", Name: part, MaxKeys: s.pageSize}
 	for f, err := range s.listedFiles(part) {
 		if err != nil {
 			return nil, err
@@ -296,7 +296,7 @@ func (s *Server) page(part, after string) (*object, error) {
 		if f.n < from {
 			continue
 		}
-		if len(p.Contents) >= pageSize {
+		if len(p.Contents) >= s.pageSize {
 			p.IsTruncated, p.Next = true, strconv.FormatInt(f.n, 10)
 			break
 		}

@@ -27,6 +27,7 @@ type Server struct {
 	faults []*activeFault
 
 	listings listings
+	pageSize int          // of XML listings
 	sending  atomic.Int32 // requests being answered
 
 	mu      sync.Mutex         // guards what follows
@@ -55,7 +56,7 @@ func (e *Export) serve(ln net.Listener, scheme string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{e: e, base: scheme + "://" + ln.Addr().String(), signer: newSigner(e.cfg.Seed), done: make(chan struct{}), faults: faults, objects: map[string]*object{}, seen: map[string]int{}}
+	s := &Server{e: e, base: scheme + "://" + ln.Addr().String(), signer: newSigner(e.cfg.Seed), done: make(chan struct{}), faults: faults, objects: map[string]*object{}, seen: map[string]int{}, pageSize: bucketPageSize}
 	s.stats.Paths = map[string]Count{}
 	for _, o := range e.truth.Objects {
 		s.addFile(o)

@@ -99,6 +99,9 @@ func (z *zipFile) add(name string, kind entryKind, modified time.Time, content [
 	flags, mode := uint16(0), uint32(0o644<<16)
 	switch kind {
 	case entryDeflated:
+		if z.packed.Cap() > 1<<20 {
+			z.packed = bytes.Buffer{} // one large document need not be remembered
+		}
 		z.packed.Reset()
 		z.flate.Reset(&z.packed)
 		z.flate.Write(content)
