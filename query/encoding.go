@@ -127,25 +127,34 @@ func (e encodingReport) decode(r io.Reader) io.Reader {
 	case encUTF16BE:
 		return transform.NewReader(r, unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewDecoder())
 	case encCP1252:
-		return transform.NewReader(r, charmap.Windows1252.NewDecoder())
+		return transform.NewReader(r, cp1252{})
 	}
 	if e.foreign > 0 {
-		return transform.NewReader(r, foreignBytes{})
+		return transform.NewReader(r, cp1252{butUTF8: true})
 	}
 	return r
 }
 
-// foreignBytes passes UTF-8 and reads every byte that is none as windows-1252.
-type foreignBytes struct{ transform.NopResetter }
+// cp1252 reads bytes as windows-1252: all of them, or those that are no UTF-8. The five bytes that windows-1252 leaves open
+// become the control characters of their number, as in browsers, so that no two bytes become the same.
+type cp1252 struct {
+	transform.NopResetter
+	butUTF8 bool
+}
 
-func (foreignBytes) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
+func (c cp1252) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
 	for nSrc < len(src) {
-		if !atEOF && !utf8.FullRune(src[nSrc:]) {
+		if c.butUTF8 && !atEOF && !utf8.FullRune(src[nSrc:]) {
 			return nDst, nSrc, transform.ErrShortSrc
 		}
-		r, size := utf8.DecodeRune(src[nSrc:])
+		r, size := utf8.RuneError, 1
+		if c.butUTF8 {
+			r, size = utf8.DecodeRune(src[nSrc:])
+		}
 		if r == utf8.RuneError && size == 1 {
-			r = charmap.Windows1252.DecodeByte(src[nSrc])
+			if r = charmap.Windows1252.DecodeByte(src[nSrc]); r == utf8.RuneError {
+				r = rune(src[nSrc])
+			}
 		}
 		if nDst+utf8.RuneLen(r) > len(dst) {
 			return nDst, nSrc, transform.ErrShortDst

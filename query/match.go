@@ -135,7 +135,7 @@ func (b *Builder) sources() string {
 	sql := fmt.Sprintf(`
 CREATE TEMP VIEW att AS SELECT %s AS r, lower(attachment_id) AS id_key, attachment_id, record_id, upper(record_type) AS record_type,
 	record_reference, lower(nfc_normalize(file_name)) AS name_key, file_size,
-	regexp_replace(lower(nfc_normalize(replace(file_path, '\', '/'))), '^(\./|/)+', '') AS path_key, is_cv
+	regexp_replace(lower(nfc_normalize(replace(file_path, '\', '/'))), '^(\.{1,2}/|/)+', '') AS path_key, is_cv
 	FROM %s;`, row, attachments)
 	candidates, _ := b.relation("candidates")
 	sql += fmt.Sprintf(`

@@ -56,7 +56,7 @@ func (r *reconciler) documents() []string {
 		state("locked-document", severityInfo, "locked", "it opens only with a password"),
 		state("damaged-in-source", severityError, "damaged-in-source", "its bytes do not fit the checksum in the container it came in"),
 		finding("type-mismatch", severityWarning, "documents", "doc_id", `concat(original_name, ': by its bytes it is ', media_type)`, typeMismatchSQL),
-		finding("duplicate-content", severityInfo, "documents", "min(doc_id)", `concat(count(*), ' documents have the same content: ', left(string_agg(doc_id, ', ' ORDER BY doc_id), 400))`,
+		finding("duplicate-content", severityInfo, "documents", "min(doc_id)", `concat(count(*), ' documents have the same content: ', left(string_agg(coalesce(original_name, doc_id), '; ' ORDER BY doc_id), 400))`,
 			`main.documents WHERE size > 0 AND sha256 IS NOT NULL GROUP BY sha256 HAVING count(*) > 1`),
 	}
 }

@@ -12,7 +12,7 @@ import (
 // columnStats is what the scan learns of a column.
 type columnStats struct {
 	bytes      int64 // of all its values
-	filled     int64 // values that are not empty
+	filled     int64 // values that are neither empty nor blank
 	dates      dateEvidence
 	semicolons int64 // values with a semicolon
 	brackets   int64 // values that begin with [
@@ -193,7 +193,7 @@ func (s *scanned) fault(rec record) string {
 
 func (c *columnStats) look(v cell) {
 	c.bytes += int64(v.size())
-	if v.size() == 0 {
+	if len(bytes.Trim(v.text, " ")) == 0 {
 		return
 	}
 	c.filled++

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,7 +137,7 @@ func loadSimulated(t testing.TB, b *Builder, e *exportsim.Export) map[string]Mat
 			}
 			matched[m.DocID] = m
 			d := truth[m.DocID]
-			w.Write([]string{m.DocID, m.Part, "p.zip", "10", strconv.FormatInt(m.Size, 10), d.SHA256.String(), d.MediaType, m.OwnerType, m.OwnerID, m.AttachmentID, m.Name, "ok", m.By})
+			w.Write([]string{m.DocID, m.Part, "p.zip", "10", strconv.FormatInt(m.Size, 10), d.SHA256.String(), d.MediaType, m.OwnerType, m.OwnerID, m.AttachmentID, m.Name, stateOf(d.Mistake), m.By})
 		}
 	}
 	w.Flush()
@@ -152,30 +153,82 @@ func loadSimulated(t testing.TB, b *Builder, e *exportsim.Export) map[string]Mat
 	return matched
 }
 
-func TestSimulatedExport(t *testing.T) {
+// stateOf is what an archive says of a document that was spoilt.
+func stateOf(mistake string) string {
+	switch mistake {
+	case exportsim.MistakeEmpty:
+		return "empty"
+	case exportsim.MistakeHTML, exportsim.MistakeXML:
+		return "error-page"
+	case exportsim.MistakeLocked, exportsim.MistakeEncrypted:
+		return "locked"
+	case exportsim.MistakeCRC:
+		return "damaged-in-source"
+	}
+	return "ok"
+}
+
+// reconciled loads a simulated export whole and returns its findings.
+func reconciled(t testing.TB, b *Builder, e *exportsim.Export, files map[string]string) []Finding {
+	t.Helper()
 	ctx := context.Background()
-	e, files := simulate(t, 200, schemas.Title, false)
-	b, _ := build(t, BuildOptions{})
-	for name, r := range loadAll(t, b, files) {
-		t.Log(name, r.Rows, r.Rejected, r.Quarantined, r.Encoding, r.LineEnd, r.Dates)
-	}
-	how := map[string]int{}
-	for _, m := range loadSimulated(t, b, e) {
-		how[m.Part+" "+m.By]++
-	}
-	t.Log(how)
+	loadAll(t, b, files)
+	loadSimulated(t, b, e)
 	if err := b.Reconcile(ctx, map[string]bool{"attachments": true, "cvs": true}); err != nil {
 		t.Fatal(err)
 	}
+	var all []Finding
 	for f, err := range b.Findings(ctx) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Log(f)
+		all = append(all, f)
 	}
-	if err := b.Finish(ctx); err != nil {
-		t.Fatal(err)
+	return all
+}
+
+func TestAnExportWithoutMistakesHasNothingToLookAt(t *testing.T) {
+	for _, dialect := range []schemas.Dialect{schemas.Title, schemas.Camel, schemas.Snake} {
+		e, files := simulate(t, 60, dialect, false)
+		b, _ := build(t, BuildOptions{})
+		for _, f := range reconciled(t, b, e, files) {
+			if f.Severity != severityInfo {
+				t.Errorf("%s: %+v", dialect, f)
+			}
+		}
+		for _, l := range b.tables {
+			if l.misread != nil {
+				t.Errorf("%s: DuckDB misread a clean file: %v", l.File, l.misread)
+			}
+			if l.Rejected+l.Quarantined > 0 || !l.Known {
+				t.Errorf("%s: %d cells rejected, %d rows in quarantine, known %t", l.File, l.Rejected, l.Quarantined, l.Known)
+			}
+		}
 	}
+}
+
+func TestEveryMistakeOfAnExportIsFound(t *testing.T) {
+	e, files := simulate(t, 200, schemas.Title, true)
+	b, _ := build(t, BuildOptions{})
+	found := reconciled(t, b, e, files)
+	codes := map[string]bool{}
+	for _, m := range e.Truth().Mistakes {
+		codes[m.Code] = true
+		if !slices.ContainsFunc(found, func(f Finding) bool { return fits(m, f) }) && m.Code != "" && m.Code != "entry-refused" {
+			t.Errorf("nothing found of %+v", m)
+		}
+	}
+	for _, f := range found {
+		if f.Severity != severityInfo && !codes[f.Code] {
+			t.Errorf("found what is not there: %+v", f)
+		}
+	}
+}
+
+// fits reports whether a finding tells of a mistake.
+func fits(m exportsim.Mistake, f Finding) bool {
+	return f.Code == m.Code && (m.RecordID == "" || m.RecordID == f.RecordID || f.RecordID == "" && f.Table == m.Table ||
+		f.Table == "documents" && strings.Contains(f.Detail, m.File)) && (m.File == "" || m.RecordID != "" || strings.Contains(f.Detail, m.File))
 }
 
 func sortedKeys[V any](m map[string]V) []string {

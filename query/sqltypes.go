@@ -48,7 +48,7 @@ func (c converter) list(ref string, stats columnStats) string {
 		array = fmt.Sprintf(`WHEN %[1]s[1] = '[' AND json_valid(%[1]s) THEN list_transform(from_json(%[1]s, '["JSON"]'), lambda x:
 			CASE json_type(x) WHEN 'OBJECT' THEN coalesce(x->>'name', x->>'label', x->>'value', x::VARCHAR) ELSE x->>'$' END)`, ref)
 	}
-	return fmt.Sprintf(`CASE WHEN %s = '' THEN NULL %s ELSE %s END`, ref, array, split)
+	return fmt.Sprintf(`CASE WHEN trim(%s) = '' THEN NULL %s ELSE %s END`, ref, array, split)
 }
 
 // timestamp reads every shape that occurs in the column.

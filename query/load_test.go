@@ -1,0 +1,491 @@
+package query
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"holdall/schemas"
+)
+
+// cells returns the result of a query on an unfinished database, NULL as "NULL".
+func cells(t testing.TB, b *Builder, query string) [][]string {
+	t.Helper()
+	rows, err := b.db.Query(query)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer rows.Close()
+	columns, _ := rows.Columns()
+	var all [][]string
+	for rows.Next() {
+		values, dest := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			t.Fatal(err)
+		}
+		row := make([]string, len(columns))
+		for i, v := range values {
+			if row[i] = fmt.Sprint(v); v == nil {
+				row[i] = "NULL"
+			}
+		}
+		all = append(all, row)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// codes returns the findings so far as "severity code: detail".
+func codes(t testing.TB, b *Builder) []string {
+	t.Helper()
+	var all []string
+	for f, err := range b.Findings(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, f.Severity+" "+f.Code+": "+f.Detail)
+	}
+	return all
+}
+
+// has reports whether a finding begins and continues as wanted.
+func has(all []string, begins string, contains ...string) bool {
+next:
+	for _, f := range all {
+		if !strings.HasPrefix(f, begins) {
+			continue
+		}
+		for _, c := range contains {
+			if !strings.Contains(f, c) {
+				continue next
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func TestDuplicateHeadingsAreNumbered(t *testing.T) {
+	b, _ := build(t, BuildOptions{})
+	r := load(t, b, "Candidates.csv", "Candidate Id,Gender,gender,GENDER,Odd,Odd,\n1,f,m,x,a,b,c\n")
+	var got []string
+	for _, c := range r.Columns {
+		if c.Heading != "" || !c.Known {
+			got = append(got, fmt.Sprintf("%s %q %t", c.Column, c.Heading, c.Sensitive))
+		}
+	}
+	want := []string{`candidate_id "Candidate Id" false`, `gender "Gender" true`, `gender_2 "gender" true`, `gender_3 "GENDER" true`, `odd "Odd" false`, `odd_2 "Odd" false`, `column_7 "" false`}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([][]string{{"f", "m", "x", "a", "b", "c"}}, cells(t, b, "select gender, gender_2, gender_3, odd, odd_2, column_7 from candidates")); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestDates(t *testing.T) {
+	for name, tt := range map[string]struct {
+		options  BuildOptions
+		values   []string
+		want     []string
+		dates    string
+		rejected int64
+		finding  string
+	}{
+		"a day over 12 settles that days come first": {BuildOptions{}, []string{"03/04/2024", "25/12/2024 13:30:05"}, []string{"2024-04-03 00:00:00", "2024-12-25 13:30:05"}, "dmy", 0, ""},
+		"and that months do":                         {BuildOptions{}, []string{"03/04/2024", "12/25/2024 1:30 PM"}, []string{"2024-03-04 00:00:00", "2024-12-25 13:30:00"}, "mdy", 0, ""},
+		"no day over 12 is told":                     {BuildOptions{}, []string{"03/04/2024"}, []string{"2024-04-03 00:00:00"}, "ambiguous", 0, "warning dates-ambiguous"},
+		"the user decides":                           {BuildOptions{DateOrder: "mdy"}, []string{"03/04/2024"}, []string{"2024-03-04 00:00:00"}, "mdy", 0, ""},
+		"evidence goes before the user":              {BuildOptions{DateOrder: "mdy"}, []string{"23/04/2024"}, []string{"2024-04-23 00:00:00"}, "dmy", 0, ""},
+		"both orders in one file":                    {BuildOptions{}, []string{"25/12/2024", "12/26/2024"}, []string{"2024-12-25 00:00:00", "NULL"}, "mixed", 1, "warning dates-ambiguous"},
+		"ISO 8601 in all its forms": {BuildOptions{}, []string{"2024-07-01T10:00:00Z", "2024-07-01 10:00", "2024-01-01T10:00:00.250+01:00", "2024-07-01T10:00:00+0000", "2024/07/01"},
+			[]string{"2024-07-01 11:00:00", "2024-07-01 10:00:00", "2024-01-01 09:00:00.25", "2024-07-01 11:00:00", "2024-07-01 00:00:00"}, "iso", 0, ""},
+		"epoch milliseconds":             {BuildOptions{}, []string{"1719828000000", "-157766400000"}, []string{"2024-07-01 11:00:00", "1965-01-01 00:00:00"}, "epoch", 0, ""},
+		"another time zone":              {BuildOptions{TimeZone: "America/New_York"}, []string{"2024-07-01T10:00:00Z", "2024-07-01 10:00:00"}, []string{"2024-07-01 06:00:00", "2024-07-01 10:00:00"}, "iso", 0, ""},
+		"an hour that summer time skips": {BuildOptions{}, []string{"31/03/2024 01:30:00"}, []string{"2024-03-31 01:30:00"}, "dmy", 0, ""},
+		"dots and dashes":                {BuildOptions{}, []string{"25.12.2024", "25-12-2024 09:05"}, []string{"2024-12-25 00:00:00", "2024-12-25 09:05:00"}, "dmy", 0, ""},
+		"what is no date": {BuildOptions{}, []string{"31/02/2024", "3/4/24", "infinity", "tomorrow", "2024-13-01", "20240301", "1719828000", "0"},
+			[]string{"NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"}, "dmy", 8, "warning cells-rejected"},
+		"nothing and blanks are no dates, and no rejects": {BuildOptions{}, []string{"", "  ", "2024-01-01"}, []string{"NULL", "NULL", "2024-01-01 00:00:00"}, "iso", 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, _ := build(t, tt.options)
+			r := load(t, b, "Tasks.csv", "Task Id,Due Date\nx,"+strings.Join(tt.values, "\nx,")+"\n")
+			if err := b.Reconcile(context.Background(), nil); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, row := range cells(t, b, "select due_date::varchar from tasks") {
+				got = append(got, row[0])
+			}
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Error(d)
+			}
+			if r.Dates != tt.dates || r.Rejected != tt.rejected {
+				t.Errorf("got dates %q and %d rejects, want %q and %d", r.Dates, r.Rejected, tt.dates, tt.rejected)
+			}
+			found := codes(t, b)
+			if tt.finding != "" && !has(found, tt.finding) {
+				t.Errorf("no %s in %q", tt.finding, found)
+			}
+			if tt.finding == "" && (has(found, "warning dates") || has(found, "warning cells")) {
+				t.Errorf("unexpected finding: %q", found)
+			}
+		})
+	}
+}
+
+func TestOtherTablesSettleWhatOneLeavesOpen(t *testing.T) {
+	b, _ := build(t, BuildOptions{})
+	load(t, b, "Tasks.csv", "Task Id,Due Date\nx,03/04/2024\n")
+	load(t, b, "Users.csv", "User Id,Created On\nx,23/04/2024\n")
+	if err := b.Reconcile(context.Background(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if found := codes(t, b); !has(found, "info dates-ambiguous", "like those of the other tables") {
+		t.Errorf("%q", found)
+	}
+}
+
+func TestTypes(t *testing.T) {
+	const heading = "Candidate Id,Mobile,Current Salary,Rating,Relocate,Candidate Skills,Date of Birth\n"
+	for name, tt := range map[string]struct{ row, want string }{
+		"leading zeros and plus stay":      {"007,+447700900123,,,,,", "007 +447700900123 NULL NULL NULL NULL NULL"},
+		"money with signs and commas":      {`1,,"£41,000.50",,,,`, "1 NULL 41000.50 NULL NULL NULL NULL"},
+		"a third decimal is not cut off":   {"1,,1.005,,,,", "1 NULL NULL NULL NULL NULL NULL"},
+		"a European number is not guessed": {`1,,"1.234,56",,,,`, "1 NULL NULL NULL NULL NULL NULL"},
+		"words are no money":               {"1,,negotiable,,,,", "1 NULL NULL NULL NULL NULL NULL"},
+		"half a point is no rating":        {"1,,,3.5,,,", "1 NULL NULL NULL NULL NULL NULL"},
+		"whole numbers":                    {"1,,,3.0,Y,,", "1 NULL NULL 3 true NULL NULL"},
+		"no is no":                         {"1,,,,No,,", "1 NULL NULL NULL false NULL NULL"},
+		"a list with semicolons":           {`1,,,,,"Sales, EMEA; Go ;;",`, "1 NULL NULL NULL NULL [Sales, EMEA|Go] NULL"},
+		"a list with commas":               {`1,,,,,"sql,go",`, "1 NULL NULL NULL NULL [sql|go] NULL"},
+		"a list in JSON":                   {`1,,,,,"[""a,b"",{""id"":1,""name"":""c""},{""key"":""k"",""value"":""v""},7]",`, "1 NULL NULL NULL NULL [a,b|c|v|7] NULL"},
+		"a bracket that is no JSON":        {`1,,,,,"[senior], go",`, "1 NULL NULL NULL NULL [[senior]|go] NULL"},
+		"a date with a time is its day":    {"1,,,,,,1990-02-03T00:00:00", "1 NULL NULL NULL NULL NULL 1990-02-03"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, _ := build(t, BuildOptions{})
+			load(t, b, "Candidates.csv", heading+tt.row+"\n")
+			got := cells(t, b, `select candidate_id, mobile, current_salary::varchar, rating, relocate, '[' || array_to_string(skills, '|') || ']', date_of_birth::varchar from candidates`)
+			if d := cmp.Diff(tt.want, strings.Join(got[0], " ")); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestRejectsKeepTheCell(t *testing.T) {
+	b, _ := build(t, BuildOptions{})
+	r := load(t, b, "Candidates.csv", "Candidate Id,Current Salary,Rating\n1,negotiable,5\n2,4.47E+11,x\n3,100,1\n")
+	want := [][]string{{"candidates", "current_salary", "1", "negotiable"}, {"candidates", "current_salary", "2", "4.47E+11"}, {"candidates", "rating", "2", "x"}}
+	if d := cmp.Diff(want, cells(t, b, "select table_name, column_name, row_number, value from rejects order by all")); d != "" {
+		t.Error(d)
+	}
+	if r.Rejected != 3 {
+		t.Errorf("%d rejects, want 3", r.Rejected)
+	}
+	if found := codes(t, b); !has(found, "warning cells-rejected", "current_salary: 2", "spreadsheet program") {
+		t.Errorf("%q", found)
+	}
+}
+
+func TestCellsKeepEveryByte(t *testing.T) {
+	cell := "<p class=\"x\">one\r\ntwo\n\nthree\rfour</p>\ttab, comma; \u2028 'quote' \\\" end "
+	quoted := `"` + strings.ReplaceAll(cell, `"`, `""`) + `"`
+	for name, content := range map[string]string{
+		"LF":                 "Candidate Id,Internal Note,Status\n1," + quoted + ",x\n2,\"\",y\n",
+		"CRLF":               "Candidate Id,Internal Note,Status\r\n1," + quoted + ",x\r\n2,\"\",y\r\n",
+		"LF and CRLF mixed":  "Candidate Id,Internal Note,Status\r\n1," + quoted + ",x\n2,\"\",y\r\n",
+		"CR, as of old Macs": "Candidate Id,Internal Note,Status\r1," + quoted + ",x\r2,\"\",y\r",
+		"no end at the end":  "Candidate Id,Internal Note,Status\n1," + quoted + ",x\n2,\"\",y",
+		"blank lines":        "Candidate Id,Internal Note,Status\n\n1," + quoted + ",x\n\n\n2,\"\",y\n\n",
+		"semicolons":         strings.ReplaceAll("Candidate Id~Internal Note~Status\n1~"+quoted+"~x\n2~\"\"~y\n", "~", ";"),
+		"tabs":               strings.ReplaceAll("Candidate Id~Internal Note~Status\n1~"+quoted+"~x\n2~\"\"~y\n", "~", "\t"),
+		"a sep= line":        strings.ReplaceAll("sep=;\nCandidate Id~Internal Note~Status\n1~"+quoted+"~x\n2~\"\"~y\n", "~", ";"),
+		"a byte order mark":  "\ufeffCandidate Id,Internal Note,Status\n1," + quoted + ",x\n2,\"\",y\n",
+		"a broken heading":   "Candidate Id,\"Internal\nNote\",Status\n1," + quoted + ",x\n2,\"\",y\n",
+		"cells too many":     "Candidate Id,Internal Note,Status\n1," + quoted + ",x,\n2,\"\",y,,\n",
+		"an empty heading":   "Candidate Id,Internal Note,Status,\n1," + quoted + ",x\n2,\"\",y\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, _ := build(t, BuildOptions{})
+			load(t, b, "x/Candidates.csv", content)
+			want := [][]string{{"1", "1", cell, "x"}, {"2", "2", "NULL", "y"}}
+			if d := cmp.Diff(want, cells(t, b, "select row_number, c.candidate_id, c.internal_note, c.status from candidates as c join raw.candidates as r using (candidate_id) order by 1")); d != "" {
+				t.Error(d)
+			}
+			if got := cells(t, b, "select internal_note from raw.candidates where row_number = 2"); got[0][0] != "" {
+				t.Errorf("an empty cell is %q in raw", got[0][0])
+			}
+		})
+	}
+}
+
+func TestEncodings(t *testing.T) {
+	const want = "Zoë “Ł” – €5 ✓"
+	csv := "Candidate Id,Full Name\r\n1," + want + "\r\n"
+	u16 := func(s string, order func(uint16) []byte) string {
+		var b bytes.Buffer
+		for _, u := range utf16.Encode([]rune(s)) {
+			b.Write(order(u))
+		}
+		return b.String()
+	}
+	le := func(u uint16) []byte { return []byte{byte(u), byte(u >> 8)} }
+	be := func(u uint16) []byte { return []byte{byte(u >> 8), byte(u)} }
+	for name, tt := range map[string]struct{ content, encoding, want string }{
+		"UTF-8":                                 {csv, "utf-8", want},
+		"UTF-8 with a byte order mark":          {"\ufeff" + csv, "utf-8-bom", want},
+		"UTF-16 of Windows":                     {u16("\ufeff"+csv, le), "utf-16le", want},
+		"UTF-16 big end first":                  {u16("\ufeff"+csv, be), "utf-16be", want},
+		"UTF-16 without a mark":                 {u16(csv, le), "utf-16le", want},
+		"windows-1252":                          {"Candidate Id,Full Name\n1,Zo\xeb \x93L\x94 \x96 \x805 \x81\n", "windows-1252", "Zoë “L” – €5 \u0081"},
+		"windows-1252 bytes in UTF-8":           {"Candidate Id,Full Name\n1,Zoë ✓ \x93\n2,ë\n", "utf-8", "Zoë ✓ “"},
+		"windows-1252 only far into the file":   {"Candidate Id,Full Name\n1,a\n" + strings.Repeat("2,plain\n", 100_000) + "3,\xeb\n", "windows-1252", "a"},
+		"a letter across the buffer's boundary": {"Candidate Id,Full Name\n1," + strings.Repeat("x", 256<<10-26) + "ë\n", "utf-8", strings.Repeat("x", 256<<10-26) + "ë"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, _ := build(t, BuildOptions{})
+			r := load(t, b, "Candidates.csv", tt.content)
+			if r.Encoding != tt.encoding {
+				t.Errorf("encoding %q, want %q", r.Encoding, tt.encoding)
+			}
+			if got := cells(t, b, "select full_name from candidates where candidate_id = '1'"); len(got) != 1 || got[0][0] != tt.want {
+				t.Errorf("got %.80q, want %.80q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestDamageOfSpreadsheetsIsReportedNotRepaired(t *testing.T) {
+	b, _ := build(t, BuildOptions{})
+	load(t, b, "Candidates.csv", "Candidate Id,Mobile,Surname\n1,4.47E+11,x\n2,\"=\"\"0044\"\"\",y\n3,=\"0045\",z\n")
+	if d := cmp.Diff([][]string{{"4.47E+11"}, {`="0044"`}, {`="0045"`}}, cells(t, b, "select mobile from candidates")); d != "" {
+		t.Error(d)
+	}
+	if found := codes(t, b); !has(found, "warning cells-damaged: mobile: 3 cells") {
+		t.Errorf("%q", found)
+	}
+}
+
+func TestNULBytesAreKept(t *testing.T) {
+	b, _ := build(t, BuildOptions{})
+	load(t, b, "Candidates.csv", "Candidate Id,Surname\n1,a\x00b\n")
+	if got := cells(t, b, "select surname from candidates"); got[0][0] != "a\x00b" {
+		t.Errorf("got %q", got)
+	}
+	if found := codes(t, b); !has(found, "warning cells-damaged: surname: 1 cells hold NUL") {
+		t.Errorf("%q", found)
+	}
+}
+
+func TestRaggedRowsGoToQuarantine(t *testing.T) {
+	for name, tt := range map[string]struct {
+		rows       string
+		loaded     string
+		quarantine [][]string
+	}{
+		"too few and too many": {"1,a,b\n2,a\n3,a,b,c\n4,d,e\n", "1 4", [][]string{{"2", "2,a", "too few cells"}, {"3", "3,a,b,c", "too many cells"}}},
+		"a quote that nobody closes swallows one line, not the rest": {"1,a,b\n2,\"x,y\n3,a,b\n4,\"c\",\"d\"\n5,e,f\n", "1 3 4 5",
+			[][]string{{"2", `2,"x,y`, "its quotes make no sense"}}},
+		"nor when it is the last":        {"1,a,b\n2,\"x,y\n", "1", [][]string{{"2", `2,"x,y`, "its quotes make no sense"}}},
+		"bare quotes within a line stay": {"1,\"say \"hi\" now\",b\n2,5\" pipe,c\n", "1 2", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, _ := build(t, BuildOptions{})
+			r := load(t, b, "Candidates.csv", "Candidate Id,Surname,Status\n"+tt.rows)
+			var ids []string
+			for _, row := range cells(t, b, "select candidate_id from candidates") {
+				ids = append(ids, row[0])
+			}
+			if got := strings.Join(ids, " "); got != tt.loaded {
+				t.Errorf("loaded %s, want %s", got, tt.loaded)
+			}
+			got := cells(t, b, "select row_number, record, reason from quarantine where table_name = 'candidates' order by row_number")
+			if d := cmp.Diff(tt.quarantine, got, cmpopts.EquateEmpty()); d != "" {
+				t.Error(d)
+			}
+			if int(r.Quarantined) != len(tt.quarantine) || has(codes(t, b), "warning rows-ragged") != (len(tt.quarantine) > 0) {
+				t.Errorf("%d in quarantine; findings %q", r.Quarantined, codes(t, b))
+			}
+		})
+	}
+}
+
+func TestFilesThatAreOdd(t *testing.T) {
+	for name, tt := range map[string]struct {
+		file, content, table string
+		known                bool
+		rows                 int64
+		finding              string
+	}{
+		"no bytes at all":               {"Users.csv", "", "users", true, 0, "warning table-empty"},
+		"headings only":                 {"Tasks.csv", "Task Id,Subject\n", "tasks", true, 0, "info table-empty"},
+		"candidates with no rows":       {"Candidates.csv", "Candidate Id\n", "candidates", true, 0, "warning table-empty"},
+		"in a folder, in other case":    {"export/data/JOB_PIPELINES.CSV", "pipelineId,jobId\n1,2\n", "job_pipelines", true, 1, ""},
+		"renamed, known by its columns": {"export (3).csv", "User Id,Full Name,Email,Time Zone,Archived\n1,a,b,c,yes\n", "users", true, 1, ""},
+		"an eleventh table":             {"Placements 2026.csv", "Placement Id,Fee,Start\nPL-1,100.50,2026-01-31\n", "placements_2026", false, 1, "info table-unknown"},
+		"one that is named like ours":   {"findings.csv", "a,b\n1,2\n", "findings_2", false, 1, "warning table-repeated"},
+		"one column":                    {"Odd.csv", "only\na\n\nb\n", "odd", false, 3, "info table-unknown"},
+		"a name of no letters":          {"数据.csv", "a,b\n1,2\n", "unnamed", false, 1, "info table-unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, path := build(t, BuildOptions{})
+			r := load(t, b, tt.file, tt.content)
+			if r.Table != tt.table || r.Known != tt.known || r.Rows != tt.rows {
+				t.Errorf("got table %s, known %t, %d rows", r.Table, r.Known, r.Rows)
+			}
+			if found := codes(t, b); tt.finding != "" && !has(found, tt.finding) {
+				t.Errorf("no %s in %q", tt.finding, found)
+			}
+			if err := b.Finish(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			open(t, path, OpenOptions{})
+		})
+	}
+}
+
+func TestASecondFileOfATableIsKeptApart(t *testing.T) {
+	b, _ := build(t, BuildOptions{})
+	load(t, b, "Users.csv", "User Id\n1\n")
+	r := load(t, b, "old/Users.csv", "User Id\n2\n")
+	if r.Table != "users_2" || r.Known || !has(codes(t, b), "warning table-repeated") {
+		t.Errorf("got %s; %q", r.Table, codes(t, b))
+	}
+}
+
+func TestUnknownColumnsAreTypedOnlyWhenEveryValueFits(t *testing.T) {
+	b, _ := build(t, BuildOptions{})
+	r := load(t, b, "Users.csv", "User Id,N,Zeros,Pager,Flag,D,T,M,Mixed,Long,Nothing\n"+
+		"1,5,007,+44,yes,25/12/2025,2026-01-01T10:00:00,1.50,7,12345678901234567890123,\n2,-6,8,44,No,01/02/2025,,22,x,1,\n")
+	got := map[string]string{}
+	for _, c := range r.Columns {
+		if !c.Known {
+			got[c.Column] = c.Type
+		}
+	}
+	want := map[string]string{"n": "BIGINT", "zeros": "VARCHAR", "pager": "VARCHAR", "flag": "BOOLEAN", "d": "DATE", "t": "TIMESTAMP", "m": "DECIMAL(18,2)",
+		"mixed": "VARCHAR", "long": "VARCHAR", "nothing": "VARCHAR"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if r.Rejected != 0 {
+		t.Errorf("%d cells rejected", r.Rejected)
+	}
+}
+
+func TestMissingColumnsAreThereAsNULL(t *testing.T) {
+	b, _ := build(t, BuildOptions{})
+	load(t, b, "Job_Pipelines.csv", "Pipeline Id,Status Code\n1,PLACED\n")
+	if d := cmp.Diff([][]string{{"1", "NULL", "NULL", "NULL"}}, cells(t, b, "select pipeline_id, job_id, commission_value, offer_date from job_pipelines")); d != "" {
+		t.Error(d)
+	}
+	found := codes(t, b)
+	if !has(found, "warning columns-missing", "job_id", "candidate_id") || !has(found, "info columns-missing", "offer_date") {
+		t.Errorf("%q", found)
+	}
+}
+
+func TestThreeDialectsLoadToTheSameTables(t *testing.T) {
+	want := map[string][][]string{}
+	for _, dialect := range []schemas.Dialect{schemas.Title, schemas.Camel, schemas.Snake} {
+		_, files := simulate(t, 40, dialect, false)
+		b, _ := build(t, BuildOptions{})
+		loadAll(t, b, files)
+		for _, table := range schemas.Recruitly() {
+			var columns []string
+			for _, c := range table.Columns {
+				columns = append(columns, ident(c.Name)+"::VARCHAR")
+			}
+			got := cells(t, b, "select "+strings.Join(columns, ", ")+" from "+ident(table.Name))
+			if want[table.Name] == nil {
+				want[table.Name] = got
+				continue
+			}
+			if d := cmp.Diff(want[table.Name], got); d != "" {
+				t.Errorf("%s in %s: %.2000s", table.Name, dialect, d)
+			}
+		}
+	}
+}
+
+func TestACellOf20MegabytesLoadsInLittleMemory(t *testing.T) {
+	var content bytes.Buffer
+	content.WriteString("Candidate Id,Conversation Thread,Status\n0,a,b\n1,\"")
+	for content.Len() < 20<<20 {
+		content.WriteString("He said \"\"no\"\", and\nthen, again, yes. ")
+	}
+	content.WriteString("\",x\n2,y,z\n")
+	b, _ := build(t, BuildOptions{})
+	r := load(t, b, "Candidates.csv", content.String())
+	if r.Rows != 3 {
+		t.Errorf("%d rows, want 3", r.Rows)
+	}
+	got := cells(t, b, "select length(conversation_thread) > 19000000, status from candidates where candidate_id = '1'")
+	if d := cmp.Diff([][]string{{"true", "x"}}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestWhatDuckDBMisreadsIsReadAgain(t *testing.T) {
+	b, _ := build(t, BuildOptions{})
+	path := filepath.Join(t.TempDir(), "x.csv")
+	if err := os.WriteFile(path, []byte("Candidate Id,Surname\n1,\"a\n\"\n2,b\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ctx := context.Background()
+	s, err := scanFile(ctx, f, encodingReport{name: encUTF8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ends = [4]int64{endCRLF: 3} // DuckDB is told CRLF, and reads nothing or something else
+	l := b.plan("Candidates.csv", s)
+	if err := b.load(ctx, l, s, f); err != nil {
+		t.Fatal(err)
+	}
+	if l.misread == nil || l.Rows != 2 {
+		t.Errorf("misread %v, %d rows", l.misread, l.Rows)
+	}
+	s.records++ // and where the count itself does not fit, nothing is loaded
+	l = b.plan("Other.csv", s)
+	if err := b.load(ctx, l, s, f); err == nil || !strings.Contains(err.Error(), "3 records") {
+		t.Errorf("got error %v, want one that names 3 records", err)
+	}
+}
+
+func TestLoadingStopsWithItsContext(t *testing.T) {
+	b, _ := build(t, BuildOptions{})
+	path := filepath.Join(t.TempDir(), "x.csv")
+	if err := os.WriteFile(path, []byte("Candidate Id\n"+strings.Repeat("1\n", 5000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := b.LoadCSV(ctx, "Candidates.csv", path); !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v, want a cancelled context", err)
+	}
+	if r := load(t, b, "Candidates.csv", "Candidate Id\n1\n"); r.Table != "candidates" || r.Rows != 1 {
+		t.Errorf("afterwards: %+v", r)
+	}
+}
