@@ -26,7 +26,6 @@ type inspection struct {
 	rows []Row // of its _pack.csv
 	pos  int64
 
-	buf        []byte // that contents are copied through
 	inflate    io.ReadCloser
 	entries    []zipEntry
 	hurt       []int64  // offsets of documents whose bytes are not as their rows say
@@ -35,8 +34,8 @@ type inspection struct {
 }
 
 func newInspection(r io.Reader, pack string, rows []Row) *inspection {
-	in := &inspection{sum: digest.NewWriter(), pack: pack, rows: rows, buf: make([]byte, copyBuffer), inflate: flate.NewReader(nil)}
-	in.r = bufio.NewReaderSize(io.TeeReader(r, in.sum), copyBuffer)
+	in := &inspection{sum: digest.NewWriter(), pack: pack, rows: rows, inflate: flate.NewReader(nil)}
+	in.r = bufio.NewReaderSize(io.TeeReader(r, in.sum), copyBuffer/4)
 	return in
 }
 
@@ -135,7 +134,7 @@ func (in *inspection) content(row *Row) (bool, error) {
 		content = in.inflate
 	}
 	crc := crc32.NewIEEE()
-	_, bad := io.CopyBuffer(crc, digest.NewReader(content, row.Size, row.SHA256), in.buf)
+	_, bad := copyPooled(crc, digest.NewReader(content, row.Size, row.SHA256))
 	_, err := io.Copy(io.Discard, stored)
 	in.pos += row.StoredSize - stored.N
 	if stored.N > 0 && err == nil && !in.cut {

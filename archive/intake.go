@@ -30,6 +30,15 @@ type content struct {
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, copyBuffer); return &b }}
 
+var copyBuffers = sync.Pool{New: func() any { b := make([]byte, copyBuffer); return &b }}
+
+// copyPooled is io.Copy through a buffer that is used again.
+func copyPooled(w io.Writer, r io.Reader) (int64, error) {
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, *buf)
+}
+
 // A readError marks a failure of the document's reader, which the caller gets as it is.
 type readError struct{ err error }
 

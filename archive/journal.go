@@ -53,8 +53,12 @@ type entry struct {
 	Committing string      `json:"committing,omitempty"` // the bag is on its way there; nothing changes any more
 }
 
-// A journal is an append-only file of entries. An entry is durable when append returns.
-type journal struct{ f *os.File }
+// A journal is an append-only file of entries. An entry is durable when append returns. After an error nothing more is
+// appended: what stands at the end may be half a line, which the next process drops only if it is the last.
+type journal struct {
+	f   *os.File
+	err error
+}
 
 // openJournal reads the entries and drops a torn last line, which no one was promised.
 func openJournal(path string) (*journal, []entry, error) {
@@ -77,7 +81,7 @@ func openJournal(path string) (*journal, []entry, error) {
 	if _, err := f.Seek(int64(good), io.SeekStart); err != nil {
 		return nil, nil, errors.Join(err, f.Close())
 	}
-	return &journal{f}, entries, nil
+	return &journal{f: f}, entries, nil
 }
 
 // parseJournal returns the entries and how many bytes they fill. A last line that is not JSON is torn; one before it is damage.
@@ -98,17 +102,19 @@ func parseJournal(b []byte) (entries []entry, good int, err error) {
 }
 
 func (j *journal) append(e entry) error {
+	if j.err != nil {
+		return j.err
+	}
 	b, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
 	if _, err := j.f.Write(append(b, '\n')); err != nil {
-		return fmt.Errorf("write the staging journal: %w", err)
+		j.err = fmt.Errorf("write the staging journal: %w", err)
+	} else if err := j.f.Sync(); err != nil {
+		j.err = fmt.Errorf("sync the staging journal: %w", err)
 	}
-	if err := j.f.Sync(); err != nil {
-		return fmt.Errorf("sync the staging journal: %w", err)
-	}
-	return nil
+	return j.err
 }
 
 func (j *journal) close() error { return j.f.Close() }

@@ -179,7 +179,7 @@ func copyTo(w io.Writer, r io.Reader, crc io.Writer, check bool) (int64, error) 
 	if check {
 		w = io.MultiWriter(w, crc)
 	}
-	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, copyBuffer))
+	return copyPooled(w, r)
 }
 
 // addRow adds a row to the pack's own list.

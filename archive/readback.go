@@ -55,7 +55,6 @@ func (rb *readBack) add(rec fileRecord) {
 }
 
 func (rb *readBack) run() {
-	buf := make([]byte, copyBuffer)
 	rb.mu.Lock()
 	defer rb.mu.Unlock()
 	for len(rb.queue) > 0 && rb.ctx.Err() == nil {
@@ -65,7 +64,7 @@ func (rb *readBack) run() {
 			continue
 		}
 		rb.mu.Unlock()
-		err := rb.check(next.fileRecord, buf)
+		err := rb.check(next.fileRecord)
 		rb.mu.Lock()
 		switch {
 		case rb.wanted[next.Name] != next.number: // discarded meanwhile
@@ -79,7 +78,7 @@ func (rb *readBack) run() {
 	rb.changed.Broadcast()
 }
 
-func (rb *readBack) check(rec fileRecord, buf []byte) error {
+func (rb *readBack) check(rec fileRecord) error {
 	f, err := os.Open(filepath.Join(rb.dir, filepath.FromSlash(rec.Name)))
 	if err != nil {
 		return err
@@ -87,7 +86,7 @@ func (rb *readBack) check(rec fileRecord, buf []byte) error {
 	defer f.Close()
 	dropCache(f)
 	r := digest.NewReader(ctxReader{rb.ctx, f}, rec.Size, rec.SHA256)
-	_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, r, buf)
+	_, err = copyPooled(io.Discard, r)
 	var mismatch *digest.MismatchError
 	if errors.As(err, &mismatch) {
 		return fmt.Errorf("%w: %s does not read back as it was written: %w", ErrDamaged, rec.Name, err)

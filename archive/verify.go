@@ -209,7 +209,7 @@ func (v *verifier) hashFile(ctx context.Context, name string) error {
 	}
 	defer r.Close()
 	w := digest.NewWriter()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{&counted{v, r}}, make([]byte, copyBuffer)); err != nil {
+	if _, err := copyPooled(w, &counted{v, r}); err != nil {
 		return v.unreadable(ctx, name, err)
 	}
 	v.setActual(name, w.Sum())
