@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -247,5 +248,78 @@ func TestVerifyListsEveryFault(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestNoDamageVerifiesAndNoneStopsVerify(t *testing.T) {
+	s, _, _ := damagedBag(t)
+	objects := s.Objects()
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(objects)), func(name string) bool { return !strings.HasPrefix(name, bagPrefix) || name == bagPrefix+"bagit.txt" })
+	random := rand.New(rand.NewPCG(3, 4))
+	for round := range 150 {
+		var damaged []string
+		for range 1 + random.IntN(3) {
+			name := names[random.IntN(len(names))]
+			b := bytes.Clone(objects[name])
+			switch random.IntN(4) {
+			case 0: // a page of zeros
+				at := random.IntN(len(b))
+				clear(b[at:min(len(b), at+4096)])
+				b[at] = ^objects[name][at]
+			case 1: // cut
+				b = b[:random.IntN(len(b))]
+			case 2: // garbage
+				for range 1 + random.IntN(40) {
+					b[random.IntN(len(b))] ^= byte(1 + random.IntN(255))
+				}
+				b[0] ^= 1
+			case 3: // a piece taken out
+				at := random.IntN(len(b))
+				b = append(b[:at], b[min(len(b), at+1+random.IntN(500)):]...)
+			}
+			s.Replace(name, b)
+			damaged = append(damaged, name)
+		}
+		level := []archive.Level{archive.Full, archive.Deep}[round%2]
+		bag, err := archive.Open(context.Background(), s, testID)
+		if err != nil {
+			t.Fatalf("damage to %v: open: %v", damaged, err)
+		}
+		r, err := bag.Verify(context.Background(), level, nil)
+		if err != nil {
+			t.Fatalf("damage to %v: verify: %v", damaged, err)
+		}
+		for _, name := range damaged {
+			path := strings.TrimPrefix(name, bagPrefix)
+			if !slices.ContainsFunc(r.Faults, func(f archive.Fault) bool {
+				return f.Path == path || strings.Contains(f.Detail, path+" any more, which therefore cannot be checked")
+			}) {
+				t.Errorf("round %d, %s: %v were damaged, no fault names %s:\n%s", round, level, damaged, path, show(r))
+			}
+		}
+		for _, name := range damaged {
+			s.Replace(name, objects[name])
+		}
+	}
+}
+
+func TestAStoreThatFailsNeverVerifies(t *testing.T) {
+	s, _, _ := damagedBag(t)
+	for n := 1; ; n++ {
+		f := &storetest.Faulty{Store: s, FailAt: n}
+		bag, err := archive.Open(context.Background(), f, testID)
+		if err != nil {
+			continue
+		}
+		r, err := bag.Verify(context.Background(), archive.Deep, nil)
+		if !f.Failed() {
+			if err != nil || !r.Valid {
+				t.Errorf("without a fault: %v\n%s", err, show(r))
+			}
+			return
+		}
+		if err == nil && r.Valid {
+			t.Errorf("the store failed at operation %d, and the bag is called valid", n)
+		}
 	}
 }

@@ -36,7 +36,7 @@ func parseManifest(b []byte) (lines []manifestLine, faults []string) {
 			err = fmt.Errorf("%q stands there twice", l.name)
 		}
 		if err != nil {
-			faults = append(faults, fmt.Sprintf("line %d: %v", i+1, err))
+			faults = append(faults, fmt.Sprintf("line %d: %.200s", i+1, strings.ToValidUTF8(err.Error(), "?")))
 			continue
 		}
 		seen[l.name] = true

@@ -110,7 +110,11 @@ func (rb *readBack) forget(name string) {
 
 // wait returns when the queue is empty, with everything that was found wrong.
 func (rb *readBack) wait(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, rb.changed.Broadcast)
+	stop := context.AfterFunc(ctx, func() {
+		rb.mu.Lock() // so that it does not fall between the look at ctx and the wait
+		defer rb.mu.Unlock()
+		rb.changed.Broadcast()
+	})
 	defer stop()
 	rb.mu.Lock()
 	defer rb.mu.Unlock()

@@ -266,8 +266,12 @@ func (v *verifier) judge() {
 // one of the two was changed: a digest that differs from the right one in a digit or two was never that of other content.
 func (v *verifier) judgeFile(name string, got digest.Sum) bool {
 	want := v.book.sums[name]
-	if got == want || want.IsZero() || v.book.ownFaults[name] {
+	if got == want || v.book.ownFaults[name] {
 		return got == want
+	}
+	if want.IsZero() {
+		v.add(FaultHash, bookOf(name), "it does not name %s any more, which therefore cannot be checked", name)
+		return false
 	}
 	if book := bookOf(name); v.book.mayBeDamaged(book) && nearlySame(got, want) {
 		v.add(FaultHash, book, "its line for %s is damaged", name)

@@ -103,7 +103,7 @@ func (v *verifier) vouch(name string, content []byte) {
 		return
 	}
 	if want.IsZero() {
-		v.add(FaultHash, tagManifestName, "it does not name %s", name)
+		v.add(FaultHash, tagManifestName, "it does not name %s any more, which therefore cannot be checked", name)
 		return
 	}
 	v.add(FaultHash, name, "sha256 %s instead of %s", got, want)
