@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,10 @@ func run(ctx context.Context, e *env, args []string) int {
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
-	return e.fail(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	// Parsing ends at the first flag that is wrong; --json behind it is meant all the same.
+	e.json = e.json || slices.Contains(args, "--json")
+	return e.fail(err)
 }
 
 func newRoot(e *env) *cobra.Command {

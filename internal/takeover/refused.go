@@ -18,8 +18,24 @@ import (
 
 // refusals collects the entries that are not taken over as documents; data/documents/refused.csv.
 type refusals struct {
-	mu  sync.Mutex
-	all []refusal // guarded by mu
+	mu   sync.Mutex
+	all  []refusal     // guarded by mu
+	kept map[int]int64 // bytes kept by container, guarded by mu
+}
+
+// room takes n bytes of what may be kept of a container's refused entries: as much as the container has. Entries that
+// overlap could ask for far more.
+func (r *refusals) room(container int, n, size int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.kept == nil {
+		r.kept = map[int]int64{}
+	}
+	if n <= 0 || r.kept[container]+n > size {
+		return false
+	}
+	r.kept[container] += n
+	return true
 }
 
 type refusal struct {
@@ -36,7 +52,11 @@ func (t *takeover) refuse(ctx context.Context, o *fetch.Object, c container, e u
 	if e.Refused == unpack.RefusedDirectory {
 		return nil // nothing is lost
 	}
-	if e.CompressedSize > 0 && e.Refused != unpack.RefusedLimit && e.Refused != unpack.RefusedOverlap {
+	size, err := o.Size(ctx)
+	if err != nil {
+		return err
+	}
+	if t.refused.room(o.Source.Number, e.CompressedSize, size) {
 		kept, err := t.keepRaw(c, e, fmt.Sprintf("data/documents/refused/%s%d-%06d.raw", o.Source.Part[:1], o.Source.Number, e.Index))
 		if err != nil {
 			return fmt.Errorf("keep the refused entry %d of %s: %w", e.Index, o.Source.Name, err)

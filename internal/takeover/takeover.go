@@ -116,7 +116,10 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 	}
 	if choice.done != nil {
 		o.Talk("this export is archived already; nothing to do")
-		return choice.done, nil
+		done := *choice.done
+		done.FetchedBytes, done.ReusedBytes = 0, done.FetchedBytes+done.ReusedBytes
+		done.Seconds = o.Now().Sub(began).Seconds()
+		return &done, nil
 	}
 	if err := receipts.open(choice.run.path("receipts.jsonl")); err != nil {
 		return nil, err
