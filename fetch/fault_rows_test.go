@@ -329,7 +329,7 @@ var connectionFaults = []faultCase{
 	{name: "every connection breaks after 100,000 bytes", fault: always(broken(100_000))},
 	{name: "every connection breaks after 1,500,000 bytes", fault: always(broken(1_500_000))},
 	{name: "the first connections break at once", fault: first(3, func(o *served, w http.ResponseWriter, r *http.Request) bool { panic(http.ErrAbortHandler) })},
-	{name: "silence before the answer", fault: first(2, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+	{name: "silence before the answer", fault: first(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		select {
 		case <-r.Context().Done():
 		case <-time.After(5 * time.Second):

@@ -75,7 +75,7 @@ func runFault(t *testing.T, c faultCase) {
 		c.fault(w, w.object)
 	}
 	opts := Options{
-		AllowPrivate: true, Idle: time.Second, RetryBudget: 1500 * time.Millisecond, Log: w.printf,
+		AllowPrivate: true, Idle: time.Second, RetryBudget: 2500 * time.Millisecond, Log: w.printf,
 		Receipt: func(r Receipt) {
 			b, _ := json.Marshal(r)
 			w.printf("%s %+v", b, r)

@@ -399,7 +399,7 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 	case e != nil && !e.Retryable():
 		p.refuse(i, &refusal{err: e})
 		return
-	case errors.Is(err, errRefused):
+	case errors.Is(err, errRefused), untrusted(err):
 		p.settle(i, 0, p.fileError(i, netError(err)))
 		return
 	case errors.Is(err, errWebPage):

@@ -42,7 +42,7 @@ func TestAddressesThatALinkMayNotLeadTo(t *testing.T) {
 func probeOne(t *testing.T, o Options, link string) *Source {
 	t.Helper()
 	if o.Idle == 0 {
-		o.Idle = time.Second
+		o.Idle, o.RetryBudget = time.Second, 2*time.Second
 	}
 	f, err := New(o)
 	if err != nil {

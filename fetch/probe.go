@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -56,7 +57,19 @@ func netError(err error) *Error {
 			Hint: "check the proxy in HTTPS_PROXY, with its user and password, and run the same command again to go on",
 		}
 	}
+	if untrusted(err) {
+		return &Error{
+			Code: Network, Message: "the server's certificate is not trusted", Err: redact.Error(err),
+			Hint: "when a proxy of your own network stands in between, give its certificate with --ca-file; else do not go on: somebody may be listening",
+		}
+	}
 	return &Error{Code: Network, Message: "the server could not be reached", Hint: hintFor(Network), Err: redact.Error(err)}
+}
+
+// untrusted reports whether the server could not prove who it is. Trying again does not change that.
+func untrusted(err error) bool {
+	var cert *tls.CertificateVerificationError
+	return errors.As(err, &cert)
 }
 
 // probeGet sends the probing GET, again where that may help, and mended where the link looks damaged.
@@ -81,7 +94,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
 				f.dropProbes(s.Link.host())
 			}
 		}
-		if errors.Is(err, errRefused) || ctx.Err() != nil {
+		if errors.Is(err, errRefused) || ctx.Err() != nil || untrusted(err) || errors.Is(err, errAnswer) && try >= 3 {
 			break
 		}
 		if !sleep(ctx, max(after, wait.Next())) {

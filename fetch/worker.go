@@ -107,6 +107,10 @@ func (e errChanged) Error() string {
 	return fmt.Sprintf("the object changed at its source (%s) while it was being fetched", e.what)
 }
 
+func (e errChanged) explain() *Error {
+	return &Error{Code: ObjectChanged, Message: e.Error(), Hint: "run the same command again to fetch the new one; the old part is kept beside it"}
+}
+
 // errIgnored says that the server sent the object from its first byte, though a later part was asked for.
 var errIgnored = errors.New("the server ignored the range asked for")
 
@@ -385,12 +389,12 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 		return nil
 	case errors.As(err, &e):
 		return e // of the disk
-	case errors.Is(err, errRefused):
+	case errors.Is(err, errRefused), untrusted(err):
 		o.fail(netError(err))
 		return nil
 	case errors.As(err, &changed):
 		if o.changes++; o.changes >= 3 || changed.what == "its bytes" {
-			o.fail(&Error{Code: ObjectChanged, Message: changed.Error(), Hint: "run the same command again to fetch the new one; the old part is kept beside it"})
+			o.fail(changed.explain())
 			return nil
 		}
 	case errors.Is(err, errIgnored):
@@ -415,6 +419,10 @@ func (r *Run) again(o *Object, err error, after time.Duration) {
 	r.retries++
 	o.lastErr = err
 	if time.Since(o.lastBytes) > r.f.opts.budget() {
+		if changed := (errChanged{}); errors.As(err, &changed) {
+			o.fail(changed.explain())
+			return
+		}
 		e := netError(err)
 		e.Message = fmt.Sprintf("nothing arrived for %s, over %d tries", r.f.opts.budget(), o.backoff.Tries()+1)
 		o.fail(e)

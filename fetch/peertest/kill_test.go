@@ -236,7 +236,7 @@ func (k *torture) cycle(kills int, objects, files int64) {
 	dir := filepath.Join(k.t.TempDir(), "spool")
 	objects0, files0, _ := k.m.count()
 	var sent, lost, allowed int64 // of large objects: sent by the processes before, of that not here when last known, and may be lost since
-	var ever int64 // bytes that all kills together may cost
+	var ever int64                // bytes that all kills together may cost
 	for ended := false; !ended; {
 		var said string
 		said, ended = k.child(dir, kills)
