@@ -1,0 +1,5 @@
+//go:build !race
+
+package exportsim
+
+const raceDetector = false
