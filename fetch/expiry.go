@@ -9,9 +9,12 @@ import (
 	"time"
 )
 
+// vendorLife is how long the vendor says that its links live.
+const vendorLife = 7 * 24 * time.Hour
+
 // expiry reads from a signed link when it stops working, at the latest, and says how it knows. A link signed by temporary
 // credentials may die earlier. It is zero for a link that does not tell.
-func expiry(l Link, _ time.Time) (time.Time, string) {
+func expiry(l Link) (time.Time, string) {
 	q := l.parsed().Query()
 	get := func(name string) string { return param(q, name) }
 	switch {

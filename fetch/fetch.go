@@ -24,6 +24,7 @@ type Options struct {
 	UserAgent    string
 	Receipt      func(Receipt)                 // called for every HTTP exchange, one at a time; may be nil
 	Log          func(format string, a ...any) // talk for -v; may be nil
+	Warn         func(string)                  // what the user should know at once, such as a link that will expire too early; may be nil, must not block
 	Now          func() time.Time              // the clock; nil: time.Now
 }
 

@@ -221,7 +221,7 @@ func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, buf 
 			x.close(err)
 		}
 	}()
-	deadline, _ := expiry(l.link, time.Time{})
+	deadline, _ := expiry(l.link)
 	if err = r.f.judge(x, deadline); err != nil {
 		return 0, err
 	}
@@ -336,7 +336,7 @@ func (p *filePool) large(l listed, key fileKey, x *exchange) (uint32, error) {
 		Number: p.o.Source.Number, Part: p.o.Source.Part, Link: l.link, Name: l.name, Kind: unpack.KindUnknown, Identity: x.identity,
 		Ranges: x.resp.StatusCode == 206, Fingerprint: l.link.fingerprint(),
 	}
-	src.Expiry, src.ExpiryFrom = expiry(l.link, time.Time{})
+	src.Expiry, src.ExpiryFrom = expiry(l.link)
 	sub, err := r.beside(src, p.set.ownName(key), x)
 	if err != nil {
 		return 0, err
@@ -433,7 +433,7 @@ func (p *filePool) later(i int, err error, after time.Duration, now time.Time) {
 	for range p.tries[i] - 1 {
 		wait = b.Next()
 	}
-	p.again = append(p.again, fileRetry{i, now.Add(max(after, wait))})
+	p.again = append(p.again, fileRetry{i, now.Add(max(min(after, r.f.opts.budget()/2), wait))})
 	r.logf("file %d of the listing: %v; trying again", i, err)
 }
 

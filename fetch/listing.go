@@ -278,7 +278,7 @@ func (s *pageReader) open() error {
 	if err != nil {
 		return err
 	}
-	deadline, _ := expiry(s.link, time.Time{})
+	deadline, _ := expiry(s.link)
 	if err := s.r.f.judge(x, deadline); err != nil {
 		x.close(err)
 		return err

@@ -12,7 +12,7 @@ const maxMaster = 64 << 20
 // Master fetches a master CSV from a link.
 func (f *Fetcher) Master(ctx context.Context, link Link) (*Master, error) {
 	s := &Source{Link: link, Fingerprint: link.fingerprint()}
-	s.Expiry, _ = expiry(link, f.now())
+	s.Expiry, _ = expiry(link)
 	x, err := f.probeGet(ctx, s)
 	if err != nil {
 		if ctx.Err() != nil {

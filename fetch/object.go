@@ -42,6 +42,7 @@ type Object struct {
 	probe      *exchange // the body that Plan left open, or nil
 	sequential bool      // one connection, in order: the server ignores ranges, or nothing would show a change
 	rangesSeen bool      // a response began where it was asked to begin
+	endSeen    int64     // where a body without a length ended
 	ignored    int       // ranges ignored in a row
 	changes    int       // answers in a row that looked like another object
 	limit      int       // most connections
@@ -57,6 +58,7 @@ type Object struct {
 	aheadLen   int64          // a reader that goes on there gets twice as much
 	twice      map[int64]bool // pieces that came out the same when fetched again
 	mending    bool           // Refetch is at work, so the hasher waits
+	warned     bool           // that the link will expire too early
 	doubted    bool           // everything has been fetched again because of a digest
 
 	mend sync.Mutex // held by Refetch

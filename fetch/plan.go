@@ -78,7 +78,10 @@ func (f *Fetcher) outline(m *Master) (*Plan, error) {
 				Number: len(p.Sources) + 1, Part: part, Label: l.Label, Link: l.Link, Fingerprint: l.Link.fingerprint(),
 				Name: l.Link.fileName(), Identity: Identity{Size: -1}, Repair: l.Repair,
 			}
-			s.Expiry, s.ExpiryFrom = expiry(l.Link, f.now())
+			s.Expiry, s.ExpiryFrom = expiry(l.Link)
+			if s.Expiry.IsZero() && !m.Date.IsZero() {
+				s.Expiry, s.ExpiryFrom = m.Date.Add(vendorLife), "vendor: 7 days from the master CSV"
+			}
 			p.Sources = append(p.Sources, s)
 		}
 		if len(p.Sources) == n && part != PartUnknown {

@@ -97,7 +97,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
 		if errors.Is(err, errRefused) || ctx.Err() != nil || untrusted(err) || errors.Is(err, errAnswer) && try >= 3 {
 			break
 		}
-		if !sleep(ctx, max(after, wait.Next())) {
+		if !sleep(ctx, max(min(after, f.opts.budget()/2), wait.Next())) {
 			break
 		}
 	}
@@ -188,11 +188,6 @@ func (s *Source) learn(x *exchange) error {
 		s.Name = name
 	} else if n := x.final.fileName(); n != "" {
 		s.Name = n
-	}
-	if x.final != (Link{}) {
-		if t, from := expiry(x.final, time.Time{}); !t.IsZero() && s.Expiry.IsZero() {
-			s.ExpiryFrom = from + " of the redirect's target"
-		}
 	}
 	first := x.prefix
 	if x.resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {

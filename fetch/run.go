@@ -26,6 +26,7 @@ type Run struct {
 	order    []*Object  // all objects as they are fetched: data first, large files of listings last
 	hosts    map[string]*host
 	fatalErr *Error
+	started  time.Time
 	fetched  int64 // bytes taken from the network
 	retries  int
 	closed   bool
@@ -38,7 +39,7 @@ func (f *Fetcher) Start(ctx context.Context, p *Plan, dir string) (*Run, error) 
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{f: f, spool: sp, hosts: map[string]*host{}, ended: make(chan struct{})}
+	r := &Run{f: f, spool: sp, hosts: map[string]*host{}, ended: make(chan struct{}), started: time.Now()}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	r.work = sync.NewCond(&r.mu)
 	r.disk = newFlusher(r)

@@ -119,6 +119,9 @@ const (
 func (o *Object) spanLength(h *host) int64 {
 	n := int64(h.perConn * spanTime)
 	n = min(max(n, 2*minSpan), maxSpan)
+	if o.lastCall() {
+		n = forever / 2
+	}
 	if o.size >= 0 {
 		n = min(n, max(minSpan, (o.size-o.here)/int64(max(h.target, 1))))
 	}

@@ -64,6 +64,7 @@ func (r *Run) watch(quit <-chan struct{}) {
 				}
 			}
 			if now.Sub(second) >= time.Second {
+				r.forecast(now)
 				second = now
 			}
 			r.work.Broadcast() // waits may be over

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"net/http"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"holdall/internal/unpack"
 )
 
 // A worker is one connection's worth of fetching.
@@ -117,6 +120,9 @@ var errIgnored = errors.New("the server ignored the range asked for")
 // accept decides whether a response is of use for the worker's span.
 func (r *Run) accept(w *worker, o *Object, x *exchange) error {
 	if err := r.f.judge(x, o.Source.Expiry); err != nil && !(errors.Is(err, errUnsatisfied) && r.endsHere(o, x)) {
+		return r.unsatisfied(o, x, err)
+	}
+	if err := o.pageInstead(x, r.f.clock.server(r.f.now())); err != nil {
 		return err
 	}
 	r.mu.Lock()
@@ -149,11 +155,47 @@ func (r *Run) accept(w *worker, o *Object, x *exchange) error {
 	return nil
 }
 
+// errMaybeEnd is the end of a body that has no length and is not chunked: the end of the object, or a broken connection. It
+// counts when it comes twice at the same place.
+var errMaybeEnd = errors.New("the connection ended, and the server had not told the length")
+
+// pageInstead recognises a page of a server or proxy that came with status 200 where bytes of the object should be.
+func (o *Object) pageInstead(x *exchange, now time.Time) error {
+	if x.resp.StatusCode != http.StatusOK || x.bounds.start > 0 || len(x.prefix) > 0 || o.Source.Kind == "" {
+		return nil
+	}
+	first := x.peek(1024)
+	switch k := unpack.Detect(first); k {
+	case o.Source.Kind:
+	case unpack.KindHTML, unpack.KindXML, unpack.KindJSON:
+		e := notTheExport(k, x.final)
+		if !o.Source.Expiry.IsZero() && now.After(o.Source.Expiry) {
+			e.Code, e.Message, e.Hint = LinkExpired, e.Message+": the link has expired", hintNewLink
+		}
+		return &refusal{err: e}
+	}
+	return nil
+}
+
 // endsHere takes a 416 for the end of an object whose size was not known.
 func (r *Run) endsHere(o *Object, x *exchange) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return o.size < 0 && x.bounds.total >= 0
+}
+
+// unsatisfied says what a 416 means that tells of an object of another size: another object, or, where redirects led to it, a
+// page instead of the object. Other errors are returned as they are.
+func (r *Run) unsatisfied(o *Object, x *exchange, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !errors.Is(err, errUnsatisfied) || o.size < 0 || x.bounds.total < 0 || x.bounds.total == o.size {
+		return err
+	}
+	if !x.final.IsZero() {
+		return &refusal{err: notTheExport(unpack.KindHTML, x.final)}
+	}
+	return errChanged{"its size"}
 }
 
 // setSize takes in a size that was not known; with the run's mutex held.
@@ -243,6 +285,10 @@ func (r *Run) fill(ctx context.Context, w *worker, o *Object, x *exchange) error
 		if err == io.EOF && x.bounds.end < 0 {
 			r.mu.Lock()
 			defer r.mu.Unlock()
+			if len(x.resp.TransferEncoding) == 0 && o.endSeen != pos {
+				o.endSeen = pos
+				return errMaybeEnd
+			}
 			return r.ends(w, o, pos)
 		}
 		if x.bounds.end < 0 || pos < x.bounds.end {
@@ -428,7 +474,8 @@ func (r *Run) again(o *Object, err error, after time.Duration) {
 		o.fail(e)
 		return
 	}
-	o.notBefore = time.Now().Add(max(after, o.backoff.Next()))
+	// However long the server asks to wait, there must be time for another try.
+	o.notBefore = time.Now().Add(max(min(after, r.f.opts.budget()/2), o.backoff.Next()))
 	r.logf("%s: %v; trying again", o.Source.Link, err)
 }
 
@@ -443,7 +490,8 @@ func (r *Run) refused(h *host, o *Object, ref *refusal) {
 	case !o.resolved.IsZero() && o.resolves == 0:
 		o.resolved, o.resolves = Link{}, 1
 		r.again(o, ref, 0)
-	case !ref.certain && len(o.active) > 0 && !o.lastTry && ref.err.Code == LinkDenied:
+	case !o.lastTry && (!ref.certain && len(o.active) > 0 && ref.err.Code == LinkDenied || ref.err.Code == NotTheExport):
+		// Some servers refuse more than one connection in this way, and some proxies have a bad moment.
 		o.pending, o.lastTry, o.limit = ref.err, true, 1
 	case o.lastTry && len(o.active) > 0:
 	default:

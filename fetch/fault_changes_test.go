@@ -1,0 +1,95 @@
+package fetch
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// replace gives the object other bytes of the same size, and another ETag.
+func replace(o *served) {
+	o.body = zipLike(len(o.body), 77)
+	o.etag = `"replaced"`
+	o.mod = o.mod.Add(time.Hour)
+}
+
+var changeFaults = []faultCase{
+	{name: "replaced while it is being fetched, same size", fault: after(2, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		other := &served{body: zipLike(faultSize, 77), etag: `"replaced"`, mod: o.mod.Add(time.Hour)}
+		other.serve(w, r)
+		return true
+	}), want: ObjectChanged, hint: "again"},
+	{name: "replaced between two runs, same size", fault: stopAfter(1 << 20), first: Network,
+		between: func(t *testing.T, w *faultWorld) { replace(w.object) }},
+	{name: "replaced between two runs, no ETag", fault: func(w *faultWorld, o *served) { o.etag = ""; stopAfter(1<<20)(w, o) }, first: Network,
+		between: func(t *testing.T, w *faultWorld) { replace(w.object); w.object.etag = "" }},
+	{name: "replaced between two runs, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{}; stopAfter(1<<20)(w, o) }, first: Network,
+		between: func(t *testing.T, w *faultWorld) {
+			w.object.body = zipLike(faultSize, 77)
+		}},
+	{name: "replaced between two runs from the middle on, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{}; stopAfter(1<<20)(w, o) }, first: Network,
+		between: func(t *testing.T, w *faultWorld) {
+			w.object.body = append(w.body[:500_000:500_000], zipLike(faultSize, 77)[500_000:]...)
+		}, want: ObjectChanged, hint: "again"},
+	{name: "a complete object was replaced, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{} },
+		between: func(t *testing.T, w *faultWorld) { w.object.body = zipLike(faultSize, 77) }},
+	{name: "a weak ETag", fault: func(_ *faultWorld, o *served) { o.etag = `W/"1"` }},
+	{name: "no ETag and no date", fault: func(_ *faultWorld, o *served) { o.etag, o.mod = "", time.Time{} }},
+	{name: "one in three answers has the ETag of another edge", fault: func(_ *faultWorld, o *served) {
+		edge := &served{body: o.body, etag: `"other-edge"`, mod: o.mod}
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			if n%3 == 2 {
+				edge.serve(w, r)
+			}
+			return n%3 == 2
+		}
+	}, opts: slow},
+	{name: "a fresh link to the same object", fault: stopAfter(1 << 20), first: Network,
+		between: func(t *testing.T, w *faultWorld) {
+			w.objects["/moved/again.zip"] = w.object
+		},
+		master2: func(t *testing.T, w *faultWorld) *Master { return w.master(t, "", "/moved/again.zip", "") },
+		check: func(t *testing.T, w *faultWorld, r *Run, err error) {
+			if p := r.Progress(); p.Reused == 0 || p.Fetched+p.Reused != p.Total {
+				t.Errorf("progress %+v, want the old bytes reused", p)
+			}
+		}},
+	{name: "a fresh link to another export", fault: stopAfter(1 << 20), first: Network,
+		between: func(t *testing.T, w *faultWorld) {
+			w.object = w.place("/other.zip", zipLike(faultSize, 78))
+		},
+		master2: func(t *testing.T, w *faultWorld) *Master { return w.master(t, "", "/other.zip", "") },
+		check: func(t *testing.T, w *faultWorld, r *Run, err error) {
+			if p := r.Progress(); p.Reused != 0 {
+				t.Errorf("progress %+v, want nothing of the other export reused", p)
+			}
+		}},
+
+	{name: "a fresh link to the same object on another host", fault: stopAfter(1 << 20), first: Network,
+		between: func(t *testing.T, w *faultWorld) {},
+		master2: func(t *testing.T, w *faultWorld) *Master {
+			other := newFaultServer(t)
+			o := other.put("/elsewhere/x.zip", w.body)
+			o.etag, o.mod = w.object.etag, w.object.mod
+			return other.master(t, "", "/elsewhere/x.zip", "")
+		},
+		check: func(t *testing.T, w *faultWorld, r *Run, err error) {
+			if p := r.Progress(); p.Reused == 0 || p.Fetched+p.Reused != p.Total {
+				t.Errorf("progress %+v, want the old bytes reused", p)
+			}
+		}},
+	{name: "a bit flips on the way, and the server tells a digest", fault: func(_ *faultWorld, o *served) {
+		sum := sha256.Sum256(o.body)
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set("Repr-Digest", "sha-256=:"+base64Of(sum[:])+":")
+			if n > 1 {
+				return false
+			}
+			bad := append([]byte(nil), o.body...)
+			bad[2_000_000] ^= 1
+			o.body = bad
+			return o.whole(w)
+		}
+	}},
+}

@@ -1,0 +1,127 @@
+package fetch
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var connectionFaults = []faultCase{
+	{name: "every connection breaks after 100,000 bytes", fault: always(broken(100_000))},
+	{name: "every connection breaks after 1,500,000 bytes", fault: always(broken(1_500_000))},
+	{name: "the first connections break at once", fault: first(3, func(o *served, w http.ResponseWriter, r *http.Request) bool { panic(http.ErrAbortHandler) })},
+	{name: "silence before the answer", fault: first(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		select {
+		case <-r.Context().Done():
+		case <-time.After(5 * time.Second):
+		}
+		return true
+	})},
+	{name: "silence in the middle", fault: first(2, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, end := asked(r, o)
+		w.Header().Set("ETag", o.etag)
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, end-1, len(o.body)))
+		w.Header().Set("Content-Length", strconv.Itoa(end-start))
+		w.WriteHeader(206)
+		w.Write(o.body[start : start+min(end-start, 300_000)])
+		w.(http.Flusher).Flush()
+		select {
+		case <-r.Context().Done():
+		case <-time.After(5 * time.Second):
+		}
+		return true
+	})},
+	{name: "no answer ever again", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		select {
+		case <-r.Context().Done():
+		case <-time.After(10 * time.Second):
+		}
+		return true
+	}), want: Network, hint: "again"},
+	{name: "a body shorter than its length", fault: first(2, broken(1000))},
+	{name: "a chunked body without an end", fault: first(2, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, end := asked(r, o)
+		w.Header().Set("ETag", o.etag)
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, end-1, len(o.body)))
+		w.WriteHeader(206)
+		w.Write(o.body[start:min(end, start+200_000)])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	})},
+
+	{name: "every connection is reset after 600,000 bytes", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, end := asked(r, o)
+		c, buf, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintf(buf, "HTTP/1.1 206 Partial Content\r\nETag: %s\r\nContent-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n\r\n", o.etag, start, end-1, len(o.body), end-start)
+		buf.Write(o.body[start:min(end, start+600_000)])
+		buf.Flush()
+		time.Sleep(20 * time.Millisecond)
+		c.(*net.TCPConn).SetLinger(0)
+		return c.Close() == nil
+	})},
+	{name: "a redirect whose target lives for two requests", fault: func(w *faultWorld, o *served) {
+		var issued, used atomic.Int64
+		o.fault = func(_ int, o *served, rw http.ResponseWriter, r *http.Request) bool {
+			hop := r.URL.Query().Get("hop")
+			if hop == "" {
+				used.Store(0)
+				http.Redirect(rw, r, fmt.Sprintf("/attachments.zip?sig=%s&hop=%d", secret, issued.Add(1)), http.StatusFound)
+				return true
+			}
+			if hop != strconv.FormatInt(issued.Load(), 10) || used.Add(1) > 2 {
+				return answer(rw, 403, nil)
+			}
+			return broken(800_000)(o, rw, r)
+		}
+	}},
+	{name: "a redirect to another host", world: func(t *testing.T, w *faultWorld) *Master {
+		w.object = w.put("/attachments.zip", w.body)
+		front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			http.Redirect(rw, r, w.link("/attachments.zip"), http.StatusTemporaryRedirect)
+		}))
+		t.Cleanup(front.Close)
+		return mustMaster(t, "Attachments\n"+front.URL+"/go?token="+secret+"\n")
+	}, fault: always(broken(1_200_000))},
+	{name: "one connection falls silent while the others go on", world: bigObject, fault: func(_ *faultWorld, o *served) {
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			if n == 2 {
+				start, end := asked(r, o)
+				w.Header().Set("ETag", o.etag)
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, end-1, len(o.body)))
+				w.WriteHeader(206)
+				w.(http.Flusher).Flush()
+				select {
+				case <-r.Context().Done():
+				case <-time.After(5 * time.Second):
+				}
+				return true
+			}
+			o.serve(throttle(w, 6<<20), r)
+			return true
+		}
+	}},
+	{name: "one connection trickles while the others go on", world: bigObject, fault: func(_ *faultWorld, o *served) {
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			rate := 6 << 20
+			if n == 2 {
+				rate = 50_000
+			}
+			o.serve(throttle(w, rate), r)
+			return true
+		}
+	}},
+}
+
+// bigObject serves an object that several connections share.
+func bigObject(t *testing.T, w *faultWorld) *Master {
+	w.object = w.put("/attachments.zip", zipLike(20<<20+1, 43))
+	return w.master(t, "", "/attachments.zip", "")
+}

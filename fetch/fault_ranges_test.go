@@ -1,0 +1,122 @@
+package fetch
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"testing"
+)
+
+var rangeFaults = []faultCase{
+	{name: "the server ignores ranges", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool { return o.whole(w) })},
+	{name: "the server ignores ranges after a while", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool { return o.whole(w) })},
+	{name: "the server ignores one range in three", fault: func(_ *faultWorld, o *served) {
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool { return n%3 == 2 && o.whole(w) }
+	}},
+	{name: "status 200 with a Content-Range that holds", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, end := asked(r, o)
+		return answer(w, 200, o.body[start:end], "ETag", o.etag, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, end-1, len(o.body)))
+	})},
+	{name: "a part begins earlier than asked for", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, end := asked(r, o)
+		return o.partial(w, max(0, start-5000), end, len(o.body))
+	})},
+	{name: "a part ends earlier than asked for", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, end := asked(r, o)
+		return o.partial(w, start, min(end, start+300_000), len(o.body))
+	})},
+	{name: "a part begins later than asked for", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, end := asked(r, o)
+		return o.partial(w, min(start+5000, end-1), end, len(o.body))
+	}), want: Network, hint: "again"},
+	{name: "a part without Content-Range", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, end := asked(r, o)
+		return answer(w, 206, o.body[start:end], "ETag", o.etag)
+	}), want: Network, hint: "again"},
+	{name: "several ranges in one response", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		return answer(w, 206, []byte("--x\r\n"), "ETag", o.etag, "Content-Type", "multipart/byteranges; boundary=x")
+	}), want: Network, hint: "again"},
+	{name: "a part with another total", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, end := asked(r, o)
+		return o.partial(w, start, end, len(o.body)+1)
+	}), want: ObjectChanged, hint: "again"},
+	{name: "no part tells the total", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, end := asked(r, o)
+		if start >= len(o.body) {
+			return answer(w, 416, nil, "Content-Range", fmt.Sprintf("bytes */%d", len(o.body)))
+		}
+		end = min(end, start+700_000)
+		return answer(w, 206, o.body[start:end], "ETag", o.etag, "Content-Range", fmt.Sprintf("bytes %d-%d/*", start, end-1))
+	})},
+	{name: "no length at all", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("ETag", o.etag)
+		w.(http.Flusher).Flush()
+		w.Write(o.body)
+		return true
+	})},
+	{name: "compressed on the way, though asked not to", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		return answer(w, 200, []byte("\x1f\x8b\x08"), "Content-Encoding", "gzip", "ETag", o.etag)
+	}), want: Network, hint: "again"},
+	{name: "compressed on some ranges only", fault: func(_ *faultWorld, o *served) {
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			return n%2 == 0 && answer(w, 206, []byte("\x1f\x8b\x08"), "Content-Encoding", "gzip", "ETag", o.etag)
+		}
+	}, opts: slow},
+	{name: "an empty object", world: func(t *testing.T, w *faultWorld) *Master {
+		w.object = w.put("/attachments.zip", nil)
+		return w.master(t, "", "/attachments.zip", "")
+	}},
+	{name: "an empty object whose server answers 416 bytes */0", world: func(t *testing.T, w *faultWorld) *Master {
+		w.object = w.put("/attachments.zip", nil)
+		return w.master(t, "", "/attachments.zip", "")
+	}, fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		return answer(w, 416, nil, "Content-Range", "bytes */0")
+	})},
+	{name: "416 for bytes that must be there", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		return answer(w, 416, nil, "Content-Range", fmt.Sprintf("bytes */%d", len(o.body)))
+	}), want: Network, hint: "again"},
+
+	{name: "a proxy on the way takes Range out of requests", world: func(t *testing.T, w *faultWorld) *Master {
+		w.object = w.put("/attachments.zip", w.body)
+		proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
+			target, _ := url.Parse(w.URL)
+			p.SetURL(target)
+			p.Out.Header.Del("Range")
+		}})
+		t.Cleanup(proxy.Close)
+		return mustMaster(t, "Attachments\n"+proxy.URL+"/attachments.zip?sig="+secret+"\n")
+	}},
+	{name: "no length and no chunks, and the first connection breaks", fault: func(_ *faultWorld, o *served) {
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			body := o.body
+			if n == 1 {
+				body = body[:1_000_000]
+			}
+			return raw(w, "HTTP/1.0 200 OK\r\nETag: "+o.etag+"\r\n\r\n", body)
+		}
+	}},
+}
+
+func mustMaster(t *testing.T, text string) *Master {
+	t.Helper()
+	m, err := ReadMaster([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// raw writes a response byte for byte and closes the connection.
+func raw(w http.ResponseWriter, head string, body []byte) bool {
+	c, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	io.WriteString(c, head)
+	c.Write(body)
+	return true
+}

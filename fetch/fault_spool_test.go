@@ -1,0 +1,33 @@
+package fetch
+
+import (
+	"testing"
+)
+
+var spoolFaults = []faultCase{
+	{name: "the journal is torn", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+		w.change(t, ".journal", func(b []byte) []byte { return b[:len(b)-5] })
+	}},
+	{name: "the journal is full of zeros from the middle on", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+		w.change(t, ".journal", func(b []byte) []byte { clear(b[len(b)/2:]); return b })
+	}},
+	{name: "the journal is lost, the preallocated file is left", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+		w.change(t, ".journal", func(b []byte) []byte { return nil })
+	}},
+	{name: "the spool's list is lost", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+		remove(t, w.dir+"/spool.json")
+	}},
+	{name: "the data is lost, the journal is left", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+		remove(t, w.spoolFile(".data"))
+	}},
+	{name: "the data was cut", fault: stopAfter(2 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+		w.change(t, ".data", func(b []byte) []byte { return b[:300_000] })
+	}},
+	{name: "data that was not synced became zeros in a power loss", fault: stopAfter(2 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+		dropDurable(t, w)
+		w.change(t, ".data", func(b []byte) []byte { clear(b[256<<10:]); return b })
+	}},
+	{name: "the state of another export", fault: stopAfter(2 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+		w.object = w.place("/attachments.zip", zipLike(faultSize, 99))
+	}},
+}

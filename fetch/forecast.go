@@ -1,0 +1,46 @@
+package fetch
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	forecastAfter = 15 * time.Second // measured so long before anything is foretold
+	lastMinute    = time.Minute
+)
+
+// forecast warns, once an object, when at the present pace its link will have expired before everything is here. With the
+// run's mutex held.
+func (r *Run) forecast(now time.Time) {
+	if now.Sub(r.started) < forecastAfter || r.f.opts.Warn == nil {
+		return
+	}
+	rate := float64(r.fetched) / now.Sub(r.started).Seconds()
+	if rate == 0 {
+		return
+	}
+	server := r.f.clock.server(r.f.now())
+	var before int64 // bytes to come before and with the object, in the order of fetching
+	for _, o := range r.order {
+		if o.settled() || o.size < 0 {
+			continue
+		}
+		before += o.size - o.here
+		need := time.Duration(float64(before) / rate * float64(time.Second))
+		if o.warned || o.Source.Expiry.IsZero() || !server.Add(need).After(o.Source.Expiry) {
+			continue
+		}
+		o.warned = true
+		left := o.Source.Expiry.Sub(server).Round(time.Minute)
+		r.f.opts.Warn(fmt.Sprintf("the link for %s expires in %s (%s), but at the present pace it takes %s more: ask for a fresh master CSV in time; "+
+			"with it, the same command goes on where this one stops", o.Source.Part, left, o.Source.ExpiryFrom, need.Round(time.Minute)))
+	}
+}
+
+// lastCall reports whether o's link is about to expire. Then connections take on as much as there is: an open response
+// runs on past the expiry, and a new request does not.
+func (o *Object) lastCall() bool {
+	f := o.run.f
+	return !o.Source.Expiry.IsZero() && o.Source.Expiry.Sub(f.clock.server(f.now())) < lastMinute
+}
