@@ -142,25 +142,19 @@ func (c *content) at() io.ReaderAt {
 }
 
 // The trial: what can be expected of a beginning decides whether the whole is tried, and the whole whether it is kept.
-const (
-	trialSize  = 64 << 10
-	trialLevel = 1
-	keepLevel  = 5
-)
+const trialSize = 64 << 10
 
 var (
 	deflateBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-	trialWriters   = sync.Pool{New: func() any { return newFlate(trialLevel) }}
-	keepWriters    = sync.Pool{New: func() any { return newFlate(keepLevel) }}
+	// The fastest level: what deflates well is a few per cent of an export, and packing must keep pace with the download.
+	writers = sync.Pool{New: func() any {
+		w, err := flate.NewWriter(nil, flate.BestSpeed)
+		if err != nil {
+			panic(err) // the level is a constant
+		}
+		return w
+	}}
 )
-
-func newFlate(level int) *flate.Writer {
-	w, err := flate.NewWriter(nil, level)
-	if err != nil {
-		panic(err) // the levels are constants
-	}
-	return w
-}
 
 // tryDeflate sets c.deflated where that saves at least 10 %.
 func (c *content) tryDeflate(mediaType string) error {
@@ -169,13 +163,13 @@ func (c *content) tryDeflate(mediaType string) error {
 	}
 	b := *c.buf
 	if len(b) > trialSize {
-		ok, err := c.deflate(&trialWriters, b[:trialSize])
+		ok, err := c.deflate(b[:trialSize])
 		c.putDeflated()
 		if err != nil || !ok {
 			return err
 		}
 	}
-	ok, err := c.deflate(&keepWriters, b)
+	ok, err := c.deflate(b)
 	if err != nil || !ok {
 		c.putDeflated()
 	}
@@ -190,7 +184,7 @@ func (c *content) putDeflated() {
 }
 
 // deflate compresses b into c.deflated and reports whether that saves enough.
-func (c *content) deflate(writers *sync.Pool, b []byte) (bool, error) {
+func (c *content) deflate(b []byte) (bool, error) {
 	c.deflated = deflateBuffers.Get().(*bytes.Buffer)
 	c.deflated.Reset()
 	limited := &limitedBuffer{b: c.deflated, max: len(b) / 10 * 9}
