@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,6 +77,9 @@ func Create(ctx context.Context, path string, o BuildOptions) (b *Builder, err e
 	}
 	if o.TimeZone == "" {
 		o.TimeZone = "Europe/London"
+	}
+	if strings.Contains(path, "?") {
+		return nil, fmt.Errorf("%s: DuckDB keeps no database under a path with a question mark", path)
 	}
 	zone, err := time.LoadLocation(o.TimeZone)
 	if err != nil {

