@@ -21,7 +21,9 @@ func faultFamilies() []faultFamily {
 		{"Refusals", refusalFaults},
 		{"Broken connections", connectionFaults},
 		{"Something else than the export", pageFaults},
-		{"The spool", spoolFaults},
+		{"Listings of files", listingFaults},
+		{"The process and its spool", spoolFaults},
+		{"Where a link leads", placeFaults},
 	}
 }
 

@@ -5,6 +5,11 @@ import (
 )
 
 var spoolFaults = []faultCase{
+	{name: "killed at any moment (SIGKILL)", test: testKilled, outcome: "every byte is right; at most 1 MiB a connection is fetched again"},
+	{name: "stopped by the user", test: testCancelled, outcome: "`interrupted` within 2 s; the next run goes on"},
+	{name: "two runs at once", test: testOneRunAtATime, outcome: "`busy` for the second"},
+	{name: "one of the links is dead", test: testOneDeadLink, outcome: "everything else is fetched, then the dead link's failure is told"},
+	{name: "a bit flips on the way, and a checksum inside the object tells", test: testRefetch, outcome: "the piece alone is fetched again"},
 	{name: "the journal is torn", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
 		w.change(t, ".journal", func(b []byte) []byte { return b[:len(b)-5] })
 	}},

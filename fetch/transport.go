@@ -156,7 +156,7 @@ func (p *policy) check(u *url.URL) error {
 
 // dial connects to addr unless policy forbids its address.
 func (p *policy) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	d := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 15 * time.Second}
+	d := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 15 * time.Second, Resolver: p.opts.resolver}
 	if !p.opts.AllowPrivate && !p.proxies[addr] {
 		d.ControlContext = func(_ context.Context, _, address string, _ rawConn) error {
 			host, _, err := net.SplitHostPort(address)
