@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sync/errgroup"
+
 	"holdall/archive"
 	"holdall/fetch"
 	"holdall/internal/redact"
@@ -42,26 +44,39 @@ func (t *takeover) seal(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := t.result(ctx, all)
-	if err != nil {
-		return nil, err
-	}
+	tenant := t.tenant(ctx)
+	r := t.result(tenant, all)
 	if err := t.writeRecords(ctx, r, all); err != nil {
 		return nil, err
 	}
 	t.report(Progress{Phase: "verifying", Progress: t.fetching.Progress(), Documents: t.counts.total()})
-	if err := t.bag.Seal(ctx, archive.BagInfo{
-		ID: r.Export, Organization: "Recruitly full data export, account " + t.tenant(ctx), Started: t.run.state.Started, Software: t.Software,
+	if err := t.finish(ctx, archive.BagInfo{
+		ID: r.Export, Organization: "Recruitly full data export, account " + tenant, Started: t.run.state.Started, Software: t.Software,
 		Description: "Full data export as received: ten tables, attachments, internal CVs, and the record of their receipt",
 	}); err != nil {
-		return nil, fmt.Errorf("verify what was written: %w", err)
-	}
-	if err := t.db.Finish(ctx); err != nil {
-		return nil, fmt.Errorf("finish the database: %w", err)
+		return nil, err
 	}
 	t.measure(r)
 	t.run.state.Sealed = r
 	return r, t.run.save()
+}
+
+// finish reads the whole bag back and finishes the database, side by side.
+func (t *takeover) finish(ctx context.Context, info archive.BagInfo) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := t.bag.Seal(ctx, info); err != nil {
+			return fmt.Errorf("verify what was written: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		if err := t.db.Finish(ctx); err != nil {
+			return fmt.Errorf("finish the database: %w", err)
+		}
+		return nil
+	})
+	return g.Wait()
 }
 
 // index writes the documents' index as CSV and Parquet, and loads it into the database.
@@ -111,16 +126,16 @@ func (t *takeover) tenant(ctx context.Context) string {
 	return "export"
 }
 
-func (t *takeover) result(ctx context.Context, all []query.Finding) (*Result, error) {
+func (t *takeover) result(tenant string, all []query.Finding) *Result {
 	r := &Result{
-		Export:   archive.NewID(Source, t.tenant(ctx), t.run.state.Started),
+		Export:   archive.NewID(Source, tenant, t.run.state.Started),
 		State:    StateComplete,
 		Tables:   t.tables.counts(),
 		Findings: countFindings(all),
 	}
 	r.Location = t.store.Location("exports/" + r.Export)
 	t.measure(r)
-	return r, nil
+	return r
 }
 
 // writeRecords writes everything in the bag that is about the export instead of from it. An earlier process may have
