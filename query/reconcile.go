@@ -98,7 +98,7 @@ func (r *reconciler) keys() []string {
 				fmt.Sprintf("(SELECT %[1]s AS value, count(*) AS n FROM main.%[2]s WHERE %[1]s IS NOT NULL GROUP BY 1 HAVING n > 1)", ident(c.Name), ident(t.Name))))
 			if c.Key == "primary" {
 				all = append(all, finding("key-missing", severityWarning, t.Name, "NULL", fmt.Sprintf("n || ' rows have no %s'", c.Name),
-					fmt.Sprintf("(SELECT count(*) AS n FROM main.%[2]s HAVING n > count(%[1]s) AND count(%[1]s) > 0)", ident(c.Name), ident(t.Name))))
+					fmt.Sprintf("(SELECT count(*) - count(%[1]s) AS n, count(%[1]s) AS rest FROM main.%[2]s) WHERE n > 0 AND rest > 0", ident(c.Name), ident(t.Name))))
 			}
 		}
 	}

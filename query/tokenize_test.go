@@ -105,9 +105,8 @@ func reference(text string) (rows [][]string, ok bool) {
 		case b == ',' || b == '\n' || b == '\r' && i+1 < len(text) && text[i+1] == '\n':
 			row = append(row, cell.String())
 			cell.Reset()
-			closed, started = false, b == ','
+			closed, started = false, false
 			if b == ',' {
-				started = false
 				if i+1 == len(text) {
 					row = append(row, "")
 					rows, row = append(rows, row), nil
@@ -117,7 +116,7 @@ func reference(text string) (rows [][]string, ok bool) {
 			if b == '\r' {
 				i++
 			}
-			rows, row, started = append(rows, row), nil, false
+			rows, row = append(rows, row), nil
 		case closed:
 			return nil, false
 		default:
