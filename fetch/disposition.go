@@ -4,6 +4,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,6 +12,8 @@ import (
 
 // maxName is the longest file name kept, in bytes.
 const maxName = 255
+
+var bareName = regexp.MustCompile(`(?i)filename=`)
 
 // dispositionName returns the file name that a Content-Disposition header suggests (RFC 6266, RFC 5987), or nothing.
 // It is a name to show and to recognise things by, never a path.
@@ -24,11 +27,11 @@ func dispositionName(h http.Header) string {
 		return cleanName(params["filename"])
 	}
 	// Many servers leave out the quotes or the disposition's type.
-	_, after, ok := strings.Cut(strings.ToLower(v), "filename=")
-	if !ok {
+	at := bareName.FindStringIndex(v)
+	if at == nil {
 		return ""
 	}
-	raw, _, _ := strings.Cut(v[len(v)-len(after):], ";")
+	raw, _, _ := strings.Cut(v[at[1]:], ";")
 	return cleanName(strings.Trim(strings.TrimSpace(raw), `"`))
 }
 

@@ -296,7 +296,7 @@ func (p *filePool) keep(i int, l listed, key fileKey, x *exchange, body []byte) 
 			return 0, fmt.Errorf("%w: the bytes do not match the checksum that the server gives (%s)", errAnswer, c.rung)
 		}
 	}
-	rec := fileRecord{key: key, nameHash: nameHash(l.name), sum: digest.Of(body), modified: modifiedOf(x, l)}
+	rec := fileRecord{key: key, told: l.told(), sum: digest.Of(body), modified: modifiedOf(x, l)}
 	x.receipt.SHA256 = rec.sum
 	n, err := p.set.put(rec, body)
 	if err != nil {
@@ -351,7 +351,7 @@ func (p *filePool) large(l listed, key fileKey, x *exchange) (uint32, error) {
 	p.bytes += v.Size
 	p.reused += sub.reused
 	r.mu.Unlock()
-	return p.set.append(fileRecord{key: key, nameHash: nameHash(l.name), size: v.Size, sum: v.SHA256, modified: modifiedOf(x, l)})
+	return p.set.append(fileRecord{key: key, told: l.told(), size: v.Size, sum: v.SHA256, modified: modifiedOf(x, l)})
 }
 
 // put takes in what became of an attempt at file i.

@@ -47,7 +47,7 @@ type fileKey [16]byte
 // A fileRecord is what is known of a file that is here.
 type fileRecord struct {
 	key      fileKey
-	nameHash uint64
+	told     uint64 // of what the listing told of it: see listed.told
 	segment  uint32 // 0: an object of its own
 	offset   int64
 	size     int64
@@ -73,7 +73,7 @@ func (r fileRecord) encode() []byte {
 	b = append(b, recFile)
 	b = append(b, r.key[:]...)
 	le := binary.LittleEndian
-	b = le.AppendUint64(b, r.nameHash)
+	b = le.AppendUint64(b, r.told)
 	b = le.AppendUint32(b, r.segment)
 	b = le.AppendUint64(b, uint64(r.offset))
 	b = le.AppendUint64(b, uint64(r.size))
@@ -101,7 +101,7 @@ func decodeFile(b []byte) (kind byte, r fileRecord, ok bool) {
 		return 0, r, false
 	}
 	copy(r.key[:], b[1:])
-	r.nameHash = le.Uint64(b[17:])
+	r.told = le.Uint64(b[17:])
 	r.segment = le.Uint32(b[25:])
 	r.offset, r.size = int64(le.Uint64(b[29:])), int64(le.Uint64(b[37:]))
 	copy(r.sum[:], b[45:])
@@ -144,8 +144,14 @@ func signatureParam(name string) bool {
 	return false
 }
 
-func nameHash(name string) uint64 {
-	sum := sha256.Sum256([]byte(name))
+// told sums up what the listing tells of a file beside its size: its name, and the ETag and date by which another file in the
+// same place would show.
+func (l listed) told() uint64 {
+	var at int64
+	if !l.modified.IsZero() {
+		at = l.modified.UnixNano()
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d", l.name, l.etag, at))
 	return binary.LittleEndian.Uint64(sum[:])
 }
 
@@ -252,7 +258,7 @@ func (s *fileSet) nextSegment(n uint32) error {
 	return nil
 }
 
-// find returns the record of a file that an earlier run fetched: from the same place, under the same name. Several that
+// find returns the record of a file that an earlier run fetched: from the same place, of which the listing told the same. Several that
 // fit are none: the place does not tell them apart.
 func (s *fileSet) find(k fileKey, l listed) (uint32, fileRecord, bool) {
 	prefix := binary.LittleEndian.Uint64(k[:])
@@ -262,7 +268,7 @@ func (s *fileSet) find(k fileKey, l listed) (uint32, fileRecord, bool) {
 	var seen bool
 	for ; i < len(s.old) && s.old[i].key == prefix; i++ {
 		r, err := s.record(s.old[i].record)
-		if err != nil || r.key != k || r.nameHash != nameHash(l.name) || l.size >= 0 && r.size != l.size {
+		if err != nil || r.key != k || r.told != l.told() || l.size >= 0 && r.size != l.size {
 			continue
 		}
 		if seen && r.sum != found.sum {

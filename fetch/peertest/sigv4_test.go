@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -39,7 +40,7 @@ func (s signer) presign(method, base, path string, query url.Values, headers map
 	q.Set("X-Amz-Expires", strconv.Itoa(int(life/time.Second)))
 	q.Set("X-Amz-SignedHeaders", strings.Join(names, ";"))
 	canonicalQuery := strings.ReplaceAll(q.Encode(), "+", "%20")
-	escaped := (&url.URL{Path: path}).EscapedPath()
+	escaped := escapePath(path)
 	lines := []string{method, escaped, canonicalQuery}
 	for _, n := range names {
 		lines = append(lines, n+":"+strings.TrimSpace(signed[n]))
@@ -52,6 +53,20 @@ func (s signer) presign(method, base, path string, query url.Values, headers map
 		key = sign(key, part)
 	}
 	return base + escaped + "?" + canonicalQuery + "&X-Amz-Signature=" + hex.EncodeToString(sign(key, text))
+}
+
+// escapePath escapes every byte but the unreserved characters and slashes, as the signature wants it.
+func escapePath(path string) string {
+	var b strings.Builder
+	for _, c := range []byte(path) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-._~/", c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }
 
 func sign(key []byte, text string) []byte {

@@ -81,6 +81,12 @@ type outcome struct {
 // take fetches what m leads to into the spool dir, and waits until that has ended.
 func take(t testing.TB, opts fetch.Options, m *fetch.Master, dir string) outcome {
 	t.Helper()
+	return takeAnd(t, opts, m, dir, func(*fetch.Run) {})
+}
+
+// takeAnd is take, with a look at the run before it is closed.
+func takeAnd(t testing.TB, opts fetch.Options, m *fetch.Master, dir string, look func(*fetch.Run)) outcome {
+	t.Helper()
 	var mu sync.Mutex
 	var log strings.Builder
 	out := outcome{objects: map[fetch.Part]fetch.Verified{}, paths: map[fetch.Part]string{}}
@@ -113,6 +119,7 @@ func take(t testing.TB, opts fetch.Options, m *fetch.Master, dir string) outcome
 			out.objects[o.Source.Part] = v
 		}
 	}
+	look(r)
 	if closing := r.Close(); closing != nil {
 		t.Fatal(closing)
 	}
