@@ -67,7 +67,15 @@ func (f *Fetcher) get(ctx context.Context, w want) (*exchange, error) {
 	x := &exchange{f: f, cancel: cancel, receipt: Receipt{
 		Object: w.object, Part: w.part, URL: w.link.String(), Range: w.rangeHeader(), Start: f.now(), Retries: w.retries,
 	}}
-	resp, err := f.send(ctx, w)
+	resp, err := f.send(ctx, w, x.receipt.Range)
+	if err == nil && w.from == 0 && noBytesAtAll(resp) {
+		resp.Body.Close()
+		refused := x.receipt
+		refused.Status, refused.End = resp.StatusCode, f.now()
+		f.hand(refused)
+		x.receipt.Range, x.receipt.Start = "", f.now()
+		resp, err = f.send(ctx, w, "")
+	}
 	if err != nil {
 		cancel()
 		x.finish(err)
@@ -87,7 +95,14 @@ func (f *Fetcher) get(ctx context.Context, w want) (*exchange, error) {
 	return x, nil
 }
 
-func (f *Fetcher) send(ctx context.Context, w want) (*http.Response, error) {
+// noBytesAtAll reports a 416 that does not tell the object's size. S3 and its kin answer so when an empty object is asked for
+// its first byte; asked for the whole, they send it.
+func noBytesAtAll(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && resp.Header.Get("Content-Range") == ""
+}
+
+// send asks for a range, or for the whole where that is empty.
+func (f *Fetcher) send(ctx context.Context, w want, ranged string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.link.Secret(), nil)
 	if err != nil {
 		return nil, errors.New("the link is not a valid URL")
@@ -100,7 +115,9 @@ func (f *Fetcher) send(ctx context.Context, w want) (*http.Response, error) {
 	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Set("Accept", "*/*")
 	req.Header.Set("User-Agent", f.opts.userAgent())
-	req.Header.Set("Range", w.rangeHeader())
+	if ranged != "" {
+		req.Header.Set("Range", ranged)
+	}
 	resp, err := f.client.Do(req)
 	if err != nil {
 		return nil, trail.scrub(err)

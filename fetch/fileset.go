@@ -258,8 +258,8 @@ func (s *fileSet) nextSegment(n uint32) error {
 	return nil
 }
 
-// find returns the record of a file that an earlier run fetched: from the same place, of which the listing told the same. Several that
-// fit are none: the place does not tell them apart.
+// find returns the record of a file that an earlier run fetched: from the same place, of which the listing told the same.
+// Several that fit are none: the place does not tell them apart.
 func (s *fileSet) find(k fileKey, l listed) (uint32, fileRecord, bool) {
 	prefix := binary.LittleEndian.Uint64(k[:])
 	i, _ := slices.BinarySearchFunc(s.old, prefix, func(o oldFile, p uint64) int { return cmp.Compare(o.key, p) })
