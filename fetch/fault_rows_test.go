@@ -23,6 +23,7 @@ func faultFamilies() []faultFamily {
 		{"Something else than the export", pageFaults},
 		{"Listings of files", listingFaults},
 		{"The process and its spool", spoolFaults},
+		{"The disk", diskFaults},
 		{"Where a link leads", placeFaults},
 	}
 }

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package fetch
+
+var diskFaults []faultCase // a small disk of one's own takes Linux
