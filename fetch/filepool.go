@@ -179,19 +179,19 @@ func (p *filePool) pop(now time.Time) (int, bool) {
 
 // work is one connection's worth of fetching files.
 func (p *filePool) work(ctx context.Context) {
-	buf := make([]byte, largeFile+1)
+	var buf []byte
 	for {
 		i, ok := p.take()
 		if !ok {
 			return
 		}
-		n, err := p.obtain(ctx, i, buf)
+		n, err := p.obtain(ctx, i, &buf)
 		p.put(i, n, err)
 	}
 }
 
 // obtain finds file i among those that are here, or fetches it.
-func (p *filePool) obtain(ctx context.Context, i int, buf []byte) (record uint32, err error) {
+func (p *filePool) obtain(ctx context.Context, i int, buf *[]byte) (record uint32, err error) {
 	l, err := p.shelf.get(i)
 	if err != nil {
 		return 0, err
@@ -207,7 +207,7 @@ func (p *filePool) obtain(ctx context.Context, i int, buf []byte) (record uint32
 	return p.fetch(ctx, i, l, key, buf)
 }
 
-func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, buf []byte) (record uint32, err error) {
+func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, buf *[]byte) (record uint32, err error) {
 	r := p.o.run
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -233,16 +233,27 @@ func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, buf 
 	}
 	n := 0
 	if x.bounds.total <= largeFile {
-		if n, err = p.read(ctx, x, buf); err != nil {
+		if n, err = p.read(ctx, x, roomFor(buf, x.bounds.total)); err != nil {
 			return 0, err
 		}
 	}
 	if n > largeFile || x.bounds.total > int64(n) {
 		handed = true
-		x.prefix = append([]byte(nil), buf[:n]...)
+		x.prefix = append([]byte(nil), (*buf)[:n]...)
 		return p.large(l, key, x)
 	}
-	return p.keep(i, l, key, x, buf[:n])
+	return p.keep(i, l, key, x, (*buf)[:n])
+}
+
+// roomFor returns a buffer for a small file of n bytes, or for any small file and one byte more where that is not known.
+func roomFor(buf *[]byte, n int64) []byte {
+	if n < 0 {
+		n = largeFile + 1
+	}
+	if int64(len(*buf)) < n {
+		*buf = make([]byte, (n+8191)/8192*8192)
+	}
+	return (*buf)[:n]
 }
 
 func (p *filePool) triesOf(i int) int {
@@ -399,7 +410,7 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 	case e != nil && !e.Retryable():
 		p.refuse(i, &refusal{err: e})
 		return
-	case errors.Is(err, errRefused), untrusted(err):
+	case hopeless(err):
 		p.settle(i, 0, p.fileError(i, netError(err)))
 		return
 	case errors.Is(err, errWebPage):

@@ -320,7 +320,7 @@ func (s *pageReader) pause(err error) error {
 	var changed errChanged
 	after := time.Duration(0)
 	switch {
-	case errors.As(err, &ref) && !ref.transient, errors.Is(err, errRefused), untrusted(err):
+	case errors.As(err, &ref) && !ref.transient, hopeless(err):
 		return err
 	case errors.As(err, &changed):
 		return &Error{Code: ObjectChanged, Message: "the listing changed while it was being read", Hint: hintFor(ObjectChanged)}

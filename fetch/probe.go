@@ -66,7 +66,12 @@ func netError(err error) *Error {
 	return &Error{Code: Network, Message: "the server could not be reached", Hint: hintFor(Network), Err: redact.Error(err)}
 }
 
-// untrusted reports whether the server could not prove who it is. Trying again does not change that.
+// hopeless reports whether trying again, as it is, cannot help.
+func hopeless(err error) bool {
+	return errors.Is(err, errRefused) || errors.Is(err, errProxy) || untrusted(err)
+}
+
+// untrusted reports whether the server could not prove who it is.
 func untrusted(err error) bool {
 	var cert *tls.CertificateVerificationError
 	return errors.As(err, &cert)
@@ -94,7 +99,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
 				f.dropProbes(s.Link.host())
 			}
 		}
-		if errors.Is(err, errRefused) || ctx.Err() != nil || untrusted(err) || errors.Is(err, errAnswer) && try >= 3 {
+		if hopeless(err) || ctx.Err() != nil || errors.Is(err, errAnswer) && try >= 3 {
 			break
 		}
 		if !sleep(ctx, max(min(after, f.opts.budget()/2), wait.Next())) {

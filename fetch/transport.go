@@ -28,7 +28,7 @@ const (
 // errRefused marks destinations that policy forbids. Trying again does not help.
 var errRefused = errors.New("refused")
 
-// errProxy marks a refusal by the proxy, not by the server that a link leads to.
+// errProxy marks a refusal by the proxy, not by the server that a link leads to: of the user, or of that server.
 var errProxy = errors.New("the proxy does not let the connection through")
 
 // newClient builds the one HTTP client of a Fetcher: HTTP/1.1, no compression, no cookies, no netrc, an idle watchdog in
@@ -57,6 +57,9 @@ func newClient(o Options) (*http.Client, *policy, error) {
 		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
 			if answer.StatusCode == http.StatusOK {
 				return nil
+			}
+			if answer.StatusCode >= 500 || answer.StatusCode == http.StatusRequestTimeout || answer.StatusCode == http.StatusTooManyRequests {
+				return fmt.Errorf("the proxy could not reach the server: it answered %d", answer.StatusCode)
 			}
 			return fmt.Errorf("%w: it answered %d", errProxy, answer.StatusCode)
 		},

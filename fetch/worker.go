@@ -435,7 +435,7 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 		return nil
 	case errors.As(err, &e):
 		return e // of the disk
-	case errors.Is(err, errRefused), untrusted(err):
+	case hopeless(err):
 		o.fail(netError(err))
 		return nil
 	case errors.As(err, &changed):
