@@ -75,8 +75,8 @@ func (l *line) join(near net.Conn) {
 	l.open.Add(1)
 	defer l.open.Add(-1)
 	if l.rate > 0 {
-		near.(*net.TCPConn).SetWriteBuffer(64 << 10) // what is carried shall be what is received
-		far.(*net.TCPConn).SetReadBuffer(256 << 10)
+		near.(*net.TCPConn).SetWriteBuffer(128 << 10) // what is carried shall be what is received
+		far.(*net.TCPConn).SetReadBuffer(512 << 10)
 	}
 	var both sync.WaitGroup
 	both.Go(func() {
@@ -98,8 +98,8 @@ type parcel struct {
 // carry moves bytes with half of the round trip's delay, at most rate of them a second.
 func (l *line) carry(to, from net.Conn, rate float64, count *atomic.Int64) {
 	// As many bytes may be on the way as the line holds; beyond, the sender waits.
-	const chunk = 32 << 10
-	depth := 64
+	const chunk = 128 << 10
+	depth := 32
 	if rate > 0 {
 		depth = int(rate*l.roundTrip.Seconds()/chunk) + 4
 	}
