@@ -13,8 +13,10 @@ import (
 
 // A trail is the URLs that one request went through. Errors of net/http, and servers, quote them whole or in part.
 type trail struct {
-	mu   sync.Mutex
-	urls []*url.URL
+	mu      sync.Mutex
+	urls    []*url.URL
+	secrets []string // of the first of urls
+	known   int      // so many
 }
 
 type trailKey struct{}
@@ -56,10 +58,11 @@ func (t *trail) scrubHeader(h http.Header) {
 func (t *trail) hide(text string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, u := range t.urls {
-		for _, s := range secretsOf(u) {
-			text = strings.ReplaceAll(text, s, redact.Hidden)
-		}
+	for ; t.known < len(t.urls); t.known++ {
+		t.secrets = append(t.secrets, secretsOf(t.urls[t.known])...)
+	}
+	for _, s := range t.secrets {
+		text = strings.ReplaceAll(text, s, redact.Hidden)
 	}
 	return text
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+	"unique"
 )
 
 // A shelf holds what a listing says of its files, up to millions, outside of memory. Their links are secrets, so what lies
@@ -125,16 +126,15 @@ func parseListed(b []byte) (listed, error) {
 		}
 		fields[i], b = b[w:w+int(n)], b[w+int(n):]
 	}
-	link, err := NewLink(string(fields[0]))
 	size, w := binary.Varint(b)
-	if err != nil || w <= 0 {
+	if w <= 0 {
 		return listed{}, errShelf
 	}
 	sec, w2 := binary.Varint(b[w:])
 	if w2 <= 0 {
 		return listed{}, errShelf
 	}
-	l := listed{link: link, name: string(fields[1]), etag: string(fields[3]), size: size}
+	l := listed{link: Link{unique.Make(string(fields[0]))}, name: string(fields[1]), etag: string(fields[3]), size: size}
 	if len(fields[2]) > 0 {
 		l.raw = fields[2]
 	}
