@@ -160,15 +160,15 @@ func TestParquetOfATable(t *testing.T) {
 	ctx := context.Background()
 	var first []byte
 	for range 2 {
-		_, files := simulate(t, 30, schemas.Title, false)
+		_, files := simulate(t, 10, schemas.Title, false)
 		b, _ := build(t, BuildOptions{})
 		loadAll(t, b, files)
 		path := filepath.Join(t.TempDir(), "it's.parquet")
 		rows, err := b.WriteParquet(ctx, "candidates", path)
-		if err != nil || rows != 30 {
+		if err != nil || rows != 10 {
 			t.Fatalf("%d rows, %v", rows, err)
 		}
-		if n, err := CountParquet(ctx, path); n != 30 || err != nil {
+		if n, err := CountParquet(ctx, path); n != 10 || err != nil {
 			t.Errorf("counted %d, %v", n, err)
 		}
 		if d := cmp.Diff(cells(t, b, "from candidates"), cells(t, b, "from read_parquet("+text(path)+")")); d != "" {
@@ -190,7 +190,7 @@ func TestParquetOfATable(t *testing.T) {
 
 func TestBuilderIsUsedBySeveralAtOnce(t *testing.T) {
 	ctx := context.Background()
-	e, files := simulate(t, 30, schemas.Title, false)
+	e, files := simulate(t, 10, schemas.Title, false)
 	b, path := build(t, BuildOptions{})
 	var all sync.WaitGroup
 	for name, file := range files {

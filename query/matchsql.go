@@ -91,13 +91,17 @@ hits AS (
 SELECT no, 'cvs', min(r), candidate_id, bool_or(several), bit_or(score) FROM hits GROUP BY no, candidate_id;`
 }
 
-// decideSQL takes the best hit of each entry. Rows with the same key count as one; a row that several entries have equally
+// decideSQL takes the best hit of each entry. Of two entries with one name, the row goes to the one of its size, if another
+// row has the other's. Rows with the same key count as one; a row that several entries have equally
 // by name is given to none.
 const decideSQL = `
 CREATE TEMP TABLE decided AS
-WITH target AS (SELECT no, hit.part, hit.r, candidate_id, several, score,
+WITH sized AS (SELECT no, r, score FROM temp.hit WHERE part = 'attachments' AND score & ` + ruleNameSize + ` <> 0),
+target AS (SELECT no, hit.part, hit.r, candidate_id, several, score,
 		CASE WHEN hit.part = 'cvs' THEN candidate_id ELSE coalesce(attachment_id, 'row ' || hit.r) END AS target
-	FROM temp.hit LEFT JOIN temp.att ON att.r = hit.r),
+	FROM temp.hit LEFT JOIN temp.att ON att.r = hit.r
+	WHERE NOT (hit.part = 'attachments' AND score >= ` + rulePath + ` AND score & ` + ruleNameSize + ` = 0 AND no IN (SELECT no FROM sized)
+		AND EXISTS (FROM sized WHERE sized.r = hit.r AND sized.score = hit.score + ` + ruleNameSize + `))),
 best AS (SELECT no, max(score) AS score FROM target GROUP BY no),
 top AS (SELECT no, part, score, min(r) AS r, min(candidate_id) AS candidate_id, min(target) AS target, count(DISTINCT target) > 1 OR bool_or(several) AS several
 	FROM target JOIN best USING (no, score) GROUP BY no, part, score),

@@ -45,7 +45,7 @@ func open(t testing.TB, path string, o OpenOptions) *DB {
 
 func TestEveryQuestionRuns(t *testing.T) {
 	ctx := context.Background()
-	d := simulatedDB(t, 150, schemas.Title)
+	d := simulatedDB(t, 40, schemas.Title)
 	all := map[string]string{"since": "2015-01-01", "until": "2026-12-31", "skill": "Excel", "person": "nobody", "q": "a", "email": "nobody@example.com", "months": "12"}
 	for _, q := range Questions() {
 		t.Run(q.Name, func(t *testing.T) {

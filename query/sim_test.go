@@ -193,7 +193,7 @@ func reconciled(t testing.TB, b *Builder, e *exportsim.Export, files map[string]
 func TestThreeDialectsLoadToTheSameTables(t *testing.T) {
 	want := map[string][][]string{}
 	for _, dialect := range []schemas.Dialect{schemas.Title, schemas.Camel, schemas.Snake} {
-		e, files := simulate(t, 50, dialect, false)
+		e, files := simulate(t, 20, dialect, false)
 		b, _ := build(t, BuildOptions{})
 		for _, f := range reconciled(t, b, e, files) {
 			if f.Severity != severityInfo {
@@ -224,7 +224,7 @@ func TestThreeDialectsLoadToTheSameTables(t *testing.T) {
 }
 
 func TestEveryMistakeOfAnExportIsFound(t *testing.T) {
-	e, files := simulate(t, 200, schemas.Title, true)
+	e, files := simulate(t, 100, schemas.Title, true)
 	b, _ := build(t, BuildOptions{})
 	found := reconciled(t, b, e, files)
 	codes := map[string]bool{}
