@@ -52,7 +52,8 @@ SELECT no, 'attachments' AS part, r, NULL::VARCHAR AS candidate_id, false AS sev
 	bit_or(score + CASE WHEN name_key = base AND file_size = size THEN ` + ruleNameSize + ` ELSE 0 END) AS score FROM hits GROUP BY no, r;`
 
 // weakHitsSQL goes by names, for entries that have no better hit, and with rows that no other entry has by key or path.
-// Common names would meet common names in squares: rows are therefore counted first, and several are one hit.
+// Common names would meet common names in squares: rows are therefore counted first, and several are one hit, and a name
+// and its owner are joined as one text, since the planner might otherwise begin with the names.
 const weakHitsSQL = `
 INSERT INTO temp.hit
 WITH e AS (SELECT no, size, regexp_extract(lower(nfc_normalize(path)), '[^/]*$') AS base FROM temp.entry
@@ -61,12 +62,12 @@ row AS (SELECT r, name_key, file_size, lower(record_id) AS owner_key, lower(reco
 	WHERE name_key IS NOT NULL AND r NOT IN (SELECT r FROM temp.hit)),
 sized AS (SELECT name_key, file_size, min(r) AS r, count(*) > 1 AS several FROM row WHERE file_size IS NOT NULL GROUP BY ALL),
 named AS (SELECT name_key, min(r) AS r, count(*) > 1 AS several, bool_or(file_size IS NULL) AS unsized FROM row GROUP BY ALL),
+placed AS (SELECT no, size, token || '/' || base AS home FROM e JOIN temp.token USING (no)),
+homed AS (SELECT r, file_size, owner_key || '/' || name_key AS home FROM row WHERE owner_key IS NOT NULL
+	UNION ALL SELECT r, file_size, owner_ref || '/' || name_key FROM row WHERE owner_ref IS NOT NULL),
 hits AS (
 	SELECT no, CASE WHEN NOT several THEN r END AS r, several, ` + ruleNameSize + ` AS score FROM e JOIN sized ON name_key = base AND file_size = size
-	UNION ALL SELECT no, r, false, ` + ruleNameOwner + ` + CASE WHEN file_size = size THEN ` + ruleNameSize + ` ELSE 0 END
-		FROM e JOIN temp.token USING (no) JOIN row ON name_key = base AND owner_key = token
-	UNION ALL SELECT no, r, false, ` + ruleNameOwner + ` + CASE WHEN file_size = size THEN ` + ruleNameSize + ` ELSE 0 END
-		FROM e JOIN temp.token USING (no) JOIN row ON name_key = base AND owner_ref = token
+	UNION ALL SELECT no, r, false, ` + ruleNameOwner + ` + CASE WHEN file_size = size THEN ` + ruleNameSize + ` ELSE 0 END FROM placed JOIN homed USING (home)
 	UNION ALL SELECT no, CASE WHEN NOT several THEN r END, several, ` + ruleName + ` FROM e JOIN named ON name_key = base WHERE unsized OR size < 0)
 SELECT no, 'attachments', r, NULL, bool_or(several), bit_or(score) FROM hits GROUP BY no, r;`
 
