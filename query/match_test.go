@@ -65,10 +65,14 @@ func TestAttachmentsFindTheirRows(t *testing.T) {
 		"f-8,lead1,LEAD,LD-7,twin.txt,x/twin.txt,1\nf-9,lead1,LEAD,LD-7,twin.txt,x/twin.txt,2\n"+
 		"f-10,abcd00000000000000000000000000000001,CANDIDATE,CA-1,once.txt,,9\n"+
 		"f-11,abcd00000000000000000000000000000001,CANDIDATE,CA-1,nosize.txt,,\n"+
-		"f-12,abcd00000000000000000000000000000004,CANDIDATE,CA-4,up.txt,../up.txt,\n")
+		"f-12,abcd00000000000000000000000000000004,CANDIDATE,CA-4,up.txt,../up.txt,\n"+
+		// Two files of one path, which holds the key of one of the rows: their sizes tell which is whose.
+		"abcd0000000000000000000000000000bbbb,abcd00000000000000000000000000000001,CANDIDATE,CA-1,scan.jpg,abcd0000000000000000000000000000bbbb/scan.jpg,41\n"+
+		"f-13,abcd00000000000000000000000000000002,CANDIDATE,CA-2,scan.jpg,abcd0000000000000000000000000000bbbb/scan.jpg,9\n")
 	got := matches(t, b, entries("attachments",
 		"abcd0000000000000000000000000000AAAA_terms.pdf|4", "Attachments/Candidates/CA-1/CV.pdf|10", `Candidates\CA-2\CV.pdf|20`, "photo.jpg|77", "letter.doc|5", "CA-4 Kim Lee/letter.doc|6",
-		"Unterlagen U\u0308bersicht.txt|8", "x/twin.txt|2", "x/twin.txt|1", "a/once.txt|9", "b/once.txt|9", "CA-3/stranger.txt|1", "stranger.txt|1", "some/nosize.txt|3", "../up.txt|1", "bad\xff.txt|1"))
+		"Unterlagen U\u0308bersicht.txt|8", "x/twin.txt|2", "x/twin.txt|1", "a/once.txt|9", "b/once.txt|9", "CA-3/stranger.txt|1", "stranger.txt|1", "some/nosize.txt|3", "../up.txt|1", "bad\xff.txt|1",
+		"abcd0000000000000000000000000000bbbb/scan.jpg|9", "abcd0000000000000000000000000000bbbb/scan.jpg|41"))
 	want := []string{
 		"abcd0000000000000000000000000000AAAA_terms.pdf: CANDIDATE abcd00000000000000000000000000000001, abcd0000000000000000000000000000aaaa, id",
 		"Attachments/Candidates/CA-1/CV.pdf: CANDIDATE abcd00000000000000000000000000000001, f-2, path",
@@ -82,6 +86,8 @@ func TestAttachmentsFindTheirRows(t *testing.T) {
 		"CA-3/stranger.txt: CANDIDATE abcd00000000000000000000000000000003, , id", "stranger.txt: , , ",
 		"some/nosize.txt: CANDIDATE abcd00000000000000000000000000000001, f-11, name", "../up.txt: CANDIDATE abcd00000000000000000000000000000004, f-12, path",
 		"bad\xff.txt: , , ",
+		"abcd0000000000000000000000000000bbbb/scan.jpg: CANDIDATE abcd00000000000000000000000000000002, f-13, path",
+		"abcd0000000000000000000000000000bbbb/scan.jpg: CANDIDATE abcd00000000000000000000000000000001, abcd0000000000000000000000000000bbbb, id",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
