@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"holdall/archive"
 	"holdall/fetch"
@@ -178,7 +179,7 @@ func (t *takeover) loadFile(ctx context.Context, o *fetch.Object, c container, e
 	name := t.tables.name(e.Name)
 	report, err := t.db.LoadCSV(ctx, e.Name, plain)
 	if err != nil {
-		return fmt.Errorf("load %s: %w", e.Name, err)
+		return t.keepUnloaded(ctx, e, name, plain, fmt.Errorf("load %s: %w", e.Name, err))
 	}
 	record := TableRecord{TableReport: *report}
 	if record.Received, err = t.keepFile("data/received/tables/"+name+".zst", plain); err != nil {
@@ -189,6 +190,17 @@ func (t *takeover) loadFile(ctx context.Context, o *fetch.Object, c container, e
 	}
 	t.tables.add(record)
 	return nil
+}
+
+// keepUnloaded keeps a CSV that cannot be made a table as it was received: that must not keep an export from being archived.
+func (t *takeover) keepUnloaded(ctx context.Context, e unpack.Entry, name, plain string, cause error) error {
+	if ctx.Err() != nil || errors.Is(cause, syscall.ENOSPC) || strings.Contains(cause.Error(), "No space left") {
+		return cause
+	}
+	t.found.add(query.Finding{Code: "table-unreadable", Severity: "error",
+		Detail: fmt.Sprintf("%s could not be made a table and is kept as received: %v", e.Name, cause)})
+	_, err := t.keepFile("data/received/tables/"+name+".zst", plain)
+	return err
 }
 
 func looksLikeCSV(name string, first []byte) bool {

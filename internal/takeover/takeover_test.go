@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"holdall/fetch"
 	"holdall/internal/digest"
 	"holdall/internal/exportsim"
+	"holdall/internal/unpack"
 	"holdall/query"
 )
 
@@ -340,4 +342,32 @@ func about(f query.Finding, m exportsim.Mistake) bool {
 		return f.Code == m.Code // names documents by their IDs only
 	}
 	return m.RecordID != "" && f.RecordID == m.RecordID || m.File != "" && strings.Contains(f.Detail, path.Base(m.File))
+}
+
+func TestACSVThatCannotBeMadeATableIsKeptAndReported(t *testing.T) {
+	dir := t.TempDir()
+	bag, err := archive.NewBuilder(filepath.Join(dir, "bag"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bag.Close()
+	plain := filepath.Join(dir, "plain.csv")
+	if err := os.WriteFile(plain, []byte("as received"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tk := &takeover{bag: bag}
+	entry := unpack.Entry{Name: "Odd.csv"}
+	if err := tk.keepUnloaded(t.Context(), entry, "Odd.csv", plain, errors.New("does not add up")); err != nil {
+		t.Fatal(err)
+	}
+	kept, ok := bag.HasZstd("data/received/tables/Odd.csv.zst")
+	if !ok || kept.ContentSHA256 != digest.Of([]byte("as received")) {
+		t.Errorf("kept %+v, %v; want the bytes as received", kept, ok)
+	}
+	if f := tk.found.sorted(); len(f) != 1 || f[0].Code != "table-unreadable" || f[0].Severity != "error" {
+		t.Errorf("findings %+v, want one table-unreadable", f)
+	}
+	if err := tk.keepUnloaded(t.Context(), entry, "Odd.csv", plain, syscall.ENOSPC); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("with a full disk: %v; want that error, to try again later", err)
+	}
 }
