@@ -55,6 +55,7 @@ const faultSize = 3<<20 + 4321
 func TestFaults(t *testing.T) {
 	for _, family := range faultFamilies() {
 		t.Run(family.name, func(t *testing.T) {
+			t.Parallel()
 			for _, c := range family.cases {
 				t.Run(c.name, func(t *testing.T) {
 					t.Parallel()

@@ -109,6 +109,7 @@ func (o *Object) mayFetch(now time.Time) bool {
 
 const (
 	minSpan   = 4 << 20
+	firstSpan = 16 << 20 // while the pace is not known
 	maxSpan   = 64 << 20
 	spanTime  = 4 // seconds that a span should take
 	soonBytes = 2 << 20
@@ -118,12 +119,14 @@ const (
 // readers, who go from front to back, wait long for one slow connection.
 func (o *Object) spanLength(h *host) int64 {
 	n := int64(h.perConn * spanTime)
-	n = min(max(n, 2*minSpan), maxSpan)
+	n = min(max(n, firstSpan), maxSpan)
 	if o.lastCall() {
 		n = forever / 2
 	}
 	if o.size >= 0 {
-		n = min(n, max(minSpan, (o.size-o.here)/int64(max(h.target, 1))))
+		// Towards the end everybody gets an equal share; below a second's worth, asking would cost too much.
+		least := min(max(minSpan, int64(h.perConn)), maxSpan)
+		n = min(n, max(least, (o.size-o.here)/int64(max(h.target, 1))))
 	}
 	return (n + o.st.pieceSize - 1) / o.st.pieceSize * o.st.pieceSize
 }

@@ -18,24 +18,36 @@ type host struct {
 	latency   float64   // seconds from a request to its answer, lately
 	perConn   float64   // bytes a second that a connection brings, lately; 0 while unknown
 
-	// How the number of connections is found: measured with some, then with twice as many; kept when that brought more.
+	// How the number of connections is found: doubled quickly up to the most, since a download is short of time at its
+	// start; later half of them are left out for a while, and for good when that costs nothing.
 	adaptive bool
-	since    time.Time // when the number last changed, or began to be measured
-	base     int64     // bytes by then
-	measured bool      // base has been taken
-	rate     float64   // bytes a second with the number before; 0 at first
-	before   int       // that number
-	rest     time.Time // no try to grow until then
-	penance  time.Duration
+	since    time.Time     // when the present stage began; zero while not all connections are at work
+	stage    stage         // of leaving out
+	base     int64         // bytes when the measuring began
+	full     float64       // bytes a second with all
+	rest     time.Time     // nothing is changed until then
+	penance  time.Duration // between steps after a halving
 	halved   time.Time
 }
 
+// A stage of finding out whether half of the connections do as well.
+type stage int
+
 const (
-	tick       = 50 * time.Millisecond
-	warmUp     = 100 * time.Millisecond // before a new number of connections is measured
-	growthRest = 30 * time.Second       // between tries when more connections did not help
-	helps      = 1.15                   // so much faster must twice as many be
-	slowFor    = 15 * time.Second
+	growing stage = iota
+	settled
+	measuringAll
+	leavingOut
+	measuringHalf
+)
+
+const (
+	tick    = 20 * time.Millisecond
+	step    = 60 * time.Millisecond // between doublings
+	trial   = 2 * time.Second       // measured so long
+	trialIn = 15 * time.Second      // after the last change
+	costs   = 1.10                  // so much faster must all be than half, to be worth it
+	slowFor = 15 * time.Second
 )
 
 func newHost(name string, fixed int) *host {
@@ -87,56 +99,48 @@ func (h *host) bytes() int64 {
 	return n
 }
 
-// grow measures whether more connections help, and settles on what does.
+// grow finds the number of connections.
 func (h *host) grow(now time.Time) {
-	if h.busy < h.target || now.Before(h.rest) {
+	// A few may be between two requests.
+	if 4*h.busy < 3*h.target || now.Before(h.rest) {
 		h.since = time.Time{}
 		return
 	}
-	settle := max(warmUp, time.Duration(2*h.latency*float64(time.Second)))
-	switch {
-	case h.since.IsZero():
-		h.since, h.measured = now, false
-		return
-	case now.Sub(h.since) < settle:
-		return
-	case !h.measured:
-		h.base, h.measured, h.since = h.bytes(), true, now.Add(-settle)
-		return
-	case now.Sub(h.since) < 2*settle:
+	if h.since.IsZero() {
+		h.enter(h.stage, now)
 		return
 	}
-	rate := float64(h.bytes()-h.base) / (now.Sub(h.since) - settle).Seconds()
-	h.step(now, rate)
+	passed := now.Sub(h.since)
+	roundTrips := func(n float64) time.Duration { return time.Duration(n * h.latency * float64(time.Second)) }
+	switch {
+	case h.penance > 0: // after a halving one at a time, and ever more slowly
+		h.target = min(h.target+1, h.most)
+		h.rest = now.Add(h.penance)
+	case !h.adaptive:
+	case h.stage == growing && passed >= max(step, roundTrips(2)):
+		h.target = min(2*h.target, h.most)
+		h.enter(growing, now)
+		if h.target == h.most {
+			h.enter(settled, now)
+		}
+	case h.stage == settled && passed >= trialIn && h.target > startConns:
+		h.enter(measuringAll, now)
+	case h.stage == measuringAll && passed >= trial:
+		h.full = float64(h.bytes()-h.base) / passed.Seconds()
+		h.target /= 2
+		h.enter(leavingOut, now)
+	case h.stage == leavingOut && passed >= trial/2:
+		h.enter(measuringHalf, now)
+	case h.stage == measuringHalf && passed >= trial:
+		if h.full > costs*float64(h.bytes()-h.base)/passed.Seconds() {
+			h.target *= 2
+			h.rest = now.Add(20 * trialIn)
+		}
+		h.enter(settled, now)
+	}
 }
 
-// step decides by the rate measured with the present number of connections.
-func (h *host) step(now time.Time, rate float64) {
-	h.since = time.Time{}
-	if h.penance > 0 {
-		// After a halving one step at a time, and ever more slowly.
-		if h.target < h.most {
-			h.target++
-		}
-		h.rest = now.Add(h.penance)
-		return
-	}
-	if !h.adaptive {
-		return
-	}
-	if h.rate > 0 && h.before < h.target && rate < helps*h.rate {
-		h.target, h.rate = h.before, 0
-		h.rest = now.Add(growthRest)
-		return
-	}
-	if h.target == h.most {
-		h.rate = 0
-		h.rest = now.Add(growthRest)
-		return
-	}
-	h.rate, h.before = rate, h.target
-	h.target = min(2*h.target, h.most)
-}
+func (h *host) enter(s stage, now time.Time) { h.stage, h.since, h.base = s, now, h.bytes() }
 
 // halve reacts to a server that has had enough. Several connections that fail together count once.
 func (h *host) halve(now time.Time) {
@@ -147,7 +151,7 @@ func (h *host) halve(now time.Time) {
 	h.halved = now
 	h.penance = min(max(2*h.penance, 5*time.Second), 5*time.Minute)
 	h.rest = now.Add(h.penance)
-	h.rate, h.since = 0, time.Time{}
+	h.stage, h.since = settled, time.Time{}
 }
 
 // look is the second's look at each connection: how fast it is, and whether it is so slow that another should do its work.
