@@ -37,6 +37,7 @@ func namesIn(t testing.TB, dir string) []string {
 }
 
 func TestADatabaseAppearsWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	dir := filepath.Join(t.TempDir(), "it's 100% #1") // a path that nobody may take for anything else
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -81,6 +82,7 @@ func TestADatabaseAppearsWholeOrNotAtAll(t *testing.T) {
 }
 
 func TestOpenSaysWhatItCannotOpen(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	dir := t.TempDir()
 	if _, err := Open(ctx, filepath.Join(dir, "none"), OpenOptions{}); !errors.Is(err, fs.ErrNotExist) {
@@ -115,6 +117,7 @@ func TestOpenSaysWhatItCannotOpen(t *testing.T) {
 }
 
 func TestCreateRefusesNonsense(t *testing.T) {
+	t.Parallel()
 	for _, o := range []BuildOptions{{DateOrder: "ymd"}, {TimeZone: "Mars/Olympus"}} {
 		if b, err := Create(context.Background(), filepath.Join(t.TempDir(), "x"), o); err == nil {
 			b.Close()
@@ -124,6 +127,7 @@ func TestCreateRefusesNonsense(t *testing.T) {
 }
 
 func TestTablesDescribeEverything(t *testing.T) {
+	t.Parallel()
 	d, _ := smallDB(t)
 	tables, err := d.Tables(context.Background())
 	if err != nil {
@@ -157,6 +161,7 @@ func TestTablesDescribeEverything(t *testing.T) {
 }
 
 func TestParquetOfATable(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	var first []byte
 	for range 2 {
@@ -189,9 +194,10 @@ func TestParquetOfATable(t *testing.T) {
 }
 
 func TestBuilderIsUsedBySeveralAtOnce(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	e, files := simulate(t, 10, schemas.Title, false)
-	b, path := build(t, BuildOptions{})
+	b, path := build(t, BuildOptions{Threads: 2})
 	var all sync.WaitGroup
 	for name, file := range files {
 		all.Go(func() {
@@ -225,6 +231,7 @@ func TestBuilderIsUsedBySeveralAtOnce(t *testing.T) {
 }
 
 func TestTenant(t *testing.T) {
+	t.Parallel()
 	b, _ := build(t, BuildOptions{})
 	if got, err := b.Tenant(context.Background()); got != "" || err != nil {
 		t.Errorf("of nothing: %q, %v", got, err)

@@ -52,6 +52,7 @@ const people = "Candidate Id,Reference,Full Name,Has CV\n" +
 	"abcd00000000000000000000000000000005,CA-5,李伟,yes\n"
 
 func TestAttachmentsFindTheirRows(t *testing.T) {
+	t.Parallel()
 	b, _ := build(t, BuildOptions{})
 	load(t, b, "Candidates.csv", people)
 	load(t, b, "Attachments.csv", "Attachment Id,Record Id,Record Type,Record Ref,File Name,File Path,File Size\n"+
@@ -95,6 +96,7 @@ func TestAttachmentsFindTheirRows(t *testing.T) {
 }
 
 func TestCVsFindTheirPeople(t *testing.T) {
+	t.Parallel()
 	b, _ := build(t, BuildOptions{})
 	load(t, b, "Candidates.csv", people)
 	load(t, b, "Attachments.csv", "Attachment Id,Record Id,Record Type,File Name,File Path,Is CV\nf-1,abcd00000000000000000000000000000003,CANDIDATE,x.pdf,cvs/x.pdf,true\n")
@@ -110,6 +112,7 @@ func TestCVsFindTheirPeople(t *testing.T) {
 }
 
 func TestMatchingWithoutTablesFindsNothing(t *testing.T) {
+	t.Parallel()
 	b, _ := build(t, BuildOptions{})
 	if d := cmp.Diff([]string{"a.pdf: , , "}, matches(t, b, entries("attachments", "a.pdf|1"))); d != "" {
 		t.Error(d)
@@ -117,6 +120,7 @@ func TestMatchingWithoutTablesFindsNothing(t *testing.T) {
 }
 
 func TestMatchYieldsInTheOrderOfTheContainer(t *testing.T) {
+	t.Parallel()
 	b, _ := build(t, BuildOptions{})
 	load(t, b, "Candidates.csv", people)
 	const n = 10_000 // more than is read at a time
@@ -144,6 +148,7 @@ func TestMatchYieldsInTheOrderOfTheContainer(t *testing.T) {
 }
 
 func TestMatchPassesErrorsOnAndMayBeLeft(t *testing.T) {
+	t.Parallel()
 	b, _ := build(t, BuildOptions{})
 	broken := errors.New("broken container")
 	for _, err := range b.Match(context.Background(), func(yield func(Entry, error) bool) { yield(Entry{}, broken) }) {

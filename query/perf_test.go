@@ -22,15 +22,16 @@ func TestLoadAtSize(t *testing.T) {
 		t.Skip("set HOLDALL_QUERY_PEOPLE to a number of people to measure with")
 	}
 	ctx := context.Background()
-	dir := filepath.Join(os.TempDir(), "holdall-query-"+strconv.Itoa(people))
-	if os.Getenv("HOLDALL_QUERY_CHILD") == "" {
+	dir := os.Getenv("HOLDALL_QUERY_CHILD")
+	if dir == "" {
+		dir = t.TempDir()
 		e, err := exportsim.Prepare(ctx, exportsim.Config{Seed: 1, People: people, Dir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
 		e.Close()
 		child := exec.Command(os.Args[0], "-test.run=TestLoadAtSize", "-test.v")
-		child.Env = append(os.Environ(), "HOLDALL_QUERY_CHILD=1")
+		child.Env = append(os.Environ(), "HOLDALL_QUERY_CHILD="+dir)
 		out, err := child.CombinedOutput()
 		t.Logf("%s", out)
 		if err != nil {
@@ -48,7 +49,7 @@ func TestLoadAtSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := unzipCSVs(t, filepath.Join(out, "data.zip"))
-	b, path := build(t, BuildOptions{})
+	b, path := build(t, BuildOptions{Threads: 2})
 	start, cpu := time.Now(), cpuTime(t)
 	step := func(what string) {
 		t.Logf("%-40s %6.2f s, CPU %6.2f s, peak %s", what, time.Since(start).Seconds(), (cpuTime(t) - cpu).Seconds(), peak(t))

@@ -28,6 +28,9 @@ func simulatedDB(t testing.TB, people int, dialect schemas.Dialect) *DB {
 
 func open(t testing.TB, path string, o OpenOptions) *DB {
 	t.Helper()
+	if o.Threads == 0 {
+		o.Threads = 1
+	}
 	if o.TempDir == "" {
 		o.TempDir = t.TempDir()
 	}
@@ -44,6 +47,7 @@ func open(t testing.TB, path string, o OpenOptions) *DB {
 }
 
 func TestEveryQuestionRuns(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	d := simulatedDB(t, 40, schemas.Title)
 	all := map[string]string{"since": "2015-01-01", "until": "2026-12-31", "skill": "Excel", "person": "nobody", "q": "a", "email": "nobody@example.com", "months": "12"}

@@ -37,6 +37,7 @@ func reconcile(t testing.TB, parts map[string]bool, tables map[string]string, in
 }
 
 func TestReconcile(t *testing.T) {
+	t.Parallel()
 	both := map[string]bool{"attachments": true, "cvs": true}
 	const attachments = "Attachment Id,Record Id,Record Type,File Name,File Size\n1,c1,CANDIDATE,a.pdf,5\n2,c9,CANDIDATE,b.pdf,\n3,L1,LEAD,c.pdf,\n"
 	const candidates = "Candidate Id,Reference,Full Name,Has CV,Owner Id\nc1,CA-1,Ama,yes,u1\nc2,CA-2,Bo,yes,u9\nc2,CA-3,Bo,no,u1\n,CA-4,Nobody,no,\n"
@@ -86,6 +87,7 @@ func TestReconcile(t *testing.T) {
 		"a table that is not there": {both, map[string]string{}, "", "table-missing", nil, "error jobs : the export has no Jobs.csv"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got := reconcile(t, tt.parts, tt.tables, tt.index, tt.code)
 			if tt.wantToContain != "" {
 				if !strings.Contains(strings.Join(got, "\n"), tt.wantToContain) {
@@ -101,6 +103,7 @@ func TestReconcile(t *testing.T) {
 }
 
 func TestDocumentsAreTheIndexWithTheNamesOfTheOwners(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	b, _ := build(t, BuildOptions{})
 	load(t, b, "Candidates.csv", people)
@@ -122,6 +125,7 @@ func TestDocumentsAreTheIndexWithTheNamesOfTheOwners(t *testing.T) {
 }
 
 func TestViews(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	b, path := build(t, BuildOptions{})
 	load(t, b, "Job_Pipelines.csv", "Pipeline Id,Job Id,Candidate Id,Status Log,Shortlist Date,Offer Date\n"+

@@ -41,6 +41,7 @@ func load(t testing.TB, b *Builder, name, content string) *TableReport {
 }
 
 func TestSandboxRefuses(t *testing.T) {
+	t.Parallel()
 	d, path := smallDB(t)
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "secret.csv")
@@ -138,6 +139,7 @@ func answer(t testing.TB, d *DB, query string, params map[string]string) string 
 }
 
 func TestSandboxAllows(t *testing.T) {
+	t.Parallel()
 	d, _ := smallDB(t)
 	for name, tt := range map[string]struct {
 		sql    string
@@ -172,6 +174,7 @@ func TestSandboxAllows(t *testing.T) {
 }
 
 func TestParametersMustFit(t *testing.T) {
+	t.Parallel()
 	d, _ := smallDB(t)
 	for sql, params := range map[string]map[string]string{"select $a": nil, "select 1": {"a": "1"}} {
 		if _, err := d.Query(context.Background(), sql, params); err == nil || !strings.Contains(err.Error(), "$a") {
@@ -181,6 +184,7 @@ func TestParametersMustFit(t *testing.T) {
 }
 
 func TestATimeoutEndsAQuery(t *testing.T) {
+	t.Parallel()
 	d, _ := smallDB(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
@@ -198,9 +202,10 @@ func TestATimeoutEndsAQuery(t *testing.T) {
 }
 
 func TestSortingMoreThanMemoryGoesToDisk(t *testing.T) {
+	t.Parallel()
 	_, path := smallDB(t)
-	d := open(t, path, OpenOptions{MemoryLimit: 64 << 20, Threads: 1})
-	rows, err := d.Query(context.Background(), "select range as i, md5(range::varchar) || repeat('x', 100) as h from range(400000) order by h", nil)
+	d := open(t, path, OpenOptions{MemoryLimit: 48 << 20, Threads: 1})
+	rows, err := d.Query(context.Background(), "select range as i, md5(range::varchar) || repeat('x', 100) as h from range(300000) order by h", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,12 +219,13 @@ func TestSortingMoreThanMemoryGoesToDisk(t *testing.T) {
 		last = row[1]
 		n++
 	}
-	if rows.Err() != nil || n != 400000 {
+	if rows.Err() != nil || n != 300000 {
 		t.Errorf("read %d rows, %v", n, rows.Err())
 	}
 }
 
 func TestSplitSQL(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		sql  string
 		want []string

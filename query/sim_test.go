@@ -70,6 +70,9 @@ func unzipCSVs(t testing.TB, name string) map[string]string {
 func build(t testing.TB, o BuildOptions) (*Builder, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tables.duckdb")
+	if o.Threads == 0 {
+		o.Threads = 1 // for many small databases at a time
+	}
 	if o.Snapshot.IsZero() {
 		o.Snapshot = time.Date(2026, 3, 31, 17, 30, 0, 0, time.UTC)
 	}
@@ -191,6 +194,7 @@ func reconciled(t testing.TB, b *Builder, e *exportsim.Export, files map[string]
 
 // The same agency in three dialects loads to the same typed tables, and there is nothing to look at.
 func TestThreeDialectsLoadToTheSameTables(t *testing.T) {
+	t.Parallel()
 	want := map[string][][]string{}
 	for _, dialect := range []schemas.Dialect{schemas.Title, schemas.Camel, schemas.Snake} {
 		e, files := simulate(t, 20, dialect, false)
@@ -224,6 +228,7 @@ func TestThreeDialectsLoadToTheSameTables(t *testing.T) {
 }
 
 func TestEveryMistakeOfAnExportIsFound(t *testing.T) {
+	t.Parallel()
 	e, files := simulate(t, 100, schemas.Title, true)
 	b, _ := build(t, BuildOptions{})
 	found := reconciled(t, b, e, files)

@@ -39,6 +39,7 @@ func tokens(t testing.TB, r io.Reader, crEnds bool) [][]string {
 }
 
 func TestTokenizer(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		text   string
 		crEnds bool
@@ -73,6 +74,7 @@ func TestTokenizer(t *testing.T) {
 }
 
 func TestTokenizerPassesErrorsOn(t *testing.T) {
+	t.Parallel()
 	broken := errors.New("disk on fire")
 	tok := newTokenizer(io.MultiReader(strings.NewReader("a,b\nc,\"d"), iotest.ErrReader(broken)), ',', false)
 	if _, err := tok.next(); err != nil {

@@ -41,6 +41,7 @@ const everyKind = `select 'a"b,c' || chr(10) || 'd' || chr(9) || '|' as "te,xt",
 	union all select 'ü', 0, -1, false, [], {'k': null}, 'null'::json, null, null, null, null, 2.5 order by 2 desc`
 
 func TestWrite(t *testing.T) {
+	t.Parallel()
 	d, _ := smallDB(t)
 	for format, want := range map[Format]string{
 		TSV: "te,xt\tmoney\tbig\tflag\tlist\tstruct\tdoc\td\tts\tnothing\tempty\tf\n" +
@@ -69,6 +70,7 @@ func TestWrite(t *testing.T) {
 }
 
 func TestWriteIsReadByOthers(t *testing.T) {
+	t.Parallel()
 	d, _ := smallDB(t)
 	text, _, _ := written(t, d, everyKind, JSON, 0)
 	var rows []map[string]any
@@ -87,6 +89,7 @@ func TestWriteIsReadByOthers(t *testing.T) {
 }
 
 func TestWriteTable(t *testing.T) {
+	t.Parallel()
 	d, _ := smallDB(t)
 	got, _, _ := written(t, d, `select * from (values ('李伟', 5, null), ('a' || chr(10) || chr(27) || '[31m', 1000, 'x')) as t(name, n, last)`, Table, 0)
 	want := "name        n  last\n" +
@@ -103,6 +106,7 @@ func TestWriteTable(t *testing.T) {
 }
 
 func TestWriteTellsACut(t *testing.T) {
+	t.Parallel()
 	d, _ := smallDB(t)
 	for limit, want := range map[int64]bool{1: true, 2: true, 3: false, 4: false, 0: false} {
 		_, n, cut := written(t, d, "from candidates", TSV, limit)
@@ -113,6 +117,7 @@ func TestWriteTellsACut(t *testing.T) {
 }
 
 func TestWriteReadsBeyondOnePiece(t *testing.T) {
+	t.Parallel()
 	d, _ := smallDB(t)
 	got, n, _ := written(t, d, "select range as r from range(20000) order by r desc", TSV, 0)
 	if n != 20000 || !strings.HasPrefix(got, "r\n19999\n19998\n") || !strings.HasSuffix(got, "\n1\n0\n") {
@@ -130,6 +135,7 @@ for sheet in book:
 `
 
 func TestXLSXIsReadByOthers(t *testing.T) {
+	t.Parallel()
 	python := testneed.Command(t, "python3", "Debian python3")
 	if err := exec.Command(python, "-c", "import openpyxl").Run(); err != nil {
 		testneed.Missing(t, "the module openpyxl (from PyPI openpyxl) is not installed")
@@ -164,6 +170,7 @@ func TestXLSXIsReadByOthers(t *testing.T) {
 }
 
 func TestXLSXGoesOnInFurtherSheets(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	o := &xlsxOutput{w: bufio.NewWriter(&out)}
 	if err := o.begin([]string{"n"}, []string{"BIGINT"}); err != nil {
@@ -199,6 +206,7 @@ func TestXLSXGoesOnInFurtherSheets(t *testing.T) {
 }
 
 func TestQueryParquet(t *testing.T) {
+	t.Parallel()
 	d, _ := smallDB(t)
 	path := t.TempDir() + "/x.parquet"
 	for range 2 { // the second time over the leavings of the first
