@@ -37,6 +37,9 @@ func TestRecruitlyIsSound(t *testing.T) {
 		spelt := map[string]string{}
 		for _, c := range table.Columns {
 			where := table.Name + "." + c.Name
+			if !strings.HasSuffix(c.Description, ".") && !strings.HasSuffix(c.Description, "…") {
+				t.Errorf("%s is not described by a sentence", where)
+			}
 			if !snake.MatchString(c.Name) {
 				t.Errorf("%s is not snake_case", where)
 			}
