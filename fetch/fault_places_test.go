@@ -94,7 +94,7 @@ func testNoNameForAWhile(t *testing.T) {
 		}
 		return []string{"127.0.0.1"}
 	})
-	run, err := take(t, newTestFetcher(t, func(o *Options) { o.resolver = r }), mustMaster(t, "Attachments\n"+named(s, "/a.zip")+"\n"), t.TempDir())
+	run, err := take(t, newTestFetcher(t, func(o *Options) { o.resolver, o.RetryBudget = r, 20*time.Second }), mustMaster(t, "Attachments\n"+named(s, "/a.zip")+"\n"), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -223,7 +223,7 @@ func TestNginxInAllItsMoods(t *testing.T) {
 			t.Parallel()
 			s := serve(t, files, tt.http)
 			dir := t.TempDir()
-			out := take(t, fetch.Options{RetryBudget: 20 * time.Second}, master(t, threeParts(s.url)...), dir)
+			out := take(t, fetch.Options{RetryBudget: time.Minute}, master(t, threeParts(s.url)...), dir)
 			total := 0
 			for _, p := range []fetch.Part{fetch.PartData, fetch.PartAttachments, fetch.PartCVs} {
 				out.wantBytes(t, p, files[string(p)+".zip"])
