@@ -64,7 +64,12 @@ func (b *Builder) LoadDocuments(ctx context.Context, indexCSV io.Reader) (err er
 	l.TableReport = TableReport{Table: documentsTable.Name, File: documentsTable.File, Description: documentsTable.Description, Kind: "table"}
 	b.write.Lock()
 	defer b.write.Unlock()
-	return b.inTransaction(ctx, func(c *sql.Conn) error { return b.loadIndex(ctx, c, l, s, f) })
+	return b.onConnection(ctx, func(c *sql.Conn) error {
+		if err := b.loadIndex(ctx, c, l, s, f); err != nil {
+			return errors.Join(err, undo(context.WithoutCancel(ctx), c, documentsTable.Name))
+		}
+		return nil
+	})
 }
 
 func (b *Builder) loadIndex(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, f *os.File) error {
@@ -78,13 +83,15 @@ func (b *Builder) loadIndex(ctx context.Context, c *sql.Conn, l *loaded, s *scan
 	if err := b.checkRaw(ctx, c, l, s); err != nil {
 		return err
 	}
-	if err := execAll(ctx, c, b.documentsSQL(l), "DROP TABLE raw.documents"); err != nil {
+	if err := execAll(ctx, c, b.documentsSQL(l), dropRaw(documentsTable.Name)); err != nil {
 		return err
 	}
-	if err := countCells(ctx, c, l, converter{}); err != nil {
-		return err
-	}
-	return storeReport(ctx, c, &l.TableReport)
+	return transact(ctx, c, func() error {
+		if err := countCells(ctx, c, l, converter{}); err != nil {
+			return err
+		}
+		return storeReport(ctx, c, &l.TableReport)
+	})
 }
 
 // documentsSQL makes documents from raw.documents, with the names of the owners.

@@ -93,18 +93,41 @@ func nameOfFile(file string) string {
 func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File) error {
 	b.write.Lock()
 	defer b.write.Unlock()
-	if s.unclean == "" {
-		err := b.inTransaction(ctx, func(c *sql.Conn) error { return b.loadVia(ctx, c, l, s, text, b.readAsItIs) })
-		if err == nil || ctx.Err() != nil {
-			return err
+	return b.onConnection(ctx, func(c *sql.Conn) error {
+		if s.unclean == "" {
+			err := b.loadOrUndo(ctx, c, l, s, text, b.readAsItIs)
+			if err == nil || ctx.Err() != nil {
+				return err
+			}
+			l.misread = err
 		}
-		l.misread = err
-	}
-	return b.inTransaction(ctx, func(c *sql.Conn) error { return b.loadVia(ctx, c, l, s, text, b.readNormalised) })
+		return b.loadOrUndo(ctx, c, l, s, text, b.readNormalised)
+	})
 }
 
 // A reader makes raw.<table> from a file.
 type reader func(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File) error
+
+// loadOrUndo loads a table, or leaves nothing of it. The tables are made outside a transaction: inside one, DuckDB makes them
+// with one thread.
+func (b *Builder) loadOrUndo(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File, read reader) error {
+	err := b.loadVia(ctx, c, l, s, text, read)
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, undo(context.WithoutCancel(ctx), c, l.Table))
+}
+
+// undo drops what there is of a table.
+func undo(ctx context.Context, c *sql.Conn, table string) error {
+	return execAll(ctx, c, "DROP TABLE IF EXISTS main."+ident(table), dropRaw(table),
+		"DELETE FROM quarantine WHERE table_name = "+text(table))
+}
+
+// dropRaw drops raw.<table>, which is a view of the cells where DuckDB has read the file as it is, else a table.
+func dropRaw(table string) string {
+	return fmt.Sprintf("DROP TABLE IF EXISTS cells.%[1]s CASCADE; DROP VIEW IF EXISTS raw.%[1]s; DROP TABLE IF EXISTS raw.%[1]s", ident(table))
+}
 
 func (b *Builder) loadVia(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File, read reader) error {
 	if err := read(ctx, c, l, s, text); err != nil {
@@ -120,30 +143,44 @@ func (b *Builder) loadVia(ctx context.Context, c *sql.Conn, l *loaded, s *scanne
 	if err := makeTyped(ctx, c, l, conv); err != nil {
 		return err
 	}
-	if err := countCells(ctx, c, l, conv); err != nil {
-		return err
-	}
-	if err := storeReport(ctx, c, &l.TableReport); err != nil {
-		return err
-	}
-	return insertFindings(ctx, c, loadFindings(l, s))
+	return transact(ctx, c, func() error {
+		if err := countCells(ctx, c, l, conv); err != nil {
+			return err
+		}
+		if err := storeReport(ctx, c, &l.TableReport); err != nil {
+			return err
+		}
+		return insertFindings(ctx, c, loadFindings(l, s))
+	})
 }
 
-// inTransaction runs do on a connection of its own, and commits or undoes what it did.
-func (b *Builder) inTransaction(ctx context.Context, do func(*sql.Conn) error) (err error) {
+// onConnection runs do on a connection of its own.
+func (b *Builder) onConnection(ctx context.Context, do func(*sql.Conn) error) (err error) {
 	c, err := b.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
+	return do(c)
+}
+
+// inTransaction runs do on a connection of its own, and commits or undoes what it did.
+func (b *Builder) inTransaction(ctx context.Context, do func(*sql.Conn) error) error {
+	return b.onConnection(ctx, func(c *sql.Conn) error {
+		return transact(ctx, c, func() error { return do(c) })
+	})
+}
+
+// transact commits or undoes what do does on a connection.
+func transact(ctx context.Context, c *sql.Conn, do func() error) error {
 	if _, err := c.ExecContext(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	if err := do(c); err != nil {
-		_, undo := c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-		return errors.Join(err, undo)
+	if err := do(); err != nil {
+		_, undone := c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		return errors.Join(err, undone)
 	}
-	_, err = c.ExecContext(ctx, "COMMIT")
+	_, err := c.ExecContext(ctx, "COMMIT")
 	return err
 }
 
@@ -159,7 +196,8 @@ func (l *loaded) received() []column {
 	return cols
 }
 
-// readAsItIs has DuckDB read a file that needs no change.
+// readAsItIs has DuckDB read a file that needs no change. Rows stand in its order, so that a row's id is its position; to
+// number them while reading would take DuckDB twice the time.
 func (b *Builder) readAsItIs(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File) error {
 	if s.loadable == 0 {
 		return makeEmptyRaw(ctx, c, l)
@@ -168,8 +206,9 @@ func (b *Builder) readAsItIs(ctx context.Context, c *sql.Conn, l *loaded, s *sca
 	if s.ends[endCRLF] > 0 {
 		newLine = `\r\n`
 	}
-	return execAll(ctx, c, fmt.Sprintf("CREATE TABLE raw.%s AS SELECT row_number() OVER () AS row_number, * FROM %s",
-		ident(l.Table), readCSV(text.Name(), l.received(), "", string(s.delim), newLine, s.longest, true)))
+	return execAll(ctx, c,
+		fmt.Sprintf("CREATE TABLE cells.%s AS FROM %s", ident(l.Table), readCSV(text.Name(), l.received(), "", string(s.delim), newLine, s.longest, true)),
+		fmt.Sprintf("CREATE VIEW raw.%[1]s AS SELECT rowid + 1 AS row_number, * FROM cells.%[1]s", ident(l.Table)))
 }
 
 // readNormalised has DuckDB read the normal form of a file, and puts its bad records into quarantine.

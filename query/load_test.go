@@ -429,7 +429,7 @@ func TestMissingColumnsAreThereAsNULL(t *testing.T) {
 	}
 }
 
-func TestACellOf20MegabytesLoadsInLittleMemory(t *testing.T) {
+func TestACellOf20MegabytesLoads(t *testing.T) {
 	t.Parallel()
 	var content bytes.Buffer
 	content.WriteString("Candidate Id,Conversation Thread,Status\n0,a,b\n1,\"")

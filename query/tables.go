@@ -6,6 +6,7 @@ var reservedTables = []string{"documents", "document_text", "findings", "rejects
 // schemaSQL makes what every database has from the beginning. The schema holdall keeps what DB.Tables tells.
 const schemaSQL = `
 CREATE SCHEMA raw;
+CREATE SCHEMA cells;
 CREATE SCHEMA holdall;
 CREATE TABLE archive_meta(key VARCHAR, value VARCHAR);
 CREATE TABLE findings(code VARCHAR, severity VARCHAR, table_name VARCHAR, record_id VARCHAR, detail VARCHAR);
