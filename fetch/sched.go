@@ -108,17 +108,18 @@ func (o *Object) mayFetch(now time.Time) bool {
 }
 
 const (
-	minSpan   = 4 << 20
-	firstSpan = 16 << 20 // while the pace is not known
-	maxSpan   = 64 << 20
-	spanTime  = 4 // seconds that a span should take
-	soonBytes = 2 << 20
+	minSpan     = 4 << 20
+	firstSpan   = 16 << 20 // while the pace is not known
+	maxSpan     = 64 << 20
+	spanTime    = 4  // seconds that a span should take, at most
+	worthAsking = 60 // times as long as its answer takes to begin should a span take
+	soonBytes   = 2 << 20
 )
 
 // spanLength is how much a connection takes on at once: enough that asking costs little, and not so much that the
 // readers, who go from front to back, wait long for one slow connection.
 func (o *Object) spanLength(h *host) int64 {
-	n := int64(h.perConn * spanTime)
+	n := int64(h.perConn * min(max(h.latency*worthAsking, 1), spanTime))
 	n = min(max(n, firstSpan), maxSpan)
 	if o.lastCall() {
 		n = forever / 2

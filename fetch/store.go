@@ -165,12 +165,17 @@ func (s *store) holds(buf []byte, rec pieceRecord) bool {
 	return crc32.Checksum(b, castagnoli) == rec.crc
 }
 
+const earlySync = 4 << 20 // the disk begins with data in steps of so much
+
 // write puts bytes in place; they are not recorded yet.
 func (s *store) write(p []byte, off int64) error {
 	if _, err := s.data.WriteAt(p, off); err != nil {
 		return diskError(err, "write fetched bytes to the spool")
 	}
 	s.unsynced.Add(int64(len(p)))
+	if next := off + int64(len(p)); off/earlySync != next/earlySync {
+		startSync(s.data, max(0, next-earlySync), earlySync)
+	}
 	return nil
 }
 
