@@ -3,18 +3,14 @@ package fetch
 import (
 	"bufio"
 	"cmp"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"holdall/internal/digest"
 )
@@ -41,20 +37,6 @@ type fileSet struct {
 	unsynced atomic.Int64
 }
 
-// A fileKey names the place of a file, without the secrets of its link.
-type fileKey [16]byte
-
-// A fileRecord is what is known of a file that is here.
-type fileRecord struct {
-	key      fileKey
-	told     uint64 // of what the listing told of it: see listed.told
-	segment  uint32 // 0: an object of its own
-	offset   int64
-	size     int64
-	sum      digest.Sum
-	modified time.Time
-}
-
 // oldFile finds a record by the beginning of its key.
 type oldFile struct {
 	key    uint64
@@ -67,93 +49,6 @@ const (
 	recFile        = 'F'
 	recFileDurable = 'D'
 )
-
-func (r fileRecord) encode() []byte {
-	b := make([]byte, 0, fileRecordSize)
-	b = append(b, recFile)
-	b = append(b, r.key[:]...)
-	le := binary.LittleEndian
-	b = le.AppendUint64(b, r.told)
-	b = le.AppendUint32(b, r.segment)
-	b = le.AppendUint64(b, uint64(r.offset))
-	b = le.AppendUint64(b, uint64(r.size))
-	b = append(b, r.sum[:]...)
-	var sec int64
-	if !r.modified.IsZero() {
-		sec = r.modified.Unix()
-	}
-	b = le.AppendUint64(b, uint64(sec))
-	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
-}
-
-// durableRecord says that the first n records are on the disk with their data.
-func durableRecord(n uint32) []byte {
-	b := make([]byte, fileRecordSize-4, fileRecordSize)
-	b[0] = recFileDurable
-	binary.LittleEndian.PutUint32(b[25:], n)
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-}
-
-// decodeFile reads one record; false when it is not whole.
-func decodeFile(b []byte) (kind byte, r fileRecord, ok bool) {
-	le := binary.LittleEndian
-	if len(b) != fileRecordSize || le.Uint32(b[fileRecordSize-4:]) != crc32.Checksum(b[:fileRecordSize-4], castagnoli) {
-		return 0, r, false
-	}
-	copy(r.key[:], b[1:])
-	r.told = le.Uint64(b[17:])
-	r.segment = le.Uint32(b[25:])
-	r.offset, r.size = int64(le.Uint64(b[29:])), int64(le.Uint64(b[37:]))
-	copy(r.sum[:], b[45:])
-	if sec := int64(le.Uint64(b[77:])); sec != 0 {
-		r.modified = time.Unix(sec, 0).UTC()
-	}
-	return b[0], r, true
-}
-
-// keyOf names a file by the host and path of its link and the parameters that are no part of a signature.
-func keyOf(l Link) fileKey {
-	u := l.parsed()
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%s\x00", strings.ToLower(u.Host), u.EscapedPath())
-	q := u.Query()
-	var names []string
-	for name := range q {
-		if !signatureParam(name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		fmt.Fprintf(h, "%q=%q\x00", name, q[name])
-	}
-	return fileKey(h.Sum(nil))
-}
-
-// signatureParam reports whether a query parameter belongs to a signature, so that it changes each time a link is signed.
-func signatureParam(name string) bool {
-	n := strings.ToLower(name)
-	if strings.HasPrefix(n, "x-amz-") || strings.HasPrefix(n, "x-goog-") {
-		return true
-	}
-	switch n {
-	case "expires", "signature", "awsaccesskeyid", "googleaccessid", "key-pair-id", "policy", "token", "sig", "exp", "hmac",
-		"sv", "se", "st", "sp", "sr", "spr", "sip", "ss", "srt", "skoid", "sktid", "skt", "ske", "sks", "skv":
-		return true
-	}
-	return false
-}
-
-// told sums up what the listing tells of a file beside its size: its name, and the ETag and date by which another file in the
-// same place would show.
-func (l listed) told() uint64 {
-	var at int64
-	if !l.modified.IsZero() {
-		at = l.modified.UnixNano()
-	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d", l.name, l.etag, at))
-	return binary.LittleEndian.Uint64(sum[:])
-}
 
 // openFileSet opens or makes the files of the listing name. What an earlier process wrote last is compared before it counts.
 func openFileSet(dir, name string) (*fileSet, error) {
@@ -385,44 +280,4 @@ func (s *fileSet) close() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// peekFiles returns the bytes of the files of a listing that are here.
-func peekFiles(dir, name string) int64 {
-	var total int64
-	_ = scanFiles(dir, name, func(r fileRecord) bool {
-		total += r.size
-		return true
-	})
-	return total
-}
-
-// knowsFiles reports whether any of the files is here.
-func knowsFiles(dir, name string, sample []fileKey) bool {
-	found := false
-	_ = scanFiles(dir, name, func(r fileRecord) bool {
-		found = slices.Contains(sample, r.key)
-		return !found
-	})
-	return found
-}
-
-// scanFiles yields the records of a listing's files until it is told to stop.
-func scanFiles(dir, name string, yield func(fileRecord) bool) error {
-	f, err := os.Open((&fileSet{dir: dir, name: name}).journalPath())
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	in := bufio.NewReaderSize(f, 1<<20)
-	b := make([]byte, fileRecordSize)
-	for {
-		if _, err := io.ReadFull(in, b); err != nil {
-			return err
-		}
-		kind, r, ok := decodeFile(b)
-		if !ok || kind == recFile && !yield(r) {
-			return nil
-		}
-	}
 }

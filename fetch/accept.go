@@ -1,0 +1,113 @@
+package fetch
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"holdall/internal/unpack"
+)
+
+// errChanged says that a response is of another object than the one begun.
+type errChanged struct{ what string }
+
+func (e errChanged) Error() string {
+	return fmt.Sprintf("the object changed at its source (%s) while it was being fetched", e.what)
+}
+
+func (e errChanged) explain() *Error {
+	return &Error{Code: ObjectChanged, Message: e.Error(), Hint: "run the same command again to fetch the new one; the old part is kept beside it"}
+}
+
+// errIgnored says that the server sent the object from its first byte, though a later part was asked for.
+var errIgnored = errors.New("the server ignored the range asked for")
+
+// accept decides whether a response is of use for the worker's span.
+func (r *Run) accept(w *worker, o *Object, x *exchange) error {
+	if err := r.f.judge(x, o.Source.Expiry); err != nil && !(errors.Is(err, errUnsatisfied) && r.endsHere(o, x)) {
+		return r.unsatisfied(o, x, err)
+	}
+	if err := o.pageInstead(x, r.f.clock.server(r.f.now())); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if what := o.id.changed(x.identity); what != "" {
+		return errChanged{what}
+	}
+	o.changes = 0
+	if o.lastTry {
+		o.pending = nil // alone it works
+	}
+	if o.size < 0 && x.bounds.total >= 0 {
+		if err := r.ends(w, o, x.bounds.total); err != nil {
+			return err
+		}
+	}
+	if !x.final.IsZero() {
+		o.resolved = x.final
+	}
+	s := w.span
+	if x.bounds.start > s.pos {
+		return fmt.Errorf("%w: asked for the bytes from %d, got those from %d", errAnswer, s.pos, x.bounds.start)
+	}
+	if s.pos > 0 && x.bounds.start+soonBytes < s.pos && !o.sequential {
+		return errIgnored
+	}
+	if s.pos > 0 && x.bounds.start > 0 {
+		o.rangesSeen, o.ignored = true, 0
+	}
+	return nil
+}
+
+// pageInstead recognises a page of a server or proxy that came with status 200 where bytes of the object should be.
+func (o *Object) pageInstead(x *exchange, now time.Time) error {
+	if x.resp.StatusCode != http.StatusOK || x.bounds.start > 0 || len(x.prefix) > 0 || o.Source.Kind == "" {
+		return nil
+	}
+	first := x.peek(1024)
+	switch k := unpack.Detect(first); k {
+	case o.Source.Kind:
+	case unpack.KindHTML, unpack.KindXML, unpack.KindJSON:
+		e := notTheExport(k, x.final)
+		if !o.Source.Expiry.IsZero() && now.After(o.Source.Expiry) {
+			e.Code, e.Message, e.Hint = LinkExpired, e.Message+": the link has expired", hintNewLink
+		}
+		return &refusal{err: e}
+	}
+	return nil
+}
+
+// endsHere takes a 416 for the end of an object whose size was not known.
+func (r *Run) endsHere(o *Object, x *exchange) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return o.size < 0 && x.bounds.total >= 0
+}
+
+// unsatisfied says what a 416 means that tells of an object of another size: another object, or, where redirects led to it, a
+// page instead of the object. Other errors are returned as they are.
+func (r *Run) unsatisfied(o *Object, x *exchange, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !errors.Is(err, errUnsatisfied) || o.size < 0 || x.bounds.total < 0 || x.bounds.total == o.size {
+		return err
+	}
+	if !x.final.IsZero() {
+		return &refusal{err: notTheExport(unpack.KindHTML, x.final)}
+	}
+	return errChanged{"its size"}
+}
+
+// setSize takes in a size that was not known; with the run's mutex held.
+func (o *Object) setSize(n int64) {
+	o.size = n
+	for s := range o.active {
+		s.end = min(s.end, n)
+	}
+	for _, s := range o.free {
+		s.end = min(s.end, n)
+	}
+	o.arrived.Broadcast()
+}

@@ -1,0 +1,98 @@
+package fetch
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+// readHTMLListing reads the links of an index page, as web servers make them for a folder.
+func readHTMLListing(r io.Reader, base *url.URL, yield func(listed) error) (next string, err error) {
+	z := html.NewTokenizer(r)
+	z.SetMaxBuf(1 << 20)
+	var href, text string
+	inside := false
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			if err := z.Err(); err != io.EOF {
+				return "", fmt.Errorf("%w: %w", errListing, err)
+			}
+			return next, nil
+		case html.TextToken:
+			if inside {
+				text += string(z.Text())
+			}
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name, attrs := z.TagName()
+			tag := string(name)
+			if tag != "a" && tag != "link" {
+				continue
+			}
+			var rel string
+			href, rel = linkAttrs(z, attrs)
+			if strings.EqualFold(rel, "next") {
+				if u, err := base.Parse(href); err == nil {
+					next = u.String()
+				}
+				continue
+			}
+			inside, text = tag == "a", ""
+		case html.EndTagToken:
+			if name, _ := z.TagName(); string(name) != "a" || !inside {
+				continue
+			}
+			inside = false
+			if l, ok := indexEntry(base, href, strings.TrimSpace(text)); ok {
+				if err := yield(l); err != nil {
+					return "", err
+				}
+			}
+		}
+	}
+}
+
+func linkAttrs(z *html.Tokenizer, more bool) (href, rel string) {
+	for more {
+		var k, v []byte
+		k, v, more = z.TagAttr()
+		switch string(k) {
+		case "href":
+			href = string(v)
+		case "rel":
+			rel = string(v)
+		}
+	}
+	return href, rel
+}
+
+// indexEntry makes a file of a link in an index page. Links to folders, to other orders of the page and to other pages are not files.
+func indexEntry(base *url.URL, href, text string) (listed, bool) {
+	if href == "" || strings.HasPrefix(href, "#") || strings.HasPrefix(href, "?") {
+		return listed{}, false
+	}
+	link, ok := resolve(base, href)
+	if !ok {
+		return listed{}, false
+	}
+	u := link.parsed()
+	file := path.Base(u.Path)
+	if strings.HasSuffix(u.Path, "/") || u.Path == "" || path.Ext(file) == "" {
+		return listed{}, false
+	}
+	switch strings.ToLower(path.Ext(file)) {
+	case ".css", ".js", ".php", ".aspx", ".ico", ".svg":
+		return listed{}, false
+	}
+	l := listed{link: link, name: text, size: -1}
+	// Web servers cut long names short in the text; the link has the whole one.
+	if text == "" || strings.HasSuffix(text, "..>") || strings.HasSuffix(text, "…") || path.Ext(text) == "" {
+		l.name = file
+	}
+	l.named()
+	return l, true
+}

@@ -1,0 +1,130 @@
+package fetch
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// listingParam reports whether a query parameter is one by which a bucket is listed, or of a version 4 signature, which holds
+// for the listing alone. Neither belongs to the links of its files.
+func listingParam(name string) bool {
+	switch strings.ToLower(name) {
+	case "list-type", "prefix", "delimiter", "marker", "continuation-token", "max-keys", "start-after", "encoding-type", "fetch-owner":
+		return true
+	}
+	return strings.HasPrefix(strings.ToLower(name), "x-amz-")
+}
+
+// readBucketPage reads S3's answer to ListObjects, version 1 or 2.
+func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (next string, err error) {
+	d := xml.NewDecoder(r)
+	var page struct {
+		truncated   bool
+		token       string
+		marker, key string
+		encoded     bool
+	}
+	depth := 0
+	for {
+		tok, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", errListing, err)
+		}
+		start, ok := tok.(xml.StartElement)
+		if !ok {
+			if _, end := tok.(xml.EndElement); end {
+				depth--
+			}
+			continue
+		}
+		if depth == 0 && start.Name.Local != "ListBucketResult" {
+			return "", fmt.Errorf("%w: it is an XML document of another kind", errListing)
+		}
+		switch start.Name.Local {
+		case "ListBucketResult":
+			depth++
+		case "Contents":
+			var c struct {
+				Key, LastModified, ETag string
+				Size                    int64
+			}
+			if err := d.DecodeElement(&c, &start); err != nil {
+				return "", fmt.Errorf("%w: %w", errListing, err)
+			}
+			page.key = c.Key
+			if page.encoded {
+				if plain, err := url.QueryUnescape(c.Key); err == nil {
+					c.Key = plain
+				}
+			}
+			if strings.HasSuffix(c.Key, "/") && c.Size == 0 {
+				continue // a folder
+			}
+			l := listed{name: c.Key, size: c.Size, etag: c.ETag, modified: anyTime(c.LastModified)}
+			if l.link, ok = keyLink(base, c.Key); !ok {
+				continue
+			}
+			l.named()
+			if err := yield(l); err != nil {
+				return "", err
+			}
+		default:
+			var text string
+			if err := d.DecodeElement(&text, &start); err != nil {
+				return "", fmt.Errorf("%w: %w", errListing, err)
+			}
+			switch start.Name.Local {
+			case "IsTruncated":
+				page.truncated, _ = strconv.ParseBool(strings.TrimSpace(text))
+			case "NextContinuationToken":
+				page.token = text
+			case "NextMarker":
+				page.marker = text
+			case "EncodingType":
+				page.encoded = text == "url"
+			}
+		}
+	}
+	if !page.truncated {
+		return "", nil
+	}
+	return nextBucketPage(base, page.token, page.marker, page.key), nil
+}
+
+// keyLink is the link of an object of a bucket that is listed at base.
+func keyLink(base *url.URL, key string) (Link, bool) {
+	u := *base
+	u.RawPath = ""
+	u.Path = strings.TrimSuffix(base.Path, "/") + "/" + key
+	q := u.Query()
+	for name := range q {
+		if listingParam(name) {
+			q.Del(name)
+		}
+	}
+	u.RawQuery = q.Encode()
+	l, err := NewLink(u.String())
+	return l, err == nil
+}
+
+func nextBucketPage(base *url.URL, token, marker, lastKey string) string {
+	u := *base
+	q := u.Query()
+	switch {
+	case token != "":
+		q.Set("continuation-token", token)
+	case marker != "":
+		q.Set("marker", marker)
+	default:
+		q.Set("marker", lastKey)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}

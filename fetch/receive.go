@@ -1,0 +1,195 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"hash/crc32"
+	"io"
+	"time"
+)
+
+// errMaybeEnd is the end of a body that has no length and is not chunked: the end of the object, or a broken connection. It
+// counts when it comes twice at the same place.
+var errMaybeEnd = errors.New("the connection ended, and the server had not told the length")
+
+// receive reads a response into the worker's span.
+func (r *Run) receive(ctx context.Context, w *worker, o *Object, x *exchange) error {
+	at := x.bounds.start
+	for {
+		if err := r.skip(ctx, w, o, x, at); err != nil {
+			return err
+		}
+		if err := r.fill(ctx, w, o, x); err != nil {
+			return err
+		}
+		at = w.span.pos
+		if !r.extend(w, o, x, at) {
+			return nil
+		}
+	}
+}
+
+// skip reads the bytes from at up to the worker's span, which are here already, and compares them.
+func (r *Run) skip(ctx context.Context, w *worker, o *Object, x *exchange, at int64) error {
+	var ours []byte
+	for at < w.span.pos {
+		n := min(int64(len(w.buf)), w.span.pos-at)
+		got, err := r.read(ctx, w, x, w.buf[:n])
+		if ours == nil {
+			ours = make([]byte, len(w.buf))
+		}
+		if m, err := o.st.data.ReadAt(ours[:got], at); m < got {
+			return diskError(err, "read back fetched bytes from the spool")
+		}
+		if !bytes.Equal(ours[:got], w.buf[:got]) {
+			return errChanged{"its bytes"}
+		}
+		at += int64(got)
+		if at < w.span.pos && err != nil {
+			return cutShort(err)
+		}
+	}
+	return nil
+}
+
+func cutShort(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// fill reads the worker's span, a piece at a time. It returns nil when the span, or what the response promised of it, is here.
+func (r *Run) fill(ctx context.Context, w *worker, o *Object, x *exchange) error {
+	for {
+		r.mu.Lock()
+		s := w.span
+		pos, crc := s.pos, s.crc
+		end := min(s.end, o.pieceEnd(pos))
+		stop := o.failed != nil
+		r.mu.Unlock()
+		if x.bounds.end >= 0 {
+			end = min(end, x.bounds.end)
+		}
+		if pos >= end || stop {
+			return nil
+		}
+		n, err := r.read(ctx, w, x, w.buf[:end-pos])
+		if n > 0 {
+			if err := r.keep(w, o, pos, crc, w.buf[:n]); err != nil {
+				return err
+			}
+		}
+		if err == nil {
+			continue
+		}
+		pos += int64(n)
+		if err == io.EOF && x.bounds.end < 0 {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if len(x.resp.TransferEncoding) == 0 && o.endSeen != pos {
+				o.endSeen = pos
+				return errMaybeEnd
+			}
+			return r.ends(w, o, pos)
+		}
+		if x.bounds.end < 0 || pos < x.bounds.end {
+			return cutShort(err)
+		}
+	}
+}
+
+// read fills p unless the body ends first, within the rate.
+func (r *Run) read(ctx context.Context, w *worker, x *exchange, p []byte) (int, error) {
+	total := 0
+	for total < len(p) {
+		n, err := x.Read(p[total : total+r.f.limit.most(len(p)-total)])
+		total += n
+		w.bytes.Add(int64(n))
+		if err != nil {
+			return total, err
+		}
+		if err := r.f.limit.wait(ctx, n); err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// keep puts bytes of one piece into the spool, and records the piece when it is whole.
+func (r *Run) keep(w *worker, o *Object, pos int64, crc uint32, p []byte) error {
+	if err := o.st.write(p, pos); err != nil {
+		return err
+	}
+	crc = crc32.Update(crc, castagnoli, p)
+	next := pos + int64(len(p))
+	whole := next == o.endOf(pos)
+	index := pos / o.st.pieceSize
+	if whole {
+		if err := o.st.record(pieceRecord{index, uint32(next - index*o.st.pieceSize), crc}); err != nil {
+			return err
+		}
+	}
+	r.disk.wrote(int64(len(p)))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fetched += int64(len(p))
+	o.here += int64(len(p))
+	o.lastBytes = time.Now()
+	o.resolves = 0
+	if o.backoff.Tries() > 0 {
+		o.backoff.Reset()
+	}
+	s := w.span
+	s.pos, s.crc = next, crc
+	if whole {
+		s.crc = 0
+		o.have.add(index, crc)
+		o.arrived.Broadcast()
+	}
+	return nil
+}
+
+// endOf is pieceEnd for callers without the run's mutex.
+func (o *Object) endOf(pos int64) int64 {
+	o.run.mu.Lock()
+	defer o.run.mu.Unlock()
+	return o.pieceEnd(pos)
+}
+
+// ends takes in an object's size when it becomes known only now. With the run's mutex held.
+func (r *Run) ends(w *worker, o *Object, size int64) error {
+	if err := o.st.setSize(size); err != nil {
+		return err
+	}
+	s := w.span
+	index := size / o.st.pieceSize
+	if rest := size % o.st.pieceSize; rest > 0 && s.pos == size {
+		if err := o.st.record(pieceRecord{index, uint32(rest), s.crc}); err != nil {
+			return err
+		}
+		o.have.add(index, s.crc)
+	}
+	o.setSize(size)
+	return nil
+}
+
+// extend goes on with the next free bytes when the response brings them: right after the span, or, where the server knows no
+// ranges, after what is here already.
+func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if o.settled() || len(o.free) == 0 || x.bounds.end >= 0 && at >= x.bounds.end || at < w.span.end {
+		return false
+	}
+	next := o.free[0]
+	if next.pos < at || next.pos > at && !o.sequential || x.bounds.end >= 0 && next.pos >= x.bounds.end {
+		return false
+	}
+	s := o.claimNext(w.host)
+	delete(o.active, w.span)
+	w.span = s
+	o.active[s] = w
+	return true
+}
