@@ -150,7 +150,7 @@ func TestTablesDescribeEverything(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
-	uncommented := answer(t, d, `select table_name from (select table_name, comment from duckdb_tables() where schema_name = 'main' and database_name = 'archive' union all
+	uncommented := answer(t, d, `select table_name from (select table_name, comment from duckdb_tables() where schema_name in ('main', 'raw') and database_name = 'archive' union all
 		select view_name, comment from duckdb_views() where not internal) where comment is null`, nil)
 	if uncommented != "table_name\n" {
 		t.Errorf("without a comment: %s", uncommented)

@@ -158,7 +158,7 @@ func (b *Builder) WriteParquet(ctx context.Context, table, path string) (rows in
 	if err != nil {
 		return 0, err
 	}
-	copySQL := fmt.Sprintf("COPY (SELECT * FROM main.%s) TO %s (FORMAT parquet, COMPRESSION zstd, PRESERVE_ORDER true)", ident(table), text(path))
+	copySQL := fmt.Sprintf("COPY (SELECT * FROM main.%s) TO %s (FORMAT parquet, COMPRESSION zstd, PRESERVE_ORDER true, ROW_GROUP_SIZE 40960)", ident(table), text(path))
 	result, err := b.db.ExecContext(ctx, copySQL)
 	if err != nil {
 		return 0, sqlError(copySQL, err)
