@@ -8,6 +8,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,6 +20,7 @@ func main() { os.Exit(Main()) }
 
 // Main runs the command line of this process and returns its exit code.
 func Main() int {
+	log.SetOutput(io.Discard) // net/http logs what servers sent; nobody has looked into that for secrets
 	ctx, stop := interruptible()
 	defer stop()
 	return run(ctx, processEnv(), os.Args[1:])

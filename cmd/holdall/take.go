@@ -115,7 +115,7 @@ func (o *takeOptions) takeover(e *env) takeover.Options {
 		Talk:     e.talk,
 		Fetch: fetch.Options{
 			Connections: o.connections, MaxRate: int64(o.maxRate), AllowHTTP: o.allowHTTP, AllowPrivate: o.allowPrivate,
-			CAFile: o.caFile, UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"), Log: e.detail,
+			CAFile: o.caFile, UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"), Log: e.detail, Warn: func(text string) { e.talk("%s", text) },
 		},
 	}
 }
