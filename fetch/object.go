@@ -50,6 +50,7 @@ type Object struct {
 	resolves   int       // times that resolved was given up since bytes last came
 	pending    *Error    // a refusal; it becomes the failure when the open responses have ended
 	lastTry    bool      // refused with others open: asked once more, alone
+	ended      time.Time // when a connection's work last ended: the server may take a moment to notice
 	backoff    retry.Backoff
 	notBefore  time.Time
 	lastBytes  time.Time      // when new bytes last came

@@ -21,7 +21,7 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 		r.logf("%s: one connection was much slower than the others; another one goes on with its work", o.Source.Link)
 		return nil
 	case errors.As(err, &ref):
-		r.refused(w.host, o, ref)
+		r.refused(w, o, ref)
 		return nil
 	case errors.As(err, &e):
 		return e // of the disk
@@ -70,21 +70,26 @@ func (r *Run) again(o *Object, err error, after time.Duration) {
 }
 
 // refused decides about an answer with a status other than success.
-func (r *Run) refused(h *host, o *Object, ref *refusal) {
+func (r *Run) refused(w *worker, o *Object, ref *refusal) {
 	switch {
 	case ref.throttled:
-		h.halve(time.Now())
+		w.host.halve(time.Now())
 		r.again(o, ref, ref.after)
 	case ref.transient:
 		r.again(o, ref, ref.after)
 	case !o.resolved.IsZero() && o.resolves == 0:
 		o.resolved, o.resolves = Link{}, 1
 		r.again(o, ref, 0)
-	case !o.lastTry && (!ref.certain && len(o.active) > 0 && ref.err.Code == LinkDenied || ref.err.Code == NotTheExport):
+	case !o.lastTry && (!ref.certain && !o.alone(w) && ref.err.Code == LinkDenied || ref.err.Code == NotTheExport):
 		// Some servers refuse more than one connection in this way, and some proxies have a bad moment.
 		o.pending, o.lastTry, o.limit = ref.err, true, 1
 	case o.lastTry && len(o.active) > 0:
 	default:
 		o.pending, o.lastTry = ref.err, false
 	}
+}
+
+// alone reports whether w's request was the only one that the server can have seen for o. With the run's mutex held.
+func (o *Object) alone(w *worker) bool {
+	return len(o.active) == 0 && o.ended.Before(w.began.Add(-aloneAfter))
 }

@@ -106,12 +106,12 @@ func (r *Run) put(w *worker, o *Object, err error) {
 	if err != nil && !o.settled() {
 		fatal = r.failedTry(w, o, err)
 	}
+	o.ended = time.Now()
 	if o.pending != nil && len(o.active) == 0 {
 		if !o.lastTry {
 			o.fail(o.pending)
 		}
-		// The server may take a moment to notice that the other connections have ended.
-		o.notBefore = time.Now().Add(aloneAfter)
+		o.notBefore = o.ended.Add(aloneAfter)
 	}
 	r.work.Broadcast()
 	r.mu.Unlock()
