@@ -31,20 +31,21 @@ func views(conv converter) []view {
 	}
 }
 
+// statusLog is the list of a card's moves: the platform writes it bare, its API inside an object.
+const statusLog = `CASE WHEN json_type(status_log) = 'OBJECT' THEN json_extract(status_log, '$.statusLogs') ELSE status_log END`
+
 func stageEventSQL(conv converter) string {
 	when := conv.timestamp("since", shapeISO|shapeZoned|shapeSlashed|shapeEpoch)
-	sql := fmt.Sprintf(`WITH log AS (
-	SELECT pipeline_id, job_id, candidate_id, unnest(CASE WHEN json_type(status_log) = 'OBJECT' THEN json_extract(status_log, '$.statusLogs[*]') ELSE json_extract(status_log, '$[*]') END) AS e
-	FROM main.job_pipelines WHERE status_log IS NOT NULL),
-logged AS (SELECT pipeline_id, job_id, candidate_id,
+	sql := fmt.Sprintf(`WITH logged AS (SELECT pipeline_id, job_id, candidate_id,
 		coalesce(e->>'statusCode', e->>'currentStatusCode', e->>'currentStateId', e->>'currentStateName') AS stage,
 		coalesce(e->>'addedOn', e->>'createdOn', e->>'date') AS since,
-		coalesce(e->>'$.addedBy._id', e->>'$.addedBy.id', e->>'addedById', e->>'addedBy') AS by_id FROM log)
-SELECT pipeline_id, job_id, candidate_id, stage, %s AS event_time, by_id, 'status_log' AS origin FROM logged`, when)
+		coalesce(e->>'$.addedBy._id', e->>'$.addedBy.id', e->>'addedById', e->>'addedBy') AS by_id
+	FROM (SELECT pipeline_id, job_id, candidate_id, unnest(json_extract(%s, '$[*]')) AS e FROM main.job_pipelines WHERE status_log IS NOT NULL))
+SELECT pipeline_id, job_id, candidate_id, stage, %s AS event_time, by_id, 'status_log' AS origin FROM logged`, statusLog, when)
 	for _, d := range [][2]string{{"SHORTLIST", "shortlist_date"}, {"CV_SENT", "cv_sent_date"}, {"INTERVIEW", "interview_date"}, {"OFFER", "offer_date"}} {
 		sql += fmt.Sprintf(`
 UNION ALL SELECT pipeline_id, job_id, candidate_id, '%s', %s, NULL, '%[2]s' FROM main.job_pipelines
-	WHERE %[2]s IS NOT NULL AND pipeline_id NOT IN (SELECT pipeline_id FROM log WHERE pipeline_id IS NOT NULL)`, d[0], d[1])
+	WHERE %[2]s IS NOT NULL AND coalesce(json_array_length(%[3]s), 0) = 0`, d[0], d[1], statusLog)
 	}
 	return sql
 }
