@@ -110,12 +110,15 @@ func (b *Builder) spill(ctx context.Context, c *content, sum *digest.Writer, r i
 	return nil
 }
 
+// Buffers that grew beyond this are not used again: a small document would hold the memory of a large one.
+const poolMost = 4 * copyBuffer
+
 func (c *content) putBuffer() {
-	if c.buf != nil {
+	if c.buf != nil && cap(*c.buf) <= poolMost {
 		*c.buf = (*c.buf)[:0]
 		buffers.Put(c.buf)
-		c.buf = nil
 	}
+	c.buf = nil
 }
 
 // release gives the content's memory and scratch file back.
@@ -177,10 +180,10 @@ func (c *content) tryDeflate(mediaType string) error {
 }
 
 func (c *content) putDeflated() {
-	if c.deflated != nil {
+	if c.deflated != nil && c.deflated.Cap() <= poolMost {
 		deflateBuffers.Put(c.deflated)
-		c.deflated = nil
 	}
+	c.deflated = nil
 }
 
 // deflate compresses b into c.deflated and reports whether that saves enough.

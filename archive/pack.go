@@ -195,7 +195,7 @@ func (p *packWriter) addLine(line []byte) error {
 	return err
 }
 
-// finish writes the rows and the directory, and makes the pack durable under its name.
+// finish writes the rows and the directory. What the record says holds once commit has been called.
 func (p *packWriter) finish() (fileRecord, error) {
 	if err := p.rows.Flush(); err != nil {
 		return fileRecord{}, err
@@ -217,15 +217,15 @@ func (p *packWriter) finish() (fileRecord, error) {
 	if err := p.w.Flush(); err != nil {
 		return fileRecord{}, err
 	}
-	if err := p.f.Commit(); err != nil {
-		return fileRecord{}, err
-	}
 	return fileRecord{Name: p.name, Size: p.out.sum.Size(), SHA256: p.out.sum.Sum(), Pack: &packRecord{
 		Rows: p.rowCount, RowsOffset: e.data(), RowsSize: e.size, RowsCRC32: e.crc,
-	}}, p.close()
+	}}, nil
 }
 
-// close drops the pack unless it is finished.
+// commit makes a finished pack durable under its name.
+func (p *packWriter) commit() error { return errors.Join(p.f.Commit(), p.close()) }
+
+// close drops the pack unless it is committed.
 func (p *packWriter) close() error {
 	err := errors.Join(p.f.Close(), p.rowsFile.Close())
 	return errors.Join(err, os.Remove(filepath.Clean(p.rowsFile.Name())))

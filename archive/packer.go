@@ -50,10 +50,17 @@ type Packer struct {
 	mu      sync.Mutex // guards what follows
 	number  int        // of the newest pack
 	open    *packWriter
+	closing *closing // the pack before, on its way to the disk; nil when it is there
 	pending []pendingRow
 	enc     rowEncoder
 	flushed int   // how many packs were closed when pending was last looked at
 	err     error // the packer is of no use any more
+}
+
+// A closing is a pack that becomes durable while the next one is written.
+type closing struct {
+	done chan struct{}
+	err  error // once done
 }
 
 // A pendingRow waits for the pack that it points at, which another packer has open: a row may not become durable before
@@ -70,29 +77,93 @@ func (p *Packer) Has(id string) bool { return p.b.library.has(id) }
 // again. An ID that was added before is an error matching fs.ErrExist. A failure of r leaves the pack as it was and is
 // returned as it is, so that the caller may try again.
 func (p *Packer) Add(ctx context.Context, d Document, r io.Reader) (Row, error) {
-	if err := d.check(p.part); err != nil {
+	pr, err := p.Prepare(ctx, d, r)
+	if err != nil {
 		return Row{}, err
+	}
+	return p.Put(ctx, pr)
+}
+
+// A Prepared is a document that has been read, hashed and compressed. Either Put or Discard ends it.
+type Prepared struct {
+	row Row
+	c   *content
+}
+
+// Prepare is the part of Add that several goroutines can do side by side: everything but the writing. What it returns
+// may hold as much memory as twice the document, up to 32 MiB. It fails as Add does.
+func (p *Packer) Prepare(ctx context.Context, d Document, r io.Reader) (*Prepared, error) {
+	if err := d.check(p.part); err != nil {
+		return nil, err
 	}
 	d.Part = p.part
-	if err := p.prepare(ctx); err != nil {
-		return Row{}, err
-	}
 	if err := p.b.library.claim(d.ID); err != nil {
-		return Row{}, err
+		return nil, err
 	}
-	row, err := p.add(ctx, d, r)
+	pr, err := p.prepare(ctx, d, r)
 	if err != nil {
 		p.b.library.release(d.ID)
 		var failed *readError
 		if errors.As(err, &failed) {
-			return Row{}, failed.err
+			return nil, failed.err
 		}
 	}
-	return row, err
+	return pr, err
 }
 
-// prepare has others close the packs for which too many rows wait.
-func (p *Packer) prepare(ctx context.Context) error {
+func (p *Packer) prepare(ctx context.Context, d Document, r io.Reader) (_ *Prepared, err error) {
+	c, err := p.b.take(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.release())
+		}
+	}()
+	row := Row{Document: d, Size: c.size, SHA256: c.sum, CRC32: c.crc, Method: methodStored, StoredSize: c.size}
+	if err := describe(&row, c); err != nil {
+		return nil, fmt.Errorf("look into document %s: %w", d.ID, err)
+	}
+	row.normalise()
+	if _, known := p.b.library.find(c.sum); !known {
+		if err := c.tryDeflate(row.MediaType); err != nil {
+			return nil, fmt.Errorf("compress document %s: %w", d.ID, err)
+		}
+	}
+	return &Prepared{row, c}, nil
+}
+
+// Discard gives a document up that was not put.
+func (p *Packer) Discard(pr *Prepared) error {
+	p.b.library.release(pr.row.ID)
+	return pr.c.release()
+}
+
+// Put brings a prepared document into the open pack, after those that were put before, and returns its row.
+func (p *Packer) Put(ctx context.Context, pr *Prepared) (row Row, err error) {
+	defer func() {
+		if err != nil {
+			p.b.library.release(pr.row.ID)
+		}
+		err = errors.Join(err, pr.c.release())
+	}()
+	if err := p.relieve(ctx); err != nil {
+		return Row{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return Row{}, p.err
+	}
+	if err := p.put(&pr.row, pr.c); err != nil {
+		return Row{}, p.fail(fmt.Errorf("store document %s: %w", pr.row.ID, err))
+	}
+	return pr.row, nil
+}
+
+// relieve has others close the packs for which too many rows wait.
+func (p *Packer) relieve(ctx context.Context) error {
 	p.mu.Lock()
 	err := p.err
 	var wanted map[uint32]bool
@@ -130,36 +201,9 @@ func (p *Packer) closeWanted(wanted map[uint32]bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.open == nil || !wanted[p.open.index] {
-		return nil
+		return p.settle()
 	}
 	return p.closePack()
-}
-
-func (p *Packer) add(ctx context.Context, d Document, r io.Reader) (row Row, err error) {
-	c, err := p.b.take(ctx, r)
-	if err != nil {
-		return Row{}, err
-	}
-	defer func() { err = errors.Join(err, c.release()) }()
-	row = Row{Document: d, Size: c.size, SHA256: c.sum, CRC32: c.crc, Method: methodStored, StoredSize: c.size}
-	if err := describe(&row, c); err != nil {
-		return Row{}, fmt.Errorf("look into document %s: %w", d.ID, err)
-	}
-	row.normalise()
-	if _, known := p.b.library.find(c.sum); !known {
-		if err := c.tryDeflate(row.MediaType); err != nil {
-			return Row{}, fmt.Errorf("compress document %s: %w", d.ID, err)
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.err != nil {
-		return Row{}, p.err
-	}
-	if err := p.put(&row, c); err != nil {
-		return Row{}, p.fail(fmt.Errorf("store document %s: %w", d.ID, err))
-	}
-	return row, nil
 }
 
 // put brings a document and its row into the open pack. Every error is one of the disk. It needs p.mu, as do the methods below.
@@ -284,26 +328,52 @@ func (p *Packer) openPack() error {
 	}
 	p.number++
 	index := p.b.library.addPack(name, p.part, false)
-	p.open, err = newPackWriter(f, name, index, filepath.Join(p.b.dir, p.part+"-rows"+scratchSuffix))
+	p.open, err = newPackWriter(f, name, index, filepath.Join(p.b.dir, fmt.Sprintf("%s-%05d-rows%s", p.part, p.number, scratchSuffix)))
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
 	return nil
 }
 
-// closePack makes the open pack durable. Rows that waited for it may then be written.
+// closePack ends the open pack, which becomes durable in the background. Rows that waited for it may be written after that.
 func (p *Packer) closePack() error {
+	if err := p.settle(); err != nil {
+		return err
+	}
 	o := p.open
 	rec, err := o.finish()
 	if err != nil {
 		return p.fail(fmt.Errorf("close pack %s: %w", o.name, err))
 	}
 	rec.Pack.Part, rec.Pack.Number = p.part, p.number
-	if err := p.b.record(rec); err != nil {
-		return p.fail(fmt.Errorf("close pack %s: %w", o.name, err))
-	}
 	p.open = nil
-	p.b.library.closePack(o.index)
+	c := &closing{done: make(chan struct{})}
+	p.closing = c
+	go func() {
+		defer close(c.done)
+		if c.err = o.commit(); c.err == nil {
+			c.err = p.b.record(rec)
+		}
+		if c.err != nil {
+			c.err = fmt.Errorf("close pack %s: %w", o.name, c.err)
+			return
+		}
+		p.b.library.closePack(o.index)
+	}()
+	return nil
+}
+
+// settle waits until no pack is on its way to the disk.
+func (p *Packer) settle() error {
+	if p.closing == nil {
+		return nil
+	}
+	<-p.closing.done
+	err := p.closing.err
+	p.closing = nil
+	if err != nil {
+		return p.fail(err)
+	}
 	return nil
 }
 
@@ -332,7 +402,8 @@ func (p *Packer) flushPending() error {
 	return nil
 }
 
-// Finish closes the open pack. Rows that point into an open pack of another part wait for that; WriteIndex sees to them.
+// Finish closes the open pack, and returns when it is durable. Rows that point into an open pack of another part wait for
+// that; WriteIndex sees to them.
 func (p *Packer) Finish(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -342,13 +413,19 @@ func (p *Packer) Finish(ctx context.Context) error {
 	if p.err != nil {
 		return p.err
 	}
+	if err := p.settle(); err != nil {
+		return err
+	}
 	if err := p.flushPending(); err != nil {
 		return p.fail(err)
 	}
 	if p.open == nil {
 		return nil
 	}
-	return p.closePack()
+	if err := p.closePack(); err != nil {
+		return err
+	}
+	return p.settle()
 }
 
 // fail makes err the answer to everything from now on, and drops the open pack.
@@ -365,10 +442,14 @@ func (p *Packer) fail(err error) error {
 	return err
 }
 
-// abandon drops the open pack.
+// abandon drops the open pack. The one before it may become durable yet.
 func (p *Packer) abandon() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	err := p.settle()
 	p.fail(os.ErrClosed)
-	return nil
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
 }

@@ -55,6 +55,16 @@ var changeFaults = []faultCase{
 				t.Errorf("progress %+v, want the old bytes reused", p)
 			}
 		}},
+	{name: "a fresh link after a break in the middle of a piece", fault: stopAfter(1<<20 + 100_003), first: Network,
+		between: func(t *testing.T, w *faultWorld) {
+			w.objects["/moved/again.zip"] = w.object
+		},
+		master2: func(t *testing.T, w *faultWorld) *Master { return w.master(t, "", "/moved/again.zip", "") },
+		check: func(t *testing.T, w *faultWorld, r *Run, err error) {
+			if p := r.Progress(); p.Reused != 1<<20+100_003 || p.Fetched+p.Reused != p.Total {
+				t.Errorf("progress %+v, want every byte that had come reused", p)
+			}
+		}},
 	{name: "a fresh link to another export", fault: stopAfter(1 << 20), first: Network,
 		between: func(t *testing.T, w *faultWorld) {
 			w.object = w.place("/other.zip", zipLike(faultSize, 78))

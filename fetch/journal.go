@@ -27,7 +27,7 @@ type journal struct {
 
 const (
 	recHead    = 'H' // version, piece size, identity mark: the first record
-	recPiece   = 'P' // index, length, CRC-32C of a piece, identity mark
+	recPiece   = 'P' // index, length, CRC-32C of a piece or, when a run ended in an orderly way, of its beginning; identity mark
 	recDurable = 'D' // how many piece records are on the disk with their data
 	recHash    = 'S' // offset, state of SHA-256 up to there
 	recDrop    = 'X' // index and length of a piece that is no longer trusted

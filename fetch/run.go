@@ -141,8 +141,10 @@ func (o *Object) restore(mem *memory) {
 			o.size = mem.size
 		}
 		for i, rec := range mem.pieces {
-			o.have.add(i, rec.crc)
 			o.here += int64(rec.length)
+			if o.wholePiece(rec) {
+				o.have.add(i, rec.crc)
+			}
 		}
 		o.reused = o.here
 		o.hash = newHasher(o.id.digestNames(), mem.hashAt, mem.hashState)
@@ -156,9 +158,44 @@ func (o *Object) restore(mem *memory) {
 	}
 	if end == forever {
 		o.free = []*span{{pos: o.have.n * o.st.pieceSize, end: end}}
+	} else {
+		o.free = o.have.gaps(o.st.pieceSize, end)
+	}
+	if mem == nil {
 		return
 	}
-	o.free = o.have.gaps(o.st.pieceSize, end)
+	for _, rec := range mem.pieces {
+		if !o.wholePiece(rec) {
+			o.free = beginSpan(o.free, rec, o.st.pieceSize)
+		}
+	}
+}
+
+// wholePiece reports whether a record is of a whole piece, and not of the beginning of one.
+func (o *Object) wholePiece(rec pieceRecord) bool {
+	start := rec.index * o.st.pieceSize
+	return start+int64(rec.length) == o.pieceEnd(start)
+}
+
+// keepBeginnings records the pieces that were begun, so that nothing is fetched again. A kill loses them.
+func (r *Run) keepBeginnings() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, o := range r.order {
+		if o.st == nil || o.complete {
+			continue
+		}
+		for _, s := range o.free {
+			index, begun := s.pos/o.st.pieceSize, s.pos%o.st.pieceSize
+			if begun == 0 || s.pos >= s.end {
+				continue
+			}
+			if err := o.st.record(pieceRecord{index, uint32(begun), s.crc}); err != nil {
+				r.logf("%s: %v; a little will be fetched again", o.Source.Link, err)
+				return
+			}
+		}
+	}
 }
 
 // preflight compares what is still to come with the space that is left.
@@ -203,6 +240,7 @@ func (r *Run) launch() {
 		stop()
 		close(quit)
 		<-watched
+		r.keepBeginnings()
 		r.disk.stop()
 		<-flushed
 		r.settleAll()

@@ -87,3 +87,21 @@ func insertSpan(free []*span, s *span, pieceSize int64) []*span {
 	}
 	return slices.Insert(free, i, s)
 }
+
+// beginSpan takes the beginning of a piece that is here out of the free spans.
+func beginSpan(free []*span, rec pieceRecord, pieceSize int64) []*span {
+	start := rec.index * pieceSize
+	for i, s := range free {
+		if start < s.pos || start+int64(rec.length) >= s.end {
+			continue
+		}
+		rest := &span{pos: start + int64(rec.length), end: s.end, crc: rec.crc}
+		if s.pos == start {
+			free[i] = rest
+			return free
+		}
+		s.end = start
+		return slices.Insert(free, i+1, rest)
+	}
+	return free
+}

@@ -30,6 +30,7 @@ type store struct {
 	records  int64 // piece records written
 	durables int64 // of these, covered by a durable record
 
+	writing  sync.Mutex   // held by write: the kernel lets one at a time write to a file, and lets the others burn a core meanwhile
 	unsynced atomic.Int64 // bytes written since the last sync
 
 	life   sync.RWMutex // held for reading by sync, so that close waits for it
@@ -169,7 +170,10 @@ const earlySync = 4 << 20 // the disk begins with data in steps of so much
 
 // write puts bytes in place; they are not recorded yet.
 func (s *store) write(p []byte, off int64) error {
-	if _, err := s.data.WriteAt(p, off); err != nil {
+	s.writing.Lock()
+	_, err := s.data.WriteAt(p, off)
+	s.writing.Unlock()
+	if err != nil {
 		return diskError(err, "write fetched bytes to the spool")
 	}
 	s.unsynced.Add(int64(len(p)))

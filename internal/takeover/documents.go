@@ -8,7 +8,6 @@ import (
 	"iter"
 	"time"
 
-	"holdall/archive"
 	"holdall/fetch"
 	"holdall/internal/unpack"
 	"holdall/query"
@@ -41,13 +40,8 @@ func (t *takeover) packDocuments(ctx context.Context, o *fetch.Object) error {
 	if err != nil {
 		return err
 	}
-	for m, err := range t.db.Match(ctx, known.toMatch(o)) {
-		if err != nil {
-			return fmt.Errorf("find the owners of the documents in %s: %w", o.Source.Name, err)
-		}
-		if err := t.pack(ctx, o, c, packer, m, known.entry(m)); err != nil {
-			return err
-		}
+	if err := t.packAll(ctx, o, c, packer, known); err != nil {
+		return err
 	}
 	_, err = o.Wait(ctx)
 	return err
@@ -88,37 +82,6 @@ func docID(o *fetch.Object, index int) string {
 
 func containerName(o *fetch.Object) string {
 	return fmt.Sprintf("%02d %s", o.Source.Number, o.Source.Name)
-}
-
-// pack brings one document into a pack, unless a closed pack has it already.
-func (t *takeover) pack(ctx context.Context, o *fetch.Object, c container, p *archive.Packer, m query.Matched, e unpack.Entry) error {
-	part := string(o.Source.Part)
-	if p.Has(m.DocID) {
-		t.counts.add(part, e.Size)
-		return nil
-	}
-	d := archive.Document{
-		ID: m.DocID, Part: part,
-		OwnerType: m.OwnerType, OwnerID: m.OwnerID, AttachmentID: m.AttachmentID, MatchedBy: m.By,
-		OriginalName: e.Name, OriginalNameRaw: e.RawName,
-		ReceivedIn: containerName(o), Modified: e.Modified,
-	}
-	err := t.read(ctx, o, c, e, func(r io.Reader, damaged bool) error {
-		d.Damaged = damaged
-		row, err := p.Add(ctx, d, r)
-		if err == nil {
-			t.counts.add(part, row.Size)
-		}
-		return err
-	})
-	if isCorrupt(err) { // not even its beginning could be read
-		e.Refused = unpack.RefusedBroken
-		return t.refuse(ctx, o, c, e, m.DocID)
-	}
-	if err != nil {
-		return fmt.Errorf("store document %s: %w", m.DocID, err)
-	}
-	return nil
 }
 
 // read hands an entry's content to use. Content that does not fit its container's checksum is fetched once more; if it

@@ -205,6 +205,7 @@ func (t *takeover) receive(ctx context.Context) (err error) {
 		DateOrder: t.DateOrder,
 		Snapshot:  t.run.state.Started,
 		Meta:      meta(t.Software),
+		Threads:   1,
 	})
 	if err != nil {
 		return err
