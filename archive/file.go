@@ -121,7 +121,7 @@ func (f *File) commit(content *contentRecord) (fileRecord, error) {
 		f.b.releaseName(f.name)
 		return fileRecord{}, fmt.Errorf("commit %s: %w", f.name, err)
 	}
-	rec := fileRecord{Name: f.name, Size: f.out.sum.Size(), SHA256: f.out.sum.Sum(), Content: content}
+	rec := fileRecord{Name: f.name, Size: f.out.sum.Size(), SHA256: f.out.sum.Sum(), Content: content, blocks: f.out.blocks.all()}
 	if err := f.b.record(rec); err != nil {
 		return fileRecord{}, fmt.Errorf("commit %s: %w", f.name, err)
 	}
@@ -142,6 +142,7 @@ func (f *File) Close() error {
 type countingFile struct {
 	f       *atomicfile.File
 	sum     *digest.Writer
+	blocks  blockSums
 	started int64 // bytes that the disk was asked to begin with
 }
 
@@ -150,6 +151,7 @@ const writebackStep = 8 << 20
 func (c *countingFile) Write(p []byte) (int, error) {
 	n, err := c.f.Write(p)
 	c.sum.Write(p[:n])
+	c.blocks.write(p[:n])
 	if size := c.sum.Size(); size-c.started >= writebackStep {
 		startWriteback(c.f.File, c.started, size-c.started)
 		c.started = size

@@ -22,6 +22,8 @@ type fileRecord struct {
 	Content *contentRecord `json:"content,omitempty"`
 	// Where the file is a pack.
 	Pack *packRecord `json:"pack,omitempty"`
+
+	blocks []uint32 // what readBack compares; known to the process that wrote the file
 }
 
 type contentRecord struct {

@@ -217,7 +217,7 @@ func (p *packWriter) finish() (fileRecord, error) {
 	if err := p.w.Flush(); err != nil {
 		return fileRecord{}, err
 	}
-	return fileRecord{Name: p.name, Size: p.out.sum.Size(), SHA256: p.out.sum.Sum(), Pack: &packRecord{
+	return fileRecord{Name: p.name, Size: p.out.sum.Size(), SHA256: p.out.sum.Sum(), blocks: p.out.blocks.all(), Pack: &packRecord{
 		Rows: p.rowCount, RowsOffset: e.data(), RowsSize: e.size, RowsCRC32: e.crc,
 	}}, nil
 }

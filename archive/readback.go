@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,7 +13,8 @@ import (
 	"holdall/internal/digest"
 )
 
-// A readBack reads finished files again from the disk, in the background and one at a time, and compares their digests.
+// A readBack reads finished files again from the disk, in the background and one at a time, and compares them with what
+// was written: block by block by CRC-32C where this process wrote the file, which costs a tenth of the time, else by SHA-256.
 type readBack struct {
 	dir    string
 	ctx    context.Context
@@ -85,10 +87,13 @@ func (rb *readBack) check(rec fileRecord) error {
 	}
 	defer f.Close()
 	dropCache(f)
-	r := digest.NewReader(ctxReader{rb.ctx, f}, rec.Size, rec.SHA256)
-	_, err = copyPooled(io.Discard, r)
+	if rec.blocks != nil {
+		err = compareBlocks(ctxReader{rb.ctx, f}, rec)
+	} else {
+		_, err = copyPooled(io.Discard, digest.NewReader(ctxReader{rb.ctx, f}, rec.Size, rec.SHA256))
+	}
 	var mismatch *digest.MismatchError
-	if errors.As(err, &mismatch) {
+	if errors.As(err, &mismatch) || errors.Is(err, errBlock) {
 		return fmt.Errorf("%w: %s does not read back as it was written: %w", ErrDamaged, rec.Name, err)
 	}
 	if err != nil {
@@ -97,6 +102,62 @@ func (rb *readBack) check(rec fileRecord) error {
 	// The pages are not needed again and would push others out.
 	dropCache(f)
 	return nil
+}
+
+// blockSums takes the CRC-32C of every block of a file that is being written.
+type blockSums struct {
+	sums []uint32
+	part uint32 // of the block begun
+	n    int    // its bytes so far
+}
+
+const blockSize = copyBuffer
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func (b *blockSums) write(p []byte) {
+	for len(p) > 0 {
+		k := min(len(p), blockSize-b.n)
+		b.part = crc32.Update(b.part, castagnoli, p[:k])
+		p = p[k:]
+		if b.n += k; b.n == blockSize {
+			b.sums, b.part, b.n = append(b.sums, b.part), 0, 0
+		}
+	}
+}
+
+// all returns the sums, the last one of what is left; never nil.
+func (b *blockSums) all() []uint32 {
+	all := append(make([]uint32, 0, len(b.sums)+1), b.sums...)
+	if b.n > 0 {
+		all = append(all, b.part)
+	}
+	return all
+}
+
+var errBlock = errors.New("other bytes than were written")
+
+// compareBlocks compares what r yields with the record's size and blocks.
+func compareBlocks(r io.Reader, rec fileRecord) error {
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	var size int64
+	for i := 0; ; i++ {
+		n, err := io.ReadFull(r, (*buf)[:blockSize])
+		size += int64(n)
+		if n > 0 && (i >= len(rec.blocks) || crc32.Checksum((*buf)[:n], castagnoli) != rec.blocks[i]) {
+			return fmt.Errorf("%w, in the %d from byte %d on", errBlock, n, size-int64(n))
+		}
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			if size != rec.Size {
+				return fmt.Errorf("%w: %d bytes instead of %d", errBlock, size, rec.Size)
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // forget takes back what is known of a name.

@@ -23,7 +23,7 @@ type BagInfo struct {
 	Description  string
 }
 
-// Seal writes bag-info.txt, README.txt and the manifests, after reading every file back and comparing its digest.
+// Seal writes bag-info.txt, README.txt and the manifests, and reads every file back from the disk and compares it.
 // Afterwards the staging directory is the whole bag except for bagit.txt. A bag that is sealed under the same ID stays as
 // it is; one that is sealed under another is sealed anew unless its commit has begun.
 func (b *Builder) Seal(ctx context.Context, info BagInfo) error {

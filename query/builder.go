@@ -23,7 +23,7 @@ import (
 // BuildOptions are the settings of a Builder; the zero value is usable.
 type BuildOptions struct {
 	TempDir     string            // for normalised CSVs and spilling; default: beside the database
-	MemoryLimit int64             // bytes DuckDB may use; 0: 256 MiB
+	MemoryLimit int64             // bytes DuckDB may use; 0: 192 MiB
 	Threads     int               // 0: one a core
 	DateOrder   string            // dmy or mdy: decides dates the files leave ambiguous; "": dmy, and said so
 	TimeZone    string            // of times without a zone; "": Europe/London
@@ -32,7 +32,7 @@ type BuildOptions struct {
 }
 
 // defaultMemory leaves a takeover, which does other work at the same time, below 600 MB.
-const defaultMemory = 256 << 20
+const defaultMemory = 192 << 20
 
 // A Builder makes the database of one export. Its methods may be called from several goroutines.
 //

@@ -30,7 +30,7 @@ type DB struct {
 // OpenOptions bound what a user's query may use; the zero value is usable.
 type OpenOptions struct {
 	TempDir     string // where results and what exceeds the memory limit are kept while read; "": the system's
-	MemoryLimit int64  // bytes; 0: 256 MiB
+	MemoryLimit int64  // bytes; 0: 192 MiB
 	Threads     int    // 0: one a core
 }
 
