@@ -106,7 +106,7 @@ func (o options) run() error {
 	if b.nginx, err = startNginx(b.dir); err != nil {
 		return err
 	}
-	defer b.nginx.stop()
+	defer b.nginx.Stop()
 	if b.big, err = b.nginx.add("export.zip", b.size); err != nil {
 		return err
 	}

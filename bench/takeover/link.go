@@ -1,15 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
+
+	"holdall/internal/nginxtest"
 )
 
 // A link is a way to nginx.
@@ -17,7 +15,7 @@ type link struct {
 	title   string
 	url     string // without a slash at its end
 	missing string // why it cannot be had here
-	nginx   *exec.Cmd
+	nginx   *nginxtest.Server
 	undo    []func()
 }
 
@@ -78,22 +76,6 @@ func (l *link) build(rate string) error {
 	return nil
 }
 
-const config = `
-daemon off;
-%[4]s
-pid %[1]s/nginx.pid;
-error_log %[1]s/error.log;
-worker_processes 2;
-events { worker_connections 256; }
-http {
-    access_log off;
-    client_body_temp_path %[1]s/tmp; proxy_temp_path %[1]s/tmp; fastcgi_temp_path %[1]s/tmp; uwsgi_temp_path %[1]s/tmp; scgi_temp_path %[1]s/tmp;
-    sendfile on;
-    tcp_nopush on;
-    server { listen %[2]s; root %[3]s; }
-}
-`
-
 // serve starts nginx, behind the command of prefix where one is given.
 func (l *link) serve(b *bench, ip string, prefix ...string) error {
 	dir, err := os.MkdirTemp(b.dir, "nginx-")
@@ -101,35 +83,17 @@ func (l *link) serve(b *bench, ip string, prefix ...string) error {
 		return err
 	}
 	l.undo = append(l.undo, func() { os.RemoveAll(dir) })
-	user := ""
-	if os.Getuid() == 0 {
-		user = "user root;"
-	}
 	address := net.JoinHostPort(ip, serverPort)
-	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, fmt.Appendf(nil, config, dir, address, b.www, user), 0o600); err != nil {
-		return err
-	}
-	args := append(prefix, "nginx", "-e", filepath.Join(dir, "error.log"), "-p", dir, "-c", file)
-	l.nginx = exec.Command(args[0], args[1:]...)
-	if err := l.nginx.Start(); err != nil {
-		return err
-	}
 	l.url = "http://" + address
-	for range 100 {
-		if c, err := net.Dial("tcp", address); err == nil {
-			return c.Close()
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	log, _ := os.ReadFile(filepath.Join(dir, "error.log"))
-	return errors.New("nginx does not answer: " + string(log))
+	l.nginx, err = nginxtest.Start(nginxtest.Config{
+		Dir: dir, HTTP: "access_log off; server { listen " + address + "; root " + b.www + "; }", Address: address, Prefix: prefix,
+	})
+	return err
 }
 
 func (l *link) close() {
-	if l.nginx != nil && l.nginx.Process != nil {
-		l.nginx.Process.Signal(syscall.SIGTERM)
-		l.nginx.Wait()
+	if l.nginx != nil {
+		l.nginx.Stop()
 	}
 	for i := len(l.undo) - 1; i >= 0; i-- {
 		l.undo[i]()

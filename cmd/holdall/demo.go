@@ -127,7 +127,7 @@ func (o *demoOptions) verify(ctx context.Context, e *env, x *export) error {
 var questions = []struct{ name, text string }{
 	{"01-funnel", "How far do candidates come?"},
 	{"04-source-of-hire", "Where do the people come from who are placed?"},
-	{"15-open-tasks-by-leaver", "Who has left with tasks still open?"},
+	{"15-open-tasks-by-leaver", "Whose tasks are still open, leavers first?"},
 }
 
 func (o *demoOptions) ask(ctx context.Context, e *env, x *export) error {

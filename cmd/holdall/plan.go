@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"holdall/fetch"
+	"holdall/internal/takeover"
 	"holdall/internal/term"
 )
 
@@ -29,11 +32,13 @@ type plannedLink struct {
 type plannedTakeover struct {
 	Links      []plannedLink `json:"links"`
 	Missing    []fetch.Part  `json:"missing"`
-	Bytes      int64         `json:"bytes"`       // known sizes
-	DiskNeeded int64         `json:"disk_needed"` // at the most, on the root's disk
+	Bytes      int64         `json:"bytes"`                      // known sizes
+	DiskNeeded int64         `json:"disk_needed"`                // at the most, on the root's disk
+	Pace       int64         `json:"bytes_per_second,omitempty"` // measured over one connection a link
+	Seconds    int64         `json:"seconds,omitempty"`          // that Bytes take at that pace
 }
 
-func planJSON(p *fetch.Plan) plannedTakeover {
+func planJSON(p *takeover.Forecast) plannedTakeover {
 	out := plannedTakeover{Links: []plannedLink{}, Missing: append([]fetch.Part{}, p.Missing...)}
 	for _, s := range p.Sources {
 		l := plannedLink{
@@ -51,6 +56,9 @@ func planJSON(p *fetch.Plan) plannedTakeover {
 		out.Links = append(out.Links, l)
 	}
 	out.DiskNeeded = diskNeeded(out.Bytes)
+	if p.Pace > 0 {
+		out.Pace, out.Seconds = int64(p.Pace), int64(math.Ceil(float64(out.Bytes)/p.Pace))
+	}
 	return out
 }
 
@@ -64,7 +72,25 @@ func kind(s *fetch.Source) string {
 	return string(s.Kind)
 }
 
-func printPlan(e *env, p *fetch.Plan) error {
+// validators says by what a change of the object would show.
+func (l plannedLink) validators() string {
+	var has []string
+	switch {
+	case strings.HasPrefix(l.ETag, "W/"):
+		has = append(has, "weak ETag")
+	case l.ETag != "":
+		has = append(has, "ETag")
+	}
+	if l.LastModified != "" {
+		has = append(has, "date")
+	}
+	if len(has) == 0 {
+		return "none"
+	}
+	return strings.Join(has, ", ")
+}
+
+func printPlan(e *env, p *takeover.Forecast) error {
 	plan := planJSON(p)
 	var rows [][]string
 	for _, l := range plan.Links {
@@ -81,12 +107,16 @@ func printPlan(e *env, p *fetch.Plan) error {
 		if l.Error != nil {
 			problem = l.Error.Message
 		}
-		rows = append(rows, []string{string(l.Part), l.Kind, size, ranges, expiry, l.Link, problem})
+		rows = append(rows, []string{string(l.Part), l.Kind, size, ranges, l.validators(), expiry, l.Link, problem})
 	}
-	if err := e.table([]string{"part", "kind", "size", "ranges", "expires", "link", "problem"}, []int{2}, rows); err != nil {
+	if err := e.table([]string{"part", "kind", "size", "ranges", "validators", "expires", "link", "problem"}, []int{2}, rows); err != nil {
 		return err
 	}
 	e.talk("%s to receive; at most %s of disk needed", term.Bytes(plan.Bytes), term.Bytes(plan.DiskNeeded))
+	if plan.Pace > 0 {
+		e.talk("at the pace just measured (%s/s, one connection a link) that takes %s; a takeover uses more connections while they help",
+			term.Bytes(plan.Pace), time.Duration(plan.Seconds)*time.Second)
+	}
 	for _, part := range plan.Missing {
 		e.talk("there is no link for %s", part)
 	}

@@ -71,7 +71,7 @@ func (o *takeOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.caFile, "ca-file", "", "PEM `FILE` of certificates to trust beside the system's")
 	f.BoolVar(&o.fresh, "new", false, "do not resume; start a new archive")
 	f.StringVar(&o.dateOrder, "date-order", "", "`dmy or mdy`: decides dates that the files leave ambiguous")
-	f.BoolVar(&o.dryRun, "dry-run", false, "only print the plan: links, kinds, sizes, expiry, disk needed")
+	f.BoolVar(&o.dryRun, "dry-run", false, "only print the plan: links, kinds, sizes, expiry, disk needed, time")
 }
 
 func (o *takeOptions) check() error {
@@ -132,12 +132,16 @@ func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
 		return takeover.MasterCSV{Link: link}, nil
 	}
 	in := e.stdin
+	var date time.Time
 	if arg != "-" {
 		f, err := os.Open(arg)
 		if err != nil {
 			return takeover.MasterCSV{}, withHint(err, "MASTER is the CSV file that the vendor's e-mail links to, its URL, or - for standard input")
 		}
 		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			date = info.ModTime()
+		}
 		in = f
 	}
 	raw, err := io.ReadAll(io.LimitReader(in, maxMaster+1))
@@ -150,7 +154,7 @@ func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
 	if raw == nil {
 		raw = []byte{}
 	}
-	return takeover.MasterCSV{Raw: raw}, nil
+	return takeover.MasterCSV{Raw: raw, Date: date}, nil
 }
 
 // takeJSON is the object that take prints: the result and, when it did not finish, why.
@@ -206,11 +210,11 @@ func summary(e *env, r *takeover.Result) {
 }
 
 func dryRun(ctx context.Context, e *env, m takeover.MasterCSV, o takeover.Options) error {
-	plan, master, err := takeover.Plan(ctx, m, o)
+	plan, err := takeover.Plan(ctx, m, o)
 	if err != nil {
 		return err
 	}
-	for _, note := range master.Notes {
+	for _, note := range plan.Notes {
 		e.talk("%s", note)
 	}
 	if e.json {

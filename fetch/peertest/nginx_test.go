@@ -1,14 +1,7 @@
 package peertest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -19,25 +12,15 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/internal/nginxtest"
 	"holdall/internal/testneed"
 )
 
+// nginxConfig goes before a test's own configuration.
 const nginxConfig = `
-daemon off;
-%[2]s
-pid %[1]s/nginx.pid;
-error_log %[1]s/error.log;
-worker_processes 2;
-events { worker_connections 256; }
-http {
-    log_format short '$request_method $status $body_bytes_sent "$http_range"';
-    access_log %[1]s/access.log short;
-    client_body_temp_path %[1]s/tmp; proxy_temp_path %[1]s/tmp; fastcgi_temp_path %[1]s/tmp; uwsgi_temp_path %[1]s/tmp; scgi_temp_path %[1]s/tmp;
-    types { application/zip zip; text/csv csv; }
-    ssl_certificate %[1]s/server.pem;
-    ssl_certificate_key %[1]s/server.key;
-%[3]s
-}
+    access_log DIR/access.log short;
+    ssl_certificate DIR/server.pem;
+    ssl_certificate_key DIR/server.key;
 `
 
 // A site is a running nginx.
@@ -50,25 +33,23 @@ type site struct {
 // free ports, and DIR is where the certificates lie. It stops when the test ends.
 func serve(t testing.TB, files map[string][]byte, http string) site {
 	t.Helper()
-	nginx := testneed.Command(t, "nginx", "Debian nginx")
+	testneed.Command(t, "nginx", "Debian nginx")
 	root, dir := t.TempDir(), t.TempDir()
 	for name, b := range files {
 		if err := os.WriteFile(filepath.Join(root, name), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	writeCertificates(t, dir)
-	port0, port1 := freePort(t), freePort(t)
-	http = strings.NewReplacer("ROOT", root, "DIR", dir, "PORT0", fmt.Sprint(port0), "PORT1", fmt.Sprint(port1)).Replace(http)
-	user := ""
-	if os.Getuid() == 0 {
-		user = "user root;" // else its workers could not read the test's directory
-	}
-	config := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, nginxConfig, dir, user, http), 0o600); err != nil {
+	if err := nginxtest.Certificates(dir); err != nil {
 		t.Fatal(err)
 	}
-	start(t, port0, filepath.Join(dir, "error.log"), exec.Command(nginx, "-e", filepath.Join(dir, "error.log"), "-p", dir, "-c", config))
+	port0, port1 := freePort(t), freePort(t)
+	http = strings.NewReplacer("ROOT", root, "PORT0", fmt.Sprint(port0), "PORT1", fmt.Sprint(port1)).Replace(http)
+	s, err := nginxtest.Start(nginxtest.Config{Dir: dir, HTTP: nginxConfig + http, Address: fmt.Sprintf("127.0.0.1:%d", port0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
 	return site{url: fmt.Sprintf("http://127.0.0.1:%d", port0), dir: dir}
 }
 
@@ -123,47 +104,6 @@ func freePort(t testing.TB) int {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
-}
-
-// writeCertificates makes an authority, ca.pem, and a server.pem for this machine signed by it; also other-ca.pem, an
-// authority that signed nothing here.
-func writeCertificates(t testing.TB, dir string) {
-	t.Helper()
-	authority := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Example Test Authority"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	server := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "files.example.test"}, NotBefore: authority.NotBefore, NotAfter: authority.NotAfter,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	caKey, otherKey, serverKey := newKey(t), newKey(t), newKey(t)
-	write := func(name, kind string, der []byte, err error) {
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, authority, authority, &caKey.PublicKey, caKey)
-	write("ca.pem", "CERTIFICATE", der, err)
-	der, err = x509.CreateCertificate(rand.Reader, authority, authority, &otherKey.PublicKey, otherKey)
-	write("other-ca.pem", "CERTIFICATE", der, err)
-	der, err = x509.CreateCertificate(rand.Reader, server, authority, &serverKey.PublicKey, caKey)
-	write("server.pem", "CERTIFICATE", der, err)
-	der, err = x509.MarshalPKCS8PrivateKey(serverKey)
-	write("server.key", "PRIVATE KEY", der, err)
-}
-
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
 }
 
 const secret = "5eCreT0nTheLink7"

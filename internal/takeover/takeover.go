@@ -46,30 +46,45 @@ type Progress struct {
 // A MasterCSV is where a takeover begins: raw bytes, or a link to them.
 type MasterCSV struct {
 	Raw  []byte
+	Date time.Time // of Raw, as far as known: links that do not tell their expiry live so many days from it
 	Link fetch.Link
 }
 
 // ErrRunning says that another process works on the same root.
 var ErrRunning = dirstore.ErrLocked
 
-// Plan reads the master CSV and probes its links, and does nothing else.
-func Plan(ctx context.Context, m MasterCSV, o Options) (*fetch.Plan, *fetch.Master, error) {
+// A Forecast is what a takeover would begin with.
+type Forecast struct {
+	*fetch.Plan
+	Notes []string // on the master CSV
+	Pace  float64  // bytes a second, measured over one connection a link; 0 when the export is too small to tell
+}
+
+// Plan reads the master CSV, probes its links and measures the pace at which they serve. It writes nothing.
+func Plan(ctx context.Context, m MasterCSV, o Options) (*Forecast, error) {
 	f, err := fetch.New(o.Fetch)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer f.Close()
 	master, err := readMaster(ctx, f, m)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	p, err := f.Plan(ctx, master)
-	return p, master, err
+	if err != nil {
+		return nil, err
+	}
+	return &Forecast{Plan: p, Notes: master.Notes, Pace: f.Pace(ctx, p)}, nil
 }
 
 func readMaster(ctx context.Context, f *fetch.Fetcher, m MasterCSV) (*fetch.Master, error) {
 	if m.Raw != nil {
-		return fetch.ReadMaster(m.Raw)
+		master, err := fetch.ReadMaster(m.Raw)
+		if err == nil {
+			master.Date = m.Date
+		}
+		return master, err
 	}
 	return f.Master(ctx, m.Link)
 }

@@ -1,0 +1,59 @@
+package fetch
+
+import (
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	paceTime  = 2 * time.Second // measured so long, at most
+	paceLeast = 1 << 20         // fewer bytes tell of the latency, not of the line
+)
+
+// Pace measures how many bytes a second p's objects come at, by reading on for two seconds from the bodies that Plan left
+// open, one connection each. What it reads is thrown away, so that Start asks again. It is 0 where that says nothing: for a
+// small export, for listings, and where nothing comes. A download uses more connections and may be faster.
+func (f *Fetcher) Pace(ctx context.Context, p *Plan) float64 {
+	ctx, cancel := context.WithTimeout(ctx, paceTime)
+	defer cancel()
+	var all sync.WaitGroup
+	var bytes atomic.Int64
+	began := time.Now()
+	for _, s := range p.Sources {
+		x := f.takeProbe(s)
+		if x == nil {
+			continue
+		}
+		if s.Listing {
+			x.close(nil)
+			continue
+		}
+		all.Go(func() {
+			defer x.close(nil)
+			defer context.AfterFunc(ctx, x.cancel)()
+			x.prefix = nil // here already
+			buf := make([]byte, 64<<10)
+			for {
+				n, err := x.Read(buf[:f.limit.most(len(buf))])
+				bytes.Add(int64(n))
+				if err == nil {
+					err = f.limit.wait(ctx, n)
+				}
+				if err != nil {
+					if err != io.EOF { // else the others may still tell
+						cancel()
+					}
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if bytes.Load() < paceLeast {
+		return 0
+	}
+	return float64(bytes.Load()) / time.Since(began).Seconds()
+}
