@@ -52,7 +52,7 @@ func TestReconcile(t *testing.T) {
 		"a row without a file": {both, map[string]string{"Attachments.csv": attachments}, index + "d1,attachments,5,x,application/pdf,CANDIDATE,c1,1,a.pdf,ok,id\nd3,attachments,5,z,application/pdf,LEAD,L1,3,c.pdf,ok,id\n",
 			"attachment-missing", []string{"error attachments 2: no file for b.pdf"}, ""},
 		"a part that was not received is one finding": {map[string]bool{"cvs": true}, map[string]string{"Attachments.csv": attachments}, "", "part-missing",
-			[]string{"error documents : the attachments were not received; 3 rows of attachments have no file"}, ""},
+			[]string{"error documents : the attachments were not received; 3 rows of attachments have no file: ask the vendor for them while the account is open"}, ""},
 		"and not one for each row": {map[string]bool{"cvs": true}, map[string]string{"Attachments.csv": attachments}, "", "attachment-missing", nil, ""},
 		"a file without a row": {both, map[string]string{"Attachments.csv": attachments}, index + "d1,attachments,5,x,text/plain,,,,x/new.txt,ok,\n", "file-unlisted",
 			[]string{"warning documents d1: no row in attachments for x/new.txt"}, ""},

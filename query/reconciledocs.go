@@ -6,7 +6,7 @@ import "fmt"
 func (r *reconciler) attachments() []string {
 	if !r.parts["attachments"] {
 		return []string{finding("part-missing", severityError, "documents", "NULL",
-			"'the attachments were not received; ' || n || ' rows of attachments have no file'", "(SELECT count(*) AS n FROM main.attachments)")}
+			"'the attachments were not received; ' || n || ' rows of attachments have no file: ask the vendor for them while the account is open'", "(SELECT count(*) AS n FROM main.attachments)")}
 	}
 	all := []string{
 		finding("attachment-missing", severityError, "attachments", "attachment_id", `concat('no file for ', coalesce(file_path, file_name, 'it'))`,
@@ -30,7 +30,7 @@ func (r *reconciler) attachments() []string {
 func (r *reconciler) cvs() []string {
 	if !r.parts["cvs"] {
 		return []string{finding("part-missing", severityError, "documents", "NULL",
-			"'the internal CVs were not received; ' || n || ' candidates have one'", "(SELECT count(*) AS n FROM main.candidates WHERE has_cv)")}
+			"'the internal CVs were not received; ' || n || ' candidates have one: ask the vendor for them while the account is open'", "(SELECT count(*) AS n FROM main.candidates WHERE has_cv)")}
 	}
 	missing := finding("cv-missing", severityError, "candidates", "candidate_id", `concat('has_cv, but there is no CV of ', coalesce(reference, candidate_id))`,
 		`main.candidates AS c WHERE has_cv AND NOT EXISTS (FROM main.documents AS d WHERE d.owner_id = c.candidate_id AND d.part = 'cvs')`)

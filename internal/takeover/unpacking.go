@@ -3,7 +3,7 @@ package takeover
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"sync"
 
 	"holdall/fetch"
@@ -41,9 +41,9 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 	if fetched != nil {
 		return fetched
 	}
-	for _, p := range t.plan.Missing {
+	if slices.Contains(t.plan.Missing, fetch.PartData) { // reconciling reports the other parts
 		t.found.add(query.Finding{Code: "part-missing", Severity: "error",
-			Detail: fmt.Sprintf("the master CSV has no link for %s: ask the vendor for it while the account is open", p)})
+			Detail: "the master CSV has no link for the data files: ask the vendor for them while the account is open"})
 	}
 	return nil
 }
