@@ -245,10 +245,19 @@ func (m *Master) Redacted() []byte {
 	for _, row := range readGrid(text).rows {
 		for _, cell := range row {
 			b.WriteString(text[at:cell.start])
-			b.WriteString(redact.Text(text[cell.start:cell.end]))
+			b.WriteString(redactCell(text[cell.start:cell.end], cell.text))
 			at = cell.end
 		}
 	}
 	b.WriteString(text[at:])
 	return []byte(b.String())
+}
+
+// redactCell redacts a cell as it stands in the file. A cell that is nothing but one link is redacted whole: one that has lost
+// its escaping may have spaces in its signature.
+func redactCell(raw, text string) string {
+	if links := linksIn(text); len(links) == 1 && strings.ContainsAny(links[0], " \t") {
+		raw = strings.ReplaceAll(raw, links[0], redact.URL(links[0]))
+	}
+	return redact.Text(raw)
 }

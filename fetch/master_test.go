@@ -101,6 +101,17 @@ func inUTF16(s string, mark bool) []byte {
 	return b
 }
 
+func TestRedactedHidesASignatureWithSpaces(t *testing.T) {
+	m, err := ReadMaster([]byte("Part,Link\nattachments,\"https://a.example/x.zip?sig=first second/third\"\ncvs,https://a.example/y.zip?sig=fourth fifth\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "Part,Link\nattachments,\"https://a.example/x.zip?…\"\ncvs,https://a.example/y.zip?…\n"
+	if got := string(m.Redacted()); got != want {
+		t.Errorf("redacted: %q, want %q", got, want)
+	}
+}
+
 func TestRedactedKeepsEverythingElse(t *testing.T) {
 	text := "Part;Link;Note\r\n\"Data; files\";" + dataURL + ";ready\r\n\r\nAttachments ;\"" + attachURL + "\";\"say \"\"hi\"\"\"\r\n"
 	m, err := ReadMaster([]byte(text))

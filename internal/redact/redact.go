@@ -17,7 +17,7 @@ var (
 	fileName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_. -]{0,38}\.[A-Za-z0-9]{1,5}$`)
 	token    = regexp.MustCompile(`[A-Za-z]*[0-9]+[A-Za-z]+[0-9]+[A-Za-z0-9]*|[0-9]{9,}|[A-Za-z]{24,}|[0-9a-fA-F]{16,}`)
 	// A URL ends where RFC 3986 has no more characters for it; quotes and brackets around it are not part of it.
-	inText = regexp.MustCompile(`(?i)\bhttps?(?:://|%3a%2f%2f)[^\s"'<>|\\^{}` + "`" + `]+`)
+	inText = regexp.MustCompile(`(?i)https?(?:://|%3a%2f%2f)[^\s"'<>|\\^{}` + "`" + `]+`)
 )
 
 // URL returns what may be shown of a link. What does not parse as one with a host is hidden whole.
