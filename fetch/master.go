@@ -253,11 +253,19 @@ func (m *Master) Redacted() []byte {
 	return []byte(b.String())
 }
 
-// redactCell redacts a cell as it stands in the file. A cell that is nothing but one link is redacted whole: one that has lost
-// its escaping may have spaces in its signature.
+// redactCell redacts a cell as it stands in the file. What counts is its text: quotes in odd places may cut a link in two. A
+// cell that is nothing but one link is redacted whole: one that has lost its escaping may have spaces in its signature.
 func redactCell(raw, text string) string {
+	quoted := strings.HasPrefix(strings.TrimLeft(raw, " "), `"`)
+	if quoted && hasLink(text) {
+		raw = text
+	}
 	if links := linksIn(text); len(links) == 1 && strings.ContainsAny(links[0], " \t") {
 		raw = strings.ReplaceAll(raw, links[0], redact.URL(links[0]))
 	}
-	return redact.Text(raw)
+	raw = redact.Text(raw)
+	if quoted && hasLink(text) {
+		raw = `"` + strings.ReplaceAll(raw, `"`, `""`) + `"`
+	}
+	return raw
 }
