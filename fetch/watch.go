@@ -18,7 +18,7 @@ type host struct {
 	latency   float64   // seconds from a request to its answer, lately
 	perConn   float64   // bytes a second that a connection brings, lately; 0 while unknown
 
-	// How the number of connections is found: doubled quickly up to the most, since a download is short of time at its
+	// How the number of connections is found: raised quickly to the most, since a download is short of time at its
 	// start; later half of them are left out for a while, and for good when that costs nothing.
 	adaptive bool
 	since    time.Time     // when the present stage began; zero while not all connections are at work
@@ -43,7 +43,8 @@ const (
 
 const (
 	tick    = 20 * time.Millisecond
-	step    = 60 * time.Millisecond // between doublings
+	step    = 60 * time.Millisecond // before each growth, or as long as an answer takes
+	growth  = 4                     // so many times as many then
 	trial   = 2 * time.Second       // measured so long
 	trialIn = 15 * time.Second      // after the last change
 	costs   = 1.10                  // so much faster must all be than half, to be worth it
@@ -111,14 +112,14 @@ func (h *host) grow(now time.Time) {
 		return
 	}
 	passed := now.Sub(h.since)
-	roundTrips := func(n float64) time.Duration { return time.Duration(n * h.latency * float64(time.Second)) }
+	answer := time.Duration(h.latency * float64(time.Second))
 	switch {
 	case h.penance > 0: // after a halving one at a time, and ever more slowly
 		h.target = min(h.target+1, h.most)
 		h.rest = now.Add(h.penance)
 	case !h.adaptive:
-	case h.stage == growing && passed >= max(step, roundTrips(2)):
-		h.target = min(2*h.target, h.most)
+	case h.stage == growing && passed >= max(step, answer):
+		h.target = min(growth*h.target, h.most)
 		h.enter(growing, now)
 		if h.target == h.most {
 			h.enter(settled, now)
