@@ -3,6 +3,7 @@ package fetch
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -253,6 +254,9 @@ func (m *Master) Redacted() []byte {
 	return []byte(b.String())
 }
 
+// straySecret is what looks like the rest of a link that was cut in two: an assignment, or a long run of what signatures are made of.
+var straySecret = regexp.MustCompile(`([\w-]+=)[^\s"'<>]{12,}|[A-Za-z0-9%+/_=-]{32,}`)
+
 // redactCell redacts a cell as it stands in the file. What counts is its text: quotes in odd places may cut a link in two. A
 // cell that is nothing but one link is redacted whole: one that has lost its escaping may have spaces in its signature.
 func redactCell(raw, text string) string {
@@ -263,7 +267,7 @@ func redactCell(raw, text string) string {
 	if links := linksIn(text); len(links) == 1 && strings.ContainsAny(links[0], " \t") {
 		raw = strings.ReplaceAll(raw, links[0], redact.URL(links[0]))
 	}
-	raw = redact.Text(raw)
+	raw = straySecret.ReplaceAllString(redact.Text(raw), "$1"+redact.Hidden)
 	if quoted && hasLink(text) {
 		raw = `"` + strings.ReplaceAll(raw, `"`, `""`) + `"`
 	}

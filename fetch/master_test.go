@@ -112,6 +112,17 @@ func TestRedactedHidesASignatureWithSpaces(t *testing.T) {
 	}
 }
 
+func TestRedactedHidesTheRestOfALinkThatWasCut(t *testing.T) {
+	m, err := ReadMaster([]byte("Part,Link\ncvs,https://a.example/y.zip?X-Amz-Expires=604800&X-Amz-Signa\nture=0123456789abcdef0123\n0123456789abcdef0123456789abcdef0123\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "Part,Link\ncvs,https://a.example/y.zip?…\nture=…\n…\n"
+	if got := string(m.Redacted()); got != want {
+		t.Errorf("redacted: %q, want %q", got, want)
+	}
+}
+
 func TestRedactedKeepsEverythingElse(t *testing.T) {
 	text := "Part;Link;Note\r\n\"Data; files\";" + dataURL + ";ready\r\n\r\nAttachments ;\"" + attachURL + "\";\"say \"\"hi\"\"\"\r\n"
 	m, err := ReadMaster([]byte(text))
