@@ -20,6 +20,7 @@ var diskFaults = []faultCase{
 	{name: "not enough disk at the start", test: insideOwnDisk("TestInsideDiskTooSmall"), outcome: "`disk-full` before anything is fetched: free space, then run again"},
 	{name: "the disk fills up half-way", test: insideOwnDisk("TestInsideDiskFillsUp"), outcome: "`disk-full`: free space, then run again"},
 	{name: "the disk fills up while the files of a listing arrive", test: insideOwnDisk("TestInsideDiskFillsUpWithFiles"), outcome: "`disk-full`: free space, then run again"},
+	{name: "a quota is used up, a disk fails, whatever is being written", test: testDiskErrors, outcome: "`disk-full` for a quota, `internal` for a disk that fails"},
 	{name: "the disk is read-only", test: insideOwnDisk("TestInsideDiskReadOnly"), outcome: "`usage`: choose another directory"},
 }
 
@@ -169,7 +170,7 @@ func TestInsideDiskFillsUpWithFiles(t *testing.T) {
 	r.Close()
 }
 
-func TestDiskErrorsAreClassified(t *testing.T) {
+func testDiskErrors(t *testing.T) {
 	for errno, want := range map[syscall.Errno]Code{
 		syscall.ENOSPC: DiskFull, syscall.EDQUOT: DiskFull, syscall.EROFS: Usage, syscall.EACCES: Usage, syscall.EIO: Internal,
 	} {

@@ -35,6 +35,8 @@ var changeFaults = []faultCase{
 	{name: "a complete object was replaced, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{} },
 		between: func(t *testing.T, w *faultWorld) { w.object.body = zipLike(faultSize, 77) }},
 	{name: "a weak ETag", fault: func(_ *faultWorld, o *served) { o.etag = `W/"1"` }},
+	{name: "an ETag that looks like a digest and is none (KMS)", fault: func(_ *faultWorld, o *served) { o.etag = `"0123456789abcdef0123456789abcdef"` }},
+	{name: "an ETag of a multipart upload whose part size nobody tells", test: testMultipartETag, outcome: "every byte is right, and checked against the ETag"},
 	{name: "no ETag and no date", fault: func(_ *faultWorld, o *served) { o.etag, o.mod = "", time.Time{} }},
 	{name: "one in three answers has the ETag of another edge", fault: func(_ *faultWorld, o *served) {
 		edge := &served{body: o.body, etag: `"other-edge"`, mod: o.mod}

