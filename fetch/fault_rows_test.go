@@ -16,6 +16,7 @@ type faultFamily struct {
 
 func faultFamilies() []faultFamily {
 	return []faultFamily{
+		{"The master CSV", masterFaults},
 		{"Ranges", rangeFaults},
 		{"Changing objects", changeFaults},
 		{"Refusals", refusalFaults},

@@ -31,7 +31,7 @@ func renderFaults() string {
 	}
 	fmt.Fprintf(&b, `# What goes wrong on the way, and what comes of it
 
-This page is generated from the table that package fetch is tested with: each of these %d faults is made to happen over
+This page is generated from the table that package fetch is tested with: each of these %d faults is made to happen, over
 real HTTP in every run of the tests. A fault ends in the right bytes, or in an error with one of the codes below and a
 spool that the next run goes on with. After each one everything that was printed and written is searched for the link's
 secret.
@@ -39,6 +39,9 @@ secret.
 A code is followed by what to do. *Run again* means the same command: bytes that are here are not fetched again.
 *New master CSV* means that the links themselves have to be replaced; with the fresh ones, too, the same command goes on
 where it stopped.
+
+What can be wrong inside of a ZIP or a tar (ZIP64, a million entries, data descriptors, bad checksums, a cut tail, junk in
+front, overlaps, encryption, names in CP437) is tested where they are read, in internal/unpack.
 `, n)
 	for _, f := range faultFamilies() {
 		fmt.Fprintf(&b, "\n## %s\n\n| what happens | what comes of it |\n|---|---|\n", f.name)

@@ -22,7 +22,13 @@ const (
 	opaqueURL = "https://go.example.com/dl/" + secret
 )
 
-func TestReadMaster(t *testing.T) {
+var masterFaults = []faultCase{
+	{name: "it is the message that its link has expired, a web page, empty, a ZIP, a table without links", test: testWhatIsNoMaster, outcome: "`link-expired` or `not-the-export`: new master CSV"},
+	{name: "renamed or missing headings, rows for columns, formulas, escapes, UTF-16, mail protection; two of three links", test: testReadMaster, outcome: "every link is found, and a missing part is told"},
+	{name: "it is itself behind a link that has expired or shows a page", test: testMasterIsFetched, outcome: "it is read, or `link-expired`, `not-the-export`: new master CSV"},
+}
+
+func testReadMaster(t *testing.T) {
 	type link struct {
 		Part Part
 		URL  string
@@ -135,7 +141,7 @@ func TestRedactedKeepsEverythingElse(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoMaster(t *testing.T) {
+func testWhatIsNoMaster(t *testing.T) {
 	for _, tc := range []struct {
 		name, text string
 		want       Code
@@ -157,7 +163,7 @@ func TestWhatIsNoMaster(t *testing.T) {
 	}
 }
 
-func TestAMasterIsFetched(t *testing.T) {
+func testMasterIsFetched(t *testing.T) {
 	s := newFaultServer(t)
 	s.put("/master.csv", []byte("Attachments\n"+s.link("/attachments.zip")+"\n"))
 	s.put("/expired.csv", nil).fault = func(_ int, _ *served, w http.ResponseWriter, r *http.Request) bool {
