@@ -479,3 +479,44 @@ func testListingOddFiles(t *testing.T) {
 	}
 	wantFiles(t, r, l)
 }
+
+func TestAListingOfZIPsIsTheZIPs(t *testing.T) {
+	s := newFaultServer(t)
+	bodies := map[string][]byte{"/attachments-1.zip": zipLike(2<<20+3, 1), "/attachments-2.zip": zipLike(5000, 2), "/cvs.zip": zipLike(100, 3), "/portfolio.pdf": []byte("%PDF-1.7")}
+	for path, body := range bodies {
+		s.put(path, body)
+	}
+	signed := func(path string) string { return path + "?sig=" + secret }
+	s.put("/list", []byte("Name,URL\nattachments-1.zip,"+s.URL+signed("/attachments-1.zip")+"\nattachments-2.zip,"+s.URL+signed("/attachments-2.zip")+"\n"))
+	s.put("/page", []byte(`<!DOCTYPE html><html><body><a href="`+signed("/attachments-2.zip")+`">Download</a></body></html>`))
+	s.put("/mixed", []byte("Name,URL\na.zip,"+s.URL+signed("/attachments-2.zip")+"\nportfolio.pdf,"+s.URL+signed("/portfolio.pdf")+"\n"))
+	for _, tc := range []struct {
+		path string
+		want []string // of the attachments
+	}{
+		{"/list", []string{"/attachments-1.zip", "/attachments-2.zip"}}, {"/page", []string{"/attachments-2.zip"}}, {"/mixed", nil},
+	} {
+		t.Run(tc.path, func(t *testing.T) {
+			r, err := take(t, newTestFetcher(t, nil), s.master(t, "", tc.path, "/cvs.zip"), t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.want == nil {
+				if !r.Objects[0].Source.Listing {
+					t.Error("a listing of documents is not one any more")
+				}
+				return
+			}
+			want := append(tc.want, "/cvs.zip")
+			if len(r.Objects) != len(want) {
+				t.Fatalf("%d objects, want %d", len(r.Objects), len(want))
+			}
+			for i, o := range r.Objects {
+				if o.Source.Number != i+1 || o.Source.Kind != unpack.KindZIP {
+					t.Errorf("object %d: number %d, kind %s", i, o.Source.Number, o.Source.Kind)
+				}
+				wantBytes(t, o, bodies[want[i]])
+			}
+		})
+	}
+}

@@ -54,6 +54,7 @@ func (f *Fetcher) Plan(ctx context.Context, m *Master) (*Plan, error) {
 		})
 	}
 	_ = g.Wait()
+	f.expand(ctx, p)
 	if ctx.Err() != nil {
 		return nil, interrupted(ctx)
 	}
