@@ -28,8 +28,8 @@ type zipFile struct {
 	lim Limits
 	end zipEnd
 
-	mu    sync.Mutex
-	order *zipOrder // of the entries' offsets; nil until the first Entries. Guarded by mu
+	mu       sync.Mutex
+	overlaps []uint64 // of a directory out of order, once they are known. Guarded by mu
 }
 
 // OpenZIP reads the directory's position of a ZIP of size bytes; it needs no more than the container's tail for that.
@@ -50,12 +50,7 @@ func (z *zipFile) Kind() Kind { return KindZIP }
 // Entries streams the directory. An error, of the source or matching ErrFormat or ErrLimit, ends it.
 func (z *zipFile) Entries() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		order, err := z.findOrder()
-		if err != nil {
-			yield(Entry{}, err)
-			return
-		}
-		overlap := order.checker()
+		overlap := zipOverlap{z: z}
 		costs := tally{lim: z.lim, container: z.end.container}
 		for h, err := range z.headers() {
 			if err != nil {
@@ -63,7 +58,12 @@ func (z *zipFile) Entries() iter.Seq2[Entry, error] {
 				return
 			}
 			e := h.entry()
-			if overlap(h) && e.Refused == "" {
+			overlaps, err := overlap.check(h)
+			if err != nil {
+				yield(Entry{}, err)
+				return
+			}
+			if overlaps && e.Refused == "" {
 				e.Refused = RefusedOverlap
 			}
 			if e.Refused == "" && !costs.admit(e) {

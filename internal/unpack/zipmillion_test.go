@@ -11,7 +11,7 @@ import (
 
 // A million documents must not cost a million structures. The ZIP is made up while it is read.
 func TestMillionEntriesInBoundedMemory(t *testing.T) {
-	const count, most = 1_000_000, 60 << 20
+	const count, most = 1_000_000, 80 << 20
 	for _, tc := range []struct {
 		name string
 		step int // between records of the directory; anything but 1 leaves the order of the data

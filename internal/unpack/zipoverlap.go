@@ -5,49 +5,48 @@ import (
 	"slices"
 )
 
-// A zipOrder tells which entries of a directory overlap others. Every writer we know lists entries in the order of their
-// offsets; then a look at the end of the entries so far is enough, and nothing is kept.
-type zipOrder struct {
-	ascending bool
-	overlaps  []uint64 // otherwise one bit an entry
+// A zipOverlap tells, record by record, which entries of a directory reach into others, so that no byte is taken over twice.
+// Every writer we know lists entries in the order of their offsets: as long as that holds, a look at the end of the entries
+// so far is enough, nothing is kept, and the first entry need not wait for the rest of the directory. From the first
+// entry on that stands out of order, those that overlap any other are refused.
+type zipOverlap struct {
+	z         *zipFile
+	last, end int64
+	unordered bool
+	overlaps  []uint64 // then one bit an entry
 }
 
-// findOrder reads the directory once. A directory that is broken later on is judged as far as it goes.
-func (z *zipFile) findOrder() (*zipOrder, error) {
+// check is called with each record in turn. One that reaches into the directory is wrong itself and hurts no other.
+func (o *zipOverlap) check(h *zipHeader) (bool, error) {
+	if h.broken || h.pastEnd {
+		return false, nil
+	}
+	if !o.unordered && h.offset < o.last {
+		var err error
+		if o.overlaps, err = o.z.findOverlaps(); err != nil {
+			return false, err
+		}
+		o.unordered = true
+	}
+	if o.unordered {
+		return h.index/64 < len(o.overlaps) && o.overlaps[h.index/64]>>(h.index%64)&1 != 0, nil
+	}
+	overlaps := h.offset < o.end
+	o.last, o.end = h.offset, max(o.end, h.least())
+	return overlaps, nil
+}
+
+// findOverlaps sorts once what the directory tells. One that is broken later on is judged as far as it goes.
+func (z *zipFile) findOverlaps() ([]uint64, error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	if z.order != nil {
-		return z.order, nil
-	}
-	ascending, err := z.isAscending()
-	if err != nil {
-		return nil, err
-	}
-	order := &zipOrder{ascending: ascending}
-	if !ascending {
-		if order.overlaps, err = z.sortOffsets(); err != nil {
+	if z.overlaps == nil {
+		var err error
+		if z.overlaps, err = z.sortOffsets(); err != nil {
 			return nil, err
 		}
 	}
-	z.order = order
-	return order, nil
-}
-
-func (z *zipFile) isAscending() (bool, error) {
-	last := int64(-1)
-	for h, err := range z.headers() {
-		if err != nil {
-			return true, sourceError(err)
-		}
-		if h.broken {
-			continue
-		}
-		if h.offset < last {
-			return false, nil
-		}
-		last = h.offset
-	}
-	return true, nil
+	return z.overlaps, nil
 }
 
 // sortOffsets costs 24 bytes an entry while it runs.
@@ -81,28 +80,11 @@ func (z *zipFile) sortOffsets() ([]uint64, error) {
 	}
 	overlaps := make([]uint64, last/64+1)
 	end := int64(0)
-	for _, x := range all {
-		if x.from < end {
+	for i, x := range all {
+		if x.from < end || i+1 < len(all) && x.to > all[i+1].from {
 			overlaps[x.index/64] |= 1 << (x.index % 64)
 		}
 		end = max(end, x.to)
 	}
 	return overlaps, nil
-}
-
-// checker returns a function to be called with each record in turn: does it begin before another one ends? Of two entries
-// that overlap, the one that begins first is kept. One that reaches into the directory is wrong itself and hurts no other.
-func (o *zipOrder) checker() func(*zipHeader) bool {
-	end := int64(0)
-	return func(h *zipHeader) bool {
-		switch {
-		case h.broken || h.pastEnd:
-			return false
-		case !o.ascending:
-			return h.index/64 < len(o.overlaps) && o.overlaps[h.index/64]>>(h.index%64)&1 != 0
-		}
-		overlaps := h.offset < end
-		end = max(end, h.least())
-		return overlaps
-	}
 }

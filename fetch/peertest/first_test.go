@@ -1,0 +1,106 @@
+package peertest
+
+import (
+	"archive/zip"
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"holdall/fetch"
+	"holdall/internal/unpack"
+)
+
+// The first document of a ZIP of HOLDALL_TEST_ENTRIES entries (100,000) can be read and is verified after few requests,
+// though its directory alone is many megabytes and most of the ZIP has not arrived.
+func TestTheFirstDocumentOfALargeZIP(t *testing.T) {
+	entries := int(sizeEnv(t, "HOLDALL_TEST_ENTRIES", 100_000))
+	path := filepath.Join(t.TempDir(), "many.zip")
+	layZIP(t, path, entries)
+	var requests atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		f, err := os.Open(path)
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		defer f.Close()
+		info, _ := f.Stat()
+		w.Header().Set("ETag", `"v1"`)
+		http.ServeContent(w, r, "", info.ModTime(), f)
+	}))
+	t.Cleanup(s.Close)
+	f, err := fetch.New(fetch.Options{AllowPrivate: true, Connections: 4, MaxRate: 8 << 20}) // those that a fetch begins with; slow, so that the ZIP takes its time
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	p, err := f.Plan(t.Context(), master(t, part{fetch.PartAttachments, s.URL + "/many.zip?sig=" + secret}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := f.Start(t.Context(), p, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	o := r.Objects[0]
+	size, err := o.Size(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := unpack.OpenZIP(o, size, unpack.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e, err := range z.Entries() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := z.Open(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(content) // its end is reached only when the CRC-32 fits
+		if string(got) != "document 0" || err != nil {
+			t.Errorf("read %q, %v", got, err)
+		}
+		break
+	}
+	progress := r.Progress()
+	t.Logf("%d requests, %d of %d bytes", requests.Load(), progress.Done, size)
+	// Five, as long as the machine is quick enough that no connection goes on to a second span meanwhile.
+	if n := requests.Load(); n > 8 || progress.Done > size/2 {
+		t.Errorf("%d requests and %d bytes until the first document was verified", n, progress.Done)
+	}
+}
+
+func layZIP(t *testing.T, path string, entries int) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	buf := bufio.NewWriterSize(f, 1<<20)
+	w := zip.NewWriter(buf)
+	for i := range entries {
+		e, err := w.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("documents/candidate %07d.txt", i), Method: zip.Store})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(e, "document %d", i)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := buf.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
