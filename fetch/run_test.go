@@ -223,7 +223,7 @@ func testMultipartETag(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.etag = fmt.Sprintf(`"%s-%d"`, sum, (int64(len(body))+part-1)/part)
-		r, err := take(t, newTestFetcher(t, nil), s.master(t, "", "/attachments.zip", ""), t.TempDir())
+		r, err := take(t, newTestFetcher(t, func(o *Options) { o.RetryBudget = 20 * time.Second }), s.master(t, "", "/attachments.zip", ""), t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
