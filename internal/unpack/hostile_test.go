@@ -133,11 +133,18 @@ func TestOverlappingEntries(t *testing.T) {
 	twice := rawEntry{name: "a", content: "content of a", at: 1}
 	grown := a // reaches over b
 	grown.central = func(h []byte) { copy(h[20:], le(uint32(40), uint32(40))) }
+	second, over := a, b // directory and data in opposite orders, and the entry listed later reaches over the other
+	second.central = func(h []byte) { copy(h[42:], le(uint32(localSize+1+len(a.content)))) }
+	over.central = func(h []byte) { copy(h[20:], le(uint32(40), uint32(40))); copy(h[42:], le(uint32(0))) }
+	apart := over
+	apart.central = func(h []byte) { copy(h[42:], le(uint32(0))) }
 	for _, tc := range []struct {
 		name    string
 		entries []rawEntry
 		want    []Refusal
 	}{
+		{"in disorder, none", []rawEntry{second, apart}, []Refusal{"", ""}},
+		{"in disorder, the later one reaches into the one before", []rawEntry{second, over}, []Refusal{"", RefusedOverlap}},
 		{"none", []rawEntry{a, b}, []Refusal{"", ""}},
 		{"two records of one entry", []rawEntry{a, twice, b}, []Refusal{"", RefusedOverlap, ""}},
 		{"two records of one entry, not side by side", []rawEntry{a, b, twice}, []Refusal{"", "", RefusedOverlap}},

@@ -53,6 +53,35 @@ func TestMillionEntriesInBoundedMemory(t *testing.T) {
 	}
 }
 
+// The first entry is yielded when hardly anything of a directory of many megabytes has been read.
+func TestTheFirstEntryNeedNotWaitForTheDirectory(t *testing.T) {
+	zip := &countedReader{ReaderAt: madeUpZip{count: 1_000_000, step: 1}}
+	c, err := OpenZIP(zip, madeUpZip{count: 1_000_000, step: 1}.size(), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range c.Entries() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	if zip.n > 1<<20 {
+		t.Errorf("%d bytes were read before the first entry", zip.n)
+	}
+}
+
+type countedReader struct {
+	io.ReaderAt
+	n int
+}
+
+func (r *countedReader) ReadAt(p []byte, off int64) (int, error) {
+	n, err := r.ReaderAt.ReadAt(p, off)
+	r.n += n
+	return n, err
+}
+
 func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

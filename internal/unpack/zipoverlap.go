@@ -2,13 +2,14 @@ package unpack
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
 // A zipOverlap tells, record by record, which entries of a directory reach into others, so that no byte is taken over twice.
 // Every writer we know lists entries in the order of their offsets: as long as that holds, a look at the end of the entries
 // so far is enough, nothing is kept, and the first entry need not wait for the rest of the directory. From the first
-// entry on that stands out of order, those that overlap any other are refused.
+// entry on that stands out of order, one is refused that begins before another one ends, or that reaches into one judged before.
 type zipOverlap struct {
 	z         *zipFile
 	last, end int64
@@ -23,7 +24,7 @@ func (o *zipOverlap) check(h *zipHeader) (bool, error) {
 	}
 	if !o.unordered && h.offset < o.last {
 		var err error
-		if o.overlaps, err = o.z.findOverlaps(); err != nil {
+		if o.overlaps, err = o.z.findOverlaps(h.index); err != nil {
 			return false, err
 		}
 		o.unordered = true
@@ -36,13 +37,13 @@ func (o *zipOverlap) check(h *zipHeader) (bool, error) {
 	return overlaps, nil
 }
 
-// findOverlaps sorts once what the directory tells. One that is broken later on is judged as far as it goes.
-func (z *zipFile) findOverlaps() ([]uint64, error) {
+// findOverlaps sorts once what the directory tells; the entries before index judged have been let through. One that is broken later on is judged as far as it goes.
+func (z *zipFile) findOverlaps(judged int) ([]uint64, error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	if z.overlaps == nil {
 		var err error
-		if z.overlaps, err = z.sortOffsets(); err != nil {
+		if z.overlaps, err = z.sortOffsets(judged); err != nil {
 			return nil, err
 		}
 	}
@@ -50,7 +51,7 @@ func (z *zipFile) findOverlaps() ([]uint64, error) {
 }
 
 // sortOffsets costs 24 bytes an entry while it runs.
-func (z *zipFile) sortOffsets() ([]uint64, error) {
+func (z *zipFile) sortOffsets(judged int) ([]uint64, error) {
 	type extent struct {
 		from, to int64
 		index    int
@@ -80,11 +81,20 @@ func (z *zipFile) sortOffsets() ([]uint64, error) {
 	}
 	overlaps := make([]uint64, last/64+1)
 	end := int64(0)
-	for i, x := range all {
-		if x.from < end || i+1 < len(all) && x.to > all[i+1].from {
+	for _, x := range all {
+		if x.from < end {
 			overlaps[x.index/64] |= 1 << (x.index % 64)
 		}
 		end = max(end, x.to)
+	}
+	next := int64(math.MaxInt64) // where the next one judged before begins
+	for _, x := range slices.Backward(all) {
+		if x.to > next {
+			overlaps[x.index/64] |= 1 << (x.index % 64)
+		}
+		if x.index < judged {
+			next = x.from
+		}
 	}
 	return overlaps, nil
 }
