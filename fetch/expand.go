@@ -59,9 +59,12 @@ func (f *Fetcher) containers(ctx context.Context, s *Source, before int) []*Sour
 	}
 	var g errgroup.Group
 	g.SetLimit(8)
-	for _, t := range found {
+	for i, t := range found {
 		g.Go(func() error {
 			f.probe(ctx, t)
+			if i >= startConns { // a fetch does not begin with more
+				f.takeProbe(t).close(nil)
+			}
 			return nil
 		})
 	}

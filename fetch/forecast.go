@@ -28,7 +28,7 @@ func (r *Run) forecast(now time.Time) {
 		}
 		before += o.size - o.here
 		need := time.Duration(float64(before) / rate * float64(time.Second))
-		if o.warned || o.Source.Expiry.IsZero() || !server.Add(need).After(o.Source.Expiry) {
+		if o.warned || server.After(o.Source.Expiry) || !server.Add(need).After(o.Source.Expiry) {
 			continue
 		}
 		o.warned = true

@@ -11,9 +11,10 @@ import (
 const (
 	paceTime  = 2 * time.Second // measured so long, at most
 	paceLeast = 1 << 20         // fewer bytes tell of the latency, not of the line
+	paceMost  = 64 << 20        // more would only be thrown away
 )
 
-// Pace measures how many bytes a second p's objects come at, by reading on for two seconds from the bodies that Plan left
+// Pace measures how many bytes a second p's objects come at, by reading on for at most two seconds and 64 MiB from the bodies that Plan left
 // open, one connection each. What it reads is thrown away, so that Start asks again. It is 0 where that says nothing: for a
 // small export, for listings, and where nothing comes. A download uses more connections and may be faster.
 func (f *Fetcher) Pace(ctx context.Context, p *Plan) float64 {
@@ -38,7 +39,10 @@ func (f *Fetcher) Pace(ctx context.Context, p *Plan) float64 {
 			buf := make([]byte, 64<<10)
 			for {
 				n, err := x.Read(buf[:f.limit.most(len(buf))])
-				bytes.Add(int64(n))
+				if bytes.Add(int64(n)) >= paceMost {
+					cancel()
+					return
+				}
 				if err == nil {
 					err = f.limit.wait(ctx, n)
 				}
