@@ -144,7 +144,10 @@ func (o *Object) await(off, n int64) (int64, error) {
 		}
 		if *w != (interval{first, end}) {
 			*w = interval{first, end}
-			r.hurry(o, w)
+			if !o.settled() && !o.sequential && !o.soon(first) {
+				r.work.Broadcast()
+				r.hurry(r.host(o.Source.Link.host()))
+			}
 		}
 		o.arrived.Wait()
 	}

@@ -176,7 +176,7 @@ func (r *Run) ends(w *worker, o *Object, size int64) error {
 }
 
 // extend goes on with the next free bytes when the response brings them: right after the span, or, where the server knows no
-// ranges, after what is here already.
+// ranges, after what is here already. It does not when a reader waits for other bytes and this connection is needed for them.
 func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -185,6 +185,9 @@ func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 	}
 	next := o.free[0]
 	if next.pos < at || next.pos > at && !o.sequential || x.bounds.end >= 0 && next.pos >= x.bounds.end {
+		return false
+	}
+	if !o.sequential && r.wanted(w.host) > max(w.host.target-w.host.busy, 0) && !o.awaited(at) {
 		return false
 	}
 	s := o.claimNext(w.host)

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"holdall/internal/unpack"
 )
 
 // A Run is a fetch under way.
@@ -256,6 +258,9 @@ func (r *Run) begin(o *Object) {
 	}
 	r.moving.Go(func() { r.follow(o) })
 	h := r.host(o.Source.Link.host())
+	if o.Source.Kind == unpack.KindZIP {
+		h.keptUntil = time.Now().Add(kept) // a ZIP is read from its end
+	}
 	for ; h.running < h.most; h.running++ {
 		w := &worker{host: h}
 		h.workers = append(h.workers, w)

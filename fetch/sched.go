@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -17,9 +18,10 @@ func (r *Run) host(name string) *host {
 
 // A task is a span to fetch.
 type task struct {
-	o     *Object
-	s     *span
-	probe *exchange // an open response that begins with the object's first byte, or nil
+	o       *Object
+	s       *span
+	probe   *exchange // an open response that begins with the object's first byte, or nil
+	express bool      // for a reader that waits
 }
 
 // take waits for something to fetch. It is false when there will be nothing more.
@@ -55,7 +57,7 @@ func (r *Run) over(h *host) bool {
 }
 
 // pick chooses what to fetch next: first what somebody waits for, then data parts, then the object with the fewest
-// connections.
+// connections. The last free connection is kept for a reader that has just been served, for it will soon ask for more.
 func (r *Run) pick(h *host) (task, bool) {
 	now := time.Now()
 	var open []*Object
@@ -66,8 +68,14 @@ func (r *Run) pick(h *host) (task, bool) {
 	}
 	for _, o := range open {
 		if s := o.claimAwaited(h); s != nil {
-			return o.task(s), true
+			h.keptUntil = time.Time{}
+			t := o.task(s)
+			t.express = true
+			return t, true
 		}
+	}
+	if h.busy+1 == h.target && now.Before(h.keptUntil) {
+		return task{}, false
 	}
 	for _, steal := range []bool{false, true} {
 		var best *Object
@@ -114,6 +122,8 @@ const (
 	spanTime    = 4  // seconds that a span should take, at most
 	worthAsking = 60 // times as long as its answer takes to begin should a span take
 	soonBytes   = 2 << 20
+	hurryEvery  = 100 * time.Millisecond // at most is a connection cut short for readers
+	endsSoon    = 5                      // seconds
 )
 
 // spanLength is how much a connection takes on at once: enough that asking costs little, and not so much that the
@@ -183,12 +193,12 @@ func (o *Object) soon(off int64) bool {
 	return false
 }
 
-// carve takes the piece that first is in, and more: as far as the reader waits, and twice as much each time a reader
-// goes on where the last one was served.
+// carve takes the piece that first is in, and more: at least what counts as soon, as far as the reader waits, and twice as
+// much each time a reader goes on where the last one was served.
 func (o *Object) carve(h *host, first, to int64) *span {
 	ps := o.st.pieceSize
 	start := first / ps * ps
-	n := (to - start + ps - 1) / ps * ps
+	n := max((to-start+ps-1)/ps*ps, soonBytes)
 	if o.ahead == start && o.aheadLen > 0 {
 		n = max(n, 2*o.aheadLen)
 	}
@@ -270,14 +280,10 @@ func (o *Object) steal(h *host) *span {
 	return s
 }
 
-// hurry makes a connection free for bytes that a reader has begun to wait for, when none is. With the run's mutex held.
-func (r *Run) hurry(o *Object, w *interval) {
-	if o.settled() || o.sequential || o.soon(w.from) {
-		return
-	}
-	h := r.host(o.Source.Link.host())
-	r.work.Broadcast()
-	if h.busy < h.target || time.Since(h.hurried) < 100*time.Millisecond {
+// hurry makes a connection free for bytes that readers wait for, when none is or soon will be. With the run's mutex held.
+func (r *Run) hurry(h *host) {
+	now := time.Now()
+	if now.Sub(h.hurried) < hurryEvery || now.Before(h.notBefore) || r.wanted(h) <= max(h.target-h.busy, 0)+r.ending(h) {
 		return
 	}
 	// Cut short the connection that has the most left; what it leaves stays to be fetched.
@@ -297,8 +303,52 @@ func (r *Run) hurry(o *Object, w *interval) {
 		return
 	}
 	if cut := from.pieceEnd(longest.pos); cut < longest.end {
-		h.hurried = time.Now()
+		h.hurried = now
 		from.free = insertSpan(from.free, &span{pos: cut, end: longest.end}, from.st.pieceSize)
 		longest.end = cut
 	}
+}
+
+// wanted counts the pieces from h that readers wait for and that no connection will bring soon.
+func (r *Run) wanted(h *host) int {
+	now := time.Now()
+	n := 0
+	for _, o := range r.order {
+		if len(o.waits) == 0 || o.settled() || o.sequential || o.pending != nil || now.Before(o.notBefore) || o.Source.Link.host() != h.name {
+			continue
+		}
+		seen := map[int64]bool{}
+		for _, w := range o.waits {
+			first := o.missing(w.from, w.to)
+			if piece := first / o.st.pieceSize; first < w.to && !seen[piece] && !o.soon(first) {
+				seen[piece] = true
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// awaited reports whether a reader waits for bytes that a connection will bring soon when it goes on at off.
+func (o *Object) awaited(off int64) bool {
+	return slices.ContainsFunc(o.waits, func(w *interval) bool {
+		first := o.missing(w.from, w.to)
+		return first < w.to && off <= first && first-off < soonBytes
+	})
+}
+
+// ending counts the connections to h that are in the last piece of their span and will be done with it soon.
+func (r *Run) ending(h *host) int {
+	n := 0
+	for _, o := range r.order {
+		if o.Source.Link.host() != h.name {
+			continue
+		}
+		for s, w := range o.active {
+			if s.end <= o.pieceEnd(s.pos) && (w.rate == 0 || o.left(s) < endsSoon) {
+				n++
+			}
+		}
+	}
+	return n
 }

@@ -15,6 +15,7 @@ type host struct {
 	busy      int       // workers with a task
 	notBefore time.Time // asked to wait until then
 	hurried   time.Time // when a connection was last cut short for a reader
+	keptUntil time.Time // one connection is kept for a reader until then
 	latency   float64   // seconds from a request to its answer, lately
 	perConn   float64   // bytes a second that a connection brings, lately; 0 while unknown
 
@@ -43,6 +44,7 @@ const (
 
 const (
 	tick    = 20 * time.Millisecond
+	kept    = 2 * tick              // a connection for a reader that has just been served
 	step    = 60 * time.Millisecond // before each growth, or as long as an answer takes
 	growth  = 4                     // so many times as many then
 	trial   = 2 * time.Second       // measured so long
@@ -72,6 +74,7 @@ func (r *Run) watch(quit <-chan struct{}) {
 			r.mu.Lock()
 			for _, h := range r.hosts {
 				h.grow(now)
+				r.hurry(h)
 				if now.Sub(second) >= time.Second {
 					r.look(h, now, now.Sub(second))
 				}

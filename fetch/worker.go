@@ -15,6 +15,7 @@ type worker struct {
 	// The run's mutex guards what follows.
 	busy    bool
 	span    *span // what it works on; only this worker changes which one
+	express bool  // it is what a reader waits for
 	began   time.Time
 	cancel  context.CancelFunc
 	atBegin int64     // bytes when it began
@@ -26,7 +27,7 @@ type worker struct {
 
 // begin is called with the run's mutex held.
 func (w *worker) begin(t task, cancel context.CancelFunc) {
-	w.busy, w.span, w.began, w.cancel = true, t.s, time.Now(), cancel
+	w.busy, w.span, w.express, w.began, w.cancel = true, t.s, t.express, time.Now(), cancel
 	w.atBegin = w.bytes.Load()
 	w.seen, w.rate, w.slow, w.tooSlow = w.atBegin, 0, time.Time{}, false
 }
@@ -100,6 +101,9 @@ func (r *Run) put(w *worker, o *Object, err error) {
 	s := w.span
 	w.host.busy--
 	w.busy, w.cancel = false, nil
+	if w.express && err == nil {
+		w.host.keptUntil = time.Now().Add(kept)
+	}
 	delete(o.active, s)
 	o.free = insertSpan(o.free, s, o.st.pieceSize)
 	fatal := error(nil)

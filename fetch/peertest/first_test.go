@@ -16,12 +16,25 @@ import (
 	"holdall/internal/unpack"
 )
 
-// The first document of a ZIP of HOLDALL_TEST_ENTRIES entries (100,000) can be read and is verified after few requests,
-// though its directory alone is many megabytes.
+// The first document of a ZIP of HOLDALL_TEST_ENTRIES entries (100,000) can be read and is verified within five requests with
+// the connections that a fetch begins with, though its directory alone is many megabytes.
 func TestTheFirstDocumentOfALargeZIP(t *testing.T) {
 	entries := int(sizeEnv(t, "HOLDALL_TEST_ENTRIES", 100_000))
 	path := filepath.Join(t.TempDir(), "many.zip")
 	layZIP(t, path, entries)
+	for try := 1; ; try++ {
+		n := requestsToTheFirstDocument(t, path)
+		if n <= 5 {
+			return
+		}
+		// A connection is kept for the reader for a moment only, so a machine that is busy elsewhere may cost one more.
+		if try == 3 {
+			t.Fatalf("%d requests until the first document was verified, want 5", n)
+		}
+	}
+}
+
+func requestsToTheFirstDocument(t *testing.T, path string) int64 {
 	var requests atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
@@ -35,12 +48,12 @@ func TestTheFirstDocumentOfALargeZIP(t *testing.T) {
 		w.Header().Set("ETag", `"v1"`)
 		http.ServeContent(w, r, "", info.ModTime(), f)
 	}))
-	t.Cleanup(s.Close)
-	f, err := fetch.New(fetch.Options{AllowPrivate: true, Connections: 4, MaxRate: 8 << 20}) // those that a fetch begins with; slow, so that the ZIP takes its time
+	defer s.Close()
+	f, err := fetch.New(fetch.Options{AllowPrivate: true, Connections: 4, MaxRate: 8 << 20}) // slow, so that the ZIP takes its time
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
+	defer f.Close()
 	p, err := f.Plan(t.Context(), master(t, part{fetch.PartAttachments, s.URL + "/many.zip?sig=" + secret}))
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +62,7 @@ func TestTheFirstDocumentOfALargeZIP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { r.Close() })
+	defer r.Close()
 	o := r.Objects[0]
 	size, err := o.Size(t.Context())
 	if err != nil {
@@ -73,12 +86,9 @@ func TestTheFirstDocumentOfALargeZIP(t *testing.T) {
 		}
 		break
 	}
-	progress := r.Progress()
-	t.Logf("%d requests, %d of %d bytes", requests.Load(), progress.Done, size)
-	// Five, as long as the machine is quick enough that no connection goes on to a second span meanwhile.
-	if n := requests.Load(); n > 8 {
-		t.Errorf("%d requests until the first document was verified", n)
-	}
+	n := requests.Load()
+	t.Logf("%d requests, %d of %d bytes", n, r.Progress().Done, size)
+	return n
 }
 
 func layZIP(t *testing.T, path string, entries int) {
