@@ -14,13 +14,19 @@ import (
 // expand puts the objects of p that are listings of ZIPs or tars (attachments-1.zip, attachments-2.zip, …) in their place: each
 // of these is a source of its own, with all that a large object gets. Other listings stay: their files are documents.
 func (f *Fetcher) expand(ctx context.Context, p *Plan) {
+	f.replace(p, func(s *Source, before int) []*Source { return f.containers(ctx, s, before) })
+}
+
+// replace puts others in the place of each source of p for which with returns some, and numbers all of them. with is told how
+// many sources come before.
+func (f *Fetcher) replace(p *Plan, with func(s *Source, before int) []*Source) {
 	var all []*Source
 	for _, s := range p.Sources {
-		found := f.containers(ctx, s, len(all))
-		if found == nil {
-			found = []*Source{s}
+		others := with(s, len(all))
+		if others == nil {
+			others = []*Source{s}
 		}
-		for _, t := range found {
+		for _, t := range others {
 			t.Number = len(all) + 1
 			f.renumber(t)
 			all = append(all, t)
@@ -51,6 +57,7 @@ func (f *Fetcher) containers(ctx context.Context, s *Source, before int) []*Sour
 	for _, l := range f.listedContainers(s) {
 		t := &Source{
 			Number: before + len(found) + 1, Part: s.Part, Label: s.Label, Link: l.link, Fingerprint: l.link.fingerprint(), Name: l.link.fileName(), Identity: Identity{Size: -1},
+			ListedIn: s.Fingerprint, origin: s.origin,
 		}
 		if t.Expiry, t.ExpiryFrom = expiry(l.link); t.Expiry.IsZero() {
 			t.Expiry, t.ExpiryFrom = s.Expiry, s.ExpiryFrom
@@ -86,6 +93,9 @@ func (f *Fetcher) containers(ctx context.Context, s *Source, before int) []*Sour
 		return nil
 	}
 	f.takeProbe(s).close(nil)
+	for _, t := range found {
+		t.siblings = len(found)
+	}
 	return found
 }
 

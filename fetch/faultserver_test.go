@@ -179,6 +179,19 @@ func take(t *testing.T, f *Fetcher, m *Master, dir string) (*Run, error) {
 	return r, r.Wait()
 }
 
+// offline is the plan of m as far as the spool in dir answers it, without any request.
+func (f *Fetcher) offline(t *testing.T, m *Master, dir string) *Plan {
+	t.Helper()
+	p, err := f.outline(m)
+	if err == nil {
+		err = f.AnswerFrom(dir, p)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // wantBytes compares an object with what was served.
 func wantBytes(t *testing.T, o *Object, want []byte) {
 	t.Helper()

@@ -50,10 +50,7 @@ func TestThreePartsArriveWhole(t *testing.T) {
 	})
 	t.Run("a complete spool needs no network", func(t *testing.T) {
 		s.Close()
-		p, err := f.PlanOffline(m, dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := f.offline(t, m, dir)
 		match, err := MatchSpool(dir, p)
 		if err != nil || match.Complete != 3 {
 			t.Errorf("MatchSpool = %+v, %v; want 3 complete", match, err)

@@ -27,7 +27,7 @@ func (r *Run) openListing(src *Source, e *spoolEntry) (*Object, error) {
 	o := &Object{Source: src, run: r, path: dataPath(r.spool.dir, e.Name), name: e.Name, id: src.Identity, size: -1, active: map[*span]*worker{}}
 	o.arrived = sync.NewCond(&r.mu)
 	o.probe = r.f.takeProbe(src)
-	if src.offline {
+	if src.spooled != "" {
 		return o, r.reopenListing(o, e)
 	}
 	var err error

@@ -262,10 +262,7 @@ func TestListingsArriveWhole(t *testing.T) {
 			r.Close()
 
 			s.Close()
-			p, err := f.PlanOffline(m, dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := f.offline(t, m, dir)
 			if match, err := MatchSpool(dir, p); match.Complete != 1 || err != nil {
 				t.Errorf("MatchSpool = %+v, %v; want a complete one", match, err)
 			}
@@ -497,10 +494,12 @@ func TestAListingOfZIPsIsTheZIPs(t *testing.T) {
 		{"/list", []string{"/attachments-1.zip", "/attachments-2.zip"}}, {"/page", []string{"/attachments-2.zip"}}, {"/mixed", nil},
 	} {
 		t.Run(tc.path, func(t *testing.T) {
-			r, err := take(t, newTestFetcher(t, nil), s.master(t, "", tc.path, "/cvs.zip"), t.TempDir())
+			m, dir := s.master(t, "", tc.path, "/cvs.zip"), t.TempDir()
+			r, err := take(t, newTestFetcher(t, nil), m, dir)
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer r.Close()
 			if tc.want == nil {
 				if !r.Objects[0].Source.Listing {
 					t.Error("a listing of documents is not one any more")
@@ -517,6 +516,59 @@ func TestAListingOfZIPsIsTheZIPs(t *testing.T) {
 				}
 				wantBytes(t, o, bodies[want[i]])
 			}
+			r.Close()
+			wantNoSecret(t, dir)
+			testDeadButComplete(t, s, m, dir, bodies, want)
 		})
+	}
+}
+
+// testDeadButComplete goes on with a spool that holds all of m, whose links do not answer any more.
+func testDeadButComplete(t *testing.T, s *faultServer, m *Master, dir string, bodies map[string][]byte, want []string) {
+	s.mu.Lock()
+	served := s.objects
+	s.objects = nil
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.objects = served
+		s.mu.Unlock()
+	}()
+	f := newTestFetcher(t, nil)
+	p, err := f.Plan(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range p.Sources {
+		if s.Err == nil || s.Err.Code != LinkGone {
+			t.Errorf("%s: %v, want %s", s.Link, s.Err, LinkGone)
+		}
+	}
+	if err := f.AnswerFrom(dir, p); err != nil {
+		t.Fatal(err)
+	}
+	if match, err := MatchSpool(dir, p); match.Complete != len(want) || err != nil {
+		t.Errorf("MatchSpool = %+v, %v; want %d complete", match, err, len(want))
+	}
+	r, err := f.Start(t.Context(), p, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.Wait(); err != nil || len(r.Objects) != len(want) {
+		t.Fatalf("%d objects, %v; want %d", len(r.Objects), err, len(want))
+	}
+	for i, o := range r.Objects {
+		if o.Source.Number != i+1 || "/"+o.Source.Link.fileName() != want[i] {
+			t.Errorf("object %d: number %d, %s", i, o.Source.Number, o.Source.Link)
+		}
+		wantBytes(t, o, bodies[want[i]])
+	}
+	r.Close()
+	remove(t, dir+"/object-01.journal")
+	for i, src := range f.offline(t, m, dir).Sources {
+		if complete := src.Identity.Size >= 0; complete != (i == 1) {
+			t.Errorf("source %d, while the first object is not whole: complete is %t", i+1, complete)
+		}
 	}
 }

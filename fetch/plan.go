@@ -33,8 +33,12 @@ type Source struct {
 	Repair      string    // how a damaged link was mended
 	Err         *Error    // why it cannot be fetched; such a source is not fetched
 
-	offline bool      // not probed, but known from a spool
-	sample  []fileKey // of a listing, its first files
+	ListedIn string // fingerprint of the listing that named it; "" when the master CSV did
+
+	origin   string    // mark of the master CSV's link that led here
+	siblings int       // that the listing named, itself included
+	spooled  string    // path of its data in the spool that answered for it, when it was not probed
+	sample   []fileKey // of a listing, its first files
 }
 
 // Plan probes every link of m with one GET each. A link that fails is a Source with Err; only cancellation, or a master
@@ -77,7 +81,7 @@ func (f *Fetcher) outline(m *Master) (*Plan, error) {
 			seen[l.Link] = true
 			s := &Source{
 				Number: len(p.Sources) + 1, Part: part, Label: l.Label, Link: l.Link, Fingerprint: l.Link.fingerprint(),
-				Name: l.Link.fileName(), Identity: Identity{Size: -1}, Repair: l.Repair,
+				Name: l.Link.fileName(), Identity: Identity{Size: -1}, Repair: l.Repair, origin: l.Link.mark(),
 			}
 			s.Expiry, s.ExpiryFrom = expiry(l.Link)
 			if s.Expiry.IsZero() && !m.Date.IsZero() {
@@ -92,36 +96,72 @@ func (f *Fetcher) outline(m *Master) (*Plan, error) {
 	return p, nil
 }
 
-// PlanOffline makes the plan that a spool already answers, without any request: its sources are those whose
-// very links the spool knows and holds the objects of completely; the others have Identity.Size -1 and no Kind. So a
-// run whose links have died since can still end. (The fingerprint of a place is not enough: a vendor may serve the next
-// export at the same path.)
-func (f *Fetcher) PlanOffline(m *Master, spool string) (*Plan, error) {
-	p, err := f.outline(m)
-	if err != nil {
-		return nil, err
-	}
+// AnswerFrom lets a spool answer for those sources that failed or were not probed: those whose very links the spool knows and
+// holds the objects of completely. So a run whose links have died since can still end. (The fingerprint of a place is not
+// enough: a vendor may serve the next export at the same path.)
+func (f *Fetcher) AnswerFrom(spool string, p *Plan) error {
 	list, err := readSpool(spool)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, s := range p.Sources {
-		if e := list.byLink(s.Link); e != nil && e.completeIn(spool) {
-			s.Kind, s.Listing, s.Identity, s.Name = e.Kind, e.Listing, e.Identity, e.FileName
-			s.offline = true
+	f.replace(p, func(s *Source, _ int) []*Source {
+		if s.probed() && s.Err == nil {
+			return nil
 		}
-	}
-	return p, nil
+		return list.answer(s)
+	})
+	return nil
 }
 
-// byLink returns the newest object that l led to, or nil.
-func (list *spoolList) byLink(l Link) *spoolEntry {
-	for _, e := range slices.Backward(list.Objects) {
-		if slices.Contains(e.Links, l.mark()) {
-			return e
+// answer returns what the spool holds completely of s: one source, those of a listing of containers, or none.
+func (l *spoolList) answer(s *Source) []*Source {
+	for _, e := range slices.Backward(l.Objects) {
+		if slices.Contains(e.Links, s.Link.mark()) || s.ListedIn == "" && slices.Contains(e.Links, s.origin) {
+			if !e.completeIn(l.dir) {
+				return nil
+			}
+			t := e.source(l.dir, s)
+			t.Link, t.Fingerprint, t.Repair = s.Link, s.Fingerprint, s.Repair
+			return []*Source{t}
 		}
 	}
-	return nil
+	if s.ListedIn != "" {
+		return nil
+	}
+	var found []*Source
+	for _, e := range l.Objects {
+		n, ok := e.ListedBy[s.origin]
+		if !ok {
+			continue
+		}
+		if !e.completeIn(l.dir) {
+			return nil
+		}
+		t := e.source(l.dir, s)
+		t.ListedIn, t.siblings = s.Fingerprint, n
+		found = append(found, t)
+	}
+	for _, t := range found {
+		if t.siblings != len(found) { // one was never begun, or they are of two exports
+			return nil
+		}
+	}
+	return found
+}
+
+// source is a source for which the entry answers instead of s.
+func (e *spoolEntry) source(dir string, s *Source) *Source {
+	t := &Source{
+		Part: s.Part, Label: s.Label, Link: s.Link, Name: e.FileName, Kind: e.Kind, Listing: e.Listing, Identity: e.Identity,
+		Fingerprint: s.Fingerprint, origin: s.origin, spooled: dataPath(dir, e.Name),
+	}
+	if n := len(e.Fingerprints); n > 0 {
+		t.Fingerprint = e.Fingerprints[n-1]
+	}
+	if link, err := NewLink(e.Address); err == nil {
+		t.Link = link
+	}
+	return t
 }
 
 // probed reports whether s has been looked at, or is known from a spool.

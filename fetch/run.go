@@ -64,7 +64,7 @@ func (r *Run) open(p *Plan) error {
 			continue
 		}
 		e, known := r.spool.entryFor(src, taken)
-		if known && !src.Identity.vouched() && !src.offline && !r.f.beginsLike(r.spool.dir, src, e) {
+		if known && !src.Identity.vouched() && src.spooled == "" && !r.f.beginsLike(r.spool.dir, src, e) {
 			e, known = r.spool.add(src), false
 		}
 		taken[e] = true

@@ -43,9 +43,13 @@ type spoolEntry struct {
 	Kind         unpack.Kind `json:"kind"`
 	Listing      bool        `json:"listing,omitempty"`
 	Fingerprints []string    `json:"fingerprints"` // of the places that served it
+	Address      string      `json:"address"`      // of the last one, redacted
 	Links        []string    `json:"links"`        // marks of the links that led to it
 	Identity     Identity    `json:"identity"`
 	Changes      int         `json:"changes,omitempty"` // runs in which it looked like another object half-way
+
+	// Marks of the links of listings that named it, and how many objects each of these named.
+	ListedBy map[string]int `json:"listed_by,omitempty"`
 }
 
 const spoolFormat = 1
@@ -113,12 +117,7 @@ func (s *spool) close() error { return s.lock.Close() }
 // entryFor finds the object that src serves, or adds a new one. taken are entries that belong to other sources.
 func (s *spool) entryFor(src *Source, taken map[*spoolEntry]bool) (e *spoolEntry, known bool) {
 	if e = s.list.find(src, taken); e != nil {
-		if !slices.Contains(e.Fingerprints, src.Fingerprint) {
-			e.Fingerprints = append(e.Fingerprints, src.Fingerprint)
-		}
-		if m := src.Link.mark(); !slices.Contains(e.Links, m) {
-			e.Links = append(e.Links, m)
-		}
+		e.note(src)
 		return e, true
 	}
 	return s.add(src), false
@@ -128,10 +127,36 @@ func (s *spool) entryFor(src *Source, taken map[*spoolEntry]bool) (e *spoolEntry
 func (s *spool) add(src *Source) *spoolEntry {
 	e := &spoolEntry{
 		Name: fmt.Sprintf("object-%02d", len(s.list.Objects)+1), Part: src.Part, FileName: src.Name, Kind: src.Kind,
-		Listing: src.Listing, Fingerprints: []string{src.Fingerprint}, Links: []string{src.Link.mark()}, Identity: src.Identity,
+		Listing: src.Listing, Identity: src.Identity,
 	}
+	e.note(src)
 	s.list.Objects = append(s.list.Objects, e)
 	return e
+}
+
+// note remembers by which link src, which serves the object, was found.
+func (e *spoolEntry) note(src *Source) {
+	if src.spooled != "" {
+		return
+	}
+	if !slices.Contains(e.Fingerprints, src.Fingerprint) {
+		e.Fingerprints = append(e.Fingerprints, src.Fingerprint)
+	}
+	e.Address = src.Link.String()
+	marks := []string{src.Link.mark()}
+	if src.ListedIn == "" {
+		marks = append(marks, src.origin)
+	} else {
+		if e.ListedBy == nil {
+			e.ListedBy = map[string]int{}
+		}
+		e.ListedBy[src.origin] = src.siblings
+	}
+	for _, m := range marks {
+		if m != "" && !slices.Contains(e.Links, m) {
+			e.Links = append(e.Links, m)
+		}
+	}
 }
 
 // find returns the object that src certainly serves, rather one of the same part, or nil. A source that has not been
@@ -142,7 +167,7 @@ func (l *spoolList) find(src *Source, taken map[*spoolEntry]bool) *spoolEntry {
 		if taken[e] {
 			continue
 		}
-		here := e.sameListing(l.dir, src) || e.Identity.same(src.Identity, e.from(src.Fingerprint)) || src.offline && e == l.byLink(src.Link)
+		here := e.sameListing(l.dir, src) || e.Identity.same(src.Identity, e.from(src.Fingerprint)) || src.spooled == dataPath(l.dir, e.Name)
 		if here && (found == nil || found.Part != src.Part && e.Part == src.Part) {
 			found = e
 		}

@@ -64,6 +64,7 @@ type ObjectRecord struct {
 	Label        string    `json:"label,omitempty"`
 	URL          string    `json:"url"` // redacted
 	Fingerprint  string    `json:"fingerprint"`
+	ListedIn     string    `json:"listed_in,omitempty"` // fingerprint of the listing that named it
 	Name         string    `json:"name"`
 	Kind         string    `json:"kind"`
 	Size         int64     `json:"size"`

@@ -166,20 +166,8 @@ func probe(ctx context.Context, f *fetch.Fetcher, m *fetch.Master, work string, 
 		return nil, nil, err
 	}
 	for _, r := range runs {
-		offline, err := f.PlanOffline(m, r.spool())
-		if err != nil {
-			continue // not a spool, or not of these links
-		}
-		for i, s := range plan.Sources {
-			if s.Err == nil {
-				continue
-			}
-			for _, known := range offline.Sources {
-				if known.Fingerprint == s.Fingerprint && known.Err == nil && known.Kind != "" && known.Identity.Size >= 0 {
-					known.Number, known.Part, known.Label, known.Link = s.Number, s.Part, s.Label, s.Link
-					plan.Sources[i] = known
-				}
-			}
+		if err := f.AnswerFrom(r.spool(), plan); err != nil {
+			continue // not a spool
 		}
 	}
 	return plan, runs, nil
@@ -282,7 +270,7 @@ func archived(ctx context.Context, store *dirstore.Store, p *fetch.Plan) (*Resul
 }
 
 // holds reports whether the export has every source of the plan. A link that does not answer any more counts as
-// the object that came from the same place.
+// the object that came from the same place, or as those that the listing at that place named.
 func (s *Status) holds(p *fetch.Plan) bool {
 	for _, src := range p.Sources {
 		if !slices.ContainsFunc(s.Objects, func(o ObjectRecord) bool {
@@ -290,7 +278,7 @@ func (s *Status) holds(p *fetch.Plan) bool {
 				return false
 			}
 			if src.Err != nil {
-				return o.Fingerprint == src.Fingerprint
+				return o.Fingerprint == src.Fingerprint || o.ListedIn == src.Fingerprint
 			}
 			return o.Part == string(src.Part) && o.Size == src.Identity.Size && o.ETag == src.Identity.ETag &&
 				o.LastModified == src.Identity.LastModified && (o.ETag != "" || o.LastModified != "")

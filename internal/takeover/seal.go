@@ -181,7 +181,7 @@ func (t *takeover) objects(ctx context.Context) ([]ObjectRecord, error) {
 			kind = "listing"
 		}
 		records = append(records, ObjectRecord{
-			Number: s.Number, Part: string(s.Part), Label: s.Label, URL: fmt.Sprint(s.Link), Fingerprint: s.Fingerprint,
+			Number: s.Number, Part: string(s.Part), Label: s.Label, URL: fmt.Sprint(s.Link), Fingerprint: s.Fingerprint, ListedIn: s.ListedIn,
 			Name: s.Name, Kind: kind, Size: v.Size, SHA256: v.SHA256.String(), Verified: rung(s, v),
 			ETag: s.Identity.ETag, LastModified: s.Identity.LastModified, Entries: t.custody.count(s.Number), Expiry: s.Expiry,
 		})

@@ -6,6 +6,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
@@ -215,6 +217,41 @@ func TestAnExportThatIsArchivedIsNotFetchedAgain(t *testing.T) {
 	}
 	if sent := s.Stats().Bytes - before; sent > size/2 {
 		t.Errorf("%d of %d bytes were sent for an export that is archived", sent, size)
+	}
+}
+
+// An export whose master CSV leads to a listing of part ZIPs is known again when the listing's link has died.
+func TestAnArchivedListingOfZIPsIsKnownAgain(t *testing.T) {
+	x, s := platform(t, exportsim.Config{Seed: 13, People: 20, Shape: exportsim.ShapeParts})
+	m, err := fetch.ReadMaster(s.MasterCSV())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists := map[fetch.Part]string{}
+	for _, l := range m.Links {
+		lists[l.Part] += "\"" + l.Link.Secret() + "\"\n"
+	}
+	dead := false
+	lister := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		list, ok := lists[fetch.Part(path.Base(r.URL.Path))]
+		if !ok || dead {
+			http.Error(w, "gone", http.StatusGone)
+			return
+		}
+		io.WriteString(w, "URL\n"+list)
+	}))
+	defer lister.Close()
+	raw := []byte("Data,Attachments,Internal CVs\n" + lister.URL + "/data," + lister.URL + "/attachments," + lister.URL + "/cvs\n")
+	root := t.TempDir()
+	first, err := Take(t.Context(), MasterCSV{Raw: raw}, options(t, root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkWhole(t, x, root, first)
+	dead = true
+	again, err := Take(t.Context(), MasterCSV{Raw: raw}, options(t, root))
+	if err != nil || again.Export != first.Export {
+		t.Errorf("with a dead link to the listing: %+v, %v; want the export %s", again, err, first.Export)
 	}
 }
 
