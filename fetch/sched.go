@@ -119,8 +119,11 @@ const (
 	minSpan     = 4 << 20
 	firstSpan   = 16 << 20 // while the pace is not known
 	maxSpan     = 64 << 20
-	spanTime    = 4  // seconds that a span should take, at most
-	worthAsking = 60 // times as long as its answer takes to begin should a span take
+	spanTime    = 4   // seconds that a span should take, at most
+	worthAsking = 200 // times as long as its answer takes to begin should a span take; the last ones may take less:
+	leastAsking = 12
+	leastTime   = 0.4    // seconds
+	ofTheRest   = 2. / 3 // of what all connections still have to bring, one takes at most its share of so much
 	soonBytes   = 2 << 20
 	hurryEvery  = 100 * time.Millisecond // at most is a connection cut short for readers
 	endsSoon    = 5                      // seconds
@@ -135,9 +138,14 @@ func (o *Object) spanLength(h *host) int64 {
 		n = forever / 2
 	}
 	if o.size >= 0 {
-		// Towards the end everybody gets an equal share; below a second's worth, asking would cost too much.
-		least := min(max(minSpan, int64(h.perConn)), maxSpan)
-		n = min(n, max(least, (o.size-o.here)/int64(max(h.target, 1))))
+		// Towards the end spans become shorter, so that the object's first missing bytes never come last: what lies behind
+		// them would have to be hashed when everything else is over.
+		least := max(minSpan, int64(h.perConn*max(leastTime, leastAsking*h.latency)))
+		share := float64(o.size-o.here) / float64(max(h.target, 1))
+		if !o.lastCall() {
+			share *= ofTheRest
+		}
+		n = min(n, max(min(least, maxSpan), int64(share)))
 	}
 	return (n + o.st.pieceSize - 1) / o.st.pieceSize * o.st.pieceSize
 }

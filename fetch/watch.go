@@ -44,12 +44,11 @@ const (
 
 const (
 	tick    = 20 * time.Millisecond
-	kept    = 2 * tick              // a connection for a reader that has just been served
-	step    = 60 * time.Millisecond // before each growth, or as long as an answer takes
-	growth  = 4                     // so many times as many then
-	trial   = 2 * time.Second       // measured so long
-	trialIn = 15 * time.Second      // after the last change
-	costs   = 1.10                  // so much faster must all be than half, to be worth it
+	kept    = 2 * tick         // a connection for a reader that has just been served
+	growth  = 4                // so many times as many then
+	trial   = 2 * time.Second  // measured so long
+	trialIn = 15 * time.Second // after the last change
+	costs   = 1.10             // so much faster must all be than half, to be worth it
 	slowFor = 15 * time.Second
 )
 
@@ -121,7 +120,7 @@ func (h *host) grow(now time.Time) {
 		h.target = min(h.target+1, h.most)
 		h.rest = now.Add(h.penance)
 	case !h.adaptive:
-	case h.stage == growing && passed >= max(step, answer):
+	case h.stage == growing && passed >= answer:
 		h.target = min(growth*h.target, h.most)
 		h.enter(growing, now)
 		if h.target == h.most {
