@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +21,8 @@ var diskFaults = []faultCase{
 	{name: "not enough disk at the start", test: insideOwnDisk("TestInsideDiskTooSmall"), outcome: "`disk-full` before anything is fetched: free space, then run again"},
 	{name: "the disk fills up half-way", test: insideOwnDisk("TestInsideDiskFillsUp"), outcome: "`disk-full`: free space, then run again"},
 	{name: "the disk fills up while the files of a listing arrive", test: insideOwnDisk("TestInsideDiskFillsUpWithFiles"), outcome: "`disk-full`: free space, then run again"},
+	{name: "the disk fills up when the journal must grow", test: insideOwnDisk("TestInsideDiskFillsUpAtTheJournal"), outcome: "`disk-full`: free space, then run again"},
+	{name: "the disk has no room for the file that would replace the journal (by renaming it)", test: insideOwnDisk("TestInsideDiskHasNoRoomForAName"), outcome: "`disk-full`: free space, then run again"},
 	{name: "a quota is used up, a disk fails, whatever is being written", test: testDiskErrors, outcome: "`disk-full` for a quota, `internal` for a disk that fails"},
 	{name: "the disk is read-only", test: insideOwnDisk("TestInsideDiskReadOnly"), outcome: "`usage`: choose another directory"},
 }
@@ -27,7 +30,7 @@ var diskFaults = []faultCase{
 // insideOwnDisk runs another test of this binary in namespaces of its own, where it may mount a small disk.
 func insideOwnDisk(name string) func(*testing.T) {
 	return func(t *testing.T) {
-		cmd := exec.Command(os.Args[0], "-test.run=^"+name+"$", "-test.v")
+		cmd := exec.Command(os.Args[0], "-test.run=^"+name+"$", "-test.v", "-test.timeout=2m")
 		cmd.Env = append(os.Environ(), "HOLDALL_FETCH_OWN_DISK=1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
@@ -119,18 +122,7 @@ func TestInsideDiskFillsUp(t *testing.T) {
 	ballast := dir + "/ballast"
 	err := takeUntil(t, f, m, dir, 1<<20, func() { os.WriteFile(ballast, make([]byte, 8<<20), 0o600) })
 	wantCodeOf(t, err, DiskFull)
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
-	}
-	r, err := take(t, f, m, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantBytes(t, r.Objects[0], body)
-	if p := r.Progress(); p.Reused == 0 {
-		t.Errorf("nothing was reused: %+v", p)
-	}
-	r.Close()
+	goOn(t, f, m, dir, ballast, body)
 }
 
 func TestInsideDiskReadOnly(t *testing.T) {
@@ -176,5 +168,89 @@ func testDiskErrors(t *testing.T) {
 	} {
 		err := diskError(&os.PathError{Op: "write", Path: "x", Err: errno}, "write fetched bytes to the spool")
 		wantCodeOf(t, err, want)
+	}
+}
+
+// TestInsideDiskFillsUpAtTheJournal leaves room for the data, and none for the journal.
+func TestInsideDiskFillsUpAtTheJournal(t *testing.T) {
+	dir := ownDisk(t, "96m")
+	s := newFaultServer(t)
+	body := zipLike(64<<20, 2) // so that the journal takes more than the page that it has
+	s.put("/attachments.zip", body)
+	m := s.master(t, "", "/attachments.zip", "")
+	f := newTestFetcher(t, func(o *Options) { o.MaxRate = 48 << 20 })
+	ballast := dir + "/ballast"
+	err := takeUntil(t, f, m, dir, 1<<20, func() {
+		data, err := os.OpenFile(dataPath(dir, "object-01"), os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer data.Close()
+		if err := unix.Fallocate(int(data.Fd()), 0, 0, int64(len(body))); err != nil {
+			t.Fatal(err)
+		}
+		os.WriteFile(ballast, make([]byte, 96<<20), 0o600)
+	})
+	wantCodeOf(t, err, DiskFull)
+	if !strings.Contains(err.Error(), "journal") {
+		t.Errorf("%v; want that the journal had no room", err)
+	}
+	goOn(t, f, m, dir, ballast, body)
+}
+
+// TestInsideDiskHasNoRoomForAName leaves no room for a file that would replace another one of the spool.
+func TestInsideDiskHasNoRoomForAName(t *testing.T) {
+	dir := ownDisk(t, "8m,nr_inodes=100")
+	_, m, body := slowObject(t)
+	f := newTestFetcher(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	p, err := f.Plan(ctx, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := f.Start(ctx, p, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r.Progress().Done < 1<<20 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	r.Wait()
+	r.Close()
+	ballast := dir + "/ballast"
+	if err := os.Mkdir(ballast, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; ; i++ {
+		if err := os.WriteFile(fmt.Sprintf("%s/%d", ballast, i), nil, 0o600); errors.Is(err, syscall.ENOSPC) {
+			break
+		} else if err != nil || i > 200 {
+			t.Fatal(i, err)
+		}
+	}
+	_, err = take(t, f, m, dir)
+	wantCodeOf(t, err, DiskFull)
+	if err == nil || !strings.Contains(err.Error(), ".part") {
+		t.Errorf("%v; want that there was no room for a new file", err)
+	}
+	goOn(t, f, m, dir, ballast, body)
+}
+
+// goOn makes room on the disk, and wants the next run to end well and to use what is here.
+func goOn(t *testing.T, f *Fetcher, m *Master, dir, ballast string, body []byte) {
+	t.Helper()
+	if err := os.RemoveAll(ballast); err != nil {
+		t.Fatal(err)
+	}
+	r, err := take(t, f, m, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	wantBytes(t, r.Objects[0], body)
+	if p := r.Progress(); p.Reused == 0 {
+		t.Errorf("nothing was reused: %+v", p)
 	}
 }

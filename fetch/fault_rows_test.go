@@ -23,6 +23,7 @@ func faultFamilies() []faultFamily {
 		{"Broken connections", connectionFaults},
 		{"Something else than the export", pageFaults},
 		{"Listings of files", listingFaults},
+		{"Inside of a ZIP", zipFaults},
 		{"The process and its spool", spoolFaults},
 		{"The disk", diskFaults},
 		{"Where a link leads", placeFaults},

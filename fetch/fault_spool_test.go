@@ -1,12 +1,16 @@
 package fetch
 
 import (
+	"syscall"
 	"testing"
 )
 
 var spoolFaults = []faultCase{
 	{name: "killed at any moment (SIGKILL)", test: testKilled, outcome: "every byte is right; at most 1 MiB a connection is fetched again"},
 	{name: "stopped by the user", test: testCancelled, outcome: "`interrupted` within 2 s; the next run goes on"},
+	{name: "interrupted from the keyboard (SIGINT)", test: testSignalled(syscall.SIGINT, childInterrupted), outcome: "`interrupted` within 2 s; the next run goes on and fetches nothing twice"},
+	{name: "told to end (SIGTERM)", test: testSignalled(syscall.SIGTERM, childInterrupted), outcome: "`interrupted` within 2 s; the next run goes on and fetches nothing twice"},
+	{name: "the process that had the spool is dead", test: testSignalled(syscall.SIGKILL, -1), outcome: "its lock does not count; the next run goes on"},
 	{name: "two runs at once", test: testOneRunAtATime, outcome: "`busy` for the second"},
 	{name: "one of the links is dead", test: testOneDeadLink, outcome: "everything else is fetched, then the dead link's failure is told"},
 	{name: "a bit flips on the way, and a checksum inside the object tells", test: testRefetch, outcome: "the piece alone is fetched again"},

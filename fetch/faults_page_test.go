@@ -40,8 +40,8 @@ A code is followed by what to do. *Run again* means the same command: bytes that
 *New master CSV* means that the links themselves have to be replaced; with the fresh ones, too, the same command goes on
 where it stopped.
 
-What can be wrong inside of a ZIP or a tar (ZIP64, a million entries, data descriptors, bad checksums, a cut tail, junk in
-front, overlaps, encryption, names in CP437) is tested where they are read, in internal/unpack.
+Beside these, fetch/peertest lets real peers do it: nginx, a proxy, a private authority, and an S3 server whose presigned links
+expire; and internal/unpack has more of what can be wrong inside of a ZIP or a tar.
 `, n)
 	for _, f := range faultFamilies() {
 		fmt.Fprintf(&b, "\n## %s\n\n| what happens | what comes of it |\n|---|---|\n", f.name)

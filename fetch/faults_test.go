@@ -27,6 +27,7 @@ type faultCase struct {
 	master2 func(t *testing.T, w *faultWorld) *Master // for the second run; default: the same
 	want    Code                                      // "" means that every byte is right
 	hint    string                                    // part of the error's hint
+	while   func(t *testing.T, w *faultWorld, r *Run) // reads while the last run is under way
 	check   func(t *testing.T, w *faultWorld, r *Run, err error)
 	// test takes the place of all that, and says what comes of it in outcome.
 	test    func(t *testing.T)
@@ -96,7 +97,7 @@ func runFault(t *testing.T, c faultCase) {
 		c.opts(&opts)
 	}
 	if c.between != nil {
-		r, err := w.run(t, opts, m)
+		r, err := w.run(t, opts, m, nil)
 		w.wantCode(t, "the first run", err, c.first)
 		if r != nil {
 			r.Close()
@@ -111,7 +112,7 @@ func runFault(t *testing.T, c faultCase) {
 			m = c.master2(t, w)
 		}
 	}
-	r, err := w.run(t, opts, m)
+	r, err := w.run(t, opts, m, c.while)
 	w.wantCode(t, "the run", err, c.want)
 	var e *Error
 	if errors.As(err, &e) {
@@ -142,14 +143,14 @@ func runFault(t *testing.T, c faultCase) {
 }
 
 // run is one run of holdall's fetching, as a new process would do it.
-func (w *faultWorld) run(t *testing.T, opts Options, m *Master) (*Run, error) {
+func (w *faultWorld) run(t *testing.T, opts Options, m *Master, while func(*testing.T, *faultWorld, *Run)) (*Run, error) {
 	t.Helper()
 	f, err := New(opts)
 	if err != nil {
 		return nil, err
 	}
 	t.Cleanup(func() { f.Close() })
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	t.Cleanup(cancel)
 	p, err := f.Plan(ctx, m)
 	if err != nil {
@@ -163,6 +164,9 @@ func (w *faultWorld) run(t *testing.T, opts Options, m *Master) (*Run, error) {
 	if err != nil {
 		w.printf("%v %+v", err, err)
 		return nil, err
+	}
+	if while != nil {
+		while(t, w, r)
 	}
 	err = r.Wait()
 	for _, s := range p.Sources {

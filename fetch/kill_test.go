@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,6 +27,8 @@ func TestMain(m *testing.M) {
 	flag.Set("test.parallel", "24")
 	os.Exit(m.Run())
 }
+
+const childInterrupted = 7
 
 // childFetch fetches the master CSV on standard input into dir and prints how many bytes it took from the network.
 func childFetch(dir string) int {
@@ -44,7 +47,9 @@ func childFetch(dir string) int {
 		return 9
 	}
 	defer f.Close()
-	p, err := f.Plan(context.Background(), m)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	p, err := f.Plan(ctx, m)
 	if err != nil {
 		fmt.Println(err)
 		return 9
@@ -55,7 +60,7 @@ func childFetch(dir string) int {
 			return 9
 		}
 	}
-	r, err := f.Start(context.Background(), p, dir)
+	r, err := f.Start(ctx, p, dir)
 	if err != nil {
 		fmt.Println(err)
 		return 9
@@ -75,6 +80,11 @@ func childFetch(dir string) int {
 	}
 	if err := r.Wait(); err != nil {
 		fmt.Println(err)
+		if e := (*Error)(nil); errors.As(err, &e) && e.Code == Interrupted {
+			r.Close()
+			fmt.Println("fetched", r.Progress().Fetched)
+			return childInterrupted
+		}
 		return 9
 	}
 	if err := r.Close(); err != nil {
@@ -85,20 +95,27 @@ func childFetch(dir string) int {
 	return 0
 }
 
+// startChild starts a process that fetches m into dir. What it prints is read after Wait.
+func startChild(t *testing.T, m *Master, dir string) (*exec.Cmd, *strings.Builder) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "HOLDALL_FETCH_INTO="+dir, "HOLDALL_FETCH_FILES=1", "GORACE=atexit_sleep_ms=0")
+	cmd.Stdin = strings.NewReader(string(m.Raw))
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, &out
+}
+
 // killAtRandom runs children that fetch m into dir, kills each after a random time up to most, and lets the last one
 // finish. It returns how many were killed.
 func killAtRandom(t *testing.T, m *Master, dir string, kills int, most time.Duration) int {
 	t.Helper()
 	killed := 0
 	for {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "HOLDALL_FETCH_INTO="+dir, "HOLDALL_FETCH_FILES=1", "GORACE=atexit_sleep_ms=0")
-		cmd.Stdin = strings.NewReader(string(m.Raw))
-		var out strings.Builder
-		cmd.Stdout, cmd.Stderr = &out, &out
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		cmd, out := startChild(t, m, dir)
 		if killed < kills {
 			timer := time.AfterFunc(rand.N(most), func() { cmd.Process.Signal(syscall.SIGKILL) })
 			err := cmd.Wait()
@@ -177,4 +194,66 @@ func testKilled(t *testing.T) {
 	}
 	t.Logf("%d kills, %d of %d bytes sent again: %d KiB a kill", kills, again, total, again>>10/int64(max(kills, 1)))
 	wantNoSecret(t, dir)
+}
+
+// testSignalled sends a signal to a process that fetches; the next one goes on. After an orderly end not one byte is fetched
+// twice.
+func testSignalled(sig syscall.Signal, exit int) func(*testing.T) {
+	return func(t *testing.T) {
+		s := newFaultServer(t)
+		body := zipLike(6<<20+5, 8)
+		o := s.put("/attachments.zip", body)
+		o.fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			o.serve(throttle(w, 1<<20), r)
+			return true
+		}
+		m := s.master(t, "", "/attachments.zip", "")
+		dir := t.TempDir()
+		cmd, out := startChild(t, m, dir)
+		for deadline := time.Now().Add(30 * time.Second); s.sent.Load() < 2<<20; {
+			if time.Now().After(deadline) {
+				t.Fatal("nothing is being fetched")
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		began := time.Now()
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		err := cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != exit {
+			t.Errorf("the process ended with %d (%v), want %d: %s", code, err, exit, out)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("it took %s to stop", took)
+		}
+		if _, err := os.Stat(dir + "/lock"); err != nil {
+			t.Errorf("the lock file of the process that died: %v", err)
+		}
+		s.mu.Lock()
+		o.fault = nil
+		s.mu.Unlock()
+		next, said := startChild(t, m, dir)
+		if err := next.Wait(); err != nil {
+			t.Fatalf("the next run: %v: %s", err, said)
+		}
+		got, err := os.ReadFile(dataPath(dir, "object-01"))
+		if err != nil || string(got) != string(body) {
+			t.Errorf("the bytes differ, or %v", err)
+		}
+		if n := fetchedBy(out) + fetchedBy(said); exit == childInterrupted && n != int64(len(body)) {
+			t.Errorf("%d bytes were fetched, want %d", n, len(body))
+		}
+		if strings.Contains(out.String()+said.String(), secret) {
+			t.Errorf("the output shows the secret: %s%s", out, said)
+		}
+		wantNoSecret(t, dir)
+	}
+}
+
+// fetchedBy returns how many bytes a child says that it took from the network.
+func fetchedBy(out *strings.Builder) (n int64) {
+	_, rest, _ := strings.Cut(out.String(), "fetched ")
+	fmt.Sscan(rest, &n)
+	return n
 }

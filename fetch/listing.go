@@ -26,13 +26,15 @@ const maxPages = 1_000_000 // of one listing
 func (r *Run) openListing(src *Source, e *spoolEntry) (*Object, error) {
 	o := &Object{Source: src, run: r, path: dataPath(r.spool.dir, e.Name), name: e.Name, id: src.Identity, size: -1, active: map[*span]*worker{}}
 	o.arrived = sync.NewCond(&r.mu)
-	o.probe = r.f.takeProbe(src)
 	if src.spooled != "" {
 		return o, r.reopenListing(o, e)
 	}
 	var err error
-	o.files, err = newFilePool(r, o, e.Name)
-	return o, err
+	if o.files, err = newFilePool(r, o, e.Name); err != nil {
+		return nil, err
+	}
+	o.probe = r.f.takeProbe(src)
+	return o, nil
 }
 
 // reopenListing takes over a complete listing.

@@ -112,7 +112,6 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 		active: map[*span]*worker{}, limit: maxConns, lastBytes: time.Now(), twice: map[int64]bool{},
 	}
 	o.arrived = sync.NewCond(&r.mu)
-	o.probe = r.f.takeProbe(src)
 	mem := (*memory)(nil)
 	if known {
 		var err error
@@ -128,6 +127,7 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 		}
 		mem = nil
 	}
+	o.probe = r.f.takeProbe(src)
 	o.restore(mem)
 	if !src.Ranges || !o.id.vouched() {
 		o.sequential, o.limit = true, 1

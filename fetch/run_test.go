@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -70,8 +72,8 @@ func testOneRunAtATime(t *testing.T) {
 	}
 	_, err = take(t, f, m, dir)
 	var e *Error
-	if !errors.As(err, &e) || e.Code != Busy || !e.Retryable() {
-		t.Errorf("a second run = %v, want busy", err)
+	if !errors.As(err, &e) || e.Code != Busy || !e.Retryable() || !strings.Contains(e.Message, fmt.Sprintf("process %d on", os.Getpid())) {
+		t.Errorf("a second run = %v, want busy, and by whom", err)
 	}
 	r.Close()
 	if _, err := take(t, f, m, dir); err != nil {

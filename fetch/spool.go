@@ -22,7 +22,7 @@ import (
 //	object-01.data       the bytes, sparse until complete
 //	object-01.journal    see journal
 //	object-01.files ...  the files of a listing, see files
-//	lock                 flock of the process that fetches
+//	lock                 flock of the process that fetches, and who that is
 type spool struct {
 	dir  string
 	lock *os.File
@@ -62,12 +62,16 @@ func openSpool(dir string) (*spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, diskError(err, "make the spool")
 	}
-	lock, err := lockFile(filepath.Join(dir, "lock"))
+	path := filepath.Join(dir, "lock")
+	lock, err := lockFile(path)
 	if errors.Is(err, errBusy) {
-		return nil, &Error{Code: Busy, Message: "another run is fetching into the same spool", Hint: "wait until it has ended, or stop it"}
+		return nil, &Error{Code: Busy, Message: ownerOf(path) + " is fetching into the same spool", Hint: "wait until it has ended, or stop it"}
 	}
 	if err != nil {
 		return nil, diskError(err, "lock the spool")
+	}
+	if err := recordOwner(lock); err != nil {
+		return nil, errors.Join(diskError(err, "lock the spool"), lock.Close())
 	}
 	s := &spool{dir: dir, lock: lock}
 	if s.list, err = readSpool(dir); err != nil {
