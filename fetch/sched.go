@@ -74,7 +74,7 @@ func (r *Run) pick(h *host) (task, bool) {
 			return t, true
 		}
 	}
-	if h.busy+1 == h.target && now.Before(h.keptUntil) {
+	if h.busy > 0 && h.busy+1 == h.target && now.Before(h.keptUntil) {
 		return task{}, false
 	}
 	for _, steal := range []bool{false, true} {
@@ -317,7 +317,7 @@ func (r *Run) hurry(h *host) {
 	}
 }
 
-// wanted counts the pieces from h that readers wait for and that no connection will bring soon.
+// wanted counts the places from which readers wait for bytes of h that no connection will bring soon.
 func (r *Run) wanted(h *host) int {
 	now := time.Now()
 	n := 0
@@ -328,8 +328,8 @@ func (r *Run) wanted(h *host) int {
 		seen := map[int64]bool{}
 		for _, w := range o.waits {
 			first := o.missing(w.from, w.to)
-			if piece := first / o.st.pieceSize; first < w.to && !seen[piece] && !o.soon(first) {
-				seen[piece] = true
+			if place := first / soonBytes; first < w.to && !seen[place] && !o.soon(first) {
+				seen[place] = true
 				n++
 			}
 		}
