@@ -24,6 +24,19 @@ var rangeFaults = []faultCase{
 		start, end := asked(r, o)
 		return o.partial(w, max(0, start-5000), end, len(o.body))
 	})},
+	{name: "parts begin earlier than asked for, and what comes before them is not here yet", world: manySpans, fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, end := asked(r, o)
+		return o.partial(throttle(w, 8<<20), max(0, start-5000), end, len(o.body))
+	})},
+	{name: "the server ignores ranges near the beginning, which is not here yet", world: manySpans, fault: func(_ *faultWorld, o *served) {
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			start, end := asked(r, o)
+			if n > 2 {
+				return o.whole(throttle(w, 8<<20))
+			}
+			return o.partial(throttle(w, 8<<20), start, min(end, start+1<<20), len(o.body))
+		}
+	}},
 	{name: "a part ends earlier than asked for", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		start, end := asked(r, o)
 		return o.partial(w, start, min(end, start+300_000), len(o.body))
@@ -119,4 +132,10 @@ func raw(w http.ResponseWriter, head string, body []byte) bool {
 	io.WriteString(c, head)
 	c.Write(body)
 	return true
+}
+
+// manySpans serves an object that several connections work on from the beginning.
+func manySpans(t *testing.T, w *faultWorld) *Master {
+	w.object = w.put("/attachments.zip", zipLike(24<<20+99, 9))
+	return w.master(t, "", "/attachments.zip", "")
 }

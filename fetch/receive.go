@@ -30,20 +30,22 @@ func (r *Run) receive(ctx context.Context, w *worker, o *Object, x *exchange) er
 	}
 }
 
-// skip reads the bytes from at up to the worker's span, which are here already, and compares them.
+// skip reads the bytes from at up to the worker's span, and compares those that are here already.
 func (r *Run) skip(ctx context.Context, w *worker, o *Object, x *exchange, at int64) error {
 	var ours []byte
 	for at < w.span.pos {
-		n := min(int64(len(w.buf)), w.span.pos-at)
-		got, err := r.read(ctx, w, x, w.buf[:n])
-		if ours == nil {
-			ours = make([]byte, len(w.buf))
-		}
-		if m, err := o.st.data.ReadAt(ours[:got], at); m < got {
-			return diskError(err, "read back fetched bytes from the spool")
-		}
-		if !bytes.Equal(ours[:got], w.buf[:got]) {
-			return errChanged{"its bytes"}
+		here, end := r.hereUpTo(w, o, at)
+		got, err := r.read(ctx, w, x, w.buf[:min(int64(len(w.buf)), end-at)])
+		if here {
+			if ours == nil {
+				ours = make([]byte, len(w.buf))
+			}
+			if m, err := o.st.data.ReadAt(ours[:got], at); m < got {
+				return diskError(err, "read back fetched bytes from the spool")
+			}
+			if !bytes.Equal(ours[:got], w.buf[:got]) {
+				return errChanged{"its bytes"}
+			}
 		}
 		at += int64(got)
 		if at < w.span.pos && err != nil {
@@ -51,6 +53,15 @@ func (r *Run) skip(ctx context.Context, w *worker, o *Object, x *exchange, at in
 		}
 	}
 	return nil
+}
+
+// hereUpTo says whether the byte at off, which lies before the worker's span, is here, and up to where that holds: to the end of
+// its piece, or to the span, whose own piece has begun.
+func (r *Run) hereUpTo(w *worker, o *Object, off int64) (here bool, end int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	end = min(o.pieceEnd(off), w.span.pos)
+	return end == w.span.pos && end%o.st.pieceSize != 0 || o.have.has(off/o.st.pieceSize), end
 }
 
 func cutShort(err error) error {
