@@ -37,6 +37,8 @@ func child(args []string) error {
 	ca := flags.String("ca", "", "")
 	readZIP := flags.Bool("zip", false, "go through the ZIP while it arrives")
 	planOnly := flags.Bool("plan", false, "end after the plan")
+	idle := flags.Duration("idle", 0, "as fetch.Options.Idle")
+	budget := flags.Duration("budget", 0, "as fetch.Options.RetryBudget")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -45,7 +47,7 @@ func child(args []string) error {
 		return err
 	}
 	var out report
-	f, err := fetch.New(fetch.Options{AllowPrivate: true, CAFile: *ca, Receipt: func(fetch.Receipt) { out.Requests++ }})
+	f, err := fetch.New(fetch.Options{AllowPrivate: true, CAFile: *ca, Idle: *idle, RetryBudget: *budget, Receipt: func(fetch.Receipt) { out.Requests++ }})
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,8 @@
 // of the others are synced by sync(1) within their time. What each one leaves is compared with what was served, after the
 // clock has stopped. The process that uses package fetch is this program again, with "child" as its first argument.
 //
-// A link that is slow, far or counted is a forwarder within this program, which every contender then goes through.
+// A link that is slow, far or counted is a forwarder within this program, which every contender then goes through. The row
+// corruption has no times: its servers are within this program too, and make mistakes.
 package main
 
 import (
@@ -57,7 +58,7 @@ func main() {
 	flag.IntVar(&o.files, "files", 0, "number of small files (default 300; 2000 with -full)")
 	flag.IntVar(&o.entries, "entries", 0, "entries of the ZIP and lines of the listing by which memory is measured (default 20000; 1000000 with -full)")
 	flag.IntVar(&o.runs, "runs", 0, "runs of each, turn by turn (default 3; 5 with -full)")
-	flag.StringVar(&o.rows, "rows", "big,https,capped,kill,small,expiry,memory", "which tables to make")
+	flag.StringVar(&o.rows, "rows", "big,https,capped,kill,small,expiry,corruption,memory", "which tables to make")
 	flag.StringVar(&o.dir, "dir", "", "where to work (default: a temporary directory)")
 	flag.Parse()
 	pick := func(set, small, full int) int {
@@ -112,7 +113,7 @@ func (o options) run() error {
 	}
 	fmt.Printf("%s, %d CPUs, %s; large file of %d MiB; medians of %d runs (least to most)\n", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), versions(), b.size/mib, b.runs)
 	rows := map[string]func() error{
-		"big": b.rowBig, "https": b.rowHTTPS, "capped": b.rowCapped, "kill": b.rowKill, "small": b.rowSmall, "expiry": b.rowExpiry, "memory": b.rowMemory,
+		"big": b.rowBig, "https": b.rowHTTPS, "capped": b.rowCapped, "kill": b.rowKill, "small": b.rowSmall, "expiry": b.rowExpiry, "corruption": b.rowCorruption, "memory": b.rowMemory,
 	}
 	for _, name := range strings.Split(o.rows, ",") {
 		row, ok := rows[name]
