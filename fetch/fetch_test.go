@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -108,5 +109,35 @@ func TestAReaderGetsTheTailFirstAndEverythingInTheEnd(t *testing.T) {
 	}
 	if p := r.Progress(); p.Fetched != int64(len(body)) {
 		t.Errorf("fetched %d of %d bytes; want each once", p.Fetched, len(body))
+	}
+}
+
+func TestAReaderGetsAConnectionWhenAllAreBusy(t *testing.T) {
+	s := newFaultServer(t)
+	body := zipLike(48<<20, 5)
+	s.put("/attachments.zip", body).fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
+		o.serve(throttle(w, 6<<20), r)
+		return true
+	}
+	f := newTestFetcher(t, func(o *Options) { o.Connections = 2 })
+	p, err := f.Plan(t.Context(), s.master(t, "", "/attachments.zip", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := f.Start(t.Context(), p, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for r.Progress().Done < 2<<20 {
+		time.Sleep(time.Millisecond)
+	}
+	// Both connections have megabytes of their spans before them.
+	tail := make([]byte, 1000)
+	if _, err := r.Objects[0].ReadAt(tail, int64(len(body)-len(tail))); err != nil || !bytes.Equal(tail, body[len(body)-len(tail):]) {
+		t.Errorf("ReadAt the tail: %v, or other bytes", err)
+	}
+	if done := r.Progress().Done; done > 8<<20 {
+		t.Errorf("the tail came after %d bytes of others", done)
 	}
 }

@@ -210,7 +210,7 @@ func testSignalled(sig syscall.Signal, exit int) func(*testing.T) {
 		m := s.master(t, "", "/attachments.zip", "")
 		dir := t.TempDir()
 		cmd, out := startChild(t, m, dir)
-		for deadline := time.Now().Add(30 * time.Second); s.sent.Load() < 2<<20; {
+		for deadline := time.Now().Add(30 * time.Second); s.sent.Load() < 3<<20; {
 			if time.Now().After(deadline) {
 				t.Fatal("nothing is being fetched")
 			}
@@ -227,8 +227,8 @@ func testSignalled(sig syscall.Signal, exit int) func(*testing.T) {
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("it took %s to stop", took)
 		}
-		if _, err := os.Stat(dir + "/lock"); err != nil {
-			t.Errorf("the lock file of the process that died: %v", err)
+		if b, err := os.ReadFile(dir + "/lock"); err != nil || !strings.Contains(string(b), fmt.Sprintf(`"pid":%d,`, cmd.Process.Pid)) {
+			t.Errorf("the lock file says %q, %v; want the process that is gone", b, err)
 		}
 		s.mu.Lock()
 		o.fault = nil
@@ -243,6 +243,9 @@ func testSignalled(sig syscall.Signal, exit int) func(*testing.T) {
 		}
 		if n := fetchedBy(out) + fetchedBy(said); exit == childInterrupted && n != int64(len(body)) {
 			t.Errorf("%d bytes were fetched, want %d", n, len(body))
+		}
+		if n := fetchedBy(said); n >= int64(len(body)) {
+			t.Errorf("the next run fetched %d bytes of %d, as if nothing were here", n, len(body))
 		}
 		if strings.Contains(out.String()+said.String(), secret) {
 			t.Errorf("the output shows the secret: %s%s", out, said)
