@@ -9,8 +9,8 @@ import (
 	"strings"
 	"sync"
 
-	"holdall/archive/internal/flock"
 	"holdall/internal/atomicfile"
+	"holdall/internal/flock"
 )
 
 // A Builder makes one bag. Its methods may be called from several goroutines.

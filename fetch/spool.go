@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"holdall/internal/atomicfile"
+	"holdall/internal/flock"
 	"holdall/internal/unpack"
 )
 
@@ -54,23 +55,24 @@ type spoolEntry struct {
 
 const spoolFormat = 1
 
-// errBusy means that another process has the spool.
-var errBusy = errors.New("another process is fetching into the spool")
-
 // openSpool opens or makes the spool in dir and locks it.
 func openSpool(dir string) (*spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, diskError(err, "make the spool")
 	}
-	path := filepath.Join(dir, "lock")
-	lock, err := lockFile(path)
-	if errors.Is(err, errBusy) {
-		return nil, &Error{Code: Busy, Message: ownerOf(path) + " is fetching into the same spool", Hint: "wait until it has ended, or stop it"}
-	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, diskError(err, "lock the spool")
 	}
-	if err := recordOwner(lock); err != nil {
+	if err := flock.TryLock(lock); errors.Is(err, flock.ErrLocked) {
+		defer lock.Close()
+		return nil, &Error{
+			Code: Busy, Message: "another run is fetching into the same spool: " + flock.DescribeOwner(lock), Hint: "wait until it has ended, or stop it",
+		}
+	} else if err != nil {
+		return nil, errors.Join(diskError(err, "lock the spool"), lock.Close())
+	}
+	if err := flock.RecordOwner(lock); err != nil {
 		return nil, errors.Join(diskError(err, "lock the spool"), lock.Close())
 	}
 	s := &spool{dir: dir, lock: lock}

@@ -17,8 +17,8 @@ import (
 	"syscall"
 
 	"holdall/archive"
-	"holdall/archive/internal/flock"
 	"holdall/internal/digest"
+	"holdall/internal/flock"
 )
 
 // partDir holds files that are still being written. It is not beside the objects, because what a killed process leaves
