@@ -7,6 +7,7 @@
 package fetch
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -27,6 +28,10 @@ type Options struct {
 	Log          func(format string, a ...any) // talk for -v; may be nil
 	Warn         func(string)                  // what the user should know at once, such as a link that will expire too early; may be nil, must not block
 	Now          func() time.Time              // the clock; nil: time.Now
+
+	// Dial connects in place of the system; nil: the system. The address policy is applied to the address dialled where
+	// that is an IP address, and to the remote address of a connection that has one.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	resolver *net.Resolver // of tests
 }

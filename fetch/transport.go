@@ -159,26 +159,59 @@ func (p *policy) check(u *url.URL) error {
 
 // dial connects to addr unless policy forbids its address.
 func (p *policy) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	d := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 15 * time.Second, Resolver: p.opts.resolver}
-	if !p.opts.AllowPrivate && !p.proxies[addr] {
-		d.ControlContext = func(_ context.Context, _, address string, _ rawConn) error {
-			host, _, err := net.SplitHostPort(address)
-			if err != nil {
-				return err
-			}
-			host, _, _ = strings.Cut(host, "%")
-			ip := net.ParseIP(host)
-			if ip == nil {
-				return fmt.Errorf("%w: %s is no address", errRefused, address)
-			}
-			return publicAddress(ip)
-		}
+	check := publicPeer
+	if p.opts.AllowPrivate || p.proxies[addr] {
+		check = func(string) error { return nil }
 	}
-	conn, err := d.DialContext(ctx, network, addr)
+	connect := p.dialSystem
+	if p.opts.Dial != nil {
+		connect = p.dialGiven
+	}
+	conn, err := connect(ctx, network, addr, check)
 	if err != nil {
 		return nil, err
 	}
 	return &watchedConn{Conn: conn, idle: p.opts.idle()}, nil
+}
+
+// dialSystem checks each address that a name resolves to just before it is connected to.
+func (p *policy) dialSystem(ctx context.Context, network, addr string, check func(string) error) (net.Conn, error) {
+	d := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 15 * time.Second, Resolver: p.opts.resolver}
+	d.ControlContext = func(_ context.Context, _, address string, _ rawConn) error { return check(address) }
+	return d.DialContext(ctx, network, addr)
+}
+
+// dialGiven connects with Options.Dial, which resolves names itself: so what it connected to is checked as well.
+func (p *policy) dialGiven(ctx context.Context, network, addr string, check func(string) error) (net.Conn, error) {
+	if host, _, err := net.SplitHostPort(addr); err == nil && net.ParseIP(host) != nil {
+		if err := check(addr); err != nil {
+			return nil, err
+		}
+	}
+	conn, err := p.opts.Dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		if err := check(tcp.String()); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+// publicPeer returns an error when address, an IP address with a port, is not one of the public internet.
+func publicPeer(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	host, _, _ = strings.Cut(host, "%")
+	ip := net.ParseIP(host)
+	if ip == nil {
+		return fmt.Errorf("%w: %s is no address", errRefused, address)
+	}
+	return publicAddress(ip)
 }
 
 // redirect decides on following a redirect, and takes away what Go would send along: the Referer holds the signed URL.
