@@ -181,9 +181,10 @@ func comment(ctx context.Context, c *sql.Conn) error {
 		UNION ALL SELECT format('COMMENT ON COLUMN main."{}"."{}" IS ''{}''', replace(table_name, '"', '""'), replace(column_name, '"', '""'),
 			replace(concat_ws(' ', CASE WHEN sensitive THEN 'SENSITIVE.' END, nullif(c.description, ''), 'Heading as received: ' || nullif(heading, '') || '.'), '''', ''''''))
 		FROM holdall.columns AS c
-		UNION ALL SELECT format('COMMENT ON {} raw."{}" IS ''The cells of {} as received, as text.''', what, replace(name, '"', '""'), replace(file, '''', ''''''))
-		FROM (SELECT 'VIEW' AS what, view_name AS name FROM duckdb_views() WHERE database_name = '`+catalog+`' AND schema_name = 'raw'
-			UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables() WHERE database_name = '`+catalog+`' AND schema_name = 'raw') JOIN holdall.tables ON table_name = name`)
+		UNION ALL SELECT format('COMMENT ON VIEW raw."{}" IS ''The cells of {} as received, as text.''',
+			replace(view_name, '"', '""'), replace(file, '''', ''''''))
+		FROM duckdb_views() JOIN holdall.tables ON table_name = view_name
+		WHERE database_name = '`+catalog+`' AND schema_name = 'raw'`)
 	if err != nil {
 		return err
 	}

@@ -124,9 +124,15 @@ func undo(ctx context.Context, c *sql.Conn, table string) error {
 		"DELETE FROM quarantine WHERE table_name = "+text(table))
 }
 
-// dropRaw drops raw.<table>, which is a view of the cells where DuckDB has read the file as it is, else a table.
+// dropRaw drops raw.<table>, a view, and the table of cells that it shows.
 func dropRaw(table string) string {
-	return fmt.Sprintf("DROP TABLE IF EXISTS cells.%[1]s CASCADE; DROP VIEW IF EXISTS raw.%[1]s; DROP TABLE IF EXISTS raw.%[1]s", ident(table))
+	return fmt.Sprintf("DROP VIEW IF EXISTS raw.%[1]s; DROP TABLE IF EXISTS cells.%[1]s", ident(table))
+}
+
+// showCells makes the view raw.<table> of cells.<table>, which has a column row_number of its own. However a file was
+// read, raw.<table> is a view: DuckDB refuses to drop as a view what is a table, even with IF EXISTS.
+func showCells(table string) string {
+	return fmt.Sprintf("CREATE VIEW raw.%[1]s AS FROM cells.%[1]s", ident(table))
 }
 
 func (b *Builder) loadVia(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File, read reader) error {
@@ -232,8 +238,10 @@ func (b *Builder) readNormalised(ctx context.Context, c *sql.Conn, l *loaded, s 
 	if s.loadable == 0 {
 		return makeEmptyRaw(ctx, c, l)
 	}
-	return execAll(ctx, c, fmt.Sprintf("CREATE TABLE raw.%s AS SELECT row_number::BIGINT AS row_number, * EXCLUDE (row_number) FROM %s",
-		ident(l.Table), readCSV(normal, l.received(), "row_number", ",", `\n`, longest, false)))
+	return execAll(ctx, c,
+		fmt.Sprintf("CREATE TABLE cells.%s AS SELECT row_number::BIGINT AS row_number, * EXCLUDE (row_number) FROM %s",
+			ident(l.Table), readCSV(normal, l.received(), "row_number", ",", `\n`, longest, false)),
+		showCells(l.Table))
 }
 
 func makeEmptyRaw(ctx context.Context, c *sql.Conn, l *loaded) error {
@@ -241,7 +249,8 @@ func makeEmptyRaw(ctx context.Context, c *sql.Conn, l *loaded) error {
 	for _, col := range l.received() {
 		columns = append(columns, ident(col.name)+" VARCHAR")
 	}
-	return execAll(ctx, c, fmt.Sprintf("CREATE TABLE raw.%s (%s)", ident(l.Table), strings.Join(columns, ", ")))
+	return execAll(ctx, c, fmt.Sprintf("CREATE TABLE cells.%s (%s)", ident(l.Table), strings.Join(columns, ", ")),
+		showCells(l.Table))
 }
 
 // readCSV is a call of DuckDB's reader with nothing left for it to guess. Its buffer must hold the longest line, and
