@@ -31,6 +31,8 @@ type Master struct {
 	Links []MasterLink // in the order found
 	Notes []string     // what was odd and how it was read, for the user; no secrets
 	Date  time.Time    // when it was made, as far as known; zero otherwise. Vendor links live 7 days from it
+
+	text string // Raw as CSV in UTF-8, whatever it came in; secrets and all
 }
 
 // A MasterLink is one link of a master CSV, with what the CSV says about it.
@@ -41,14 +43,22 @@ type MasterLink struct {
 	Repair string // how a damaged link was mended, or empty
 }
 
-// ReadMaster finds the links in a master CSV. An HTML or XML page, or a file without any link, is an *Error.
+// ReadMaster finds the links in a master CSV. One that was saved as an Excel workbook, compressed, or put into a ZIP is read
+// as well. Anything else, or a file without any link, is an *Error that names what it is.
 func ReadMaster(raw []byte) (*Master, error) {
 	m := &Master{Raw: raw}
-	text := m.decode()
-	if err := pageInsteadOf(text); err != nil {
+	plain, err := m.unpacked()
+	if err != nil {
 		return nil, err
 	}
-	g := readGrid(text)
+	if e := mistakenBinary(plain); e != nil {
+		return nil, e
+	}
+	m.text = m.decode(plain)
+	if e := mistakenText(m.text); e != nil {
+		return nil, e
+	}
+	g := readGrid(m.text)
 	columns := map[int]bool{}
 	for _, row := range g.rows {
 		for c, cell := range row {
@@ -72,9 +82,8 @@ func ReadMaster(raw []byte) (*Master, error) {
 	return m, nil
 }
 
-// decode returns the text as UTF-8, and notes when it was not.
-func (m *Master) decode() string {
-	raw := m.Raw
+// decode returns a text as UTF-8, and notes when it was not.
+func (m *Master) decode(raw []byte) string {
 	var enc string
 	var order unicode.Endianness
 	switch {
@@ -113,31 +122,6 @@ func looksUTF16(raw []byte, zero int) bool {
 		}
 	}
 	return true
-}
-
-// pageInsteadOf explains a web page or an error message where the master CSV should be.
-func pageInsteadOf(text string) error {
-	t := strings.TrimLeft(text, " \t\r\n")
-	if t == "" {
-		return &Error{Code: NotTheExport, Message: "the master CSV is empty", Hint: "download it again from the link in the export e-mail"}
-	}
-	if strings.HasPrefix(t, "PK\x03\x04") {
-		return &Error{
-			Code: NotTheExport, Message: "this is a ZIP, not a master CSV",
-			Hint: "give the master CSV whose links lead to such files; holdall fetches them itself",
-		}
-	}
-	if t[0] != '<' && (t[0] != '{' || hasLink(t)) {
-		return nil
-	}
-	code, detail := errorCode([]byte(t))
-	if saysExpired(code, detail) {
-		return &Error{Code: LinkExpired, Message: "this is not a master CSV but the message that its link has expired (" + code + ")", Hint: hintNewLink}
-	}
-	if code != "" {
-		return &Error{Code: NotTheExport, Message: "this is not a master CSV but an error message of its server (" + code + ")", Hint: hintNewLink}
-	}
-	return &Error{Code: NotTheExport, Message: "this is a web page or an error message, not a master CSV", Hint: hintFor(NotTheExport)}
 }
 
 // takeCell adds the links of one cell.
@@ -237,10 +221,10 @@ func (m *Master) note() {
 	}
 }
 
-// Redacted returns the master CSV with each link's secrets replaced; everything else is as received, but in UTF-8.
+// Redacted returns the master CSV with each link's secrets replaced; everything else is as received, but in UTF-8. Of a
+// workbook it is the cells, as CSV.
 func (m *Master) Redacted() []byte {
-	c := Master{Raw: m.Raw}
-	text := c.decode()
+	text := m.text
 	var b strings.Builder
 	at := 0
 	for _, row := range readGrid(text).rows {

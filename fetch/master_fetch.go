@@ -26,7 +26,7 @@ func (f *Fetcher) Master(ctx context.Context, link Link) (*Master, error) {
 	case err != nil:
 		return nil, s.failure(err)
 	case len(raw) > maxMaster:
-		return nil, s.failure(&Error{Code: NotTheExport, Message: "the link serves far more than a master CSV", Hint: "give the master CSV, not one of the links in it"})
+		return nil, s.failure(NotAMaster(raw, "more than 64 MB"))
 	}
 	m, err := ReadMaster(raw)
 	if err != nil {

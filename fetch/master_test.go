@@ -25,6 +25,9 @@ const (
 var masterFaults = []faultCase{
 	{name: "it is the message that its link has expired, a web page, empty, a ZIP, a table without links", test: testWhatIsNoMaster, outcome: "`link-expired` or `not-the-export`: new master CSV"},
 	{name: "renamed or missing headings, rows for columns, formulas, escapes, UTF-16, mail protection; two of three links", test: testReadMaster, outcome: "every link is found, and a missing part is told"},
+	{name: "it was saved as a workbook, compressed, or put into a ZIP", test: testPackedMaster, outcome: "every link is found"},
+	{name: "something else was handed over: a PDF, a mail, a shortcut, a page, an image, an old workbook, the export itself, one of its tables",
+		test: testMistakenForMaster, outcome: "`not-the-export`: it is named, with what to give instead"},
 	{name: "it is itself behind a link that has expired or shows a page", test: testMasterIsFetched, outcome: "it is read, or `link-expired`, `not-the-export`: new master CSV"},
 }
 

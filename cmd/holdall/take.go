@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -131,30 +132,55 @@ func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
 		}
 		return takeover.MasterCSV{Link: link}, nil
 	}
-	in := e.stdin
-	var date time.Time
-	if arg != "-" {
-		f, err := os.Open(arg)
-		if err != nil {
-			return takeover.MasterCSV{}, withHint(err, "MASTER is the CSV file that the vendor's e-mail links to, its URL, or - for standard input")
-		}
-		defer f.Close()
-		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-			date = info.ModTime()
-		}
-		in = f
+	if scheme, _, ok := strings.Cut(arg, "://"); ok && !strings.ContainsAny(scheme, `/\.`) {
+		return takeover.MasterCSV{}, usagef("give the path of the file, an https link, or - for standard input", "a master CSV cannot be read from a %s link", scheme)
 	}
+	in, date, err := openMaster(e, arg)
+	if err != nil {
+		return takeover.MasterCSV{}, err
+	}
+	defer in.Close()
 	raw, err := io.ReadAll(io.LimitReader(in, maxMaster+1))
 	if err != nil {
 		return takeover.MasterCSV{}, fmt.Errorf("read the master CSV: %w", err)
 	}
 	if len(raw) > maxMaster {
-		return takeover.MasterCSV{}, usagef("give the small CSV that holds the links", "%s is larger than any master CSV (%s)", arg, term.Bytes(maxMaster))
+		return takeover.MasterCSV{}, fetch.NotAMaster(raw, "more than "+term.Bytes(maxMaster))
 	}
 	if raw == nil {
 		raw = []byte{}
 	}
 	return takeover.MasterCSV{Raw: raw, Date: date}, nil
+}
+
+// openMaster opens a file or standard input, and says how old the file is.
+func openMaster(e *env, arg string) (io.ReadCloser, time.Time, error) {
+	const hint = "MASTER is the CSV file that the link in the vendor's e-mail leads to, that link, or - for standard input"
+	if arg == "-" {
+		if term.Is(e.stdin) {
+			e.talk("reading the master CSV from the terminal; Ctrl-D ends it")
+		}
+		return io.NopCloser(e.stdin), time.Time{}, nil
+	}
+	f, err := os.Open(arg)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		name, _, _ := strings.Cut(arg, "?") // of a link without its https://, the rest would be a secret
+		return nil, time.Time{}, usagef(hint, "there is no file %s", name)
+	case err != nil:
+		return nil, time.Time{}, withHint(fmt.Errorf("open the master CSV: %w", err), hint)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, time.Time{}, errors.Join(err, f.Close())
+	case info.IsDir():
+		f.Close()
+		return nil, time.Time{}, usagef(hint, "%s is a directory, not a master CSV", arg)
+	case info.Mode().IsRegular():
+		return f, info.ModTime(), nil
+	}
+	return f, time.Time{}, nil // a pipe: nobody knows how old it is
 }
 
 // takeJSON is the object that take prints: the result and, when it did not finish, why.
