@@ -10,21 +10,13 @@ import (
 	"holdall/schemas"
 )
 
-// The severities of a Finding. An error is something promised that is missing or damaged; a warning is something that
-// somebody should look at; an info is worth knowing, and leaves the exit code 0.
-const (
-	severityError   = "error"
-	severityWarning = "warning"
-	severityInfo    = "info"
-)
-
 // A Finding is one thing somebody should know about an export.
 type Finding struct {
-	Code     string `json:"code"`
-	Severity string `json:"severity"` // info, warning, error
-	Table    string `json:"table,omitempty"`
-	RecordID string `json:"record_id,omitempty"`
-	Detail   string `json:"detail"`
+	Code     Code     `json:"code"`
+	Severity Severity `json:"severity"`
+	Table    string   `json:"table,omitempty"`
+	RecordID string   `json:"record_id,omitempty"`
+	Detail   string   `json:"detail"`
 }
 
 // AddFindings adds findings made elsewhere, such as links that could not be fetched.
@@ -40,7 +32,7 @@ func insertFindings(ctx context.Context, c *sql.Conn, findings []Finding) error 
 	}
 	return appendRows(c, catalog, "main", "findings", func(add func(...any) error) error {
 		for _, f := range findings {
-			if err := add(f.Code, f.Severity, orNull(f.Table), orNull(f.RecordID), f.Detail); err != nil {
+			if err := add(string(f.Code), string(f.Severity), orNull(f.Table), orNull(f.RecordID), f.Detail); err != nil {
 				return err
 			}
 		}
@@ -81,29 +73,29 @@ func (b *Builder) Findings(ctx context.Context) iter.Seq2[Finding, error] {
 // loadFindings says what is to be known about a file itself. What needs the other tables comes with Reconcile.
 func loadFindings(l *loaded, s *scanned) []Finding {
 	var found []Finding
-	add := func(code, severity, format string, args ...any) {
+	add := func(code Code, severity Severity, format string, args ...any) {
 		found = append(found, Finding{Code: code, Severity: severity, Table: l.Table, Detail: fmt.Sprintf(format, args...)})
 	}
 	if l.Table != l.schema.Name {
-		add("table-repeated", severityWarning, "%s is a further file named or built like %s; it was loaded as %s", l.File, l.schema.Name, l.Table)
+		add(TableRepeated, SeverityWarning, "%s is a further file named or built like %s; it was loaded as %s", l.File, l.schema.Name, l.Table)
 	}
 	if !l.Known && l.Table == l.schema.Name {
-		add("table-unknown", severityInfo, "%s is none of the ten known tables; it was loaded as %s", l.File, l.Table)
+		add(TableUnknown, SeverityInfo, "%s is none of the ten known tables; it was loaded as %s", l.File, l.Table)
 	}
 	switch {
 	case len(s.headings) == 0:
-		add("table-empty", severityWarning, "%s is empty; it has not even headings", l.File)
+		add(TableEmpty, SeverityWarning, "%s is empty; it has not even headings", l.File)
 	case s.records == 0 && (l.Table == "candidates" || l.Table == "users"):
-		add("table-empty", severityWarning, "%s has headings but no rows", l.File)
+		add(TableEmpty, SeverityWarning, "%s has headings but no rows", l.File)
 	case s.records == 0:
-		add("table-empty", severityInfo, "%s has headings but no rows", l.File)
+		add(TableEmpty, SeverityInfo, "%s has headings but no rows", l.File)
 	}
 	if l.Quarantined > 0 {
-		add("rows-ragged", severityWarning, "%d of %d records have more or fewer cells than headings, or quotes that make no sense; they are kept in quarantine, not in %s",
+		add(RowsRagged, SeverityWarning, "%d of %d records have more or fewer cells than headings, or quotes that make no sense; they are kept in quarantine, not in %s",
 			l.Quarantined, s.records, l.Table)
 	}
 	if s.encoding.foreign > 0 {
-		add("encoding-mixed", severityWarning, "%d bytes are not UTF-8 although the rest is; they were read as windows-1252", s.encoding.foreign)
+		add(EncodingMixed, SeverityWarning, "%d bytes are not UTF-8 although the rest is; they were read as windows-1252", s.encoding.foreign)
 	}
 	if len(s.headings) > 0 {
 		found = append(found, columnFindings(l)...)
@@ -114,7 +106,7 @@ func loadFindings(l *loaded, s *scanned) []Finding {
 // columnFindings compares a file's columns with the schema, and reports on their cells.
 func columnFindings(l *loaded) []Finding {
 	var found []Finding
-	missing := map[string][]string{}
+	missing := map[Severity][]string{}
 	var unknown []string
 	for i, c := range l.columns {
 		if c.known && c.index < 0 {
@@ -125,34 +117,34 @@ func columnFindings(l *loaded) []Finding {
 			unknown = append(unknown, fmt.Sprintf("%q (%s, %s)", c.heading, c.name, c.typ))
 		}
 		if n := l.TableReport.Columns[i].Rejected; n > 0 {
-			found = append(found, Finding{"cells-rejected", severityWarning, l.Table, "",
+			found = append(found, Finding{CellsRejected, SeverityWarning, l.Table, "",
 				fmt.Sprintf("%s: %d cells are %s; their text is in raw.%s and in rejects", c.name, n, converter{order: l.readAs}.rejection(c.typ, c.stats), l.Table)})
 		}
 		if c.stats.excel > 0 {
-			found = append(found, Finding{"cells-damaged", severityWarning, l.Table, "",
+			found = append(found, Finding{CellsDamaged, SeverityWarning, l.Table, "",
 				fmt.Sprintf(`%s: %d cells look changed by a spreadsheet program (4.47E+11, ="0044"); they are kept as received`, c.name, c.stats.excel)})
 		}
 		if c.stats.nuls > 0 {
-			found = append(found, Finding{"cells-damaged", severityWarning, l.Table, "",
+			found = append(found, Finding{CellsDamaged, SeverityWarning, l.Table, "",
 				fmt.Sprintf("%s: %d cells hold NUL bytes; they are kept as received", c.name, c.stats.nuls)})
 		}
 	}
 	for severity, names := range missing {
-		found = append(found, Finding{"columns-missing", severity, l.Table, "", strings.Join(names, ", ")})
+		found = append(found, Finding{ColumnsMissing, severity, l.Table, "", strings.Join(names, ", ")})
 	}
 	if len(unknown) > 0 && len(l.schema.Columns) > 0 {
-		found = append(found, Finding{"columns-unknown", severityInfo, l.Table, "", strings.Join(unknown, ", ")})
+		found = append(found, Finding{ColumnsUnknown, SeverityInfo, l.Table, "", strings.Join(unknown, ", ")})
 	}
 	return found
 }
 
 // missingSeverity is a warning for columns that tables are joined by and that an export was really seen to have.
-func missingSeverity(c column) string {
+func missingSeverity(c column) Severity {
 	seen := c.evidence == "spreadsheet" || c.evidence == "api"
 	if seen && (c.key == "primary" || c.refers != "") {
-		return severityWarning
+		return SeverityWarning
 	}
-	return severityInfo
+	return SeverityInfo
 }
 
 // dateFindings reports files whose dates can be read both ways. Where the other files of the export agree with how this one
@@ -164,7 +156,7 @@ func dateFindings(tables []*loaded) []Finding {
 	}
 	var found []Finding
 	for _, l := range tables {
-		f := Finding{Code: "dates-ambiguous", Severity: severityWarning, Table: l.Table}
+		f := Finding{Code: DatesAmbiguous, Severity: SeverityWarning, Table: l.Table}
 		switch {
 		case l.Dates == orderMixed:
 			f.Detail = fmt.Sprintf("%d dates can only be day first and %d only month first; all were read as %s, and those that do not fit rejected",
@@ -172,7 +164,7 @@ func dateFindings(tables []*loaded) []Finding {
 		case l.Dates != orderAmbiguous:
 			continue
 		case orders[orderDMY] > 0 && orders[orderMDY] == 0:
-			f.Severity = severityInfo
+			f.Severity = SeverityInfo
 			f.Detail = fmt.Sprintf("no day in %d dates exceeds 12; they were read as day first, like those of the other tables", l.dates.slashed)
 		case orders[orderMDY] > 0:
 			f.Detail = fmt.Sprintf("no day in %d dates exceeds 12; they were read as day first, but other tables are month first", l.dates.slashed)

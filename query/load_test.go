@@ -55,7 +55,7 @@ func codes(t testing.TB, b *Builder) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, f.Severity+" "+f.Code+": "+f.Detail)
+		all = append(all, string(f.Severity)+" "+string(f.Code)+": "+f.Detail)
 	}
 	return all
 }

@@ -81,8 +81,8 @@ func TestLoadAtSize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n[f.Severity+" "+f.Code]++
-		if n[f.Severity+" "+f.Code] < 4 && f.Severity != "info" {
+		n[string(f.Severity)+" "+string(f.Code)]++
+		if n[string(f.Severity)+" "+string(f.Code)] < 4 && f.Severity != "info" {
 			t.Log(f)
 		}
 	}

@@ -49,7 +49,7 @@ func (r *reconciler) fillGaps(ctx context.Context, c *sql.Conn) error {
 	var found []Finding
 	for _, t := range tables {
 		r.missing[t.Name] = true
-		found = append(found, Finding{"table-missing", severityError, t.Name, "", "the export has no " + t.File})
+		found = append(found, Finding{TableMissing, SeverityError, t.Name, "", "the export has no " + t.File})
 		if err := makeGap(ctx, c, t); err != nil {
 			return err
 		}
@@ -81,8 +81,8 @@ func makeGap(ctx context.Context, c *sql.Conn, t schemas.Table) error {
 }
 
 // finding makes a statement that adds a finding for each row of from. id and detail are SQL.
-func finding(code, severity, table, id, detail, from string) string {
-	return fmt.Sprintf("INSERT INTO findings SELECT %s, %s, %s, %s, %s FROM %s", text(code), text(severity), text(table), id, detail, from)
+func finding(code Code, severity Severity, table, id, detail, from string) string {
+	return fmt.Sprintf("INSERT INTO findings SELECT %s, %s, %s, %s, %s FROM %s", text(string(code)), text(string(severity)), text(table), id, detail, from)
 }
 
 // keys reports keys that are not there or not unique.
@@ -93,11 +93,11 @@ func (r *reconciler) keys() []string {
 			if c.Key == "" {
 				continue
 			}
-			all = append(all, finding("duplicate-key", severityWarning, t.Name, "value",
+			all = append(all, finding(DuplicateKey, SeverityWarning, t.Name, "value",
 				fmt.Sprintf("'%s stands in ' || n || ' rows'", c.Name),
 				fmt.Sprintf("(SELECT %[1]s AS value, count(*) AS n FROM main.%[2]s WHERE %[1]s IS NOT NULL GROUP BY 1 HAVING n > 1)", ident(c.Name), ident(t.Name))))
 			if c.Key == "primary" {
-				all = append(all, finding("key-missing", severityWarning, t.Name, "NULL", fmt.Sprintf("n || ' rows have no %s'", c.Name),
+				all = append(all, finding(KeyMissing, SeverityWarning, t.Name, "NULL", fmt.Sprintf("n || ' rows have no %s'", c.Name),
 					fmt.Sprintf("(SELECT count(*) - count(%[1]s) AS n, count(%[1]s) AS rest FROM main.%[2]s) WHERE n > 0 AND rest > 0", ident(c.Name), ident(t.Name))))
 			}
 		}
@@ -128,9 +128,9 @@ func (r *reconciler) references() []string {
 			}
 		}
 	}
-	all = append(all, r.polymorphic("attachments", "attachment_id", "record_id", "record_type", severityWarning, "main.attachments")...)
-	all = append(all, r.polymorphic("folder_records", "folder_record_id", "record_id", "record_type", severityWarning, "main.folder_records")...)
-	all = append(all, r.polymorphic("tasks", "task_id", "record_id", "record_type", severityWarning, "("+taskLinkSQL+")")...)
+	all = append(all, r.polymorphic("attachments", "attachment_id", "record_id", "record_type", SeverityWarning, "main.attachments")...)
+	all = append(all, r.polymorphic("folder_records", "folder_record_id", "record_id", "record_type", SeverityWarning, "main.folder_records")...)
+	all = append(all, r.polymorphic("tasks", "task_id", "record_id", "record_type", SeverityWarning, "("+taskLinkSQL+")")...)
 	all = append(all, r.journal(),
 		r.outside("job_pipelines", "placement_ref", "placements are not part of the export", "SELECT placement_ref FROM main.job_pipelines WHERE placement_ref IS NOT NULL"))
 	return all
@@ -142,44 +142,44 @@ func (r *reconciler) reference(table, key, column, to string) []string {
 	values := fmt.Sprintf("(SELECT %s AS id, trim(unnest(string_split_regex(%s, '[;,]'))) AS value FROM main.%s WHERE %[2]s IS NOT NULL)", ident(key), ident(column), ident(table))
 	dangling := fmt.Sprintf("%s AS f WHERE value <> '' AND NOT EXISTS (FROM main.%s AS t WHERE t.%s = f.value)", values, ident(target), ident(targetKey))
 	if r.missing[target] {
-		return []string{finding("reference-dangling", severityWarning, table, "NULL",
+		return []string{finding(ReferenceDangling, SeverityWarning, table, "NULL",
 			fmt.Sprintf("n || ' values of %s have no record, as %s is missing or empty'", column, target),
 			"(SELECT count(*) AS n FROM "+dangling+") WHERE n > 0")}
 	}
-	return []string{finding("reference-dangling", severityWarning, table, "id",
+	return []string{finding(ReferenceDangling, SeverityWarning, table, "id",
 		fmt.Sprintf("'%s ' || value || ' is not in %s'", column, target), dangling)}
 }
 
 // outside reports, once for a column, references that cannot be followed by design.
 func (r *reconciler) outside(table, column, why, values string) string {
-	return finding("reference-dangling", severityInfo, table, "NULL", fmt.Sprintf("%s || n || ' values cannot be followed: %s'", text(column+": "), why),
+	return finding(ReferenceDangling, SeverityInfo, table, "NULL", fmt.Sprintf("%s || n || ' values cannot be followed: %s'", text(column+": "), why),
 		fmt.Sprintf("(SELECT count(*) AS n FROM (%s)) WHERE n > 0", values))
 }
 
 // polymorphic reports references whose kind another column names. Kinds that the export does not contain are counted apart.
-func (r *reconciler) polymorphic(table, key, column, kind, severity, from string) []string {
+func (r *reconciler) polymorphic(table, key, column, kind string, severity Severity, from string) []string {
 	var kinds, all []string
 	for _, e := range entityTables {
 		kinds = append(kinds, text(e.kind))
 		where := fmt.Sprintf("%s AS f WHERE upper(f.%s) = %s AND f.%s IS NOT NULL AND NOT EXISTS (FROM main.%s AS t WHERE t.%s = f.%[4]s)",
 			from, ident(kind), text(e.kind), ident(column), ident(e.table), ident(e.key))
 		if r.missing[e.table] {
-			all = append(all, finding("reference-dangling", severity, table, "NULL", fmt.Sprintf("n || ' values of %s have no record, as %s is missing or empty'", column, e.table),
+			all = append(all, finding(ReferenceDangling, severity, table, "NULL", fmt.Sprintf("n || ' values of %s have no record, as %s is missing or empty'", column, e.table),
 				"(SELECT count(*) AS n FROM "+where+") WHERE n > 0"))
 			continue
 		}
-		all = append(all, finding("reference-dangling", severity, table, "f."+ident(key),
+		all = append(all, finding(ReferenceDangling, severity, table, "f."+ident(key),
 			fmt.Sprintf("'%s ' || f.%s || ' is not in %s'", column, ident(column), e.table), where))
 	}
 	elsewhere := fmt.Sprintf("(SELECT upper(%s) AS kind, count(*) AS n FROM %s AS f WHERE %s IS NOT NULL AND kind NOT IN (%s) GROUP BY 1)",
 		ident(kind), from, ident(column), strings.Join(kinds, ", "))
-	all = append(all, finding("reference-dangling", severityInfo, table, "NULL",
+	all = append(all, finding(ReferenceDangling, SeverityInfo, table, "NULL",
 		fmt.Sprintf("'%s: ' || n || ' values cannot be followed: the export has no table of kind ' || kind", column), elsewhere))
 	everything := make([]string, len(entityTables))
 	for i, e := range entityTables {
 		everything[i] = fmt.Sprintf("SELECT %s FROM main.%s", ident(e.key), ident(e.table))
 	}
-	return append(all, finding("reference-dangling", severityInfo, table, "NULL",
+	return append(all, finding(ReferenceDangling, SeverityInfo, table, "NULL",
 		fmt.Sprintf("'%s: ' || n || ' values without a kind are in none of the tables'", column),
 		fmt.Sprintf("(SELECT count(*) AS n FROM %s AS f WHERE %s IS NULL AND %s NOT IN (SELECT * FROM (%s) AS e(id) WHERE id IS NOT NULL)) WHERE n > 0",
 			from, ident(kind), ident(column), strings.Join(everything, " UNION ALL "))))
@@ -191,7 +191,7 @@ func (r *reconciler) journal() string {
 	for _, e := range entityTables {
 		there = append(there, fmt.Sprintf("SELECT %s FROM main.%s", ident(e.key), ident(e.table)))
 	}
-	return finding("reference-dangling", severityInfo, "audit_logs", "NULL",
+	return finding(ReferenceDangling, SeverityInfo, "audit_logs", "NULL",
 		"'entity_id: ' || n || ' entries are about records of kind ' || kind || ' that the export does not contain'",
 		fmt.Sprintf(`(SELECT coalesce(upper(entity_type), 'unknown') AS kind, count(*) AS n FROM main.audit_logs
 			WHERE entity_id IS NOT NULL AND entity_id NOT IN (SELECT * FROM (%s) AS e(id) WHERE id IS NOT NULL) GROUP BY 1)`, strings.Join(there, " UNION ALL ")))

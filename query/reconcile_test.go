@@ -29,8 +29,8 @@ func reconcile(t testing.TB, parts map[string]bool, tables map[string]string, in
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.Code == code {
-			got = append(got, f.Severity+" "+f.Table+" "+f.RecordID+": "+f.Detail)
+		if string(f.Code) == code {
+			got = append(got, string(f.Severity)+" "+f.Table+" "+f.RecordID+": "+f.Detail)
 		}
 	}
 	return got

@@ -5,58 +5,58 @@ import "fmt"
 // attachments compares the Attachments table with the documents.
 func (r *reconciler) attachments() []string {
 	if !r.parts["attachments"] {
-		return []string{finding("part-missing", severityError, "documents", "NULL",
+		return []string{finding(PartMissing, SeverityError, "documents", "NULL",
 			"'the attachments were not received; ' || n || ' rows of attachments have no file: ask the vendor for them while the account is open'", "(SELECT count(*) AS n FROM main.attachments)")}
 	}
 	all := []string{
-		finding("attachment-missing", severityError, "attachments", "attachment_id", `concat('no file for ', coalesce(file_path, file_name, 'it'))`,
+		finding(AttachmentMissing, SeverityError, "attachments", "attachment_id", `concat('no file for ', coalesce(file_path, file_name, 'it'))`,
 			`main.attachments AS a WHERE NOT EXISTS (FROM main.documents AS d WHERE d.attachment_id = a.attachment_id)`),
-		finding("size-mismatch", severityWarning, "attachments", "a.attachment_id", `concat(coalesce(a.file_name, d.original_name), ': the row says ', a.file_size, ' bytes, the file has ', d.size)`,
+		finding(SizeMismatch, SeverityWarning, "attachments", "a.attachment_id", `concat(coalesce(a.file_name, d.original_name), ': the row says ', a.file_size, ' bytes, the file has ', d.size)`,
 			`main.attachments AS a JOIN main.documents AS d USING (attachment_id) WHERE d.part = 'attachments' AND a.file_size <> d.size AND d.state IS DISTINCT FROM 'damaged-in-source'`),
 	}
 	if r.missing["attachments"] {
-		return append(all, finding("file-unlisted", severityWarning, "documents", "NULL", `n || ' files of the attachments have no row, as the table attachments is missing or empty'`,
+		return append(all, finding(FileUnlisted, SeverityWarning, "documents", "NULL", `n || ' files of the attachments have no row, as the table attachments is missing or empty'`,
 			`(SELECT count(*) AS n FROM main.documents WHERE part = 'attachments') WHERE n > 0`))
 	}
 	const unlisted = `main.documents WHERE part = 'attachments' AND attachment_id IS NULL AND matched_by IS %s '` + byAmbiguous + `'`
 	return append(all,
-		finding("file-unlisted", severityWarning, "documents", "doc_id", `concat('no row in attachments for ', original_name)`, fmt.Sprintf(unlisted, "DISTINCT FROM")),
-		finding("match-ambiguous", severityWarning, "documents", "doc_id", `concat('several rows of attachments fit ', original_name)`, fmt.Sprintf(unlisted, "NOT DISTINCT FROM")),
-		finding("owner-unknown", severityWarning, "documents", "doc_id", `concat('its row in attachments names no owner: ', original_name)`,
+		finding(FileUnlisted, SeverityWarning, "documents", "doc_id", `concat('no row in attachments for ', original_name)`, fmt.Sprintf(unlisted, "DISTINCT FROM")),
+		finding(MatchAmbiguous, SeverityWarning, "documents", "doc_id", `concat('several rows of attachments fit ', original_name)`, fmt.Sprintf(unlisted, "NOT DISTINCT FROM")),
+		finding(OwnerUnknown, SeverityWarning, "documents", "doc_id", `concat('its row in attachments names no owner: ', original_name)`,
 			`main.documents WHERE part = 'attachments' AND attachment_id IS NOT NULL AND owner_id IS NULL`))
 }
 
 // cvs compares the candidates' has_cv with the documents.
 func (r *reconciler) cvs() []string {
 	if !r.parts["cvs"] {
-		return []string{finding("part-missing", severityError, "documents", "NULL",
+		return []string{finding(PartMissing, SeverityError, "documents", "NULL",
 			"'the internal CVs were not received; ' || n || ' candidates have one: ask the vendor for them while the account is open'", "(SELECT count(*) AS n FROM main.candidates WHERE has_cv)")}
 	}
-	missing := finding("cv-missing", severityError, "candidates", "candidate_id", `concat('has_cv, but there is no CV of ', coalesce(reference, candidate_id))`,
+	missing := finding(CVMissing, SeverityError, "candidates", "candidate_id", `concat('has_cv, but there is no CV of ', coalesce(reference, candidate_id))`,
 		`main.candidates AS c WHERE has_cv AND NOT EXISTS (FROM main.documents AS d WHERE d.owner_id = c.candidate_id AND d.part = 'cvs')`)
 	if r.missing["candidates"] {
-		return []string{finding("owner-unknown", severityWarning, "documents", "NULL", `n || ' CVs have no owner, as the table candidates is missing or empty'`,
+		return []string{finding(OwnerUnknown, SeverityWarning, "documents", "NULL", `n || ' CVs have no owner, as the table candidates is missing or empty'`,
 			`(SELECT count(*) AS n FROM main.documents WHERE part = 'cvs') WHERE n > 0`)}
 	}
 	const ownerless = `main.documents WHERE part = 'cvs' AND owner_id IS NULL AND matched_by IS %s '` + byAmbiguous + `'`
 	return []string{missing,
-		finding("owner-unknown", severityWarning, "documents", "doc_id", `concat('no candidate fits the CV ', original_name)`, fmt.Sprintf(ownerless, "DISTINCT FROM")),
-		finding("match-ambiguous", severityWarning, "documents", "doc_id", `concat('several candidates fit the CV ', original_name)`, fmt.Sprintf(ownerless, "NOT DISTINCT FROM")),
+		finding(OwnerUnknown, SeverityWarning, "documents", "doc_id", `concat('no candidate fits the CV ', original_name)`, fmt.Sprintf(ownerless, "DISTINCT FROM")),
+		finding(MatchAmbiguous, SeverityWarning, "documents", "doc_id", `concat('several candidates fit the CV ', original_name)`, fmt.Sprintf(ownerless, "NOT DISTINCT FROM")),
 	}
 }
 
 // documents reports what is to be known about single documents.
 func (r *reconciler) documents() []string {
-	state := func(code, severity, state, says string) string {
+	state := func(code Code, severity Severity, state, says string) string {
 		return finding(code, severity, "documents", "doc_id", fmt.Sprintf("concat(original_name, %s)", text(": "+says)), "main.documents WHERE state = "+text(state))
 	}
 	return []string{
-		state("empty-file", severityWarning, "empty", "it has no content"),
-		state("error-page", severityError, "error-page", "in place of the document it holds an error page"),
-		state("locked-document", severityInfo, "locked", "it opens only with a password"),
-		state("damaged-in-source", severityError, "damaged-in-source", "its bytes do not fit the checksum in the container it came in"),
-		finding("type-mismatch", severityWarning, "documents", "doc_id", `concat(original_name, ': by its bytes it is ', media_type)`, typeMismatchSQL),
-		finding("duplicate-content", severityInfo, "documents", "min(doc_id)", `concat(count(*), ' documents have the same content: ', left(string_agg(coalesce(original_name, doc_id), '; ' ORDER BY doc_id), 400))`,
+		state(EmptyFile, SeverityWarning, "empty", "it has no content"),
+		state(ErrorPage, SeverityError, "error-page", "in place of the document it holds an error page"),
+		state(LockedDocument, SeverityInfo, "locked", "it opens only with a password"),
+		state(DamagedInSource, SeverityError, "damaged-in-source", "its bytes do not fit the checksum in the container it came in"),
+		finding(TypeMismatch, SeverityWarning, "documents", "doc_id", `concat(original_name, ': by its bytes it is ', media_type)`, typeMismatchSQL),
+		finding(DuplicateContent, SeverityInfo, "documents", "min(doc_id)", `concat(count(*), ' documents have the same content: ', left(string_agg(coalesce(original_name, doc_id), '; ' ORDER BY doc_id), 400))`,
 			`main.documents WHERE size > 0 AND sha256 IS NOT NULL GROUP BY sha256 HAVING count(*) > 1`),
 	}
 }

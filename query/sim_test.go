@@ -200,7 +200,7 @@ func TestThreeDialectsLoadToTheSameTables(t *testing.T) {
 		e, files := simulate(t, 20, dialect, false)
 		b, _ := build(t, BuildOptions{})
 		for _, f := range reconciled(t, b, e, files) {
-			if f.Severity != severityInfo {
+			if f.Severity != SeverityInfo {
 				t.Errorf("%s: %+v", dialect, f)
 			}
 		}
@@ -240,7 +240,10 @@ func TestEveryMistakeOfAnExportIsFound(t *testing.T) {
 		}
 	}
 	for _, f := range found {
-		if f.Severity != severityInfo && !codes[f.Code] {
+		if i := slices.IndexFunc(Codes(), func(c CodeInfo) bool { return c.Code == f.Code }); !slices.Contains(Codes()[i].Severities, f.Severity) {
+			t.Errorf("a severity that is not documented: %+v", f)
+		}
+		if f.Severity != SeverityInfo && !codes[string(f.Code)] {
 			t.Errorf("found what is not there: %+v", f)
 		}
 	}
@@ -248,7 +251,7 @@ func TestEveryMistakeOfAnExportIsFound(t *testing.T) {
 
 // fits reports whether a finding tells of a mistake.
 func fits(m exportsim.Mistake, f Finding) bool {
-	return f.Code == m.Code && (m.RecordID == "" || m.RecordID == f.RecordID || f.RecordID == "" && f.Table == m.Table ||
+	return string(f.Code) == m.Code && (m.RecordID == "" || m.RecordID == f.RecordID || f.RecordID == "" && f.Table == m.Table ||
 		f.Table == "documents" && strings.Contains(f.Detail, m.File)) && (m.File == "" || m.RecordID != "" || strings.Contains(f.Detail, m.File))
 }
 

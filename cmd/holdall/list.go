@@ -115,7 +115,7 @@ func runStatus(ctx context.Context, e *env, args []string) error {
 	if e.json {
 		out := statusJSON{Result: s.Result, Created: s.Created, Parts: s.PartCounts, Objects: s.Objects, Records: s.Records, Findings: []fullFinding{}}
 		for _, f := range s.All {
-			out.Findings = append(out.Findings, fullFinding{f.Code, f.Severity, 1, f.Table, f.RecordID, f.Detail})
+			out.Findings = append(out.Findings, fullFinding{string(f.Code), string(f.Severity), 1, f.Table, f.RecordID, f.Detail})
 		}
 		return e.printJSON(out)
 	}
@@ -169,7 +169,7 @@ func printStatus(e *env, s *takeover.Status) error {
 func findingRows(all []query.Finding) [][]string {
 	var rows [][]string
 	for _, f := range all {
-		rows = append(rows, []string{f.Severity, f.Code, f.Table, f.RecordID, f.Detail})
+		rows = append(rows, []string{string(f.Severity), string(f.Code), f.Table, f.RecordID, f.Detail})
 	}
 	return rows
 }

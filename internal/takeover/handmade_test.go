@@ -179,7 +179,6 @@ func TestAnExportMayHaveNoDocumentsAtAll(t *testing.T) {
 			tables: map[string]string{"candidates": hasCV},
 			cvs:    []handmadeFile{{"CA-1.txt", "a life"}},
 		}, DocumentCount{CVs: 1, Bytes: 6}},
-		// The index then has a record of two lines, which DuckDB does not read as it is.
 		{"a line break in the only name", handmade{
 			tables: map[string]string{"candidates": hasCV},
 			cvs:    []handmadeFile{{"CA-1 a\nb\r\nc.txt", "a life"}},

@@ -63,11 +63,11 @@ func (t *takeover) refuse(ctx context.Context, o *fetch.Object, c container, e u
 		}
 		r.kept = kept
 	}
-	code := "entry-refused"
+	code := query.EntryRefused
 	if e.Refused == unpack.RefusedEncrypted {
-		code = "locked-document"
+		code = query.LockedDocument
 	}
-	t.found.add(query.Finding{Code: code, Severity: "warning", RecordID: id,
+	t.found.add(query.Finding{Code: code, Severity: query.SeverityWarning, RecordID: id,
 		Detail: fmt.Sprintf("%s in %s is not taken over as a document (%s)%s", e.Name, o.Source.Name, e.Refused, where(r.kept))})
 	t.refused.mu.Lock()
 	defer t.refused.mu.Unlock()
@@ -125,7 +125,7 @@ func (t *takeover) keepUnknown(ctx context.Context, o *fetch.Object) error {
 	if _, err := o.Wait(ctx); err != nil {
 		return err
 	}
-	t.found.add(query.Finding{Code: "object-unrecognised", Severity: "warning",
+	t.found.add(query.Finding{Code: query.ObjectUnrecognised, Severity: query.SeverityWarning,
 		Detail: fmt.Sprintf("the link %q serves %s, which is neither a ZIP, a tar, a listing nor a CSV: kept as received", o.Source.Label, o.Source.Kind)})
 	return t.keepObject(ctx, o, "data/received/other/")
 }
@@ -150,7 +150,7 @@ func (t *takeover) broken(o *fetch.Object, err error) error {
 	if _, werr := o.Wait(ctx); werr != nil {
 		return werr
 	}
-	t.found.add(query.Finding{Code: "damaged-in-source", Severity: "error",
+	t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
 		Detail: fmt.Sprintf("%s (%s) cannot be read: %v; it is kept whole as received: ask the vendor for this part again", o.Source.Name, o.Source.Part, err)})
 	return t.keepObject(ctx, o, "data/received/other/")
 }
@@ -158,7 +158,7 @@ func (t *takeover) broken(o *fetch.Object, err error) error {
 // deadFile reports a file of a listing whose link is dead.
 func (t *takeover) deadFile(o *fetch.Object) func(fetch.File) {
 	return func(f fetch.File) {
-		t.found.add(query.Finding{Code: "file-unavailable", Severity: "error", RecordID: docID(o, f.Index),
+		t.found.add(query.Finding{Code: query.FileUnavailable, Severity: query.SeverityError, RecordID: docID(o, f.Index),
 			Detail: fmt.Sprintf("%s in %s could not be fetched: %v", f.Name, o.Source.Name, f.Err)})
 	}
 }

@@ -45,15 +45,15 @@ type DocumentCount struct {
 
 // A FindingCount sums up the findings of one code.
 type FindingCount struct {
-	Code     string `json:"code"`
-	Severity string `json:"severity"`
-	Count    int    `json:"count"`
-	Detail   string `json:"detail"` // of the first one
+	Code     query.Code     `json:"code"`
+	Severity query.Severity `json:"severity"`
+	Count    int            `json:"count"`
+	Detail   string         `json:"detail"` // of the first one
 }
 
 // Faulty reports whether a finding says that something promised is missing or damaged.
 func (r *Result) Faulty() bool {
-	return slices.ContainsFunc(r.Findings, func(f FindingCount) bool { return f.Severity != "info" })
+	return slices.ContainsFunc(r.Findings, func(f FindingCount) bool { return f.Severity != query.SeverityInfo })
 }
 
 // An ObjectRecord is where an object of an export came from and how it was checked; the line of a container in
@@ -78,7 +78,7 @@ type ObjectRecord struct {
 }
 
 func countFindings(all []query.Finding) []FindingCount {
-	byCode := map[string]*FindingCount{}
+	byCode := map[query.Code]*FindingCount{}
 	for _, f := range all {
 		c := byCode[f.Code]
 		if c == nil {
@@ -86,7 +86,7 @@ func countFindings(all []query.Finding) []FindingCount {
 			byCode[f.Code] = c
 		}
 		c.Count++
-		if rank(f.Severity) < rank(c.Severity) {
+		if f.Severity.Rank() < c.Severity.Rank() {
 			c.Severity, c.Detail = f.Severity, f.Detail
 		}
 	}
@@ -95,13 +95,9 @@ func countFindings(all []query.Finding) []FindingCount {
 		sums = append(sums, *c)
 	}
 	slices.SortFunc(sums, func(a, b FindingCount) int {
-		return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), cmp.Compare(a.Code, b.Code))
+		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.Code, b.Code))
 	})
 	return sums
-}
-
-func rank(severity string) int {
-	return slices.Index([]string{"error", "warning", "info"}, severity)
 }
 
 // findings collects what is found on the way, from any goroutine.
@@ -121,7 +117,7 @@ func (f *findings) sorted() []query.Finding {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	slices.SortFunc(f.all, func(a, b query.Finding) int {
-		return cmp.Or(cmp.Compare(rank(a.Severity), rank(b.Severity)), cmp.Compare(a.Code, b.Code),
+		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.Code, b.Code),
 			cmp.Compare(a.RecordID, b.RecordID), cmp.Compare(a.Detail, b.Detail))
 	})
 	return f.all

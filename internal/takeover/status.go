@@ -69,16 +69,16 @@ func (t *takeover) writeCompleteness(w io.Writer, r *Result, objects []ObjectRec
 		switch o.Part {
 		case "attachments":
 			c.Parts[o.Part] = PartCount{Promised: r.Tables["attachments"].Rows, Received: r.Documents.Attachments,
-				Missing: count(r, "attachment-missing"), Extra: count(r, "file-unlisted"), Duplicate: count(r, "duplicate-content")}
+				Missing: count(r, query.AttachmentMissing), Extra: count(r, query.FileUnlisted), Duplicate: count(r, query.DuplicateContent)}
 		case "cvs":
-			missing := count(r, "cv-missing")
+			missing := count(r, query.CVMissing)
 			c.Parts[o.Part] = PartCount{Promised: r.Documents.CVs + int64(missing), Received: r.Documents.CVs, Missing: missing}
 		}
 	}
 	return writeJSON(w, c)
 }
 
-func count(r *Result, code string) int {
+func count(r *Result, code query.Code) int {
 	for _, f := range r.Findings {
 		if f.Code == code {
 			return f.Count

@@ -171,7 +171,7 @@ func (t *takeover) loadFile(ctx context.Context, o *fetch.Object, c container, e
 		return err
 	}
 	if !looksLikeCSV(e.Name, first) {
-		t.found.add(query.Finding{Code: "file-unexpected", Severity: "info",
+		t.found.add(query.Finding{Code: query.FileUnexpected, Severity: query.SeverityInfo,
 			Detail: fmt.Sprintf("%s in the data part is not a CSV: kept as received", e.Name)})
 		_, err := t.keepFile("data/received/other/"+t.tables.name(e.Name)+".zst", plain)
 		return err
@@ -197,7 +197,7 @@ func (t *takeover) keepUnloaded(ctx context.Context, e unpack.Entry, name, plain
 	if ctx.Err() != nil || errors.Is(cause, syscall.ENOSPC) || strings.Contains(cause.Error(), "No space left") {
 		return cause
 	}
-	t.found.add(query.Finding{Code: "table-unreadable", Severity: "error",
+	t.found.add(query.Finding{Code: query.TableUnreadable, Severity: query.SeverityError,
 		Detail: fmt.Sprintf("%s could not be made a table and is kept as received: %v", e.Name, cause)})
 	_, err := t.keepFile("data/received/tables/"+name+".zst", plain)
 	return err
@@ -230,7 +230,7 @@ func (t *takeover) extract(ctx context.Context, o *fetch.Object, c container, e 
 		}
 		_, err := io.Copy(f, io.TeeReader(r, &headWriter{&start, 4096}))
 		if damaged && err == nil {
-			t.found.add(query.Finding{Code: "damaged-in-source", Severity: "error",
+			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
 				Detail: fmt.Sprintf("%s does not fit the checksum in its container: ask the vendor for this file again", e.Name)})
 		}
 		return err

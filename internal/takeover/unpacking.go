@@ -42,7 +42,7 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 		return fetched
 	}
 	if slices.Contains(t.plan.Missing, fetch.PartData) { // reconciling reports the other parts
-		t.found.add(query.Finding{Code: "part-missing", Severity: "error",
+		t.found.add(query.Finding{Code: query.PartMissing, Severity: query.SeverityError,
 			Detail: "the master CSV has no link for the data files: ask the vendor for them while the account is open"})
 	}
 	return nil

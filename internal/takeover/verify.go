@@ -94,7 +94,7 @@ func copyOut(ctx context.Context, bag *archive.Bag, name, to string) error {
 // differences compares what reconciliation finds now with what it found then.
 func differences(now, then []FindingCount) []string {
 	var all []string
-	counts := map[string]int{}
+	counts := map[query.Code]int{}
 	for _, f := range now {
 		counts[f.Code] = f.Count
 	}

@@ -1,0 +1,106 @@
+package query
+
+import "slices"
+
+// A Severity says how much a Finding matters.
+type Severity string
+
+// The severities of findings, the gravest first. All but info make a takeover end with exit code 5.
+const (
+	SeverityError   Severity = "error"   // something promised is missing or damaged
+	SeverityWarning Severity = "warning" // somebody should look at this
+	SeverityInfo    Severity = "info"    // worth knowing
+)
+
+// Rank orders severities, the gravest first.
+func (s Severity) Rank() int {
+	return slices.Index([]Severity{SeverityError, SeverityWarning, SeverityInfo}, s)
+}
+
+// A Code names a kind of Finding. Scripts rely on it: a code is never renamed. A new one gets a constant here, a row in
+// codeTable, and its line in docs/cli.md ("go test ./query -run TestFindingCodes -update" writes it).
+type Code string
+
+// The codes of findings.
+const (
+	AttachmentMissing  Code = "attachment-missing"
+	CellsDamaged       Code = "cells-damaged"
+	CellsRejected      Code = "cells-rejected"
+	ColumnsMissing     Code = "columns-missing"
+	ColumnsUnknown     Code = "columns-unknown"
+	CVMissing          Code = "cv-missing"
+	DamagedInSource    Code = "damaged-in-source"
+	DatesAmbiguous     Code = "dates-ambiguous"
+	DuplicateContent   Code = "duplicate-content"
+	DuplicateKey       Code = "duplicate-key"
+	EmptyFile          Code = "empty-file"
+	EncodingMixed      Code = "encoding-mixed"
+	EntryRefused       Code = "entry-refused"
+	ErrorPage          Code = "error-page"
+	FileUnavailable    Code = "file-unavailable"
+	FileUnexpected     Code = "file-unexpected"
+	FileUnlisted       Code = "file-unlisted"
+	KeyMissing         Code = "key-missing"
+	LockedDocument     Code = "locked-document"
+	MatchAmbiguous     Code = "match-ambiguous"
+	ObjectUnrecognised Code = "object-unrecognised"
+	OwnerUnknown       Code = "owner-unknown"
+	PartMissing        Code = "part-missing"
+	ReferenceDangling  Code = "reference-dangling"
+	RowsRagged         Code = "rows-ragged"
+	SizeMismatch       Code = "size-mismatch"
+	TableEmpty         Code = "table-empty"
+	TableMissing       Code = "table-missing"
+	TableRepeated      Code = "table-repeated"
+	TableUnknown       Code = "table-unknown"
+	TableUnreadable    Code = "table-unreadable"
+	TypeMismatch       Code = "type-mismatch"
+)
+
+// A CodeInfo says what findings of a code mean.
+type CodeInfo struct {
+	Code       Code
+	Severities []Severity // that its findings have, the gravest first
+	Meaning    string     // one sentence
+}
+
+// Codes returns every kind of finding there is, in the order of their names.
+func Codes() []CodeInfo { return slices.Clone(codeTable) }
+
+// codeTable is in the order of the names, one row a code.
+var codeTable = []CodeInfo{
+	{AttachmentMissing, is(SeverityError), "A row of the attachments has no file."},
+	{CellsDamaged, is(SeverityWarning), "Cells look changed by a spreadsheet program, or hold NUL bytes."},
+	{CellsRejected, is(SeverityWarning), "Cells do not fit their column's type; their text is in `raw` and `rejects`."},
+	{ColumnsMissing, is(SeverityWarning, SeverityInfo), "A known table lacks columns; a warning where tables are joined by them."},
+	{ColumnsUnknown, is(SeverityInfo), "A known table has further columns, which are loaded as well."},
+	{CVMissing, is(SeverityError), "A candidate is said to have a CV, and there is none."},
+	{DamagedInSource, is(SeverityError), "Bytes do not fit the checksum that the export itself gives them."},
+	{DatesAmbiguous, is(SeverityWarning, SeverityInfo), "A table's dates can be read day first and month first."},
+	{DuplicateContent, is(SeverityInfo), "Documents have the same content."},
+	{DuplicateKey, is(SeverityWarning), "A key stands in more than one row."},
+	{EmptyFile, is(SeverityWarning), "A document has no content."},
+	{EncodingMixed, is(SeverityWarning), "A CSV is not in one encoding throughout."},
+	{EntryRefused, is(SeverityWarning), "An entry of a container is not taken over as a document."},
+	{ErrorPage, is(SeverityError), "In place of a document there is a page that tells of an error."},
+	{FileUnavailable, is(SeverityError), "A file of a listing could not be fetched."},
+	{FileUnexpected, is(SeverityInfo), "The data files hold something else than CSVs; it is kept."},
+	{FileUnlisted, is(SeverityWarning), "A file of the attachments has no row."},
+	{KeyMissing, is(SeverityWarning), "Rows have no key."},
+	{LockedDocument, is(SeverityWarning, SeverityInfo), "A document opens only with a password; a warning where its entry in the container is encrypted."},
+	{MatchAmbiguous, is(SeverityWarning), "A file fits several rows or people, and is given to none."},
+	{ObjectUnrecognised, is(SeverityWarning), "A link serves something that is no part of an export; it is kept as received."},
+	{OwnerUnknown, is(SeverityWarning), "A document's owner is not known."},
+	{PartMissing, is(SeverityError), "A whole part was not received."},
+	{ReferenceDangling, is(SeverityWarning, SeverityInfo), "A reference leads to no record; an info where the export leaves such records out by design."},
+	{RowsRagged, is(SeverityWarning), "Records have more or fewer cells than there are headings; they are in `quarantine`."},
+	{SizeMismatch, is(SeverityWarning), "A file has another size than its row says."},
+	{TableEmpty, is(SeverityWarning, SeverityInfo), "A CSV has no rows."},
+	{TableMissing, is(SeverityError), "The export lacks one of the ten CSVs."},
+	{TableRepeated, is(SeverityWarning), "A further CSV is named or built like one of the ten."},
+	{TableUnknown, is(SeverityInfo), "A CSV is none of the ten; it is loaded as well."},
+	{TableUnreadable, is(SeverityError), "A CSV could not be loaded; it is kept as received."},
+	{TypeMismatch, is(SeverityWarning), "A document's name promises something else than its bytes are."},
+}
+
+func is(s ...Severity) []Severity { return s }
