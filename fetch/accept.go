@@ -12,6 +12,8 @@ import (
 // errChanged says that a response is of another object than the one begun.
 type errChanged struct{ what string }
 
+const itsBytes = "its bytes" // differ from those that are here
+
 func (e errChanged) Error() string {
 	return fmt.Sprintf("the object changed at its source (%s) while it was being fetched", e.what)
 }
@@ -36,7 +38,7 @@ func (r *Run) accept(w *worker, o *Object, x *exchange) error {
 	if what := o.id.changed(x.identity); what != "" {
 		return errChanged{what}
 	}
-	o.changes = 0
+	o.tries.changes = 0
 	if o.lastTry {
 		o.pending = nil // alone it works
 	}
@@ -56,7 +58,7 @@ func (r *Run) accept(w *worker, o *Object, x *exchange) error {
 		return errIgnored
 	}
 	if s.pos > 0 && x.bounds.start > 0 {
-		o.rangesSeen, o.ignored = true, 0
+		o.tries.ranged, o.tries.ignored = true, 0
 	}
 	return nil
 }

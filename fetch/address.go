@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"syscall"
@@ -9,9 +8,9 @@ import (
 
 type rawConn = syscall.RawConn
 
-// forbidden are the networks that a link has no business to lead to: they are inside of whatever network holdall runs
+// reserved are the networks that a link has no business to lead to: they are inside of whatever network holdall runs
 // in. Loopback, private, link-local and multicast addresses are recognised by netip itself.
-var forbidden = func() []netip.Prefix {
+var reserved = func() []netip.Prefix {
 	var ps []netip.Prefix
 	for _, s := range []string{
 		"0.0.0.0/8",          // this network (RFC 791)
@@ -49,11 +48,11 @@ var embedding = []struct {
 func publicAddress(ip net.IP) error {
 	a, ok := netip.AddrFromSlice(ip)
 	if !ok {
-		return fmt.Errorf("%w: %s is no address", errRefused, ip)
+		return forbid(ReasonPrivateAddress, "%s is no address", ip)
 	}
 	a = a.Unmap()
 	if kind := insideAddress(a); kind != "" {
-		return fmt.Errorf("%w: the link leads to %s, a %s address", errRefused, a, kind)
+		return forbid(ReasonPrivateAddress, "the link leads to %s, a %s address", a, kind)
 	}
 	return nil
 }
@@ -71,7 +70,7 @@ func insideAddress(a netip.Addr) string {
 	case a.IsUnspecified():
 		return "unspecified"
 	}
-	for _, p := range forbidden {
+	for _, p := range reserved {
 		if p.Contains(a) {
 			return "reserved"
 		}

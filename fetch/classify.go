@@ -47,7 +47,7 @@ func refuse(resp *http.Response, body []byte, expiry, now time.Time) *refusal {
 		r.err.Code = Network
 	case status == http.StatusProxyAuthRequired:
 		r.certain = true
-		r.err.Code, r.err.Hint = Network, "give the proxy's user and password in HTTPS_PROXY"
+		r.err.Code, r.err.Reason, r.err.Hint = Network, ReasonProxy, "give the proxy's user and password"
 	case saysExpired(code, detail):
 		r.certain = true
 		r.err.Code, r.err.Message = LinkExpired, said+": the link has expired"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+	"time"
 
 	"holdall/internal/redact"
 )
@@ -29,14 +30,68 @@ const (
 	Internal      Code = "internal"
 )
 
+// codes is all that follows from a failure's class.
+var codes = map[Code]struct {
+	rank      int  // how much the user needs to hear of it, the most first
+	retryable bool // the same command run again may succeed, without a new link
+	exit      int  // the command line's exit code
+}{
+	// This machine's trouble comes first, then what a new link mends, then what another try mends.
+	DiskFull:      {0, true, 3},
+	Internal:      {0, false, 1},
+	Usage:         {0, false, 2},
+	LinkExpired:   {1, false, 4},
+	LinkDamaged:   {2, false, 4},
+	LinkDenied:    {2, false, 4},
+	LinkGone:      {2, false, 4},
+	NotTheExport:  {2, false, 4},
+	ObjectChanged: {3, true, 3},
+	Busy:          {4, true, 3},
+	Network:       {4, true, 3},
+	Interrupted:   {5, true, 130},
+}
+
+// Rank orders failures by how much the user needs to hear of them: the lowest comes first.
+func (c Code) Rank() int { return codes[c].rank }
+
+// Retryable reports whether the same command run again may succeed without a new link.
+func (c Code) Retryable() bool { return codes[c].retryable }
+
+// Exit is the exit code of a command that fails so.
+func (c Code) Exit() int {
+	if f, ok := codes[c]; ok {
+		return f.exit
+	}
+	return codes[Internal].exit
+}
+
+// local reports whether the trouble is this machine's and not a link's.
+func (c Code) local() bool { return c == DiskFull || c == Internal || c == Usage }
+
+// A Reason tells failures of one code apart where different things can be done about them.
+type Reason string
+
+// The reasons.
+const (
+	ReasonPrivateAddress Reason = "private-address" // the link leads to an address that is not public
+	ReasonPlainHTTP      Reason = "plain-http"      // the link is not https
+	ReasonRedirect       Reason = "redirect"        // redirects lead in a circle, from https to http, or to no web address
+	ReasonProxy          Reason = "proxy"           // the proxy refuses the user, or to go there
+	ReasonCertificate    Reason = "certificate"     // the server's certificate is not trusted
+	ReasonSpoolFull      Reason = "spool-full"      // no space for the spool
+	ReasonSpoolUnusable  Reason = "spool-unusable"  // the spool cannot be written to, or is not one that this version can read
+)
+
 // An Error is a failure that a user can do something about. Its text holds no secret.
 type Error struct {
-	Code    Code
-	Part    Part   // of the link it happened to, or empty
-	Link    string // redacted, or empty
-	Message string // what happened, to what
-	Hint    string // what to do next
-	Err     error  // the cause, or nil
+	Code        Code
+	Reason      Reason    // or empty
+	Part        Part      // of the link it happened to, or empty
+	Link        string    // redacted, or empty
+	Message     string    // what happened, to what
+	Hint        string    // what to do next; it names no flag, for the command line knows its own
+	ResumeAfter time.Time // when the server said to come back; zero when it did not say
+	Err         error     // the cause, or nil
 }
 
 // Error returns the message and, where it adds something, the cause.
@@ -57,33 +112,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Retryable reports whether the same command run again may succeed without a new link.
-func (e *Error) Retryable() bool {
-	switch e.Code {
-	case Network, DiskFull, Busy, ObjectChanged, Interrupted:
-		return true
-	}
-	return false
-}
-
-// rank orders failures by how much the user needs to hear of them: what a new link mends comes before what another try
-// mends, and the disk before both.
-func (e *Error) rank() int {
-	switch e.Code {
-	case DiskFull, Internal:
-		return 0
-	case LinkExpired:
-		return 1
-	case LinkDamaged, LinkDenied, LinkGone, NotTheExport:
-		return 2
-	case ObjectChanged:
-		return 3
-	case Busy, Network:
-		return 4
-	case Interrupted:
-		return 5
-	}
-	return 4
-}
+func (e *Error) Retryable() bool { return e.Code.Retryable() }
 
 // asError returns err as an *Error, of class code where it is none yet.
 func asError(err error, code Code, message string) *Error {
@@ -102,6 +131,11 @@ func interrupted(ctx context.Context) *Error {
 	}
 }
 
+const (
+	hintSpace = "free space, or choose another directory for the spool, and run the same command again"
+	hintSpool = "choose another directory for the spool"
+)
+
 // diskError classifies a failure to write path, which is named by its role and not by a link.
 func diskError(err error, doing string) *Error {
 	var e *Error
@@ -110,14 +144,14 @@ func diskError(err error, doing string) *Error {
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return &Error{
-			Code: DiskFull, Message: fmt.Sprintf("%s: no space left", doing),
-			Hint: "free space, or choose another directory with --spool, and run the same command again", Err: err,
+			Code: DiskFull, Reason: ReasonSpoolFull, Message: fmt.Sprintf("%s: no space left", doing),
+			Hint: hintSpace, Err: err,
 		}
 	}
 	if errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
 		return &Error{
-			Code: Usage, Message: fmt.Sprintf("%s: the directory cannot be written to", doing),
-			Hint: "choose another directory with --spool", Err: err,
+			Code: Usage, Reason: ReasonSpoolUnusable, Message: fmt.Sprintf("%s: the directory cannot be written to", doing),
+			Hint: hintSpool, Err: err,
 		}
 	}
 	return &Error{Code: Internal, Message: doing, Hint: "check the disk; what is fetched so far is kept", Err: err}

@@ -50,10 +50,15 @@ type want struct {
 	link    Link // where to ask, which may be where an earlier redirect led
 	from    int64
 	to      int64 // exclusive; -1 up to the end
+	whole   bool  // from its first byte, without Range
 	retries int
 }
 
+// rangeHeader is empty where the whole is wanted without Range.
 func (w want) rangeHeader() string {
+	if w.whole {
+		return ""
+	}
 	if w.to < 0 {
 		return fmt.Sprintf("bytes=%d-", w.from)
 	}

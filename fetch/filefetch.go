@@ -47,7 +47,7 @@ func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, buf 
 	r := p.o.run
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	x, err := r.f.get(ctx, want{object: p.o.Source.Number, part: p.o.Source.Part, link: l.link, to: -1, retries: p.triesOf(i)})
+	x, err := r.f.get(ctx, p.wantOf(i, l))
 	if err != nil {
 		return 0, err
 	}
@@ -92,10 +92,23 @@ func roomFor(buf *[]byte, n int64) []byte {
 	return (*buf)[:n]
 }
 
-func (p *filePool) triesOf(i int) int {
+// historyOf returns the tries at file i. With the run's mutex held.
+func (p *filePool) historyOf(i int) *tries {
+	if p.tries[i] == nil {
+		p.tries[i] = new(tries)
+	}
+	return p.tries[i]
+}
+
+// wantOf is what to ask for to have file i.
+func (p *filePool) wantOf(i int, l listed) want {
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	return p.tries[i]
+	q := want{object: p.o.Source.Number, part: p.o.Source.Part, link: l.link, to: -1}
+	if t := p.tries[i]; t != nil {
+		q.whole, q.retries = t.whole, t.wait.Tries()
+	}
+	return q
 }
 
 // read reads a small body whole, and of a large one enough to see that it is.

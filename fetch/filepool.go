@@ -6,8 +6,6 @@ import (
 	"errors"
 	"sync"
 	"time"
-
-	"holdall/internal/retry"
 )
 
 const (
@@ -36,16 +34,15 @@ type filePool struct {
 	at        []uint32       // for each file its record's number and one; 0 while there is none
 	errs      map[int]*Error // files that have failed for good
 	seen      map[uint64]int32
-	same      map[int][]int // files with the very link of an earlier one
-	alias     map[int]bool  // these
-	again     []fileRetry   // in the order of their times
-	tries     map[int]int
+	same      map[int][]int  // files with the very link of an earlier one
+	alias     map[int]bool   // these
+	again     []fileRetry    // in the order of their times
+	tries     map[int]*tries // of files that failed and are to be tried again
 	busy      int
 	target    int
 	most      int
 	halved    time.Time
 	lastBytes time.Time
-	backoff   retry.Backoff
 }
 
 type fileRetry struct {
@@ -64,7 +61,7 @@ func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
 	}
 	p := &filePool{
 		o: o, shelf: sh, set: set, cond: sync.NewCond(&r.mu), errs: map[int]*Error{}, seen: map[uint64]int32{},
-		same: map[int][]int{}, alias: map[int]bool{}, tries: map[int]int{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
+		same: map[int][]int{}, alias: map[int]bool{}, tries: map[int]*tries{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
 	}
 	if n := r.f.opts.Connections; n > 0 {
 		p.target, p.most = n, n

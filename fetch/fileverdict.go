@@ -2,11 +2,8 @@ package fetch
 
 import (
 	"errors"
-	"fmt"
-	"syscall"
 	"time"
 
-	"holdall/internal/retry"
 	"holdall/internal/unpack"
 )
 
@@ -20,9 +17,6 @@ func (p *filePool) put(i int, record uint32, err error) {
 	now := time.Now()
 	if err == nil {
 		p.refused, p.lastBytes = 0, now
-		if p.backoff.Tries() > 0 {
-			p.backoff.Reset()
-		}
 		p.settle(i, record, nil)
 		if p.good >= 2*startFileConns && p.halved.IsZero() {
 			p.target = p.most
@@ -35,61 +29,45 @@ func (p *filePool) put(i int, record uint32, err error) {
 	p.failedTry(i, err, now)
 }
 
-// failedTry decides what an error means for file i, or for all of them.
+// failedTry does what the verdict on err asks for, to file i or to all of them.
 func (p *filePool) failedTry(i int, err error, now time.Time) {
-	var ref *refusal
-	var e *Error
-	after := time.Duration(0)
-	switch {
-	case errors.As(err, &ref) && !ref.transient:
-		p.refuse(i, ref)
-		return
-	case ref != nil:
-		after = ref.after
-		if ref.throttled {
-			p.halve(now)
-		}
-	case errors.As(err, &e) && (e.Code == DiskFull || e.Code == Internal || e.Code == Usage):
-		go p.o.run.fatal(e)
-		return
-	case e != nil && !e.Retryable():
-		p.refuse(i, &refusal{err: e})
-		return
-	case hopeless(err):
-		p.settle(i, 0, p.fileError(i, netError(err)))
-		return
-	case errors.Is(err, errWebPage):
+	r := p.o.run
+	if errors.Is(err, errWebPage) {
 		if p.pages++; p.pages >= enoughPages || p.listed && p.pages >= len(p.at)-p.done {
 			p.o.fail(notTheExport(unpack.KindHTML, Link{}))
 			return
 		}
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ECONNREFUSED):
+	}
+	t := p.historyOf(i)
+	v := t.failed(err, nothing, now, r.f.opts.budget())
+	if v.fewer {
 		p.halve(now)
 	}
-	p.later(i, err, after, now)
-}
-
-// later puts file i back, unless it has been tried often enough, or nothing at all has come for too long.
-func (p *filePool) later(i int, err error, after time.Duration, now time.Time) {
-	r := p.o.run
+	var ref *refusal
+	switch {
+	case v.action == stopAll:
+		go r.fatal(v.err)
+		return
+	case v.action == giveUp && errors.As(err, &ref) && !ref.transient:
+		p.refuse(i, ref)
+		return
+	case v.action == giveUp && !v.err.Retryable():
+		p.refuse(i, &refusal{err: v.err})
+		return
+	}
 	r.retries++
-	if now.Sub(p.lastBytes) > r.f.opts.budget() {
-		e := netError(err)
-		e.Message = fmt.Sprintf("nothing arrived for %s", r.f.opts.budget())
-		p.o.fail(e)
+	if now.Sub(p.lastBytes) > r.f.opts.budget() { // of any file
+		p.o.fail(t.tooLong(r.f.opts.budget()))
 		return
 	}
-	p.tries[i]++
-	if p.tries[i] >= fileTries && p.good > 0 {
-		p.settle(i, 0, p.fileError(i, netError(err)))
+	if v.action != giveUp && t.wait.Tries() >= fileTries && p.good > 0 {
+		v = verdict{action: giveUp, err: netError(err)}
+	}
+	if v.action == giveUp {
+		p.settle(i, 0, p.fileError(i, v.err))
 		return
 	}
-	b := retry.Backoff{}
-	wait := b.Next()
-	for range p.tries[i] - 1 {
-		wait = b.Next()
-	}
-	p.again = append(p.again, fileRetry{i, now.Add(max(min(after, r.f.opts.budget()/2), wait))})
+	p.again = append(p.again, fileRetry{i, t.again})
 	r.logf("file %d of the listing: %v; trying again", i, err)
 }
 

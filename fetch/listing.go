@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"holdall/internal/retry"
 	"holdall/internal/unpack"
 )
 
@@ -202,8 +201,7 @@ type pageReader struct {
 	next  string // from the Link header
 	at    int64
 	sum   hash.Hash
-	wait  retry.Backoff
-	since time.Time
+	tries tries
 	id    *Identity
 }
 
@@ -217,7 +215,7 @@ func (s *pageReader) base() *url.URL {
 
 func (s *pageReader) Read(p []byte) (int, error) {
 	if s.sum == nil {
-		s.sum, s.since = sha256.New(), time.Now()
+		s.sum = sha256.New()
 	}
 	for {
 		if s.x == nil {
@@ -233,8 +231,7 @@ func (s *pageReader) Read(p []byte) (int, error) {
 		s.sum.Write(p[:n])
 		s.at += int64(n)
 		if n > 0 {
-			s.since = time.Now()
-			s.wait.Reset()
+			s.tries.got(time.Now())
 		}
 		end := s.x.bounds.end
 		switch {
@@ -276,7 +273,7 @@ func nextOf(x *exchange) string {
 
 // open asks for the page from where reading is.
 func (s *pageReader) open() error {
-	x, err := s.r.f.get(s.r.ctx, want{object: s.o.Source.Number, part: s.o.Source.Part, link: s.link, from: s.at, to: -1, retries: s.wait.Tries()})
+	x, err := s.r.f.get(s.r.ctx, want{object: s.o.Source.Number, part: s.o.Source.Part, link: s.link, from: s.at, to: -1, whole: s.tries.whole, retries: s.tries.wait.Tries()})
 	if err != nil {
 		return err
 	}
@@ -311,31 +308,24 @@ func (s *pageReader) skip(x *exchange) error {
 		return cutShort(err)
 	}
 	if !bytes.Equal(h.Sum(nil), s.sum.Sum(nil)) {
-		return errChanged{"its bytes"}
+		return errChanged{itsBytes}
 	}
 	return nil
 }
 
-// pause waits before the next try, or returns err when another try makes no sense.
+// pause waits before the next try, or returns what no other try will change.
 func (s *pageReader) pause(err error) error {
-	var ref *refusal
-	var changed errChanged
-	after := time.Duration(0)
+	v := s.tries.failed(err, nothing, time.Now(), s.r.f.opts.budget())
 	switch {
-	case errors.As(err, &ref) && !ref.transient, hopeless(err):
-		return err
-	case errors.As(err, &changed):
+	case v.action == giveUp && v.err.Code == ObjectChanged:
 		return &Error{Code: ObjectChanged, Message: "the listing changed while it was being read", Hint: hintFor(ObjectChanged)}
-	case ref != nil:
-		after = ref.after
-	}
-	if time.Since(s.since) > s.r.f.opts.budget() {
-		return err
+	case v.action == giveUp || v.action == stopAll:
+		return v.err
 	}
 	s.r.mu.Lock()
 	s.r.retries++
 	s.r.mu.Unlock()
-	if !sleep(s.r.ctx, max(after, s.wait.Next())) {
+	if !sleep(s.r.ctx, v.after) {
 		return interrupted(s.r.ctx)
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"holdall/internal/digest"
-	"holdall/internal/retry"
 )
 
 // An Object is what one Source serves. It can be read while it arrives.
@@ -41,20 +40,15 @@ type Object struct {
 
 	probe      *exchange // the body that Plan left open, or nil
 	sequential bool      // one connection, in order: the server ignores ranges, or nothing would show a change
-	rangesSeen bool      // a response began where it was asked to begin
 	endSeen    int64     // where a body without a length ended
-	ignored    int       // ranges ignored in a row
-	changes    int       // answers in a row that looked like another object
 	limit      int       // most connections
 	resolved   Link      // where redirects led, while that works
 	resolves   int       // times that resolved was given up since bytes last came
 	pending    *Error    // a refusal; it becomes the failure when the open responses have ended
 	lastTry    bool      // refused with others open: asked once more, alone
 	ended      time.Time // when a connection's work last ended: the server may take a moment to notice
-	backoff    retry.Backoff
-	notBefore  time.Time
-	lastBytes  time.Time      // when new bytes last came
-	lastErr    error          // of the last try that failed
+	tries      tries
+	notBefore  time.Time      // no request before
 	ahead      int64          // where the last express span ended, and how long it was:
 	aheadLen   int64          // a reader that goes on there gets twice as much
 	twice      map[int64]bool // pieces that came out the same when fetched again

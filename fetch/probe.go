@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"holdall/internal/redact"
-	"holdall/internal/retry"
 	"holdall/internal/unpack"
 )
 
@@ -45,25 +44,25 @@ func (s *Source) failure(err error) *Error {
 
 // netError classifies an error of the transport.
 func netError(err error) *Error {
-	if errors.Is(err, errRefused) {
-		return &Error{
-			Code: LinkDenied, Message: "the link leads to where holdall does not go", Err: redact.Error(err),
-			Hint: "when you trust this link, allow it with --allow-private or --allow-http; else ask for a new master CSV",
+	e := &Error{Code: Network, Message: "the server could not be reached", Hint: hintFor(Network), Err: redact.Error(err)}
+	var no *forbidden
+	switch {
+	case errors.As(err, &no):
+		e.Code, e.Reason, e.Message = LinkDenied, no.reason, "the link leads to where holdall does not go"
+		e.Hint = "ask for a new master CSV, or allow this destination when you trust the link"
+		if no.reason == ReasonRedirect {
+			e.Message = "the link's redirects lead nowhere"
+			e.Hint = "open the link in a browser: when it does not lead to a download there either, ask for a new master CSV"
 		}
+	case errors.Is(err, errProxy):
+		e.Reason, e.Hint = ReasonProxy, "check the proxy, with its user and password, and run the same command again to go on"
+	case untrusted(err):
+		e.Reason, e.Message = ReasonCertificate, "the server's certificate is not trusted"
+		e.Hint = "when a proxy of your own network stands in between, trust its certificate; else do not go on: somebody may be listening"
+	case errors.Is(err, errAnswer), errors.Is(err, errIgnored), errors.Is(err, errUnsatisfied):
+		e.Message = "the server's answers are of no use"
 	}
-	if errors.Is(err, errProxy) {
-		return &Error{
-			Code: Network, Message: "the server could not be reached", Err: redact.Error(err),
-			Hint: "check the proxy in HTTPS_PROXY, with its user and password, and run the same command again to go on",
-		}
-	}
-	if untrusted(err) {
-		return &Error{
-			Code: Network, Message: "the server's certificate is not trusted", Err: redact.Error(err),
-			Hint: "when a proxy of your own network stands in between, give its certificate with --ca-file; else do not go on: somebody may be listening",
-		}
-	}
-	return &Error{Code: Network, Message: "the server could not be reached", Hint: hintFor(Network), Err: redact.Error(err)}
+	return e
 }
 
 // hopeless reports whether trying again, as it is, cannot help.
@@ -79,34 +78,27 @@ func untrusted(err error) bool {
 
 // probeGet sends the probing GET, again where that may help, and mended where the link looks damaged.
 func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
-	var wait retry.Backoff
-	var last error
-	began := time.Now()
-	for try := 0; try == 0 || time.Since(began) < min(probeTime, f.opts.budget()); try++ {
-		x, err := f.probeOnce(ctx, s, try)
-		if err == nil {
-			return x, nil
+	var t tries
+	for {
+		x, err := f.probeOnce(ctx, s, &t)
+		if err == nil || ctx.Err() != nil {
+			return x, err
 		}
-		last = err
+		v := t.failed(err, nothing, time.Now(), min(probeTime, f.opts.budget()))
 		var r *refusal
-		after := time.Duration(0)
-		if errors.As(err, &r) {
-			if !r.transient {
-				return f.probeMended(ctx, s, r)
-			}
-			after = r.after
-			if r.throttled {
-				f.dropProbes(s.Link.host())
-			}
+		if errors.As(err, &r) && !r.transient {
+			return f.probeMended(ctx, s, r)
 		}
-		if hopeless(err) || ctx.Err() != nil || errors.Is(err, errAnswer) && try >= 3 {
-			break
+		if v.action == giveUp || v.action == stopAll {
+			return nil, v.err
 		}
-		if !sleep(ctx, max(min(after, f.opts.budget()/2), wait.Next())) {
-			break
+		if v.fewer {
+			f.dropProbes(s.Link.host())
+		}
+		if !sleep(ctx, v.after) {
+			return nil, err
 		}
 	}
-	return nil, last
 }
 
 // probeMended tries what a link may have been before it was damaged on its way. first is the refusal of the link as it is.
@@ -117,7 +109,7 @@ func (f *Fetcher) probeMended(ctx context.Context, s *Source, first *refusal) (*
 	for _, m := range mendings(s.Link) {
 		t := *s
 		t.Link = m.link
-		x, err := f.probeOnce(ctx, &t, 0)
+		x, err := f.probeOnce(ctx, &t, new(tries))
 		if err != nil {
 			continue
 		}
@@ -132,12 +124,12 @@ func (f *Fetcher) probeMended(ctx context.Context, s *Source, first *refusal) (*
 	return nil, first
 }
 
-func (f *Fetcher) probeOnce(ctx context.Context, s *Source, retries int) (*exchange, error) {
+func (f *Fetcher) probeOnce(ctx context.Context, s *Source, past *tries) (*exchange, error) {
 	// The body outlives the planning, so only the wait for its beginning ends with ctx.
 	open, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
 	defer stop()
-	x, err := f.get(open, want{object: s.Number, part: s.Part, link: s.Link, to: -1, retries: retries})
+	x, err := f.get(open, want{object: s.Number, part: s.Part, link: s.Link, to: -1, whole: past.whole, retries: past.wait.Tries()})
 	if err != nil {
 		cancel()
 		return nil, err

@@ -44,7 +44,7 @@ func (r *Run) skip(ctx context.Context, w *worker, o *Object, x *exchange, at in
 				return diskError(err, "read back fetched bytes from the spool")
 			}
 			if !bytes.Equal(ours[:got], w.buf[:got]) {
-				return errChanged{"its bytes"}
+				return errChanged{itsBytes}
 			}
 		}
 		at += int64(got)
@@ -147,10 +147,11 @@ func (r *Run) keep(w *worker, o *Object, pos int64, crc uint32, p []byte) error 
 	defer r.mu.Unlock()
 	r.fetched += int64(len(p))
 	o.here += int64(len(p))
-	o.lastBytes = time.Now()
 	o.resolves = 0
-	if o.backoff.Tries() > 0 {
-		o.backoff.Reset()
+	now := time.Now()
+	o.tries.since = now
+	if w.kept += int64(len(p)); w.kept >= overlap && o.tries.err != nil {
+		o.tries.got(now)
 	}
 	s := w.span
 	s.pos, s.crc = next, crc

@@ -109,7 +109,7 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 	}
 	o := &Object{
 		Source: src, run: r, path: dataPath(r.spool.dir, e.Name), name: e.Name, id: src.Identity, size: src.Identity.Size,
-		active: map[*span]*worker{}, limit: maxConns, lastBytes: time.Now(), twice: map[int64]bool{},
+		active: map[*span]*worker{}, limit: maxConns, tries: tries{since: time.Now()}, twice: map[int64]bool{},
 	}
 	o.arrived = sync.NewCond(&r.mu)
 	mem := (*memory)(nil)
@@ -211,9 +211,8 @@ func (r *Run) preflight() error {
 	free, ok := freeSpace(r.spool.dir)
 	if ok && need > free {
 		return &Error{
-			Code:    DiskFull,
+			Code: DiskFull, Reason: ReasonSpoolFull, Hint: hintSpace,
 			Message: fmt.Sprintf("%d bytes are still to be fetched, but only %d are free for the spool", need, free),
-			Hint:    "free space, or choose another directory with --spool, and run the same command again",
 		}
 	}
 	return nil
@@ -312,7 +311,7 @@ func (r *Run) Wait() error {
 	defer r.mu.Unlock()
 	worst := r.fatalErr
 	for _, o := range r.Objects {
-		if o.failed != nil && (worst == nil || o.failed.rank() < worst.rank()) {
+		if o.failed != nil && (worst == nil || o.failed.Code.Rank() < worst.Code.Rank()) {
 			worst = o.failed
 		}
 	}

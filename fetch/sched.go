@@ -34,7 +34,7 @@ func (r *Run) take(w *worker, cancel context.CancelFunc) (task, bool) {
 			h.running--
 			return task{}, false
 		}
-		if h.busy < h.target && !time.Now().Before(h.notBefore) {
+		if h.busy < h.target {
 			if t, ok := r.pick(h); ok {
 				h.busy++
 				t.o.active[t.s] = w
@@ -109,7 +109,7 @@ func (o *Object) task(s *span) task {
 
 // mayFetch reports whether a connection may begin with o now.
 func (o *Object) mayFetch(now time.Time) bool {
-	if o.files != nil || o.settled() || now.Before(o.notBefore) || len(o.active) >= o.limit {
+	if o.files != nil || o.settled() || now.Before(o.notBefore) || now.Before(o.tries.again) || len(o.active) >= o.limit {
 		return false
 	}
 	return o.pending == nil || o.lastTry && len(o.active) == 0
@@ -291,7 +291,7 @@ func (o *Object) steal(h *host) *span {
 // hurry makes a connection free for bytes that readers wait for, when none is or soon will be. With the run's mutex held.
 func (r *Run) hurry(h *host) {
 	now := time.Now()
-	if now.Sub(h.hurried) < hurryEvery || now.Before(h.notBefore) || r.wanted(h) <= max(h.target-h.busy, 0)+r.ending(h) {
+	if now.Sub(h.hurried) < hurryEvery || r.wanted(h) <= max(h.target-h.busy, 0)+r.ending(h) {
 		return
 	}
 	// Cut short the connection that has the most left; what it leaves stays to be fetched.
@@ -322,7 +322,7 @@ func (r *Run) wanted(h *host) int {
 	now := time.Now()
 	n := 0
 	for _, o := range r.order {
-		if len(o.waits) == 0 || o.settled() || o.sequential || o.pending != nil || now.Before(o.notBefore) || o.Source.Link.host() != h.name {
+		if len(o.waits) == 0 || o.settled() || o.sequential || o.pending != nil || now.Before(o.notBefore) || now.Before(o.tries.again) || o.Source.Link.host() != h.name {
 			continue
 		}
 		seen := map[int64]bool{}

@@ -93,10 +93,16 @@ func readSpool(dir string) (spoolList, error) {
 		return list, diskError(err, "read the spool's list")
 	}
 	if err := json.Unmarshal(b, &list); err != nil {
-		return list, &Error{Code: Internal, Message: "the spool's list (spool.json) is damaged", Hint: "move the spool away, or choose another with --spool", Err: err}
+		return list, &Error{
+			Code: Internal, Reason: ReasonSpoolUnusable, Message: "the spool's list (spool.json) is damaged",
+			Hint: "move the spool away, or choose another directory for it", Err: err,
+		}
 	}
 	if list.Format != spoolFormat {
-		return list, &Error{Code: Usage, Message: fmt.Sprintf("the spool has format %d, which this version does not know", list.Format), Hint: "choose another directory with --spool"}
+		return list, &Error{
+			Code: Usage, Reason: ReasonSpoolUnusable, Hint: hintSpool,
+			Message: fmt.Sprintf("the spool has format %d, which this version does not know", list.Format),
+		}
 	}
 	for _, e := range list.Objects {
 		if e == nil || e.Name != filepath.Base(e.Name) || e.Name == "." || e.Name == "" {

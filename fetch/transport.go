@@ -28,6 +28,19 @@ const (
 // errRefused marks destinations that policy forbids. Trying again does not help.
 var errRefused = errors.New("refused")
 
+// A forbidden is an errRefused with what is wrong with the destination.
+type forbidden struct {
+	reason Reason
+	what   string
+}
+
+func (e *forbidden) Error() string        { return "refused: " + e.what }
+func (e *forbidden) Is(target error) bool { return target == errRefused }
+
+func forbid(reason Reason, format string, a ...any) error {
+	return &forbidden{reason, fmt.Sprintf(format, a...)}
+}
+
 // errProxy marks a refusal by the proxy, not by the server that a link leads to: of the user, or of that server.
 var errProxy = errors.New("the proxy does not let the connection through")
 
@@ -139,17 +152,17 @@ func (p *policy) check(u *url.URL) error {
 	case "https":
 	case "http":
 		if !p.opts.AllowHTTP && !p.opts.AllowPrivate {
-			return fmt.Errorf("%w: the link is plain http, which anyone on the way can read and change", errRefused)
+			return forbid(ReasonPlainHTTP, "the link is plain http, which anyone on the way can read and change")
 		}
 	default:
-		return fmt.Errorf("%w: the link's scheme is not https", errRefused)
+		return forbid(ReasonRedirect, "the link's scheme is not https")
 	}
 	if p.opts.AllowPrivate {
 		return nil
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return fmt.Errorf("%w: %s is this machine itself", errRefused, host)
+		return forbid(ReasonPrivateAddress, "%s is this machine itself", host)
 	}
 	if ip := net.ParseIP(host); ip != nil {
 		return publicAddress(ip)
@@ -209,7 +222,7 @@ func publicPeer(address string) error {
 	host, _, _ = strings.Cut(host, "%")
 	ip := net.ParseIP(host)
 	if ip == nil {
-		return fmt.Errorf("%w: %s is no address", errRefused, address)
+		return forbid(ReasonPrivateAddress, "%s is no address", address)
 	}
 	return publicAddress(ip)
 }
@@ -220,10 +233,10 @@ func (p *policy) redirect(req *http.Request, via []*http.Request) error {
 		t.add(req.URL)
 	}
 	if len(via) > maxRedirects {
-		return fmt.Errorf("%w: more than %d redirects", errRefused, maxRedirects)
+		return forbid(ReasonRedirect, "more than %d redirects", maxRedirects)
 	}
 	if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
-		return fmt.Errorf("%w: redirected from https to %s", errRefused, req.URL.Scheme)
+		return forbid(ReasonRedirect, "redirected from https to %s", req.URL.Scheme)
 	}
 	req.Header.Del("Referer")
 	return p.check(req.URL)

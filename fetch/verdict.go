@@ -5,91 +5,153 @@ import (
 	"fmt"
 	"syscall"
 	"time"
+
+	"holdall/internal/retry"
 )
 
-// failedTry decides what to do about an error: nothing but wait and ask again, fail the object, or return it because it ends
-// the whole run. With the run's mutex held.
-func (r *Run) failedTry(w *worker, o *Object, err error) error {
-	var e *Error
-	var ref *refusal
-	var changed errChanged
-	switch {
-	case r.ctx.Err() != nil:
-		return nil
-	case w.tooSlow:
-		r.retries++
-		r.logf("%s: one connection was much slower than the others; another one goes on with its work", o.Source.Link)
-		return nil
-	case errors.As(err, &ref):
-		r.refused(w, o, ref)
-		return nil
-	case errors.As(err, &e):
-		return e // of the disk
-	case hopeless(err):
-		o.fail(netError(err))
-		return nil
-	case errors.As(err, &changed):
-		if o.changes++; o.changes >= 3 || changed.what == "its bytes" {
-			o.fail(changed.explain())
-			return nil
-		}
-	case errors.Is(err, errIgnored):
-		if o.ignored++; o.ignored >= 3 || !o.rangesSeen {
-			o.sequential, o.limit = true, 1
-		}
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ECONNREFUSED):
-		w.host.halve(time.Now())
-	}
-	// A connection that brought something before it broke is simply followed by the next one.
-	if w.bytes.Load()-w.atBegin >= overlap && !errors.As(err, &changed) {
-		r.retries++
-		o.lastErr = err
-		return nil
-	}
-	r.again(o, err, 0)
-	return nil
+// An action is what to do after a try that failed.
+type action int
+
+const (
+	tryAgain action = iota // the same request, after a wait
+	inOrder                // the same, from where it is to the end: the server ignores ranges
+	askWhole               // the whole object, without Range, after a wait: the server's answers to ranges are of no use
+	giveUp                 // no try will help, or none has helped for too long
+	stopAll                // it is this machine's trouble, and ends the run
+)
+
+// A verdict is the one decision about a failed try, the same for probes, objects, pages of listings and listed files.
+type verdict struct {
+	action
+	after time.Duration // wait so long
+	fewer bool          // the server has had enough of so many connections
+	err   *Error        // why, with giveUp and stopAll
 }
 
-// again lets o wait before the next try, or fails it when nothing has come for too long.
-func (r *Run) again(o *Object, err error, after time.Duration) {
-	r.retries++
-	o.lastErr = err
-	if time.Since(o.lastBytes) > r.f.opts.budget() {
-		if changed := (errChanged{}); errors.As(err, &changed) {
-			o.fail(changed.explain())
-			return
-		}
-		e := netError(err)
-		e.Message = fmt.Sprintf("nothing arrived for %s, over %d tries", r.f.opts.budget(), o.backoff.Tries()+1)
-		o.fail(e)
-		return
+// tries is the history of the tries at one thing since it last got on. The zero value is that of a thing not tried yet.
+type tries struct {
+	wait     retry.Backoff
+	since    time.Time // when it last got on, or was first tried
+	unusable int       // answers in a row that could not be used for what was asked
+	barren   int       // tries in a row that brought only bytes that were here already
+	ignored  int       // ranges ignored in a row
+	changes  int       // answers in a row that looked like another object
+	whole    bool      // the whole is asked for, without Range
+	ranged   bool      // a range was answered as asked, so that ignoring one is an exception
+	err      error     // of the last one
+	again    time.Time // when the next one is due
+	told     time.Time // when the server said to come back; zero when it did not say
+}
+
+// Several answers of a kind are needed before they are taken for the server's nature and not for a bad moment.
+const (
+	enoughUnusable = 3
+	enoughBarren   = 5
+	enoughIgnored  = 3
+	enoughChanges  = 3
+)
+
+// What a try brought before it failed.
+type brought int
+
+const (
+	nothing brought = iota
+	oldBytes
+	newBytes // enough of them to be worth the request
+)
+
+// got says that something new arrived: whatever failed before is forgiven.
+func (t *tries) got(now time.Time) {
+	t.since, t.err, t.again, t.told = now, nil, time.Time{}, time.Time{}
+	t.unusable, t.barren, t.ignored, t.changes = 0, 0, 0, 0
+	t.wait.Reset()
+}
+
+// failed takes in that a try ended in err, after it had brought something, and decides what to do. budget is how long nothing
+// may arrive. The wait is in the verdict and, as a time, in t.again.
+func (t *tries) failed(err error, had brought, now time.Time, budget time.Duration) verdict {
+	if t.since.IsZero() {
+		t.since = now
+	}
+	if had == newBytes {
+		t.got(now)
+	}
+	t.err, t.told = err, time.Time{}
+	v := t.judge(err)
+	if v.action == giveUp || v.action == stopAll {
+		return v
+	}
+	t.whole = v.action == askWhole
+	if v.after > 0 {
+		t.told = now.Add(v.after)
+	}
+	if had == oldBytes { // which may have taken long
+		t.barren++
+	}
+	if had == nothing && now.Sub(t.since) > budget || t.barren >= enoughBarren {
+		return verdict{action: giveUp, err: t.tooLong(budget)}
+	}
+	if had == newBytes && v.after == 0 {
+		return v // a connection that brought something is simply followed by the next one
 	}
 	// However long the server asks to wait, there must be time for another try.
-	o.notBefore = time.Now().Add(max(min(after, r.f.opts.budget()/2), o.backoff.Next()))
-	r.logf("%s: %v; trying again", o.Source.Link, err)
+	v.after = max(min(v.after, budget/2), t.wait.Next())
+	t.again = now.Add(v.after)
+	return v
 }
 
-// refused decides about an answer with a status other than success.
-func (r *Run) refused(w *worker, o *Object, ref *refusal) {
+// judge is failed without regard to time.
+func (t *tries) judge(err error) verdict {
+	var ref *refusal
+	var e *Error
+	var changed errChanged
 	switch {
-	case ref.throttled:
-		w.host.halve(time.Now())
-		r.again(o, ref, ref.after)
-	case ref.transient:
-		r.again(o, ref, ref.after)
-	case !o.resolved.IsZero() && o.resolves == 0:
-		o.resolved, o.resolves = Link{}, 1
-		r.again(o, ref, 0)
-	case !o.lastTry && (!ref.certain && !o.alone(w) && ref.err.Code == LinkDenied || ref.err.Code == NotTheExport):
-		// Some servers refuse more than one connection in this way, and some proxies have a bad moment.
-		o.pending, o.lastTry, o.limit = ref.err, true, 1
-	case o.lastTry && len(o.active) > 0:
-	default:
-		o.pending, o.lastTry = ref.err, false
+	case errors.As(err, &ref):
+		if !ref.transient {
+			return verdict{action: giveUp, err: ref.err}
+		}
+		return verdict{after: ref.after, fewer: ref.throttled}
+	case errors.As(err, &e):
+		if e.Code.local() {
+			return verdict{action: stopAll, err: e}
+		}
+		return verdict{action: giveUp, err: e}
+	case hopeless(err):
+		return verdict{action: giveUp, err: netError(err)}
+	case errors.As(err, &changed):
+		if t.changes++; t.changes >= enoughChanges || changed.what == itsBytes {
+			return verdict{action: giveUp, err: changed.explain()}
+		}
+	case errors.Is(err, errIgnored):
+		if t.ignored++; t.ignored >= enoughIgnored || !t.ranged {
+			return verdict{action: inOrder}
+		}
+	case errors.Is(err, errAnswer):
+		if t.unusable++; t.unusable >= enoughUnusable {
+			return verdict{action: askWhole}
+		}
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ECONNREFUSED):
+		return verdict{fewer: true}
 	}
+	return verdict{}
 }
 
-// alone reports whether w's request was the only one that the server can have seen for o. With the run's mutex held.
-func (o *Object) alone(w *worker) bool {
-	return len(o.active) == 0 && o.ended.Before(w.began.Add(-aloneAfter))
+// tooLong is the failure of a thing that did not get on for the whole budget.
+func (t *tries) tooLong(budget time.Duration) *Error {
+	var changed errChanged
+	if errors.As(t.err, &changed) {
+		return changed.explain()
+	}
+	e := netError(t.err)
+	e.Message = fmt.Sprintf("nothing arrived for %s, over %d tries", budget, t.wait.Tries()+1)
+	if t.barren > 0 {
+		e.Message = fmt.Sprintf("nothing new arrived over %d tries", t.wait.Tries()+1)
+	}
+	var ref *refusal
+	if errors.As(t.err, &ref) && ref.err.Code == Busy {
+		e.Code, e.Message, e.Err = Busy, ref.err.Message, nil
+		e.Hint = hintFor(Busy)
+	}
+	e.ResumeAfter = t.told
+	return e
 }

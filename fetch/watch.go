@@ -13,7 +13,6 @@ type host struct {
 	workers   []*worker
 	running   int       // workers that have not ended
 	busy      int       // workers with a task
-	notBefore time.Time // asked to wait until then
 	hurried   time.Time // when a connection was last cut short for a reader
 	keptUntil time.Time // one connection is kept for a reader until then
 	latency   float64   // seconds from a request to its answer, lately

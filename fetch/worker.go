@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -19,6 +20,7 @@ type worker struct {
 	began   time.Time
 	cancel  context.CancelFunc
 	atBegin int64     // bytes when it began
+	kept    int64     // bytes that went into the spool since it began
 	seen    int64     // bytes at the last look
 	rate    float64   // bytes a second, lately
 	slow    time.Time // since when it is much slower than the others
@@ -28,7 +30,7 @@ type worker struct {
 // begin is called with the run's mutex held.
 func (w *worker) begin(t task, cancel context.CancelFunc) {
 	w.busy, w.span, w.express, w.began, w.cancel = true, t.s, t.express, time.Now(), cancel
-	w.atBegin = w.bytes.Load()
+	w.atBegin, w.kept = w.bytes.Load(), 0
 	w.seen, w.rate, w.slow, w.tooSlow = w.atBegin, 0, time.Time{}, false
 }
 
@@ -74,7 +76,7 @@ const overlap = 64 << 10 // compared with what is here, where nothing else would
 
 func (r *Run) request(ctx context.Context, w *worker, o *Object, s *span) (*exchange, error) {
 	r.mu.Lock()
-	q := want{object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: s.pos, to: s.end, retries: o.backoff.Tries()}
+	q := want{object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: s.pos, to: s.end, retries: o.tries.wait.Tries()}
 	if !o.resolved.IsZero() {
 		q.link = o.resolved
 	}
@@ -83,6 +85,9 @@ func (r *Run) request(ctx context.Context, w *worker, o *Object, s *span) (*exch
 	}
 	if !o.id.vouched() {
 		q.from = max(0, q.from-overlap)
+	}
+	if o.tries.whole {
+		q.from, q.to, q.whole = 0, -1, true
 	}
 	r.mu.Unlock()
 	asked := time.Now()
@@ -122,4 +127,67 @@ func (r *Run) put(w *worker, o *Object, err error) {
 	if fatal != nil {
 		r.fatal(fatal)
 	}
+}
+
+// failedTry does what the verdict on err asks for. It returns an error that ends the whole run. With the run's mutex held.
+func (r *Run) failedTry(w *worker, o *Object, err error) error {
+	if r.ctx.Err() != nil {
+		return nil
+	}
+	r.retries++
+	if w.tooSlow {
+		r.logf("%s: one connection was much slower than the others; another one goes on with its work", o.Source.Link)
+		return nil
+	}
+	now := time.Now()
+	v := o.tries.failed(err, w.brought(), now, r.f.opts.budget())
+	if v.fewer {
+		w.host.halve(now)
+	}
+	var ref *refusal
+	switch {
+	case v.action == stopAll:
+		return v.err
+	case v.action == giveUp && errors.As(err, &ref) && !ref.transient:
+		r.refused(w, o, ref)
+	case v.action == giveUp:
+		o.fail(v.err)
+	default:
+		if v.action == askWhole || v.action == inOrder {
+			o.sequential, o.limit = true, 1
+		}
+		r.logf("%s: %v; trying again", o.Source.Link, err)
+	}
+	return nil
+}
+
+// brought says what w's connection brought. With the run's mutex held.
+func (w *worker) brought() brought {
+	switch {
+	case w.kept >= overlap:
+		return newBytes
+	case w.bytes.Load()-w.atBegin >= overlap:
+		return oldBytes
+	}
+	return nothing
+}
+
+// refused decides about a refusal that no other try will change.
+func (r *Run) refused(w *worker, o *Object, ref *refusal) {
+	switch {
+	case !o.resolved.IsZero() && o.resolves == 0:
+		o.resolved, o.resolves = Link{}, 1
+		o.tries.again = time.Now().Add(o.tries.wait.Next())
+	case !o.lastTry && (!ref.certain && !o.alone(w) && ref.err.Code == LinkDenied || ref.err.Code == NotTheExport):
+		// Some servers refuse more than one connection in this way, and some proxies have a bad moment.
+		o.pending, o.lastTry, o.limit = ref.err, true, 1
+	case o.lastTry && len(o.active) > 0:
+	default:
+		o.pending, o.lastTry = ref.err, false
+	}
+}
+
+// alone reports whether w's request was the only one that the server can have seen for o. With the run's mutex held.
+func (o *Object) alone(w *worker) bool {
+	return len(o.active) == 0 && o.ended.Before(w.began.Add(-aloneAfter))
 }

@@ -88,7 +88,7 @@ func classify(err error) failure {
 	case errors.Is(err, context.Canceled):
 		return failure{Code: fetch.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted}
 	case errors.As(err, &fe):
-		report = failure{Code: fe.Code, Message: err.Error(), Hint: fe.Hint, Retryable: fe.Retryable(), exit: exitOf(fe.Code)}
+		report = failure{Code: fe.Code, Message: err.Error(), Hint: hintOf(fe), Retryable: fe.Retryable(), exit: fe.Code.Exit()}
 	case isDiskFull(err):
 		report.Code, report.exit, report.Retryable = fetch.DiskFull, exitGoOn, true
 		report.Hint = "make room on the disk, then " + goOn
@@ -106,20 +106,6 @@ func classify(err error) failure {
 // isDiskFull also knows the database engine's words for it, whose errors are text only.
 func isDiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || strings.Contains(err.Error(), "No space left on device")
-}
-
-func exitOf(c fetch.Code) int {
-	switch c {
-	case fetch.LinkExpired, fetch.LinkDenied, fetch.LinkDamaged, fetch.LinkGone, fetch.NotTheExport:
-		return exitLink
-	case fetch.ObjectChanged, fetch.DiskFull, fetch.Busy, fetch.Network:
-		return exitGoOn
-	case fetch.Usage:
-		return exitUsage
-	case fetch.Interrupted:
-		return exitInterrupted
-	}
-	return exitFailed
 }
 
 // fail tells the user about err and returns the exit code.

@@ -89,26 +89,23 @@ func (f *failures) worst() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var worst error
-	grade := -1
 	for _, err := range f.all {
-		if g := severity(err); g > grade {
-			worst, grade = err, g
+		if worst == nil || urgency(err) < urgency(worst) {
+			worst = err
 		}
 	}
 	return worst
 }
 
-func severity(err error) int {
+// urgency is fetch's rank of an error; what is none of fetch's comes before all of those, and the consequence of another
+// failure, or of the user's wish, after all.
+func urgency(err error) int {
 	var fe *fetch.Error
 	switch {
 	case errors.Is(err, context.Canceled):
-		return 0 // the consequence of another failure, or of the user's wish
+		return fetch.Interrupted.Rank() + 1
 	case !errors.As(err, &fe):
-		return 4
-	case fe.Code == fetch.DiskFull:
-		return 3
-	case !fe.Retryable():
-		return 2
+		return -1
 	}
-	return 1
+	return fe.Code.Rank()
 }

@@ -1,0 +1,23 @@
+package main
+
+import "holdall/fetch"
+
+// hintOf says what the user can do about a failed fetch, with the flags that this command line has for it.
+func hintOf(e *fetch.Error) string {
+	switch e.Reason {
+	case fetch.ReasonPrivateAddress:
+		return "when you trust this link, allow it with --allow-private; else ask for a new master CSV"
+	case fetch.ReasonPlainHTTP:
+		return "when you trust this link, allow it with --allow-http; else ask for a new master CSV"
+	case fetch.ReasonProxy:
+		return "check the proxy in HTTPS_PROXY, with its user and password, and " + goOn
+	case fetch.ReasonCertificate:
+		return "when a proxy of your own network stands in between, give its certificate with --ca-file; " +
+			"else do not go on: somebody may be listening"
+	case fetch.ReasonSpoolFull:
+		return "free space, or choose another directory with --spool, and run the same command again"
+	case fetch.ReasonSpoolUnusable:
+		return "choose another directory with --spool"
+	}
+	return e.Hint
+}

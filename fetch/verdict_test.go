@@ -1,0 +1,82 @@
+package fetch
+
+import (
+	"fmt"
+	"io"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestTheVerdictOnAFailedTry(t *testing.T) {
+	busy := &refusal{err: &Error{Code: Network}, transient: true, throttled: true, after: 7 * time.Second}
+	gone := &refusal{err: &Error{Code: LinkGone}}
+	rubbish := fmt.Errorf("%w: status 206, but no Content-Range", errAnswer)
+	for _, tc := range []struct {
+		name  string
+		times int // that it fails so, one after the other
+		err   error
+		past  tries
+		want  action
+		code  Code          // with giveUp and stopAll
+		after time.Duration // at least
+		fewer bool
+	}{
+		{name: "a broken connection", times: 1, err: io.ErrUnexpectedEOF, want: tryAgain, after: 100 * time.Millisecond},
+		{name: "many broken connections", times: 8, err: io.ErrUnexpectedEOF, want: tryAgain, after: 15 * time.Second},
+		{name: "a server that is busy and says for how long", times: 1, err: busy, want: tryAgain, after: 7 * time.Second, fewer: true},
+		{name: "a connection refused", times: 1, err: syscall.ECONNREFUSED, want: tryAgain, fewer: true},
+		{name: "a link that is gone", times: 1, err: gone, want: giveUp, code: LinkGone},
+		{name: "an unusable answer", times: 1, err: rubbish, want: tryAgain},
+		{name: "unusable answers in a row", times: enoughUnusable, err: rubbish, want: askWhole},
+		{name: "a range ignored by a server that knows none", times: 1, err: errIgnored, want: inOrder},
+		{name: "a range ignored by a server that knows ranges", times: 1, err: errIgnored, past: tries{ranged: true}, want: tryAgain},
+		{name: "another ETag", times: 1, err: errChanged{"its ETag"}, want: tryAgain},
+		{name: "another ETag each time", times: enoughChanges, err: errChanged{"its ETag"}, want: giveUp, code: ObjectChanged},
+		{name: "other bytes", times: 1, err: errChanged{itsBytes}, want: giveUp, code: ObjectChanged},
+		{name: "a full disk", times: 1, err: diskError(syscall.ENOSPC, "write"), want: stopAll, code: DiskFull},
+		{name: "a forbidden address", times: 1, err: forbid(ReasonPrivateAddress, "10.0.0.1"), want: giveUp, code: LinkDenied},
+		{name: "nothing for longer than the budget", times: 1, err: io.ErrUnexpectedEOF, past: tries{since: time.Now().Add(-time.Hour)}, want: giveUp, code: Network},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var v verdict
+			for range tc.times {
+				v = tc.past.failed(tc.err, nothing, time.Now(), 5*time.Minute)
+			}
+			if v.action != tc.want || v.fewer != tc.fewer || v.after < tc.after {
+				t.Errorf("got %+v, want action %d, at least %s, fewer %v", v, tc.want, tc.after, tc.fewer)
+			}
+			if ends := v.action == giveUp || v.action == stopAll; ends != (v.err != nil) || ends && v.err.Code != tc.code {
+				t.Errorf("it ends with %v, want %q", v.err, tc.code)
+			}
+		})
+	}
+}
+
+// What a try brought decides whether the next one waits.
+func TestTheVerdictOnATryThatBroughtSomething(t *testing.T) {
+	var h tries
+	now := time.Now()
+	for range 20 {
+		if v := h.failed(io.ErrUnexpectedEOF, newBytes, now, time.Minute); v.action != tryAgain || v.after != 0 {
+			t.Fatalf("after new bytes: %+v, want another try at once", v)
+		}
+	}
+	for i := range enoughBarren {
+		v := h.failed(io.ErrUnexpectedEOF, oldBytes, now, time.Minute)
+		if last := i == enoughBarren-1; last != (v.action == giveUp) || !last && v.after == 0 {
+			t.Fatalf("after the bytes came that are here already, %d times: %+v", i+1, v)
+		}
+	}
+}
+
+func TestEveryCodeHasItsConsequences(t *testing.T) {
+	for code, f := range codes {
+		if (f.exit == 3 || f.exit == 130) != f.retryable || code.Exit() != f.exit || code.Retryable() != f.retryable {
+			t.Errorf("%s: exit %d, retryable %v", code, f.exit, f.retryable)
+		}
+	}
+	if Code("unheard-of").Exit() != 1 {
+		t.Error("a code that nobody knows is not a failure")
+	}
+}
