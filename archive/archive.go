@@ -9,7 +9,10 @@
 // Open, then FS, Rows and OpenDocument, which verify whatever is read to its end, or Verify for all of it.
 package archive
 
-import "errors"
+import (
+	"errors"
+	"io/fs"
+)
 
 // Errors that callers decide on.
 var (
@@ -23,6 +26,12 @@ var (
 	// ErrBusy says that another process is building in the staging directory.
 	ErrBusy = errors.New("another process is using the staging directory")
 )
+
+// A missing is the absence of an export, for people; it matches fs.ErrNotExist.
+type missing string
+
+func (m missing) Error() string        { return string(m) }
+func (m missing) Is(target error) bool { return target == fs.ErrNotExist }
 
 // FormatVersion is the version of the format that FORMAT.md describes. A reader of version 1 reads every later bag whose
 // version begins with "1.".

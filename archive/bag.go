@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"iter"
 	"maps"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -37,15 +39,29 @@ func Open(ctx context.Context, s Store, id string) (*Bag, error) {
 			return nil, err
 		}
 		if len(ids) == 0 {
-			return nil, fmt.Errorf("no complete export in %s: %w", s.Location(""), fs.ErrNotExist)
+			return nil, missing("there is no complete export in " + s.Location(""))
 		}
 		id = ids[len(ids)-1]
 	}
-	if !validID(id) {
-		return nil, fmt.Errorf("%q is not the ID of an export: %w", id, fs.ErrNotExist)
+	if CheckStoreName(exportsDir+id) != nil || strings.Contains(id, "/") {
+		return nil, missing(fmt.Sprintf("%q is not the ID of an export", id))
 	}
-	b := &Bag{s: s, id: id, prefix: exportsDir + id + "/", sums: map[string]digest.Sum{}}
+	b := &Bag{s: s, prefix: exportsDir + id + "/", sums: map[string]digest.Sum{}}
 	if err := b.checkCommitted(ctx); err != nil {
+		return nil, err
+	}
+	return b, b.load(ctx)
+}
+
+// OpenFolder opens the bag in a folder of the store, whatever its name; "" is the store's own directory. The ID is the one that
+// bag-info.txt gives, and the folder's name where that is lost. A bag without bagit.txt can be opened, for Verify to name that
+// among its faults. A folder with nothing in it is an error matching fs.ErrNotExist.
+func OpenFolder(ctx context.Context, s Store, folder string) (*Bag, error) {
+	b := &Bag{s: s, sums: map[string]digest.Sum{}}
+	if folder != "" {
+		b.prefix = folder + "/"
+	}
+	if err := b.checkCommitted(ctx); err != nil && !errors.Is(err, ErrIncomplete) {
 		return nil, err
 	}
 	return b, b.load(ctx)
@@ -62,7 +78,7 @@ func (b *Bag) checkCommitted(ctx context.Context) error {
 		}
 		return fmt.Errorf("%s: %w", b.Location(), ErrIncomplete)
 	}
-	return fmt.Errorf("no export %s: %w", b.Location(), fs.ErrNotExist)
+	return missing("there is no export " + b.Location())
 }
 
 // load reads what describes the bag, as far as it can be read.
@@ -81,8 +97,29 @@ func (b *Bag) load(ctx context.Context) error {
 		}
 	}
 	content, err := b.readTag(ctx, bagInfoName)
+	if err != nil {
+		return err
+	}
 	b.info = parseBagInfo(bytes.NewReader(content))
+	b.id, err = b.identify(ctx)
 	return err
+}
+
+// identify returns the ID that bag-info.txt gives. It loses against the folder's name where that is an ID itself and the
+// ledger knows it: then it is bag-info.txt that was changed.
+func (b *Bag) identify(ctx context.Context) (string, error) {
+	folder, said := path.Base(filepath.ToSlash(b.Location())), strings.Join(b.info["External-Identifier"], " ")
+	switch {
+	case !validID(said):
+		return folder, nil
+	case !validID(folder), folder == said:
+		return said, nil
+	}
+	l, err := readLedger(ctx, b.s)
+	if _, ok := l.taken[folder]; ok {
+		return folder, err
+	}
+	return said, err
 }
 
 // readTag returns a file's content, nil where it is not there.
@@ -94,7 +131,8 @@ func (b *Bag) readTag(ctx context.Context, name string) ([]byte, error) {
 	return content, err
 }
 
-// IDs lists the complete exports of a root, oldest first.
+// IDs lists the complete exports of a root, oldest first, by the names of their folders: those are their IDs unless somebody
+// has renamed one.
 func IDs(ctx context.Context, s Store) ([]string, error) {
 	var ids []string
 	for info, err := range s.List(ctx, strings.TrimSuffix(exportsDir, "/")) {
@@ -102,7 +140,7 @@ func IDs(ctx context.Context, s Store) ([]string, error) {
 			return nil, fmt.Errorf("list the exports of %s: %w", s.Location(""), err)
 		}
 		id, ok := strings.CutSuffix(strings.TrimPrefix(info.Name, exportsDir), "/"+bagitName)
-		if ok && validID(id) {
+		if ok && !strings.Contains(id, "/") && CheckStoreName(exportsDir+id) == nil {
 			ids = append(ids, id)
 		}
 	}

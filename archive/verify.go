@@ -47,6 +47,7 @@ const (
 	FaultContent    = "content-mismatch"  // the file is as it was sealed, but does not decompress to what was put in
 	FaultPayload    = "payload-mismatch"  // the files do not add up to what bag-info.txt says
 	FaultLedger     = "ledger-broken"     // the root's ledger cannot vouch for the bag
+	FaultGone       = "export-missing"    // the ledger names an export that the root does not hold; see CheckRoot
 )
 
 // A Report is what Verify found.
@@ -160,7 +161,7 @@ func (v *verifier) comparePresence() {
 	for name := range v.book.sums {
 		info, ok := v.present[name]
 		if !ok {
-			v.add(FaultMissing, name, "the file is not there")
+			v.add(FaultMissing, name, "%s", absence(name))
 			v.docs.wholeFile(name)
 			continue
 		}
@@ -179,6 +180,14 @@ func (v *verifier) comparePresence() {
 			v.add(FaultUnexpected, name, "no manifest names this file")
 		}
 	}
+}
+
+// absence says what it means that a file is not there.
+func absence(name string) string {
+	if name == bagitName {
+		return "the file is not there; without it the directory is not a bag to any program"
+	}
+	return "the file is not there"
 }
 
 // hashFiles reads every file; packs wait for inspection where every document is read anyway.

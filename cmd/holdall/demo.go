@@ -93,7 +93,6 @@ func (o *demoOptions) take(ctx context.Context, e *env, server *exportsim.Server
 	options := (&takeOptions{to: o.to, allowPrivate: true}).takeover(e)
 	show := newProgress(e)
 	options.Progress = show.update
-	options.Talk = show.talk
 	result, err := takeover.Take(ctx, takeover.MasterCSV{Link: link}, options)
 	show.end()
 	if err != nil {
@@ -107,17 +106,17 @@ func (o *demoOptions) take(ctx context.Context, e *env, server *exportsim.Server
 
 func (o *demoOptions) verify(ctx context.Context, e *env, x *export) error {
 	began := time.Now()
-	r, err := takeover.Verify(ctx, x.bag, archive.Deep, "", nil)
-	if err != nil {
+	v := newVerification(archive.Deep)
+	if err := v.export(ctx, e, place{root: x.root, folder: x.bag.ID()}); err != nil {
 		return err
 	}
 	if !e.json {
-		if err := printReport(e, x, r); err != nil {
+		if err := v.print(e); err != nil {
 			return err
 		}
 	}
 	e.detail("verified in %s", time.Since(began).Round(time.Millisecond))
-	if !r.Valid {
+	if !v.Valid {
 		return errFindings
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 
-	"holdall/internal/redact"
 	"holdall/internal/term"
 )
 
@@ -15,30 +14,17 @@ import (
 type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	voice          *voice                      // what is said on stderr
 	lookup         func(string) (string, bool) // environment variables
 	quiet, verbose bool
 	json           bool
 }
 
 func processEnv() *env {
-	return &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookup: os.LookupEnv}
+	return &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, voice: newVoice(os.Stderr), lookup: os.LookupEnv}
 }
 
-// talk tells the user something on the way, unless -q.
-func (e *env) talk(format string, args ...any) {
-	if !e.quiet {
-		fmt.Fprintln(e.stderr, "holdall: "+redact.Text(fmt.Sprintf(format, args...)))
-	}
-}
-
-// detail talks only with -v.
-func (e *env) detail(format string, args ...any) {
-	if e.verbose {
-		e.talk(format, args...)
-	}
-}
-
-// print writes v as JSON with --json.
+// printJSON writes v as JSON with --json.
 func (e *env) printJSON(v any) error {
 	enc := json.NewEncoder(e.stdout)
 	enc.SetEscapeHTML(false)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 
-	"holdall/archive"
 	"holdall/archive/dirstore"
 	"holdall/fetch"
 	"holdall/internal/redact"
@@ -95,8 +94,6 @@ func classify(err error) failure {
 	case errors.Is(err, dirstore.ErrLocked):
 		report.Code, report.exit, report.Retryable = fetch.Busy, exitGoOn, true
 		report.Hint = "wait until the other run ends, then " + goOn
-	case errors.Is(err, archive.ErrIncomplete):
-		report.Hint = "a takeover into this root is not finished: run \"holdall take\" again to go on"
 	case errors.Is(err, fs.ErrNotExist) && report.Hint == "":
 		report.Hint = "check the path; \"holdall list ROOT\" shows the exports of a root"
 	}
@@ -124,9 +121,9 @@ func (e *env) fail(err error) int {
 			e.printJSON(map[string]failure{"error": f})
 		}
 	}
-	fmt.Fprintln(e.stderr, "holdall: "+f.Message)
+	e.say("%s", f.Message)
 	if f.Hint != "" {
-		fmt.Fprintln(e.stderr, "holdall: hint: "+f.Hint)
+		e.hint("%s", f.Hint)
 	}
 	return f.exit
 }

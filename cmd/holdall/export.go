@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"holdall/archive"
@@ -16,46 +18,251 @@ import (
 
 // An export is an opened EXPORT argument.
 type export struct {
-	root  string
+	root  string // the root that it lies in; "" for an archive that lies alone
 	store *dirstore.Store
 	bag   *archive.Bag
 }
 
+// A place is what a ROOT or EXPORT argument leads to: a root, or one archive, in a root or alone.
+type place struct {
+	root   string // "" for an archive that lies alone
+	folder string // of the archive: its name in ROOT/exports, or its whole path where it lies alone; "" for a root
+}
+
+// locate finds the root or the archive that a path leads to: by way of symbolic links, relative, with a slash at its end, or
+// from anywhere inside of an archive. What is an archive is told by what is in it, not by its name.
+func locate(arg string) (place, error) {
+	if arg == "" {
+		return place{}, usagef("name the root or the archive; \".\" is the current directory", "the path is empty")
+	}
+	if strings.HasPrefix(arg, "s3://") {
+		return place{}, usagef("copy the archive to a directory first", "roots in S3 are not supported by this version: %s", arg)
+	}
+	abs, err := filepath.Abs(arg)
+	if err != nil {
+		return place{}, err
+	}
+	dir, err := filepath.EvalSymlinks(abs)
+	if err != nil {
+		return locateLost(abs, err)
+	}
+	switch {
+	case isDir(filepath.Join(dir, "exports")) && !isBag(dir):
+		return place{root: dir}, nil
+	case isExports(dir):
+		return place{root: filepath.Dir(dir)}, nil
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if isBag(at) {
+			return placeOf(at), nil
+		}
+		if at == filepath.Dir(at) {
+			break
+		}
+	}
+	if !isDir(dir) {
+		return place{}, withHint(fmt.Errorf("%s is a file, not an archive", arg), rootHint)
+	}
+	return placeOf(dir), nil
+}
+
+const rootHint = "check the path: a ROOT has the directory exports in it, an EXPORT a bagit.txt"
+
+// isExports reports whether a directory is that of a root's exports. A root may be called so itself.
+func isExports(dir string) bool {
+	dir = filepath.Clean(dir)
+	if filepath.Base(dir) != "exports" || isDir(filepath.Join(dir, "exports")) || isBag(dir) {
+		return false
+	}
+	children, err := os.ReadDir(dir)
+	holdsBag := func(e fs.DirEntry) bool { return isBag(filepath.Join(dir, e.Name())) }
+	return err == nil && (slices.ContainsFunc(children, holdsBag) || isDir(filepath.Join(filepath.Dir(dir), "ledger")))
+}
+
+// locateLost is for a path that leads nowhere: ROOT/exports/ID of an export that is gone is told so by whoever opens it.
+func locateLost(abs string, err error) (place, error) {
+	if errors.Is(err, fs.ErrNotExist) && filepath.Base(filepath.Dir(abs)) == "exports" {
+		return placeOf(abs), nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return place{}, withHint(fmt.Errorf("there is nothing at %s", abs), rootHint)
+	}
+	return place{}, err
+}
+
+func placeOf(dir string) place {
+	exports := filepath.Dir(dir)
+	if filepath.Base(exports) == "exports" && archive.CheckStoreName("exports/"+filepath.Base(dir)) == nil {
+		return place{root: filepath.Dir(exports), folder: filepath.Base(dir)}
+	}
+	if isBag(dir) {
+		return place{folder: dir}
+	}
+	return place{root: dir}
+}
+
+// checkOutside refuses a place to write to that is inside of an archive: nothing there may ever change. flag names the place.
+func checkOutside(flag, path string) error {
+	if path == "" {
+		return nil
+	}
+	dir, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		real, err := filepath.EvalSymlinks(at)
+		if err != nil && at != filepath.Dir(at) {
+			continue // not made yet
+		}
+		for ; ; real = filepath.Dir(real) {
+			if isBag(real) {
+				return usagef("name a directory elsewhere", "%s %s is inside of an archive (%s), which nothing may change", flag, path, real)
+			}
+			if real == filepath.Dir(real) {
+				return nil
+			}
+		}
+	}
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// isBag reports whether a directory is an archive, also one that has lost one of its files.
+func isBag(dir string) bool {
+	found := 0
+	for _, name := range []string{"bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
+			found++
+		}
+	}
+	return found >= 2 || found == 1 && isDir(filepath.Join(dir, "data"))
+}
+
 // openRoot opens a ROOT argument for reading.
-func openRoot(root string) (*dirstore.Store, error) {
-	if strings.HasPrefix(root, "s3://") {
-		return nil, usagef("copy the archive to a directory first", "roots in S3 are not supported by this version: %s", root)
+func openRoot(arg string) (*dirstore.Store, string, error) {
+	at, err := locate(arg)
+	if err != nil {
+		return nil, "", err
 	}
-	return dirstore.Open(root, false)
+	if at.folder != "" {
+		return nil, "", usagef("name the directory that exports/ is in; \"holdall status\" shows one archive", "%s is in an archive, not a root of archives", arg)
+	}
+	store, err := dirstore.Open(at.root, false)
+	return store, at.root, err
 }
 
-// openExport opens an EXPORT argument: ROOT/exports/ID, or a ROOT, meaning the newest complete export in it.
+// openExport opens an EXPORT argument: an archive, or a ROOT, meaning the newest complete one in it.
 func openExport(ctx context.Context, arg string) (*export, error) {
-	root, id := arg, ""
-	if clean := filepath.Clean(arg); filepath.Base(filepath.Dir(clean)) == "exports" && !strings.HasPrefix(arg, "s3://") {
-		root, id = filepath.Dir(filepath.Dir(clean)), filepath.Base(clean)
-	}
-	store, err := openRoot(root)
+	at, err := locate(arg)
 	if err != nil {
 		return nil, err
 	}
-	bag, err := archive.Open(ctx, store, id)
+	x, err := at.open(ctx)
 	if err != nil {
-		return nil, err
+		return nil, at.explain(ctx, err)
 	}
-	return &export{root: root, store: store, bag: bag}, nil
+	return x, nil
 }
 
-// database opens the export's database, making it where it is missing: beside the archive, or in the user's cache
-// directory when the archive may not be written.
+// open opens the complete archive at the place, of a root the newest.
+func (at place) open(ctx context.Context) (*export, error) {
+	if at.root != "" {
+		store, err := dirstore.Open(at.root, false)
+		if err != nil {
+			return nil, err
+		}
+		bag, err := archive.Open(ctx, store, at.folder)
+		return &export{root: at.root, store: store, bag: bag}, err
+	}
+	x, err := at.openAny(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := x.store.Stat(ctx, "bagit.txt"); err != nil {
+		return nil, fmt.Errorf("%s: %w", at.folder, archive.ErrIncomplete)
+	}
+	return x, nil
+}
+
+// openAny opens the archive at the place, also one that has lost its bagit.txt.
+func (at place) openAny(ctx context.Context) (*export, error) {
+	dir, folder := at.root, "exports/"+at.folder
+	if at.root == "" {
+		dir, folder = at.folder, ""
+	}
+	store, err := dirstore.Open(dir, false)
+	if err != nil {
+		return nil, err
+	}
+	bag, err := archive.OpenFolder(ctx, store, folder)
+	return &export{root: at.root, store: store, bag: bag}, err
+}
+
+// explain adds to the failure to open an archive what is there instead.
+func (at place) explain(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, archive.ErrIncomplete):
+		dir := at.folder
+		if at.root != "" {
+			dir = filepath.Join(at.root, "exports", at.folder)
+		}
+		return withHint(err, fmt.Sprintf("%q says what is lost; of a copy that is not finished, finish it", "holdall verify "+dir))
+	case !errors.Is(err, fs.ErrNotExist) || at.root == "" || at.folder != "":
+		return err
+	}
+	store, oerr := dirstore.Open(at.root, false)
+	if oerr != nil {
+		return err
+	}
+	defer store.Close()
+	if r, cerr := archive.CheckRoot(ctx, store); cerr == nil && len(r.Folders)+len(r.Faults) > 0 {
+		return withHint(err, fmt.Sprintf("what is there is not whole: %q says what is lost", "holdall verify "+at.root))
+	}
+	if all, lerr := takeover.List(ctx, store, at.root); lerr == nil && len(all) > 0 {
+		return withHint(err, "a takeover into this root is not finished: run \"holdall take\" again to go on")
+	}
+	return withHint(err, "a ROOT has the directory exports in it, and \"holdall take\" makes both")
+}
+
+func errNoExport(root string) error {
+	return fmt.Errorf("there is no export in %s%w", root, quietly{fs.ErrNotExist})
+}
+
+// quietly is an error that matches and says nothing.
+type quietly struct{ error }
+
+func (q quietly) Error() string { return "" }
+func (q quietly) Unwrap() error { return q.error }
+
+// database opens the export's database, making it where it is missing: in ROOT/db, or in the user's cache directory when the
+// archive lies alone or its root may not be written to. It holds what the archive holds, so the user is told where it is made.
 func (x *export) database(ctx context.Context, e *env) (*query.DB, error) {
-	db, err := takeover.OpenDatabase(ctx, x.bag, filepath.Join(x.root, "db"), query.OpenOptions{}, e.talk)
-	if !errors.Is(err, fs.ErrPermission) && !isReadOnly(err) {
-		return db, err
+	if x.root != "" {
+		db, err := takeover.OpenDatabase(ctx, x.bag, filepath.Join(x.root, "db"), query.OpenOptions{}, e.talk)
+		if !errors.Is(err, fs.ErrPermission) && !isReadOnly(err) {
+			return db, err
+		}
 	}
-	cache, cerr := os.UserCacheDir()
-	if cerr != nil {
-		return nil, errors.Join(err, cerr)
+	dir, err := cacheDir("db")
+	if err != nil {
+		return nil, err
 	}
-	return takeover.OpenDatabase(ctx, x.bag, filepath.Join(cache, "holdall", "db"), query.OpenOptions{}, e.talk)
+	path := filepath.Join(dir, x.bag.ID()+".duckdb")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		e.talk("its database is made outside of the archive, with all that is in the tables: %s; \"holdall clean\" removes it", path)
+	}
+	return takeover.OpenDatabase(ctx, x.bag, dir, query.OpenOptions{}, e.talk)
+}
+
+// cacheDir is a directory of this user for what holdall can make again.
+func cacheDir(name string) (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a place for databases: %w", err)
+	}
+	return filepath.Join(dir, "holdall", name), nil
 }

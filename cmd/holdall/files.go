@@ -48,6 +48,9 @@ collide, with an index.csv that says what each one is. Every document is checked
 const fileColumns = "doc_id, part, owner_type, owner_id, owner_name, attachment_id, original_name, media_type, size, sha256, state"
 
 func (o *filesOptions) run(ctx context.Context, e *env, args []string) error {
+	if err := checkOutside("--to", o.to); err != nil {
+		return err
+	}
 	x, err := openExport(ctx, args[0])
 	if err != nil {
 		return err

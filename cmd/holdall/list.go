@@ -32,11 +32,12 @@ type listed struct {
 }
 
 func runList(ctx context.Context, e *env, args []string) error {
-	store, err := openRoot(args[0])
+	store, root, err := openRoot(args[0])
 	if err != nil {
 		return err
 	}
-	all, err := takeover.List(ctx, store, args[0])
+	defer store.Close()
+	all, err := takeover.List(ctx, store, root)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -8,7 +9,20 @@ import (
 
 // TestMain makes "holdall" a command of the scripts, run as a process of its own from this test binary.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"holdall": func() { exit(Main()) }})
+	testscript.Main(tidy{m}, map[string]func(){"holdall": func() { exit(Main()) }})
+}
+
+// tidy removes what the tests share.
+type tidy struct{ *testing.M }
+
+func (m tidy) Run() int {
+	defer func() {
+		if demoMade.Load() {
+			root, _ := demoRoot()
+			os.RemoveAll(root)
+		}
+	}()
+	return m.M.Run()
 }
 
 // TestScripts runs the scripts of testdata/script: each is a session of a user.

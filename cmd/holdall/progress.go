@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,26 +11,21 @@ import (
 	"holdall/internal/term"
 )
 
-// progress shows a takeover on the way: bars on a terminal, a plain line every 10 s elsewhere.
+// progress shows a takeover on the way.
 type progress struct {
-	e  *env
-	mu sync.Mutex // guards all below
-	// block is nil where stderr is no terminal.
-	block   *term.Block
-	began   time.Time
-	spoken  time.Time
-	lastAt  time.Time
-	last    int64
-	rate    float64 // bytes a second, smoothed
+	e    *env
+	tick *ticker
+
+	mu      sync.Mutex // guards what follows
+	now     func() time.Time
 	current takeover.Progress
+	speed   speed
 }
 
-const plainEvery = 10 * time.Second
-
 func newProgress(e *env) *progress {
-	p := &progress{e: e, began: time.Now(), spoken: time.Now()}
-	if term.Is(e.stderr) && !e.quiet {
-		p.block = term.NewBlock(e.stderr)
+	p := &progress{e: e, now: time.Now}
+	if !e.quiet {
+		p.tick = startTicker(e, p.show)
 	}
 	return p
 }
@@ -37,44 +33,87 @@ func newProgress(e *env) *progress {
 func (p *progress) update(now takeover.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.measure(now)
-	if p.block != nil {
-		p.block.Draw(p.lines()...)
-		return
-	}
-	if time.Since(p.spoken) >= plainEvery {
-		p.spoken = time.Now()
-		p.e.talk("%s", p.line())
-	}
+	p.current = now
+	p.speed.measure(p.now(), now.Fetched, now.Done)
 }
 
-func (p *progress) measure(now takeover.Progress) {
-	t := time.Now()
-	if dt := t.Sub(p.lastAt).Seconds(); !p.lastAt.IsZero() && dt > 0 {
-		p.rate += (float64(now.Fetched-p.last)/dt - p.rate) * min(1, dt/3)
+func (p *progress) show() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.e.voice.progress(p.line(), p.lines()...)
+}
+
+// A speed is measured from what arrives.
+type speed struct {
+	began, last, moved time.Time // the first and the last measurement, and when a byte last came
+	fetched, done      int64
+	rate, gain         float64 // bytes a second, smoothed: from the network, and towards the end
+}
+
+// A forecast is made from a rate measured for a while, and from none where nothing arrives.
+const (
+	smoothFor     = 3 * time.Second
+	stalledFor    = 5 * time.Second
+	forecastAfter = 5 * time.Second
+)
+
+func (s *speed) measure(now time.Time, fetched, done int64) {
+	dt := now.Sub(s.last).Seconds()
+	switch {
+	case s.last.IsZero():
+		s.began, s.moved = now, now
+	case dt > 0:
+		weight := min(1, dt/smoothFor.Seconds())
+		s.rate += (float64(fetched-s.fetched)/dt - s.rate) * weight
+		s.gain += (float64(done-s.done)/dt - s.gain) * weight
 	}
-	p.lastAt, p.last, p.current = t, now.Fetched, now
+	if fetched > s.fetched {
+		s.moved = now
+	}
+	s.last, s.fetched, s.done = now, fetched, done
+}
+
+// stalled returns for how long nothing has arrived, once that is worth telling; else 0.
+func (s *speed) stalled() time.Duration {
+	if quiet := s.last.Sub(s.moved); quiet >= stalledFor {
+		return quiet.Truncate(time.Second)
+	}
+	return 0
+}
+
+// left estimates the time until so many bytes have come; 0 when it cannot be said.
+func (s *speed) left(bytes int64) time.Duration {
+	if bytes <= 0 || s.gain < 1 || s.stalled() > 0 || s.last.Sub(s.began) < forecastAfter {
+		return 0
+	}
+	return time.Duration(float64(bytes) / s.gain * float64(time.Second)).Round(time.Second)
 }
 
 func (p *progress) line() string {
 	c := p.current
+	if c.Phase == "" || c.Phase == "probing" {
+		return "asking what the links serve"
+	}
 	s := fmt.Sprintf("%s: %s", c.Phase, term.Bytes(c.Done))
 	if c.Total > 0 {
 		s += fmt.Sprintf(" of %s (%.0f %%)", term.Bytes(c.Total), 100*float64(c.Done)/float64(c.Total))
 	}
-	s += fmt.Sprintf(", %s/s, %s documents archived", term.Bytes(int64(p.rate)), group(c.Documents))
-	if left := p.left(); left > 0 {
+	if c.Total < 0 || c.Done < c.Total {
+		s += p.pace()
+	}
+	return s + fmt.Sprintf(", %s documents archived", group(c.Documents))
+}
+
+// pace says how fast the rest comes, or that it does not.
+func (p *progress) pace() string {
+	if quiet := p.speed.stalled(); quiet > 0 {
+		return fmt.Sprintf(", nothing for %s", quiet)
+	}
+	s := fmt.Sprintf(", %s/s", term.Bytes(int64(p.speed.rate)))
+	if left := p.speed.left(p.current.Total - p.current.Done); left > 0 {
 		s += ", about " + left.String() + " left"
 	}
 	return s
-}
-
-// left estimates the time until everything is fetched; 0 when it cannot be said.
-func (p *progress) left() time.Duration {
-	if p.current.Total <= p.current.Done || p.rate < 1 {
-		return 0
-	}
-	return time.Duration(float64(p.current.Total-p.current.Done) / p.rate * float64(time.Second)).Round(time.Second)
 }
 
 func (p *progress) lines() []string {
@@ -91,23 +130,11 @@ func (p *progress) lines() []string {
 			lines = append(lines, fmt.Sprintf("%-11s %s", part, term.Bytes(b.Done)))
 		}
 	}
-	return append(lines, p.line())
-}
-
-// talk says something without tearing the bars.
-func (p *progress) talk(format string, args ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.block != nil {
-		p.block.Clear()
-	}
-	p.e.talk(format, args...)
+	return append(lines, strings.TrimSpace(p.line()))
 }
 
 func (p *progress) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.block != nil {
-		p.block.Clear()
+	if p.tick != nil {
+		p.tick.end(p.e)
 	}
 }

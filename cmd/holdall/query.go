@@ -63,6 +63,9 @@ func (o *queryOptions) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkOutside("-o", o.output); err != nil {
+		return err
+	}
 	format, err := o.chooseFormat(e)
 	if err != nil {
 		return err

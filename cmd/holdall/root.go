@@ -57,7 +57,7 @@ Ask it:                         holdall query archives "select count(*) from can
 		return usagef(fmt.Sprintf("%q lists the flags", c.CommandPath()+" --help"), "%v", err)
 	})
 	p := root.PersistentFlags()
-	p.BoolVarP(&e.quiet, "quiet", "q", false, "no talk on stderr, only errors")
+	p.BoolVarP(&e.quiet, "quiet", "q", false, "no talk on stderr, only warnings and errors")
 	p.BoolVarP(&e.verbose, "verbose", "v", false, "more talk on stderr")
 	p.BoolVar(&e.json, "json", false, "print one JSON value on stdout")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(e, c.Flags()) }

@@ -85,8 +85,10 @@ func (o *takeOptions) check() error {
 		return usagef("use --date-order dmy or --date-order mdy", "unknown date order %q", o.dateOrder)
 	case o.connections < 0:
 		return usagef("use 1 or more, or leave it out", "%d connections make no sense", o.connections)
+	case isExports(o.to):
+		return usagef("name the directory that it is in", "--to %s is the directory of a root's exports, not a root", o.to)
 	}
-	return nil
+	return errors.Join(checkOutside("--to", o.to), checkOutside("--spool", o.spool))
 }
 
 func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {
@@ -103,7 +105,6 @@ func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {
 	}
 	show := newProgress(e)
 	options.Progress = show.update
-	options.Talk = show.talk
 	result, err := takeover.Take(ctx, master, options)
 	show.end()
 	return e.conclude(result, err)
@@ -116,7 +117,7 @@ func (o *takeOptions) takeover(e *env) takeover.Options {
 		Talk:     e.talk,
 		Fetch: fetch.Options{
 			Connections: o.connections, MaxRate: int64(o.maxRate), AllowHTTP: o.allowHTTP, AllowPrivate: o.allowPrivate,
-			CAFile: o.caFile, UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"), Log: e.detail, Warn: func(text string) { e.talk("%s", text) },
+			CAFile: o.caFile, UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"), Log: e.detail, Warn: e.warn,
 		},
 	}
 }
@@ -208,6 +209,7 @@ func (e *env) conclude(r *takeover.Result, err error) error {
 		summary(e, r)
 	}
 	if err != nil {
+		e.voice.repeat()
 		e.talk("received and kept so far: %s in %s", term.Bytes(r.FetchedBytes+r.ReusedBytes), r.Location)
 		return err
 	}
@@ -231,7 +233,7 @@ func summary(e *env, r *takeover.Result) {
 		e.talk("%s: %s, %s: %s", f.Severity, f.Code, count(f.Count, "time", "times"), runewidth.Truncate(f.Detail, 120, "…"))
 	}
 	if r.Faulty() {
-		fmt.Fprintf(e.stderr, "holdall: hint: something promised is missing or damaged; %q lists it all\n", "holdall status "+r.Location)
+		e.hint("something promised is missing or damaged; %q lists it all", "holdall status "+r.Location)
 	}
 }
 

@@ -2,15 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"holdall/archive"
+	"holdall/archive/dirstore"
 	"holdall/internal/takeover"
 	"holdall/internal/term"
 )
@@ -20,10 +22,11 @@ type verifyOptions struct{ level string }
 func verifyCommand() command {
 	var o verifyOptions
 	return command{
-		use:   "verify EXPORT",
-		short: "Check that an archive is whole and unchanged",
+		use:   "verify EXPORT | ROOT",
+		short: "Check that archives are whole and unchanged",
 		long: `
-Check an archive against its own record and list every fault, each with the documents that it hurts.
+Check an archive against its own record and list every fault, each with the documents that it hurts. Of a ROOT every export
+is checked, and its ledger: an export that was taken and is not there any more is a fault.
 
   quick  every file is there and has its size
   full   every file has the SHA-256 of the manifest (the default)
@@ -49,15 +52,100 @@ func (o *verifyOptions) run(ctx context.Context, e *env, args []string) error {
 	default:
 		return usagef("use --level quick, full or deep", "unknown level %q", o.level)
 	}
-	x, err := openExport(ctx, args[0])
+	at, err := locate(args[0])
 	if err != nil {
 		return err
 	}
-	show := &verifyProgress{e: e, spoken: time.Now()}
-	if term.Is(e.stderr) && !e.quiet {
-		show.block = term.NewBlock(e.stderr)
+	v := newVerification(level)
+	if at.folder != "" {
+		err = v.export(ctx, e, at)
+	} else {
+		err = v.root(ctx, e, at)
 	}
-	r, err := takeover.Verify(ctx, x.bag, level, "", show.update)
+	if err != nil {
+		return err
+	}
+	if err := v.print(e); err != nil {
+		return err
+	}
+	if !v.Valid {
+		return errFindings
+	}
+	return nil
+}
+
+// A verification is what verify prints: the sums, all faults, and the report on each export.
+type verification struct {
+	Valid   bool           `json:"valid"`
+	Level   archive.Level  `json:"level"`
+	Files   int            `json:"files"`
+	Bytes   int64          `json:"bytes"`
+	Faults  []rootFault    `json:"faults"`
+	Exports []exportReport `json:"exports"`
+	Notes   []string       `json:"notes"`
+}
+
+func newVerification(level archive.Level) *verification {
+	return &verification{Level: level, Valid: true, Faults: []rootFault{}, Exports: []exportReport{}, Notes: []string{}}
+}
+
+// A rootFault is a fault and the export that has it; "" for the root's own.
+type rootFault struct {
+	Export string `json:"export,omitempty"`
+	archive.Fault
+}
+
+type exportReport struct {
+	Export   string `json:"export"`
+	Location string `json:"location"`
+	*archive.Report
+}
+
+// root checks a root's ledger and every export in it.
+func (v *verification) root(ctx context.Context, e *env, at place) error {
+	store, err := dirstore.Open(at.root, false)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	r, err := archive.CheckRoot(ctx, store)
+	if err != nil {
+		return err
+	}
+	if len(r.Folders)+len(r.Faults) == 0 {
+		return at.explain(ctx, errNoExport(at.root))
+	}
+	for _, f := range r.Faults {
+		v.add("", f)
+	}
+	v.Notes = append(v.Notes, r.Notes...)
+	for _, folder := range r.Folders {
+		one, err := locate(filepath.Join(at.root, "exports", folder))
+		if err == nil && one.folder == "" {
+			err = errors.New("there is no archive in it")
+		}
+		if err == nil {
+			err = v.export(ctx, e, one)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			v.add(folder, archive.Fault{Code: archive.FaultUnreadable, Path: "exports/" + folder, Documents: []string{}, Detail: err.Error()})
+		}
+	}
+	return nil
+}
+
+// export checks one export.
+func (v *verification) export(ctx context.Context, e *env, at place) error {
+	x, err := at.openAny(ctx)
+	if err != nil {
+		return err
+	}
+	defer x.store.Close()
+	show := newVerifyProgress(e, x.bag.ID())
+	r, err := takeover.Verify(ctx, x.bag, v.Level, "", show.update)
 	show.end()
 	if err != nil {
 		return err
@@ -65,62 +153,100 @@ func (o *verifyOptions) run(ctx context.Context, e *env, args []string) error {
 	if r.Faults == nil {
 		r.Faults = []archive.Fault{}
 	}
-	if err := printReport(e, x, r); err != nil {
-		return err
+	for _, f := range r.Faults {
+		v.add(x.bag.ID(), f)
 	}
-	if !r.Valid {
-		return errFindings
-	}
+	v.Files, v.Bytes = v.Files+r.Files, v.Bytes+r.Bytes
+	v.Exports = append(v.Exports, exportReport{x.bag.ID(), x.bag.Location(), r})
 	return nil
 }
 
-func printReport(e *env, x *export, r *archive.Report) error {
-	if e.json {
-		return e.printJSON(r)
+// add takes in a fault. What is wrong with the root's ledger is told once, not for every export.
+func (v *verification) add(export string, f archive.Fault) {
+	if f.Code == archive.FaultLedger {
+		export = ""
+		for _, other := range v.Faults {
+			if other.Code == f.Code {
+				return
+			}
+		}
 	}
-	if r.Valid {
-		fmt.Fprintf(e.stdout, "%s: valid (%s: %s, %s)\n", x.bag.ID(), r.Level, count(r.Files, "file", "files"), term.Bytes(r.Bytes))
+	v.Valid = false
+	v.Faults = append(v.Faults, rootFault{export, f})
+}
+
+func (v *verification) print(e *env) error {
+	if e.json {
+		return e.printJSON(v)
+	}
+	for _, note := range v.Notes {
+		e.talk("%s", note)
+	}
+	for _, x := range v.Exports {
+		if x.Valid {
+			fmt.Fprintf(e.stdout, "%s: valid (%s: %s, %s)\n", x.Export, x.Level, count(x.Files, "file", "files"), term.Bytes(x.Bytes))
+		}
+	}
+	if v.Valid {
 		return nil
 	}
 	var rows [][]string
-	for _, f := range r.Faults {
-		rows = append(rows, []string{f.Code, f.Path, strings.Join(f.Documents, " "), f.Detail})
+	hurt := map[string]int{}
+	for _, f := range v.Faults {
+		hurt[f.Export]++
+		rows = append(rows, []string{f.Export, f.Code, f.Path, strings.Join(f.Documents, " "), f.Detail})
 	}
-	if err := e.table([]string{"fault", "path", "documents", "detail"}, nil, rows); err != nil {
+	if err := e.table([]string{"export", "fault", "path", "documents", "detail"}, nil, rows); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stderr, "holdall: %s is not as it was when it was committed: %s\n", x.bag.ID(), count(len(r.Faults), "fault", "faults"))
-	fmt.Fprintln(e.stderr, "holdall: hint: restore the files named above from another copy of this archive; all others are as they were")
+	for _, x := range v.Exports {
+		if n := hurt[x.Export]; n > 0 {
+			e.say("%s is not as it was when it was committed: %s", x.Export, count(n, "fault", "faults"))
+		}
+	}
+	if n := hurt[""]; n > 0 {
+		e.say("the root does not hold what its ledger says: %s", count(n, "fault", "faults"))
+	}
+	e.hint("restore what is named above from another copy of the archive; all else is as it was")
 	return nil
 }
 
-// verifyProgress shows how far verification is.
+// verifyProgress shows how far the verification of one export is.
 type verifyProgress struct {
-	e      *env
-	mu     sync.Mutex // guards all below
-	block  *term.Block
-	spoken time.Time
-	drawn  time.Time
+	e    *env
+	name string
+	tick *ticker
+
+	mu          sync.Mutex // guards what follows
+	done, total int64
+}
+
+func newVerifyProgress(e *env, name string) *verifyProgress {
+	p := &verifyProgress{e: e, name: name}
+	if !e.quiet {
+		p.tick = startTicker(e, p.show)
+	}
+	return p
 }
 
 func (p *verifyProgress) update(done, total int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	line := fmt.Sprintf("checked %s of %s", term.Bytes(done), term.Bytes(total))
-	switch {
-	case p.block != nil && time.Since(p.drawn) > 200*time.Millisecond:
-		p.drawn = time.Now()
-		p.block.Draw(term.Bar(float64(done)/float64(max(total, 1)), 24) + "  " + line)
-	case p.block == nil && time.Since(p.spoken) >= plainEvery:
-		p.spoken = time.Now()
-		p.e.talk("%s", line)
+	p.done, p.total = done, total
+}
+
+func (p *verifyProgress) show() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	line := fmt.Sprintf("%s: checked %s of %s", p.name, term.Bytes(p.done), term.Bytes(p.total))
+	if p.total > 0 && p.done == p.total {
+		line = p.name + ": comparing tables and documents"
 	}
+	p.e.voice.progress(line, term.Bar(float64(p.done)/float64(max(p.total, 1)), 24)+"  "+line)
 }
 
 func (p *verifyProgress) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.block != nil {
-		p.block.Clear()
+	if p.tick != nil {
+		p.tick.end(p.e)
 	}
 }

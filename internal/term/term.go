@@ -80,21 +80,22 @@ var tsvEscape = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\
 // A Block is a few lines at the bottom of a terminal that are drawn again in place.
 type Block struct {
 	w     io.Writer
-	width int
+	width func() int // asked each time: a window may be made narrower
 	drawn int
 }
 
 // NewBlock returns a Block on a terminal.
-func NewBlock(w io.Writer) *Block { return &Block{w: w, width: Width(w)} }
+func NewBlock(w io.Writer) *Block { return &Block{w: w, width: func() int { return Width(w) }} }
 
 // Draw shows lines in place of those shown before; each is cut to the terminal's width.
 func (b *Block) Draw(lines ...string) {
 	var out strings.Builder
+	width := b.width()
 	if b.drawn > 0 {
 		fmt.Fprintf(&out, "\x1b[%dA", b.drawn)
 	}
 	for _, line := range lines {
-		out.WriteString("\r\x1b[2K" + runewidth.Truncate(line, b.width-1, "…") + "\n")
+		out.WriteString("\r\x1b[2K" + runewidth.Truncate(line, max(1, width-1), "…") + "\n")
 	}
 	for range b.drawn - len(lines) {
 		out.WriteString("\r\x1b[2K\n")

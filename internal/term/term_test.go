@@ -42,7 +42,7 @@ func TestBytes(t *testing.T) {
 
 func TestBlockDrawsInPlaceAndLeavesNothing(t *testing.T) {
 	var out bytes.Buffer
-	b := &Block{w: &out, width: 10}
+	b := &Block{w: &out, width: func() int { return 10 }}
 	b.Draw("one", "a line that is too long")
 	b.Draw("two")
 	b.Clear()

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// An outcome is how a command ended.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+// holdall runs a command line in this process, with nothing on stdin.
+func holdall(t testing.TB, args ...string) outcome {
+	t.Helper()
+	var out, talk bytes.Buffer
+	e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &talk, voice: newVoice(&talk), lookup: func(string) (string, bool) { return "", false }}
+	code := run(t.Context(), e, args)
+	return outcome{code, out.String(), talk.String()}
+}
+
+// demoRoot is a root with one archive, made once: copy it with demo.
+var demoRoot = sync.OnceValues(func() (string, error) {
+	demoMade.Store(true)
+	root, err := os.MkdirTemp("", "holdall-demo-")
+	if err != nil {
+		return "", err
+	}
+	var talk bytes.Buffer
+	e := &env{stdin: strings.NewReader(""), stdout: &talk, stderr: &talk, voice: newVoice(&talk), lookup: func(string) (string, bool) { return "", false }}
+	if code := run(context.Background(), e, []string{"demo", "--people", "10", "--to", root}); code != 0 {
+		return root, &usageError{message: talk.String()}
+	}
+	return root, nil
+})
+
+var demoMade atomic.Bool
+
+// demo returns a root of the test's own, the ID of the archive in it, and that archive's directory.
+func demo(t *testing.T) (root, id, bag string) {
+	t.Helper()
+	made, err := demoRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	root = filepath.Join(t.TempDir(), "archives")
+	if err := os.CopyFS(root, os.DirFS(made)); err != nil {
+		t.Fatal(err)
+	}
+	all, err := filepath.Glob(filepath.Join(root, "exports", "*"))
+	if err != nil || len(all) != 1 {
+		t.Fatalf("exports: %q, %v", all, err)
+	}
+	return root, filepath.Base(all[0]), all[0]
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// verified is what verify prints.
+type verified struct {
+	Valid  bool
+	Files  int
+	Faults []struct{ Export, Code, Path, Detail string }
+	Notes  []string
+	// Exports have the same fields again.
+	Exports []struct {
+		Export, Location string
+		Valid            bool
+	}
+}
+
+func verify(t *testing.T, wantExit int, path string) (verified, string) {
+	t.Helper()
+	o := holdall(t, "verify", path, "--level", "quick", "--json")
+	var v verified
+	if err := json.Unmarshal([]byte(o.stdout), &v); err != nil || o.code != wantExit || v.Valid != (wantExit == 0) {
+		t.Fatalf("verify %s: exit %d, want %d; %v\n%s%s", path, o.code, wantExit, err, o.stdout, o.stderr)
+	}
+	var codes []string
+	for _, f := range v.Faults {
+		codes = append(codes, f.Code+" "+f.Path)
+	}
+	return v, strings.Join(codes, ", ")
+}
+
+func TestAnArchiveIsFoundByEveryPathThatLeadsToIt(t *testing.T) {
+	root, id, bag := demo(t)
+	away := t.TempDir()
+	link := filepath.Join(away, "link")
+	renamed := filepath.Join(away, "The account's data (copy)")
+	for _, err := range []error{os.Symlink(bag, link), os.Symlink(root, filepath.Join(away, "root")), os.CopyFS(renamed, os.DirFS(bag)),
+		os.CopyFS(filepath.Join(root, "exports", "second-copy"), os.DirFS(bag))} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(filepath.Dir(root))
+	for _, path := range []string{"archives", "archives/", "./archives/../archives", root, "archives/exports", "archives/exports/" + id, "archives/exports/" + id + "/",
+		"archives/exports/second-copy", "archives/exports/" + id + "/data/documents", bag + "/bagit.txt", link, filepath.Join(away, "root"), renamed, renamed + "/data"} {
+		o := holdall(t, "status", path, "--json")
+		var s struct{ Export string }
+		if err := json.Unmarshal([]byte(o.stdout), &s); err != nil || s.Export != id {
+			t.Errorf("status %s: exit %d, export %q\n%s", path, o.code, s.Export, o.stderr)
+		}
+		if v, faults := verify(t, 0, path); len(v.Exports) == 0 || v.Exports[0].Export != id {
+			t.Errorf("verify %s: %+v, faults %q", path, v, faults)
+		}
+	}
+	t.Chdir(renamed)
+	if _, faults := verify(t, 0, "."); faults != "" {
+		t.Errorf("verify .: faults %q", faults)
+	}
+	if o := holdall(t, "query", ".", "select count(*) as n from candidates"); o.stdout != "n\n10\n" || !strings.Contains(o.stderr, os.Getenv("XDG_CACHE_HOME")) {
+		t.Errorf("query: exit %d, %q; the database's place is not told: %q", o.code, o.stdout, o.stderr)
+	}
+	if left := written(t, renamed); len(left) > 0 {
+		t.Errorf("reading an archive wrote %q into it", left)
+	}
+}
+
+// written returns what lies in a bag that its manifests do not name.
+func written(t *testing.T, bag string) []string {
+	t.Helper()
+	v, _ := verify(t, 0, bag)
+	var names []string
+	fs.WalkDir(os.DirFS(bag), ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, path)
+		}
+		return err
+	})
+	if len(names) == v.Files {
+		return nil
+	}
+	return names
+}
+
+func TestVerifyOfARootHoldsItAgainstItsLedger(t *testing.T) {
+	const bagit = "missing bagit.txt"
+	for _, tc := range []struct {
+		name   string
+		damage func(t *testing.T, root, bag string)
+		exit   int
+		want   string // codes and paths of the faults
+		note   string
+	}{
+		{"nothing happened", func(*testing.T, string, string) {}, 0, "", ""},
+		{"the export was deleted", func(t *testing.T, _, bag string) { os.RemoveAll(bag) }, 5, "export-missing exports/ID", ""},
+		{"all exports were deleted with their directory", func(t *testing.T, root, _ string) { os.RemoveAll(root + "/exports") }, 5, "export-missing exports/ID", ""},
+		{"the export was renamed", func(t *testing.T, root, bag string) { rename(t, bag, root+"/exports/old") }, 0, "", ""},
+		{"the export was moved and linked to", func(t *testing.T, root, bag string) {
+			away := t.TempDir() + "/moved"
+			rename(t, bag, away)
+			if err := os.Symlink(away, bag); err != nil {
+				t.Fatal(err)
+			}
+		}, 0, "", ""},
+		{"it has lost its bagit.txt", func(t *testing.T, _, bag string) { os.Remove(bag + "/bagit.txt") }, 5, bagit, ""},
+		{"an event of the ledger was changed", func(t *testing.T, root, _ string) {
+			names, _ := filepath.Glob(root + "/ledger/*-taken.json")
+			if len(names) != 1 || os.WriteFile(names[0], []byte(`{"number":1,"kind":"taken","export":"x","previous":"00"}`), 0o600) != nil {
+				t.Fatal(names)
+			}
+		}, 5, "ledger-broken ledger/", ""},
+		{"the ledger was deleted", func(t *testing.T, root, _ string) { os.RemoveAll(root + "/ledger") }, 5, "ledger-broken ledger/", ""},
+		{"an export was copied here", func(t *testing.T, root, bag string) {
+			if err := os.CopyFS(root+"/exports/again", os.DirFS(bag)); err != nil {
+				t.Fatal(err)
+			}
+		}, 0, "", "are the same export"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			root, id, bag := demo(t)
+			tc.damage(t, root, bag)
+			v, faults := verify(t, tc.exit, root)
+			if want := strings.ReplaceAll(tc.want, "ID", id); tc.name[:8] != "an event" && faults != want || !strings.Contains(faults, want) {
+				t.Errorf("faults %q, want %q", faults, want)
+			}
+			if notes := strings.Join(v.Notes, "\n"); !strings.Contains(notes, tc.note) || tc.note == "" && notes != "" {
+				t.Errorf("notes %q, want %q", notes, tc.note)
+			}
+		})
+	}
+}
+
+// The first of two exports is deleted: the newest being valid does not make the root so.
+func TestADeletedOlderExportIsAFault(t *testing.T) {
+	root, id, bag := demo(t)
+	if o := holdall(t, "demo", "--people", "11", "--to", root); o.code != 0 {
+		t.Fatalf("%+v", o)
+	}
+	v, _ := verify(t, 0, root)
+	if len(v.Exports) != 2 {
+		t.Fatalf("%d exports were verified, want 2", len(v.Exports))
+	}
+	if err := os.RemoveAll(bag); err != nil {
+		t.Fatal(err)
+	}
+	v, faults := verify(t, 5, root)
+	if want := "export-missing exports/" + id; faults != want || len(v.Exports) != 1 || !v.Exports[0].Valid {
+		t.Errorf("faults %q, want %q; exports %+v", faults, want, v.Exports)
+	}
+	o := holdall(t, "verify", root, "--level", "quick")
+	if !strings.Contains(o.stderr, "the root does not hold what its ledger says: 1 fault") || !strings.Contains(o.stdout, "valid (quick") {
+		t.Errorf("exit %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+}
+
+// What is no complete archive is told for what it is.
+func TestWhatIsNoArchive(t *testing.T) {
+	root, _, bag := demo(t)
+	empty := t.TempDir()
+	if err := os.Remove(filepath.Join(bag, "bagit.txt")); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]outcome{}
+	for name, args := range map[string][]string{
+		"an empty directory":              {"status", empty},
+		"verify of an empty directory":    {"verify", empty},
+		"nothing":                         {"query", filepath.Join(empty, "no"), "select 1"},
+		"an empty argument":               {"verify", ""},
+		"an archive without bagit.txt":    {"tables", bag},
+		"a root with such an archive":     {"tables", root},
+		"a list of what is an archive":    {"list", bag},
+		"an archive in a bucket":          {"files", "s3://bucket/x"},
+		"an archive that is gone":         {"status", filepath.Join(root, "exports", "recruitly-x-20240101T000000Z-aaaa")},
+		"a file of somebody else's":       {"tables", filepath.Join(root, "README.txt")},
+		"a document that is not there":    {"cat", empty, "c1-000001"},
+		"a takeover into a bag":           {"take", "-", "--to", filepath.Join(bag, "more")},
+		"a takeover into exports/":        {"take", "-", "--to", filepath.Join(root, "exports")},
+		"a spool in a bag":                {"take", "-", "--to", empty, "--spool", bag},
+		"documents copied into an export": {"files", bag, "--to", filepath.Join(bag, "data", "copy")},
+	} {
+		got[name] = holdall(t, args...)
+	}
+	want := map[string]struct {
+		code   int
+		stderr string
+	}{
+		"an empty directory":              {1, "there is no complete export in " + empty},
+		"verify of an empty directory":    {1, "there is no export in " + empty},
+		"nothing":                         {1, "there is nothing at " + filepath.Join(empty, "no")},
+		"an empty argument":               {2, "the path is empty"},
+		"an archive without bagit.txt":    {1, `hint: "holdall verify `},
+		"a root with such an archive":     {1, `hint: what is there is not whole: "holdall verify `},
+		"a list of what is an archive":    {2, "is in an archive, not a root of archives"},
+		"an archive in a bucket":          {2, "not supported by this version"},
+		"an archive that is gone":         {1, "there is no export "},
+		"a file of somebody else's":       {1, "README.txt"},
+		"a document that is not there":    {1, "there is no complete export in"},
+		"a takeover into a bag":           {2, "is inside of an archive"},
+		"a takeover into exports/":        {2, "name the directory that it is in"},
+		"a spool in a bag":                {2, "is inside of an archive"},
+		"documents copied into an export": {2, "is inside of an archive"},
+	}
+	for name, w := range want {
+		if o := got[name]; o.code != w.code || !strings.Contains(o.stderr, w.stderr) || !strings.Contains(o.stderr, "hint: ") || o.stdout != "" {
+			t.Errorf("%s: exit %d, want %d and %q with a hint\nstdout: %s\nstderr: %s", name, o.code, w.code, w.stderr, o.stdout, o.stderr)
+		}
+	}
+	if v, faults := verify(t, 5, bag); faults != "missing bagit.txt" || !strings.Contains(v.Faults[0].Detail, "without it") {
+		t.Errorf("verify without bagit.txt: %q: %+v", faults, v)
+	}
+	if diff := cmp.Diff([]string{"archives"}, names(t, filepath.Dir(root))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func names(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
+}

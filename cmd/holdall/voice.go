@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"holdall/internal/redact"
+	"holdall/internal/term"
+)
+
+// A voice is everything that is said on stderr, from whatever goroutine: lines that stay, and below them the progress, which
+// on a terminal is a block of lines drawn again in place, and elsewhere one plain line every ten seconds.
+//
+// The rules of what is said:
+//   - stdout is data and stderr is talk. A line of talk begins with "holdall: ", one of advice with "holdall: hint: "; lower
+//     case, no full stop.
+//   - What stays is printed above the progress, never over it. Warnings are said when they arise and again at the end of a run
+//     that did not finish: by then they have scrolled away.
+//   - -q leaves warnings and errors; -v adds details.
+//   - Every line is redacted here once more, whatever came before.
+type voice struct {
+	w io.Writer
+
+	mu       sync.Mutex // guards what follows
+	block    *term.Block
+	lines    []string // of the progress, as drawn
+	spoken   time.Time
+	warnings []string
+}
+
+func newVoice(w io.Writer) *voice {
+	v := &voice{w: w}
+	if term.Is(w) {
+		v.block = term.NewBlock(w)
+	}
+	return v
+}
+
+// say prints a line that stays.
+func (v *voice) say(line string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.print(line)
+}
+
+// print is say, with the mutex held.
+func (v *voice) print(line string) {
+	if v.block != nil {
+		v.block.Clear()
+	}
+	fmt.Fprintln(v.w, "holdall: "+redact.Text(line))
+	if v.block != nil && len(v.lines) > 0 {
+		v.block.Draw(v.lines...)
+	}
+}
+
+// warn is say for what must not be missed: repeat says it again. The same warning is printed once.
+func (v *voice) warn(line string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !slices.Contains(v.warnings, line) {
+		v.warnings = append(v.warnings, line)
+		v.print(line)
+	}
+}
+
+// repeat says again what was warned of.
+func (v *voice) repeat() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, line := range v.warnings {
+		v.print(line)
+	}
+}
+
+// begin starts to show progress; the first plain line comes ten seconds later.
+func (v *voice) begin() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.spoken = time.Now()
+}
+
+// progress shows how far the work is: lines in the block on a terminal, else line, if it is time for one.
+func (v *voice) progress(line string, lines ...string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.block != nil:
+		v.lines = lines
+		v.block.Draw(lines...)
+	case time.Since(v.spoken) >= plainEvery:
+		v.spoken = time.Now()
+		v.print(line)
+	}
+}
+
+// end takes the progress away.
+func (v *voice) end() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.lines = nil
+	if v.block != nil {
+		v.block.Clear()
+	}
+}
+
+// plainEvery is how often progress is told where it cannot be drawn.
+const plainEvery = 10 * time.Second
+
+// A ticker shows progress several times a second until it is stopped, whether or not anything happens: that nothing happens is
+// what the user wants to know then.
+type ticker struct {
+	stop, stopped chan struct{}
+}
+
+func startTicker(e *env, show func()) *ticker {
+	t := &ticker{make(chan struct{}), make(chan struct{})}
+	e.voice.begin()
+	go func() {
+		defer close(t.stopped)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-t.stop:
+				return
+			case <-tick.C:
+				show()
+			}
+		}
+	}()
+	return t
+}
+
+// end waits until nothing is shown any more, and takes it away.
+func (t *ticker) end(e *env) {
+	close(t.stop)
+	<-t.stopped
+	e.voice.end()
+}
+
+// talk tells the user something on the way, unless -q.
+func (e *env) talk(format string, args ...any) {
+	if !e.quiet {
+		e.say(format, args...)
+	}
+}
+
+// detail talks only with -v.
+func (e *env) detail(format string, args ...any) {
+	if e.verbose {
+		e.talk(format, args...)
+	}
+}
+
+// say tells the user something, also with -q: an error, or a result that is not data.
+func (e *env) say(format string, args ...any) { e.voice.say(fmt.Sprintf(format, args...)) }
+
+// warn tells the user of something that threatens the work.
+func (e *env) warn(text string) { e.voice.warn(text) }
+
+// hint tells the user what to do.
+func (e *env) hint(format string, args ...any) {
+	e.say("hint: %s", strings.TrimSuffix(fmt.Sprintf(format, args...), "."))
+}
