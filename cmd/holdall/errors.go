@@ -100,6 +100,15 @@ func classify(err error) failure {
 	return report
 }
 
+// stopped marks the failure of what the user has stopped, in whatever words the failure comes: an engine that is interrupted in
+// the middle of a statement has its own.
+func stopped(ctx context.Context, err error) error {
+	if err == nil || !errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", context.Canceled, err)
+}
+
 // isDiskFull also knows the database engine's words for it, whose errors are text only.
 func isDiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || strings.Contains(err.Error(), "No space left on device")

@@ -30,7 +30,7 @@ func run(ctx context.Context, e *env, args []string) int {
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
-	err := root.ExecuteContext(ctx)
+	err := stopped(ctx, root.ExecuteContext(ctx))
 	// Parsing ends at the first flag that is wrong; --json behind it is meant all the same.
 	e.json = e.json || slices.Contains(args, "--json")
 	return e.fail(err)

@@ -107,7 +107,7 @@ func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {
 	options.Progress = show.update
 	result, err := takeover.Take(ctx, master, options)
 	show.end()
-	return e.conclude(result, err)
+	return e.conclude(result, stopped(ctx, err))
 }
 
 func (o *takeOptions) takeover(e *env) takeover.Options {
