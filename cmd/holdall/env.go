@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 
@@ -18,6 +20,8 @@ type env struct {
 	lookup         func(string) (string, bool) // environment variables
 	quiet, verbose bool
 	json           bool
+
+	dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: the system's network
 }
 
 func processEnv() *env {

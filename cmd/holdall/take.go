@@ -117,7 +117,7 @@ func (o *takeOptions) takeover(e *env) takeover.Options {
 		Talk:     e.talk,
 		Fetch: fetch.Options{
 			Connections: o.connections, MaxRate: int64(o.maxRate), AllowHTTP: o.allowHTTP, AllowPrivate: o.allowPrivate,
-			CAFile: o.caFile, UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"), Log: e.detail, Warn: e.warn,
+			CAFile: o.caFile, Dial: e.dial, UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"), Log: e.detail, Warn: e.warn,
 		},
 	}
 }

@@ -1,0 +1,55 @@
+package takeoversim
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+)
+
+// Choices are the decisions that make a World. Each has a random source of its own, so that leaving one oddity out
+// changes nothing else.
+type Choices struct {
+	Seed    uint64
+	Without []string // oddities that are left out
+	made    []string
+	wild    float64 // multiplies every probability: some worlds are nearly plain, some have everything at once
+}
+
+func newChoices(seed uint64, without []string) *Choices {
+	c := &Choices{Seed: seed, Without: without}
+	c.wild = []float64{0.25, 0.5, 1, 1, 2}[c.random("wild").IntN(5)]
+	return c
+}
+
+// random returns the random source of a decision.
+func (c *Choices) random(name string) *rand.Rand {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return rand.New(rand.NewPCG(c.Seed, h.Sum64()))
+}
+
+// odd decides whether the world has an oddity, which has the given probability in a world of middling wildness.
+func (c *Choices) odd(name string, probability float64) bool {
+	if c.random("odd "+name).Float64() >= probability*c.wild || slices.Contains(c.Without, name) {
+		return false
+	}
+	c.made = append(c.made, name)
+	return true
+}
+
+// pick chooses one of several ways, of which the first is the plain one. The others are equally likely, and together
+// have the given probability.
+func (c *Choices) pick(name string, probability float64, ways ...string) string {
+	r := c.random("pick " + name)
+	way := ways[1+r.IntN(len(ways)-1)]
+	if r.Float64() >= probability*c.wild || slices.Contains(c.Without, name+"="+way) {
+		return ways[0]
+	}
+	c.made = append(c.made, name+"="+way)
+	return way
+}
+
+// number chooses a number from low to high.
+func (c *Choices) number(name string, low, high int) int {
+	return low + c.random("number "+name).IntN(high-low+1)
+}

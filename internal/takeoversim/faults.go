@@ -1,0 +1,90 @@
+package takeoversim
+
+import (
+	"fmt"
+	"time"
+)
+
+// A fault is what a server or the network does to some of an object's requests: those numbered from on, so many times.
+type fault struct {
+	name        string
+	from, times int
+	at          int // a place in the object
+	wait        int // seconds
+}
+
+// faultKinds are all kinds of faults that end by themselves, so that a takeover under them must end as well.
+var faultKinds = []string{
+	"503", "503-wait", "429", "500", "504", "408", "202", "425", "reset-early", "reset", "cut", "cut-chunked", "stall", "flip",
+	"page", "empty-once", "empty-part", "no-content-range", "range-ignored", "silence",
+}
+
+// faultsOf draws the faults of an object.
+func (c *Choices) faultsOf(path string, size int) []fault {
+	var all []fault
+	for _, kind := range faultKinds {
+		name := path + ":" + kind
+		if !c.odd(name, 0.025) {
+			continue
+		}
+		r := c.random("fault " + name)
+		times := 1 + r.IntN(2)
+		if kind == "503" || kind == "503-wait" || kind == "429" {
+			times = 1 + r.IntN(12)
+		}
+		all = append(all, fault{name: kind, from: 1 + r.IntN(4), times: times, at: 1 + r.IntN(max(size-1, 1)), wait: 1 + r.IntN(90)})
+	}
+	return all
+}
+
+const loginPage = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>Please sign in</form></body></html>"
+
+// answer answers a request in the fault's way. It is false when the connection is of no further use.
+func (f fault) answer(r *reply) bool {
+	wait := fmt.Sprint(f.wait)
+	switch f.name {
+	case "503":
+		return r.plain(503, "text/plain", "busy")
+	case "503-wait":
+		return r.plain(503, "text/plain", "busy", "Retry-After", wait)
+	case "429":
+		return r.plain(429, "text/plain", "slow down", "Retry-After", time.Now().Add(time.Duration(f.wait)*time.Second).UTC().Format(time.RFC1123))
+	case "500":
+		return r.plain(500, "text/html", "<html>oops</html>")
+	case "504":
+		return r.plain(504, "text/plain", "late")
+	case "408":
+		return r.plain(408, "text/plain", "late")
+	case "202":
+		return r.plain(202, "application/json", `{"status":"preparing"}`, "Retry-After", wait)
+	case "425":
+		return r.plain(425, "text/plain", "too early")
+	case "reset-early":
+		r.c.Reset()
+		return false
+	case "reset":
+		return r.give(giving{cut: f.at, reset: true})
+	case "cut":
+		return r.give(giving{cut: f.at})
+	case "cut-chunked":
+		return r.give(giving{cut: f.at, chunkedCut: true})
+	case "stall":
+		return r.give(giving{cut: f.at, stall: time.Duration(f.wait) * time.Second})
+	case "flip":
+		return r.give(giving{flip: f.at})
+	case "page":
+		return r.plain(200, "text/html", loginPage)
+	case "empty-once":
+		return r.give(giving{ignoreRange: true, noBytes: true, noLength: true})
+	case "empty-part":
+		return r.give(giving{noBytes: true})
+	case "no-content-range":
+		return r.give(giving{noContentRange: true})
+	case "range-ignored":
+		return r.give(giving{ignoreRange: true})
+	case "silence":
+		time.Sleep(time.Duration(f.wait) * time.Second)
+		return false
+	}
+	return r.give(giving{})
+}

@@ -1,0 +1,290 @@
+package takeoversim
+
+import (
+	"bufio"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// An object is what one link serves.
+type object struct {
+	path   string
+	part   string // data, attachments, cvs
+	data   []byte
+	style  objectStyle
+	faults []fault
+
+	listing string    // csv, json or html: data is made when it is asked for, since it holds links
+	files   []*object // of a listing
+}
+
+// An objectStyle is what a store is like for ever.
+type objectStyle struct {
+	noRanges, noETag, weakETag, edgeETag, noLength, gzipped, once, shortRanges bool
+	pace                                                                       time.Duration // for each 16 KiB
+}
+
+// State is what the server remembers when the program, and the simulation with it, is killed.
+type State struct {
+	Clock      time.Time
+	Issue      int // of the master CSV
+	Generation int // of the export that is served
+	Requests   map[string]int
+	Total      int
+	Chunks     int
+}
+
+// A server is the vendor's, with its faults.
+type server struct {
+	w     *World
+	mu    sync.Mutex
+	state State // guarded by mu
+	begun int   // requests of this run, guarded by mu
+	event func(chunks int)
+}
+
+const chunk = 16 << 10
+
+// serve answers requests on a connection until one of the two has had enough.
+func (s *server) serve(c *serverConn) {
+	in := bufio.NewReader(c)
+	for {
+		req, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		if !s.answer(c, req) {
+			return
+		}
+	}
+}
+
+// answer answers one request. It is false when the connection is of no further use.
+func (s *server) answer(c *serverConn, req *http.Request) bool {
+	o, secret := s.w.find(req.URL)
+	s.mu.Lock()
+	s.state.Clock = time.Now()
+	s.state.Total++
+	s.begun++
+	key := "none"
+	if o != nil {
+		key = o.path
+	}
+	s.state.Requests[key]++
+	n := s.state.Requests[key]
+	issue := s.w.issueOf(secret)
+	s.state.Requests[fmt.Sprint(key, "@", issue)]++
+	ofIssue := s.state.Requests[fmt.Sprint(key, "@", issue)]
+	s.mu.Unlock()
+	r := &reply{c: c, s: s, req: req, o: o}
+	switch {
+	case o == nil:
+		return r.plain(404, "text/plain", "no such object")
+	case issue < 0:
+		return r.plain(403, "application/xml", "<Error><Code>SignatureDoesNotMatch</Code></Error>")
+	case s.w.expired(issue):
+		return r.plain(403, "application/xml", "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
+	case o.style.once && ofIssue > 1:
+		return r.plain(410, "text/plain", "this link has been used")
+	}
+	if o.listing != "" {
+		r.body = s.w.list(o, issue)
+	} else {
+		r.body = o.data
+	}
+	for _, f := range o.faults {
+		if n >= f.from && n < f.from+f.times {
+			return f.answer(r)
+		}
+	}
+	return r.give(giving{})
+}
+
+// A reply is the answer to one request in the making.
+type reply struct {
+	c    *serverConn
+	s    *server
+	req  *http.Request
+	o    *object
+	body []byte
+}
+
+// head writes a status line and headers.
+func (r *reply) head(status int, headers map[string]string) error {
+	names := make([]string, 0, len(headers))
+	for k := range headers {
+		names = append(names, k)
+	}
+	sort.Strings(names)
+	var b strings.Builder
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http.StatusText(status), time.Now().UTC().Format(http.TimeFormat))
+	for _, k := range names {
+		fmt.Fprintf(&b, "%s: %s\r\n", k, headers[k])
+	}
+	b.WriteString("\r\n")
+	_, err := r.c.Write([]byte(b.String()))
+	return err
+}
+
+func (r *reply) plain(status int, media, text string, more ...string) bool {
+	h := map[string]string{"Content-Type": media, "Content-Length": fmt.Sprint(len(text))}
+	for i := 0; i+1 < len(more); i += 2 {
+		h[more[i]] = more[i+1]
+	}
+	if r.head(status, h) != nil {
+		return false
+	}
+	_, err := r.c.Write([]byte(text))
+	return err == nil
+}
+
+// giving says how an answer differs from a good one.
+type giving struct {
+	ignoreRange    bool
+	noContentRange bool
+	noBytes        bool // the body is empty, whatever the headers say
+	cut            int  // break off after so many bytes; 0: do not
+	reset          bool // break off with a reset
+	stall          time.Duration
+	flip           int // the byte at this place of the object is wrong; 0: none
+	noLength       bool
+	chunkedCut     bool
+}
+
+// span returns the bytes asked for.
+func (r *reply) span() (from, to int, ranged bool) {
+	size := len(r.body)
+	spec, ok := strings.CutPrefix(r.req.Header.Get("Range"), "bytes=")
+	if !ok || r.o.style.noRanges || size == 0 {
+		return 0, size, false
+	}
+	if cond := r.req.Header.Get("If-Range"); cond != "" && cond != r.etag() {
+		return 0, size, false
+	}
+	a, b, _ := strings.Cut(spec, "-")
+	from, err := strconv.Atoi(a)
+	if err != nil {
+		return 0, size, false
+	}
+	to = size
+	if last, err := strconv.Atoi(b); err == nil {
+		to = min(last+1, size)
+	}
+	return from, to, true
+}
+
+func (r *reply) etag() string {
+	sum := sha1.Sum(r.body)
+	tag := `"` + hex.EncodeToString(sum[:10]) + `-x"`
+	switch {
+	case r.o.style.noETag:
+		return ""
+	case r.o.style.weakETag:
+		return "W/" + tag
+	case r.o.style.edgeETag:
+		return fmt.Sprintf(`W/"edge%d"`, r.s.state.Total%3)
+	}
+	return tag
+}
+
+// give answers with bytes of the object.
+func (r *reply) give(g giving) bool {
+	if r.o.style.gzipped {
+		r.body = gzipped(r.body)
+	}
+	from, to, ranged := r.span()
+	if g.ignoreRange {
+		from, to, ranged = 0, len(r.body), false
+	}
+	if ranged && from >= len(r.body) {
+		return r.plain(416, "text/plain", "", "Content-Range", fmt.Sprintf("bytes */%d", len(r.body)))
+	}
+	if r.o.style.shortRanges && ranged && to-from > chunk {
+		to = from + chunk
+	}
+	keep := r.headOf(g, from, to, ranged) == nil
+	if g.noBytes || !keep {
+		return keep && g.noLength == false && !g.noBytes
+	}
+	return r.bytes(g, from, to) && !g.noLength && !r.o.style.noLength && !g.chunkedCut
+}
+
+func (r *reply) headOf(g giving, from, to int, ranged bool) error {
+	h := map[string]string{"Content-Type": "application/octet-stream", "Last-Modified": "Sun, 01 Mar 2026 08:00:00 GMT"}
+	if t := r.etag(); t != "" {
+		h["ETag"] = t
+	}
+	if r.o.style.edgeETag {
+		delete(h, "Last-Modified")
+	}
+	if r.o.style.gzipped {
+		h["Content-Encoding"] = "gzip"
+	}
+	switch {
+	case g.chunkedCut:
+		h["Transfer-Encoding"] = "chunked"
+	case g.noLength || r.o.style.noLength:
+		h["Connection"] = "close"
+	default:
+		h["Content-Length"] = fmt.Sprint(to - from)
+	}
+	status := 200
+	if ranged {
+		status = 206
+		if !g.noContentRange {
+			h["Content-Range"] = fmt.Sprintf("bytes %d-%d/%d", from, to-1, len(r.body))
+		}
+	}
+	return r.head(status, h)
+}
+
+// bytes sends the body in chunks. Each is an event at which the world may end the program.
+func (r *reply) bytes(g giving, from, to int) bool {
+	end := to
+	if g.cut > 0 {
+		end = min(to, from+g.cut)
+	}
+	if g.chunkedCut {
+		_, _ = fmt.Fprintf(r.c, "%x\r\n", to-from+1)
+	}
+	for at := from; at < end; at += chunk {
+		b := append([]byte(nil), r.body[at:min(at+chunk, end)]...)
+		if g.flip >= at && g.flip < at+len(b) && g.flip > 0 {
+			b[g.flip-at] ^= 0x20
+		}
+		r.s.sent()
+		if _, err := r.c.Write(b); err != nil {
+			return false
+		}
+		time.Sleep(r.o.style.pace)
+	}
+	if g.stall > 0 {
+		time.Sleep(g.stall)
+	}
+	if end < to || g.chunkedCut {
+		if g.reset {
+			r.c.Reset()
+		}
+		return false
+	}
+	return true
+}
+
+// sent notes a chunk on its way.
+func (s *server) sent() {
+	s.mu.Lock()
+	s.state.Clock = time.Now()
+	s.state.Chunks++
+	n := s.state.Chunks
+	s.mu.Unlock()
+	if s.event != nil {
+		s.event(n)
+	}
+}

@@ -1,0 +1,387 @@
+package takeoversim
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+)
+
+// A World is one invented takeover.
+type World struct {
+	*Choices
+	Truths  []*Truth // by generation; most worlds have one
+	objects [][]*object
+	links   string        // signed, opaque, path
+	life    time.Duration // of a link
+	issued  []time.Time   // when each issue of the master CSV was made
+	server  *server
+	net     *Network
+	Outage  bool // nothing can be reached
+	steps   []Step
+}
+
+// A Step is what happens to a run of the program from outside.
+type Step struct {
+	Kill      int // chunks into the run when the process is killed; 0: it is not
+	Interrupt time.Duration
+	Outage    bool // the network is down during this run
+}
+
+// Epoch is when worlds begin.
+var Epoch = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+const host = "files.vendor.example"
+
+// New returns the world of a seed, without the oddities named.
+func New(seed uint64, without []string) *World {
+	w := &World{Choices: newChoices(seed, without)}
+	w.links = w.pick("links", 0.5, "signed", "opaque", "path")
+	w.life = 7 * 24 * time.Hour
+	if w.odd("short-lived-links", 0.1) {
+		w.life = time.Duration(w.number("life", 2, 90)) * time.Second
+	}
+	generations := 1
+	if w.odd("second-export", 0.05) {
+		generations = 2
+	}
+	for g := range generations {
+		t := invent(w.Choices, g)
+		w.Truths = append(w.Truths, t)
+		w.objects = append(w.objects, w.exports(t, g))
+	}
+	w.steps = w.drawSteps()
+	w.server = &server{w: w, state: State{Requests: map[string]int{}, Clock: Epoch}}
+	w.net = newNetwork(w.server.serve, func() bool { return w.Outage })
+	return w
+}
+
+// Story names the oddities of the world.
+func (w *World) Story() []string { return w.made }
+
+// Steps are what happens to the first runs; later ones are left alone.
+func (w *World) Steps() []Step { return w.steps }
+
+func (w *World) drawSteps() []Step {
+	var steps []Step
+	for i := range 3 {
+		r := w.random(fmt.Sprint("step ", i))
+		switch {
+		case w.odd(fmt.Sprintf("kill-%d", i), 0.15):
+			steps = append(steps, Step{Kill: 1 + r.IntN(12)})
+		case w.odd(fmt.Sprintf("interrupt-%d", i), 0.05):
+			steps = append(steps, Step{Interrupt: time.Duration(1+r.IntN(4000)) * time.Millisecond})
+		case w.odd(fmt.Sprintf("outage-%d", i), 0.05):
+			steps = append(steps, Step{Outage: true})
+		default:
+			return steps
+		}
+	}
+	return steps
+}
+
+// exports makes the objects of an export.
+func (w *World) exports(t *Truth, generation int) []*object {
+	d := w.dialect()
+	var data, attachments, cvs []file
+	for _, table := range t.Tables {
+		data = append(data, file{name: table.File, data: d.write(table)})
+	}
+	for _, doc := range t.Documents {
+		f := file{name: doc.Entry, data: doc.Content, doc: doc}
+		if doc.Part == "cvs" {
+			cvs = append(cvs, f)
+		} else {
+			attachments = append(attachments, f)
+		}
+	}
+	var all []*object
+	all = append(all, w.wrap("data", data)...)
+	for _, p := range []struct {
+		part  string
+		files []file
+	}{{"attachments", attachments}, {"cvs", cvs}} {
+		if len(p.files) > 0 && w.odd(p.part+"-listing", 0.15) {
+			all = append(all, w.listed(p.part, p.files))
+			continue
+		}
+		all = append(all, w.wrap(p.part, p.files)...)
+	}
+	for _, o := range all {
+		w.finish(o)
+		for _, f := range o.files {
+			w.finish(f)
+		}
+	}
+	return all
+}
+
+// finish gives an object its store's style and its faults.
+func (w *World) finish(o *object) {
+	odd := func(name string, p float64) bool { return w.odd(o.path+":"+name, p) }
+	o.style = objectStyle{
+		noRanges: odd("no-ranges", 0.05), noETag: odd("no-etag", 0.05), weakETag: odd("weak-etag", 0.04), edgeETag: odd("edge-etag", 0.02),
+		noLength: odd("no-length", 0.03), gzipped: o.listing == "" && odd("gzip-encoded", 0.03), once: odd("once", 0.03),
+		shortRanges: odd("short-ranges", 0.03),
+		pace:        time.Duration(w.number(o.path+":pace", 0, 60)) * time.Millisecond,
+	}
+	if o.style.noLength || o.style.gzipped {
+		o.style.noRanges = o.style.noRanges || o.style.noLength
+	}
+	o.faults = w.faultsOf(o.path, max(len(o.data), 200))
+	if o.style.once || !checked(o.path) {
+		kept := o.faults[:0]
+		for _, f := range o.faults {
+			if !o.style.once && f.name != "flip" {
+				kept = append(kept, f)
+			}
+		}
+		o.faults = kept
+	}
+}
+
+// checked reports whether the format has checksums: without them nobody could see a wrong bit.
+func checked(name string) bool {
+	return strings.HasSuffix(name, ".zip") || strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tar.zst")
+}
+
+// listed makes a part that is a page of links, one a file.
+func (w *World) listed(part string, files []file) *object {
+	o := &object{part: part, listing: w.pick(part+"-listing-form", 0.6, "csv", "json", "html")}
+	o.path = part + "." + o.listing
+	samePath := w.odd(part+"-one-path", 0.2)
+	for i, f := range files {
+		child := &object{path: fmt.Sprintf("%s/%d/%s", part, i, f.name), part: part, data: f.data}
+		if samePath {
+			child.path = fmt.Sprintf("%s?file=%d", part, i)
+		}
+		o.files = append(o.files, child)
+	}
+	return o
+}
+
+// list writes a page of links as it is at the moment.
+func (w *World) list(o *object, issue int) []byte {
+	var b strings.Builder
+	type row struct {
+		Name string `json:"name"`
+		URL  string `json:"url"`
+	}
+	var rows []row
+	for i, f := range o.files {
+		name := w.entryName(o, i)
+		rows = append(rows, row{name, w.link(f, issue)})
+	}
+	switch o.listing {
+	case "json":
+		out, _ := json.Marshal(map[string]any{"files": rows}) // strings do not fail
+		return out
+	case "html":
+		b.WriteString("<html><body><ul>\n")
+		for _, r := range rows {
+			fmt.Fprintf(&b, "<li><a href=\"%s\">%s</a></li>\n", strings.ReplaceAll(r.URL, "&", "&amp;"), r.Name)
+		}
+		b.WriteString("</ul></body></html>\n")
+	default:
+		b.WriteString("name,url\r\n")
+		for _, r := range rows {
+			fmt.Fprintf(&b, "\"%s\",%s\r\n", strings.ReplaceAll(r.Name, `"`, `""`), r.URL)
+		}
+	}
+	return []byte(b.String())
+}
+
+func (w *World) entryName(o *object, i int) string {
+	_, name, _ := strings.Cut(strings.TrimPrefix(o.files[i].path, o.part+"/"), "/")
+	if name == "" { // one path for all
+		for _, objects := range w.Truths[w.server.state.Generation].Documents {
+			if string(objects.Content) == string(o.files[i].data) {
+				return objects.Entry
+			}
+		}
+	}
+	return name
+}
+
+// secret is what gives access in an issue of the links.
+func (w *World) secret(issue int) string {
+	r := w.random(fmt.Sprint("secret ", issue))
+	return fmt.Sprintf("%016x%016x%016x", r.Uint64(), r.Uint64(), r.Uint64())
+}
+
+// link is the link of an object in an issue.
+func (w *World) link(o *object, issue int) string {
+	secret := w.secret(issue)
+	u := url.URL{Scheme: "http", Host: host, Path: "/exports/" + o.path}
+	q := url.Values{}
+	if p, file, ok := strings.Cut(o.path, "?file="); ok {
+		u.Path = "/exports/" + p
+		q.Set("file", file)
+	}
+	switch w.links {
+	case "opaque":
+		q.Set("token", secret)
+	case "path":
+		u.Path = "/exports/" + secret + strings.TrimPrefix(u.Path, "/exports")
+	default:
+		q.Set("X-Amz-Algorithm", "AWS4-HMAC-SHA256")
+		q.Set("X-Amz-Date", w.issued[issue].UTC().Format("20060102T150405Z"))
+		q.Set("X-Amz-Expires", fmt.Sprint(int(w.life.Seconds())))
+		q.Set("X-Amz-Signature", secret)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// find returns the object that a URL leads to, and the secret in the URL.
+func (w *World) find(u *url.URL) (*object, string) {
+	q := u.Query()
+	secret := q.Get("token") + q.Get("X-Amz-Signature")
+	p := strings.TrimPrefix(path.Clean(u.Path), "/exports/")
+	if w.links == "path" {
+		secret, p, _ = strings.Cut(p, "/")
+	}
+	if f := q.Get("file"); f != "" {
+		p += "?file=" + f
+	}
+	for _, o := range w.objects[w.server.state.Generation] {
+		if o.path == p {
+			return o, secret
+		}
+		for _, f := range o.files {
+			if f.path == p {
+				return f, secret
+			}
+		}
+	}
+	return nil, secret
+}
+
+func (w *World) issueOf(secret string) int {
+	for i := range w.issued {
+		if w.secret(i) == secret {
+			return i
+		}
+	}
+	return -1
+}
+
+// expired reports whether the links of an issue have expired.
+func (w *World) expired(issue int) bool { return time.Now().After(w.issued[issue].Add(w.life)) }
+
+// Master returns the master CSV, with links made now if those made last have expired or renew says so.
+func (w *World) Master(renew bool) []byte {
+	if len(w.issued) == 0 || renew {
+		w.issued = append(w.issued, time.Now())
+		w.server.state.Issue = len(w.issued) - 1
+		if len(w.issued) > 2 { // a user who is told again and again that links expire asks for ones that live longer
+			w.life = 7 * 24 * time.Hour
+		}
+	}
+	labels := map[string]string{"data": "Data Files", "attachments": "Attachments", "cvs": "Internal CVs"}
+	var b strings.Builder
+	b.WriteString("Type,Download Link\r\n")
+	for _, o := range w.objects[w.server.state.Generation] {
+		fmt.Fprintf(&b, "%s,%s\r\n", labels[o.part], w.link(o, w.server.state.Issue))
+	}
+	return []byte(b.String())
+}
+
+// Secrets are all secrets that were given out.
+func (w *World) Secrets() []string {
+	var all []string
+	for i := range w.issued {
+		all = append(all, w.secret(i))
+	}
+	return all
+}
+
+// Network is the way to the world's server.
+func (w *World) Network() *Network { return w.net }
+
+// saved is a world's state on disk.
+type saved struct {
+	State  State
+	Issued []time.Time
+	Life   time.Duration
+}
+
+// Save returns what must outlive the process.
+func (w *World) Save() []byte {
+	w.server.mu.Lock()
+	defer w.server.mu.Unlock()
+	s := saved{State: w.server.state, Issued: w.issued, Life: w.life}
+	b, _ := json.Marshal(s) // plain data does not fail
+	return b
+}
+
+// Restore goes on from a saved state.
+func (w *World) Restore(b []byte) error {
+	var s saved
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	w.server.state, w.issued, w.life = s.State, s.Issued, s.Life
+	return nil
+}
+
+// State is the server's memory.
+func (w *World) State() State {
+	w.server.mu.Lock()
+	defer w.server.mu.Unlock()
+	return w.server.state
+}
+
+// BeginRun prepares for a run of the program: at the chunk-th chunk from now on, end is called.
+func (w *World) BeginRun(step Step, end func()) {
+	w.Outage = step.Outage
+	w.server.begun = 0
+	first := w.server.state.Chunks
+	w.server.event = func(chunks int) {
+		if step.Kill > 0 && chunks-first >= step.Kill {
+			end()
+		}
+	}
+}
+
+// RunRequests is how many requests the run has made.
+func (w *World) RunRequests() int {
+	w.server.mu.Lock()
+	defer w.server.mu.Unlock()
+	return w.server.begun
+}
+
+// NextGeneration makes the server serve the next export.
+func (w *World) NextGeneration() { w.server.state.Generation++ }
+
+// EndRun breaks what connections are left.
+func (w *World) EndRun() { w.net.Close() }
+
+// Generation is the number of the export that is served.
+func (w *World) Generation() int { return w.server.state.Generation }
+
+// Issued is when the present master CSV was made.
+func (w *World) Issued() time.Time { return w.issued[len(w.issued)-1] }
+
+// MayNeedNewLinks reports whether the present links have ceased to work for some object, or looked as if they had.
+func (w *World) MayNeedNewLinks() bool {
+	issue := len(w.issued) - 1
+	if w.State().Clock.Add(time.Second).After(w.issued[issue].Add(w.life)) {
+		return true
+	}
+	for _, o := range w.objects[w.server.state.Generation] {
+		for _, o := range append([]*object{o}, o.files...) {
+			if o.style.once {
+				return true
+			}
+			for _, f := range o.faults {
+				if f.name == "page" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
