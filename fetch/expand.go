@@ -114,7 +114,7 @@ func (f *Fetcher) listedContainers(s *Source) []listed {
 	var all []listed
 	seen := map[Link]bool{}
 	others := false
-	next, err := readListing(s.Kind, bytes.NewReader(x.prefix), base.parsed(), func(l listed) error {
+	end, err := readListing(s.Kind, bytes.NewReader(x.prefix), base.parsed(), func(l listed) error {
 		others = others || !containerName(l.name) && !containerName(l.link.parsed().Path)
 		if !seen[l.link] {
 			all = append(all, l)
@@ -122,7 +122,7 @@ func (f *Fetcher) listedContainers(s *Source) []listed {
 		seen[l.link] = true
 		return nil
 	})
-	if err != nil || next != "" || others || len(all) > maxContainers {
+	if err != nil || end.next != "" || end.more || others || len(all) > maxContainers {
 		return nil
 	}
 	return all

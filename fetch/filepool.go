@@ -31,6 +31,8 @@ type filePool struct {
 	good      int            // files fetched
 	pages     int            // web pages that came instead of files
 	refused   int            // refusals in a row
+	notes     []string       // why the listing may name more files than were read
+	digest    *ListingDigest // of a listing that an earlier run completed
 	at        []uint32       // for each file its record's number and one; 0 while there is none
 	errs      map[int]*Error // files that have failed for good
 	seen      map[uint64]int32

@@ -173,6 +173,9 @@ func (p *filePool) save(dir, name string) (Verified, error) {
 	if err := atomicfile.WriteFile(indexPath(dir, name), index); err != nil {
 		return Verified{}, diskError(err, "write down a listing")
 	}
+	if err := p.saveDigest(dir, name); err != nil {
+		return Verified{}, diskError(err, "write down a listing")
+	}
 	if err := out.Commit(); err != nil {
 		return Verified{}, diskError(err, "write down a listing")
 	}

@@ -10,19 +10,21 @@ import (
 )
 
 // readCSVListing reads rows that hold a link each, with or without a heading.
-func readCSVListing(br *bufio.Reader, base *url.URL, yield func(listed) error) error {
+func readCSVListing(br *bufio.Reader, base *url.URL, yield func(listed) error) (pageEnd, error) {
 	head, _ := br.Peek(sniffLen)
 	r := csv.NewReader(br)
 	r.Comma = rune(guessDelimiter(string(head)))
 	r.LazyQuotes, r.FieldsPerRecord, r.ReuseRecord = true, -1, true
 	var heading []string
+	end := pageEnd{total: -1}
+	width := 0 // of the row before
 	for row := 0; ; row++ {
 		record, err := r.Read()
 		if err == io.EOF {
-			return nil
+			return end, nil
 		}
 		if err != nil {
-			return fmt.Errorf("%w: row %d: %w", errListing, row+1, err)
+			return end, fmt.Errorf("%w: row %d: %w", errListing, row+1, err)
 		}
 		if row == 0 && !hasLink(strings.Join(record, " ")) {
 			heading = append(heading, record...)
@@ -38,8 +40,10 @@ func readCSVListing(br *bufio.Reader, base *url.URL, yield func(listed) error) e
 		}
 		if l, ok := f.listed(base); ok {
 			if err := yield(l); err != nil {
-				return err
+				return end, err
 			}
 		}
+		end.cut = len(record) < width && len(strings.Join(record, "")) > 0
+		width = max(width, len(record))
 	}
 }

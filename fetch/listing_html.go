@@ -11,7 +11,8 @@ import (
 )
 
 // readHTMLListing reads the links of an index page, as web servers make them for a folder.
-func readHTMLListing(r io.Reader, base *url.URL, yield func(listed) error) (next string, err error) {
+func readHTMLListing(r io.Reader, base *url.URL, yield func(listed) error) (pageEnd, error) {
+	next := ""
 	z := html.NewTokenizer(r)
 	z.SetMaxBuf(1 << 20)
 	var href, text string
@@ -20,9 +21,9 @@ func readHTMLListing(r io.Reader, base *url.URL, yield func(listed) error) (next
 		switch z.Next() {
 		case html.ErrorToken:
 			if err := z.Err(); err != io.EOF {
-				return "", fmt.Errorf("%w: %w", errListing, err)
+				return pageEnd{}, fmt.Errorf("%w: %w", errListing, err)
 			}
-			return next, nil
+			return pageEnd{next: next, total: -1}, nil
 		case html.TextToken:
 			if inside {
 				text += string(z.Text())
@@ -49,7 +50,7 @@ func readHTMLListing(r io.Reader, base *url.URL, yield func(listed) error) (next
 			inside = false
 			if l, ok := indexEntry(base, href, strings.TrimSpace(text)); ok {
 				if err := yield(l); err != nil {
-					return "", err
+					return pageEnd{}, err
 				}
 			}
 		}

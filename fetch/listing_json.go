@@ -9,28 +9,28 @@ import (
 )
 
 // readJSONListing finds every object that holds a link, however deep, and every bare link in an array.
-func readJSONListing(r io.Reader, base *url.URL, yield func(listed) error) (next string, err error) {
+func readJSONListing(r io.Reader, base *url.URL, yield func(listed) error) (pageEnd, error) {
 	d := json.NewDecoder(r)
 	d.UseNumber()
-	j := &jsonListing{d: d, base: base, yield: yield}
+	j := &jsonListing{d: d, base: base, yield: yield, end: pageEnd{total: -1}}
 	if err := j.value("", nil, 0); err != nil {
-		return "", err
+		return j.end, err
 	}
-	if j.next == "" {
-		return "", nil
+	if j.end.next != "" {
+		u, err := base.Parse(j.end.next)
+		if err != nil {
+			return pageEnd{more: true, total: j.end.total}, nil
+		}
+		j.end.next = u.String()
 	}
-	u, err := base.Parse(j.next)
-	if err != nil {
-		return "", nil
-	}
-	return u.String(), nil
+	return j.end, nil
 }
 
 type jsonListing struct {
 	d     *json.Decoder
 	base  *url.URL
 	yield func(listed) error
-	next  string
+	end   pageEnd
 	n     int // files yielded
 }
 
@@ -54,15 +54,36 @@ func (j *jsonListing) value(key string, in *fields, depth int) error {
 	case string:
 		return j.scalar(key, t, in)
 	case json.Number:
+		if depth == 1 {
+			j.count(key, t.String())
+		}
 		return j.scalar(key, t.String(), in)
+	case bool:
+		j.end.more = j.end.more || t && saysMore[strings.Join(labelWords(key), " ")]
 	}
 	return nil
+}
+
+// saysMore are members that say of a page that others follow, and not where.
+var saysMore = map[string]bool{"has more": true, "more": true, "has next": true, "has next page": true, "is truncated": true, "truncated": true}
+
+// count takes in how many files a listing says it has.
+func (j *jsonListing) count(key, v string) {
+	switch strings.Join(labelWords(key), " ") {
+	case "total", "total count", "total files", "total items", "total results":
+		if n, ok := parseSize(v); ok {
+			j.end.total = n
+		}
+	}
 }
 
 func (j *jsonListing) scalar(key, v string, in *fields) error {
 	switch words := strings.Join(labelWords(key), " "); words {
 	case "next", "next page", "next url", "next link", "next page url", "odata next link":
-		j.next = v
+		j.end.next = v
+		return nil
+	case "next page token", "next token", "next cursor", "continuation token", "next continuation token", "next marker":
+		j.end.more = j.end.more || v != ""
 		return nil
 	}
 	if in != nil {

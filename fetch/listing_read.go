@@ -26,8 +26,8 @@ type listed struct {
 var errListing = errors.New("the listing cannot be read")
 
 // readListing yields the files of one page in its order, in memory that does not grow with their number, and returns the
-// address of the next page, absolute, or nothing. Links may be relative to base.
-func readListing(k unpack.Kind, r io.Reader, base *url.URL, yield func(listed) error) (next string, err error) {
+// what it says of the pages behind it. Links may be relative to base.
+func readListing(k unpack.Kind, r io.Reader, base *url.URL, yield func(listed) error) (pageEnd, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	if b, _ := br.Peek(3); string(b) == "\xef\xbb\xbf" {
 		br.Discard(3)
@@ -40,7 +40,15 @@ func readListing(k unpack.Kind, r io.Reader, base *url.URL, yield func(listed) e
 	case unpack.KindHTML:
 		return readHTMLListing(br, base, yield)
 	}
-	return "", readCSVListing(br, base, yield)
+	return readCSVListing(br, base, yield)
+}
+
+// A pageEnd is what a page of a listing says of itself.
+type pageEnd struct {
+	next  string // the address of the next page, absolute, or nothing
+	more  bool   // that there are more files than on this page
+	total int64  // how many there are in all; -1 when not told
+	cut   bool   // its last row is not whole
 }
 
 // fields collects what the columns of a row, or the members of a JSON object, say of one file.

@@ -58,7 +58,7 @@ func TestListingForms(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []file
-			next, err := readListing(tc.kind, strings.NewReader(tc.text), base, func(l listed) error {
+			end, err := readListing(tc.kind, strings.NewReader(tc.text), base, func(l listed) error {
 				got = append(got, file{l.link.Secret(), l.name, l.size})
 				return nil
 			})
@@ -68,8 +68,8 @@ func TestListingForms(t *testing.T) {
 			if d := cmp.Diff(tc.want, got); d != "" {
 				t.Errorf("files (-want +got):\n%s", d)
 			}
-			if next != tc.next {
-				t.Errorf("next = %q, want %q", next, tc.next)
+			if end.next != tc.next {
+				t.Errorf("next = %q, want %q", end.next, tc.next)
 			}
 			if len(got) > 0 && !looksLikeListing(PartAttachments, tc.kind, []byte(tc.text)) {
 				t.Error("it is not recognised as a listing")

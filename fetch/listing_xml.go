@@ -20,7 +20,7 @@ func listingParam(name string) bool {
 }
 
 // readBucketPage reads S3's answer to ListObjects, version 1 or 2.
-func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (next string, err error) {
+func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (pageEnd, error) {
 	d := xml.NewDecoder(r)
 	var page struct {
 		truncated   bool
@@ -29,13 +29,14 @@ func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (next 
 		encoded     bool
 	}
 	depth := 0
+	none := pageEnd{total: -1}
 	for {
 		tok, err := d.Token()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return "", fmt.Errorf("%w: %w", errListing, err)
+			return none, fmt.Errorf("%w: %w", errListing, err)
 		}
 		start, ok := tok.(xml.StartElement)
 		if !ok {
@@ -45,7 +46,7 @@ func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (next 
 			continue
 		}
 		if depth == 0 && start.Name.Local != "ListBucketResult" {
-			return "", fmt.Errorf("%w: it is an XML document of another kind", errListing)
+			return none, fmt.Errorf("%w: it is an XML document of another kind", errListing)
 		}
 		switch start.Name.Local {
 		case "ListBucketResult":
@@ -56,7 +57,7 @@ func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (next 
 				Size                    int64
 			}
 			if err := d.DecodeElement(&c, &start); err != nil {
-				return "", fmt.Errorf("%w: %w", errListing, err)
+				return none, fmt.Errorf("%w: %w", errListing, err)
 			}
 			page.key = c.Key
 			if page.encoded {
@@ -68,17 +69,18 @@ func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (next 
 				continue // a folder
 			}
 			l := listed{name: c.Key, size: c.Size, etag: c.ETag, modified: anyTime(c.LastModified)}
+			var ok bool
 			if l.link, ok = keyLink(base, c.Key); !ok {
 				continue
 			}
 			l.named()
 			if err := yield(l); err != nil {
-				return "", err
+				return none, err
 			}
 		default:
 			var text string
 			if err := d.DecodeElement(&text, &start); err != nil {
-				return "", fmt.Errorf("%w: %w", errListing, err)
+				return none, fmt.Errorf("%w: %w", errListing, err)
 			}
 			switch start.Name.Local {
 			case "IsTruncated":
@@ -93,9 +95,13 @@ func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (next 
 		}
 	}
 	if !page.truncated {
-		return "", nil
+		return none, nil
 	}
-	return nextBucketPage(base, page.token, page.marker, page.key), nil
+	end := pageEnd{more: true, total: -1}
+	if page.token != "" || page.marker != "" || page.key != "" {
+		end.next = nextBucketPage(base, page.token, page.marker, page.key)
+	}
+	return end, nil
 }
 
 // keyLink is the link of an object of a bucket that is listed at base.

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"holdall/internal/digest"
 	"holdall/internal/unpack"
 )
 
@@ -35,10 +36,13 @@ type Source struct {
 
 	ListedIn string // fingerprint of the listing that named it; "" when the master CSV did
 
-	origin   string    // mark of the master CSV's link that led here
-	siblings int       // that the listing named, itself included
-	spooled  string    // path of its data in the spool that answered for it, when it was not probed
-	sample   []fileKey // of a listing, its first files
+	origin   string     // mark of the master CSV's link that led here
+	siblings int        // that the listing named, itself included
+	spooled  string     // path of its data in the spool that answered for it, when it was not probed
+	sample   []fileKey  // of a listing, its first files
+	head     digest.Sum // of its first headLen bytes, as far as the probe looked
+	headLen  int64
+	told     *ListingDigest // of a listing, once it has been read to be recognised
 }
 
 // Plan probes every link of m with one GET each. A link that fails is a Source with Err; only cancellation, or a master

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"holdall/internal/digest"
 	"holdall/internal/redact"
 	"holdall/internal/unpack"
 )
@@ -191,6 +192,7 @@ func (s *Source) learn(x *exchange) error {
 		first = nil
 		x.prefix = nil
 	}
+	s.head, s.headLen = digest.Of(first), int64(len(first))
 	s.Kind = unpack.Detect(first)
 	s.Listing = looksLikeListing(s.Part, s.Kind, first)
 	if s.Listing {

@@ -1,0 +1,207 @@
+package fetch
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"holdall/internal/atomicfile"
+	"holdall/internal/digest"
+)
+
+// A ListingDigest is what is recorded of a listing, by which one of the same files is recognised though its links are signed
+// anew and its order is another.
+type ListingDigest struct {
+	Files int `json:"files"`
+	// Told is the sum of what the listing tells of its files, each file's name, size, ETag and date hashed, whatever their order.
+	Told digest.Sum `json:"told"`
+	// Vouched says that it tells an ETag of every file. Else equal names do not prove equal contents.
+	Vouched bool `json:"vouched"`
+	// Samples prove what names cannot, where there are few files and all of them are small: then each is one.
+	Samples []FileSample `json:"samples,omitempty"`
+}
+
+// A FileSample is one file of a listing: what the listing told of it, and what came.
+type FileSample struct {
+	Told   digest.Sum `json:"told"`
+	Size   int64      `json:"size"`
+	SHA256 digest.Sum `json:"sha256"`
+}
+
+// maxFileSamples bounds what it costs to recognise a listing that tells no ETags: so many small files are fetched once more.
+const maxFileSamples = 64
+
+// facts hashes what a listing tells of a file that stays when its link is signed anew.
+func (l listed) facts() digest.Sum {
+	var at int64
+	if !l.modified.IsZero() {
+		at = l.modified.Unix()
+	}
+	return digest.Of(fmt.Appendf(nil, "%q %d %q %d", l.name, l.size, l.etag, at))
+}
+
+// add takes a file in. Sums of hashes do not depend on the order in which they are added.
+func (d *ListingDigest) add(l listed) {
+	d.Vouched = (d.Files == 0 || d.Vouched) && l.etag != ""
+	d.Files++
+	facts, carry := l.facts(), uint64(0)
+	for i := 0; i < len(d.Told); i += 8 {
+		a, b := binary.LittleEndian.Uint64(d.Told[i:]), binary.LittleEndian.Uint64(facts[i:])
+		sum := a + b + carry
+		if carry = 0; sum < a || sum == a && b != 0 {
+			carry = 1
+		}
+		binary.LittleEndian.PutUint64(d.Told[i:], sum)
+	}
+}
+
+// listingDigest is what can be recorded of the listing, or nil when that is not known: it was completed by an earlier run.
+func (o *Object) listingDigest() (*ListingDigest, error) {
+	p := o.files
+	if p.shelf == nil {
+		return p.digest, nil
+	}
+	d := &ListingDigest{}
+	n := p.shelf.len()
+	for i := range n {
+		l, err := p.shelf.get(i)
+		if err != nil {
+			return nil, err
+		}
+		d.add(l)
+		if n > maxFileSamples {
+			continue
+		}
+		f, err := p.file(i)
+		if err != nil {
+			return nil, err
+		}
+		if f.Err == nil && f.Size <= largeFile {
+			d.Samples = append(d.Samples, FileSample{l.facts(), f.Size, f.SHA256})
+		}
+	}
+	slices.SortFunc(d.Samples, compareSamples)
+	return d, nil
+}
+
+func compareSamples(a, b FileSample) int {
+	return cmp.Or(bytes.Compare(a.Told[:], b.Told[:]), bytes.Compare(a.SHA256[:], b.SHA256[:]))
+}
+
+// recogniseListing reads the listing to its end and compares what it tells of its files with what is recorded. Where it tells
+// no ETags, the recorded samples are fetched once more. Only if those are all of its files do they prove it the same.
+func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evidence, error) {
+	if k.Listing == nil || k.Listing.Files == 0 {
+		return Unknown, nil
+	}
+	if s.told == nil {
+		d := &ListingDigest{}
+		err := f.readAgain(ctx, s, func(l listed) error { d.add(l); return nil })
+		if ctx.Err() != nil {
+			return Unknown, interrupted(ctx)
+		}
+		if err != nil {
+			return Unknown, nil // the fetch will find out why
+		}
+		s.told = d
+	}
+	if s.told.Files != k.Listing.Files || s.told.Told != k.Listing.Told {
+		return Another, nil
+	}
+	if k.Listing.Vouched {
+		return Same, nil
+	}
+	if len(k.Listing.Samples) < k.Listing.Files {
+		return Alike, nil
+	}
+	return f.compareFiles(ctx, s, k.Listing.Samples)
+}
+
+// compareFiles fetches every file of a small listing and compares them with what is recorded.
+func (f *Fetcher) compareFiles(ctx context.Context, s *Source, recorded []FileSample) (Evidence, error) {
+	var all []listed
+	if err := f.readAgain(ctx, s, func(l listed) error { all = append(all, l); return nil }); err != nil || len(all) != len(recorded) {
+		return Alike, nil
+	}
+	got := make([]FileSample, len(all))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	if n := f.opts.Connections; n > 0 {
+		g.SetLimit(min(n, 8))
+	}
+	for i, l := range all {
+		g.Go(func() (err error) {
+			got[i], err = f.fileSample(gctx, s, l)
+			return err
+		})
+	}
+	err := g.Wait()
+	if ctx.Err() != nil {
+		return Unknown, interrupted(ctx)
+	}
+	if err != nil {
+		return Alike, nil
+	}
+	slices.SortFunc(got, compareSamples)
+	return sameIf(slices.Equal(got, recorded)), nil
+}
+
+// fileSample fetches a small file of a listing.
+func (f *Fetcher) fileSample(ctx context.Context, s *Source, l listed) (FileSample, error) {
+	x, err := f.get(ctx, want{object: s.Number, part: s.Part, link: l.link, to: -1})
+	if err != nil {
+		return FileSample{}, err
+	}
+	deadline, _ := expiry(l.link)
+	if err = f.judge(x, deadline); err == nil && x.bounds.start != 0 {
+		err = errSample
+	}
+	w := digest.NewWriter()
+	n := int64(0)
+	if err == nil && x.resp.StatusCode != http.StatusRequestedRangeNotSatisfiable { // else the file is empty
+		n, err = io.Copy(w, io.LimitReader(x, largeFile+1))
+	}
+	if err == nil && (n > largeFile || x.bounds.total >= 0 && n != x.bounds.total) {
+		err = errSample
+	}
+	x.close(err)
+	return FileSample{l.facts(), n, w.Sum()}, err
+}
+
+// readAgain reads a listing from its first page, beside the probe that stays open for the fetch.
+func (f *Fetcher) readAgain(ctx context.Context, s *Source, yield func(listed) error) error {
+	return (&pages{f: f, ctx: ctx, src: s, yield: yield}).read(nil)
+}
+
+// digestPath is where a complete listing keeps what it is recognised by.
+func digestPath(dir, name string) string { return dir + "/" + name + ".digest" }
+
+func (p *filePool) saveDigest(dir, name string) error {
+	d, err := p.o.listingDigest()
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(digestPath(dir, name), b)
+}
+
+func readListingDigest(dir, name string) (*ListingDigest, error) {
+	b, err := os.ReadFile(digestPath(dir, name))
+	if err != nil {
+		return nil, err
+	}
+	d := new(ListingDigest)
+	return d, json.Unmarshal(b, d)
+}

@@ -1,0 +1,300 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+	"time"
+
+	"holdall/internal/digest"
+	"holdall/internal/unpack"
+)
+
+const maxPages = 1_000_000 // of one listing
+
+// pages reads a listing page by page.
+type pages struct {
+	f       *Fetcher
+	ctx     context.Context
+	src     *Source
+	yield   func(listed) error
+	retried func()   // called before a request is repeated; may be nil
+	notes   []string // why the listing may name more files than were read
+
+	files int
+	total int64 // that the listing says it has; -1 when it does not
+}
+
+// read reads all pages. x is the first one's response, or nil. What the listing says of itself that does not fit what was read
+// is noted: a page that is said to follow, and cannot be had.
+func (p *pages) read(x *exchange) error {
+	link := p.src.Link
+	p.total = -1
+	seen, contents := map[Link]bool{}, map[digest.Sum]bool{}
+	for page := range maxPages {
+		seen[link] = true
+		s := &pageReader{p: p, link: link, x: x}
+		var d ListingDigest
+		end, err := readListing(p.src.Kind, s, s.base(), func(l listed) error {
+			d.add(l)
+			return p.yield(l)
+		})
+		if err = s.close(err, page); err != nil {
+			return err
+		}
+		p.files += d.Files
+		p.total = max(p.total, end.total)
+		if end.cut && !bytes.HasSuffix(s.tail, []byte("\n")) || !s.whole() {
+			p.note("page %d breaks off before its end", page+1)
+		}
+		if contents[d.Told] && d.Files > 0 {
+			p.note("page %d repeats an earlier one", page+1)
+			return nil
+		}
+		contents[d.Told] = true
+		if end.next == "" {
+			end.next = s.next
+		}
+		if end.next == "" {
+			return p.last(end.more)
+		}
+		n, err := NewLink(end.next)
+		if err != nil || seen[n] {
+			return p.last(end.more || err != nil)
+		}
+		link, x = n, nil
+	}
+	return &Error{Code: NotTheExport, Message: "the listing has no end", Hint: hintFor(NotTheExport)}
+}
+
+// last takes in that no page follows, though more says that one should.
+func (p *pages) last(more bool) error {
+	if more {
+		p.note("it says that it goes on, and not where")
+	} else if p.total > int64(p.files) {
+		p.note("it says that it has %d files, and names %d", p.total, p.files)
+	}
+	return nil
+}
+
+func (p *pages) note(format string, args ...any) {
+	p.notes = append(p.notes, fmt.Sprintf(format, args...))
+}
+
+// A pageReader reads one page of a listing over as many responses as it takes. What it has yielded is hashed, so that a
+// server that starts over is known to send the same.
+type pageReader struct {
+	p    *pages
+	link Link
+	x    *exchange
+	next string // from the Link header
+
+	at    int64
+	sum   hash.Hash
+	tries tries
+	id    *Identity
+
+	tail   []byte // the last bytes
+	html   bool   // it began as a document that says where it ends
+	framed bool   // the server said how long it is
+	ends   int    // times in a row that it ended where it does not look whole
+}
+
+// base is what relative links are relative to.
+func (s *pageReader) base() *url.URL {
+	if s.x != nil && !s.x.final.IsZero() {
+		return s.x.final.parsed()
+	}
+	return s.link.parsed()
+}
+
+func (s *pageReader) Read(b []byte) (int, error) {
+	if s.sum == nil {
+		s.sum = sha256.New()
+	}
+	for {
+		if s.x == nil {
+			err := s.open()
+			if errors.Is(err, io.EOF) {
+				return 0, io.EOF
+			}
+			if err != nil {
+				if err := s.pause(err); err != nil {
+					return 0, err
+				}
+				continue
+			}
+		}
+		s.learn()
+		n, err := s.x.Read(b)
+		if n > 0 {
+			s.took(b[:n])
+			return n, nil
+		}
+		if err == nil {
+			continue
+		}
+		if end := s.x.bounds.end; err == io.EOF && (end < 0 || s.at >= end) {
+			if s.whole() || s.ends >= maxEnds {
+				return 0, io.EOF
+			}
+			s.ends++
+			err = errCut
+		}
+		s.x.close(err)
+		s.x = nil
+		if err := s.pause(cutShort(err)); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (s *pageReader) took(b []byte) {
+	if s.at == 0 {
+		s.html = bytes.Contains(bytes.ToLower(b[:min(len(b), 4096)]), []byte("<html"))
+	}
+	s.sum.Write(b)
+	s.at += int64(len(b))
+	s.ends = 0
+	s.tries.got(time.Now())
+	const enough = 256
+	s.tail = append(s.tail, b[max(0, len(b)-enough):]...)
+	s.tail = slices.Clone(s.tail[max(0, len(s.tail)-enough):])
+}
+
+// maxEnds is how often a page that does not look whole must end at the same byte until that is its end.
+const maxEnds = 2
+
+// errCut says that a page ended where it does not look whole.
+var errCut = errors.New("the page of the listing breaks off")
+
+// whole reports whether the page, read to its end, looks like all of it. A server whose program fails half-way ends its answer
+// as if all were well; so does one that closes the connection of an answer without a length.
+func (s *pageReader) whole() bool {
+	end := bytes.TrimSpace(s.tail)
+	switch s.p.src.Kind {
+	case unpack.KindJSON:
+		return bytes.HasSuffix(end, []byte("}")) || bytes.HasSuffix(end, []byte("]"))
+	case unpack.KindXML:
+		return bytes.HasSuffix(end, []byte(">")) && bytes.Contains(end, []byte("</"))
+	case unpack.KindHTML:
+		return !s.html || bytes.Contains(bytes.ToLower(end), []byte("</html>"))
+	}
+	return s.framed || bytes.HasSuffix(s.tail, []byte("\n"))
+}
+
+// learn takes what the page's first response tells beside its body.
+func (s *pageReader) learn() {
+	s.framed = s.x.bounds.end >= 0
+	if s.id == nil {
+		s.id = &s.x.identity
+		s.next = nextOf(s.x)
+	}
+}
+
+var nextLink = regexp.MustCompile(`<([^>]*)>\s*;[^,]*\brel="?next"?`)
+
+// nextOf reads the next page from a Link header (RFC 8288).
+func nextOf(x *exchange) string {
+	for _, v := range x.resp.Header.Values("Link") {
+		if m := nextLink.FindStringSubmatch(v); m != nil {
+			if u, err := x.resp.Request.URL.Parse(m[1]); err == nil {
+				return u.String()
+			}
+		}
+	}
+	return ""
+}
+
+// open asks for the page from where reading is. io.EOF means that there is nothing behind.
+func (s *pageReader) open() error {
+	src := s.p.src
+	x, err := s.p.f.get(s.p.ctx, want{
+		object: src.Number, part: src.Part, link: s.link, from: s.at, to: -1, whole: s.tries.whole,
+		retries: s.tries.wait.Tries(),
+	})
+	if err != nil {
+		return err
+	}
+	deadline, _ := expiry(s.link)
+	err = s.p.f.judge(x, deadline)
+	if errors.Is(err, errUnsatisfied) && s.at > 0 && x.bounds.total == s.at {
+		x.close(nil)
+		return io.EOF
+	}
+	if err == nil && s.at > 0 && s.id != nil && s.id.changed(x.identity) != "" {
+		err = errChanged{s.id.changed(x.identity)}
+	}
+	if err == nil {
+		err = s.skip(x)
+	}
+	if err != nil {
+		x.close(err)
+		return err
+	}
+	s.x = x
+	return nil
+}
+
+// skip reads again what has been read already, when the server starts over, and compares it.
+func (s *pageReader) skip(x *exchange) error {
+	if x.bounds.start == s.at {
+		return nil
+	}
+	if x.bounds.start != 0 {
+		return fmt.Errorf("%w: asked for the bytes from %d, got those from %d", errAnswer, s.at, x.bounds.start)
+	}
+	h := sha256.New()
+	if _, err := io.CopyN(h, x, s.at); err != nil {
+		return cutShort(err)
+	}
+	if !bytes.Equal(h.Sum(nil), s.sum.Sum(nil)) {
+		return errChanged{itsBytes}
+	}
+	return nil
+}
+
+// pause waits before the next try, or returns what no other try will change.
+func (s *pageReader) pause(err error) error {
+	v := s.tries.failed(err, nothing, time.Now(), s.p.f.opts.budget())
+	switch {
+	case v.action == giveUp && v.err.Code == ObjectChanged:
+		return &Error{Code: ObjectChanged, Message: "the listing changed while it was being read", Hint: hintFor(ObjectChanged)}
+	case v.action == giveUp || v.action == stopAll:
+		return v.err
+	}
+	if s.p.retried != nil {
+		s.p.retried()
+	}
+	if !sleep(s.p.ctx, v.after) {
+		return interrupted(s.p.ctx)
+	}
+	return nil
+}
+
+// close ends the page, the first being 0. err is that of its reader.
+func (s *pageReader) close(err error, page int) error {
+	if s.x != nil {
+		s.x.close(err)
+	}
+	var e *Error
+	switch {
+	case !errors.Is(err, errListing), errors.As(err, &e): // e is why it could not be read on
+		return err
+	case !s.whole():
+		return &Error{
+			Code: Network, Message: fmt.Sprintf("page %d of the listing breaks off before its end, each time it is asked for", page+1),
+			Hint: "run the same command again later; if it stays so, ask for the listing anew", Err: err,
+		}
+	}
+	return &Error{
+		Code: NotTheExport, Message: fmt.Sprintf("page %d of the listing cannot be read", page+1), Hint: hintFor(NotTheExport), Err: err,
+	}
+}
