@@ -132,20 +132,22 @@ func (b *Bag) readTag(ctx context.Context, name string) ([]byte, error) {
 }
 
 // IDs lists the complete exports of a root, oldest first, by the names of their folders: those are their IDs unless somebody
-// has renamed one.
+// has renamed one. A folder that cannot be read is among them, since nobody can say that it is not complete; whoever opens it
+// is told why.
 func IDs(ctx context.Context, s Store) ([]string, error) {
 	var ids []string
 	for info, err := range s.List(ctx, strings.TrimSuffix(exportsDir, "/")) {
-		if err != nil {
+		id, rest, _ := strings.Cut(strings.TrimPrefix(info.Name, exportsDir), "/")
+		inside := strings.HasPrefix(info.Name, exportsDir) && CheckStoreName(exportsDir+id) == nil
+		if err != nil && (!inside || ctx.Err() != nil) {
 			return nil, fmt.Errorf("list the exports of %s: %w", s.Location(""), err)
 		}
-		id, ok := strings.CutSuffix(strings.TrimPrefix(info.Name, exportsDir), "/"+bagitName)
-		if ok && !strings.Contains(id, "/") && CheckStoreName(exportsDir+id) == nil {
+		if inside && (rest == bagitName || err != nil && rest == "") {
 			ids = append(ids, id)
 		}
 	}
 	slices.SortFunc(ids, compareIDs)
-	return ids, nil
+	return slices.Compact(ids), nil
 }
 
 // ID is the bag's identifier.

@@ -3,10 +3,12 @@ package archive
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strconv"
 	"time"
 
@@ -172,16 +174,22 @@ func (b *Builder) recordTaken(ctx context.Context, s Store) error {
 	if _, err := settleLedger(ctx, s); err != nil {
 		return err
 	}
-	for e, err := range Events(ctx, s) {
-		if err != nil {
-			return err
+	names, err := eventNames(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Backward(names) {
+		// An older event that was changed, or is lost, is no reason not to write this one: Events names the damage.
+		var e Event
+		if content, err := readAll(ctx, s, name, maxEvent); err != nil || json.Unmarshal(content, &e) != nil {
+			continue
 		}
 		if e.Kind == KindTaken && e.Export == b.sealed.ID {
 			return nil
 		}
 	}
 	files, size, documents := b.payload()
-	_, err := AppendEvent(ctx, s, Event{Kind: KindTaken, Export: b.sealed.ID, Time: time.Now(), Facts: map[string]string{
+	_, err = AppendEvent(ctx, s, Event{Kind: KindTaken, Export: b.sealed.ID, Time: time.Now(), Facts: map[string]string{
 		factTagManifest: b.recordOf(tagManifestName).SHA256.String(),
 		"payload-files": strconv.Itoa(files),
 		"payload-bytes": strconv.FormatInt(size, 10),

@@ -40,8 +40,8 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*-([0-9]{8}T[0-9]{6}
 // validID reports whether id can name an export.
 func validID(id string) bool { return len(id) <= 110 && idPattern.MatchString(id) }
 
-// startOf returns the time in an ID, zero where there is none.
-func startOf(id string) time.Time {
+// StartOf returns the time in an ID, zero where there is none.
+func StartOf(id string) time.Time {
 	m := idPattern.FindStringSubmatch(id)
 	if m == nil {
 		return time.Time{}
@@ -52,5 +52,5 @@ func startOf(id string) time.Time {
 
 // compareIDs orders IDs by the time in them, equal times by the whole.
 func compareIDs(a, b string) int {
-	return cmp.Or(startOf(a).Compare(startOf(b)), cmp.Compare(a, b))
+	return cmp.Or(StartOf(a).Compare(StartOf(b)), cmp.Compare(a, b))
 }

@@ -132,8 +132,8 @@ func TestIDs(t *testing.T) {
 		if !strings.HasPrefix(id, tc.want) || len(id) != len(tc.want)+4 || !validID(id) {
 			t.Errorf("NewID(%q) = %q, want %s and four letters", tc.tenant, id, tc.want)
 		}
-		if !startOf(id).Equal(start) {
-			t.Errorf("the time in %s is %v, want %v", id, startOf(id), start)
+		if !StartOf(id).Equal(start) {
+			t.Errorf("the time in %s is %v, want %v", id, StartOf(id), start)
 		}
 		if err := CheckStoreName(exportsDir + id + "/" + strings.Repeat("n", maxName)); err != nil {
 			t.Error(err)

@@ -20,7 +20,8 @@ type Store interface {
 	// Stat describes an object. A missing name is an error matching fs.ErrNotExist.
 	Stat(ctx context.Context, name string) (Info, error)
 	// List yields the objects below prefix in lexical order of their names. Below means: prefix is empty, or the name
-	// begins with prefix and a slash.
+	// begins with prefix and a slash. With an error, the Info's Name, where there is one, is what cannot be listed, and the
+	// others follow.
 	List(ctx context.Context, prefix string) iter.Seq2[Info, error]
 	// Location names an object or prefix for people: a path or a URL.
 	Location(name string) string

@@ -79,6 +79,7 @@ const (
 	ReasonProxy          Reason = "proxy"           // the proxy refuses the user, or to go there
 	ReasonCertificate    Reason = "certificate"     // the server's certificate is not trusted
 	ReasonSpoolFull      Reason = "spool-full"      // no space for the spool
+	ReasonSpoolLost      Reason = "spool-lost"      // the spool that a takeover began with is not where it was
 	ReasonSpoolUnusable  Reason = "spool-unusable"  // the spool cannot be written to, or is not one that this version can read
 )
 
@@ -113,6 +114,9 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Retryable reports whether the same command run again may succeed without a new link.
 func (e *Error) Retryable() bool { return e.Code.Retryable() }
+
+// NeedsNewLink reports whether only a new link, of a fresh master CSV or a new export, can help.
+func (e *Error) NeedsNewLink() bool { return e.Code.Exit() == LinkExpired.Exit() }
 
 // asError returns err as an *Error, of class code where it is none yet.
 func asError(err error, code Code, message string) *Error {

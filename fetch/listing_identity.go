@@ -26,6 +26,8 @@ type ListingDigest struct {
 	Told digest.Sum `json:"told"`
 	// Vouched says that it tells an ETag of every file. Else equal names do not prove equal contents.
 	Vouched bool `json:"vouched"`
+	// Content is the sum of the files' names and contents; nothing when one of them is not here.
+	Content digest.Sum `json:"content"`
 	// Samples prove what names cannot, where there are few files and all of them are small: then each is one.
 	Samples []FileSample `json:"samples,omitempty"`
 }
@@ -53,15 +55,20 @@ func (l listed) facts() digest.Sum {
 func (d *ListingDigest) add(l listed) {
 	d.Vouched = (d.Files == 0 || d.Vouched) && l.etag != ""
 	d.Files++
-	facts, carry := l.facts(), uint64(0)
-	for i := 0; i < len(d.Told); i += 8 {
-		a, b := binary.LittleEndian.Uint64(d.Told[i:]), binary.LittleEndian.Uint64(facts[i:])
-		sum := a + b + carry
-		if carry = 0; sum < a || sum == a && b != 0 {
-			carry = 1
-		}
-		binary.LittleEndian.PutUint64(d.Told[i:], sum)
+	addSum(&d.Told, l.facts())
+}
+
+// addSum adds two digests word by word.
+func addSum(to *digest.Sum, sum digest.Sum) {
+	for i := 0; i < len(to); i += 8 {
+		word := binary.LittleEndian.Uint64(to[i:]) + binary.LittleEndian.Uint64(sum[i:])
+		binary.LittleEndian.PutUint64(to[i:], word)
 	}
+}
+
+// SameContent reports whether two listings led to files of the same names and contents, all of which came.
+func (d *ListingDigest) SameContent(other *ListingDigest) bool {
+	return d != nil && other != nil && d.Files == other.Files && d.Content == other.Content && (d.Files == 0 || !d.Content.IsZero())
 }
 
 // listingDigest is what can be recorded of the listing, or nil when that is not known: it was completed by an earlier run.
@@ -70,7 +77,7 @@ func (o *Object) listingDigest() (*ListingDigest, error) {
 	if p.shelf == nil {
 		return p.digest, nil
 	}
-	d := &ListingDigest{}
+	d, whole := &ListingDigest{}, len(p.notes) == 0
 	n := p.shelf.len()
 	for i := range n {
 		l, err := p.shelf.get(i)
@@ -78,16 +85,18 @@ func (o *Object) listingDigest() (*ListingDigest, error) {
 			return nil, err
 		}
 		d.add(l)
-		if n > maxFileSamples {
-			continue
-		}
 		f, err := p.file(i)
 		if err != nil {
 			return nil, err
 		}
-		if f.Err == nil && f.Size <= largeFile {
+		whole = whole && f.Err == nil
+		addSum(&d.Content, digest.Of(fmt.Appendf(nil, "%q %s", l.name, f.SHA256)))
+		if n <= maxFileSamples && f.Err == nil && f.Size <= largeFile {
 			d.Samples = append(d.Samples, FileSample{l.facts(), f.Size, f.SHA256})
 		}
+	}
+	if !whole {
+		d.Content = digest.Sum{}
 	}
 	slices.SortFunc(d.Samples, compareSamples)
 	return d, nil
@@ -100,7 +109,7 @@ func compareSamples(a, b FileSample) int {
 // recogniseListing reads the listing to its end and compares what it tells of its files with what is recorded. Where it tells
 // no ETags, the recorded samples are fetched once more. Only if those are all of its files do they prove it the same.
 func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evidence, error) {
-	if k.Listing == nil || k.Listing.Files == 0 {
+	if k.Listing == nil {
 		return Unknown, nil
 	}
 	if s.told == nil {

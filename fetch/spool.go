@@ -286,3 +286,37 @@ func (e *spoolEntry) beginsLike(dir string, first []byte) bool {
 	have, _ := peekStore(dir, e)
 	return have == 0 || n == len(first) && bytes.Equal(ours, first)
 }
+
+// A SpoolObject is what a spool has of one object.
+type SpoolObject struct {
+	Part     Part
+	Name     string
+	Listing  bool
+	Size     int64 // -1 when not known
+	Here     int64
+	Files    int // of a listing, here
+	Complete bool
+	Links    []string // marks of the links that led to it: see Source.Marks
+}
+
+// SpoolObjects says what the spool in dir holds, without opening it for work. No directory holds nothing.
+func SpoolObjects(dir string) ([]SpoolObject, error) {
+	list, err := readSpool(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []SpoolObject
+	for _, e := range list.Objects {
+		o := SpoolObject{Part: e.Part, Name: e.FileName, Listing: e.Listing, Size: e.Identity.Size, Links: slices.Clone(e.Links)}
+		for mark := range e.ListedBy {
+			o.Links = append(o.Links, mark)
+		}
+		o.Here, o.Complete = e.peek(dir)
+		if e.Listing {
+			o.Size = -1
+			_ = scanFiles(dir, e.Name, func(fileRecord) bool { o.Files++; return true })
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}

@@ -287,8 +287,7 @@ func (s *Store) walk(ctx context.Context, dir string, yield func(archive.Info, e
 		err = ctx.Err()
 	}
 	if err != nil {
-		yield(archive.Info{}, fmt.Errorf("list %s: %w", s.Location(dir), err))
-		return false
+		return yield(archive.Info{Name: dir}, fmt.Errorf("list %s: %w", s.Location(dir), err))
 	}
 	slices.SortFunc(entries, func(x, y fs.DirEntry) int { return strings.Compare(sortKey(x), sortKey(y)) })
 	for _, e := range entries {
@@ -307,8 +306,10 @@ func (s *Store) walk(ctx context.Context, dir string, yield func(archive.Info, e
 			continue // a part file that got its name meanwhile
 		}
 		if err != nil {
-			yield(archive.Info{}, fmt.Errorf("list %s: %w", s.Location(name), err))
-			return false
+			if !yield(archive.Info{Name: name}, fmt.Errorf("list %s: %w", s.Location(name), err)) {
+				return false
+			}
+			continue
 		}
 		if !yield(archive.Info{Name: name, Size: fi.Size(), Modified: fi.ModTime()}, nil) {
 			return false

@@ -16,6 +16,8 @@ func hintOf(e *fetch.Error) string {
 			"else do not go on: somebody may be listening"
 	case fetch.ReasonSpoolFull:
 		return "free space, or choose another directory with --spool, and run the same command again"
+	case fetch.ReasonSpoolLost:
+		return "connect that disk or bring the directory back, or name where it is now with --spool; --new begins again"
 	case fetch.ReasonSpoolUnusable:
 		return "choose another directory with --spool"
 	}

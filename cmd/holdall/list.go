@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -22,13 +24,16 @@ func listCommand() command {
 		long:  "List the exports of a root, oldest first: ID, time, state, rows, documents, bytes, findings. Takeovers that are not finished are listed too.",
 		args:  cobra.ExactArgs(1),
 		run:   runList,
+		exits: []int{exitFindings},
 	}
 }
 
 // listed is an export as list --json prints it.
 type listed struct {
 	takeover.Result
-	Created time.Time `json:"created"`
+	Created    time.Time            `json:"created"`
+	Damage     string               `json:"damage,omitempty"`
+	Unfinished *takeover.Unfinished `json:"unfinished,omitempty"`
 }
 
 func runList(ctx context.Context, e *env, args []string) error {
@@ -44,9 +49,9 @@ func runList(ctx context.Context, e *env, args []string) error {
 	if e.json {
 		out := []listed{}
 		for _, s := range all {
-			out = append(out, listed{s.Result, s.Created})
+			out = append(out, listed{s.Result, s.Created, s.Damage, s.Unfinished})
 		}
-		return e.printJSON(out)
+		return errors.Join(e.printJSON(out), damageIn(all))
 	}
 	var rows [][]string
 	for _, s := range all {
@@ -56,11 +61,60 @@ func runList(ctx context.Context, e *env, args []string) error {
 		}
 		rows = append(rows, []string{s.Export, s.Created.Format(time.DateTime), s.State, fmt.Sprint(n),
 			fmt.Sprint(s.Documents.Attachments + s.Documents.CVs), fmt.Sprint(s.Documents.Bytes), findingCodes(s.Findings)})
+		e.tellOdd(s)
 	}
 	if len(rows) == 0 {
 		e.talk("there is no export in %s", args[0])
 	}
-	return e.table([]string{"export", "created (UTC)", "state", "rows", "documents", "bytes", "findings"}, []int{3, 4, 5}, rows)
+	return errors.Join(e.table([]string{"export", "created (UTC)", "state", "rows", "documents", "bytes", "findings"}, []int{3, 4, 5}, rows),
+		damageIn(all))
+}
+
+// damageIn is errFindings when one of the exports is damaged.
+func damageIn(all []*takeover.Status) error {
+	if slices.ContainsFunc(all, func(s *takeover.Status) bool { return s.State == takeover.StateDamaged }) {
+		return errFindings
+	}
+	return nil
+}
+
+// tellOdd says of a damaged export why it is, and of an unfinished takeover how far it came and what would get it on.
+func (e *env) tellOdd(s *takeover.Status) {
+	if s.Damage != "" {
+		e.talk("%s is damaged: %s", s.Location, s.Damage)
+	}
+	u := s.Unfinished
+	if u == nil {
+		return
+	}
+	promised := "an unknown number of bytes"
+	if u.Promised >= 0 {
+		promised = term.Bytes(u.Promised)
+	}
+	e.talk("the takeover begun at %s is not finished: %s of %s received, in %s", s.Created.Format(time.DateTime+" MST"),
+		term.Bytes(u.Received), promised, u.Spool)
+	if u.Lost {
+		e.talk("that directory is not there now")
+	}
+	for _, l := range u.Links {
+		if l.Complete {
+			continue
+		}
+		size, expiry := "an unknown size", ""
+		if l.Size >= 0 {
+			size = term.Bytes(l.Size)
+		}
+		if !l.Expiry.IsZero() {
+			expiry = ", link good until " + l.Expiry.UTC().Format("2006-01-02 15:04 MST")
+		}
+		e.talk("still missing: %s: %s of %s here%s", l.Part, term.Bytes(l.Received), size, expiry)
+	}
+	switch {
+	case u.Sealed:
+		e.talk("everything is here; run \"holdall take\" again to put the archive in its place")
+	case u.Stopped != nil:
+		e.talk("it stopped at %s: %s", u.Stopped.Time.Format(time.DateTime+" MST"), u.Stopped.Message)
+	}
 }
 
 func findingCodes(all []takeover.FindingCount) string {
@@ -107,7 +161,12 @@ type fullFinding struct {
 func runStatus(ctx context.Context, e *env, args []string) error {
 	x, err := openExport(ctx, args[0])
 	if err != nil {
-		return err
+		return e.statusUnfinished(args[0], err)
+	}
+	if unfinished, _ := takeover.Unfinisheds(args[0]); !e.json { // an EXPORT is no root, and has none
+		for _, u := range unfinished {
+			e.tellOdd(u)
+		}
 	}
 	s, err := takeover.ReadStatus(ctx, x.bag)
 	if err != nil {
@@ -121,6 +180,23 @@ func runStatus(ctx context.Context, e *env, args []string) error {
 		return e.printJSON(out)
 	}
 	return printStatus(e, s)
+}
+
+// statusUnfinished tells of the newest unfinished takeover into a root that has no complete export. err is why that cannot be
+// opened; where there is no such takeover either, it is the answer.
+func (e *env) statusUnfinished(root string, err error) error {
+	all, _ := takeover.Unfinisheds(root)
+	if len(all) == 0 || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if e.json {
+		s := all[len(all)-1]
+		return e.printJSON(listed{s.Result, s.Created, s.Damage, s.Unfinished})
+	}
+	for _, s := range all {
+		e.tellOdd(s)
+	}
+	return damageIn(all)
 }
 
 func printStatus(e *env, s *takeover.Status) error {

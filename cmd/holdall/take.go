@@ -210,7 +210,7 @@ func (e *env) conclude(r *takeover.Result, err error) error {
 	}
 	if err != nil {
 		e.voice.repeat()
-		e.talk("received and kept so far: %s in %s", term.Bytes(r.FetchedBytes+r.ReusedBytes), r.Location)
+		e.talk("received and kept so far: %s in %s", term.Bytes(r.KeptBytes), r.Location)
 		return err
 	}
 	if r.Faulty() {

@@ -1,12 +1,20 @@
 package takeover
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 
 	"holdall/fetch"
+	"holdall/internal/atomicfile"
+	"holdall/internal/digest"
 	"holdall/internal/unpack"
 )
 
@@ -58,6 +66,32 @@ func (s *single) Open(unpack.Entry) (io.ReadCloser, error) {
 }
 
 func (s *single) OpenRaw(e unpack.Entry) (io.ReadCloser, error) { return s.Open(e) }
+
+// errOtherOrder says that a listing's files are not those, in that order, that the bag in the making was begun with.
+var errOtherOrder = errors.New("the listing is not the one that the archive in the making was begun with")
+
+// sameOrder compares the files of a listing with those of the process that began the bag: document IDs are made of places in
+// the listing, and a server may give it another order each time.
+func (t *takeover) sameOrder(o *fetch.Object, l *listing) error {
+	sum := digest.NewWriter()
+	for _, i := range slices.Sorted(maps.Keys(l.files)) {
+		f := l.files[i]
+		fmt.Fprintf(sum, "%d %q %s\n", i, f.Name, f.SHA256)
+	}
+	path := t.run.path(fmt.Sprintf("orders/%02d", o.Source.Number))
+	now := []byte(sum.Sum().String())
+	before, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		return atomicfile.WriteFile(path, now)
+	}
+	if err == nil && !bytes.Equal(before, now) {
+		err = errOtherOrder
+	}
+	return err
+}
 
 // listing is a page of links, one a file. A file whose link is dead is told to dead and is no entry.
 type listing struct {

@@ -27,6 +27,11 @@ func (t *takeover) packDocuments(ctx context.Context, o *fetch.Object) error {
 	if err != nil {
 		return t.broken(o, err)
 	}
+	if l, ok := c.(*listing); ok {
+		if err := t.sameOrder(o, l); err != nil {
+			return err
+		}
+	}
 	complete, err := t.owners.wait(ctx)
 	if err != nil {
 		return err

@@ -1,8 +1,11 @@
 package takeover
 
 import (
+	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 
@@ -10,13 +13,21 @@ import (
 )
 
 // receiptLog keeps the receipts of all processes that worked on a run, one JSON object a line. Receipts that come
-// before the run is known are held back.
+// before the run is known are held back. A receipt that cannot be written ends the takeover, since nothing may be archived
+// whose receipt is lost: it is written into room that was set aside, for the next process to go on from.
 type receiptLog struct {
-	mu   sync.Mutex
-	held []fetch.Receipt // guarded by mu, as all below
-	file *os.File
-	err  error
+	failed func(error) // called when a receipt cannot be written
+
+	mu      sync.Mutex
+	held    []fetch.Receipt // guarded by mu, as all below
+	file    *os.File
+	reserve string       // a file that is removed when the disk is full
+	pending bytes.Buffer // lines not written
+	err     error
 }
+
+// reserved is room for the receipts of all requests that can be open at once, and some more.
+const reserved = 256 << 10
 
 func (l *receiptLog) add(r fetch.Receipt) {
 	l.mu.Lock()
@@ -31,9 +42,31 @@ func (l *receiptLog) add(r fetch.Receipt) {
 func (l *receiptLog) write(r fetch.Receipt) {
 	b, err := json.Marshal(r)
 	if err == nil {
-		_, err = l.file.Write(append(b, '\n')) // one write a line: a kill leaves at most one torn line, the last
+		l.pending.Write(append(b, '\n'))
+		err = l.flush()
 	}
-	l.err = errors.Join(l.err, err)
+	if err != nil && l.err == nil {
+		l.err = fmt.Errorf("write the receipts: %w", err)
+		if l.failed != nil {
+			l.failed(l.err)
+		}
+	}
+}
+
+// flush writes what is pending: at once, so that a kill leaves at most one torn line, the last.
+func (l *receiptLog) flush() error {
+	n, err := l.file.Write(l.pending.Bytes())
+	l.pending.Next(n)
+	if err != nil && l.reserve != "" {
+		_ = os.Remove(l.reserve) // now there is room, if room was what it lacked
+		l.reserve = ""
+		n, werr := l.file.Write(l.pending.Bytes())
+		l.pending.Next(n)
+		if werr != nil {
+			err = errors.Join(err, werr)
+		}
+	}
+	return err
 }
 
 func (l *receiptLog) open(path string) error {
@@ -44,6 +77,12 @@ func (l *receiptLog) open(path string) error {
 		return err
 	}
 	if err := dropTornLine(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	l.reserve = path + ".reserve"
+	room := make([]byte, reserved)
+	rand.Read(room) // what a file system cannot make smaller; never fails
+	if err := os.WriteFile(l.reserve, room, 0o600); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	l.file = f
@@ -73,11 +112,32 @@ func dropTornLine(f *os.File) error {
 	return f.Truncate(end)
 }
 
+// worse returns the failure to write receipts, when there was one, in place of err, which it may be the cause of.
+func (l *receiptLog) worse(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	return err
+}
+
+// close makes the receipts durable and ends the log; receipts that still come belong to no run.
 func (l *receiptLog) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file == nil {
-		return l.err
+		return nil
 	}
-	return errors.Join(l.err, l.file.Close())
+	var err error
+	if l.pending.Len() > 0 {
+		err = l.flush()
+	}
+	err = errors.Join(err, l.file.Sync(), l.file.Close())
+	l.file = nil
+	if l.reserve != "" {
+		err = errors.Join(err, os.Remove(l.reserve))
+		l.reserve = ""
+	}
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"holdall/fetch"
 	"holdall/query"
 )
 
@@ -15,6 +16,7 @@ const (
 	StateComplete   = "complete"   // archived and verified, also when there are findings
 	StateIncomplete = "incomplete" // the same command goes on
 	StateExpired    = "expired"    // a new master CSV is needed to go on
+	StateDamaged    = "damaged"    // an archive whose own record cannot be read
 )
 
 // A Result says what a takeover ended in. It is what "take --json" prints.
@@ -24,8 +26,9 @@ type Result struct {
 	State        string                `json:"state"`
 	Tables       map[string]TableCount `json:"tables"`
 	Documents    DocumentCount         `json:"documents"`
-	FetchedBytes int64                 `json:"fetched_bytes"` // in this run, retries included
-	ReusedBytes  int64                 `json:"reused_bytes"`  // received by earlier runs
+	FetchedBytes int64                 `json:"fetched_bytes"`        // in this run, retries included
+	ReusedBytes  int64                 `json:"reused_bytes"`         // received by earlier runs
+	KeptBytes    int64                 `json:"kept_bytes,omitempty"` // that wait for the next run, whichever run received them
 	Seconds      float64               `json:"seconds"`
 	Findings     []FindingCount        `json:"findings"`
 }
@@ -75,6 +78,13 @@ type ObjectRecord struct {
 	Entries      int64     `json:"entries"`
 	Expiry       time.Time `json:"expiry,omitzero"`
 	Error        string    `json:"error,omitempty"` // why it is not here
+
+	// By these the object is recognised when links lead to it again.
+	Received  time.Time            `json:"received,omitzero"`
+	Checksums map[string]string    `json:"checksums,omitempty"` // that the server told: header to value
+	Samples   []fetch.Sample       `json:"samples,omitempty"`
+	Links     []string             `json:"links,omitempty"` // hashes of the links that led to it
+	Listing   *fetch.ListingDigest `json:"listing,omitempty"`
 }
 
 func countFindings(all []query.Finding) []FindingCount {

@@ -10,11 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
-	"holdall/archive"
 	"holdall/archive/dirstore"
 	"holdall/fetch"
 	"holdall/internal/atomicfile"
@@ -23,30 +21,40 @@ import (
 // A run is one takeover's directory below Root/.work:
 //
 //	run.json        state (below)
-//	spool/          received bytes; belongs to package fetch
+//	spool/          received bytes, unless they wait elsewhere; belongs to package fetch
 //	bag/            the bag in the making; belongs to archive.Builder
 //	receipts.jsonl  HTTP exchanges so far
 //	entries/        what the containers hold; made again by each process
 //	tables.duckdb   the database in the making; made again by each process
 //	tmp/            made again by each process
 type run struct {
-	dir      string
-	spoolDir string
-	state    runState
+	dir   string
+	state runState
 }
 
 // runState is what a later process must know. It holds no links.
 type runState struct {
 	Started time.Time `json:"started"`
+	// Spool is where the received bytes wait, when that is not in the run's directory.
+	Spool string `json:"spool,omitempty"`
 	// Shape is what the bag in the making depends on beside the received bytes. A process that would make it
 	// differently drops the bag and makes it from the spool again.
 	Shape string `json:"shape"`
+	// Promised are the links, and Stopped says why the last process ended: what "status" tells of an unfinished takeover.
+	Promised []PromisedLink `json:"promised,omitempty"`
+	Stopped  *Stop          `json:"stopped,omitempty"`
 	// Sealed is set before the commit begins.
 	Sealed *Result `json:"sealed,omitempty"`
 }
 
 func (r *run) path(name string) string { return filepath.Join(r.dir, name) }
-func (r *run) spool() string           { return r.spoolDir }
+
+func (r *run) spool() string {
+	if r.state.Spool != "" {
+		return r.state.Spool
+	}
+	return r.path("spool")
+}
 
 func (r *run) save() error {
 	b, err := json.MarshalIndent(r.state, "", "  ")
@@ -56,36 +64,64 @@ func (r *run) save() error {
 	return atomicfile.WriteFile(r.path("run.json"), append(b, '\n'))
 }
 
-// openRun opens a run directory that an earlier process made.
-func openRun(dir, spools string) (*run, error) {
-	r := &run{dir: dir, spoolDir: spoolDir(dir, spools)}
+const runTime = "20060102T150405Z"
+
+// openRun opens a run directory that an earlier process made. A record that cannot be read costs the bag in the making, not
+// what was received: that is in the spool.
+func openRun(dir string, damaged func(dir, why string)) (*run, error) {
+	r := &run{dir: dir}
 	b, err := os.ReadFile(r.path("run.json"))
-	if err != nil {
+	if err == nil {
+		err = json.Unmarshal(b, &r.state)
+	}
+	if err == nil {
+		return r, nil
+	}
+	begun, _, _ := strings.Cut(filepath.Base(dir), "-")
+	started, terr := time.Parse(runTime, begun)
+	if _, serr := os.Stat(r.path("spool")); terr != nil || serr != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(b, &r.state); err != nil {
-		return nil, fmt.Errorf("read %s: %w", r.path("run.json"), err)
-	}
+	damaged(dir, fmt.Sprintf("run.json cannot be read (%v): what was received is used, the rest is made again", err))
+	r.state = runState{Started: started}
 	return r, nil
 }
 
+// newRun makes a run whose bytes are to wait in a directory of its own below spools, or with the run where that is empty.
 func newRun(work, spools string, started time.Time) (*run, error) {
 	var random [5]byte
 	rand.Read(random[:]) // never fails
-	name := started.UTC().Format("20060102T150405Z") + "-" + strings.ToLower(base32.StdEncoding.EncodeToString(random[:]))[:4]
+	name := started.UTC().Format(runTime) + "-" + strings.ToLower(base32.StdEncoding.EncodeToString(random[:]))[:4]
 	dir := filepath.Join(work, name)
+	r := &run{dir: dir, state: runState{Started: started.UTC().Truncate(time.Second)}}
+	if spools != "" {
+		abs, err := filepath.Abs(spools)
+		if err != nil {
+			return nil, err
+		}
+		r.state.Spool = filepath.Join(abs, name)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	r := &run{dir: dir, spoolDir: spoolDir(dir, spools), state: runState{Started: started.UTC().Truncate(time.Second)}}
 	return r, r.save()
 }
 
-func spoolDir(run, spools string) string {
-	if spools == "" {
-		return filepath.Join(run, "spool")
+// locate finds the run's spool, which may have been moved below spools: the directory that the user names now. It is false when
+// the spool is gone.
+func (r *run) locate(spools string) bool {
+	if _, err := os.Stat(r.spool()); err == nil {
+		return true
 	}
-	return filepath.Join(spools, filepath.Base(run))
+	if spools != "" {
+		if abs, err := filepath.Abs(filepath.Join(spools, filepath.Base(r.dir))); err == nil {
+			if _, err := os.Stat(abs); err == nil {
+				r.state.Spool = abs
+				return true
+			}
+		}
+	}
+	return r.state.Spool == "" // nothing was received yet
 }
 
 // prepare makes the run ready for this process: what is made again is dropped, and so is a bag of another shape.
@@ -98,18 +134,24 @@ func (r *run) prepare(shape string) error {
 			return err
 		}
 	}
-	if r.state.Sealed != nil || r.state.Shape == shape {
+	if r.state.Shape == shape {
 		return nil
 	}
-	if err := os.RemoveAll(r.path("bag")); err != nil {
-		return err
-	}
+	return errors.Join(r.dropBag(), r.reshape(shape))
+}
+
+// dropBag removes the bag in the making, and what is recorded of it. It is made again from the spool.
+func (r *run) dropBag() error {
+	return errors.Join(os.RemoveAll(r.path("bag")), os.RemoveAll(r.path("orders")))
+}
+
+func (r *run) reshape(shape string) error {
 	r.state.Shape = shape
 	return r.save()
 }
 
 // remove drops the run and its spool.
-func (r *run) remove() error { return errors.Join(os.RemoveAll(r.spoolDir), os.RemoveAll(r.dir)) }
+func (r *run) remove() error { return errors.Join(os.RemoveAll(r.spool()), os.RemoveAll(r.dir)) }
 
 // A choice is what a takeover does with a master CSV: nothing, because the export is archived already, or go on in run.
 type choice struct {
@@ -126,13 +168,17 @@ func choose(ctx context.Context, f *fetch.Fetcher, m *fetch.Master, store *dirst
 		return nil, err
 	}
 	if !o.New {
-		if done, err := archived(ctx, store, plan); done != nil || err != nil {
-			return &choice{done: done}, errors.Join(err, dropSealed(runs, done))
+		if done, err := archived(ctx, f, store, plan, o.Talk); done != nil || err != nil {
+			return &choice{done: done}, err
 		}
 	}
 	r, different := matching(runs, plan)
 	if r == nil {
+		if err := lostSpool(runs, plan); err != nil {
+			return nil, err
+		}
 		if err := reachable(plan); err != nil {
+			tellKept(runs, o.Talk)
 			return nil, err
 		}
 		if different {
@@ -142,12 +188,27 @@ func choose(ctx context.Context, f *fetch.Fetcher, m *fetch.Master, store *dirst
 			return nil, err
 		}
 	} else {
-		o.Talk("going on with the takeover begun at %s", r.state.Started.Format(time.DateTime+" MST"))
+		o.goingOn(r)
 	}
 	if len(plan.Missing) > 0 && r.state.Sealed == nil {
 		o.Talk("the master CSV has no link for: %s", joinParts(plan.Missing))
 	}
-	return &choice{plan: plan, run: r}, r.prepare(shape(plan, o))
+	r.state.Promised, r.state.Stopped = promised(plan), nil
+	return &choice{plan: plan, run: r}, r.save()
+}
+
+func (o Options) goingOn(r *run) {
+	where := ""
+	if r.state.Spool != "" {
+		where = ", whose bytes wait in " + r.state.Spool
+	}
+	o.Talk("going on with the takeover begun at %s%s", r.state.Started.Format(time.DateTime+" MST"), where)
+	if o.Spool == "" {
+		return
+	}
+	if abs, err := filepath.Abs(o.Spool); err == nil && filepath.Dir(r.spool()) != abs {
+		o.Talk("%s is for new takeovers: this one goes on where it began", o.Spool)
+	}
 }
 
 func (o Options) work() string { return filepath.Join(o.Root, ".work") }
@@ -157,7 +218,7 @@ func probe(ctx context.Context, f *fetch.Fetcher, m *fetch.Master, work string, 
 	var runs []*run
 	if !o.New {
 		var err error
-		if runs, err = openRuns(work, o.Spool); err != nil {
+		if runs, err = openRuns(work, o.Spool, func(dir, why string) { o.Talk("%s: %s", dir, why) }); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -167,26 +228,59 @@ func probe(ctx context.Context, f *fetch.Fetcher, m *fetch.Master, work string, 
 	}
 	for _, r := range runs {
 		if err := f.AnswerFrom(r.spool(), plan); err != nil {
-			continue // not a spool
+			o.Talk("what waits in %s cannot be used: %v", r.spool(), err)
 		}
 	}
 	return plan, runs, nil
 }
 
-func openRuns(work, spools string) ([]*run, error) {
+// openRuns opens the runs below work, and finds their spools, also where they are below spools now. What is no run that can be
+// gone on with is told, and left as it is.
+func openRuns(work, spools string, damaged func(dir, why string)) ([]*run, error) {
 	dirs, err := os.ReadDir(work)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	var runs []*run
 	for _, d := range dirs {
-		r, err := openRun(filepath.Join(work, d.Name()), spools)
-		if err != nil {
-			continue // a run that never came so far as to be worth going on with
+		dir := filepath.Join(work, d.Name())
+		if in, err := os.ReadDir(dir); err == nil && len(in) == 0 {
+			continue // killed when it was just made
 		}
+		r, err := openRun(dir, damaged)
+		if err != nil {
+			damaged(dir, fmt.Sprintf("it is no takeover that can be gone on with (%v), and is left as it is", err))
+			continue
+		}
+		r.locate(spools)
 		runs = append(runs, r)
 	}
 	return runs, err
+}
+
+// lostSpool is an error when a run began with one of the plan's very links, and its spool is not where it was.
+func lostSpool(runs []*run, p *fetch.Plan) error {
+	for _, r := range runs {
+		if _, err := os.Stat(r.spool()); err == nil || r.state.Spool == "" || !r.promisedAny(p) {
+			continue
+		}
+		return &fetch.Error{
+			Code: fetch.Usage, Reason: fetch.ReasonSpoolLost,
+			Message: fmt.Sprintf("what the takeover begun at %s received waits in %s, and that is not there now",
+				r.state.Started.Format(time.DateTime+" MST"), r.state.Spool),
+			Hint: "connect that disk, or bring the directory back",
+		}
+	}
+	return nil
+}
+
+// tellKept says what waits of takeovers that cannot go on now.
+func tellKept(runs []*run, talk func(string, ...any)) {
+	for _, r := range runs {
+		if n := r.kept(); n > 0 {
+			talk("%d bytes of the takeover begun at %s are kept in %s", n, r.state.Started.Format(time.DateTime+" MST"), r.spool())
+		}
+	}
 }
 
 // matching returns the run that holds most of what the plan serves, and nothing else at the same places.
@@ -207,17 +301,6 @@ func matching(runs []*run, plan *fetch.Plan) (best *run, different bool) {
 	return best, different
 }
 
-// dropSealed removes what a process that died right after its commit left of the run.
-func dropSealed(runs []*run, done *Result) error {
-	var errs []error
-	for _, r := range runs {
-		if done != nil && r.state.Sealed != nil && r.state.Sealed.Export == done.Export {
-			errs = append(errs, r.remove())
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // reachable is nil when at least one source of the plan can be fetched; else the first failure.
 func reachable(p *fetch.Plan) error {
 	var first *fetch.Error
@@ -236,57 +319,14 @@ func reachable(p *fetch.Plan) error {
 }
 
 // shape says what the bag in the making depends on beside the received bytes: the numbers that document IDs are made
-// of, and the options that change its content.
-func shape(p *fetch.Plan, o Options) string {
+// of, the objects of the spool that they number, and the options that change its content.
+func shape(objects []*fetch.Object, o Options) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "dates=%s containers=%t", o.DateOrder, o.KeepContainers)
-	for _, s := range p.Sources {
-		fmt.Fprintf(&b, " %d:%s:%d:%s", s.Number, s.Part, s.Identity.Size, s.Identity.ETag)
+	for _, x := range objects {
+		fmt.Fprintf(&b, " %d:%s:%s", x.Source.Number, x.Source.Part, filepath.Base(x.Path()))
 	}
 	return b.String()
-}
-
-// archived returns the result of a complete export that holds exactly what the plan serves, or nil.
-func archived(ctx context.Context, store *dirstore.Store, p *fetch.Plan) (*Result, error) {
-	ids, err := archive.IDs(ctx, store)
-	if err != nil {
-		return nil, err
-	}
-	slices.Reverse(ids)
-	for _, id := range ids {
-		bag, err := archive.Open(ctx, store, id)
-		if err != nil {
-			return nil, err
-		}
-		s, err := readStatus(ctx, bag)
-		if err != nil {
-			return nil, err
-		}
-		if s.holds(p) {
-			return &s.Result, nil
-		}
-	}
-	return nil, nil
-}
-
-// holds reports whether the export has every source of the plan. A link that does not answer any more counts as
-// the object that came from the same place, or as those that the listing at that place named.
-func (s *Status) holds(p *fetch.Plan) bool {
-	for _, src := range p.Sources {
-		if !slices.ContainsFunc(s.Objects, func(o ObjectRecord) bool {
-			if o.Error != "" {
-				return false
-			}
-			if src.Err != nil {
-				return o.Fingerprint == src.Fingerprint || o.ListedIn == src.Fingerprint
-			}
-			return o.Part == string(src.Part) && o.Size == src.Identity.Size && o.ETag == src.Identity.ETag &&
-				o.LastModified == src.Identity.LastModified && (o.ETag != "" || o.LastModified != "")
-		}) {
-			return false
-		}
-	}
-	return len(p.Sources) > 0
 }
 
 func joinParts(parts []fetch.Part) string {

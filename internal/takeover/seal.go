@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"holdall/archive"
+	"holdall/archive/dirstore"
 	"holdall/fetch"
 	"holdall/internal/redact"
 	"holdall/internal/unpack"
@@ -180,10 +182,16 @@ func (t *takeover) objects(ctx context.Context) ([]ObjectRecord, error) {
 		if s.Listing {
 			kind = "listing"
 		}
+		known, err := o.Known(v)
+		if err != nil {
+			return nil, err
+		}
 		records = append(records, ObjectRecord{
 			Number: s.Number, Part: string(s.Part), Label: s.Label, URL: fmt.Sprint(s.Link), Fingerprint: s.Fingerprint, ListedIn: s.ListedIn,
 			Name: s.Name, Kind: kind, Size: v.Size, SHA256: v.SHA256.String(), Verified: rung(s, v),
 			ETag: s.Identity.ETag, LastModified: s.Identity.LastModified, Entries: t.custody.count(s.Number), Expiry: s.Expiry,
+			Received: t.Now().UTC().Truncate(time.Second), Checksums: known.Identity.Checksums, Samples: known.Samples, Links: known.Links,
+			Listing: known.Listing,
 		})
 	}
 	return records, nil
@@ -225,20 +233,16 @@ func writeJSON(w io.Writer, v any) error {
 
 // commit puts the sealed bag and its database in their places and drops the run.
 func (t *takeover) commit(ctx context.Context, r *Result) (*Result, error) {
-	if t.bag == nil { // sealed by an earlier process
-		bag, err := archive.NewBuilder(t.run.path("bag"))
-		if err != nil {
-			return nil, err
-		}
-		t.bag = bag
-	}
 	if err := t.bag.Commit(ctx, t.store); err != nil {
 		return t.unfinished(err), fmt.Errorf("commit %s: %w", r.Export, err)
 	}
+	t.committed = true
 	if err := placeDatabase(t.run.path("tables.duckdb"), databasePath(t.Root, r.Export)); err != nil {
 		t.Talk("the database could not be placed, and will be made again when it is needed: %v", err)
 	}
-	t.measureCommitted(r)
+	if t.fetching != nil {
+		t.measure(r)
+	}
 	// From here on the export is complete, whatever becomes of the run's directory.
 	if err := errors.Join(t.close(), t.run.remove()); err != nil {
 		t.Talk("the export is complete, but its working files could not be removed: %v", redact.Error(err))
@@ -246,9 +250,32 @@ func (t *takeover) commit(ctx context.Context, r *Result) (*Result, error) {
 	return r, nil
 }
 
-func (t *takeover) measureCommitted(r *Result) {
-	if t.fetching != nil {
-		t.measure(r)
+// commitSealed commits what earlier processes had sealed when they ended, which needs no network: the bag, the line of the
+// ledger, or both. What cannot be committed waits, and keeps no other export from being taken.
+func commitSealed(ctx context.Context, store *dirstore.Store, o Options) {
+	runs, err := openRuns(o.work(), o.Spool, func(string, string) {})
+	if err != nil {
+		o.Talk("the unfinished takeovers cannot be read: %v", err)
+	}
+	for _, r := range runs {
+		sealed := r.state.Sealed
+		if sealed == nil {
+			continue
+		}
+		t := &takeover{Options: o, store: store, run: r}
+		t.bag, err = archive.NewBuilder(r.path("bag"))
+		if err == nil {
+			_, err = t.commit(ctx, sealed)
+		}
+		switch {
+		case err == nil:
+			o.Talk("the takeover begun at %s is archived now as %s", r.state.Started.Format(time.DateTime+" MST"), sealed.Export)
+			continue
+		case errors.Is(err, archive.ErrDamaged):
+			r.state.Sealed = nil // the bag is dropped when it is opened again, and made from the spool
+			err = errors.Join(err, r.save())
+		}
+		o.Talk("the takeover begun at %s is not archived yet: %v", r.state.Started.Format(time.DateTime+" MST"), redact.Error(errors.Join(err, t.close())))
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"holdall/archive"
 	"holdall/archive/dirstore"
+	"holdall/fetch"
+	"holdall/internal/redact"
 	"holdall/query"
 )
 
@@ -25,6 +27,8 @@ type Status struct {
 	Parts      map[string]bool      // the document parts that were received
 	DateOrder  string               // as the user decided it, or ""
 	Software   string               // that made the archive
+	Damage     string               // why the record cannot be read, in StateDamaged
+	Unfinished *Unfinished          // of a takeover that is not archived yet
 }
 
 // A PartCount compares what a part should hold with what it holds.
@@ -116,7 +120,8 @@ func readStatus(ctx context.Context, bag *archive.Bag) (*Status, error) {
 	return s, nil
 }
 
-// List returns what is recorded of every complete export of a root, oldest first, and of the runs that are not finished.
+// List returns what is recorded of every export of a root that was committed, oldest first, and of the takeovers that are not
+// finished. An archive whose record cannot be read is among them, in StateDamaged, with the reason.
 func List(ctx context.Context, store *dirstore.Store, root string) ([]*Status, error) {
 	ids, err := archive.IDs(ctx, store)
 	if err != nil {
@@ -124,23 +129,49 @@ func List(ctx context.Context, store *dirstore.Store, root string) ([]*Status, e
 	}
 	var all []*Status
 	for _, id := range ids {
-		bag, err := archive.Open(ctx, store, id)
-		if err != nil {
-			return nil, err
+		s, err := statusOf(ctx, store, id)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-		s, err := readStatus(ctx, bag)
 		if err != nil {
-			return nil, err
+			s = &Status{Created: archive.StartOf(id), Damage: redact.Error(err).Error(), Result: Result{Export: id,
+				Location: store.Location("exports/" + id), State: StateDamaged, Tables: map[string]TableCount{}, Findings: []FindingCount{}}}
 		}
 		all = append(all, s)
 	}
-	runs, err := openRuns(Options{Root: root}.work(), "")
-	for _, r := range runs {
-		if r.state.Sealed != nil && slices.Contains(ids, r.state.Sealed.Export) {
-			continue
+	unfinished, err := Unfinisheds(root)
+	for _, s := range unfinished {
+		if !slices.ContainsFunc(all, func(x *Status) bool { return s.Export != "" && x.Export == s.Export }) {
+			all = append(all, s)
 		}
-		all = append(all, &Status{Created: r.state.Started, Result: Result{Location: r.dir, State: StateIncomplete,
-			Tables: map[string]TableCount{}, Findings: []FindingCount{}}})
+	}
+	return all, err
+}
+
+// Unfinisheds returns what is known of the takeovers into a root that are not archived yet, oldest first. A directory of one
+// that cannot be read is among them, in StateDamaged.
+func Unfinisheds(root string) ([]*Status, error) {
+	var all []*Status
+	empty := func(dir string) *Status {
+		return &Status{Result: Result{Location: dir, State: StateIncomplete, Tables: map[string]TableCount{}, Findings: []FindingCount{}}}
+	}
+	work := Options{Root: root}.work()
+	runs, err := openRuns(work, "", func(dir, damage string) {
+		s := empty(dir)
+		s.State, s.Damage = StateDamaged, damage
+		all = append(all, s)
+	})
+	for _, r := range runs {
+		s := empty(r.dir)
+		s.Created, s.Unfinished = r.state.Started, r.unfinished()
+		s.KeptBytes = s.Unfinished.Received
+		if r.state.Sealed != nil {
+			s.Export = r.state.Sealed.Export
+		}
+		if stop := r.state.Stopped; stop != nil && (&fetch.Error{Code: stop.Code}).NeedsNewLink() {
+			s.State = StateExpired
+		}
+		all = append(all, s)
 	}
 	return all, err
 }

@@ -9,7 +9,6 @@ package takeover
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
 	"holdall/archive"
@@ -62,6 +61,9 @@ type Forecast struct {
 
 // Plan reads the master CSV, probes its links and measures the pace at which they serve. It writes nothing.
 func Plan(ctx context.Context, m MasterCSV, o Options) (*Forecast, error) {
+	if err := checkRoot(o.Root); err != nil {
+		return nil, err
+	}
 	f, err := fetch.New(o.Fetch)
 	if err != nil {
 		return nil, err
@@ -100,6 +102,9 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 		o.Talk = func(string, ...any) {}
 	}
 	began := o.Now()
+	if err := checkRoot(o.Root); err != nil {
+		return nil, err
+	}
 	store, err := dirstore.Open(o.Root, true)
 	if err != nil {
 		return nil, err
@@ -109,8 +114,11 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 		return nil, err
 	}
 	defer unlock()
+	commitSealed(ctx, store, o)
 
-	receipts := new(receiptLog)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	receipts := &receiptLog{failed: stop}
 	o.Fetch.Receipt = receipts.add
 	f, err := fetch.New(o.Fetch)
 	if err != nil {
@@ -136,12 +144,20 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 		done.Seconds = o.Now().Sub(began).Seconds()
 		return &done, nil
 	}
+	t := &takeover{Options: o, store: store, fetcher: f, master: master, plan: choice.plan, run: choice.run, receipts: receipts, began: began}
 	if err := receipts.open(choice.run.path("receipts.jsonl")); err != nil {
-		return nil, err
+		return t.unfinished(err), err
 	}
-	defer receipts.close()
-	t := &takeover{Options: o, store: store, fetcher: f, master: master, plan: choice.plan, run: choice.run, began: began}
-	return t.do(ctx)
+	r, err := t.do(ctx)
+	if err != nil && !t.committed {
+		if r != nil {
+			r.KeptBytes = t.run.kept()
+		}
+		if serr := t.run.stopped(err, o.Now()); serr != nil {
+			o.Talk("why this run ended could not be written down: %v", serr)
+		}
+	}
+	return r, err
 }
 
 func (o Options) report(p Progress) {
@@ -160,6 +176,9 @@ type takeover struct {
 	run     *run
 	began   time.Time
 
+	receipts  *receiptLog
+	committed bool
+
 	fetching *fetch.Run
 	bag      *archive.Builder
 	db       *query.Builder
@@ -173,24 +192,63 @@ type takeover struct {
 
 func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 	defer func() { err = errors.Join(err, t.close()) }()
-	if t.run.state.Sealed != nil { // an earlier process came as far as the commit
+	if t.run.state.Sealed != nil { // the commit failed a moment ago, and was told; now it is why this takeover cannot end
+		if t.bag, err = archive.NewBuilder(t.run.path("bag")); err != nil {
+			return nil, err
+		}
 		return t.commit(ctx, t.run.state.Sealed)
 	}
-	if err := t.receive(ctx); err != nil {
+	err = t.receive(ctx)
+	if errors.Is(err, errOtherOrder) {
+		t.Talk("a listing names its files in another order than before: the archive in the making is made again from what was received")
+		if err = errors.Join(t.closeWork(), t.run.dropBag()); err == nil {
+			t.reset()
+			err = t.receive(ctx)
+		}
+	}
+	if err = t.receipts.worse(err); err != nil {
 		return t.unfinished(err), err
 	}
+	if !t.New {
+		if done, err := t.alike(ctx); done != nil || err != nil {
+			return done, err
+		}
+	}
 	result, err := t.seal(ctx)
-	if err != nil {
+	if err = t.receipts.worse(err); err != nil {
 		return t.unfinished(err), err
 	}
 	return t.commit(ctx, result)
+}
+
+// alike returns the archive that holds, byte for byte, what has now been received, or nil: then nothing is archived twice.
+func (t *takeover) alike(ctx context.Context) (*Result, error) {
+	received, err := t.objects(ctx)
+	if err != nil {
+		return nil, err
+	}
+	done, err := sameContent(ctx, t.store, received)
+	if done == nil || err != nil {
+		return nil, err
+	}
+	t.Talk("what was received is, byte for byte, what is archived already; nothing is archived twice")
+	r := *done
+	t.measureTransfer(&r)
+	t.committed = true
+	return &r, errors.Join(t.close(), t.run.remove())
+}
+
+// reset forgets what receive has made, so that it can begin again.
+func (t *takeover) reset() {
+	t.fetching, t.bag, t.db, t.tables, t.owners, t.custody = nil, nil, nil, nil, nil, nil
+	t.found, t.refused, t.counts = findings{}, refusals{}, counts{}
 }
 
 // unfinished describes what a takeover that failed leaves behind.
 func (t *takeover) unfinished(err error) *Result {
 	r := &Result{Location: t.run.dir, State: StateIncomplete, Tables: map[string]TableCount{}, Findings: []FindingCount{}}
 	var fe *fetch.Error
-	if errors.As(err, &fe) && !fe.Retryable() {
+	if errors.As(err, &fe) && fe.NeedsNewLink() {
 		r.State = StateExpired
 	}
 	if t.tables != nil {
@@ -202,17 +260,27 @@ func (t *takeover) unfinished(err error) *Result {
 
 // measure fills in what can be said at any time.
 func (t *takeover) measure(r *Result) {
+	t.measureTransfer(r)
+	r.Documents = t.counts.documents()
+}
+
+func (t *takeover) measureTransfer(r *Result) {
 	if t.fetching != nil {
 		p := t.fetching.Progress()
 		r.FetchedBytes, r.ReusedBytes = p.Fetched, p.Reused
 	}
-	r.Documents = t.counts.documents()
 	r.Seconds = t.Now().Sub(t.began).Seconds()
 }
 
 // receive brings every object in and its contents into tables and packs.
 func (t *takeover) receive(ctx context.Context) (err error) {
-	if t.bag, err = openBuilder(t.run.path("bag"), t.Talk); err != nil {
+	if t.fetching, err = t.fetcher.Start(ctx, t.plan, t.run.spool()); err != nil {
+		return err
+	}
+	if err := t.run.prepare(shape(t.fetching.Objects, t.Options)); err != nil {
+		return err
+	}
+	if t.bag, err = openBuilder(t.run, t.Talk); err != nil {
 		return err
 	}
 	t.db, err = query.Create(ctx, t.run.path("tables.duckdb"), query.BuildOptions{
@@ -226,30 +294,39 @@ func (t *takeover) receive(ctx context.Context) (err error) {
 		return err
 	}
 	t.custody = newCustody(t.run.path("entries"))
-	if t.fetching, err = t.fetcher.Start(ctx, t.plan, t.run.spool()); err != nil {
-		return err
-	}
 	stop := t.watch()
 	defer stop()
 	return t.unpackAll(ctx)
 }
 
-// openBuilder goes on with the bag in dir. Where the disk no longer holds what was recorded, the bag is made anew: all
+// openBuilder goes on with the run's bag. Where the disk no longer holds what was recorded, the bag is made anew: all
 // that it is made from is in the spool.
-func openBuilder(dir string, talk func(string, ...any)) (*archive.Builder, error) {
-	b, err := archive.NewBuilder(dir)
+func openBuilder(r *run, talk func(string, ...any)) (*archive.Builder, error) {
+	b, err := archive.NewBuilder(r.path("bag"))
 	if !errors.Is(err, archive.ErrDamaged) {
 		return b, err
 	}
 	talk("the archive in the making is damaged, and is made again from what was received: %v", err)
-	if err := os.RemoveAll(dir); err != nil {
+	if err := r.dropBag(); err != nil {
 		return nil, err
 	}
-	return archive.NewBuilder(dir)
+	return archive.NewBuilder(r.path("bag"))
 }
 
 // close releases what is open, last first. Nothing that was made durable is lost by it.
 func (t *takeover) close() error {
+	err := t.closeWork()
+	if t.fetcher != nil {
+		err = errors.Join(err, t.fetcher.Close()) // which hands in the last receipts
+	}
+	if t.receipts != nil {
+		err = errors.Join(err, t.receipts.close())
+	}
+	return err
+}
+
+// closeWork releases what receive has opened.
+func (t *takeover) closeWork() error {
 	var errs []error
 	if t.fetching != nil {
 		errs = append(errs, t.fetching.Close())
