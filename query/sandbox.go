@@ -31,8 +31,11 @@ var refusedCalls = []string{"checkpoint", "force_checkpoint", "query", "query_ta
 
 var refusedPrefixes = []string{"enable_", "disable_", "read_", "parquet_", "pragma_", "load_", "install_"}
 
-// check returns an error matching ErrRefused for a statement that a user may not run.
+// check returns an error matching ErrRefused for a statement that a user may not run, and another for what is no statement.
 func (s statement) check() error {
+	if err := s.mistyped(); err != nil {
+		return err
+	}
 	if len(s.words) == 0 || !slices.Contains(allowedFirst, s.words[0]) {
 		first := s.text
 		if len(s.words) > 0 {

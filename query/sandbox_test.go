@@ -49,66 +49,69 @@ func TestSandboxRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	inDir := func(name string) string { return text(filepath.Join(dir, name)) }
-	attacks := map[string]string{
-		"reading a file by function":                 "select * from read_csv(" + text(secret) + ")",
-		"reading a file by name":                     "select * from " + text(secret),
-		"reading a file by a quoted name":            `select * from "` + secret + `"`,
-		"reading a file as text":                     "select content from read_text(" + text(secret) + ")",
-		"reading a file by a method call":            text(secret) + ".read_text()",
-		"reading a file inside another statement":    "select 1 where exists (from read_blob(" + text(secret) + "))",
-		"listing a directory":                        "select * from glob(" + inDir("*") + ")",
-		"reading the network":                        "select * from read_csv('http://127.0.0.1:9/x.csv')",
-		"reading a bucket":                           "select * from 's3://bucket/x.parquet'",
-		"writing a file":                             "copy (select 1) to " + inDir("out.csv"),
-		"writing the database out":                   "export database " + inDir("out"),
-		"attaching a file":                           "attach " + inDir("x.db") + " as x",
-		"attaching the very file that is open":       "attach " + text(path) + " as again",
-		"attaching a database in memory":             "attach ':memory:' as x",
-		"detaching":                                  "detach archive",
-		"installing an extension":                    "install httpfs",
-		"loading an extension":                       "load httpfs",
-		"changing a setting":                         "set memory_limit = '20GB'",
-		"changing a setting by pragma":               "pragma enable_external_access = true",
-		"switching access on":                        "set enable_external_access = true",
-		"unlocking":                                  "set lock_configuration = false",
-		"resetting":                                  "reset all",
-		"making a secret":                            "create secret s (type s3, key_id 'x', secret 'y')",
-		"changing data":                              "update candidates set full_name = 'x'",
-		"deleting data":                              "delete from candidates",
-		"dropping a table":                           "drop table candidates",
-		"making a table":                             "create table t as select 1",
-		"making a table in memory":                   "create table memory.main.t as select 1",
-		"making a macro":                             "create macro m() as 1",
-		"a change behind a query":                    "select 1; drop table candidates",
-		"a change behind a comment":                  "select 1 --;\n; drop table candidates",
-		"a change hidden from a careless splitter":   "select $x$ ; $x$; drop table candidates",
-		"a change in WITH":                           "with x as (select 1) insert into candidates (candidate_id) select 'x'",
-		"a change under EXPLAIN ANALYZE":             "explain analyze create table memory.main.t as select 1",
-		"a change under EXPLAIN with options":        "explain (format json) drop table candidates",
-		"SQL in a string":                            "select * from query('select 1')",
-		"SQL in a tree":                              "select * from json_execute_serialized_sql(json_serialize_sql('select 1'))",
-		"logging to a file":                          "select * from enable_logging(storage = 'file', storage_config = {'path': " + inDir("log") + "})",
-		"logging by a quoted name":                   `select * from "enable_logging"('QueryLog')`,
-		"logging by a name with a comment behind it": "select * from enable_logging/* */('QueryLog')",
-		"profiling to standard output":               "select * from enable_profiling()",
-		"a checkpoint":                               "checkpoint",
-		"a checkpoint by function":                   "select * from force_checkpoint('archive')",
-		"preparing":                                  "prepare p as select 1",
-		"calling":                                    "call pragma_version()",
-		"a transaction":                              "begin",
-		"switching the database":                     "use memory",
-		"an open quote":                              "select 'x",
-		"an open comment":                            "select 1 /* x",
-		"nothing":                                    " ; -- nothing\n",
+	attacks := []struct{ name, sql, want string }{
+		{"reading a file by function", "select * from read_csv(" + text(secret) + ")", "read_csv() is not allowed: "},
+		{"reading a file by name", "select * from " + text(secret), "file system operations are disabled"},
+		{"reading a file by a quoted name", `select * from "` + secret + `"`, "file system operations are disabled"},
+		{"reading a file as text", "select content from read_text(" + text(secret) + ")", "read_text() is not allowed: "},
+		{"reading a file by a method call", text(secret) + ".read_text()", "READ_TEXT is not allowed: "},
+		{"reading a file inside another statement", "select 1 where exists (from read_blob(" + text(secret) + "))", "read_blob() is not allowed: "},
+		{"listing a directory", "select * from glob(" + inDir("*") + ")", "glob() is not allowed: "},
+		{"reading the network", "select * from read_csv('http://127.0.0.1:9/x.csv')", "read_csv() is not allowed: "},
+		{"reading a bucket", "select * from 's3://bucket/x.parquet'", "file system operations are disabled"},
+		{"writing a file", "copy (select 1) to " + inDir("out.csv"), "COPY is not allowed: "},
+		{"writing the database out", "export database " + inDir("out"), "EXPORT is not allowed: "},
+		{"attaching a file", "attach " + inDir("x.db") + " as x", "ATTACH is not allowed: "},
+		{"attaching the very file that is open", "attach " + text(path) + " as again", "ATTACH is not allowed: "},
+		{"attaching a database in memory", "attach ':memory:' as x", "ATTACH is not allowed: "},
+		{"detaching", "detach archive", "DETACH is not allowed: "},
+		{"installing an extension", "install httpfs", "INSTALL is not allowed: "},
+		{"loading an extension", "load httpfs", "LOAD is not allowed: "},
+		{"changing a setting", "set memory_limit = '20GB'", "SET is not allowed: "},
+		{"changing a setting by pragma", "pragma enable_external_access = true", "PRAGMA enable_external_access is not allowed: "},
+		{"switching access on", "set enable_external_access = true", "SET is not allowed: "},
+		{"unlocking", "set lock_configuration = false", "SET is not allowed: "},
+		{"resetting", "reset all", "RESET is not allowed: "},
+		{"making a secret", "create secret s (type s3, key_id 'x', secret 'y')", "CREATE is not allowed: "},
+		{"changing data", "update candidates set full_name = 'x'", "UPDATE is not allowed: "},
+		{"deleting data", "delete from candidates", "DELETE is not allowed: "},
+		{"dropping a table", "drop table candidates", "DROP is not allowed: "},
+		{"making a table", "create table t as select 1", "CREATE is not allowed: "},
+		{"making a table in memory", "create table memory.main.t as select 1", "CREATE is not allowed: "},
+		{"making a macro", "create macro m() as 1", "CREATE is not allowed: "},
+		{"a change behind a query", "select 1; drop table candidates", "DROP is not allowed: "},
+		{"a change behind a comment", "select 1 --;\n; drop table candidates", "DROP is not allowed: "},
+		{"a change hidden from a careless splitter", "select $x$ ; $x$; drop table candidates", "DROP is not allowed: "},
+		{"a change in WITH", "with x as (select 1) insert into candidates (candidate_id) select 'x'", "this kind of statement is not allowed: "},
+		{"a change under EXPLAIN ANALYZE", "explain analyze create table memory.main.t as select 1", "CREATE is not allowed: "},
+		{"a change under EXPLAIN with options", "explain (format json) drop table candidates", "DROP is not allowed: "},
+		{"SQL in a string", "select * from query('select 1')", "query() is not allowed: "},
+		{"SQL in a tree", "select * from json_execute_serialized_sql(json_serialize_sql('select 1'))", "json_execute_serialized_sql() is not allowed: "},
+		{"logging to a file", "select * from enable_logging(storage = 'file', storage_config = {'path': " + inDir("log") + "})", "enable_logging() is not allowed: "},
+		{"logging by a quoted name", `select * from "enable_logging"('QueryLog')`, "enable_logging() is not allowed: "},
+		{"logging by a name with a comment behind it", "select * from enable_logging/* */('QueryLog')", "enable_logging() is not allowed: "},
+		{"profiling to standard output", "select * from enable_profiling()", "enable_profiling() is not allowed: "},
+		{"a checkpoint", "checkpoint", "CHECKPOINT is not allowed: "},
+		{"a checkpoint by function", "select * from force_checkpoint('archive')", "force_checkpoint() is not allowed: "},
+		{"preparing", "prepare p as select 1", "PREPARE is not allowed: "},
+		{"calling", "call pragma_version()", "CALL is not allowed: "},
+		{"a transaction", "begin", "BEGIN is not allowed: "},
+		{"switching the database", "use memory", "USE is not allowed: "},
+		{"an open quote", "select 'x", "not closed"},
+		{"an open comment", "select 1 /* x", "not closed"},
+		{"nothing", " ; -- nothing\n", "there is no SQL"},
 	}
-	for name, attack := range attacks {
-		t.Run(name, func(t *testing.T) {
-			rows, err := d.Query(context.Background(), attack, nil)
+	for _, attack := range attacks {
+		t.Run(attack.name, func(t *testing.T) {
+			rows, err := d.Query(context.Background(), attack.sql, nil)
 			if err == nil {
 				var out bytes.Buffer
 				Write(&out, rows, TSV, 0)
 				rows.Close()
 				t.Fatalf("was run, and answered %q", &out)
+			}
+			if !strings.Contains(err.Error(), attack.want) || strings.HasSuffix(attack.want, "not allowed: ") != errors.Is(err, ErrRefused) {
+				t.Errorf("refused with %q, want %q", err, attack.want)
 			}
 			if strings.Contains(err.Error(), "TOP SECRET") {
 				t.Errorf("the error tells the file's content: %v", err)
@@ -120,6 +123,38 @@ func TestSandboxRefuses(t *testing.T) {
 	}
 	if got := answer(t, d, "select count(*) from candidates", nil); got != "count_star()\n3\n" {
 		t.Errorf("after the attacks the database answers %q", got)
+	}
+}
+
+// The second wall alone: what gets past the first is refused by the engine.
+func TestTheEngineItselfIsSealed(t *testing.T) {
+	t.Parallel()
+	d, _ := smallDB(t)
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "secret.csv")
+	if err := os.WriteFile(secret, []byte("a\nTOP SECRET\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const sealed, locked, readOnly = "disabled by configuration", "configuration has been locked", "read-only"
+	for _, attack := range []struct{ name, sql, want string }{
+		{"reading a table", "select * from read_csv(" + text(secret) + ")", sealed},
+		{"reading a text", "select content from read_text(" + text(secret) + ")", sealed},
+		{"listing a directory", "select * from glob(" + text(filepath.Join(dir, "*")) + ")", sealed},
+		{"writing a file", "copy (select 1) to " + text(filepath.Join(dir, "out.csv")), sealed},
+		{"attaching a file", "attach " + text(filepath.Join(dir, "x.db")) + " as x", sealed},
+		{"loading an extension", "load " + text(filepath.Join(dir, "x.duckdb_extension")), "disabled through configuration"},
+		{"switching access on", "set global enable_external_access = true", locked},
+		{"changing a setting", "set memory_limit = '20GB'", locked},
+		{"changing data", "update candidates set full_name = 'x'", readOnly},
+		{"dropping a table", "drop table candidates", readOnly},
+	} {
+		_, err := d.db.ExecContext(context.Background(), attack.sql)
+		if err == nil || !strings.Contains(err.Error(), attack.want) {
+			t.Errorf("%s: %v, want %q", attack.name, err, attack.want)
+		}
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("the attacks left %v", left)
 	}
 }
 

@@ -172,15 +172,22 @@ func (o *queryOptions) answer(ctx context.Context, e *env, db *query.DB, sql str
 	if o.limit < 0 && f == query.Table && o.output == "" && term.Is(e.stdout) {
 		limit = defaultRows
 	}
+	statements, err := db.Statements(ctx, sql, params)
+	if err != nil {
+		return err
+	}
+	if len(statements) > 1 && (f == query.Parquet || f == query.XLSX) {
+		return usagef("ask them one by one, or use --format csv", "a file in the format %s has room for one result, and there are %d", f, len(statements))
+	}
 	if o.output == "" {
-		return writeAnswer(ctx, e, e.stdout, db, sql, params, f, limit)
+		return writeAnswers(ctx, e, e.stdout, db, statements, f, limit)
 	}
 	out, err := atomicfile.Create(o.output)
 	if err != nil {
 		return withHint(err, "-o wants a path in a directory that can be written")
 	}
 	defer out.Close()
-	if err := writeAnswer(ctx, e, out, db, sql, params, f, limit); err != nil {
+	if err := writeAnswers(ctx, e, out, db, statements, f, limit); err != nil {
 		return err
 	}
 	return out.Commit()
@@ -189,15 +196,39 @@ func (o *queryOptions) answer(ctx context.Context, e *env, db *query.DB, sql str
 // defaultRows is the most rows that a table on a terminal shows unasked.
 const defaultRows = 500
 
-func writeAnswer(ctx context.Context, e *env, w io.Writer, db *query.DB, sql string, params map[string]string, f query.Format, limit int64) error {
+// writeAnswers writes the results of all statements: with an empty line between them, as JSON as an array of the results.
+func writeAnswers(ctx context.Context, e *env, w io.Writer, db *query.DB, statements []query.Statement, f query.Format, limit int64) error {
+	before, between, after := "", "\n", ""
+	switch {
+	case len(statements) == 1 || f == query.JSONL:
+		between = ""
+	case f == query.JSON:
+		before, between, after = "[", ",", "]\n"
+	}
+	for i, s := range statements {
+		if i > 0 {
+			before = between
+		}
+		if _, err := io.WriteString(w, before); err != nil {
+			return err
+		}
+		if err := writeAnswer(ctx, e, w, db, s, f, limit); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, after)
+	return err
+}
+
+func writeAnswer(ctx context.Context, e *env, w io.Writer, db *query.DB, s query.Statement, f query.Format, limit int64) error {
 	if f == query.Parquet {
-		n, err := db.QueryParquet(ctx, w, sql, params, limit)
+		n, err := db.QueryParquet(ctx, w, s.SQL, s.Params, limit)
 		if err == nil {
 			e.detail("%s", count(int(n), "row", "rows"))
 		}
 		return err
 	}
-	rows, err := db.Query(ctx, sql, params)
+	rows, err := db.Query(ctx, s.SQL, s.Params)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +30,10 @@ func shell(ctx context.Context, e *env, db *query.DB, id string) error {
 	words := completions(tables)
 	history := openHistory()
 	defer history.Close()
-	e.talk("%s: SQL ends with a semicolon; .tables lists the tables, .quit or Ctrl-D leaves", id)
+	if history.fresh {
+		e.talk("what is typed is remembered in %s; \"holdall clean\" removes it", history.file.Name())
+	}
+	e.talk("%s: SQL ends with a semicolon; .tables lists the tables, .help the rest, .quit or Ctrl-D leaves", id)
 	for {
 		statement, err := readStatement(in, e.stdout, words, history)
 		switch {
@@ -41,16 +45,13 @@ func shell(ctx context.Context, e *env, db *query.DB, id string) error {
 		if statement = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(statement), ";")); statement == "" {
 			continue
 		}
-		switch statement {
-		case ".quit", ".exit":
-			return nil
-		case ".tables":
-			if err := listTables(e, tables); err != nil {
-				return err
+		if isCommand(statement) {
+			if leave := shellCommand(e, statement, tables); leave {
+				return nil
 			}
 			continue
 		}
-		if err := writeAnswer(ctx, e, e.stdout, db, statement, nil, query.Table, defaultRows); err != nil {
+		if err := shellAnswer(ctx, e, db, statement); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
@@ -59,7 +60,64 @@ func shell(ctx context.Context, e *env, db *query.DB, id string) error {
 	}
 }
 
-// readStatement reads lines up to one that ends with a semicolon or is a dot command. The terminal is raw only
+func shellAnswer(ctx context.Context, e *env, db *query.DB, sql string) error {
+	statements, err := db.Statements(ctx, sql, nil)
+	if err != nil {
+		return err
+	}
+	return writeAnswers(ctx, e, e.stdout, db, statements, query.Table, defaultRows)
+}
+
+// shellHelp is what .help prints.
+const shellHelp = `SQL, over one or several lines, is run at its semicolon. Tab completes the names of tables and columns.
+  .tables          lists the tables
+  .columns TABLE   lists a table's columns
+  .quit            leaves; so does Ctrl-D
+  "holdall help sql" says what can be asked
+`
+
+// isCommand reports whether a line is one to the shell and not to the database: those of this shell, and what people type
+// who know another one.
+func isCommand(line string) bool {
+	switch strings.ToLower(strings.TrimSuffix(line, ";")) {
+	case "help", "quit", "exit", "?":
+		return true
+	}
+	return strings.HasPrefix(line, ".") || strings.HasPrefix(line, `\`)
+}
+
+// shellCommand carries out a line that isCommand, and reports whether it was the last.
+func shellCommand(e *env, line string, tables []query.TableReport) (leave bool) {
+	words := strings.Fields(strings.TrimSuffix(line, ";"))
+	var err error
+	switch strings.ToLower(words[0]) {
+	case ".quit", ".exit", ".q", "quit", "exit", `\q`:
+		return true
+	case ".help", "help", "?", ".?", `\?`, `\h`:
+		_, err = io.WriteString(e.stdout, shellHelp)
+	case ".tables", `\d`, `\dt`:
+		err = listTables(e, tables)
+	case ".columns", ".schema", ".describe":
+		err = shellColumns(e, words[1:], tables)
+	default:
+		err = withHint(fmt.Errorf("there is no command %s", words[0]), ".help lists the commands; SQL ends with a semicolon")
+	}
+	if err != nil {
+		e.fail(err)
+	}
+	return false
+}
+
+func shellColumns(e *env, names []string, tables []query.TableReport) error {
+	for _, t := range tables {
+		if len(names) == 1 && strings.EqualFold(t.Table, names[0]) {
+			return listColumns(e, t)
+		}
+	}
+	return withHint(errors.New("name one of the tables"), ".tables lists them")
+}
+
+// readStatement reads lines up to one that ends with a semicolon or is a command. The terminal is raw only
 // while a line is typed, so that Ctrl-C stops a running query.
 func readStatement(in *os.File, out io.Writer, words []string, history *history) (string, error) {
 	state, err := term.MakeRaw(int(in.Fd()))
@@ -89,7 +147,7 @@ func readStatement(in *os.File, out io.Writer, words []string, history *history)
 		}
 		lines = append(lines, line)
 		text := strings.TrimSpace(strings.Join(lines, "\n"))
-		if text == "" || strings.HasSuffix(text, ";") || strings.HasPrefix(text, ".") {
+		if text == "" || strings.HasSuffix(text, ";") || isCommand(text) {
 			return text, nil
 		}
 		t.SetPrompt("    ...> ")
@@ -140,22 +198,24 @@ func completions(tables []query.TableReport) []string {
 type history struct {
 	lines []string
 	file  *os.File
+	fresh bool // the file has just been made
 }
 
 const historyLines = 1000
 
+func historyFile() (string, error) { return cacheDir("history") }
+
 func openHistory() *history {
 	h := &history{}
-	dir, err := os.UserCacheDir()
-	if err != nil {
+	path, err := historyFile()
+	if err != nil || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
 		return h
 	}
-	path := filepath.Join(dir, "holdall", "history")
-	if os.MkdirAll(filepath.Dir(path), 0o700) != nil {
-		return h
-	}
+	_, err = os.Stat(path)
+	h.fresh = errors.Is(err, fs.ErrNotExist)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
+		h.fresh = false
 		return h
 	}
 	for s := bufio.NewScanner(f); s.Scan(); {

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A console is a program in a pseudo-terminal, and what it has shown so far.
+type console struct {
+	t     *testing.T
+	pty   *os.File
+	cmd   *exec.Cmd
+	shown strings.Builder
+	seen  int // of shown, what expect has passed
+	out   chan string
+}
+
+// openPTY returns both ends of a new pseudo-terminal, 24 lines of 100 columns.
+func openPTY(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 100})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return master, slave
+}
+
+// startConsole runs holdall, as a process of its own, in a pseudo-terminal.
+func startConsole(t *testing.T, args ...string) *console {
+	t.Helper()
+	master, slave := openPTY(t)
+	c := &console{t: t, pty: master, cmd: exec.Command("holdall", args...), out: make(chan string, 100)}
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = slave, slave, slave
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	slave.Close()
+	go func() {
+		defer close(c.out)
+		b := make([]byte, 4096)
+		for {
+			n, err := master.Read(b)
+			c.out <- string(b[:n])
+			if err != nil {
+				return // the last process that had the other end is gone
+			}
+		}
+	}()
+	t.Cleanup(func() { c.cmd.Process.Kill(); c.cmd.Wait(); master.Close() })
+	return c
+}
+
+// expect waits until what is shown next holds text.
+func (c *console) expect(text string) {
+	c.t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		if at := strings.Index(c.shown.String()[c.seen:], text); at >= 0 {
+			c.seen += at + len(text)
+			return
+		}
+		select {
+		case s, ok := <-c.out:
+			if !ok {
+				c.t.Fatalf("the program ended before it showed %q:\n%q", text, c.shown.String()[c.seen:])
+			}
+			c.shown.WriteString(s)
+		case <-limit:
+			c.t.Fatalf("%q was not shown:\n%q", text, c.shown.String()[c.seen:])
+		}
+	}
+}
+
+func (c *console) enter(keys string) {
+	c.t.Helper()
+	if _, err := c.pty.WriteString(keys); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// ends waits for the program's end and returns its exit code.
+func (c *console) ends() int {
+	c.t.Helper()
+	go func() {
+		for range c.out {
+		}
+	}()
+	timer := time.AfterFunc(20*time.Second, func() { c.cmd.Process.Kill() })
+	defer timer.Stop()
+	c.cmd.Wait()
+	return c.cmd.ProcessState.ExitCode()
+}
+
+func TestTheShellInATerminal(t *testing.T) {
+	root, id, _ := demo(t)
+	history := filepath.Join(os.Getenv("XDG_CACHE_HOME"), "holdall", "history")
+	c := startConsole(t, "query", root)
+	c.expect("holdall: what is typed is remembered in " + history)
+	c.expect("holdall: " + id + ": SQL ends with a semicolon")
+	c.expect("holdall> ")
+	for _, step := range []struct{ keys, want string }{
+		{"select count(*) as people\r", "    ...> "}, // until its semicolon
+		{"from candidates;\r", "people"},
+		{"", "10"},
+		{"select 41+1 as one; select 'b' as two;\r", "42"}, // both are answered
+		{"", "two"},
+		{"from stage_e\t select 7*6 as v limit 1;\r", "42"}, // Tab completes the name
+		{".help\r", ".quit "},
+		{"help\r", ".quit "},
+		{".tables\r", "Candidates.csv"},
+		{".columns users\r", "user_id"},
+		{".frobnicate\r", "there is no command .frobnicate"},
+		{"SELEC 1;\r", "did you mean SELECT?"},
+		{"drop table users;\r", "DROP is not allowed"},
+		{"select nonsense from users;\r", "nonsense"},
+		{"\x1b[A\x1b[A\r", "DROP is not allowed"}, // the line before the last, from the history
+		{"select 'still ' || 'here' as x;\r", "still here"},
+	} {
+		c.enter(step.keys)
+		c.expect(step.want)
+	}
+	c.expect("holdall> ")
+	c.enter("\x04")
+	if code := c.ends(); code != 0 {
+		t.Errorf("exit %d after Ctrl-D", code)
+	}
+	b, err := os.ReadFile(history)
+	if err != nil || !strings.Contains(string(b), "from candidates;\n") {
+		t.Errorf("the history is %q, %v", b, err)
+	}
+
+	c = startConsole(t, "query", root) // the next shell knows it, and does not announce it again
+	c.expect("holdall> ")
+	if strings.Contains(c.shown.String(), "is remembered in") {
+		t.Errorf("shown: %q", c.shown.String())
+	}
+	c.enter("\x1b[A\r")
+	c.expect("still here")
+	c.enter("quit\r")
+	if code := c.ends(); code != 0 {
+		t.Errorf("exit %d after quit", code)
+	}
+}
+
+// Ctrl-C ends a query that takes long, and with it the shell, within two seconds.
+func TestCtrlCEndsAQuery(t *testing.T) {
+	root, _, _ := demo(t)
+	c := startConsole(t, "query", root)
+	c.expect("holdall> ")
+	c.enter("select sum(a.range * b.range) from range(10000000) as a, range(10000000) as b;\r")
+	c.expect("\n")
+	time.Sleep(300 * time.Millisecond)
+	began := time.Now()
+	c.enter("\x03")
+	if code := c.ends(); code != 130 || time.Since(began) > 3*time.Second {
+		t.Errorf("exit %d after %s, want 130 within two seconds", code, time.Since(began))
+	}
+}

@@ -1,0 +1,58 @@
+package query
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// otherFirst are words that statements begin with which a user may not run. What begins with any other word is no SQL.
+var otherFirst = []string{"alter", "analyze", "attach", "begin", "call", "checkpoint", "comment", "commit", "copy", "create", "deallocate", "delete",
+	"detach", "drop", "execute", "export", "force", "grant", "import", "insert", "install", "load", "merge", "prepare", "refresh", "reindex", "replace", "reset",
+	"revoke", "rollback", "set", "start", "transaction", "truncate", "update", "use", "vacuum"}
+
+// mistyped explains a statement that begins with no word of SQL; nil for others.
+func (s statement) mistyped() error {
+	if len(s.words) == 0 || slices.Contains(allowedFirst, s.words[0]) || slices.Contains(otherFirst, s.words[0]) {
+		return nil
+	}
+	if first, _, _ := strings.Cut(strings.TrimSpace(s.text), "("); len(first) > 0 && (first[0] == '\'' || first[0] == '"') {
+		return nil
+	}
+	near, distance := "", 3
+	for _, w := range allowedFirst {
+		if d := editDistance(s.words[0], w); d < distance {
+			near, distance = w, d
+		}
+	}
+	word := strings.ToUpper(s.words[0])
+	if near != "" {
+		return fmt.Errorf("%s is no word that SQL begins with; did you mean %s?", word, strings.ToUpper(near))
+	}
+	return fmt.Errorf("%s is no word that SQL begins with: a question is SELECT … FROM …, or FROM … alone", word)
+}
+
+// editDistance counts the letters to put in, to take out, to change, or to swap with their neighbour.
+func editDistance(a, b string) int {
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		d[i][0] = i
+	}
+	for j := range d[0] {
+		d[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			change := d[i-1][j-1]
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
+		}
+	}
+	return d[len(a)][len(b)]
+}
