@@ -121,26 +121,32 @@ func TestTheShellInATerminal(t *testing.T) {
 	c.expect("holdall: what is typed is remembered in " + history)
 	c.expect("holdall: " + id + ": SQL ends with a semicolon")
 	c.expect("holdall> ")
-	for _, step := range []struct{ keys, want string }{
-		{"select count(*) as people\r", "    ...> "}, // until its semicolon
-		{"from candidates;\r", "people"},
-		{"", "10"},
-		{"select 41+1 as one; select 'b' as two;\r", "42"}, // both are answered
-		{"", "two"},
-		{"from stage_e\t select 7*6 as v limit 1;\r", "42"}, // Tab completes the name
-		{".help\r", ".quit "},
-		{"help\r", ".quit "},
-		{".tables\r", "Candidates.csv"},
-		{".columns users\r", "user_id"},
-		{".frobnicate\r", "there is no command .frobnicate"},
-		{"SELEC 1;\r", "did you mean SELECT?"},
-		{"drop table users;\r", "DROP is not allowed"},
-		{"select nonsense from users;\r", "nonsense"},
-		{"\x1b[A\x1b[A\r", "DROP is not allowed"}, // the line before the last, from the history
-		{"select 'still ' || 'here' as x;\r", "still here"},
+	c.enter("select count(*) as people\r")
+	c.expect("    ...> ") // until its semicolon
+	c.enter("from candidates;\r")
+	c.expect("10")
+	for _, step := range []struct {
+		keys string
+		want []string // none of them in what is typed
+	}{
+		{"select 41+1 as one; select 'b' || 'c' as two;\r", []string{"42", "bc"}}, // both are answered
+		{"from stage_e\t select 7*6 as v limit 1;\r", []string{"42"}},            // Tab completes the name
+		{".help\r", []string{".quit "}},
+		{"help\r", []string{".quit "}},
+		{".tables\r", []string{"Candidates.csv"}},
+		{".columns users\r", []string{"user_id"}},
+		{".frobnicate\r", []string{"there is no command .frobnicate"}},
+		{"SELEC 1;\r", []string{"did you mean SELECT?"}},
+		{"drop table users;\r", []string{"DROP is not allowed"}},
+		{"select nonsense from users;\r", []string{"Candidate bindings"}},
+		{"\x1b[A\x1b[A\r", []string{"DROP is not allowed"}}, // the line before the last, from the history
+		{"select 'still ' || 'here' as x;\r", []string{"still here"}},
 	} {
+		c.expect("holdall> ")
 		c.enter(step.keys)
-		c.expect(step.want)
+		for _, want := range step.want {
+			c.expect(want)
+		}
 	}
 	c.expect("holdall> ")
 	c.enter("\x04")
