@@ -130,7 +130,7 @@ func TestTheShellInATerminal(t *testing.T) {
 		want []string // none of them in what is typed
 	}{
 		{"select 41+1 as one; select 'b' || 'c' as two;\r", []string{"42", "bc"}}, // both are answered
-		{"from stage_e\t select 7*6 as v limit 1;\r", []string{"42"}},            // Tab completes the name
+		{"from stage_e\t select 7*6 as v limit 1;\r", []string{"42"}},             // Tab completes the name
 		{".help\r", []string{".quit "}},
 		{"help\r", []string{".quit "}},
 		{".tables\r", []string{"Candidates.csv"}},
