@@ -15,6 +15,12 @@ var DefaultLimits = Limits{Entries: 20_000_000, EntrySize: 1 << 40, EntryRatio: 
 // ratioFree is the content below which no ratio counts: an empty form compresses well and harms nobody.
 const ratioFree = 1 << 20
 
+// Limits of looking through bytes that no directory accounts for.
+const (
+	scanWindow = 64 << 10 // read at once
+	scanEffort = 6        // trying headers there may read so many times the container
+)
+
 func (l Limits) orDefaults() Limits {
 	orDefault(&l.Entries, DefaultLimits.Entries)
 	orDefault(&l.EntrySize, DefaultLimits.EntrySize)

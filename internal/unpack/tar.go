@@ -16,8 +16,11 @@ type tarFile struct {
 	kind Kind
 	lim  Limits
 
+	lenient bool // what is damaged is passed over
+
 	mu   sync.Mutex
 	idle *tarStream // of a compressed tar; nobody reads it. Guarded by mu
+	acc  *Account   // of the last time that all was read. Guarded by mu
 }
 
 // OpenTar opens a tar, plain or compressed, of size bytes.
@@ -27,6 +30,14 @@ type tarFile struct {
 // they are opened in ascending Offset, and one pass each when not. A tar has no checksum of contents; Open verifies their
 // length, and the checksums of gzip and zstd are verified where Entries ends. A hard link is refused like a symbolic one.
 func OpenTar(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error) {
+	t, err := newTar(r, size, kind, lim)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func newTar(r io.ReaderAt, size int64, kind Kind, lim Limits) (*tarFile, error) {
 	if kind != KindTar && kind != KindTarGzip && kind != KindTarZstd {
 		return nil, fmt.Errorf("open tar: %w: it is %s", ErrFormat, kind)
 	}
@@ -36,15 +47,18 @@ func OpenTar(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error
 func (t *tarFile) Kind() Kind { return t.kind }
 
 // Entries reads the headers from the start. An error, of the source or matching ErrFormat or ErrLimit, ends it and says how
-// far it got. A tar that ends without its end mark, or goes on behind it, yields its entries and then such an error.
+// far it got. What stands behind the end mark is read on if it is more of a tar; a missing end mark, and what is neither
+// padding nor a tar, are told by Rest.
 func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
+		acc := &Account{}
 		costs := tally{lim: t.lim, container: t.size}
 		next := int64(0)
 		for index := 0; ; index++ {
 			s, err := t.seek(next)
 			var e Entry
 			if err == nil {
+				s.acc = acc
 				e, err = s.next()
 			}
 			if err == nil && index >= t.lim.Entries {
@@ -53,7 +67,15 @@ func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 			if err != nil && s != nil {
 				s.close()
 			}
+			if t.lenient && (errors.Is(err, ErrFormat) || errors.Is(err, ErrChecksum)) {
+				acc.Contradictions = append(acc.Contradictions, fmt.Sprintf("after %d entries: %v", index, errors.Unwrap(err)))
+				acc.Cut, acc.Unproven = true, t.kind != KindTar
+				err = io.EOF
+			}
 			if err == io.EOF {
+				t.mu.Lock()
+				t.acc = acc
+				t.mu.Unlock()
 				return
 			}
 			if err != nil {
@@ -74,6 +96,22 @@ func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 			}
 		}
 	}
+}
+
+// Rest tells what Entries met that is no entry. A tar has no directory that could leave entries out.
+func (t *tarFile) Rest(func(Entry) error) (Account, error) {
+	t.mu.Lock()
+	acc := t.acc
+	t.mu.Unlock()
+	if acc == nil {
+		for _, err := range t.Entries() {
+			if err != nil {
+				return Account{}, err
+			}
+		}
+		acc = t.acc
+	}
+	return *acc, nil
 }
 
 // Open reads an entry's content.

@@ -11,9 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
 
 // headerLimit bounds the headers of one member; archive/tar bounds each of them to 1 MiB, but not how many there are.
@@ -31,6 +28,8 @@ type tarStream struct {
 	tr      *tar.Reader // at the current member
 	capture bool        // keep what is read in headers
 	headers bytes.Buffer
+	acc     *Account // takes what is no member; nil when nobody asks
+	lenient bool
 	start   int64 // of the current member
 	data    int64 // where its headers end
 	end     int64 // where the next one starts
@@ -40,7 +39,7 @@ type tarStream struct {
 // newTarStream starts at a member. Only a plain tar can start elsewhere than at 0.
 func newTarStream(t *tarFile, off int64) (*tarStream, error) {
 	src := &span{r: t.r, off: off, end: t.size}
-	s := &tarStream{src: src, r: src, pos: off, end: off, most: math.MaxInt64, release: func() {}}
+	s := &tarStream{src: src, r: src, pos: off, end: off, most: math.MaxInt64, release: func() {}, lenient: t.lenient}
 	if t.kind == KindTar {
 		return s, nil
 	}
@@ -48,12 +47,9 @@ func newTarStream(t *tarFile, off int64) (*tarStream, error) {
 	s.buffer = newBuffer(src)
 	var err error
 	if t.kind == KindTarGzip {
-		s.r, err = gzip.NewReader(s.buffer)
+		s.r, err = newGzipMembers(s.buffer, s.behind)
 	} else {
-		var z *zstd.Decoder
-		if z, err = zstd.NewReader(s.buffer, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20)); err == nil {
-			s.r, s.release = z, z.Close
-		}
+		s.r, s.release, err = newZstdFrames(s.buffer, s.behind)
 	}
 	if err != nil {
 		err = s.failed("decompress", err)
@@ -62,6 +58,14 @@ func newTarStream(t *tarFile, off int64) (*tarStream, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// behind notes bytes at the container's end that are no part of the compressed stream.
+func (s *tarStream) behind(n int64) {
+	if s.acc != nil {
+		s.acc.Unaccounted += n
+		s.acc.Regions = append(s.acc.Regions, Region{s.src.end - n, s.src.end, "bytes behind the compressed stream"})
+	}
 }
 
 func (s *tarStream) close() {
@@ -99,7 +103,7 @@ func (s *tarStream) skipTo(off int64) error {
 	if s.buffer == nil {
 		s.pos, s.src.off = off, off
 		if off > s.src.end {
-			return fmt.Errorf("%w: it is cut at byte %d, inside an entry that ends at byte %d", ErrFormat, s.src.end, off)
+			return &Damage{s.start, s.src.end, fmt.Errorf("%w: it is cut at byte %d, inside an entry that ends at byte %d", ErrFormat, s.src.end, off)}
 		}
 		return nil
 	}
@@ -109,7 +113,7 @@ func (s *tarStream) skipTo(off int64) error {
 	return nil
 }
 
-// next reads the headers of the next member. io.EOF says that the tar ended as it should.
+// next reads the headers of the next member. io.EOF says that the tar ended.
 func (s *tarStream) next() (Entry, error) {
 	s.fresh = false
 	for {
@@ -119,16 +123,31 @@ func (s *tarStream) next() (Entry, error) {
 		h, err := s.readHeader()
 		switch {
 		case err == io.EOF:
-			return Entry{}, s.finish()
+			err = s.finish()
 		case err != nil:
-			return Entry{}, s.failed("read a header", err)
+			err = s.failed("read a header", err)
+			if s.lenient && s.src.err == nil && !errors.Is(err, ErrLimit) {
+				err = s.resync(err)
+			}
+		}
+		if errors.Is(err, errMore) {
+			continue
+		}
+		if err != nil {
+			return Entry{}, err
 		}
 		stored := s.measure(h)
 		if h.Typeflag == tar.TypeXGlobalHeader { // describes the tar, is no member of it
 			continue
 		}
 		if s.end < s.data {
-			return Entry{}, fmt.Errorf("%w: impossible size of the entry at byte %d", ErrFormat, s.start)
+			err := fmt.Errorf("%w: impossible size of the entry at byte %d", ErrFormat, s.start)
+			if s.lenient {
+				if err = s.resync(err); errors.Is(err, errMore) {
+					continue
+				}
+			}
+			return Entry{}, s.damage(err)
 		}
 		s.fresh = true
 		return s.entry(h, stored), nil
@@ -239,23 +258,81 @@ func (s *tarStream) entry(h *tar.Header, stored int64) Entry {
 	return e
 }
 
-// finish reads what stands behind the end mark: zeros, and the checksum of the compression.
+// errMore says that the stream stands before another member.
+var errMore = errors.New("more members follow")
+
+// finish reads what stands behind the end mark: zeros, and the checksum of the compression. Another tar there is read on.
 func (s *tarStream) finish() error {
 	if s.headers.Len() == 0 {
-		return fmt.Errorf("%w: it ends at byte %d without its end mark; it may be cut", ErrFormat, s.pos)
+		s.contradict("it ends at byte %d without its end mark; it may be cut", s.pos)
+		return io.EOF
 	}
-	buf := make([]byte, 32<<10)
+	return s.seekHeader("another tar follows its end mark, at byte %d")
+}
+
+// resync goes on behind a header that cannot be read, with the next one that can.
+func (s *tarStream) resync(cause error) error {
+	s.contradict("%v", cause)
+	if s.buffer == nil {
+		s.pos = min(s.start+tarBlock, s.src.end)
+		s.src.off = s.pos
+	}
+	s.unaccounted(s.start, s.pos)
+	return s.seekHeader("")
+}
+
+// seekHeader looks block by block for the next header. It returns errMore before one, and io.EOF where the tar ends.
+func (s *tarStream) seekHeader(told string) error {
+	block := make([]byte, tarBlock)
 	for {
-		n, err := s.Read(buf)
-		if len(bytes.TrimLeft(buf[:n], "\x00")) > 0 {
-			return fmt.Errorf("%w: more follows its end mark, at byte %d", ErrFormat, s.pos-int64(n))
+		at := s.pos
+		n, err := io.ReadFull(s, block)
+		switch {
+		case n == tarBlock && block[0] != 0 && tarChecksumFits(block):
+			s.unread(block)
+			s.end = at
+			if told != "" {
+				s.contradict(told, at)
+			}
+			return errMore
+		case len(bytes.TrimLeft(block[:n], "\x00")) > 0:
+			s.unaccounted(at, at+int64(n))
 		}
-		if err == io.EOF {
+		if err == io.EOF || err == io.ErrUnexpectedEOF && s.src.err == nil && s.src.off >= s.src.end && s.buffer == nil {
 			return io.EOF
 		}
 		if err != nil {
 			return s.failed("read behind the end mark", err)
 		}
+	}
+}
+
+// unread gives a block back.
+func (s *tarStream) unread(block []byte) {
+	s.pos -= int64(len(block))
+	if s.buffer == nil {
+		s.src.off = s.pos
+		return
+	}
+	s.r = io.MultiReader(bytes.NewReader(bytes.Clone(block)), s.r)
+}
+
+func (s *tarStream) contradict(format string, args ...any) {
+	if s.acc != nil && len(s.acc.Contradictions) < mostExamples {
+		s.acc.Contradictions = append(s.acc.Contradictions, fmt.Sprintf(format, args...))
+	}
+}
+
+// unaccounted notes bytes of the tar that are no member's.
+func (s *tarStream) unaccounted(from, to int64) {
+	if s.acc == nil {
+		return
+	}
+	s.acc.Unaccounted += to - from
+	if n := len(s.acc.Regions); n > 0 && s.acc.Regions[n-1].To == from {
+		s.acc.Regions[n-1].To = to
+	} else if n < mostExamples {
+		s.acc.Regions = append(s.acc.Regions, Region{from, to, "bytes of no known form"})
 	}
 }
 
@@ -267,7 +344,16 @@ func (s *tarStream) failed(doing string, err error) error {
 	case errors.Is(err, ErrLimit) || errors.Is(err, ErrFormat):
 		return err
 	case err == io.EOF || err == io.ErrUnexpectedEOF:
-		return fmt.Errorf("%w: it is cut at byte %d, inside the entry that starts at byte %d", ErrFormat, s.pos, s.start)
+		return s.damage(fmt.Errorf("%w: it is cut at byte %d, inside the entry that starts at byte %d", ErrFormat, s.pos, s.start))
 	}
-	return fmt.Errorf("%w: %s at byte %d: %w", ErrFormat, doing, s.pos, err)
+	return s.damage(fmt.Errorf("%w: %s at byte %d: %w", ErrFormat, doing, s.pos, err))
+}
+
+// damage says where in the container the bytes are of which err speaks. What goes wrong in a compressed stream may have its
+// cause anywhere before.
+func (s *tarStream) damage(err error) error {
+	if s.buffer != nil {
+		return &Damage{0, s.src.off, err}
+	}
+	return &Damage{min(s.start, s.src.end), min(max(s.pos, s.start+tarBlock), s.src.end), err}
 }

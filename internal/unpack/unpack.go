@@ -55,6 +55,9 @@ type Entry struct {
 	Offset         int64     // where the entry's header starts in the container
 	Method         uint16    // ZIP compression method
 	Refused        Refusal   // empty for a document
+	Unlisted       bool      // no directory names it: found by its own header, see Container.Rest
+	Cut            bool      // unlisted, and the container ends before its content does
+	Modulo         bool      // Size may be short by a multiple of 4 GiB: its writer had 32 bits for it
 }
 
 // Errors that say what is wrong with a container; errors.Is matches them. An error that matches none of them is of the source:
@@ -63,7 +66,45 @@ var (
 	ErrChecksum = errors.New("checksum does not match") // CRC-32 or size differ from what the container says, or it cannot be decompressed
 	ErrFormat   = errors.New("not a valid container")   // cut, contradicts itself, or is something else
 	ErrLimit    = errors.New("limit exceeded")          // see Limits
+	ErrVolume   = errors.New("one volume of a split container: all volumes must be joined first")
 )
+
+// A Damage is an error about a container's structure. It matches ErrFormat or ErrChecksum, and says which of the received
+// bytes would have to be others: those from From up to To.
+type Damage struct {
+	From, To int64
+	Err      error
+}
+
+func (d *Damage) Error() string { return d.Err.Error() }
+func (d *Damage) Unwrap() error { return d.Err }
+
+// A Region is a run of bytes that belongs to nothing a reader knows.
+type Region struct {
+	From, To int64
+	What     string // what it looks like: "an APK signing block", "text", "bytes of no known form"
+}
+
+// An Account says what of a container its entries and its own structure leave over.
+type Account struct {
+	Contradictions []string // where what the container says of itself is not what lies there, each in half a sentence
+	Unlisted       int      // entries that no directory names
+	Unaccounted    int64    // bytes that belong to nothing known and are not zeros
+	Regions        []Region // the first of these
+	Renamed        int      // entries whose own header has another name than the directory
+	Renames        []Rename // the first of these
+	Cut            bool     // the end is missing: entries may be
+	Unproven       bool     // the checksum over all contents does not fit
+}
+
+// A Rename is an entry's name in its own header, where that is not the directory's.
+type Rename struct {
+	Index int
+	Local []byte
+}
+
+// mostExamples bounds the lists of an Account.
+const mostExamples = 20
 
 // A Container is an opened ZIP or tar.
 type Container interface {
@@ -77,4 +118,29 @@ type Container interface {
 	Open(e Entry) (io.ReadCloser, error)
 	// OpenRaw reads the stored bytes of an entry, for keeping what was refused.
 	OpenRaw(e Entry) (io.ReadCloser, error)
+	// Rest looks at every byte that the entries leave over. It hands on, in the order of their offsets, the entries that no
+	// directory names; their Index goes on behind the others. It needs all bytes of the container, and stops with found's error.
+	Rest(found func(Entry) error) (Account, error)
+}
+
+// Open opens a container of size bytes that is of a kind. Damage to its structure is an error: a *Damage.
+func Open(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error) {
+	if kind == KindZIP {
+		return OpenZIP(r, size, lim)
+	}
+	return OpenTar(r, size, kind, lim)
+}
+
+// Recover opens a container whose structure is known to be damaged: its Entries and Rest give what is left, and only the
+// source and limits are errors. Its Account says what is damaged.
+func Recover(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error) {
+	if kind == KindZIP {
+		return recoverZIP(r, size, lim)
+	}
+	t, err := newTar(r, size, kind, lim)
+	if err != nil {
+		return nil, err
+	}
+	t.lenient = true
+	return t, nil
 }

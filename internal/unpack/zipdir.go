@@ -19,6 +19,10 @@ type zipHeader struct {
 	crc              uint32
 	stored, size     int64
 	offset           int64 // of the local header in the container
+	disk             uint16
+	short            bool  // size and offset are told in 32 bits
+	last, end        int64 // where the entries before end at least, and where this one does
+	next             int64 // where the next record of the directory begins
 	mode             uint32
 	name, extra      []byte
 	broken           bool // its fields contradict each other or the container
@@ -34,48 +38,73 @@ const (
 	flagMasked     = 1 << 13
 )
 
-// headers streams the directory's records through one window. The header that it yields is reused.
+// headers streams the directory's records through one window. The header that it yields is reused. It goes on behind the told
+// size as long as records follow; how many there are is compared with what was told by Rest.
 func (z *zipFile) headers() iter.Seq2[*zipHeader, error] {
 	return func(yield func(*zipHeader, error) bool) {
-		src := &span{r: z.r, off: z.end.start, end: z.end.directoryEnd()}
-		b := newBuffer(src)
-		defer freeBuffer(b)
-		var h zipHeader
-		for left := z.end.size; left > 0; h.index++ {
-			n, err := z.readHeader(b, &h, left)
+		if z.end.start >= z.end.limit {
+			return
+		}
+		if err := z.settleBase(); err != nil {
+			yield(nil, fmt.Errorf("read zip directory: %w", err))
+			return
+		}
+		for h, err := range z.records() {
+			if err == nil {
+				err = z.place(h)
+			}
 			if err != nil {
-				if src.err != nil {
-					err = src.err
-				}
 				yield(nil, fmt.Errorf("read zip directory, entry %d of %d: %w", h.index, z.end.entries, err))
 				return
 			}
-			if n == 0 {
-				break
-			}
-			if !yield(&h, nil) {
+			if !yield(h, nil) {
 				return
 			}
-			b.Discard(n)
-			left -= int64(n)
-		}
-		if told := z.end.entries; told != uint64(h.index) && (z.end.exact || told != uint64(h.index)&math.MaxUint16) {
-			yield(nil, fmt.Errorf("%w: the zip directory holds %d entries, its end record says %d", ErrFormat, h.index, told))
 		}
 	}
 }
 
-// readHeader parses the record at the front of b and returns its length; 0 where the directory ends with a digital signature.
-func (z *zipFile) readHeader(b *bufio.Reader, h *zipHeader, left int64) (int, error) {
+// records streams the directory's records as they stand there, with an error that ends them.
+func (z *zipFile) records() iter.Seq2[*zipHeader, error] {
+	return func(yield func(*zipHeader, error) bool) {
+		src := &span{r: z.r, off: z.end.start, end: z.end.limit}
+		b := newBuffer(src)
+		defer freeBuffer(b)
+		var h zipHeader
+		for at := z.end.start; at < z.end.limit; h.index++ {
+			n, err := z.readHeader(b, &h, at)
+			if err != nil {
+				if src.err != nil {
+					err = src.err
+				}
+				yield(&h, err)
+				return
+			}
+			if n == 0 || !yield(&h, nil) {
+				return
+			}
+			b.Discard(n)
+			at += int64(n)
+		}
+	}
+}
+
+// readHeader parses the record at the front of b, which is byte at of the container, and returns its length; 0 where the
+// directory ends.
+func (z *zipFile) readHeader(b *bufio.Reader, h *zipHeader, at int64) (int, error) {
+	left := z.end.limit - at
 	fixed, err := b.Peek(int(min(directorySize, left)))
 	if err != nil {
 		return 0, err
 	}
-	if bytes.HasPrefix(fixed, []byte("PK\x05\x05")) {
-		return 0, nil
+	broken := func(format string, args ...any) error {
+		return &Damage{at, z.end.limit, fmt.Errorf("%w: "+format, append([]any{ErrFormat}, args...)...)}
 	}
 	if len(fixed) < directorySize || binary.LittleEndian.Uint32(fixed) != directorySignature {
-		return 0, fmt.Errorf("%w: no directory record at byte %d", ErrFormat, z.end.directoryEnd()-left)
+		if at-z.end.start >= z.end.size || bytes.HasPrefix(fixed, []byte("PK\x05\x05")) {
+			return 0, nil
+		}
+		return 0, broken("no directory record at byte %d", at)
 	}
 	if h.index >= z.lim.Entries {
 		return 0, fmt.Errorf("%w: more than %d entries", ErrLimit, z.lim.Entries)
@@ -84,14 +113,15 @@ func (z *zipFile) readHeader(b *bufio.Reader, h *zipHeader, left int64) (int, er
 	extra := int(binary.LittleEndian.Uint16(fixed[30:]))
 	n := directorySize + name + extra + int(binary.LittleEndian.Uint16(fixed[32:]))
 	if int64(n) > left {
-		return 0, fmt.Errorf("%w: the record at byte %d is longer than the directory", ErrFormat, z.end.directoryEnd()-left)
+		return 0, broken("the record at byte %d is longer than the directory", at)
 	}
 	record, err := b.Peek(n)
 	if err != nil {
 		return 0, err
 	}
+	last := max(h.last, h.end)
 	h.parse(record, name, extra)
-	h.place(z.end)
+	h.last, h.next = last, at+int64(n)
 	return n, nil
 }
 
@@ -110,25 +140,11 @@ func (h *zipHeader) parse(b []byte, name, extra int) {
 	}
 	size, stored := uint64(binary.LittleEndian.Uint32(b[24:])), uint64(binary.LittleEndian.Uint32(b[20:]))
 	offset := uint64(binary.LittleEndian.Uint32(b[42:]))
-	disk := binary.LittleEndian.Uint16(b[34:])
+	h.disk = binary.LittleEndian.Uint16(b[34:])
+	h.short = size != math.MaxUint32 && stored != math.MaxUint32 && offset != math.MaxUint32
 	complete := takeZip64(h.extra, &size, &stored, &offset)
-	h.broken = !complete || size > math.MaxInt64 || stored > math.MaxInt64 || offset > math.MaxInt64 || disk != 0 && disk != math.MaxUint16
+	h.broken = !complete || size > math.MaxInt64 || stored > math.MaxInt64 || offset > math.MaxInt64
 	h.size, h.stored, h.offset = int64(size), int64(stored), int64(offset)
-}
-
-// place moves the offset behind the junk in front and checks that header and content lie before the directory.
-func (h *zipHeader) place(end zipEnd) {
-	room := end.start - localSize - int64(len(h.name)) - end.base
-	if h.broken || h.offset > room {
-		h.broken = true
-		h.size, h.stored, h.offset = max(h.size, 0), max(h.stored, 0), max(h.offset, 0)
-		return
-	}
-	h.pastEnd = h.stored > room-h.offset
-	h.offset += end.base
-	if h.method == 0 && h.flags&flagEncrypted == 0 && h.size != h.stored {
-		h.broken = true
-	}
 }
 
 // least returns the end of the bytes that are surely the entry's: the local header's extra field is not known yet.
@@ -148,6 +164,7 @@ func (h *zipHeader) entry() Entry {
 		Offset:         h.offset,
 		Method:         h.method,
 		Refused:        h.refused(),
+		Modulo:         h.short && h.method != methodStored,
 	}
 	if e.Name == "" {
 		e.Name = fmt.Sprintf("unnamed-%d", h.index)

@@ -10,50 +10,64 @@ import (
 
 // A zipEnd says where the directory of a ZIP is. Offsets count from the start of the container.
 type zipEnd struct {
-	start, size int64  // of the directory
-	base        int64  // bytes of junk in front, to be added to stored offsets
+	start, size int64  // of the directory; size as told
+	limit       int64  // where the end records begin: the directory cannot go on behind
+	after       int64  // where the end records and the comment end
+	stored      uint64 // offset of the directory as told
 	entries     uint64 // as told
 	exact       bool   // entries was told in 64 bits; else it is modulo 65,536
+	disk        uint32 // as told
 	container   int64  // size of all
 }
 
-func (e zipEnd) directoryEnd() int64 { return e.start + e.size }
+// none reports whether there is no directory at all: the entries are found by their own headers.
+func (e zipEnd) none() bool { return e.limit == 0 }
 
-// findZIPEnd looks for the end record in the last 64 KiB: a comment of up to 65,535 bytes may follow it.
+// Where the end record is looked for: a comment of up to 65,535 bytes may follow it, and sometimes more does.
+const (
+	usualTail = math.MaxUint16 + endSize + locatorSize + end64Size
+	longTail  = 4 << 20
+	mostEnds  = 64 // end records that are tried
+)
+
+// findZIPEnd looks for an end record that leads to a directory. An error that is not of the source is a *Damage.
 func findZIPEnd(r io.ReaderAt, size int64) (zipEnd, error) {
-	tail := make([]byte, min(size, math.MaxUint16+endSize+locatorSize+end64Size))
-	tailOff := size - int64(len(tail))
-	if err := readFullAt(r, tail, tailOff); err != nil {
-		return zipEnd{}, err
-	}
-	at := lastEndRecord(tail)
-	if at < 0 {
-		return zipEnd{}, fmt.Errorf("%w: no end record in the last %d of %d bytes; it is cut, or no ZIP", ErrFormat, len(tail), size)
-	}
-	end := parseEnd(tail[at:])
-	end.container = size
-	directoryEnd := tailOff + int64(at)
-	if end.disk != 0 {
-		return zipEnd{}, fmt.Errorf("%w: it is one volume of a split ZIP; all volumes must be joined first", ErrFormat)
-	}
-	if at >= locatorSize && binary.LittleEndian.Uint32(tail[at-locatorSize:]) == locatorSignature {
-		stated := binary.LittleEndian.Uint64(tail[at-locatorSize+8:])
-		at64, err := end.read64(r, stated, directoryEnd-locatorSize)
-		if err != nil {
+	var first error
+	for _, length := range []int64{usualTail, longTail} {
+		length = min(length, size)
+		tail := make([]byte, length)
+		tailOff := size - length
+		if err := readFullAt(r, tail, tailOff); err != nil {
 			return zipEnd{}, err
 		}
-		directoryEnd = at64
+		for _, at := range endRecords(tail) {
+			end, err := readEnd(r, tail, tailOff, at, size)
+			if err == nil || sourceError(err) != nil {
+				return end, err
+			}
+			if first == nil {
+				first = &Damage{max(tailOff+int64(at)-usualTail, 0), size, err}
+			}
+		}
+		if length == size || first != nil {
+			break
+		}
 	}
-	return end.locate(r, directoryEnd)
+	if first == nil {
+		first = &Damage{max(size-usualTail, 0), size, fmt.Errorf("%w: no end record in the last %d of %d bytes; it is cut, or no ZIP",
+			ErrFormat, min(longTail, size), size)}
+	}
+	return zipEnd{}, first
 }
 
-// lastEndRecord prefers the record whose comment reaches exactly to the end, so that a comment cannot pretend to be one.
-func lastEndRecord(tail []byte) int {
-	fallback := -1
-	for end := len(tail); ; {
+// endRecords returns where in the tail end records may begin, the likeliest first: those whose comment reaches exactly to the
+// end, so that a comment cannot pretend to be one, then those with something behind them.
+func endRecords(tail []byte) []int {
+	var exact, others []int
+	for end := len(tail); len(exact)+len(others) < mostEnds; {
 		at := bytes.LastIndex(tail[:end], []byte("PK\x05\x06"))
 		if at < 0 {
-			return fallback
+			break
 		}
 		end = at + 3
 		if at+endSize > len(tail) {
@@ -61,20 +75,46 @@ func lastEndRecord(tail []byte) int {
 		}
 		switch comment := int(binary.LittleEndian.Uint16(tail[at+20:])); {
 		case at+endSize+comment == len(tail):
-			return at
-		case at+endSize+comment < len(tail) && fallback < 0:
-			fallback = at
+			exact = append(exact, at)
+		case at+endSize+comment < len(tail):
+			others = append(others, at)
 		}
 	}
+	return append(exact, others...)
 }
 
-// An endRecord is what the end records tell, before it is known how much junk stands in front.
+// readEnd follows the end record at tail[at:].
+func readEnd(r io.ReaderAt, tail []byte, tailOff int64, at int, size int64) (zipEnd, error) {
+	end := parseEnd(tail[at:])
+	limit := tailOff + int64(at)
+	end.container = size
+	end.after = limit + endSize + int64(binary.LittleEndian.Uint16(tail[at+20:]))
+	if at < locatorSize || binary.LittleEndian.Uint32(tail[at-locatorSize:]) != locatorSignature {
+		return end.locate(r, limit)
+	}
+	end64 := end
+	stated := binary.LittleEndian.Uint64(tail[at-locatorSize+8:])
+	at64, err := end64.read64(r, stated, limit-locatorSize)
+	if err == nil {
+		var found zipEnd
+		if found, err = end64.locate(r, at64); err == nil {
+			return found, nil
+		}
+	}
+	if sourceError(err) != nil {
+		return zipEnd{}, err
+	}
+	// The record in 64 bits leads nowhere. The one in 32 bits may still say the truth.
+	if found, err := end.locate(r, limit); err == nil || sourceError(err) != nil {
+		return found, err
+	}
+	return zipEnd{}, err
+}
+
+// An endRecord is what the end records tell, before it is known whether the directory is there.
 type endRecord struct {
 	zipEnd
-	disk       uint32
-	stored     uint64 // offset of the directory
 	storedSize uint64
-	wants64    bool // a field says that the value is elsewhere
 }
 
 func parseEnd(b []byte) endRecord {
@@ -86,7 +126,6 @@ func parseEnd(b []byte) endRecord {
 	if e.disk == math.MaxUint16 {
 		e.disk = 0
 	}
-	e.wants64 = e.storedSize == math.MaxUint32 || e.stored == math.MaxUint32
 	return e
 }
 
@@ -107,39 +146,43 @@ func (e *endRecord) read64(r io.ReaderAt, stated uint64, locator int64) (int64, 
 		e.entries, e.exact = binary.LittleEndian.Uint64(b[32:]), true
 		e.storedSize = binary.LittleEndian.Uint64(b[40:])
 		e.stored = binary.LittleEndian.Uint64(b[48:])
-		e.wants64 = false
 		return at, nil
 	}
 	return 0, fmt.Errorf("%w: the ZIP64 end record is neither at byte %d nor before its locator", ErrFormat, stated)
 }
 
-// locate finds the directory right before the end record, else where it is told to be.
-func (e *endRecord) locate(r io.ReaderAt, directoryEnd int64) (zipEnd, error) {
+// locate finds the directory right before the end record, else where it is told to be. Both of size and offset may be told
+// modulo 4 GiB, by a writer without ZIP64.
+func (e *endRecord) locate(r io.ReaderAt, limit int64) (zipEnd, error) {
 	found := e.zipEnd
-	if e.wants64 {
-		return found, fmt.Errorf("%w: its ZIP64 end record is missing", ErrFormat)
-	}
-	if e.storedSize > uint64(directoryEnd) || e.stored > uint64(directoryEnd)-e.storedSize {
-		return found, fmt.Errorf("%w: a directory of %d bytes at byte %d does not fit into the %d bytes before its end record; the front is cut",
-			ErrFormat, e.storedSize, e.stored, directoryEnd)
-	}
-	found.size = int64(e.storedSize)
-	if found.size == 0 {
-		found.start = directoryEnd
+	found.limit, found.size = limit, int64(min(e.storedSize, uint64(math.MaxInt64)))
+	if e.storedSize == 0 {
+		found.start = limit
 		if e.entries != 0 {
 			return found, fmt.Errorf("%w: %d entries in a directory of no bytes", ErrFormat, e.entries)
 		}
 		return found, nil
 	}
-	for _, start := range []int64{directoryEnd - found.size, int64(e.stored)} {
+	starts := []int64{limit - found.size}
+	for at := e.stored; at < uint64(limit); at += 1 << 32 {
+		starts = append(starts, int64(at))
+		if e.exact || len(starts) > 4096 {
+			break
+		}
+	}
+	for _, start := range starts {
+		if start < 0 || start > limit-directorySize {
+			continue
+		}
 		var signature [4]byte
 		if err := readFullAt(r, signature[:], start); err != nil {
 			return found, err
 		}
 		if binary.LittleEndian.Uint32(signature[:]) == directorySignature {
-			found.start, found.base = start, start-int64(e.stored)
+			found.start = start
 			return found, nil
 		}
 	}
-	return found, fmt.Errorf("%w: no directory where the end record says, at byte %d", ErrFormat, e.stored)
+	return found, fmt.Errorf("%w: no directory of %d bytes before its end record, nor at byte %d, where that says",
+		ErrFormat, e.storedSize, e.stored)
 }

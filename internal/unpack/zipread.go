@@ -32,15 +32,6 @@ func knownMethod(m uint16) bool {
 	return false
 }
 
-// A localHeader is what an entry says of itself, right before its data.
-type localHeader struct {
-	flags, method uint16
-	crc           uint32
-	stored, size  uint64
-	complete      bool // sizes could be told
-	name          []byte
-}
-
 // zipData reads the stored bytes of one entry.
 type zipData struct {
 	*bufio.Reader
@@ -66,8 +57,9 @@ func (d *zipData) Read(p []byte) (int, error) {
 // openData reads the local header, has it compared, and returns a reader of the data behind it. The first read asks for as
 // much as surely belongs to the entry.
 func (z *zipFile) openData(e Entry, compare func(Entry, localHeader) error) (*zipData, error) {
-	src := &span{r: z.r, off: e.Offset, end: min(e.Offset+localSize, z.end.start)}
-	if e.CompressedSize >= 0 && e.CompressedSize < z.end.start-src.end {
+	limit := z.dataEnd(e)
+	src := &span{r: z.r, off: e.Offset, end: min(e.Offset+localSize, limit)}
+	if e.CompressedSize >= 0 && e.CompressedSize < limit-src.end {
 		src.end += e.CompressedSize
 	}
 	d := &zipData{Reader: newBuffer(src), src: src}
@@ -82,6 +74,14 @@ func (z *zipFile) openData(e Entry, compare func(Entry, localHeader) error) (*zi
 	return d, nil
 }
 
+// dataEnd is where an entry has to end: before the directory that names it, if one does.
+func (z *zipFile) dataEnd(e Entry) int64 {
+	if e.Unlisted {
+		return z.end.container
+	}
+	return z.end.start
+}
+
 // readLocal parses the header at the front of d and leaves d limited to the data.
 func (z *zipFile) readLocal(d *zipData, e Entry) (localHeader, error) {
 	var fixed [localSize]byte
@@ -91,25 +91,17 @@ func (z *zipFile) readLocal(d *zipData, e Entry) (localHeader, error) {
 	if binary.LittleEndian.Uint32(fixed[:]) != localSignature {
 		return localHeader{}, fmt.Errorf("%w: no entry at byte %d, where the directory says", ErrFormat, e.Offset)
 	}
-	name, extra := int64(binary.LittleEndian.Uint16(fixed[26:])), int64(binary.LittleEndian.Uint16(fixed[28:]))
-	data := e.Offset + localSize + name + extra
-	if e.CompressedSize < 0 || data > z.end.start || e.CompressedSize > z.end.start-data {
+	h := parseLocal(fixed[:])
+	data, limit := e.Offset+int64(h.length()), z.dataEnd(e)
+	if e.CompressedSize < 0 || data > limit || e.CompressedSize > limit-data {
 		return localHeader{}, fmt.Errorf("%w: the entry at byte %d reaches into the directory", ErrFormat, e.Offset)
 	}
 	d.src.end = data + e.CompressedSize
-	rest := make([]byte, name+extra)
+	rest := make([]byte, h.length()-localSize)
 	if _, err := io.ReadFull(d, rest); err != nil {
 		return localHeader{}, d.failed("its header is cut", err)
 	}
-	h := localHeader{
-		flags:  binary.LittleEndian.Uint16(fixed[6:]),
-		method: binary.LittleEndian.Uint16(fixed[8:]),
-		crc:    binary.LittleEndian.Uint32(fixed[14:]),
-		stored: uint64(binary.LittleEndian.Uint32(fixed[18:])),
-		size:   uint64(binary.LittleEndian.Uint32(fixed[22:])),
-		name:   rest[:name],
-	}
-	h.complete = takeZip64(rest[name:], &h.size, &h.stored)
+	h.take(rest)
 	return h, nil
 }
 
@@ -121,21 +113,11 @@ func (d *zipData) failed(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrFormat, what, err)
 }
 
-// compareLocal finds what a reader that trusts local headers would see differently. Sizes and checksum of zero, or with a
-// data descriptor behind the data, are not told.
+// compareLocal finds what makes an entry another one than the directory's: that its bytes are encrypted. Name, sizes and
+// checksum are not compared here: content that fits the directory's is proven, whatever its own header says.
 func compareLocal(e Entry, h localHeader) error {
-	told := h.complete && h.flags&flagDescriptor == 0 && (h.stored != 0 || h.size != 0 || h.crc != 0)
-	switch {
-	case !sameName(h.name, e.RawName):
-		return fmt.Errorf("%w: its own header has the name %q", ErrFormat, h.name)
-	case h.method != e.Method:
-		return fmt.Errorf("%w: its own header has method %d, the directory %d", ErrFormat, h.method, e.Method)
-	case h.flags&flagEncrypted != 0:
+	if h.flags&flagEncrypted != 0 {
 		return fmt.Errorf("%w: its own header says that it is encrypted", ErrFormat)
-	case told && (h.stored != uint64(e.CompressedSize) || h.size != uint64(e.Size)):
-		return fmt.Errorf("%w: its own header has size %d (stored %d), the directory %d (%d)", ErrFormat, h.size, h.stored, e.Size, e.CompressedSize)
-	case told && h.crc != e.CRC32:
-		return fmt.Errorf("%w: its own header has CRC-32 %08x, the directory %08x", ErrFormat, h.crc, e.CRC32)
 	}
 	return nil
 }
@@ -155,11 +137,15 @@ type zipContent struct {
 	size    int64
 	sum     uint32
 	want    uint32
+	hasCRC  bool  // else there is nothing to compare with
+	modulo  bool  // it may go on by multiples of 4 GiB
+	most    int64 // bytes of content, ever
 	err     error // how it ended; sticky
 }
 
 func newContent(e Entry, data *zipData) (*zipContent, error) {
-	c := &zipContent{name: e.Name, data: data, left: e.Size, size: e.Size, want: e.CRC32, release: func() {}}
+	c := &zipContent{name: e.Name, data: data, left: e.Size, size: e.Size, want: e.CRC32, hasCRC: e.HasCRC,
+		modulo: e.Modulo && mayBeLonger(e), release: func() {}}
 	switch method := e.Method; {
 	case method == methodStored, e.CompressedSize == 0 && e.Size == 0: // some writers deflate nothing to no bytes
 		c.decoded = data
@@ -183,6 +169,9 @@ func newContent(e Entry, data *zipData) (*zipContent, error) {
 	return c, nil
 }
 
+// mayBeLonger reports whether the stored bytes can be 4 GiB more than the directory says: nothing deflates better than 1032:1.
+func mayBeLonger(e Entry) bool { return e.CompressedSize >= (1<<32)/1032 }
+
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
 
 func (c *zipContent) Read(p []byte) (int, error) {
@@ -190,13 +179,16 @@ func (c *zipContent) Read(p []byte) (int, error) {
 		return 0, c.err
 	}
 	if c.left == 0 {
-		c.err = c.finish()
-		return 0, c.err
+		var first [1]byte
+		n, err := c.goOn(first[:])
+		p[0], c.err = first[0], err
+		return n, err
 	}
 	n, err := c.decoded.Read(p[:min(int64(len(p)), c.left)])
 	c.sum = crc32.Update(c.sum, crc32.IEEETable, p[:n])
 	c.left -= int64(n)
 	switch {
+	case c.left == 0 && c.modulo:
 	case c.left == 0:
 		if err := c.finish(); err != io.EOF {
 			c.err = err
@@ -207,6 +199,32 @@ func (c *zipContent) Read(p []byte) (int, error) {
 	return n, c.err
 }
 
+// goOn reads the byte behind the told size, of content whose size may have been told modulo 4 GiB. Else it is finish.
+func (c *zipContent) goOn(one []byte) (int, error) {
+	if !c.modulo || c.size+1<<32 > c.most {
+		return 0, c.finish()
+	}
+	_, err := io.ReadFull(c.decoded, one)
+	switch {
+	case err == io.EOF:
+		return 0, c.compare()
+	case err != nil:
+		return 0, c.damaged(err)
+	}
+	c.sum = crc32.Update(c.sum, crc32.IEEETable, one)
+	c.size += 1 << 32
+	c.left = 1<<32 - 1
+	return 1, nil
+}
+
+// compare compares checksums; io.EOF says that all is well.
+func (c *zipContent) compare() error {
+	if c.hasCRC && c.sum != c.want {
+		return fmt.Errorf("read %q: %w: CRC-32 is %08x, not %08x as the container says", c.name, ErrChecksum, c.sum, c.want)
+	}
+	return io.EOF
+}
+
 // finish checks what has been read against what was told; io.EOF says that all is well.
 func (c *zipContent) finish() error {
 	var more [1]byte
@@ -215,10 +233,8 @@ func (c *zipContent) finish() error {
 		return fmt.Errorf("read %q: %w: it goes on after the %d bytes that the directory says", c.name, ErrChecksum, c.size)
 	case err != io.EOF:
 		return c.damaged(err)
-	case c.sum != c.want:
-		return fmt.Errorf("read %q: %w: CRC-32 is %08x, the directory says %08x", c.name, ErrChecksum, c.sum, c.want)
 	}
-	return io.EOF
+	return c.compare()
 }
 
 func (c *zipContent) damaged(err error) error {
