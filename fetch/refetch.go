@@ -11,6 +11,10 @@ import (
 // errSameAgain means that bytes were fetched a second time and are the same.
 var errSameAgain = errors.New("the bytes came out the same when they were fetched again")
 
+// SameAgain reports whether Refetch failed because the bytes came out the same: that, and no other error, proves that they
+// are damaged at their source.
+func SameAgain(err error) bool { return errors.Is(err, errSameAgain) }
+
 // Refetch drops n bytes from off and fetches them again: a checksum inside the object says that they are wrong.
 // It fails at once where the bytes have already been fetched twice and came out the same.
 func (o *Object) Refetch(ctx context.Context, off, n int64) error {

@@ -23,38 +23,45 @@ type Code string
 
 // The codes of findings.
 const (
-	AttachmentMissing  Code = "attachment-missing"
-	CellsDamaged       Code = "cells-damaged"
-	CellsRejected      Code = "cells-rejected"
-	ColumnsMissing     Code = "columns-missing"
-	ColumnsUnknown     Code = "columns-unknown"
-	CVMissing          Code = "cv-missing"
-	DamagedInSource    Code = "damaged-in-source"
-	DatesAmbiguous     Code = "dates-ambiguous"
-	DuplicateContent   Code = "duplicate-content"
-	DuplicateKey       Code = "duplicate-key"
-	EmptyFile          Code = "empty-file"
-	EncodingMixed      Code = "encoding-mixed"
-	EntryRefused       Code = "entry-refused"
-	ErrorPage          Code = "error-page"
-	FileUnavailable    Code = "file-unavailable"
-	FileUnexpected     Code = "file-unexpected"
-	FileUnlisted       Code = "file-unlisted"
-	KeyMissing         Code = "key-missing"
-	LockedDocument     Code = "locked-document"
-	MatchAmbiguous     Code = "match-ambiguous"
-	ObjectUnrecognised Code = "object-unrecognised"
-	OwnerUnknown       Code = "owner-unknown"
-	PartMissing        Code = "part-missing"
-	ReferenceDangling  Code = "reference-dangling"
-	RowsRagged         Code = "rows-ragged"
-	SizeMismatch       Code = "size-mismatch"
-	TableEmpty         Code = "table-empty"
-	TableMissing       Code = "table-missing"
-	TableRepeated      Code = "table-repeated"
-	TableUnknown       Code = "table-unknown"
-	TableUnreadable    Code = "table-unreadable"
-	TypeMismatch       Code = "type-mismatch"
+	AttachmentMissing      Code = "attachment-missing"
+	BytesUnaccounted       Code = "bytes-unaccounted"
+	CellsDamaged           Code = "cells-damaged"
+	CellsRejected          Code = "cells-rejected"
+	ColumnsMissing         Code = "columns-missing"
+	ColumnsUnknown         Code = "columns-unknown"
+	ContainerContradictory Code = "container-contradictory"
+	ContainerDamaged       Code = "container-damaged"
+	ContainerUnopened      Code = "container-unopened"
+	CVMissing              Code = "cv-missing"
+	DamagedInSource        Code = "damaged-in-source"
+	DatesAmbiguous         Code = "dates-ambiguous"
+	DuplicateContent       Code = "duplicate-content"
+	DuplicateKey           Code = "duplicate-key"
+	EmptyFile              Code = "empty-file"
+	EncodingMixed          Code = "encoding-mixed"
+	EntriesUnlisted        Code = "entries-unlisted"
+	EntryRefused           Code = "entry-refused"
+	ErrorPage              Code = "error-page"
+	FileUnavailable        Code = "file-unavailable"
+	FileUnexpected         Code = "file-unexpected"
+	FileUnlisted           Code = "file-unlisted"
+	KeyMissing             Code = "key-missing"
+	LockedDocument         Code = "locked-document"
+	MatchAmbiguous         Code = "match-ambiguous"
+	NamesDiffer            Code = "names-differ"
+	ObjectUnrecognised     Code = "object-unrecognised"
+	OwnerUnknown           Code = "owner-unknown"
+	PartMissing            Code = "part-missing"
+	ReferenceDangling      Code = "reference-dangling"
+	RowsRagged             Code = "rows-ragged"
+	SizeMismatch           Code = "size-mismatch"
+	SystemLitter           Code = "system-litter"
+	TableEmpty             Code = "table-empty"
+	TableMissing           Code = "table-missing"
+	TableRepeated          Code = "table-repeated"
+	TableUnknown           Code = "table-unknown"
+	TableUnreadable        Code = "table-unreadable"
+	TypeMismatch           Code = "type-mismatch"
 )
 
 // A CodeInfo says what findings of a code mean.
@@ -70,10 +77,14 @@ func Codes() []CodeInfo { return slices.Clone(codeTable) }
 // codeTable is in the order of the names, one row a code.
 var codeTable = []CodeInfo{
 	{AttachmentMissing, is(SeverityError), "A row of the attachments has no file."},
+	{BytesUnaccounted, is(SeverityWarning), "A container holds bytes that belong to none of its entries; it is kept whole."},
 	{CellsDamaged, is(SeverityWarning), "Cells look changed by a spreadsheet program, or hold NUL bytes."},
 	{CellsRejected, is(SeverityWarning), "Cells do not fit their column's type; their text is in `raw` and `rejects`."},
 	{ColumnsMissing, is(SeverityWarning, SeverityInfo), "A known table lacks columns; a warning where tables are joined by them."},
 	{ColumnsUnknown, is(SeverityInfo), "A known table has further columns, which are loaded as well."},
+	{ContainerContradictory, is(SeverityWarning), "What a container says of itself is not what lies in it; it is kept whole."},
+	{ContainerDamaged, is(SeverityError, SeverityWarning), "A container's structure is damaged; what can be read is taken, and it is kept whole."},
+	{ContainerUnopened, is(SeverityError, SeverityWarning), "A container, or what something is wrapped in, could not be opened; it is kept as received."},
 	{CVMissing, is(SeverityError), "A candidate is said to have a CV, and there is none."},
 	{DamagedInSource, is(SeverityError), "Bytes do not fit the checksum that the export itself gives them."},
 	{DatesAmbiguous, is(SeverityWarning, SeverityInfo), "A table's dates can be read day first and month first."},
@@ -81,7 +92,8 @@ var codeTable = []CodeInfo{
 	{DuplicateKey, is(SeverityWarning), "A key stands in more than one row."},
 	{EmptyFile, is(SeverityWarning), "A document has no content."},
 	{EncodingMixed, is(SeverityWarning), "A CSV is not in one encoding throughout."},
-	{EntryRefused, is(SeverityWarning), "An entry of a container is not taken over as a document."},
+	{EntriesUnlisted, is(SeverityWarning), "Entries that a container's own directory does not name were found and taken over."},
+	{EntryRefused, is(SeverityWarning), "Entries of a container are not taken over as documents; their bytes are kept."},
 	{ErrorPage, is(SeverityError), "In place of a document there is a page that tells of an error."},
 	{FileUnavailable, is(SeverityError), "A file of a listing could not be fetched."},
 	{FileUnexpected, is(SeverityInfo), "The data files hold something else than CSVs; it is kept."},
@@ -89,12 +101,14 @@ var codeTable = []CodeInfo{
 	{KeyMissing, is(SeverityWarning), "Rows have no key."},
 	{LockedDocument, is(SeverityWarning, SeverityInfo), "A document opens only with a password; a warning where its entry in the container is encrypted."},
 	{MatchAmbiguous, is(SeverityWarning), "A file fits several rows or people, and is given to none."},
+	{NamesDiffer, is(SeverityInfo), "Entries of a container have two names; both are recorded."},
 	{ObjectUnrecognised, is(SeverityWarning), "A link serves something that is no part of an export; it is kept as received."},
 	{OwnerUnknown, is(SeverityWarning), "A document's owner is not known."},
 	{PartMissing, is(SeverityError), "A whole part was not received."},
 	{ReferenceDangling, is(SeverityWarning, SeverityInfo), "A reference leads to no record; an info where the export leaves such records out by design."},
 	{RowsRagged, is(SeverityWarning), "Records have more or fewer cells than there are headings; they are in `quarantine`."},
 	{SizeMismatch, is(SeverityWarning), "A file has another size than its row says."},
+	{SystemLitter, is(SeverityInfo), "Files that operating systems and office programs leave behind are kept apart from the documents."},
 	{TableEmpty, is(SeverityWarning, SeverityInfo), "A CSV has no rows."},
 	{TableMissing, is(SeverityError), "The export lacks one of the ten CSVs."},
 	{TableRepeated, is(SeverityWarning), "A further CSV is named or built like one of the ten."},

@@ -24,48 +24,110 @@ type container interface {
 	Entries() iter.Seq2[unpack.Entry, error]
 	Open(e unpack.Entry) (io.ReadCloser, error)
 	OpenRaw(e unpack.Entry) (io.ReadCloser, error)
+	Rest(found func(unpack.Entry) error) (unpack.Account, error)
 }
 
 // errNotContainer says that an object is none of the forms that files come in.
 var errNotContainer = errors.New("neither a ZIP, a tar nor a listing")
 
-// open opens an object that may still be arriving.
-func open(ctx context.Context, o *fetch.Object, dead func(fetch.File)) (container, error) {
+// An origin is where the bytes of a container are: a received object, several that were joined, or an entry of one.
+type origin struct {
+	object  *fetch.Object // the one that documents are numbered by
+	name    string        // "02 attachments.zip", or "02 attachments.zip/Part-1.zip"
+	inside  string        // index of the entry that the container is, within the object; "" for the object itself
+	kind    unpack.Kind
+	bytes   io.ReaderAt
+	size    int64
+	volumes []int64 // of a split ZIP, where each begins
+
+	// refetch drops bytes and fetches them again. nil where that is not possible: the bytes were verified when they came.
+	refetch func(ctx context.Context, off, n int64) error
+	// wait returns when all bytes are here and verified.
+	wait func(ctx context.Context) error
+
+	unproven bool // the checksum over all contents does not fit
+}
+
+// docID is the same for the same entry in every process: part, container, place in its directory.
+func (s *origin) docID(index int) string {
+	if s.inside == "" {
+		return docID(s.object, index)
+	}
+	return fmt.Sprintf("%c%d-%s-%06d", s.object.Source.Part[0], s.object.Source.Number, s.inside, index)
+}
+
+func docID(o *fetch.Object, index int) string {
+	return fmt.Sprintf("%c%d-%06d", o.Source.Part[0], o.Source.Number, index)
+}
+
+// newOrigin is the origin of a received object that may still be arriving.
+func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
+	s := &origin{object: o, name: fmt.Sprintf("%02d %s", o.Source.Number, o.Source.Name), kind: o.Source.Kind, bytes: o,
+		refetch: o.Refetch,
+		wait: func(ctx context.Context) error {
+			_, err := o.Wait(ctx)
+			return err
+		}}
 	if o.Source.Listing {
-		return &listing{ctx: ctx, object: o, dead: dead, files: map[int]fetch.File{}}, nil
+		s.refetch = nil
+		return s, nil
 	}
-	size, err := o.Size(ctx)
-	if err != nil {
-		return nil, err
+	var err error
+	s.size, err = o.Size(ctx)
+	return s, err
+}
+
+// open opens the container. damaged says that its structure is known to be, and that what is left is wanted.
+func (t *takeover) open(ctx context.Context, s *origin, damaged bool) (container, error) {
+	if s.object.Source.Listing && s.inside == "" {
+		return &listing{ctx: ctx, object: s.object, dead: t.deadFile(s.object), files: map[int]fetch.File{}}, nil
 	}
-	switch kind := o.Source.Kind; kind {
-	case unpack.KindZIP:
-		return unpack.OpenZIP(o, size, unpack.Limits{})
-	case unpack.KindTar, unpack.KindTarGzip, unpack.KindTarZstd:
-		return unpack.OpenTar(o, size, kind, unpack.Limits{})
-	case unpack.KindCSV:
-		return &single{object: o, size: size}, nil
+	switch {
+	case s.kind == unpack.KindCSV:
+		return &single{name: uncompressedName(s.object.Source.Name), origin: s}, nil
+	case !isContainer(s.kind):
+		return nil, errNotContainer
+	case damaged:
+		return unpack.Recover(s.bytes, s.size, s.kind, unpack.Limits{})
+	case s.kind != unpack.KindZIP:
+		return unpack.OpenTar(s.bytes, s.size, s.kind, unpack.Limits{})
 	}
-	return nil, errNotContainer
+	c, err := unpack.OpenSplitZIP(s.bytes, s.size, s.volumes, unpack.Limits{})
+	if wide, ok := c.(interface{ Wide() bool }); err == nil && ok && wide.Wide() {
+		err = s.wait(ctx) // where its entries are, only their own bytes tell
+	}
+	return c, err
+}
+
+func isContainer(k unpack.Kind) bool {
+	switch k {
+	case unpack.KindZIP, unpack.KindTar, unpack.KindTarGzip, unpack.KindTarZstd:
+		return true
+	}
+	return false
 }
 
 // single is an object that is itself the one file of its part.
 type single struct {
-	object *fetch.Object
-	size   int64
+	name   string
+	origin *origin
 }
 
 func (s *single) Entries() iter.Seq2[unpack.Entry, error] {
 	return func(yield func(unpack.Entry, error) bool) {
-		yield(unpack.Entry{Name: s.object.Source.Name, RawName: []byte(s.object.Source.Name), Size: s.size, CompressedSize: s.size}, nil)
+		yield(unpack.Entry{Name: s.name, RawName: []byte(s.name), Size: s.origin.size, CompressedSize: s.origin.size}, nil)
 	}
 }
 
 func (s *single) Open(unpack.Entry) (io.ReadCloser, error) {
-	return io.NopCloser(io.NewSectionReader(s.object, 0, s.size)), nil
+	return io.NopCloser(io.NewSectionReader(s.origin.bytes, 0, s.origin.size)), nil
 }
 
 func (s *single) OpenRaw(e unpack.Entry) (io.ReadCloser, error) { return s.Open(e) }
+
+func (s *single) Rest(func(unpack.Entry) error) (unpack.Account, error) {
+	return unpack.Account{}, nil
+}
 
 // errOtherOrder says that a listing's files are not those, in that order, that the bag in the making was begun with.
 var errOtherOrder = errors.New("the listing is not the one that the archive in the making was begun with")
@@ -93,12 +155,13 @@ func (t *takeover) sameOrder(o *fetch.Object, l *listing) error {
 	return err
 }
 
-// listing is a page of links, one a file. A file whose link is dead is told to dead and is no entry.
+// listing is a page of links, one a file. A file whose link is dead is told to dead, once, and is no entry.
 type listing struct {
 	ctx    context.Context
 	object *fetch.Object
 	dead   func(fetch.File)
 	files  map[int]fetch.File
+	told   bool
 }
 
 func (l *listing) Entries() iter.Seq2[unpack.Entry, error] {
@@ -109,7 +172,9 @@ func (l *listing) Entries() iter.Seq2[unpack.Entry, error] {
 				return
 			}
 			if f.Err != nil {
-				l.dead(f)
+				if !l.told {
+					l.dead(f)
+				}
 				continue
 			}
 			l.files[f.Index] = f
@@ -118,6 +183,7 @@ func (l *listing) Entries() iter.Seq2[unpack.Entry, error] {
 				return
 			}
 		}
+		l.told = true
 	}
 }
 
@@ -126,3 +192,7 @@ func (l *listing) Open(e unpack.Entry) (io.ReadCloser, error) {
 }
 
 func (l *listing) OpenRaw(e unpack.Entry) (io.ReadCloser, error) { return l.Open(e) }
+
+func (l *listing) Rest(func(unpack.Entry) error) (unpack.Account, error) {
+	return unpack.Account{}, nil
+}

@@ -42,13 +42,25 @@ type EntryRecord struct {
 	Modified       time.Time      `json:"modified,omitzero"`
 	Method         uint16         `json:"method"`
 	Offset         int64          `json:"offset"`
+	Inside         string         `json:"inside,omitempty"`   // the entry of the object that holds the container, where it is not the object itself
+	Unlisted       bool           `json:"unlisted,omitempty"` // no directory names it
 	Refused        unpack.Refusal `json:"refused,omitempty"`
 	DocID          string         `json:"doc_id,omitempty"`
 }
 
-func record(container int, e unpack.Entry, docID string) EntryRecord {
-	r := EntryRecord{Container: container, Index: e.Index, Name: e.Name, Size: e.Size, CompressedSize: e.CompressedSize,
-		Modified: e.Modified.UTC(), Method: e.Method, Offset: e.Offset, Refused: e.Refused, DocID: docID}
+// A nameRecord is a further line of an entry, where its own header has another name.
+type nameRecord struct {
+	Container int    `json:"container"`
+	Inside    string `json:"inside,omitempty"`
+	Index     int    `json:"index"`
+	OwnName   []byte `json:"own_name"` // base64
+}
+
+// record is the line of an entry that became a document, or did not where docID is empty.
+func (s *origin) record(e unpack.Entry, docID string) EntryRecord {
+	r := EntryRecord{Container: s.object.Source.Number, Inside: s.inside, Index: e.Index, Name: e.Name, Size: e.Size,
+		CompressedSize: e.CompressedSize, Modified: e.Modified.UTC(), Method: e.Method, Offset: e.Offset, Unlisted: e.Unlisted,
+		Refused: e.Refused, DocID: docID}
 	if string(e.RawName) != e.Name || !utf8.Valid(e.RawName) {
 		r.RawName = e.RawName
 	}
@@ -85,6 +97,29 @@ func (l *entryList) add(r EntryRecord) error {
 	l.custody.counts[l.number]++
 	l.custody.mu.Unlock()
 	return l.enc.Encode(r)
+}
+
+// note adds a line that is no entry's.
+func (l *entryList) note(line any) error { return l.enc.Encode(line) }
+
+// A listMark is a place in a list to go back to.
+type listMark struct{ at, count int64 }
+
+func (l *entryList) mark() (listMark, error) {
+	if err := l.buf.Flush(); err != nil {
+		return listMark{}, err
+	}
+	at, err := l.file.Seek(0, io.SeekCurrent)
+	return listMark{at, l.custody.count(l.number)}, err
+}
+
+func (l *entryList) rewind(to listMark) error {
+	l.buf.Reset(l.file)
+	l.custody.mu.Lock()
+	l.custody.counts[l.number] = to.count
+	l.custody.mu.Unlock()
+	_, err := l.file.Seek(to.at, io.SeekStart)
+	return errors.Join(err, l.file.Truncate(to.at))
 }
 
 func (l *entryList) close() error { return errors.Join(l.buf.Flush(), l.file.Close()) }

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"holdall/archive"
-	"holdall/fetch"
 	"holdall/internal/unpack"
 )
 
@@ -31,9 +30,13 @@ type packJob struct {
 	err      error
 }
 
-// packAll brings the documents of a container into packs in the order of the container. Several are read, checked and
+// pack brings documents of a container into packs in the order of the container. Several are read, checked and
 // compressed side by side.
-func (t *takeover) packAll(ctx context.Context, o *fetch.Object, c container, p *archive.Packer, known *entryTable) error {
+func (in *intake) pack(ctx context.Context, s *origin, c container, known *entryTable) error {
+	if len(known.entries) == 0 {
+		return nil
+	}
+	p := in.packer
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	budget := semaphore.NewWeighted(packMemory)
@@ -41,13 +44,13 @@ func (t *takeover) packAll(ctx context.Context, o *fetch.Object, c container, p 
 	fed := make(chan error, 1)
 	go func() {
 		defer close(jobs)
-		fed <- t.feed(ctx, o, c, p, known, budget, jobs)
+		fed <- in.feed(ctx, s, c, known, budget, jobs)
 	}()
 	var first error
 	for j := range jobs {
 		<-j.done
 		if first == nil {
-			first = t.put(ctx, o, c, p, j)
+			first = in.put(ctx, s, c, j)
 		}
 		if first != nil {
 			cancel()
@@ -64,28 +67,28 @@ func (t *takeover) packAll(ctx context.Context, o *fetch.Object, c container, p 
 }
 
 // feed finds the documents' owners and has the documents read, in the container's order.
-func (t *takeover) feed(ctx context.Context, o *fetch.Object, c container, p *archive.Packer, known *entryTable,
+func (in *intake) feed(ctx context.Context, s *origin, c container, known *entryTable,
 	budget *semaphore.Weighted, jobs chan<- *packJob) error {
 	var readers errgroup.Group
-	readers.SetLimit(sideBySide(o))
+	readers.SetLimit(sideBySide(s))
 	defer readers.Wait() // it has no error of its own
-	for m, err := range t.db.Match(ctx, known.toMatch(o)) {
+	for m, err := range in.t.db.Match(ctx, known.toMatch(s, false)) {
 		if err != nil {
-			return fmt.Errorf("find the owners of the documents in %s: %w", o.Source.Name, err)
+			return fmt.Errorf("find the owners of the documents in %s: %w", s.name, err)
 		}
 		e := known.entry(m)
 		j := &packJob{entry: e, done: make(chan struct{}), weight: 2*min(max(e.Size, 0), largeInMem-1) + 1, doc: archive.Document{
-			ID: m.DocID, Part: string(o.Source.Part),
+			ID: m.DocID, Part: string(s.object.Source.Part),
 			OwnerType: m.OwnerType, OwnerID: m.OwnerID, AttachmentID: m.AttachmentID, MatchedBy: m.By,
 			OriginalName: e.Name, OriginalNameRaw: e.RawName,
-			ReceivedIn: containerName(o), Modified: e.Modified,
+			ReceivedIn: s.name, Modified: e.Modified,
 		}}
 		if err := budget.Acquire(ctx, j.weight); err != nil {
 			return context.Cause(ctx)
 		}
 		readers.Go(func() error {
 			defer close(j.done)
-			t.ready(ctx, o, c, p, j)
+			in.ready(ctx, s, c, j)
 			return nil
 		})
 		jobs <- j
@@ -94,8 +97,8 @@ func (t *takeover) feed(ctx context.Context, o *fetch.Object, c container, p *ar
 }
 
 // sideBySide is how many entries of a container can be read at once. A tar is read from front to back.
-func sideBySide(o *fetch.Object) int {
-	switch o.Source.Kind {
+func sideBySide(s *origin) int {
+	switch s.kind {
 	case unpack.KindTar, unpack.KindTarGzip, unpack.KindTarZstd:
 		return 1
 	}
@@ -103,11 +106,12 @@ func sideBySide(o *fetch.Object) int {
 }
 
 // ready reads a document unless a closed pack has it already.
-func (t *takeover) ready(ctx context.Context, o *fetch.Object, c container, p *archive.Packer, j *packJob) {
+func (in *intake) ready(ctx context.Context, s *origin, c container, j *packJob) {
+	p := in.packer
 	if j.there = p.Has(j.doc.ID); j.there {
 		return
 	}
-	j.err = t.read(ctx, o, c, j.entry, func(r io.Reader, damaged bool) (err error) {
+	j.err = in.t.read(ctx, s, c, j.entry, func(r io.Reader, damaged bool) (err error) {
 		if j.prepared != nil { // its reader failed when it was closed
 			if err := p.Discard(j.prepared); err != nil {
 				return err
@@ -120,22 +124,22 @@ func (t *takeover) ready(ctx context.Context, o *fetch.Object, c container, p *a
 }
 
 // put brings a document that is ready into a pack. One of which not even the beginning could be read is refused.
-func (t *takeover) put(ctx context.Context, o *fetch.Object, c container, p *archive.Packer, j *packJob) error {
+func (in *intake) put(ctx context.Context, s *origin, c container, j *packJob) error {
 	switch {
 	case isCorrupt(j.err):
 		j.entry.Refused = unpack.RefusedBroken
-		return t.refuse(ctx, o, c, j.entry, j.doc.ID)
+		return in.refused.add(s, c, j.entry)
 	case j.err != nil:
 		return fmt.Errorf("read document %s: %w", j.doc.ID, j.err)
 	case j.there:
-		t.counts.add(j.doc.Part, j.entry.Size)
+		in.t.counts.add(j.doc.Part, j.entry.Size)
 		return nil
 	}
-	row, err := p.Put(ctx, j.prepared)
+	row, err := in.packer.Put(ctx, j.prepared)
 	j.prepared = nil
 	if err != nil {
 		return fmt.Errorf("store document %s: %w", j.doc.ID, err)
 	}
-	t.counts.add(j.doc.Part, row.Size)
+	in.t.counts.add(j.doc.Part, row.Size)
 	return nil
 }

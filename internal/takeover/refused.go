@@ -1,123 +1,201 @@
 package takeover
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
-	"sync"
+	"strings"
 
+	"holdall/archive"
 	"holdall/fetch"
 	"holdall/internal/unpack"
 	"holdall/query"
 )
 
-// refusals collects the entries that are not taken over as documents; data/documents/refused.csv.
-type refusals struct {
-	mu   sync.Mutex
-	all  []refusal     // guarded by mu
-	kept map[int]int64 // bytes kept by container, guarded by mu
+// A refusedFile takes the entries of one object that are not taken over as documents: their stored bytes, one behind the
+// other, go into one file of the bag, and what they are into rows that become data/documents/refused.csv. Two million
+// encrypted entries are one file, and one finding.
+type refusedFile struct {
+	t    *takeover
+	o    *fetch.Object
+	name string // in the bag
+
+	out  *archive.File // nil until something is kept
+	at   int64         // bytes in it
+	room int64         // bytes that may yet be kept: as many as the object has. Entries that overlap could ask for far more
+	rows *os.File
+	csv  *csv.Writer
+	sums map[unpack.Refusal]*refusedSum
+	lost int // entries of which the bytes could not be kept
 }
 
-// room takes n bytes of what may be kept of a container's refused entries: as much as the container has. Entries that
-// overlap could ask for far more.
-func (r *refusals) room(container int, n, size int64) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.kept == nil {
-		r.kept = map[int]int64{}
+type refusedSum struct {
+	count, lost int
+	examples    []string
+	ids         []string
+}
+
+func (t *takeover) refusedPath(number int) string {
+	return filepath.Join(t.run.path("entries"), fmt.Sprintf("refused-%02d.csv", number))
+}
+
+func (t *takeover) newRefused(o *fetch.Object) (*refusedFile, error) {
+	rows, err := os.Create(t.refusedPath(o.Source.Number))
+	if err != nil {
+		return nil, err
 	}
-	if n <= 0 || r.kept[container]+n > size {
-		return false
+	name := fmt.Sprintf("data/documents/refused/%s%d.raw", o.Source.Part[:1], o.Source.Number)
+	if err := t.bag.Discard(name); err != nil { // of an earlier process: which rows are in it is not known any more
+		return nil, errors.Join(err, rows.Close())
 	}
-	r.kept[container] += n
-	return true
+	return &refusedFile{t: t, o: o, name: name, rows: rows, csv: csv.NewWriter(rows), sums: map[unpack.Refusal]*refusedSum{}}, nil
 }
 
-type refusal struct {
-	container, index int
-	name             string
-	raw              []byte
-	reason           unpack.Refusal
-	kept             string // the file of the bag that holds its stored bytes, or empty
-}
-
-// refuse records an entry that is not taken over as a document, and keeps its stored bytes where it has any.
-func (t *takeover) refuse(ctx context.Context, o *fetch.Object, c container, e unpack.Entry, id string) error {
-	r := refusal{container: o.Source.Number, index: e.Index, name: e.Name, raw: e.RawName, reason: e.Refused}
+// add records an entry and keeps its stored bytes, where it has any that can be read.
+func (f *refusedFile) add(s *origin, c container, e unpack.Entry) error {
 	if e.Refused == unpack.RefusedDirectory {
 		return nil // nothing is lost
 	}
-	size, err := o.Size(ctx)
+	kept, err := f.keep(s, c, e)
 	if err != nil {
-		return err
+		return fmt.Errorf("keep the refused entry %d of %s: %w", e.Index, s.name, err)
 	}
-	if t.refused.room(o.Source.Number, e.CompressedSize, size) {
-		kept, err := t.keepRaw(c, e, fmt.Sprintf("data/documents/refused/%s%d-%06d.raw", o.Source.Part[:1], o.Source.Number, e.Index))
-		if err != nil {
-			return fmt.Errorf("keep the refused entry %d of %s: %w", e.Index, o.Source.Name, err)
-		}
-		r.kept = kept
+	where, offset := f.name, strconv.FormatInt(f.at-kept, 10)
+	if kept < 0 {
+		where, offset = "", ""
 	}
-	code := query.EntryRefused
-	if e.Refused == unpack.RefusedEncrypted {
-		code = query.LockedDocument
+	sum := f.sums[e.Refused]
+	if sum == nil {
+		sum = &refusedSum{}
+		f.sums[e.Refused] = sum
 	}
-	t.found.add(query.Finding{Code: code, Severity: query.SeverityWarning, RecordID: id,
-		Detail: fmt.Sprintf("%s in %s is not taken over as a document (%s)%s", e.Name, o.Source.Name, e.Refused, where(r.kept))})
-	t.refused.mu.Lock()
-	defer t.refused.mu.Unlock()
-	t.refused.all = append(t.refused.all, r)
-	return nil
+	if sum.count++; len(sum.examples) < 5 {
+		sum.examples, sum.ids = append(sum.examples, e.Name), append(sum.ids, s.docID(e.Index))
+	}
+	if kept < 0 && e.CompressedSize > 0 {
+		sum.lost++
+		f.lost++
+	}
+	crc := ""
+	if e.HasCRC {
+		crc = fmt.Sprintf("%08x", e.CRC32)
+	}
+	return f.csv.Write([]string{strconv.Itoa(f.o.Source.Number), s.inside, strconv.Itoa(e.Index), e.Name, fmt.Sprintf("%x", e.RawName),
+		string(e.Refused), where, offset, strconv.FormatInt(max(kept, 0), 10), strconv.Itoa(int(e.Method)), strconv.FormatInt(e.Size, 10), crc})
 }
 
-func where(kept string) string {
-	if kept == "" {
-		return ""
+// keep appends an entry's stored bytes and returns how many they are: -1 when not even these can be read whole.
+func (f *refusedFile) keep(s *origin, c container, e unpack.Entry) (int64, error) {
+	if f.room == 0 {
+		f.room = max(s.size, 1<<20)
 	}
-	return "; its bytes are kept in " + kept
-}
-
-// keepRaw stores an entry's stored bytes in the bag; "" when not even these can be read.
-func (t *takeover) keepRaw(c container, e unpack.Entry, name string) (string, error) {
-	if _, ok := t.bag.Has(name); ok {
-		return name, nil
+	if e.CompressedSize <= 0 || e.CompressedSize > f.room {
+		return -1, nil
 	}
 	r, err := c.OpenRaw(e)
 	if isCorrupt(err) {
-		return "", nil
+		return -1, nil
 	} else if err != nil {
-		return "", err
+		return -1, err
 	}
 	defer r.Close()
-	_, err = t.writeIn(name, func(w io.Writer) error {
-		_, err := io.Copy(w, r)
-		return err
-	})
-	return name, err
+	if f.out == nil {
+		if f.out, err = f.t.bag.Create(f.name); err != nil {
+			return -1, err
+		}
+	}
+	n, err := io.Copy(f.out, r)
+	f.at += n
+	f.room -= n
+	if isCorrupt(err) {
+		return -1, nil
+	}
+	return n, err
 }
 
-// writeTo writes refused.csv.
-func (r *refusals) writeTo(w io.Writer) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	slices.SortFunc(r.all, func(a, b refusal) int {
-		if a.container != b.container {
-			return a.container - b.container
-		}
-		return a.index - b.index
-	})
-	out := csv.NewWriter(w)
-	out.Write([]string{"container", "index", "name", "name_raw_hex", "reason", "kept_in"})
-	for _, x := range r.all {
-		out.Write([]string{strconv.Itoa(x.container), strconv.Itoa(x.index), x.name, fmt.Sprintf("%x", x.raw), string(x.reason), x.kept})
+// close makes all of it durable and tells of it: one finding for each reason.
+func (f *refusedFile) close() error {
+	f.csv.Flush()
+	if err := errors.Join(f.csv.Error(), f.rows.Close()); err != nil {
+		return err
 	}
+	if f.out != nil {
+		if _, err := f.out.Commit(); err != nil {
+			return err
+		}
+	}
+	for reason, sum := range f.sums {
+		if reason != refusedLitter {
+			f.t.found.add(f.finding(reason, sum))
+		}
+	}
+	return nil
+}
+
+// abandon drops what is not durable yet.
+func (f *refusedFile) abandon() {
+	f.rows.Close()
+	if f.out != nil {
+		f.out.Close()
+	}
+}
+
+func (f *refusedFile) finding(reason unpack.Refusal, sum *refusedSum) query.Finding {
+	x := query.Finding{Code: query.EntryRefused, Severity: query.SeverityWarning}
+	if reason == unpack.RefusedEncrypted {
+		x.Code = query.LockedDocument
+	}
+	kept := "; the bytes are kept in " + f.name
+	if sum.lost > 0 {
+		kept = fmt.Sprintf("; the bytes of %d could not be kept apart", sum.lost)
+	}
+	if sum.count == 1 {
+		x.RecordID = sum.ids[0]
+		x.Detail = fmt.Sprintf("%s in %s (%s) is not taken over as a document (%s)%s", sum.examples[0], f.o.Source.Name, f.o.Source.Part, reason, kept)
+		return x
+	}
+	more := ""
+	if sum.count > len(sum.examples) {
+		more = ", …"
+	}
+	x.Detail = fmt.Sprintf("%d entries of %s (%s) are not taken over as documents (%s): %s%s%s", sum.count, f.o.Source.Name, f.o.Source.Part,
+		reason, strings.Join(sum.examples, ", "), more, kept)
+	return x
+}
+
+// refusedColumns are those of data/documents/refused.csv.
+var refusedColumns = []string{"container", "inside", "index", "name", "name_raw_hex", "reason", "kept_in", "offset", "stored_size", "method", "size", "crc32"}
+
+// writeRefused writes refused.csv from the rows of all objects.
+func (t *takeover) writeRefused(w io.Writer) error {
+	out := csv.NewWriter(w)
+	out.Write(refusedColumns)
 	out.Flush()
-	return out.Error()
+	if err := out.Error(); err != nil {
+		return err
+	}
+	objects := slices.Clone(t.fetching.Objects)
+	slices.SortFunc(objects, func(a, b *fetch.Object) int { return cmp.Compare(a.Source.Number, b.Source.Number) })
+	for _, o := range objects {
+		f, err := os.Open(t.refusedPath(o.Source.Number))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		_, err = io.Copy(w, f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keepUnknown keeps an object that is no container as it was received.
@@ -132,7 +210,7 @@ func (t *takeover) keepUnknown(ctx context.Context, o *fetch.Object) error {
 
 // keepObject copies a whole object into the bag.
 func (t *takeover) keepObject(_ context.Context, o *fetch.Object, folder string) error {
-	name := folder + safeName(fmt.Sprintf("%02d-%s", o.Source.Number, o.Source.Name))
+	name := keptName(o, folder)
 	if _, ok := t.bag.Has(name); ok {
 		return nil
 	}
@@ -140,19 +218,8 @@ func (t *takeover) keepObject(_ context.Context, o *fetch.Object, folder string)
 	return err
 }
 
-// broken deals with a container that cannot be read: a failed fetch is returned; anything else is how the vendor made
-// it, so the object is kept whole and reported.
-func (t *takeover) broken(o *fetch.Object, err error) error {
-	if isFetchError(err) || !isCorrupt(err) && !errors.Is(err, unpack.ErrLimit) {
-		return err
-	}
-	ctx := context.Background() // Wait ends with the fetch, which has its own context
-	if _, werr := o.Wait(ctx); werr != nil {
-		return werr
-	}
-	t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
-		Detail: fmt.Sprintf("%s (%s) cannot be read: %v; it is kept whole as received: ask the vendor for this part again", o.Source.Name, o.Source.Part, err)})
-	return t.keepObject(ctx, o, "data/received/other/")
+func keptName(o *fetch.Object, folder string) string {
+	return folder + safeName(fmt.Sprintf("%02d-%s", o.Source.Number, o.Source.Name))
 }
 
 // deadFile reports a file of a listing whose link is dead.

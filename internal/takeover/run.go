@@ -322,7 +322,7 @@ func reachable(p *fetch.Plan) error {
 // of, the objects of the spool that they number, and the options that change its content.
 func shape(objects []*fetch.Object, o Options) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "dates=%s containers=%t", o.DateOrder, o.KeepContainers)
+	fmt.Fprintf(&b, "layout=2 dates=%s containers=%t", o.DateOrder, o.KeepContainers)
 	for _, x := range objects {
 		fmt.Fprintf(&b, " %d:%s:%s", x.Source.Number, x.Source.Part, filepath.Base(x.Path()))
 	}

@@ -152,7 +152,7 @@ func (t *takeover) writeRecords(ctx context.Context, r *Result, all []query.Find
 		write func(io.Writer) error
 	}{
 		{"data/received/master.csv", func(w io.Writer) error { _, err := w.Write(t.master.Redacted()); return err }},
-		{"data/documents/refused.csv", t.refused.writeTo},
+		{"data/documents/refused.csv", t.writeRefused},
 		{"custody/receipts.jsonl", t.writeReceipts},
 		{"custody/containers.jsonl", func(w io.Writer) error { return t.writeContainers(w, objects) }},
 		{"custody/completeness.json", func(w io.Writer) error { return t.writeCompleteness(w, r, objects, all) }},

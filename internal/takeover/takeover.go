@@ -185,7 +185,7 @@ type takeover struct {
 	tables   *tables
 	owners   *owners
 	found    findings
-	refused  refusals
+	litter   litterCount
 	custody  *custody
 	counts   counts
 }

@@ -24,7 +24,6 @@ import (
 	"holdall/fetch"
 	"holdall/internal/digest"
 	"holdall/internal/exportsim"
-	"holdall/internal/unpack"
 	"holdall/query"
 )
 
@@ -393,8 +392,7 @@ func TestACSVThatCannotBeMadeATableIsKeptAndReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	tk := &takeover{bag: bag}
-	entry := unpack.Entry{Name: "Odd.csv"}
-	if err := tk.keepUnloaded(t.Context(), entry, "Odd.csv", plain, errors.New("does not add up")); err != nil {
+	if err := tk.keepUnloaded(t.Context(), "Odd.csv", "Odd.csv", plain, errors.New("does not add up")); err != nil {
 		t.Fatal(err)
 	}
 	kept, ok := bag.HasZstd("data/received/tables/Odd.csv.zst")
@@ -404,7 +402,7 @@ func TestACSVThatCannotBeMadeATableIsKeptAndReported(t *testing.T) {
 	if f := tk.found.sorted(); len(f) != 1 || f[0].Code != "table-unreadable" || f[0].Severity != "error" {
 		t.Errorf("findings %+v, want one table-unreadable", f)
 	}
-	if err := tk.keepUnloaded(t.Context(), entry, "Odd.csv", plain, syscall.ENOSPC); !errors.Is(err, syscall.ENOSPC) {
+	if err := tk.keepUnloaded(t.Context(), "Odd.csv", "Odd.csv", plain, syscall.ENOSPC); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("with a full disk: %v; want that error, to try again later", err)
 	}
 }

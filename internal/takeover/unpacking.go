@@ -18,9 +18,9 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 	t.tables, t.owners = newTables(), newOwners(t.plan)
 	var wg sync.WaitGroup
 	var failures failures
-	for _, o := range t.fetching.Objects {
+	for _, g := range groupObjects(t.fetching.Objects) {
 		wg.Go(func() {
-			err := t.unpack(ctx, o)
+			err := t.unpack(ctx, g)
 			failures.add(err)
 			if err != nil && !isFetchError(err) {
 				cancel(err) // our own trouble: there is no sense in going on
@@ -41,6 +41,9 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 	if fetched != nil {
 		return fetched
 	}
+	if f, ok := t.litter.finding(); ok {
+		t.found.add(f)
+	}
 	if slices.Contains(t.plan.Missing, fetch.PartData) { // reconciling reports the other parts
 		t.found.add(query.Finding{Code: query.PartMissing, Severity: query.SeverityError,
 			Detail: "the master CSV has no link for the data files: ask the vendor for them while the account is open"})
@@ -48,19 +51,21 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 	return nil
 }
 
-func (t *takeover) unpack(ctx context.Context, o *fetch.Object) error {
-	switch o.Source.Part {
+func (t *takeover) unpack(ctx context.Context, g objectGroup) error {
+	switch g.head().Source.Part {
 	case fetch.PartData:
-		err := t.loadData(ctx, o)
-		if err != nil {
-			t.owners.lose(o.Source.Number)
+		err := t.loadData(ctx, g)
+		for _, o := range g.objects {
+			if err != nil {
+				t.owners.lose(o.Source.Number)
+			}
+			t.owners.know(o.Source.Number)
 		}
-		t.owners.know(o.Source.Number)
 		return err
 	case fetch.PartAttachments, fetch.PartCVs:
-		return t.packDocuments(ctx, o)
+		return t.packDocuments(ctx, g)
 	}
-	return t.keepUnknown(ctx, o)
+	return t.keepUnknown(ctx, g.head())
 }
 
 func isFetchError(err error) bool {

@@ -1,0 +1,83 @@
+package takeover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"holdall/fetch"
+	"holdall/internal/unpack"
+)
+
+// mostHealings is how often bytes are fetched again that come out different each time, and wrong.
+const mostHealings = 5
+
+// heal fetches again what a checksum or a structure inside a container says is wrong. proven says that the same bytes came
+// again: they are damaged at their source. Without it and without an error, reading again may help. What keeps the bytes
+// from being fetched proves nothing, and is returned.
+func (s *origin) heal(ctx context.Context, damage error, from, n int64, try int) (proven bool, err error) {
+	if s.refetch == nil {
+		return true, nil
+	}
+	var d *unpack.Damage
+	if errors.As(damage, &d) {
+		from, n = d.From, d.To-d.From
+	}
+	from = min(max(from, 0), s.size)
+	n = min(n, s.size-from)
+	if n <= 0 {
+		from, n = 0, s.size
+	}
+	err = s.refetch(ctx, from, n)
+	if fetch.SameAgain(err) {
+		return true, nil
+	}
+	if err == nil && try >= mostHealings {
+		err = &fetch.Error{Code: fetch.Network, Part: s.object.Source.Part, Link: s.object.Source.Link.String(),
+			Message: fmt.Sprintf("%s came out different, and wrong, each of %d times: %v", s.name, try, damage)}
+	}
+	return false, err
+}
+
+// read hands an entry's content to use. Content that does not fit its container's checksum is fetched again; if it stays as
+// it was, that is how the vendor made it, and use gets what can be read of it, with damaged set.
+func (t *takeover) read(ctx context.Context, s *origin, c container, e unpack.Entry, use func(r io.Reader, damaged bool) error) error {
+	const header = 64 << 10 // a local header with the longest name; fetching a little more does no harm
+	for try := 1; ; try++ {
+		err := readOnce(c, e, func(r io.Reader) error { return use(r, s.unproven) })
+		if !isCorrupt(err) {
+			return err
+		}
+		proven, rerr := s.heal(ctx, err, e.Offset, e.CompressedSize+header, try)
+		if rerr != nil {
+			return rerr
+		}
+		if proven {
+			return readOnce(c, e, func(r io.Reader) error { return use(&lenient{r}, true) })
+		}
+	}
+}
+
+func readOnce(c container, e unpack.Entry, use func(io.Reader) error) error {
+	r, err := c.Open(e)
+	if err != nil {
+		return err
+	}
+	return errors.Join(use(r), r.Close())
+}
+
+func isCorrupt(err error) bool {
+	return errors.Is(err, unpack.ErrChecksum) || errors.Is(err, unpack.ErrFormat)
+}
+
+// lenient ends content where it becomes unreadable.
+type lenient struct{ r io.Reader }
+
+func (l *lenient) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if isCorrupt(err) {
+		err = io.EOF
+	}
+	return n, err
+}

@@ -1,0 +1,274 @@
+package takeover
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"holdall/archive"
+	"holdall/fetch"
+	"holdall/internal/unpack"
+	"holdall/query"
+)
+
+// An intake takes over what one received object holds, the containers inside it included.
+type intake struct {
+	t       *takeover
+	o       *fetch.Object
+	all     []*fetch.Object // with the others of a split container
+	list    *entryList
+	refused *refusedFile
+	packer  *archive.Packer // of documents; nil for data
+	whole   bool            // something of the object is nowhere else in the archive: it is kept whole
+}
+
+func (t *takeover) newIntake(o *fetch.Object, all []*fetch.Object) (*intake, error) {
+	list, err := t.custody.list(o.Source.Number)
+	if err != nil {
+		return nil, err
+	}
+	refused, err := t.newRefused(o)
+	if err != nil {
+		list.close()
+		return nil, err
+	}
+	return &intake{t: t, o: o, all: all, list: list, refused: refused}, nil
+}
+
+// close ends the object's records; with an error they are dropped.
+func (in *intake) close(ctx context.Context, err error) error {
+	if err != nil {
+		in.refused.abandon()
+		in.list.close()
+		return err
+	}
+	in.whole = in.whole || in.refused.lost > 0
+	if in.whole {
+		for _, o := range in.all {
+			if _, err := o.Wait(ctx); err != nil {
+				return in.close(ctx, err)
+			}
+			if err := in.t.keepObject(ctx, o, "data/received/containers/"); err != nil {
+				return in.close(ctx, err)
+			}
+		}
+	}
+	return errors.Join(in.refused.close(), in.list.close())
+}
+
+// A contents is what the entries of a container are for.
+type contents struct {
+	c       container
+	damaged error // why the container was opened by what is left of it; nil for a sound one
+	odd     int   // entries that the second look is for: refused ones, and what may be litter
+	entries int
+}
+
+// contents opens a container and hands on what are documents by all that its directory says, having fetched its structure
+// again where it is damaged. use may be called again from the start, after reset.
+func (in *intake) contents(ctx context.Context, s *origin, reset func(), use func(unpack.Entry) error) (*contents, error) {
+	x := &contents{}
+	mark, err := in.list.mark()
+	if err != nil {
+		return nil, err
+	}
+	for try := 1; ; try++ {
+		err := in.enter(ctx, s, x, use)
+		if !isCorrupt(err) || x.damaged != nil {
+			return x, err
+		}
+		proven, herr := s.heal(ctx, err, 0, s.size, try)
+		if herr != nil {
+			return nil, herr
+		}
+		if proven {
+			x.damaged = err
+			if err := s.wait(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if err := in.list.rewind(mark); err != nil {
+			return nil, err
+		}
+		reset()
+		x.odd, x.entries = 0, 0
+	}
+}
+
+func (in *intake) enter(ctx context.Context, s *origin, x *contents, use func(unpack.Entry) error) (err error) {
+	if x.c, err = in.t.open(ctx, s, x.damaged != nil); err != nil {
+		return err
+	}
+	for e, err := range x.c.Entries() {
+		if err != nil {
+			return err
+		}
+		x.entries++
+		if e.Refused == "" && !mayBeLitter(e.Name) {
+			if err := use(e); err != nil {
+				return err
+			}
+			continue
+		}
+		if e.Refused == unpack.RefusedDirectory {
+			if err := in.list.add(s.record(e, "")); err != nil {
+				return err
+			}
+			continue
+		}
+		x.odd++
+	}
+	if x.damaged != nil && s.kind != unpack.KindZIP {
+		acc, err := x.c.Rest(nil)
+		s.unproven = acc.Unproven
+		return err
+	}
+	return nil
+}
+
+// rest deals with what is left when the documents that the directory names are taken: refused entries, litter, and what no
+// directory accounts for. late gets what turns out to be a document after all. All bytes of the container are here.
+func (in *intake) rest(ctx context.Context, s *origin, x *contents, late func(unpack.Entry) error) error {
+	if x.odd > 0 {
+		for e, err := range x.c.Entries() {
+			if err != nil {
+				return err
+			}
+			if e.Refused == unpack.RefusedDirectory || e.Refused == "" && !mayBeLitter(e.Name) {
+				continue
+			}
+			if err := in.judge(ctx, s, x.c, e, late); err != nil {
+				return err
+			}
+		}
+	}
+	var unlisted []string
+	acc, err := x.c.Rest(func(e unpack.Entry) error {
+		if e.Refused != unpack.RefusedDirectory && len(unlisted) < 5 {
+			unlisted = append(unlisted, e.Name)
+		}
+		return in.judge(ctx, s, x.c, e, late)
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range acc.Renames {
+		if err := in.list.note(nameRecord{Container: in.o.Source.Number, Inside: s.inside, Index: r.Index, OwnName: r.Local}); err != nil {
+			return err
+		}
+	}
+	in.tell(s, x, acc, unlisted)
+	return nil
+}
+
+// judge decides about an entry that is not plainly a document.
+func (in *intake) judge(ctx context.Context, s *origin, c container, e unpack.Entry, late func(unpack.Entry) error) error {
+	if e.Refused == "" && mayBeLitter(e.Name) {
+		first, err := in.t.first(ctx, s, c, e)
+		if err != nil {
+			return err
+		}
+		if isLitter(e.Name, first, e.Size) {
+			e.Refused = refusedLitter
+			in.t.litter.add(e.Name)
+		}
+	}
+	if e.Refused == "" {
+		return late(e)
+	}
+	if err := in.list.add(s.record(e, "")); err != nil {
+		return err
+	}
+	return in.refused.add(s, c, e)
+}
+
+// first returns the first bytes of an entry; none where they cannot be read.
+func (t *takeover) first(ctx context.Context, s *origin, c container, e unpack.Entry) ([]byte, error) {
+	var first bytes.Buffer
+	err := t.read(ctx, s, c, e, func(r io.Reader, _ bool) error {
+		first.Reset()
+		_, err := io.CopyN(&first, r, 4096)
+		if err == io.EOF {
+			err = nil
+		}
+		return err
+	})
+	if isCorrupt(err) {
+		err = nil
+	}
+	return first.Bytes(), err
+}
+
+// tell turns what a container leaves over into findings, and decides whether it is kept whole.
+func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []string) {
+	where := fmt.Sprintf("%s (%s)", shown(s), in.o.Source.Part)
+	add := func(code query.Code, severity query.Severity, format string, args ...any) {
+		in.t.found.add(query.Finding{Code: code, Severity: severity, Detail: fmt.Sprintf(format, args...)})
+	}
+	kept := ""
+	if x.damaged != nil || len(acc.Contradictions) > 0 || acc.Unaccounted > 0 {
+		in.whole = true
+		kept = "; it is kept whole in " + keptName(in.o, "data/received/containers/")
+	}
+	if x.damaged != nil {
+		severity := query.SeverityError
+		lost := "; documents may be lost: ask the vendor for this part again while you can"
+		if !acc.Cut && !acc.Unproven && acc.Unaccounted == 0 {
+			severity, lost = query.SeverityWarning, ""
+		}
+		add(query.ContainerDamaged, severity, "the structure of %s is damaged (%v); what can be read of it is taken, %d entries by their own headers%s%s",
+			where, reason(x.damaged), acc.Unlisted, lost, kept)
+	}
+	if acc.Unlisted > 0 && x.damaged == nil {
+		add(query.EntriesUnlisted, query.SeverityWarning, "%s holds %d entries that its directory does not name, such as of a second ZIP in the same file; they are taken over: %s%s",
+			where, acc.Unlisted, strings.Join(unlisted, ", "), more(acc.Unlisted, len(unlisted)))
+	}
+	if len(acc.Contradictions) > 0 {
+		add(query.ContainerContradictory, query.SeverityWarning, "%s contradicts itself: %s%s", where, strings.Join(acc.Contradictions, "; "), kept)
+	}
+	if acc.Unaccounted > 0 {
+		r := acc.Regions[0]
+		add(query.BytesUnaccounted, query.SeverityWarning, "%d bytes of %s belong to none of its entries, the first at byte %d: %s%s", acc.Unaccounted, where, r.From, r.What, kept)
+	}
+	if acc.Renamed > 0 {
+		add(query.NamesDiffer, query.SeverityInfo, "%d entries of %s have another name in their own headers than in its directory; the directory's is used, both are in custody/containers.jsonl", acc.Renamed, where)
+	}
+}
+
+// shown is a container's name without its number.
+func shown(s *origin) string {
+	_, name, _ := strings.Cut(s.name, " ")
+	return name
+}
+
+func more(all, told int) string {
+	if all > told {
+		return ", …"
+	}
+	return ""
+}
+
+// reason is the innermost part of an error about a container, for a sentence that says the rest.
+func reason(err error) error {
+	var d *unpack.Damage
+	if errors.As(err, &d) {
+		return d.Err
+	}
+	return err
+}
+
+// unreadable deals with an object of which nothing can be read as a container: what keeps it from being fetched is
+// returned; anything else is how the vendor made it, so it is kept whole and reported.
+func (in *intake) unreadable(s *origin, err error) error {
+	if isFetchError(err) || !isCorrupt(err) && !errors.Is(err, unpack.ErrLimit) {
+		return err
+	}
+	in.whole = true
+	in.t.found.add(query.Finding{Code: query.ContainerUnopened, Severity: query.SeverityError,
+		Detail: fmt.Sprintf("%s (%s) cannot be opened: %v; it is kept whole in %s: ask the vendor for this part again",
+			shown(s), in.o.Source.Part, err, keptName(in.o, "data/received/containers/"))})
+	return nil
+}
