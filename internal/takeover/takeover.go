@@ -241,7 +241,7 @@ func (t *takeover) alike(ctx context.Context) (*Result, error) {
 // reset forgets what receive has made, so that it can begin again.
 func (t *takeover) reset() {
 	t.fetching, t.bag, t.db, t.tables, t.owners, t.custody = nil, nil, nil, nil, nil, nil
-	t.found, t.refused, t.counts = findings{}, refusals{}, counts{}
+	t.found, t.litter, t.counts = findings{}, litterCount{}, counts{}
 }
 
 // unfinished describes what a takeover that failed leaves behind.
