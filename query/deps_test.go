@@ -17,7 +17,7 @@ func TestDependencies(t *testing.T) {
 	if len(deps) < 50 {
 		t.Fatalf("go list names only %d packages", len(deps))
 	}
-	allowed := []string{"holdall/query", "holdall/schemas", "holdall/internal/atomicfile"}
+	allowed := []string{"holdall/query", "holdall/schemas", "holdall/internal/atomicfile", "holdall/internal/flock", "holdall/internal/scratch"}
 	for _, d := range deps {
 		if strings.HasPrefix(d, "net/http") || strings.Contains(d, "/apache/arrow") {
 			t.Errorf("query links %s", d)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"holdall/internal/scratch"
 )
 
 // EngineVersion is the version of DuckDB that is built in.
@@ -17,12 +19,15 @@ const EngineVersion = "1.5.5"
 // ErrOutdated means that a database was made by another version of this package, or is not whole.
 var ErrOutdated = errors.New("the database was made by another version")
 
+// ScratchPrefix begins the names of the directories that hold parts of results while they are read.
+const ScratchPrefix = "holdall-query-"
+
 // A DB is a database opened for users' SQL: read-only, no files, no network, no settings. Its methods may be called from
 // several goroutines.
 type DB struct {
 	db     *sql.DB
-	work   string // spilled data; removed with Close
-	export string // the one path that COPY may write to
+	work   *scratch.Dir // spilled data; removed with Close
+	export string       // the one path that COPY may write to
 
 	exporting sync.Mutex // one result at a time is written to export
 }
@@ -43,12 +48,12 @@ func Open(ctx context.Context, path string, o OpenOptions) (*DB, error) {
 	if o.MemoryLimit == 0 {
 		o.MemoryLimit = defaultMemory
 	}
-	work, err := os.MkdirTemp(o.TempDir, "holdall-query-")
+	work, err := scratch.Make(o.TempDir, ScratchPrefix)
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{work: work, export: filepath.Join(work, "result.parquet")}
-	d.db, err = openEngine(engine{path: path, work: work, memory: o.MemoryLimit, threads: o.Threads, readOnly: true, then: []string{
+	d := &DB{work: work, export: filepath.Join(work.Path, "result.parquet")}
+	d.db, err = openEngine(engine{path: path, work: work.Path, memory: o.MemoryLimit, threads: o.Threads, readOnly: true, then: []string{
 		// The order matters: after the second nothing more can be allowed, after the third nothing changed.
 		"SET GLOBAL allowed_paths = [" + text(d.export) + "]",
 		"SET GLOBAL enable_external_access = false",
@@ -86,7 +91,7 @@ func (d *DB) Close() error {
 	if d.db != nil {
 		err = d.db.Close()
 	}
-	return errors.Join(err, os.RemoveAll(d.work))
+	return errors.Join(err, d.work.Remove())
 }
 
 // Tables describes the tables and views: the ten, documents, what other CSVs became, then the rest.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"holdall/internal/scratch"
 )
 
 // QueryParquet writes the result of one SELECT to w as zstd Parquet and returns its rows; limit 0 means all.
@@ -46,12 +48,12 @@ func CountParquet(ctx context.Context, path string) (_ int64, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return 0, err
 	}
-	work, err := os.MkdirTemp("", "holdall-parquet-")
+	work, err := scratch.Make("", ScratchPrefix)
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(work)
-	db, err := openEngine(engine{work: work, memory: defaultMemory})
+	defer func() { err = errors.Join(err, work.Remove()) }()
+	db, err := openEngine(engine{work: work.Path, memory: defaultMemory})
 	if err != nil {
 		return 0, err
 	}

@@ -66,6 +66,7 @@ func runList(ctx context.Context, e *env, args []string) error {
 	if len(rows) == 0 {
 		e.talk("there is no export in %s", args[0])
 	}
+	e.tellGone(ctx, store, root)
 	return errors.Join(e.table([]string{"export", "created (UTC)", "state", "rows", "documents", "bytes", "findings"}, []int{3, 4, 5}, rows),
 		damageIn(all))
 }

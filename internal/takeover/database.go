@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"holdall/archive"
+	"holdall/internal/scratch"
 	"holdall/query"
 )
 
@@ -21,7 +22,7 @@ func OpenDatabase(ctx context.Context, bag *archive.Bag, dir string, o query.Ope
 	if err == nil || !errors.Is(err, query.ErrOutdated) && !errors.Is(err, fs.ErrNotExist) {
 		return db, err
 	}
-	talk("making the database of %s from the archive", bag.ID())
+	talk("making the database of %s from the archive, in %s", bag.ID(), dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -37,17 +38,21 @@ type rebuilt struct {
 	findings []query.Finding
 }
 
+// rebuildPrefix begins the names of the directories that databases are made with, beside them.
+const rebuildPrefix = ".rebuild-"
+
 // rebuild makes the database at path from nothing but the bag, in the way that the takeover made it.
 func rebuild(ctx context.Context, bag *archive.Bag, path string) (*rebuilt, error) {
 	s, err := readStatus(ctx, bag)
 	if err != nil {
 		return nil, err
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(path), ".rebuild-")
+	work, err := scratch.Make(filepath.Dir(path), rebuildPrefix)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(tmp)
+	defer work.Remove()
+	tmp := work.Path
 	b, err := query.Create(ctx, path, query.BuildOptions{
 		TempDir: tmp, DateOrder: s.DateOrder, Snapshot: s.Created, Meta: meta(s.Software),
 	})

@@ -8,17 +8,18 @@ import (
 	"path/filepath"
 
 	"holdall/archive"
+	"holdall/internal/scratch"
 	"holdall/query"
 )
 
 // Verify checks an archive. At level Deep it also makes the tables again from the CSVs as received and compares rows
-// and findings with the record and with the Parquet files. scratch is a directory for that; "" means the system's.
-func Verify(ctx context.Context, bag *archive.Bag, level archive.Level, scratch string, progress func(done, total int64)) (*archive.Report, error) {
+// and findings with the record and with the Parquet files. dir is a directory for that; "" means the system's.
+func Verify(ctx context.Context, bag *archive.Bag, level archive.Level, dir string, progress func(done, total int64)) (*archive.Report, error) {
 	r, err := bag.Verify(ctx, level, progress)
 	if err != nil || level != archive.Deep {
 		return r, err
 	}
-	faults, err := compareTables(ctx, bag, scratch)
+	faults, err := compareTables(ctx, bag, dir)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, err
@@ -33,12 +34,16 @@ func Verify(ctx context.Context, bag *archive.Bag, level archive.Level, scratch 
 	return r, nil
 }
 
-func compareTables(ctx context.Context, bag *archive.Bag, scratch string) ([]archive.Fault, error) {
-	tmp, err := os.MkdirTemp(scratch, "holdall-verify-")
+// verifyPrefix begins the names of the directories that tables are made in again.
+const verifyPrefix = "holdall-verify-"
+
+func compareTables(ctx context.Context, bag *archive.Bag, dir string) ([]archive.Fault, error) {
+	work, err := scratch.Make(dir, verifyPrefix)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(tmp)
+	defer work.Remove()
+	tmp := work.Path
 	s, err := readStatus(ctx, bag)
 	if err != nil {
 		return nil, err
