@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -64,7 +65,7 @@ func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, buf 
 		return p.keep(i, l, key, x, nil)
 	}
 	if x.bounds.start != 0 {
-		return 0, unusable("asked from the first byte, the server began at %d", x.bounds.start)
+		return 0, fmt.Errorf("%w: asked from the first byte, the server began at %d", errAnswer, x.bounds.start)
 	}
 	n := 0
 	if x.bounds.total <= largeFile {
@@ -152,7 +153,7 @@ func (p *filePool) keep(i int, l listed, key fileKey, x *exchange, body []byte) 
 			break
 		}
 		if c.firm {
-			return 0, unusable("the bytes do not match the checksum that the server gives (%s)", c.rung)
+			return 0, fmt.Errorf("%w: the bytes do not match the checksum that the server gives (%s)", errAnswer, c.rung)
 		}
 	}
 	rec := fileRecord{key: key, told: l.told(), sum: digest.Of(body), modified: modifiedOf(x, l)}

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"fmt"
 	"io"
 	"syscall"
 	"testing"
@@ -10,7 +11,7 @@ import (
 func TestTheVerdictOnAFailedTry(t *testing.T) {
 	busy := &refusal{err: &Error{Code: Network}, transient: true, throttled: true, after: 7 * time.Second}
 	gone := &refusal{err: &Error{Code: LinkGone}}
-	rubbish := unusable("status 206, but no Content-Range")
+	rubbish := fmt.Errorf("%w: status 206, but no Content-Range", errAnswer)
 	for _, tc := range []struct {
 		name  string
 		times int // that it fails so, one after the other

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -156,6 +157,8 @@ type simulation struct {
 	dir   string // of the user: master.csv and archives
 	runs  int
 	found []string
+
+	mounted bool // archives is a disk of its own
 }
 
 func (k *simulation) violation(format string, args ...any) {
@@ -173,7 +176,7 @@ func (k *simulation) violations() []string {
 	k.w = takeoversim.New(k.seed, k.without)
 	k.logf("%s", strings.Join(k.w.Story(), " "))
 	k.dir = scratch(k.t)
-	defer os.RemoveAll(k.dir)
+	defer k.remove()
 	seen := map[string]bool{}
 	for generation := range k.w.Truths {
 		if generation > 0 {
@@ -192,6 +195,29 @@ func (k *simulation) violations() []string {
 		k.again(last)
 	}
 	return k.found
+}
+
+func (k *simulation) remove() {
+	if k.mounted {
+		if err := syscall.Unmount(filepath.Join(k.dir, "archives"), syscall.MNT_DETACH); err != nil {
+			k.t.Errorf("seed %d: unmount: %v", k.seed, err)
+		}
+	}
+	if err := os.RemoveAll(k.dir); err != nil {
+		k.t.Error(err)
+	}
+}
+
+// open names the files below the user's directory that this process has open.
+func (k *simulation) open() []string {
+	var names []string
+	fds, _ := os.ReadDir("/proc/self/fd")
+	for _, fd := range fds {
+		if name, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(name, k.dir+"/") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // scratch returns a directory in memory where there is one: nothing here is to be kept.
@@ -221,6 +247,9 @@ func (k *simulation) untilDone() *ran {
 		}
 		r := k.take(step, renew || i == 0 && k.runs > 0)
 		renew = false
+		if step.Rot && r.location() == "" {
+			k.rot()
+		}
 		switch {
 		case r.killed:
 		case r.code == exitDone, r.code == exitFindings:
@@ -350,6 +379,9 @@ func (k *simulation) inside(ctx context.Context, args ...string) *ran {
 func (k *simulation) take(step takeoversim.Step, renew bool) *ran {
 	k.runs++
 	var r *ran
+	if step.Disk > 0 {
+		defer k.smallDisk(step.Disk)()
+	}
 	if step.Kill > 0 {
 		r = k.inChild(step, renew)
 	} else {
@@ -368,6 +400,60 @@ func (k *simulation) take(step takeoversim.Step, renew bool) *ran {
 		}
 	}
 	return r
+}
+
+// smallDisk lets the archives' disk hold so many KiB until it is called back. It needs root.
+func (k *simulation) smallDisk(kib int) (enough func()) {
+	root := filepath.Join(k.dir, "archives")
+	if os.Geteuid() != 0 {
+		return func() {}
+	}
+	resize := func(size string, flags uintptr) {
+		if err := syscall.Mount("holdall-simulation", root, "tmpfs", flags, "size="+size); err != nil {
+			k.t.Fatalf("a small disk: %v", err)
+		}
+	}
+	if !k.mounted {
+		if err := os.MkdirAll(root, 0o755); err != nil {
+			k.t.Fatal(err)
+		}
+		if left, _ := os.ReadDir(root); len(left) > 0 { // it cannot be moved below a mount
+			return func() {}
+		}
+		resize(fmt.Sprint(kib, "k"), 0)
+		k.mounted = true
+	} else {
+		resize(fmt.Sprint(kib, "k"), syscall.MS_REMOUNT)
+	}
+	return func() { resize("1g", syscall.MS_REMOUNT) }
+}
+
+// rot changes a byte of a file that an unfinished takeover left behind.
+func (k *simulation) rot() {
+	var files []string
+	_ = filepath.WalkDir(filepath.Join(k.dir, "archives", ".work"), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil && info.Size() > 0 {
+				files = append(files, path)
+			}
+		}
+		return nil
+	})
+	if len(files) == 0 {
+		return
+	}
+	r := rand.New(rand.NewPCG(k.seed, uint64(k.runs)))
+	path := files[r.IntN(len(files))]
+	b, err := os.ReadFile(path)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	at := r.IntN(len(b))
+	b[at] ^= 1 << r.IntN(8)
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		k.t.Fatal(err)
+	}
+	k.logf("byte %d of %s has rotted", at, path)
 }
 
 const (
@@ -402,6 +488,9 @@ func (k *simulation) bubble(step takeoversim.Step, renew bool, end func()) (r *r
 		r = k.inside(ctx, "take", master, "--to", filepath.Join(k.dir, "archives"), "--allow-http", "--json")
 		took := time.Since(began)
 		k.w.EndRun()
+		if open := k.open(); len(open) > 0 {
+			k.violation("files are left open: %v", open)
+		}
 		if n := k.w.RunRequests(); n > maxRequests {
 			k.violation("%d requests in one run", n)
 		}

@@ -109,6 +109,7 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer store.Close()
 	unlock, err := store.Lock()
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 // A Finding is one line of "status --json".
 type Finding struct {
 	Code, Severity, Detail string
+	RecordID               string `json:"record_id"`
 }
 
 // An Outcome is what a user has when a takeover is done.
@@ -230,14 +231,20 @@ func (j *judge) told(pattern string) bool {
 	return slices.ContainsFunc(j.o.Findings, func(f Finding) bool { return rx.MatchString(f.Code + " " + f.Detail) })
 }
 
-var alarm = regexp.MustCompile(`^((attachment|cv|table|part)-missing|.*damaged.*|locked.*|file-unavailable|error-page|empty-file|size-mismatch|reference-dangling|duplicate-.*)`)
+var alarm = regexp.MustCompile(`^((attachment|cv|table|part)-missing|.*damaged.*|locked.*|file-unavailable|error-page|empty-file|` +
+	`size-mismatch|reference-dangling|duplicate-.*)$`)
 
-// alarms asks that nothing is called missing or damaged that is not.
+// alarms asks that what is missing or damaged is told, and nothing else.
 func (j *judge) alarms() {
 	damaged := slices.ContainsFunc(j.truth.Documents, func(d *Document) bool { return d.Damaged })
-	for _, f := range j.o.bad() {
-		if alarm.MatchString(f) && !damaged {
-			j.violation("false alarm: %s", f)
+	j.missing("attachment-missing", j.truth.Missing, damaged)
+	j.missing("cv-missing", j.truth.NoCV, damaged)
+	for _, f := range j.o.Findings {
+		if f.Severity == "info" || !alarm.MatchString(f.Code) || strings.HasPrefix(f.Code, "attachment-") || strings.HasPrefix(f.Code, "cv-") {
+			continue
+		}
+		if !damaged && !(f.Code == "part-missing" && j.truth.NoPart != "") {
+			j.violation("false alarm: %s: %s", f.Code, f.Detail)
 		}
 	}
 	if bad := j.o.bad(); len(bad) > 0 && !j.w.mayWarn() {
@@ -245,11 +252,32 @@ func (j *judge) alarms() {
 	}
 }
 
+// missing compares the records of findings with those that the vendor left something out of. What is damaged may count as
+// missing too.
+func (j *judge) missing(code string, want []string, damaged bool) {
+	var got []string
+	for _, f := range j.o.Findings {
+		if f.Code == code && f.Severity != "info" {
+			got = append(got, f.RecordID)
+		}
+	}
+	for _, id := range want {
+		if !slices.Contains(got, id) && !j.told("ambiguous|unclear|part-missing") {
+			j.violation("missing without a word: %s of %s", code, id)
+		}
+	}
+	for _, id := range got {
+		if !slices.Contains(want, id) && !damaged {
+			j.violation("false alarm: %s of %s", code, id)
+		}
+	}
+}
+
 // mayWarn reports whether something in the world is odd enough for a warning.
 func (w *World) mayWarn() bool {
 	return slices.ContainsFunc(w.made, func(name string) bool {
 		for _, s := range []string{"=joined", "=shifted", "=prefixed", "=renamed-local", "=nested", "=php", "=mysql", "=thousands", "=day-first",
-			"=title", "-repeated", "renamed-file", "year-folder", "=numbers", "no-", "=html", "weak", "edge", "gzip", "=padded"} {
+			"=title", "-repeated", "renamed-file", "year-folder", "=numbers", "no-", "missing-", "damaged", "-cut-off", "=split", "rot-", "=html", "weak", "edge", "gzip", "=padded"} {
 			if strings.Contains(name, s) {
 				return true
 			}

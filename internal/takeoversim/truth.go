@@ -47,6 +47,9 @@ type Document struct {
 type Truth struct {
 	Tables    []Table
 	Documents []*Document
+	Missing   []string // ids of rows in Attachments whose files the vendor left out
+	NoCV      []string // ids of candidates who have a CV that the vendor left out
+	NoPart    string   // the part that the master CSV has no link for, or ""
 }
 
 func (t *Truth) table(name string) *Table {
@@ -196,11 +199,14 @@ func (v *invention) documents(t *Truth) {
 		n = 0
 	}
 	for i := range n {
-		person := people.Rows[i%len(people.Rows)]
+		person, kind := people.Rows[i%len(people.Rows)], "CANDIDATE"
+		if v.odd(fmt.Sprint("company-file-", i), 0.1) {
+			person, kind = t.table("companies").Rows[0], "COMPANY"
+		}
 		file := fmt.Sprintf("%s %d.pdf", []string{"letter", "offer_letter", "Zeugnis", "ID scan", "réf"}[i%5], i)
 		id := v.id("attachment", i)
 		d := &Document{Part: "attachments", Content: v.content(fmt.Sprintf("attachment %d", i), big), Owner: person[0], Row: id, Certain: true}
-		path := person[0] + "/" + file
+		size, path := len(d.Content), person[0]+"/"+file
 		switch naming {
 		case "attachment-id":
 			path = id + "/" + file
@@ -210,12 +216,38 @@ func (v *invention) documents(t *Truth) {
 			path = fmt.Sprintf("%d/%s", 2016+i, file)
 		}
 		d.Entry = path
-		table.Rows = append(table.Rows, []string{id, person[0], "CANDIDATE", file, path, fmt.Sprint(len(d.Content)), v.moment("attachment", i)})
-		t.Documents = append(t.Documents, d)
+		if v.odd(fmt.Sprint("missing-file-", i), 0.02) {
+			t.Missing = append(t.Missing, id)
+			d = nil
+		}
+		table.Rows = append(table.Rows, []string{id, person[0], kind, file, path, fmt.Sprint(size), v.moment("attachment", i)})
+		if d != nil {
+			t.Documents = append(t.Documents, d)
+		}
 	}
 	t.Tables = append(t.Tables, table)
 	v.cvs(t, people, big)
 	v.rename(t)
+	v.leaveOut(t)
+}
+
+// leaveOut takes a part away from the master CSV.
+func (v *invention) leaveOut(t *Truth) {
+	if t.NoPart = v.pick("no-link", 0.04, "", "attachments", "cvs"); t.NoPart == "" {
+		return
+	}
+	kept := t.Documents[:0]
+	for _, d := range t.Documents {
+		switch {
+		case d.Part != t.NoPart:
+			kept = append(kept, d)
+		case d.Part == "attachments":
+			t.Missing = append(t.Missing, d.Row)
+		default:
+			t.NoCV = append(t.NoCV, d.Owner)
+		}
+	}
+	t.Documents = kept
 }
 
 func (v *invention) cvs(t *Truth, people *Table, big bool) {
@@ -225,6 +257,10 @@ func (v *invention) cvs(t *Truth, people *Table, big bool) {
 	for i, p := range people.Rows {
 		if none {
 			p[hasCV] = "false"
+			continue
+		}
+		if v.odd(fmt.Sprint("missing-cv-", i), 0.02) {
+			t.NoCV = append(t.NoCV, p[0])
 			continue
 		}
 		d := &Document{Part: "cvs", Content: v.content(fmt.Sprintf("CV %d", i), big && i == 0), Owner: p[0], Certain: true}

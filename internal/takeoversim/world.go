@@ -28,6 +28,8 @@ type Step struct {
 	Kill      int // chunks into the run when the process is killed; 0: it is not
 	Interrupt time.Duration
 	Outage    bool // the network is down during this run
+	Disk      int  // KiB that the disk holds during this run; 0: enough
+	Rot       bool // after this run, a byte of what it left is another one
 }
 
 // Epoch is when worlds begin.
@@ -75,9 +77,12 @@ func (w *World) drawSteps() []Step {
 			steps = append(steps, Step{Interrupt: time.Duration(1+r.IntN(4000)) * time.Millisecond})
 		case w.odd(fmt.Sprintf("outage-%d", i), 0.05):
 			steps = append(steps, Step{Outage: true})
+		case w.odd(fmt.Sprintf("full-disk-%d", i), 0.05):
+			steps = append(steps, Step{Disk: 50 << r.IntN(8)})
 		default:
 			return steps
 		}
+		steps[i].Rot = w.odd(fmt.Sprintf("rot-%d", i), 0.2)
 	}
 	return steps
 }
@@ -103,6 +108,9 @@ func (w *World) exports(t *Truth, generation int) []*object {
 		part  string
 		files []file
 	}{{"attachments", attachments}, {"cvs", cvs}} {
+		if p.part == t.NoPart {
+			continue
+		}
 		if len(p.files) > 0 && w.odd(p.part+"-listing", 0.15) {
 			all = append(all, w.listed(p.part, p.files))
 			continue

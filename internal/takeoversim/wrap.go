@@ -26,7 +26,7 @@ var stamp = time.Date(2026, 3, 2, 11, 20, 40, 0, time.UTC)
 
 // wrap makes the objects of a part of the export.
 func (c *Choices) wrap(part string, files []file) []*object {
-	ways := []string{"zip", "zips", "tar", "tar.gz", "tar.zst", "nested", "joined", "prefixed", "shifted", "renamed-local", "streamed", "padded", "mac"}
+	ways := []string{"zip", "zips", "tar", "tar.gz", "tar.zst", "nested", "joined", "prefixed", "shifted", "renamed-local", "streamed", "padded", "mac", "split"}
 	if part == "data" {
 		ways = append(ways, "csv.gz")
 	}
@@ -73,6 +73,12 @@ func (c *Choices) wrap(part string, files []file) []*object {
 		return one(".zip", zipped(files, zipStyle{streamed: true}))
 	case "padded":
 		return one(".zip", append(zipped(files, zipStyle{}), make([]byte, c.number(part+"-zeros", 1, 9000))...))
+	case "split":
+		b := zipped(files, zipStyle{})
+		if len(b) < 100 {
+			break
+		}
+		return []*object{{path: name(".zip.001"), part: part, data: b[:len(b)/2]}, {path: name(".zip.002"), part: part, data: b[len(b)/2:]}}
 	case "mac":
 		return one(".zip", zipped(c.littered(files), zipStyle{}))
 	case "csv.gz":
@@ -82,7 +88,35 @@ func (c *Choices) wrap(part string, files []file) []*object {
 		}
 		return one(".zip", zipped(packed, zipStyle{stored: true}))
 	}
-	return one(".zip", zipped(files, zipStyle{stored: c.odd(part+"-stored", 0.3)}))
+	b := zipped(files, zipStyle{stored: c.odd(part+"-stored", 0.3)})
+	if part != "data" {
+		b = c.damage(part, b, files)
+	}
+	return one(".zip", b)
+}
+
+// damage spoils a ZIP at its source: a document's bytes, or everything from some place on.
+func (c *Choices) damage(part string, b []byte, files []file) []byte {
+	if len(files) == 0 {
+		return b
+	}
+	r := c.random(part + " damage")
+	if c.odd(part+"-document-damaged", 0.03) {
+		f := files[r.IntN(len(files))]
+		at := bytes.Index(b, f.data)
+		if at < 0 {
+			at = bytes.Index(b, deflated(f.data))
+		}
+		b[at+100] ^= 0x10
+		f.doc.Damaged = true
+	}
+	if c.odd(part+"-cut-off", 0.03) {
+		b = b[:r.IntN(len(b)-30)+30]
+		for _, f := range files {
+			f.doc.Damaged = f.doc.Damaged || !bytes.Contains(b, f.data) && !bytes.Contains(b, deflated(f.data))
+		}
+	}
+	return b
 }
 
 // littered adds what a Mac adds.
