@@ -101,6 +101,9 @@ func Create(ctx context.Context, path string, o BuildOptions) (b *Builder, err e
 	if b.db, err = openEngine(engine{path: b.part, work: b.work, memory: o.MemoryLimit, threads: o.Threads}); err != nil {
 		return nil, err
 	}
+	if err := register(ctx, b.db); err != nil {
+		return nil, err
+	}
 	return b, b.exec(ctx, schemaSQL)
 }
 

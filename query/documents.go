@@ -36,7 +36,9 @@ var documentsTable = schemas.Table{
 		{Name: "received_modified", Type: "VARCHAR", Description: "When it was last changed, as the file that it came in says."},
 		{Name: "state", Type: "VARCHAR", Description: "ok, damaged-in-source, locked, empty or error-page."},
 		{Name: "text_state", Type: "VARCHAR", Description: "Whether its text could be taken out."},
-		{Name: "matched_by", Type: "VARCHAR", Description: "How its owner was found: id, path, name-size, name-owner or name; ambiguous when several fit; empty when none does."},
+		{Name: "matched_by", Type: "VARCHAR", Description: "How its row or owner was found: " +
+			"id, path, email, name-size, name-owner, name; renamed-owner-size, renamed-size, renamed-owner where its name was changed; owner-size; " +
+			"ambiguous when several fit; empty when none does."},
 		{Name: "owner_name", Type: "VARCHAR", Description: "The name of the record it belongs to."},
 	},
 }

@@ -27,7 +27,7 @@ type Entry struct {
 type Matched struct {
 	Entry
 	OwnerType, OwnerID, AttachmentID string
-	By                               string // id, path, name-size, name-owner, name; ambiguous; "" when nothing fits
+	By                               string // see documents.matched_by; "" when nothing fits
 	Ambiguous                        bool   // more than one row fits equally; then there is no owner, and By says ambiguous
 }
 
@@ -38,9 +38,11 @@ const byAmbiguous = "ambiguous"
 // It reads all entries first, then yields them in the order of (Container, Offset, Index). Memory does not grow with their number.
 //
 // Rules, the strongest first: the row's key in the entry's name or path (for CVs also a candidate's reference, CA-1042);
-// the row's path; its name and size; its name, in a folder named for its owner; for CVs the person's name; where no size is
-// known, a name that no other row and no other entry has. A weaker rule decides between rows that a stronger one leaves
-// equal, never against it. An attachment without a row still gets an owner if its path names exactly one.
+// the row's path; its name with its owner or size; a name that an exporter may have made of its name (see like), with its
+// owner or size; its owner and size alone; where no size is known, a name that no other row and no other entry has. For
+// CVs an e-mail address or a person's name. A weaker rule decides between rows that a stronger one leaves equal, never
+// against it; no row is given to two entries, and none to an entry whose path speaks of another owner. A bare number is
+// an id only where nothing contradicts it. An attachment without a row still gets an owner if its path names exactly one.
 func (b *Builder) Match(ctx context.Context, entries iter.Seq2[Entry, error]) iter.Seq2[Matched, error] {
 	return func(yield func(Matched, error) bool) {
 		c, err := b.db.Conn(ctx)
@@ -63,7 +65,7 @@ func (b *Builder) match(ctx context.Context, c *sql.Conn, entries iter.Seq2[Entr
 	if err := appendRows(c, "temp", "main", "entry", func(add func(...any) error) error { return addEntries(ctx, entries, add) }); err != nil {
 		return false, err
 	}
-	if err := execAll(ctx, c, b.sources(), tokenSQL, strongHitsSQL, weakHitsSQL, cvHitsSQL(), decideSQL, resultSQL); err != nil {
+	if err := execAll(ctx, c, append([]string{b.sources()}, matchSQL()...)...); err != nil {
 		return false, err
 	}
 	return yieldMatched(ctx, c, yield)
@@ -134,13 +136,15 @@ func (b *Builder) sources() string {
 	}
 	sql := fmt.Sprintf(`
 CREATE TEMP VIEW att AS SELECT %s AS r, lower(attachment_id) AS id_key, attachment_id, record_id, upper(record_type) AS record_type,
-	record_reference, lower(nfc_normalize(file_name)) AS name_key, file_size,
+	record_reference, file_name, lower(nfc_normalize(file_name)) AS name_key, file_size,
 	regexp_replace(lower(nfc_normalize(replace(file_path, '\', '/'))), '^(\.{1,2}/|/)+', '') AS path_key, is_cv
 	FROM %s;`, row, attachments)
 	candidates, _ := b.relation("candidates")
+	contacts, _ := b.relation("contacts")
 	sql += fmt.Sprintf(`
-CREATE TEMP VIEW cand AS SELECT candidate_id, lower(candidate_id) AS id_key, lower(reference) AS ref_key, %s AS name_key, %s AS words_key FROM %s;`,
-		nameKey(fullNameSQL, false), nameKey(fullNameSQL, true), candidates)
+CREATE TEMP VIEW cand AS SELECT candidate_id, 'CANDIDATE ' || lower(candidate_id) AS owner FROM %[1]s WHERE candidate_id IS NOT NULL;
+CREATE TEMP VIEW person AS SELECT 'CANDIDATE ' || lower(candidate_id) AS owner, full_name, first_name, surname, email FROM %[1]s WHERE candidate_id IS NOT NULL
+	UNION ALL SELECT 'CONTACT ' || lower(contact_id), full_name, first_name, surname, email FROM %[2]s WHERE contact_id IS NOT NULL;`, candidates, contacts)
 	return sql + "CREATE TEMP VIEW owner AS " + b.owners() + ";"
 }
 
@@ -173,15 +177,4 @@ func (b *Builder) relation(name string) (sql string, loaded bool) {
 		columns[i] = fmt.Sprintf("NULL::%s AS %s", c.Type, ident(c.Name))
 	}
 	return "(SELECT " + strings.Join(columns, ", ") + " WHERE false)", false
-}
-
-// nameKey is SQL for a person's name without case, accents and the words that files of CVs are adorned with. anyOrder
-// sets the order of its words aside too: "Mensah, Ama" is "Ama Mensah".
-func nameKey(ref string, anyOrder bool) string {
-	words := fmt.Sprintf(`list_filter(string_split_regex(lower(strip_accents(nfc_normalize(%s))), '[^\pL\pM]+'),
-		lambda w: w <> '' AND w NOT IN ('cv','cvs','resume','curriculum','vitae','lebenslauf','old','new','final','copy','updated'))`, ref)
-	if anyOrder {
-		words = "list_sort(" + words + ")"
-	}
-	return "nullif(array_to_string(" + words + ", ' '), '')"
 }
