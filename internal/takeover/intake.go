@@ -213,16 +213,16 @@ func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []st
 		in.whole = true
 		kept = "; it is kept whole in " + keptName(in.o, "data/received/containers/")
 	}
-	if x.damaged != nil {
-		severity := query.SeverityError
-		lost := "; documents may be lost: ask the vendor for this part again while you can"
-		if !acc.Cut && !acc.Unproven && acc.Unaccounted == 0 {
-			severity, lost = query.SeverityWarning, ""
+	if x.damaged != nil { // of which what else is odd is a consequence
+		severity, lost := query.SeverityWarning, ""
+		if !acc.Complete || acc.Unproven {
+			severity, lost = query.SeverityError, "; documents may be lost: ask the vendor for this part again while you can"
 		}
-		add(query.ContainerDamaged, severity, "the structure of %s is damaged (%v); what can be read of it is taken, %d entries by their own headers%s%s",
-			where, reason(x.damaged), acc.Unlisted, lost, kept)
+		add(query.ContainerDamaged, severity, "the structure of %s is damaged (%v); what can be read of it is taken, %d entries by their own headers; "+
+			"%d bytes belong to nothing known%s%s", where, reason(x.damaged), acc.Unlisted, acc.Unaccounted, lost, kept)
+		return
 	}
-	if acc.Unlisted > 0 && x.damaged == nil {
+	if acc.Unlisted > 0 {
 		add(query.EntriesUnlisted, query.SeverityWarning, "%s holds %d entries that its directory does not name, such as of a second ZIP in the same file; they are taken over: %s%s",
 			where, acc.Unlisted, strings.Join(unlisted, ", "), more(acc.Unlisted, len(unlisted)))
 	}

@@ -69,7 +69,7 @@ func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 			}
 			if t.lenient && (errors.Is(err, ErrFormat) || errors.Is(err, ErrChecksum)) {
 				acc.Contradictions = append(acc.Contradictions, fmt.Sprintf("after %d entries: %v", index, errors.Unwrap(err)))
-				acc.Cut, acc.Unproven = true, t.kind != KindTar
+				acc.Unproven = t.kind != KindTar
 				err = io.EOF
 			}
 			if err == io.EOF {

@@ -93,7 +93,7 @@ type Account struct {
 	Regions        []Region // the first of these
 	Renamed        int      // entries whose own header has another name than the directory
 	Renames        []Rename // the first of these
-	Cut            bool     // the end is missing: entries may be
+	Complete       bool     // as many entries were found as the container says it has
 	Unproven       bool     // the checksum over all contents does not fit
 }
 

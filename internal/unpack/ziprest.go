@@ -24,7 +24,12 @@ func (z *zipFile) Rest(found func(Entry) error) (Account, error) {
 			return c.acc, err
 		}
 	}
-	c.acc.Cut = c.acc.Cut || z.end.none()
+	told, exact := z.end.entries, z.end.exact
+	if z.end.none() {
+		told, exact = s.told, false
+	}
+	count := uint64(c.records + c.acc.Unlisted - c.astray)
+	c.acc.Complete = !s.cut && (s.ended || !z.end.none()) && (told == count || !exact && told == count&math.MaxUint16)
 	return c.acc, nil
 }
 

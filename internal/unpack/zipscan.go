@@ -21,6 +21,10 @@ type zipScan struct {
 	buf  []byte // what was read last, from off
 	off  int64
 	last bool // the region reaches to where the container's bytes end
+
+	cut   bool   // an entry does not end where it should
+	ended bool   // an end record was met
+	told  uint64 // the entries that it says there are
 }
 
 // region goes through the bytes from from up to to.
@@ -137,7 +141,9 @@ func (s *zipScan) record(at, to int64) (int64, error) {
 	case directorySignature:
 		n = directorySize + field(2, 28) + field(2, 30) + field(2, 32)
 	case endSignature:
-		n = endSize + field(2, 20)
+		if n = endSize + field(2, 20); n <= to-at {
+			s.ended, s.told = true, uint64(field(2, 10))
+		}
 	case end64Signature:
 		n = 12 + field(8, 4)
 	case locatorSignature:
@@ -263,7 +269,7 @@ func (s *zipScan) cutEntry(h *localHeader, at, to int64) (int64, error) {
 	}
 	e := h.entry(s.index, at, end)
 	e.Cut = true
-	s.acc.Cut = true
+	s.cut = true
 	if !h.told() {
 		e.HasCRC = false
 		e.Size = end - data

@@ -1,0 +1,184 @@
+package takeover
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io"
+	"os/exec"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"holdall/fetch"
+	"holdall/internal/testneed"
+)
+
+// tarred makes a tar of files.
+func tarred(t *testing.T, files []handmadeFile) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, f := range files {
+		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.content))}); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, f.content)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func gzipped(t *testing.T, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	w.Write(b)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func zstdOf(t *testing.T, b []byte) []byte {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	return w.EncodeAll(b, nil)
+}
+
+// A damaged is an object of attachments and the byte of it that arrives changed.
+type damaged struct {
+	name    string
+	content []byte
+	at      int
+}
+
+func damagedObjects(t *testing.T) []damaged {
+	z, tr := zipped(t, letters()), tarred(t, letters())
+	gz, zs := gzipped(t, tr), zstdOf(t, tr)
+	second := bytes.Index(tr, []byte(letters()[1].name))
+	return []damaged{
+		{"the mark of an end record.zip", z, endOf(z)},
+		{"a directory.zip", z, directoryOf(z) + 1},
+		{"the directory's last record.zip", z, bytes.LastIndex(z, []byte("PK\x01\x02")) + 2},
+		{"an entry's header.zip", z, 1},
+		{"an entry's content.zip", z, 120},
+		{"a header.tar", tr, second + 150},
+		{"the mark of a stream.tar.gz", gz, 3 + len(gz)/2},
+		{"the checksum of a stream.tar.gz", gz, len(gz) - 6},
+		{"a stream.tar.zst", zs, len(zs) / 2},
+	}
+}
+
+// Bytes that arrive changed once, wherever in a container they are, are fetched again, and nobody notices.
+func TestDamageHealsWhereverItIs(t *testing.T) {
+	for _, x := range damagedObjects(t) {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			d := only("a"+x.name[len(x.name)-4:], x.content)
+			f := &flipper{at: int64(x.at), times: 1}
+			d.damage = damageTo(d.attachments[0].name, f)
+			root := t.TempDir()
+			checkDelivered(t, root, d.take(t, root), whole())
+			if f.seen < 2 {
+				t.Errorf("the damaged byte was fetched %d times: nothing had to heal", f.seen)
+			}
+		})
+	}
+}
+
+// That the server does not give the bytes again proves nothing: the takeover is not done, and goes on when it does.
+func TestARefusedRefetchIsNotYet(t *testing.T) {
+	for _, x := range damagedObjects(t)[2:4] {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			d := only("a.zip", x.content)
+			f := &flipper{at: int64(x.at), times: 1, refuse: true}
+			d.damage = damageTo("a.zip", f)
+			root, raw := t.TempDir(), d.serve(t)
+			o := options(t, root)
+			_, err := Take(t.Context(), MasterCSV{Raw: raw}, o)
+			var fe *fetch.Error
+			if !errors.As(err, &fe) || !fe.Retryable() {
+				t.Fatalf("with a refused refetch: %v; want an error that may be tried again", err)
+			}
+			f.mu.Lock()
+			f.refuse = false
+			f.mu.Unlock()
+			r, err := Take(t.Context(), MasterCSV{Raw: raw}, options(t, root))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkDelivered(t, root, r, whole())
+		})
+	}
+}
+
+func damageTo(name string, f *flipper) func(string) *flipper {
+	return func(asked string) *flipper {
+		if asked == name {
+			return f
+		}
+		return nil
+	}
+}
+
+// Tars and tables in all their wrappings come out whole.
+func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
+	testneed.Command(t, "bzip2", "Debian bzip2")
+	tr := tarred(t, letters())
+	unclosed := tr[:len(tr)-1024]
+	bzip2Of := func(b []byte) []byte {
+		cmd := exec.Command("bzip2", "-c")
+		cmd.Stdin = bytes.NewReader(b)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	compressed := func(suffix string, with func([]byte) []byte) delivery {
+		files := tablesOf(t)
+		for i := range files {
+			files[i] = handmadeFile{files[i].name + suffix, string(with([]byte(files[i].content)))}
+		}
+		return delivery{data: []object{{"data.zip", zipped(t, files)}}}
+	}
+	var links []object
+	for _, f := range tablesOf(t) {
+		links = append(links, object{f.name + ".gz", gzipped(t, []byte(f.content))})
+	}
+	zeros := make([]byte, 4096)
+	for _, test := range []struct {
+		name string
+		d    delivery
+		want []string
+	}{
+		{"zeros behind a tar.gz", only("a.tar.gz", append(gzipped(t, tr), zeros...)), nil},
+		{"zeros behind a tar.zst", only("a.tar.zst", append(zstdOf(t, tr), zeros...)), nil},
+		{"a page behind a tar.gz", only("a.tar.gz", append(gzipped(t, tr), "<html>error</html>"...)), []string{"warning bytes-unaccounted"}},
+		{"gzip in two members with zeros between", only("a.tar.gz", append(append(gzipped(t, tr[:3000]), zeros...), gzipped(t, tr[3000:])...)), nil},
+		{"a tar without its end", only("a.tar", unclosed), []string{"warning container-contradictory"}},
+		{"a tar.gz without its end", only("a.tar.gz", gzipped(t, unclosed)), []string{"warning container-contradictory"}},
+		{"two tars, one behind the other", only("a.tar", append(tarred(t, letters()[:1]), tarred(t, letters()[1:])...)), []string{"warning container-contradictory"}},
+		{"a ZIP in gzip", only("a.zip.gz", gzipped(t, zipped(t, letters()))), nil},
+		{"gzipped tables", compressed(".gz", func(b []byte) []byte { return gzipped(t, b) }), nil},
+		{"tables in zstd", compressed(".zst", func(b []byte) []byte { return zstdOf(t, b) }), nil},
+		{"tables in bzip2", compressed(".bz2", bzip2Of), nil},
+		{"tables each in a ZIP", compressed(".zip", func(b []byte) []byte { return zipped(t, []handmadeFile{{"Sheet.csv", string(b)}}) }), nil},
+		{"a gzipped table for each link", delivery{data: links}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			root := t.TempDir()
+			checkDelivered(t, root, test.d.take(t, root), whole(), test.want...)
+		})
+	}
+}
