@@ -7,7 +7,7 @@ var listingFaults = []faultCase{
 	{name: "the same link stands in a listing twice", test: testListingDuplicates, outcome: "every byte is right, fetched once"},
 	{name: "files of no bytes, and of equal names, stand in a listing", test: testListingOddFiles, outcome: "every byte is right, each file by itself"},
 	{name: "the listing itself breaks off again and again", test: testListingBreaks, outcome: "every byte is right"},
-	{name: "a listing is signed anew while some files are missing", test: testFreshListing, outcome: "only what is missing is fetched"},
+	{name: "a listing is signed anew while some files are missing", test: testFreshListing, outcome: "what is here is asked for and known by its ETag; only what is missing is read"},
 	{name: "a large file of a listing breaks off", test: testListingLargeFiles, outcome: "every byte is right; large files go on where they were"},
 	{name: "killed at any moment while the files of a listing arrive", test: testListingKilled, outcome: "every byte is right; nothing that was here is fetched again"},
 }

@@ -2,11 +2,11 @@ package fetch
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
-	"path"
-	"strings"
+	"net/http"
 	"time"
 
 	"holdall/internal/digest"
@@ -33,17 +33,30 @@ func (p *filePool) obtain(ctx context.Context, i int, buf *[]byte) (record uint3
 		return 0, err
 	}
 	key := keyOf(l.link)
-	if n, r, ok := p.set.find(key, l); ok {
-		p.o.run.mu.Lock()
-		p.reused += r.size
-		p.bytes += r.size
-		p.o.run.mu.Unlock()
-		return n, nil
+	known, ok := p.set.find(key, l)
+	if ok && known.record.mark != markOf(l.link) && p.crowded(key) {
+		ok = false // the place does not tell which of its files this one is
 	}
-	return p.fetch(ctx, i, l, key, buf)
+	if ok && known.certain {
+		p.reuse(known.record)
+		return known.number, nil
+	}
+	if !ok {
+		known.record.tag = 0
+	}
+	return p.fetch(ctx, i, l, key, known, buf)
 }
 
-func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, buf *[]byte) (record uint32, err error) {
+// reuse counts a file that an earlier run fetched.
+func (p *filePool) reuse(r fileRecord) {
+	p.o.run.mu.Lock()
+	defer p.o.run.mu.Unlock()
+	p.reused += r.size
+	p.bytes += r.size
+}
+
+// fetch asks for file i. One that proves to be known is not read.
+func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, known find, buf *[]byte) (record uint32, err error) {
 	r := p.o.run
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -61,8 +74,17 @@ func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, buf 
 	if err = r.f.judge(x, deadline); err != nil {
 		return 0, err
 	}
-	if x.resp.StatusCode == 416 {
-		return p.keep(i, l, key, x, nil)
+	tag := tagOf(x.identity.strong())
+	if tag != 0 && tag == known.record.tag && x.bounds.total == known.record.size {
+		if x.bounds.total <= sniffLen {
+			_, _ = io.CopyN(io.Discard, x, x.bounds.total) // or the connection is lost
+		}
+		p.reuse(known.record)
+		return known.number, nil
+	}
+	rec := fileRecord{key: key, mark: markOf(l.link), told: l.told(), tag: tag, modified: modifiedOf(x, l)}
+	if x.resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
+		return p.keep(i, l, rec, x, nil)
 	}
 	if x.bounds.start != 0 {
 		return 0, fmt.Errorf("%w: asked from the first byte, the server began at %d", errAnswer, x.bounds.start)
@@ -76,9 +98,9 @@ func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, buf 
 	if n > largeFile || x.bounds.total > int64(n) {
 		handed = true
 		x.prefix = append([]byte(nil), (*buf)[:n]...)
-		return p.large(l, key, x)
+		return p.large(i, l, rec, x)
 	}
-	return p.keep(i, l, key, x, (*buf)[:n])
+	return p.keep(i, l, rec, x, (*buf)[:n])
 }
 
 // roomFor returns a buffer for a small file of n bytes, or for any small file and one byte more where that is not known.
@@ -138,36 +160,41 @@ func (p *filePool) read(ctx context.Context, x *exchange, buf []byte) (int, erro
 	return total, nil
 }
 
-// errWebPage means that a web page came where a file should be, and nothing else has come yet.
-var errWebPage = errors.New("a web page came instead of a file")
-
 // keep checks a small file and puts it with the others.
-func (p *filePool) keep(i int, l listed, key fileKey, x *exchange, body []byte) (uint32, error) {
-	if p.isPage(l, body) {
-		return 0, errWebPage
+func (p *filePool) keep(i int, l listed, rec fileRecord, x *exchange, body []byte) (uint32, error) {
+	rec.sum = digest.Of(body)
+	if d := p.doubtful(l, rec, x, body); d != nil && !p.confirmed(i, d) {
+		return 0, d
 	}
-	for _, c := range x.identity.claims() {
-		h := newHash(c.digest)
-		h.Write(body)
-		if string(h.Sum(nil)) == string(c.sum) {
-			break
-		}
-		if c.firm {
-			return 0, fmt.Errorf("%w: the bytes do not match the checksum that the server gives (%s)", errAnswer, c.rung)
-		}
-	}
-	rec := fileRecord{key: key, told: l.told(), sum: digest.Of(body), modified: modifiedOf(x, l)}
 	x.receipt.SHA256 = rec.sum
 	n, err := p.set.put(rec, body)
 	if err != nil {
 		return 0, err
 	}
 	p.o.run.disk.wrote(int64(len(body)))
+	if err := p.nameServed(l, rec, x); err != nil {
+		return 0, err
+	}
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
 	p.good++
 	p.bytes += int64(len(body))
 	return n, nil
+}
+
+// nameServed remembers the name that came with a file of which the listing tells none.
+func (p *filePool) nameServed(l listed, rec fileRecord, x *exchange) error {
+	if l.name != "" {
+		return nil
+	}
+	name := dispositionName(x.resp.Header)
+	if name == "" || tokenLike(name) {
+		return nil
+	}
+	if err := p.set.served.put(rec, name); err != nil {
+		return diskError(err, "write down the name of a fetched file")
+	}
+	return nil
 }
 
 func modifiedOf(x *exchange, l listed) time.Time {
@@ -177,33 +204,28 @@ func modifiedOf(x *exchange, l listed) time.Time {
 	return l.modified
 }
 
-// isPage reports whether body is a web page that stands for a refusal: one under the name of something else, before
-// anything else has come. Later such pages are kept as received.
-func (p *filePool) isPage(l listed, body []byte) bool {
-	ext := strings.ToLower(path.Ext(l.name))
-	if ext == ".html" || ext == ".htm" || ext == ".xhtml" || unpack.Detect(body[:min(len(body), 4096)]) != unpack.KindHTML {
-		return false
-	}
-	p.o.run.mu.Lock()
-	defer p.o.run.mu.Unlock()
-	return p.good == 0
-}
-
 // large fetches a file in pieces, as an object beside the listing. x is its first response.
-func (p *filePool) large(l listed, key fileKey, x *exchange) (uint32, error) {
+func (p *filePool) large(i int, l listed, rec fileRecord, x *exchange) (uint32, error) {
 	r := p.o.run
 	src := &Source{
 		Number: p.o.Source.Number, Part: p.o.Source.Part, Link: l.link, Name: l.name, Kind: unpack.KindUnknown, Identity: x.identity,
-		Ranges: x.resp.StatusCode == 206, Fingerprint: l.link.fingerprint(),
+		Ranges: x.resp.StatusCode == http.StatusPartialContent, Fingerprint: l.link.fingerprint(),
 	}
 	src.Expiry, src.ExpiryFrom = expiry(l.link)
-	sub, err := r.beside(src, p.set.ownName(key), x)
+	rec.offset = p.claim(i, rec, x.identity)
+	sub, err := r.beside(src, p.set.ownName(rec.offset), x)
 	if err != nil {
 		return 0, err
 	}
+	p.busyWith(1)
 	v, err := sub.Wait(r.ctx)
+	p.busyWith(-1)
 	r.dismiss(sub)
 	if err != nil {
+		return 0, err
+	}
+	rec.size, rec.sum = v.Size, v.SHA256
+	if err := p.nameServed(l, rec, x); err != nil {
 		return 0, err
 	}
 	r.mu.Lock()
@@ -211,5 +233,32 @@ func (p *filePool) large(l listed, key fileKey, x *exchange) (uint32, error) {
 	p.bytes += v.Size
 	p.reused += sub.reused
 	r.mu.Unlock()
-	return p.set.append(fileRecord{key: key, told: l.told(), size: v.Size, sum: v.SHA256, modified: modifiedOf(x, l)})
+	return p.set.append(rec)
+}
+
+// busyWith counts large files that are being fetched: bytes of theirs are progress, too.
+func (p *filePool) busyWith(n int) {
+	p.o.run.mu.Lock()
+	defer p.o.run.mu.Unlock()
+	p.sizable += n
+	p.lastBytes = time.Now()
+}
+
+// claim returns the number of the object in the spool for a large file: the same in every run for the same content at the same
+// place, so that it is gone on with, and another for each file of this run.
+func (p *filePool) claim(i int, rec fileRecord, id Identity) int64 {
+	h := sha256.New()
+	fmt.Fprintf(h, "%x %x", rec.key, id.mark())
+	if !id.vouched() {
+		fmt.Fprintf(h, " %x", rec.mark)
+	}
+	number := binary.LittleEndian.Uint64(h.Sum(nil)) >> 1
+	r := p.o.run
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for owner, taken := p.owned[number]; taken && owner != i; owner, taken = p.owned[number] {
+		number++
+	}
+	p.owned[number] = i
+	return int64(number)
 }

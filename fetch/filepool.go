@@ -1,19 +1,19 @@
 package fetch
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync"
 	"time"
+
+	"holdall/internal/digest"
 )
 
 const (
 	startFileConns = 32      // small files wait for the server more than for the line,
 	maxFileConns   = 64      // so there are more connections than for large objects
 	largeFile      = 1 << 20 // beyond, a file is fetched in pieces, as an object of its own
-	fileTries      = 10
-	enoughPages    = 5 // web pages in place of files, with nothing else, until it is clear what they mean
 )
 
 // A filePool fetches the files of a listing. The run's mutex guards its fields from next on.
@@ -27,14 +27,20 @@ type filePool struct {
 	listed    bool  // the listing has been read to its end
 	bytes     int64 // of files that are here
 	reused    int64
-	done      int            // files that are here or have failed for good
-	good      int            // files fetched
-	pages     int            // web pages that came instead of files
-	refused   int            // refusals in a row
-	notes     []string       // why the listing may name more files than were read
-	digest    *ListingDigest // of a listing that an earlier run completed
-	at        []uint32       // for each file its record's number and one; 0 while there is none
-	errs      map[int]*Error // files that have failed for good
+	done      int // files that are here or have failed for good
+	good      int // files fetched
+	expired   int // links in a row that have expired
+	first     map[int]sighting
+	pages     map[digest.Sum]map[int]bool // files in whose place a page came, by the page
+	owned     map[uint64]int              // which file has which object in the spool
+	later     []int                       // files with something here from their place, by another link: they wait until all places are known
+	places    map[uint64]int              // links of the listing to places from which something is here
+	sizable   int                         // large files being fetched
+	refused   int                         // refusals in a row
+	notes     []string                    // why the listing may name more files than were read
+	digest    *ListingDigest              // of a listing that an earlier run completed
+	at        []uint32                    // for each file its record's number and one; 0 while there is none
+	errs      map[int]*Error              // files that have failed for good
 	seen      map[uint64]int32
 	same      map[int][]int  // files with the very link of an earlier one
 	alias     map[int]bool   // these
@@ -63,7 +69,8 @@ func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
 	}
 	p := &filePool{
 		o: o, shelf: sh, set: set, cond: sync.NewCond(&r.mu), errs: map[int]*Error{}, seen: map[uint64]int32{},
-		same: map[int][]int{}, alias: map[int]bool{}, tries: map[int]*tries{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
+		same: map[int][]int{}, alias: map[int]bool{}, tries: map[int]*tries{},
+		first: map[int]sighting{}, pages: map[digest.Sum]map[int]bool{}, owned: map[uint64]int{}, places: map[uint64]int{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
 	}
 	if n := r.f.opts.Connections; n > 0 {
 		p.target, p.most = n, n
@@ -76,14 +83,22 @@ func (p *filePool) add(l listed) error {
 	if err := p.shelf.add(l); err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(l.link.Secret()))
-	h := binary.LittleEndian.Uint64(sum[:])
+	h := markOf(l.link)
+	key := keyOf(l.link)
+	known, ok := p.set.find(key, l)
 	r := p.o.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i := len(p.at)
 	p.at = append(p.at, 0)
-	if first, ok := p.seen[h]; ok {
+	first, twice := p.seen[h]
+	if ok && !twice {
+		p.places[placeOf(key)]++
+		if known.record.mark != h {
+			p.later = append(p.later, i)
+		}
+	}
+	if twice {
 		if p.settled(int(first)) {
 			p.copySettled(int(first), i)
 		} else {
@@ -95,6 +110,15 @@ func (p *filePool) add(l listed) error {
 	}
 	p.cond.Signal()
 	return p.failure()
+}
+
+func placeOf(k fileKey) uint64 { return binary.LittleEndian.Uint64(k[:]) }
+
+// crowded reports whether the listing has several links to a place from which something is here.
+func (p *filePool) crowded(k fileKey) bool {
+	p.o.run.mu.Lock()
+	defer p.o.run.mu.Unlock()
+	return p.places[placeOf(k)] > 1
 }
 
 func (p *filePool) failure() error {
@@ -127,6 +151,7 @@ func (p *filePool) settle(i int, record uint32, err *Error) {
 	}
 	delete(p.same, i)
 	delete(p.tries, i)
+	delete(p.first, i)
 	p.o.arrived.Broadcast()
 }
 
@@ -140,7 +165,8 @@ func (p *filePool) take() (int, bool) {
 			p.cond.Broadcast()
 			return 0, false
 		}
-		if p.busy < p.target {
+		// After a link that has expired, one at a time until something is served again: the others may have, too.
+		if p.busy < p.target && (p.expired == 0 || p.busy == 0) {
 			if i, ok := p.pop(time.Now()); ok {
 				p.busy++
 				return i, true
@@ -161,9 +187,17 @@ func (p *filePool) pop(now time.Time) (int, bool) {
 	for p.next < len(p.at) {
 		i := p.next
 		p.next++
+		if _, waits := slices.BinarySearch(p.later, i); waits {
+			continue
+		}
 		if !p.alias[i] && !p.settled(i) {
 			return i, true
 		}
+	}
+	if p.listed && len(p.later) > 0 {
+		i := p.later[0]
+		p.later = p.later[1:]
+		return i, true
 	}
 	return 0, false
 }

@@ -21,9 +21,11 @@ type fileKey [16]byte
 // A fileRecord is what is known of a file that is here.
 type fileRecord struct {
 	key      fileKey
+	mark     uint64 // of its whole link: two files may lie at one place, and only the secrets of their links tell them apart
 	told     uint64 // of what the listing told of it: see listed.told
+	tag      uint64 // of the strong ETag that came with it; 0 when none did
 	segment  uint32 // 0: an object of its own
-	offset   int64
+	offset   int64  // in the segment; of an object of its own, its number
 	size     int64
 	sum      digest.Sum
 	modified time.Time
@@ -34,7 +36,9 @@ func (r fileRecord) encode() []byte {
 	b = append(b, recFile)
 	b = append(b, r.key[:]...)
 	le := binary.LittleEndian
+	b = le.AppendUint64(b, r.mark)
 	b = le.AppendUint64(b, r.told)
+	b = le.AppendUint64(b, r.tag)
 	b = le.AppendUint32(b, r.segment)
 	b = le.AppendUint64(b, uint64(r.offset))
 	b = le.AppendUint64(b, uint64(r.size))
@@ -51,7 +55,7 @@ func (r fileRecord) encode() []byte {
 func durableRecord(n uint32) []byte {
 	b := make([]byte, fileRecordSize-4, fileRecordSize)
 	b[0] = recFileDurable
-	binary.LittleEndian.PutUint32(b[25:], n)
+	binary.LittleEndian.PutUint32(b[segmentAt:], n)
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
@@ -62,14 +66,30 @@ func decodeFile(b []byte) (kind byte, r fileRecord, ok bool) {
 		return 0, r, false
 	}
 	copy(r.key[:], b[1:])
-	r.told = le.Uint64(b[17:])
-	r.segment = le.Uint32(b[25:])
-	r.offset, r.size = int64(le.Uint64(b[29:])), int64(le.Uint64(b[37:]))
-	copy(r.sum[:], b[45:])
-	if sec := int64(le.Uint64(b[77:])); sec != 0 {
+	r.mark, r.told, r.tag = le.Uint64(b[17:]), le.Uint64(b[25:]), le.Uint64(b[33:])
+	b, kind = b[segmentAt:], b[0]
+	r.segment = le.Uint32(b)
+	r.offset, r.size = int64(le.Uint64(b[4:])), int64(le.Uint64(b[12:]))
+	copy(r.sum[:], b[20:])
+	if sec := int64(le.Uint64(b[52:])); sec != 0 {
 		r.modified = time.Unix(sec, 0).UTC()
 	}
-	return b[0], r, true
+	return kind, r, true
+}
+
+// markOf tells the links of a listing apart, without giving them away.
+func markOf(l Link) uint64 {
+	sum := sha256.Sum256([]byte("holdall file\x00" + l.Secret()))
+	return binary.LittleEndian.Uint64(sum[:])
+}
+
+// tagOf tells ETags apart; 0 stands for one that vouches for nothing.
+func tagOf(etag string) uint64 {
+	if etag == "" {
+		return 0
+	}
+	sum := sha256.Sum256([]byte(etag))
+	return binary.LittleEndian.Uint64(sum[:]) | 1
 }
 
 // keyOf names a file by the host and path of its link and the parameters that are no part of a signature.
@@ -105,16 +125,19 @@ func signatureParam(name string) bool {
 	return false
 }
 
-// told sums up what the listing tells of a file beside its size: its name, and the ETag and date by which another file in the
-// same place would show.
+// told sums up what the listing tells of a file: its name, and the size, ETag and date by which another file in the same place
+// would show.
 func (l listed) told() uint64 {
 	var at int64
 	if !l.modified.IsZero() {
 		at = l.modified.UnixNano()
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d", l.name, l.etag, at))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%d", l.name, l.etag, at, l.size))
 	return binary.LittleEndian.Uint64(sum[:])
 }
+
+// vouched reports whether the listing tells of a file what another one at its place would not have.
+func (l listed) vouched() bool { return l.etag != "" || l.size >= 0 && !l.modified.IsZero() }
 
 // peekFiles returns the bytes of the files of a listing that are here.
 func peekFiles(dir, name string) int64 {

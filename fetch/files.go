@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -24,6 +25,7 @@ type File struct {
 	Size         int64 // of what was received; -1 with Err
 	LastModified time.Time
 	SHA256       digest.Sum
+	Odd          string // in what it is not what the listing tells of it, though it came so twice; or empty
 	Err          *Error // why this file is not here
 }
 
@@ -37,6 +39,7 @@ type fileLine struct {
 	Size         int64      `json:"size"`
 	LastModified *time.Time `json:"last_modified,omitempty"`
 	SHA256       digest.Sum `json:"sha256"`
+	Odd          string     `json:"odd,omitempty"`
 	Error        *fileFault `json:"error,omitempty"`
 }
 
@@ -46,7 +49,8 @@ type fileFault struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// Files yields a listing's files in the listing's order, each when it is here or has failed for good.
+// Files yields a listing's files in the listing's order, each when it is here or has failed for good. Files that are not here
+// yet, and that another try or a new link will bring, are left out; then Wait fails.
 // The listing itself must be an Object whose Source has Listing.
 func (o *Object) Files(ctx context.Context) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
@@ -68,6 +72,9 @@ func (o *Object) Files(ctx context.Context) iter.Seq2[File, error] {
 				return
 			}
 			f, err := o.files.file(i)
+			if err == nil && f.Err != nil && pending(f.Err) {
+				continue
+			}
 			if !yield(f, err) || err != nil {
 				return
 			}
@@ -92,25 +99,37 @@ func (p *filePool) file(i int) (File, error) {
 		return File{}, err
 	}
 	f := File{Index: i, Name: l.name, RawName: l.raw, Size: -1, LastModified: l.modified}
-	if f.RawName == nil {
-		f.RawName = []byte(l.name)
-	}
 	p.o.run.mu.Lock()
 	at, fault := p.at[i], p.errs[i]
 	p.o.run.mu.Unlock()
 	if fault != nil {
 		f.Err = fault
-		return f, nil
+		return f.withName(""), nil
 	}
 	r, err := p.set.record(at - 1)
 	if err != nil {
 		return File{}, err
 	}
+	f.Odd = l.odd(r)
 	f.Size, f.SHA256 = r.size, r.sum
 	if !r.modified.IsZero() {
 		f.LastModified = r.modified
 	}
-	return f, nil
+	return f.withName(p.set.served.get(r)), nil
+}
+
+// withName names a file of which the listing tells no name: as it came, or by its place.
+func (f File) withName(served string) File {
+	if f.Name == "" {
+		f.Name = served
+	}
+	if f.Name == "" {
+		f.Name = fmt.Sprintf("file-%06d", f.Index+1)
+	}
+	if f.RawName == nil {
+		f.RawName = []byte(f.Name)
+	}
+	return f
 }
 
 // OpenFile reads a file of a listing. Its reader verifies: at the end of other bytes than were fetched stands an error
@@ -183,7 +202,7 @@ func (p *filePool) save(dir, name string) (Verified, error) {
 }
 
 func (f File) line(l listed) fileLine {
-	out := fileLine{Index: f.Index, Name: f.Name, RawName: l.raw, Link: l.link.String(), Size: f.Size, SHA256: f.SHA256}
+	out := fileLine{Index: f.Index, Name: f.Name, RawName: l.raw, Link: l.link.String(), Size: f.Size, SHA256: f.SHA256, Odd: f.Odd}
 	if !f.LastModified.IsZero() {
 		out.LastModified = &f.LastModified
 	}
@@ -219,7 +238,7 @@ func (o *Object) keptFiles(yield func(File, error) bool) {
 }
 
 func (l fileLine) file(part Part) File {
-	f := File{Index: l.Index, Name: l.Name, RawName: l.RawName, Size: l.Size, SHA256: l.SHA256}
+	f := File{Index: l.Index, Name: l.Name, RawName: l.RawName, Size: l.Size, SHA256: l.SHA256, Odd: l.Odd}
 	if f.RawName == nil {
 		f.RawName = []byte(l.Name)
 	}
@@ -243,4 +262,13 @@ func (o *Object) readListing(p []byte, off int64) (int, error) {
 	}
 	defer f.Close()
 	return f.ReadAt(p, off)
+}
+
+// ListingNotes says why a complete listing may name more files than came: pages that could not be had, a number of files that
+// does not fit.
+func (o *Object) ListingNotes() []string {
+	if o.files == nil {
+		return nil
+	}
+	return o.files.notes
 }

@@ -19,7 +19,8 @@ import (
 //
 //	object-03.files            records, fixed in size, each with its own checksum
 //	object-03.segment-00001    bytes of the files
-//	object-03-<key>.data       a file too large to be had in one piece, an object of its own
+//	object-03-<number>.data    a file too large to be had in one piece, an object of its own
+//	object-03.names            names that came with files of which the listing tells none
 //
 // As with pieces, a record is written after the data, and what no durable record covers is compared before it is trusted.
 type fileSet struct {
@@ -27,6 +28,7 @@ type fileSet struct {
 
 	old     []oldFile // what was here before, in order
 	journal *os.File
+	served  *servedNames
 
 	mu       sync.Mutex // guards what follows
 	n        uint32     // records
@@ -44,7 +46,8 @@ type oldFile struct {
 }
 
 const (
-	fileRecordSize = 1 + 16 + 8 + 4 + 8 + 8 + 32 + 8 + 4 // kind, fields, CRC-32C
+	segmentAt      = 1 + 16 + 8 + 8 + 8                 // where the segment's number stands in a record
+	fileRecordSize = segmentAt + 4 + 8 + 8 + 32 + 8 + 4 // kind, fields, CRC-32C
 	maxSegment     = 256 << 20
 	recFile        = 'F'
 	recFileDurable = 'D'
@@ -56,6 +59,9 @@ func openFileSet(dir, name string) (*fileSet, error) {
 	var err error
 	if s.journal, err = os.OpenFile(s.journalPath(), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, diskError(err, "open the journal of a listing")
+	}
+	if s.served, err = openServedNames(dir + "/" + name + ".names"); err != nil {
+		return nil, errors.Join(diskError(err, "open the names of a listing's files"), s.journal.Close())
 	}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -70,7 +76,9 @@ func (s *fileSet) segmentPath(n uint32) string {
 }
 
 // ownName is the name of the object that holds a large file.
-func (s *fileSet) ownName(k fileKey) string { return fmt.Sprintf("%s-%x", s.name, k[:8]) }
+func (s *fileSet) ownName(number int64) string {
+	return fmt.Sprintf("%s-%016x", s.name, uint64(number))
+}
 
 // load reads the journal as far as it is whole.
 func (s *fileSet) load() error {
@@ -153,25 +161,43 @@ func (s *fileSet) nextSegment(n uint32) error {
 	return nil
 }
 
-// find returns the record of a file that an earlier run fetched: from the same place, of which the listing told the same.
-// Several that fit are none: the place does not tell them apart.
-func (s *fileSet) find(k fileKey, l listed) (uint32, fileRecord, bool) {
-	prefix := binary.LittleEndian.Uint64(k[:])
-	i, _ := slices.BinarySearchFunc(s.old, prefix, func(o oldFile, p uint64) int { return cmp.Compare(o.key, p) })
-	var n uint32
-	var found fileRecord
-	var seen bool
-	for ; i < len(s.old) && s.old[i].key == prefix; i++ {
-		r, err := s.record(s.old[i].record)
-		if err != nil || r.key != k || r.told != l.told() || l.size >= 0 && r.size != l.size {
+// A find is a record of an earlier run that may be of a listed file.
+type find struct {
+	number uint32
+	record fileRecord
+	// certain: the very link led to it, or the listing tells of it what it would not tell of another file at its place.
+	certain bool
+}
+
+// find returns the record of a file that an earlier run fetched and of which the listing told the same: by the very link, or by
+// its place. Several different ones at one place are none: the place does not tell them apart.
+func (s *fileSet) find(k fileKey, l listed) (find, bool) {
+	var found find
+	var seen, several bool
+	mark, told := markOf(l.link), l.told()
+	for _, o := range s.oldAt(k) {
+		r, err := s.record(o.record)
+		if err != nil || r.key != k || r.told != told {
 			continue
 		}
-		if seen && r.sum != found.sum {
-			return 0, fileRecord{}, false
+		if r.mark == mark {
+			return find{o.record, r, true}, true
 		}
-		n, found, seen = s.old[i].record, r, true
+		several = several || seen && r.sum != found.record.sum
+		found, seen = find{o.record, r, l.vouched()}, true
 	}
-	return n, found, seen
+	return found, seen && !several
+}
+
+// oldAt returns what was here before and may be of that place.
+func (s *fileSet) oldAt(k fileKey) []oldFile {
+	prefix := binary.LittleEndian.Uint64(k[:])
+	from, _ := slices.BinarySearchFunc(s.old, prefix, func(o oldFile, p uint64) int { return cmp.Compare(o.key, p) })
+	to := from
+	for to < len(s.old) && s.old[to].key == prefix {
+		to++
+	}
+	return s.old[from:to]
 }
 
 // record reads record n.
@@ -255,7 +281,7 @@ func (s *fileSet) sync() error {
 func (s *fileSet) openRecord(r fileRecord) (io.ReadCloser, error) {
 	path := s.segmentPath(r.segment)
 	if r.segment == 0 {
-		path = dataPath(s.dir, s.ownName(r.key))
+		path, r.offset = dataPath(s.dir, s.ownName(r.offset)), 0
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -273,7 +299,7 @@ type fileReader struct {
 func (r *fileReader) Close() error { return r.f.Close() }
 
 func (s *fileSet) close() error {
-	errs := []error{s.journal.Close()}
+	errs := []error{s.journal.Close(), s.served.close()}
 	for _, f := range s.segments {
 		if f != nil {
 			errs = append(errs, f.Close())

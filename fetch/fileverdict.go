@@ -2,8 +2,10 @@ package fetch
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
+	"holdall/internal/digest"
 	"holdall/internal/unpack"
 )
 
@@ -16,7 +18,7 @@ func (p *filePool) put(i int, record uint32, err error) {
 	p.busy--
 	now := time.Now()
 	if err == nil {
-		p.refused, p.lastBytes = 0, now
+		p.refused, p.expired, p.lastBytes = 0, 0, now
 		p.settle(i, record, nil)
 		if p.good >= 2*startFileConns && p.halved.IsZero() {
 			p.target = p.most
@@ -32,11 +34,9 @@ func (p *filePool) put(i int, record uint32, err error) {
 // failedTry does what the verdict on err asks for, to file i or to all of them.
 func (p *filePool) failedTry(i int, err error, now time.Time) {
 	r := p.o.run
-	if errors.Is(err, errWebPage) {
-		if p.pages++; p.pages >= enoughPages || p.listed && p.pages >= len(p.at)-p.done {
-			p.o.fail(notTheExport(unpack.KindHTML, Link{}))
-			return
-		}
+	var d *doubt
+	if errors.As(err, &d) && d.page && p.pageForAll(i, d) {
+		return
 	}
 	t := p.historyOf(i)
 	v := t.failed(err, nothing, now, r.f.opts.budget())
@@ -49,21 +49,18 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 		go r.fatal(v.err)
 		return
 	case v.action == giveUp && errors.As(err, &ref) && !ref.transient:
-		p.refuse(i, ref)
+		p.refuse(i, ref, t, now)
 		return
 	case v.action == giveUp && !v.err.Retryable():
-		p.refuse(i, &refusal{err: v.err})
+		p.refuse(i, &refusal{err: v.err, certain: true}, t, now)
 		return
 	}
 	r.retries++
-	if now.Sub(p.lastBytes) > r.f.opts.budget() { // of any file
+	if now.Sub(p.lastBytes) > r.f.opts.budget() && p.sizable == 0 { // of any file
 		p.o.fail(t.tooLong(r.f.opts.budget()))
 		return
 	}
-	if v.action != giveUp && t.wait.Tries() >= fileTries && p.good > 0 {
-		v = verdict{action: giveUp, err: netError(err)}
-	}
-	if v.action == giveUp {
+	if v.action == giveUp { // not yet: the next run asks for it again
 		p.settle(i, 0, p.fileError(i, v.err))
 		return
 	}
@@ -71,18 +68,97 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 	r.logf("file %d of the listing: %v; trying again", i, err)
 }
 
-// refuse takes in a refusal that another try will not change: of one file, or, when it is so for all, of the listing's links.
-func (p *filePool) refuse(i int, ref *refusal) {
-	p.refused++
+// pageForAll fails the listing when the same page comes in place of many files, or of all of them. It is true when it did.
+func (p *filePool) pageForAll(i int, d *doubt) bool {
+	sum := d.sum
+	if p.good == 0 {
+		sum = digest.Sum{} // any page: nothing says that one of them may be a file
+	}
+	of := p.pages[sum]
+	if of == nil {
+		of = map[int]bool{}
+		p.pages[sum] = of
+	}
+	of[i] = true
+	left := len(p.at) - p.done
+	if p.good > 0 && !p.seenAgain(i, d.sum.String(), min(pageTime, p.o.run.f.opts.budget()/5)) {
+		return false // a proxy may have a bad moment
+	}
+	if len(of) < enoughPages && (!p.listed || len(of) < left || p.good > 0) {
+		return false
+	}
+	e := notTheExport(unpack.KindHTML, Link{})
+	e.Message = "the listing's links: " + e.Message
+	if at := p.o.Source.Expiry; !at.IsZero() && p.o.run.f.clock.server(p.o.run.f.now()).After(at) {
+		e.Code, e.Hint = LinkExpired, hintNewLink
+	}
+	p.o.fail(e)
+	return true
+}
+
+// refuse takes in a refusal that another try will not change: of one file, or, when it is so for all, of the listing's links. A
+// server that is not certain is asked twice.
+func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 	e := ref.err
-	all := e.Code == LinkExpired || p.good == 0 && p.refused >= min(enoughPages, len(p.at)) || p.refused >= 4*maxFileConns
+	if e.Code == LinkExpired {
+		p.expire(i, e)
+		return
+	}
+	if !ref.certain && !p.seenAgain(i, string(e.Code), 0) {
+		p.again = append(p.again, fileRetry{i, now.Add(t.wait.Next())})
+		return
+	}
+	p.refused++
+	all := p.good == 0 && p.refused >= min(enoughPages, len(p.at)) || p.refused >= 4*maxFileConns
 	if all && e.Code != LinkGone || e.Code == LinkGone && p.good == 0 && p.refused >= 4*maxFileConns {
-		c := *e
-		c.Message = "the listing's links: " + e.Message
-		p.o.fail(&c)
+		p.failAll(e)
 		return
 	}
 	p.settle(i, 0, p.fileError(i, e))
+}
+
+// enoughExpired is how many links in a row, with nothing served between them, have expired when all have.
+const enoughExpired = 3
+
+// expire takes in that file i's link has expired.
+func (p *filePool) expire(i int, e *Error) {
+	if p.expired++; p.good == 0 || p.expired >= enoughExpired {
+		p.failAll(e)
+		return
+	}
+	p.settle(i, 0, p.fileError(i, e))
+}
+
+func (p *filePool) failAll(e *Error) {
+	c := *e
+	c.Message = "the listing's links: " + e.Message
+	p.o.fail(&c)
+}
+
+// pending reports whether a failed file is not given up: another try, or a new link, will bring it.
+func pending(e *Error) bool { return e.Retryable() || e.Code == LinkExpired }
+
+// unsettled is the failure of a listing of which files are not here yet, though all others are; nil when there are none.
+func (p *filePool) unsettled() *Error {
+	p.o.run.mu.Lock()
+	defer p.o.run.mu.Unlock()
+	var worst *Error
+	n := 0
+	for _, e := range p.errs {
+		if !pending(e) {
+			continue
+		}
+		n++
+		if worst == nil || e.Code.Rank() < worst.Code.Rank() {
+			worst = e
+		}
+	}
+	if worst == nil {
+		return nil
+	}
+	c := *worst
+	c.Message = fmt.Sprintf("%d of the listing's %d files are not here yet: %s", n, len(p.at), worst.Message)
+	return &c
 }
 
 // fileError makes an error of file i.

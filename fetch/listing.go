@@ -106,6 +106,13 @@ func (r *Run) followListing(o *Object) {
 	if failed {
 		return
 	}
+	if e := o.files.unsettled(); e != nil {
+		r.mu.Lock()
+		o.fail(e)
+		o.arrived.Broadcast()
+		r.mu.Unlock()
+		return
+	}
 	if err := r.completeListing(o); err != nil {
 		r.fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/url"
-	"path"
 	"strings"
 	"time"
 
@@ -105,16 +104,6 @@ func (f *fields) listed(base *url.URL) (listed, bool) {
 	}
 	f.entry.named()
 	return f.entry, true
-}
-
-// named fills in a name that the listing does not give, from the link, and makes it text.
-func (l *listed) named() {
-	if l.name == "" {
-		l.name = cleanName(path.Base(l.link.parsed().Path))
-	}
-	if valid := strings.ToValidUTF8(l.name, "\uFFFD"); valid != l.name {
-		l.raw, l.name = []byte(l.name), valid
-	}
 }
 
 func resolve(base *url.URL, ref string) (Link, bool) {

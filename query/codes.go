@@ -42,10 +42,12 @@ const (
 	EntriesUnlisted        Code = "entries-unlisted"
 	EntryRefused           Code = "entry-refused"
 	ErrorPage              Code = "error-page"
+	FileDiffers            Code = "file-differs"
 	FileUnavailable        Code = "file-unavailable"
 	FileUnexpected         Code = "file-unexpected"
 	FileUnlisted           Code = "file-unlisted"
 	KeyMissing             Code = "key-missing"
+	ListingIncomplete      Code = "listing-incomplete"
 	LockedDocument         Code = "locked-document"
 	MatchAmbiguous         Code = "match-ambiguous"
 	NamesDiffer            Code = "names-differ"
@@ -95,10 +97,12 @@ var codeTable = []CodeInfo{
 	{EntriesUnlisted, is(SeverityWarning), "Entries that a container's own directory does not name were found and taken over."},
 	{EntryRefused, is(SeverityWarning), "Entries of a container are not taken over as documents; their bytes are kept."},
 	{ErrorPage, is(SeverityError), "In place of a document there is a page that tells of an error."},
+	{FileDiffers, is(SeverityWarning), "A file of a listing is not what the listing tells of it; it came so twice."},
 	{FileUnavailable, is(SeverityError), "A file of a listing could not be fetched."},
 	{FileUnexpected, is(SeverityInfo), "The data files hold something else than CSVs; it is kept."},
 	{FileUnlisted, is(SeverityWarning), "A file of the attachments has no row."},
 	{KeyMissing, is(SeverityWarning), "Rows have no key."},
+	{ListingIncomplete, is(SeverityError), "A listing says that it has more files than it names, or breaks off."},
 	{LockedDocument, is(SeverityWarning, SeverityInfo), "A document opens only with a password; a warning where its entry in the container is encrypted."},
 	{MatchAmbiguous, is(SeverityWarning), "A file fits several rows or people, and is given to none."},
 	{NamesDiffer, is(SeverityInfo), "Entries of a container have two names; both are recorded."},

@@ -16,6 +16,7 @@ import (
 	"holdall/internal/atomicfile"
 	"holdall/internal/digest"
 	"holdall/internal/unpack"
+	"holdall/query"
 )
 
 // A container is where the files of a part come from: a ZIP, a tar, or a listing of links. Its methods are those of
@@ -131,6 +132,24 @@ func (s *single) Rest(func(unpack.Entry) error) (unpack.Account, error) {
 
 // errOtherOrder says that a listing's files are not those, in that order, that the bag in the making was begun with.
 var errOtherOrder = errors.New("the listing is not the one that the archive in the making was begun with")
+
+// checkListing waits until all files of a listing are here, and reports what of it is not as it says.
+func (t *takeover) checkListing(ctx context.Context, o *fetch.Object, l *listing) error {
+	if _, err := o.Wait(ctx); err != nil {
+		return err
+	}
+	for _, note := range o.ListingNotes() {
+		t.found.add(query.Finding{Code: query.ListingIncomplete, Severity: query.SeverityError,
+			Detail: fmt.Sprintf("the listing of %s may name more files than are here: %s; ask the vendor for the rest while the account is open", o.Source.Part, note)})
+	}
+	for _, i := range slices.Sorted(maps.Keys(l.files)) {
+		if f := l.files[i]; f.Odd != "" {
+			t.found.add(query.Finding{Code: query.FileDiffers, Severity: query.SeverityWarning, RecordID: docID(o, i),
+				Detail: fmt.Sprintf("%s in %s: %s; the server sent the same twice", f.Name, o.Source.Name, f.Odd)})
+		}
+	}
+	return t.sameOrder(o, l)
+}
 
 // sameOrder compares the files of a listing with those of the process that began the bag: document IDs are made of places in
 // the listing, and a server may give it another order each time.

@@ -50,7 +50,7 @@ func (in *intake) documents(ctx context.Context, s *origin) error {
 		return in.unreadable(s, err)
 	}
 	if l, ok := x.c.(*listing); ok {
-		if err := in.t.sameOrder(in.o, l); err != nil {
+		if err := in.t.checkListing(ctx, in.o, l); err != nil {
 			return err
 		}
 	}

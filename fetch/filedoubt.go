@@ -1,0 +1,155 @@
+package fetch
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"holdall/internal/digest"
+	"holdall/internal/unpack"
+)
+
+// A doubt is why what came for a file of a listing may not be the file. It is asked for again; what comes a second time is what
+// the server has.
+type doubt struct {
+	why  string
+	page bool       // it looks like a page that tells of an error
+	sum  digest.Sum // of what came
+}
+
+func (d *doubt) Error() string { return d.why }
+
+// A sighting is the first answer of a kind that is believed only when it comes again.
+type sighting struct {
+	what string
+	at   time.Time
+}
+
+const (
+	pageTime    = 10 * time.Second // so long a page must stand in place of a file until it counts as what the server has
+	enoughPages = 5                // files that bring the very same page, until it is clear that it stands for all of them
+)
+
+// doubtful returns why body may not be the listed file, or nil.
+func (p *filePool) doubtful(l listed, rec fileRecord, x *exchange, body []byte) *doubt {
+	d := &doubt{sum: rec.sum}
+	switch {
+	case isPage(l, body):
+		d.why, d.page = "a page that tells of an error seems to have come in its place", true
+	case !sizeAgrees(l.size, int64(len(body))):
+		d.why = fmt.Sprintf("the listing tells %d bytes, and %d came", l.size, len(body))
+	case !checksumAgrees(x.identity, body):
+		d.why = "it does not match the checksum that came with it"
+	case !tagAgrees(l, x.identity, body):
+		d.why = "it does not match the ETag that the listing tells"
+	case l.size < 0 && len(body) == 0:
+		d.why = "it came without content"
+	case l.size < 0 && unframed(x):
+		d.why = "the server did not say where it ends"
+	default:
+		return nil
+	}
+	return d
+}
+
+// unframed reports whether nothing shows that a body has come to its end: the connection was closed, and that was all.
+func unframed(x *exchange) bool {
+	return x.bounds.end < 0 && len(x.resp.TransferEncoding) == 0 && len(x.identity.claims()) == 0
+}
+
+// sizeAgrees compares the size that a listing tells, which may be in thousands of bytes, with that of what came.
+func sizeAgrees(told, got int64) bool {
+	if told < 0 || told == got {
+		return true
+	}
+	near := func(unit int64) bool {
+		return told > 0 && got >= unit/2 && got >= (told-1)*unit && got <= (told+1)*unit
+	}
+	return near(1000) || near(1024)
+}
+
+func checksumAgrees(id Identity, body []byte) bool {
+	for _, c := range id.claims() {
+		h := newHash(c.digest)
+		h.Write(body)
+		if string(h.Sum(nil)) == string(c.sum) {
+			return true
+		}
+		if c.firm {
+			return false
+		}
+	}
+	return true
+}
+
+// tagAgrees compares the ETag that a listing tells with the one that came; where none came, and it is an MD5, with the content.
+func tagAgrees(l listed, id Identity, body []byte) bool {
+	told := strings.Trim(l.etag, `"`)
+	if got := strings.Trim(id.strong(), `"`); told == "" || got != "" {
+		return told == "" || told == got
+	}
+	if !plainMD5.MatchString(told) {
+		return true
+	}
+	sum := md5.Sum(body)
+	return told == hex.EncodeToString(sum[:])
+}
+
+// binaryNames are extensions of files that are never text of a markup language. (Word documents named .doc often are.)
+var binaryNames = map[string]bool{
+	".pdf": true, ".docx": true, ".xlsx": true, ".pptx": true, ".odt": true, ".ods": true, ".zip": true, ".msg": true, ".jpg": true,
+	".jpeg": true, ".png": true, ".gif": true, ".tif": true, ".tiff": true, ".heic": true, ".mp3": true, ".mp4": true,
+}
+
+var pageNames = map[string]bool{".html": true, ".htm": true, ".xhtml": true, ".xml": true, ".json": true, ".svg": true, ".txt": true}
+
+// isPage reports whether body looks like a page of a server or a proxy in place of the file.
+func isPage(l listed, body []byte) bool {
+	ext := strings.ToLower(path.Ext(l.name))
+	if pageNames[ext] || l.size >= 0 && l.size == int64(len(body)) {
+		return false
+	}
+	switch unpack.Detect(body[:min(len(body), 4096)]) {
+	case unpack.KindHTML:
+		return true
+	case unpack.KindXML, unpack.KindJSON:
+		return binaryNames[ext]
+	}
+	return false
+}
+
+// confirmed reports whether what is doubtful has come before, and long enough ago.
+func (p *filePool) confirmed(i int, d *doubt) bool {
+	wait := time.Duration(0)
+	if d.page {
+		wait = min(pageTime, p.o.run.f.opts.budget()/5)
+	}
+	p.o.run.mu.Lock()
+	defer p.o.run.mu.Unlock()
+	return p.seenAgain(i, d.sum.String(), wait)
+}
+
+// seenAgain remembers an answer for file i and reports whether it came before, at least wait ago. With the run's mutex held.
+func (p *filePool) seenAgain(i int, what string, wait time.Duration) bool {
+	now := time.Now()
+	s, ok := p.first[i]
+	if !ok || s.what != what {
+		p.first[i] = sighting{what, now}
+		return false
+	}
+	return now.Sub(s.at) >= wait
+}
+
+// odd says in what a file that is here is not what the listing tells of it, or nothing. It has come so twice.
+func (l listed) odd(r fileRecord) string {
+	switch tag := strings.Trim(l.etag, `"`); {
+	case !sizeAgrees(l.size, r.size):
+		return fmt.Sprintf("the listing tells %d bytes, and it has %d", l.size, r.size)
+	case tag != "" && r.tag != 0 && r.tag != tagOf(l.etag) && r.tag != tagOf(`"`+tag+`"`):
+		return "the listing tells another ETag than came with it"
+	}
+	return ""
+}
