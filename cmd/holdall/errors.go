@@ -58,6 +58,8 @@ type failure struct {
 	Message   string     `json:"message"`
 	Hint      string     `json:"hint"`
 	Retryable bool       `json:"retryable"`
+	Part      fetch.Part `json:"part,omitempty"` // of the link that failed
+	Link      string     `json:"link,omitempty"` // redacted
 	exit      int
 }
 
@@ -87,7 +89,8 @@ func classify(err error) failure {
 	case errors.Is(err, context.Canceled):
 		return failure{Code: fetch.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted}
 	case errors.As(err, &fe):
-		report = failure{Code: fe.Code, Message: err.Error(), Hint: hintOf(fe), Retryable: fe.Retryable(), exit: fe.Code.Exit()}
+		report = failure{Code: fe.Code, Message: aboutLink(fe, err.Error()), Hint: hintOf(fe), Retryable: fe.Retryable(), exit: fe.Code.Exit()}
+		report.Part, report.Link = fe.Part, fe.Link
 	case isDiskFull(err):
 		report.Code, report.exit, report.Retryable = fetch.DiskFull, exitGoOn, true
 		report.Hint = "make room on the disk, then " + goOn
@@ -98,6 +101,25 @@ func classify(err error) failure {
 		report.Hint = "check the path; \"holdall list ROOT\" shows the exports of a root"
 	}
 	return report
+}
+
+var partNames = map[fetch.Part]string{
+	fetch.PartData: "the data files", fetch.PartAttachments: "the attachments", fetch.PartCVs: "the internal CVs", fetch.PartUnknown: "an unnamed part",
+}
+
+// aboutLink adds which link a failure is about: of three that look alike, the user has to know which one to ask for. The link
+// comes last, because whatever follows a link is taken for a part of it and hidden.
+func aboutLink(e *fetch.Error, message string) string {
+	switch {
+	case e.Part != "":
+		message = "the link for " + partNames[e.Part] + ": " + message
+	case e.Link != "":
+		message = "the link to the master CSV: " + message
+	}
+	if e.Link != "" && !strings.Contains(message, e.Link) {
+		message += ": " + e.Link
+	}
+	return message
 }
 
 // stopped marks the failure of what the user has stopped, in whatever words the failure comes: an engine that is interrupted in

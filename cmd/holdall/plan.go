@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/internal/redact"
 	"holdall/internal/takeover"
 	"holdall/internal/term"
 )
@@ -48,6 +49,7 @@ func planJSON(p *takeover.Forecast) plannedTakeover {
 		}
 		if s.Err != nil {
 			f := describe(s.Err)
+			f.Message = redact.Error(s.Err).Error() // which link it is stands beside it
 			l.Error = &f
 		}
 		if s.Identity.Size > 0 {
