@@ -32,10 +32,18 @@ func (r *Run) forecast(now time.Time) {
 			continue
 		}
 		o.warned = true
-		left := o.Source.Expiry.Sub(server).Round(time.Minute)
+		left := rough(o.Source.Expiry.Sub(server))
 		r.f.opts.Warn(fmt.Sprintf("the link for %s expires in %s (%s), but at the present pace it takes %s more: ask for a fresh master CSV in time; "+
-			"with it, the same command goes on where this one stops", o.Source.Part, left, o.Source.ExpiryFrom, need.Round(time.Minute)))
+			"with it, the same command goes on where this one stops", o.Source.Part, left, o.Source.ExpiryFrom, rough(need)))
 	}
+}
+
+// rough is a time as people say it: to the second while it is short.
+func rough(d time.Duration) time.Duration {
+	if d < 10*time.Minute {
+		return d.Round(time.Second)
+	}
+	return d.Round(time.Minute)
 }
 
 // lastCall reports whether o's link is about to expire. Then connections take on as much as there is: an open response

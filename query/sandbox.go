@@ -111,6 +111,12 @@ func countStatements(sql string) (int, error) {
 	return int(n), nil
 }
 
+// IsEmpty reports whether SQL holds nothing but blanks, comments and semicolons.
+func IsEmpty(sql string) bool {
+	statements, err := splitSQL(sql)
+	return err == nil && len(statements) == 0
+}
+
 // checkSQL splits users' SQL into statements that may be run.
 func checkSQL(sql string) ([]statement, error) {
 	statements, err := splitSQL(sql)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -293,4 +294,22 @@ func names(t *testing.T, dir string) (all []string) {
 		all = append(all, e.Name())
 	}
 	return all
+}
+
+// What cannot be read is not said to have changed.
+func TestWhatCannotBeReadIsNotCalledChanged(t *testing.T) {
+	root, _, bag := demo(t)
+	name := filepath.Join(bag, "README.txt")
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Nothing outside of a root is ever opened. The link is as long as the file was.
+	if err := errors.Join(os.Remove(name), os.Symlink(strings.Repeat("/", int(info.Size())), name)); err != nil {
+		t.Fatal(err)
+	}
+	o := holdall(t, "verify", root)
+	if o.code != 5 || !strings.Contains(o.stdout, "unreadable") || !strings.Contains(o.stderr, "1 file could not be read") || strings.Contains(o.stderr, "not as it was") {
+		t.Errorf("exit %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
 }

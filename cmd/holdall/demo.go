@@ -41,6 +41,12 @@ name the commands to go on with. All people in it are invented.`,
 }
 
 func (o *demoOptions) run(ctx context.Context, e *env) (err error) {
+	if o.people < 1 {
+		return usagef("use 1 to 1000000", "--people %d makes no sense", o.people)
+	}
+	if err := checkRoot(o.to); err != nil {
+		return err
+	}
 	e.talk("inventing the export of an agency with %s candidates", group(int64(o.people)))
 	x, err := exportsim.Prepare(ctx, exportsim.Config{Seed: 1, People: o.people})
 	if err != nil {
@@ -85,7 +91,7 @@ func (o *demoOptions) run(ctx context.Context, e *env) (err error) {
 }
 
 func (o *demoOptions) take(ctx context.Context, e *env, server *exportsim.Server) (*takeover.Result, error) {
-	e.talk("taking it over from %s, where each link is signed and expires", server.MasterURL())
+	e.talk("taking it over; each of its links is signed and expires: %s", server.MasterURL())
 	link, err := fetch.NewLink(server.MasterURL())
 	if err != nil {
 		return nil, err

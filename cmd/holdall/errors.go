@@ -97,6 +97,8 @@ func classify(err error) failure {
 	case errors.Is(err, dirstore.ErrLocked):
 		report.Code, report.exit, report.Retryable = fetch.Busy, exitGoOn, true
 		report.Hint = "wait until the other run ends, then " + goOn
+	case report.Hint == "" && (errors.Is(err, fs.ErrPermission) || isReadOnly(err)):
+		report.Hint = "check that you may read and write there, or name another directory"
 	case errors.Is(err, fs.ErrNotExist) && report.Hint == "":
 		report.Hint = "check the path; \"holdall list ROOT\" shows the exports of a root"
 	}

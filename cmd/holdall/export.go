@@ -262,7 +262,7 @@ func (x *export) database(ctx context.Context, e *env) (*query.DB, error) {
 func cacheDir(name string) (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find a place for databases: %w", err)
+		return "", withHint(fmt.Errorf("find a place for databases and the history: %w", err), "set HOME to a directory that can be written to")
 	}
 	return filepath.Join(dir, "holdall", name), nil
 }

@@ -59,6 +59,9 @@ func (o *queryOptions) addFlags(f *pflag.FlagSet) {
 }
 
 func (o *queryOptions) run(ctx context.Context, e *env, args []string) error {
+	if o.limit < -1 {
+		return usagef("use a number of rows, or 0 for all", "--limit %d makes no sense", o.limit)
+	}
 	params, err := parseParams(o.params)
 	if err != nil {
 		return err
@@ -73,6 +76,9 @@ func (o *queryOptions) run(ctx context.Context, e *env, args []string) error {
 	sql, interactive, err := o.sql(e, args[1:])
 	if err != nil {
 		return err
+	}
+	if !interactive && query.IsEmpty(sql) {
+		return usagef("add SQL as an argument, -f FILE, or - for standard input", "there is no SQL to run")
 	}
 	x, err := openExport(ctx, args[0])
 	if err != nil {

@@ -68,7 +68,35 @@ Ask it:                         holdall query archives "select count(*) from can
 		root.AddCommand(c.cobra(e))
 	}
 	root.AddCommand(topics()...)
+	root.SetHelpCommand(helpCommand(root))
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Args, c.RunE = knownShell, func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
+	}
 	return root
+}
+
+// helpCommand is cobra's, but for what it cannot help with being an error.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [command or topic]", Short: "Help about any command or topic",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || c == root && len(args) > 0 || len(rest) > 0 {
+				return knownCommand(root, args)
+			}
+			return c.Help()
+		},
+	}
+}
+
+func knownShell(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usagef("use bash, fish, powershell or zsh", "there is no completion for %q", args[0])
 }
 
 // knownCommand refuses what is no command, and names what may have been meant.
@@ -80,7 +108,7 @@ func knownCommand(root *cobra.Command, args []string) error {
 	if similar := root.SuggestionsFor(args[0]); len(similar) > 0 {
 		hint = "did you mean " + strings.Join(similar, " or ") + "? " + hint
 	}
-	return usagef(hint, "unknown command %q", args[0])
+	return usagef(hint, "unknown command %q", strings.Join(args, " "))
 }
 
 func (c command) cobra(e *env) *cobra.Command {
@@ -88,10 +116,18 @@ func (c command) cobra(e *env) *cobra.Command {
 		Use: c.use, Short: c.short, Example: c.example,
 		Long: strings.TrimSpace(c.long) + "\n\n" + exitStatus(c.exits),
 		Args: func(cc *cobra.Command, args []string) error {
-			if err := c.args(cc, args); err != nil {
-				return usagef(fmt.Sprintf("%q says how it is used", cc.CommandPath()+" --help"), "%v", err)
+			if c.args(cc, args) == nil {
+				return nil
 			}
-			return nil
+			hint := fmt.Sprintf("%q says how it is used", cc.CommandPath()+" --help")
+			if len(args) > 1 {
+				hint = "put SQL and paths with blanks in them in quotes; " + hint
+			}
+			_, wants, _ := strings.Cut(c.use, " ")
+			if wants == "" {
+				wants = "no argument"
+			}
+			return usagef(hint, "%s wants %s, and was given %s", cc.CommandPath(), wants, count(len(args), "argument", "arguments"))
 		},
 		RunE: func(cc *cobra.Command, args []string) error { return c.run(cc.Context(), e, args) },
 	}

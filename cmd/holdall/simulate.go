@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,7 +67,7 @@ func faultList() string {
 }
 
 func (o *simulateOptions) addFlags(f *pflag.FlagSet) {
-	f.IntVar(&o.people, "people", 500, "`N` candidates, 10 to 1000000; about 250 kB of documents each")
+	f.IntVar(&o.people, "people", 500, "`N` candidates, 1 to 1000000; about 250 kB of documents each")
 	f.Uint64Var(&o.seed, "seed", 1, "`S`: the same seed makes the same bytes")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to serve on; port 0 takes a free one")
 	f.StringVar(&o.master, "master", "./master.csv", "`FILE` to write the master CSV to")
@@ -84,16 +85,20 @@ func (o *simulateOptions) addFlags(f *pflag.FlagSet) {
 }
 
 func (o *simulateOptions) run(ctx context.Context, e *env) (err error) {
+	if o.people < 1 {
+		return usagef("use 1 to 1000000", "--people %d makes no sense", o.people)
+	}
 	e.talk("inventing an agency of %s people", group(int64(o.people)))
 	x, err := exportsim.Prepare(ctx, exportsim.Config{
 		Seed: o.seed, People: o.people, Shape: exportsim.Shape(o.shape), Dialect: schemas.Dialect(o.dialect),
 		Expire: o.expire, Rate: int64(o.rate), Latency: o.latency, Faults: o.faults, Mistakes: o.mistakes, Dir: o.dir,
 	})
 	if err != nil {
-		if ctx.Err() != nil {
+		var errno syscall.Errno
+		if ctx.Err() != nil || errors.As(err, &errno) {
 			return err
 		}
-		return withHint(err, "\"holdall simulate --help\" lists what can be asked for")
+		return usagef("\"holdall simulate --help\" lists what can be asked for", "%v", err)
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
 	if o.truth != "" {

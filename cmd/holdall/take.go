@@ -85,10 +85,23 @@ func (o *takeOptions) check() error {
 		return usagef("use --date-order dmy or --date-order mdy", "unknown date order %q", o.dateOrder)
 	case o.connections < 0:
 		return usagef("use 1 or more, or leave it out", "%d connections make no sense", o.connections)
-	case isExports(o.to):
-		return usagef("name the directory that it is in", "--to %s is the directory of a root's exports, not a root", o.to)
 	}
-	return errors.Join(checkOutside("--to", o.to), checkOutside("--spool", o.spool))
+	if err := checkRoot(o.to); err != nil {
+		return err
+	}
+	return checkOutside("--spool", o.spool)
+}
+
+// checkRoot refuses a place for archives that cannot be one, before anything is written.
+func checkRoot(root string) error {
+	info, err := os.Stat(root)
+	switch {
+	case err == nil && !info.IsDir():
+		return usagef("name a directory, which need not be there yet", "--to %s is a file, not a directory", root)
+	case isExports(root):
+		return usagef("name the directory that it is in", "--to %s is the directory of a root's exports, not a root", root)
+	}
+	return checkOutside("--to", root)
 }
 
 func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {
@@ -102,6 +115,9 @@ func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {
 	options := o.takeover(e)
 	if o.dryRun {
 		return dryRun(ctx, e, master, options)
+	}
+	if err := os.MkdirAll(o.to, 0o700); err != nil {
+		return withHint(fmt.Errorf("make the root: %w", err), "name another directory with --to")
 	}
 	show := newProgress(e)
 	options.Progress = show.update

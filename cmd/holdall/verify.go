@@ -191,13 +191,21 @@ func (v *verification) print(e *env) error {
 		return nil
 	}
 	var rows [][]string
-	hurt := map[string]int{}
+	hurt, unread := map[string]int{}, 0
 	for _, f := range v.Faults {
+		if f.Code == archive.FaultUnreadable {
+			unread++
+		}
 		hurt[f.Export]++
 		rows = append(rows, []string{f.Export, f.Code, f.Path, strings.Join(f.Documents, " "), f.Detail})
 	}
 	if err := e.table([]string{"export", "fault", "path", "documents", "detail"}, nil, rows); err != nil {
 		return err
+	}
+	if unread == len(v.Faults) {
+		e.say("%s could not be read, so that nobody knows whether they are as they were", count(unread, "file", "files"))
+		e.hint("make what is named above readable (check its permissions, and the disk), and verify again")
+		return nil
 	}
 	for _, x := range v.Exports {
 		if n := hurt[x.Export]; n > 0 {

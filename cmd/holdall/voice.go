@@ -73,7 +73,7 @@ func (v *voice) repeat() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, line := range v.warnings {
-		v.print(line)
+		v.print("warned before: " + line)
 	}
 }
 

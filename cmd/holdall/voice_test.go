@@ -34,9 +34,9 @@ func TestAWarningIsSaidAgainAtTheEnd(t *testing.T) {
 	e.warn("your link expires at https://a.example/x?sig=0123456789abcdef")
 	e.talk("not said with -q")
 	e.voice.repeat()
-	const line = "holdall: your link expires at https://a.example/…?…\n"
-	if got := out.String(); got != line+line {
-		t.Errorf("said %q, want %q twice", got, line)
+	const line = "your link expires at https://a.example/…?…\n"
+	if got, want := out.String(), "holdall: "+line+"holdall: warned before: "+line; got != want {
+		t.Errorf("said %q, want %q", got, want)
 	}
 }
 

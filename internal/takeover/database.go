@@ -22,14 +22,26 @@ func OpenDatabase(ctx context.Context, bag *archive.Bag, dir string, o query.Ope
 	if err == nil || !errors.Is(err, query.ErrOutdated) && !errors.Is(err, fs.ErrNotExist) {
 		return db, err
 	}
-	talk("making the database of %s from the archive, in %s", bag.ID(), dir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeWritable(dir); err != nil {
 		return nil, err
 	}
+	talk("making the database of %s from the archive, in %s", bag.ID(), dir)
 	if _, err := rebuild(ctx, bag, path); err != nil {
 		return nil, fmt.Errorf("make the database of %s from the archive: %w", bag.ID(), err)
 	}
 	return query.Open(ctx, path, o)
+}
+
+// makeWritable makes dir, and finds out whether files can be made in it.
+func makeWritable(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	probe, err := scratch.Make(dir, rebuildPrefix)
+	if err != nil {
+		return err
+	}
+	return probe.Remove()
 }
 
 // rebuilt is what making the database again says of an archive.
