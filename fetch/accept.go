@@ -52,7 +52,7 @@ func (r *Run) accept(w *worker, o *Object, x *exchange) error {
 	}
 	s := w.span
 	if x.bounds.start > s.pos {
-		return fmt.Errorf("%w: asked for the bytes from %d, got those from %d", errAnswer, s.pos, x.bounds.start)
+		return unusable("asked for the bytes from %d, got those from %d", s.pos, x.bounds.start)
 	}
 	if s.pos > 0 && x.bounds.start+soonBytes < s.pos && !o.sequential {
 		return errIgnored

@@ -91,6 +91,28 @@ var changeFaults = []faultCase{
 				t.Errorf("progress %+v, want the old bytes reused", p)
 			}
 		}},
+	{name: "the server tells a digest that the bytes never match, and they are a ZIP whose own checksums fit", world: func(t *testing.T, w *faultWorld) *Master {
+		w.object = w.put("/attachments.zip", zipOf(t, 300))
+		return w.master(t, "", "/attachments.zip", "")
+	}, fault: toldWrong, outcome: "every byte is right, and the contradiction is told", check: func(t *testing.T, w *faultWorld, r *Run, err error) {
+		v, err := r.Objects[0].Wait(t.Context())
+		if err != nil || v.Rung != "zip-crc32" || v.Contradicts != "x-goog-hash-md5" {
+			t.Errorf("verified %+v, %v; want by the ZIP, against the server", v, err)
+		}
+		fewRequests(4)(t, w, r, err)
+		if _, mem, err := openJournal(w.spoolFile(".journal")); err != nil || mem.done == nil || *mem.done != v {
+			t.Errorf("the journal says %+v, %v; want %+v", mem.done, err, v)
+		}
+	}},
+	{name: "the server tells a digest that the bytes never match, and nothing else vouches for them", fault: toldWrong, want: NotTheExport, hint: "new export",
+		outcome: "`not-the-export` after two fetches that brought the same: new export; what was received is kept",
+		check: func(t *testing.T, w *faultWorld, r *Run, err error) {
+			if !SameAgain(err) {
+				t.Errorf("%v, want that two fetches brought the same", err)
+			}
+			fewRequests(4)(t, w, r, err)
+			wantBytes(t, r.Objects[0], w.object.body)
+		}},
 	{name: "a bit flips on the way, and the server tells a digest", fault: func(_ *faultWorld, o *served) {
 		sum := sha256.Sum256(o.body)
 		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
@@ -104,4 +126,12 @@ var changeFaults = []faultCase{
 			return o.whole(w)
 		}
 	}},
+}
+
+// toldWrong adds a digest of other bytes to every answer.
+func toldWrong(_ *faultWorld, o *served) {
+	o.fault = func(_ int, _ *served, w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("X-Goog-Hash", "md5="+base64Of(make([]byte, 16)))
+		return false
+	}
 }

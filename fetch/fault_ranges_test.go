@@ -52,6 +52,25 @@ var rangeFaults = []faultCase{
 	{name: "several ranges in one response", fault: after(1, ranged(func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		return answer(w, 206, []byte("--x\r\n"), "ETag", o.etag, "Content-Type", "multipart/byteranges; boundary=x")
 	})), check: fewRequests(10)},
+	{name: "parts without a byte", world: manySpans, fault: always(emptyRanges), check: fewRequests(40)},
+	{name: "parts of one byte each", fault: after(1, ranged(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, _ := asked(r, o)
+		return o.partial(w, start, start+1, len(o.body))
+	})), check: fewRequests(40)},
+	{name: "a store unpacks what it keeps compressed, and tells the digest of what it keeps (Google)", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("X-Goog-Stored-Content-Encoding", "gzip")
+		w.Header().Set("X-Goog-Hash", "md5="+base64Of(make([]byte, 16)))
+		w.Header().Set("ETag", `"0123456789abcdef0123456789abcdef"`)
+		w.(http.Flusher).Flush()
+		w.Write(o.body)
+		return true
+	}), check: fewRequests(4)},
+	{name: "the first answer is empty, without a length", fault: first(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		return raw(w, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", nil)
+	})},
+	{name: "the first answer is empty, and says so", fault: first(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		return answer(w, 200, nil, "Content-Length", "0")
+	})},
 	{name: "a part with another total", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		start, end := asked(r, o)
 		return o.partial(w, start, end, len(o.body)+1)
@@ -118,6 +137,15 @@ func ranged(f func(o *served, w http.ResponseWriter, r *http.Request) bool) func
 	return func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		return r.Header.Get("Range") != "" && f(o, w, r)
 	}
+}
+
+// emptyRanges answers ranges from the beginning well, slowly enough that others are asked for, and those with no byte.
+func emptyRanges(o *served, w http.ResponseWriter, r *http.Request) bool {
+	start, end := asked(r, o)
+	if start == 0 {
+		return o.partial(throttle(w, 16<<20), start, end, len(o.body))
+	}
+	return answer(w, 206, nil, "ETag", o.etag, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, end-1, len(o.body)))
 }
 
 func beginsLater(o *served, w http.ResponseWriter, r *http.Request) bool {

@@ -14,6 +14,9 @@ var spoolFaults = []faultCase{
 	{name: "two runs at once", test: testOneRunAtATime, outcome: "`busy` for the second"},
 	{name: "one of the links is dead", test: testOneDeadLink, outcome: "everything else is fetched, then the dead link's failure is told"},
 	{name: "a bit flips on the way, and a checksum inside the object tells", test: testRefetch, outcome: "the piece alone is fetched again"},
+	{name: "the same, and the server is busy when the piece is to be fetched again", test: testBusyRefetch, outcome: "it is tried again; the piece is whole"},
+	{name: "the same, and the link has died meanwhile", test: testDeadRefetch, outcome: "`link-expired`: new master CSV; never called damaged at its source"},
+	{name: "a piece rots in the spool, and a checksum inside the object tells", test: testRottenPiece, outcome: "the piece is fetched again; never called damaged at its source"},
 	{name: "the journal is torn", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
 		w.change(t, ".journal", func(b []byte) []byte { return b[:len(b)-5] })
 	}},

@@ -87,7 +87,7 @@ func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, know
 		return p.keep(i, l, rec, x, nil)
 	}
 	if x.bounds.start != 0 {
-		return 0, fmt.Errorf("%w: asked from the first byte, the server began at %d", errAnswer, x.bounds.start)
+		return 0, unusable("asked from the first byte, the server began at %d", x.bounds.start)
 	}
 	n := 0
 	if x.bounds.total <= largeFile {

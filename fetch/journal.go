@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"strings"
 
 	"holdall/internal/digest"
 )
@@ -32,7 +33,7 @@ const (
 	recHash    = 'S' // offset, state of SHA-256 up to there
 	recDrop    = 'X' // index and length of a piece that is no longer trusted
 	recSize    = 'Z' // the size, when it became known only at the end
-	recDone    = 'F' // size, SHA-256, rung: the object is complete, synced and verified
+	recDone    = 'F' // size, SHA-256, rung, NUL and what that contradicts: the object is complete, synced and verified
 )
 
 const (
@@ -178,8 +179,8 @@ func (m *memory) apply(kind byte, p []byte, order *[]int64) bool {
 	case kind == recSize && len(p) == 8:
 		m.size = int64(le.Uint64(p))
 	case kind == recDone && len(p) >= 40:
-		v := &Verified{Size: int64(le.Uint64(p)), SHA256: digest.Sum(p[8:40]), Rung: string(p[40:])}
-		m.done = v
+		rung, contradicts, _ := strings.Cut(string(p[40:]), "\x00")
+		m.done = &Verified{Size: int64(le.Uint64(p)), SHA256: digest.Sum(p[8:40]), Rung: rung, Contradicts: contradicts}
 	default:
 		return false
 	}
@@ -226,7 +227,11 @@ func (j *journal) hash(at int64, state []byte) error {
 func (j *journal) done(v Verified) error {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(v.Size))
 	b = append(b, v.SHA256[:]...)
-	return j.append(recDone, append(b, v.Rung...))
+	b = append(b, v.Rung...)
+	if v.Contradicts != "" {
+		b = append(append(b, 0), v.Contradicts...)
+	}
+	return j.append(recDone, b)
 }
 
 // A recordReader yields whole records.

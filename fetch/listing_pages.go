@@ -249,7 +249,7 @@ func (s *pageReader) skip(x *exchange) error {
 		return nil
 	}
 	if x.bounds.start != 0 {
-		return fmt.Errorf("%w: asked for the bytes from %d, got those from %d", errAnswer, s.at, x.bounds.start)
+		return unusable("asked for the bytes from %d, got those from %d", s.at, x.bounds.start)
 	}
 	h := sha256.New()
 	if _, err := io.CopyN(h, x, s.at); err != nil {

@@ -54,7 +54,7 @@ type Object struct {
 	twice      map[int64]bool // pieces that came out the same when fetched again
 	mending    bool           // Refetch is at work, so the hasher waits
 	warned     bool           // that the link will expire too early
-	doubted    bool           // everything has been fetched again because of a digest
+	doubts     int            // times that everything was fetched again because of a digest; its hasher's
 
 	mend sync.Mutex // held by Refetch
 }
@@ -205,6 +205,9 @@ type Verified struct {
 	Size   int64      `json:"size"`
 	SHA256 digest.Sum `json:"sha256"`
 	Rung   string     `json:"rung"` // what was compared: "repr-digest", "x-amz-checksum-sha256", "etag-md5", "etag-multipart", "size", …
+
+	// Contradicts is a checksum of the server's that the bytes do not match, though Rung proves them; or empty.
+	Contradicts string `json:"contradicts,omitempty"`
 }
 
 // fail ends the object; with the run's mutex held.

@@ -80,8 +80,16 @@ func untrusted(err error) bool {
 // probeGet sends the probing GET, again where that may help, and mended where the link looks damaged.
 func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
 	var t tries
+	empty := 0
 	for {
 		x, err := f.probeOnce(ctx, s, &t)
+		if err == nil && x.seemsEmpty() {
+			// That there is nothing must be said twice: a server in trouble says it too.
+			if empty++; empty < enoughEmpty {
+				err = unusable("it has no bytes")
+				x.close(err)
+			}
+		}
 		if err == nil || ctx.Err() != nil {
 			return x, err
 		}
@@ -100,6 +108,13 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
 			return nil, err
 		}
 	}
+}
+
+const enoughEmpty = 2 // answers without a byte prove that an object is empty
+
+// seemsEmpty reports whether the object, as far as this answer goes, has no bytes.
+func (x *exchange) seemsEmpty() bool {
+	return len(x.prefix) == 0 && x.receipt.Error == "" && x.bounds.total <= 0
 }
 
 // probeMended tries what a link may have been before it was damaged on its way. first is the refusal of the link as it is.
@@ -155,6 +170,9 @@ func (f *Fetcher) judge(x *exchange, expiry time.Time) error {
 			return err
 		}
 		x.bounds, x.identity = b, identityOf(x.resp.Header, x.resp.StatusCode, b.total)
+		if x.identity.Encoding != "" {
+			return unusable("the server sent it compressed, though it was asked not to")
+		}
 		return nil
 	case http.StatusRequestedRangeNotSatisfiable:
 		b, err := parseContentRange(x.resp.Header.Get("Content-Range"))
@@ -178,7 +196,7 @@ var errUnsatisfied = errors.New("the server says that the object has no such byt
 // learn fills in what a probe's response tells of the source.
 func (s *Source) learn(x *exchange) error {
 	if x.bounds.start > 0 {
-		return fmt.Errorf("%w: asked from the first byte, the server began at %d", errAnswer, x.bounds.start)
+		return unusable("asked from the first byte, the server began at %d", x.bounds.start)
 	}
 	s.Identity = x.identity
 	s.Ranges = x.resp.StatusCode == http.StatusPartialContent

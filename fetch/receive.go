@@ -7,11 +7,22 @@ import (
 	"hash/crc32"
 	"io"
 	"time"
+
+	"holdall/internal/unpack"
 )
 
-// errMaybeEnd is the end of a body that has no length and is not chunked: the end of the object, or a broken connection. It
-// counts when it comes twice at the same place.
-var errMaybeEnd = errors.New("the connection ended, and the server had not told the length")
+// errMaybeEnd is the end of a body that has no length, where nothing proves that it is the end of the object and not of a
+// connection. It counts when it comes twice at the same place.
+var errMaybeEnd = errors.New("the answer ended, and the server had not told the length")
+
+// endsAt reports whether a body without a length that ended at pos has proven to be whole: a ZIP by its own end record, and
+// anything else by the end that chunks have. With the run's mutex held.
+func (o *Object) endsAt(x *exchange, pos int64) bool {
+	if o.Source.Kind == unpack.KindZIP {
+		return endsAsZIP(o.st.data, pos)
+	}
+	return pos > 0 && len(x.resp.TransferEncoding) > 0
+}
 
 // receive reads a response into the worker's span.
 func (r *Run) receive(ctx context.Context, w *worker, o *Object, x *exchange) error {
@@ -99,7 +110,7 @@ func (r *Run) fill(ctx context.Context, w *worker, o *Object, x *exchange) error
 		if err == io.EOF && x.bounds.end < 0 {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			if len(x.resp.TransferEncoding) == 0 && o.endSeen != pos {
+			if o.endSeen != pos && !o.endsAt(x, pos) {
 				o.endSeen = pos
 				return errMaybeEnd
 			}

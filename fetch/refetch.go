@@ -6,17 +6,19 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"time"
 )
 
 // errSameAgain means that bytes were fetched a second time and are the same.
 var errSameAgain = errors.New("the bytes came out the same when they were fetched again")
 
-// SameAgain reports whether Refetch failed because the bytes came out the same: that, and no other error, proves that they
-// are damaged at their source.
+// SameAgain reports whether err says that two separate fetches brought the same bytes: that, and no other error, proves that
+// they are damaged at their source.
 func SameAgain(err error) bool { return errors.Is(err, errSameAgain) }
 
-// Refetch drops n bytes from off and fetches them again: a checksum inside the object says that they are wrong.
-// It fails at once where the bytes have already been fetched twice and came out the same.
+// Refetch drops n bytes from off and fetches them again: a checksum inside the object says that they are wrong. Bytes that
+// have rotted in the spool are replaced likewise. It tries as often as any other fetch; an error that is not SameAgain says
+// nothing about the bytes.
 func (o *Object) Refetch(ctx context.Context, off, n int64) error {
 	if _, err := o.await(off, n); err != nil && err != io.EOF {
 		return err
@@ -28,25 +30,13 @@ func (o *Object) Refetch(ctx context.Context, off, n int64) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		o.mending = false
-		o.arrived.Broadcast()
-	}()
+	defer o.endMending()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(r.ctx, cancel)
 	defer stop()
 	changed, err := r.mendSpan(ctx, o, from, to)
 	if err != nil {
-		var e *Error
-		if errors.As(err, &e) {
-			return o.Source.failure(e)
-		}
-		if ctx.Err() != nil {
-			return interrupted(ctx)
-		}
 		return o.Source.failure(err)
 	}
 	if changed {
@@ -55,7 +45,8 @@ func (o *Object) Refetch(ctx context.Context, off, n int64) error {
 	return nil
 }
 
-// beginMending returns the pieces' bounds around a run of bytes, unless all of them are known to come out the same.
+// beginMending returns the pieces' bounds around a run of bytes, unless all of them are known to come out the same and lie on
+// the disk as they came.
 func (o *Object) beginMending(off, n int64) (from, to int64, err error) {
 	r := o.run
 	r.mu.Lock()
@@ -66,8 +57,14 @@ func (o *Object) beginMending(off, n int64) (from, to int64, err error) {
 	ps := o.st.pieceSize
 	from, to = off/ps*ps, min((off+n+ps-1)/ps*ps, o.size)
 	fresh := false
-	for i := from / ps; i*ps < to; i++ {
-		fresh = fresh || !o.twice[i]
+	var buf []byte
+	for i := from / ps; i*ps < to && !fresh; i++ {
+		if fresh = !o.twice[i]; !fresh {
+			if buf == nil {
+				buf = make([]byte, ps)
+			}
+			fresh = !o.st.holds(buf, pieceRecord{i, uint32(min(ps, o.size-i*ps)), o.have.crcs[i]})
+		}
 	}
 	if !fresh {
 		return 0, 0, o.Source.failure(&Error{
@@ -79,40 +76,88 @@ func (o *Object) beginMending(off, n int64) (from, to int64, err error) {
 	return from, to, nil
 }
 
-// mendSpan fetches the pieces from from up to to and replaces those that come out different.
+func (o *Object) endMending() {
+	o.run.mu.Lock()
+	defer o.run.mu.Unlock()
+	o.mending = false
+	o.arrived.Broadcast()
+}
+
+// mendSpan fetches the pieces from from up to to and replaces those that come out different, over as many tries as it takes.
 func (r *Run) mendSpan(ctx context.Context, o *Object, from, to int64) (changed bool, err error) {
-	r.mu.Lock()
-	q := want{object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: from, to: to, retries: 1}
-	r.mu.Unlock()
+	var t tries
+	for {
+		at, c, err := r.mendOnce(ctx, o, &t, from, to)
+		changed = changed || c
+		if err == nil {
+			return changed, nil
+		}
+		if ctx.Err() != nil {
+			return changed, interrupted(ctx)
+		}
+		had := nothing
+		if at > from {
+			had, from = newBytes, at
+		}
+		v := t.failed(err, had, time.Now(), r.f.opts.budget())
+		if v.action == giveUp || v.action == stopAll {
+			return changed, v.err
+		}
+		r.logf("%s: %v; trying again", o.Source.Link, err)
+		r.mu.Lock()
+		r.retries++
+		r.mu.Unlock()
+		if !sleep(ctx, v.after) {
+			return changed, interrupted(ctx)
+		}
+	}
+}
+
+// mendOnce is one request of mendSpan. at is up to where the pieces have been compared.
+func (r *Run) mendOnce(ctx context.Context, o *Object, t *tries, from, to int64) (at int64, changed bool, err error) {
+	q := want{
+		object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: from, to: to, whole: t.whole, retries: t.wait.Tries() + 1,
+	}
 	x, err := r.f.get(ctx, q)
 	if err != nil {
-		return false, err
+		return from, false, err
 	}
 	defer func() { x.close(err) }()
 	if err = r.f.judge(x, o.Source.Expiry); err != nil {
-		return false, err
+		return from, false, err
 	}
-	if what := o.id.changed(x.identity); what != "" || x.bounds.start > from {
-		return false, &Error{Code: ObjectChanged, Message: errChanged{what}.Error(), Hint: hintFor(ObjectChanged)}
+	r.mu.Lock()
+	what := o.id.changed(x.identity)
+	r.mu.Unlock()
+	if what != "" {
+		return from, false, errChanged{what}
+	}
+	if err = o.pageInstead(x, r.f.clock.server(r.f.now())); err != nil {
+		return from, false, err
+	}
+	if x.bounds.start > from {
+		return from, false, unusable("asked for the bytes from %d, got those from %d", from, x.bounds.start)
 	}
 	if _, err = io.CopyN(io.Discard, x, from-x.bounds.start); err != nil {
-		return false, err
+		return from, false, cutShort(err)
 	}
 	buf := make([]byte, o.st.pieceSize)
-	for at := from; at < to; {
-		end := min(at+o.st.pieceSize, to)
-		p := buf[:end-at]
+	for at = from; at < to; {
+		p := buf[:min(o.st.pieceSize, to-at)]
 		if _, err = io.ReadFull(x, p); err != nil {
-			return changed, err
+			return at, changed, cutShort(err)
+		}
+		if err = r.f.limit.wait(ctx, len(p)); err != nil {
+			return at, changed, err
 		}
 		c, err := r.replacePiece(o, at/o.st.pieceSize, p)
 		if err != nil {
-			return changed, err
+			return at, changed, err
 		}
 		changed = changed || c
-		at = end
+		at += int64(len(p))
 	}
-	return changed, nil
+	return at, changed, nil
 }
 
 // replacePiece puts p in place of a piece, unless it is the same.
@@ -125,7 +170,7 @@ func (r *Run) replacePiece(o *Object, index int64, p []byte) (bool, error) {
 		o.twice[index] = true
 	}
 	r.mu.Unlock()
-	if same {
+	if same && o.st.holds(make([]byte, len(p)), pieceRecord{index, uint32(len(p)), crc}) {
 		return false, nil
 	}
 	if err := o.st.dropPiece(index); err != nil {
@@ -140,6 +185,9 @@ func (r *Run) replacePiece(o *Object, index int64, p []byte) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o.have.add(index, crc)
+	if !same {
+		delete(o.twice, index)
+	}
 	if o.hash.offset() > index*o.st.pieceSize {
 		o.hash.restart()
 	}
@@ -166,11 +214,14 @@ func (r *Run) rehash(o *Object) error {
 		}
 	}
 	sum, all := o.hash.digests()
-	rung, err := o.climb(all)
+	rung, wrong, err := o.climb(all)
 	if err != nil {
-		return o.Source.failure(&Error{Code: Network, Message: err.Error(), Hint: hintFor(Network)})
+		return o.Source.failure(err)
 	}
-	v := Verified{Size: o.size, SHA256: sum, Rung: rung}
+	if wrong != "" && wrong != o.verified.Contradicts {
+		return o.Source.failure(misfit(wrong))
+	}
+	v := Verified{Size: o.size, SHA256: sum, Rung: rung, Contradicts: wrong}
 	if err := o.st.finish(v); err != nil {
 		return err
 	}

@@ -57,12 +57,13 @@ func parseSize(s string) (int64, bool) {
 // errAnswer marks a response that cannot be used as an answer to what was asked, though its status is one of success.
 var errAnswer = errors.New("unusable answer")
 
+func unusable(format string, a ...any) error {
+	return fmt.Errorf("%w: %w", errAnswer, fmt.Errorf(format, a...))
+}
+
 // readBounds says which bytes a response with status 200 or 206 brings. It trusts what the response says, not what was
 // asked: a 200 with a valid Content-Range counts as what it says, and any other 200 is the object from its first byte.
 func readBounds(resp *http.Response) (bounds, error) {
-	if enc := resp.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
-		return bounds{}, fmt.Errorf("%w: the server sent it compressed, though it was asked not to", errAnswer)
-	}
 	cr := resp.Header.Get("Content-Range")
 	switch resp.StatusCode {
 	case http.StatusOK:
@@ -72,24 +73,24 @@ func readBounds(resp *http.Response) (bounds, error) {
 		return bounds{0, resp.ContentLength, resp.ContentLength}, nil
 	case http.StatusPartialContent:
 		if mt, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); mt == "multipart/byteranges" {
-			return bounds{}, fmt.Errorf("%w: several ranges in one response, though one was asked for", errAnswer)
+			return bounds{}, unusable("several ranges in one response, though one was asked for")
 		}
 		b, err := parseContentRange(cr)
 		if err != nil {
-			return bounds{}, fmt.Errorf("%w: status 206, but %w", errAnswer, err)
+			return bounds{}, unusable("status 206, but %w", err)
 		}
 		if b.start < 0 {
-			return bounds{}, fmt.Errorf("%w: status 206 with an unsatisfied range", errAnswer)
+			return bounds{}, unusable("status 206 with an unsatisfied range")
 		}
 		return b.within(resp.ContentLength)
 	}
-	return bounds{}, fmt.Errorf("%w: status %d", errAnswer, resp.StatusCode)
+	return bounds{}, unusable("status %d", resp.StatusCode)
 }
 
 // within compares bounds with the length of the body: a body that is shorter is used for what it is, a longer one lies.
 func (b bounds) within(length int64) (bounds, error) {
 	if length > b.end-b.start {
-		return bounds{}, fmt.Errorf("%w: %d bytes for a range of %d", errAnswer, length, b.end-b.start)
+		return bounds{}, unusable("%d bytes for a range of %d", length, b.end-b.start)
 	}
 	if length >= 0 {
 		b.end = b.start + length

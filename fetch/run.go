@@ -109,7 +109,7 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 	}
 	o := &Object{
 		Source: src, run: r, path: dataPath(r.spool.dir, e.Name), name: e.Name, id: src.Identity, size: src.Identity.Size,
-		active: map[*span]*worker{}, limit: maxConns, tries: tries{since: time.Now()}, twice: map[int64]bool{},
+		active: map[*span]*worker{}, limit: maxConns, endSeen: -1, tries: tries{since: time.Now()}, twice: map[int64]bool{},
 	}
 	o.arrived = sync.NewCond(&r.mu)
 	mem := (*memory)(nil)

@@ -197,7 +197,7 @@ func TestVerificationLadder(t *testing.T) {
 			r, err := take(t, newTestFetcher(t, nil), s.master(t, "", "/attachments.zip", ""), t.TempDir())
 			if tc.want == "" {
 				var e *Error
-				if !errors.As(err, &e) || e.Code != Network {
+				if !errors.As(err, &e) || e.Code != NotTheExport || !SameAgain(err) || !strings.Contains(err.Error(), "checksum") {
 					t.Errorf("Wait = %v, want an error about the checksum", err)
 				}
 				if n := r.Progress().Fetched; n != int64(2*len(body)) {

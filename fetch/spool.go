@@ -124,7 +124,7 @@ func (s *spool) save() error {
 	return nil
 }
 
-func (s *spool) close() error { return s.lock.Close() }
+func (s *spool) close() error { return errors.Join(flock.Unlock(s.lock), s.lock.Close()) }
 
 // entryFor finds the object that src serves, or adds a new one. taken are entries that belong to other sources.
 func (s *spool) entryFor(src *Source, taken map[*spoolEntry]bool) (e *spoolEntry, known bool) {

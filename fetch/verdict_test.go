@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"fmt"
 	"io"
 	"syscall"
 	"testing"
@@ -11,7 +10,7 @@ import (
 func TestTheVerdictOnAFailedTry(t *testing.T) {
 	busy := &refusal{err: &Error{Code: Network}, transient: true, throttled: true, after: 7 * time.Second}
 	gone := &refusal{err: &Error{Code: LinkGone}}
-	rubbish := fmt.Errorf("%w: status 206, but no Content-Range", errAnswer)
+	rubbish := unusable("status 206, but no Content-Range")
 	for _, tc := range []struct {
 		name  string
 		times int // that it fails so, one after the other

@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"hash/crc32"
@@ -16,6 +17,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 )
 
 var nvme = crc64.MakeTable(0x9a6c9329ac4bc9b5)
@@ -79,7 +83,7 @@ func (id Identity) claims() []claim {
 	if v := id.Checksums["content-md5"]; v != "" {
 		add("content-md5", "md5", v, true)
 	}
-	if plainMD5.MatchString(id.strong()) {
+	if plainMD5.MatchString(id.strong()) && !id.Transcoded {
 		sum, _ := hex.DecodeString(strings.Trim(id.ETag, `"`))
 		cs = append(cs, claim{"etag-md5", "md5", sum, false})
 	}
@@ -100,15 +104,22 @@ func (id Identity) digestNames() []string {
 	return names
 }
 
-// complete verifies and finishes an object whose bytes are all here and hashed. It is false when there is more to fetch
-// after all.
+// complete verifies and finishes an object whose bytes are all here and hashed. It is false when they have changed once more
+// and are to be hashed again.
 func (r *Run) complete(o *Object) bool {
 	sum, all := o.hash.digests()
-	rung, err := o.climb(all)
-	if err != nil {
-		return r.doubt(o, err)
+	rung, wrong, err := o.climb(all)
+	if err == nil && wrong != "" {
+		var changed bool
+		if rung, changed, err = r.doubt(o, wrong); changed {
+			return false
+		}
 	}
-	v := Verified{Size: o.hash.offset(), SHA256: sum, Rung: rung}
+	if err != nil {
+		r.failWith(o, err)
+		return true
+	}
+	v := Verified{Size: o.hash.offset(), SHA256: sum, Rung: rung, Contradicts: wrong}
 	if err := o.st.finish(v); err != nil {
 		r.fatal(err)
 		return true
@@ -121,54 +132,108 @@ func (r *Run) complete(o *Object) bool {
 	return true
 }
 
-// doubt fetches everything once more when the bytes do not match what the server says of them: it cannot be told which
-// are wrong. When they come out the same, it is the server's word that is.
-func (r *Run) doubt(o *Object, err error) bool {
-	r.mu.Lock()
-	again := !o.doubted
-	o.doubted = true
-	n := (o.size + o.st.pieceSize - 1) / o.st.pieceSize
-	r.mu.Unlock()
-	if again {
-		r.logf("%s: %v; fetching it once more", o.Source.Link, err)
-		if err := r.dropPieces(o, 0, n); err != nil {
-			r.fatal(err)
-			return true
-		}
-		return false
+// failWith ends o, or the whole run where the trouble is this machine's.
+func (r *Run) failWith(o *Object, err error) {
+	e := asError(err, Internal, "verify what was fetched")
+	if e.Code.local() {
+		r.fatal(e)
+		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	o.fail(&Error{
-		Code: Network, Message: err.Error() + ", fetched twice", Err: nil,
-		Hint: "run the same command again; when that does not help, the platform holds or sends a damaged file: ask for a new export",
-	})
-	return true
+	o.fail(e)
 }
 
-// climb compares what is known of a complete object with what its server said of it, and names the rung reached.
-func (o *Object) climb(all map[string][]byte) (rung string, err error) {
+// enoughDoubts is how often an object is fetched once more whose bytes change each time and never fit.
+const enoughDoubts = 3
+
+// doubt fetches everything a second time because the bytes do not match what the server says of them: it cannot be told which
+// are wrong. What is here stays, except where the second fetch brings something else; then changed is true. When it brings the
+// same, or nothing, and the object proves itself by its own checksums, it is the server's word that is wrong, and proof names
+// what proves it.
+func (r *Run) doubt(o *Object, wrong string) (proof string, changed bool, err error) {
+	r.logf("%s: the bytes do not match the checksum that the server gives (%s); fetching them once more", o.Source.Link, wrong)
+	if o.doubts++; o.doubts > enoughDoubts {
+		return "", false, &Error{
+			Code: Network, Hint: hintFor(Network),
+			Message: fmt.Sprintf("the bytes do not match the checksum that the server gives (%s), and come out different each time they are fetched", wrong),
+		}
+	}
+	o.mend.Lock()
+	r.mu.Lock()
+	o.mending = true
+	r.mu.Unlock()
+	changed, err = r.mendAll(o)
+	o.endMending()
+	o.mend.Unlock()
+	var e *Error
+	if changed || r.ctx.Err() != nil || errors.As(err, &e) && (e.Retryable() || e.Code.local()) {
+		return "", changed, err
+	}
+	if proof = proves(r.ctx, o.Source.Kind, o.st.data, o.size); proof != "" {
+		return proof, false, nil
+	}
+	if err == nil {
+		err = misfit(wrong)
+	}
+	return "", false, err
+}
+
+// misfit is the failure of an object whose server says something else of it than what it serves, each time.
+func misfit(wrong string) *Error {
+	return &Error{
+		Code: NotTheExport, Err: errSameAgain,
+		Message: fmt.Sprintf("the bytes do not match the checksum that the server gives (%s), though they came out the same twice", wrong),
+		Hint:    "the platform holds a damaged file, or says something wrong of it: ask for a new export; what was received is kept",
+	}
+}
+
+// mendAll fetches the whole object again, over several connections where the server takes them.
+func (r *Run) mendAll(o *Object) (changed bool, err error) {
+	const least = 64 << 20 // for one connection
+	part := o.size
+	if n := min(startConns, o.size/least); n > 1 && !o.sequential {
+		part = (o.size/n/o.st.pieceSize + 1) * o.st.pieceSize
+	}
+	g, ctx := errgroup.WithContext(r.ctx)
+	var any atomic.Bool
+	for from := int64(0); from < o.size; from += part {
+		g.Go(func() error {
+			changed, err := r.mendSpan(ctx, o, from, min(from+part, o.size))
+			if changed {
+				any.Store(true)
+			}
+			return err
+		})
+	}
+	err = g.Wait()
+	return any.Load(), err
+}
+
+// climb compares what is known of a complete object with what its server said of it. It names the rung reached, or the claim
+// that does not fit.
+func (o *Object) climb(all map[string][]byte) (rung, wrong string, err error) {
 	for _, c := range o.id.claims() {
 		got, ok := all[c.digest]
 		if !ok {
 			continue
 		}
 		if string(got) == string(c.sum) {
-			return c.rung, nil
+			return c.rung, "", nil
 		}
 		if c.firm {
-			return "", fmt.Errorf("the bytes do not match the checksum that the server gives (%s)", c.rung)
+			return "", c.rung, nil
 		}
 	}
-	if m := multipartMD5.FindStringSubmatch(o.id.strong()); m != nil {
+	if m := multipartMD5.FindStringSubmatch(o.id.strong()); m != nil && !o.id.Transcoded {
 		if ok, err := multipartMatches(o.path, o.size, m[1], m[2]); ok || err != nil {
-			return "etag-multipart", err
+			return "etag-multipart", "", err
 		}
 	}
 	if o.id.Size < 0 {
-		return "none", nil
+		return "none", "", nil
 	}
-	return "size", nil
+	return "size", "", nil
 }
 
 // multipartMatches solves for the part size of an S3 multipart upload: its ETag is the MD5 of the parts' MD5s, and how many

@@ -111,6 +111,11 @@ func (r *Run) put(w *worker, o *Object, err error) {
 	}
 	delete(o.active, s)
 	o.free = insertSpan(o.free, s, o.st.pieceSize)
+	if err == nil && w.brought() != newBytes && s.pos < s.end {
+		err = unusable("it ended %d bytes after it began, with %d more asked for", w.kept, s.end-s.pos)
+	} else if err == nil && o.tries.err != nil {
+		o.tries.got(time.Now())
+	}
 	fatal := error(nil)
 	if err != nil && !o.settled() {
 		fatal = r.failedTry(w, o, err)

@@ -26,3 +26,7 @@ func TryLock(f *os.File) error {
 		return err
 	}
 }
+
+// Unlock releases f's lock at once. Closing f alone leaves it with a process that is being started at that moment, which
+// holds a copy of f for the time between fork and exec.
+func Unlock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }

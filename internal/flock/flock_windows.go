@@ -21,3 +21,8 @@ func TryLock(f *os.File) error {
 	}
 	return err
 }
+
+// Unlock releases f's lock at once.
+func Unlock(f *os.File) error {
+	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, &windows.Overlapped{OffsetHigh: 0x40000000})
+}
