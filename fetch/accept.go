@@ -50,6 +50,13 @@ func (r *Run) accept(w *worker, o *Object, x *exchange) error {
 	if !x.final.IsZero() {
 		o.resolved = x.final
 	}
+	if w.asked {
+		w.host.again = true
+		if o.probe != nil && o.have.has(0) && !o.sequential {
+			o.probe.close(nil)
+			o.probe = nil
+		}
+	}
 	s := w.span
 	if x.bounds.start > s.pos {
 		return unusable("asked for the bytes from %d, got those from %d", s.pos, x.bounds.start)

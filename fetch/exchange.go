@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"holdall/internal/digest"
@@ -31,7 +32,7 @@ type Receipt struct {
 	Error        string     `json:"error,omitempty"` // redacted
 }
 
-// An exchange is one request and its response. Its body has not been read beyond prefix. close must be called once.
+// An exchange is one request and its response. Its body has not been read beyond prefix. close must be called; once more does nothing.
 type exchange struct {
 	f        *Fetcher
 	resp     *http.Response
@@ -39,6 +40,7 @@ type exchange struct {
 	identity Identity // likewise
 	prefix   []byte   // body bytes read ahead, not yet handed out
 	cancel   context.CancelFunc
+	closing  sync.Once
 	receipt  Receipt
 	final    Link // where redirects led; zero when there were none
 }
@@ -165,13 +167,15 @@ func (x *exchange) peek(n int) []byte {
 
 // close ends the exchange and hands in its receipt. A connection whose body was read to its end is used again.
 func (x *exchange) close(err error) {
-	if x == nil || x.cancel == nil {
+	if x == nil {
 		return
 	}
-	x.resp.Body.Close()
-	x.cancel()
-	x.cancel = nil
-	x.finish(err)
+	x.closing.Do(func() {
+		x.f.gate.unpark(x)
+		x.resp.Body.Close()
+		x.cancel()
+		x.finish(err)
+	})
 }
 
 func (x *exchange) finish(err error) {

@@ -21,6 +21,7 @@ func faultFamilies() []faultFamily {
 		{"Changing objects", changeFaults},
 		{"Refusals", refusalFaults},
 		{"Broken connections", connectionFaults},
+		{"Links that work once, servers that take few connections", onceFaults},
 		{"Something else than the export", pageFaults},
 		{"Listings of files", listingFaults},
 		{"Inside of a ZIP", zipFaults},

@@ -40,6 +40,7 @@ type Options struct {
 type Fetcher struct {
 	opts   Options
 	client *http.Client
+	gate   *gate
 	policy func(*http.Request) error
 	clock  clock
 	limit  *limiter
@@ -59,8 +60,10 @@ func New(opts Options) (*Fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
+	gate := newGate(client.Transport.(*http.Transport), opts.Connections)
+	client.Transport = gate
 	return &Fetcher{
-		opts: opts, client: client, policy: func(r *http.Request) error { return pol.check(r.URL) },
+		opts: opts, client: client, gate: gate, policy: func(r *http.Request) error { return pol.check(r.URL) },
 		limit: newLimiter(opts.MaxRate), probes: map[*Source]*exchange{},
 	}, nil
 }
@@ -74,12 +77,13 @@ func (f *Fetcher) Close() error {
 	for _, x := range probes {
 		x.close(nil)
 	}
-	f.client.CloseIdleConnections()
+	f.gate.CloseIdleConnections()
 	return nil
 }
 
-// keepProbe leaves a probe's body open for Start, which asks for it with takeProbe.
+// keepProbe leaves a probe's body open for Start, which asks for it with takeProbe. It stays parked until then.
 func (f *Fetcher) keepProbe(s *Source, x *exchange) {
+	f.gate.park(x)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.probes[s] = x
@@ -98,7 +102,7 @@ func (f *Fetcher) dropProbes(host string) {
 	f.mu.Lock()
 	var dropped []*exchange
 	for s, x := range f.probes {
-		if s.Link.host() == host {
+		if x.resp.Request.URL.Host == host {
 			dropped = append(dropped, x)
 			delete(f.probes, s)
 		}

@@ -86,7 +86,7 @@ func (r *Run) followListing(o *Object) {
 		wg.Add(1)
 		go func() { defer wg.Done(); o.files.work(r.ctx) }()
 	}
-	x := o.probe
+	x := r.f.gate.unpark(o.probe)
 	o.probe = nil
 	p := &pages{f: r.f, ctx: r.ctx, src: o.Source, yield: o.files.add, retried: r.retried}
 	err := p.read(x)

@@ -39,6 +39,7 @@ type Object struct {
 	closed   bool
 
 	probe      *exchange // the body that Plan left open, or nil
+	signed     bool      // its link is of a storage service, and works until it expires
 	sequential bool      // one connection, in order: the server ignores ranges, or nothing would show a change
 	endSeen    int64     // where a body without a length ended
 	limit      int       // most connections

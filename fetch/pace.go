@@ -24,12 +24,12 @@ func (f *Fetcher) Pace(ctx context.Context, p *Plan) float64 {
 	var bytes atomic.Int64
 	began := time.Now()
 	for _, s := range p.Sources {
-		x := f.takeProbe(s)
-		if x == nil {
+		if s.Listing {
+			f.takeProbe(s).close(nil)
 			continue
 		}
-		if s.Listing {
-			x.close(nil)
+		x := f.gate.unpark(f.takeProbe(s))
+		if x == nil {
 			continue
 		}
 		all.Go(func() {

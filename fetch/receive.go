@@ -203,6 +203,7 @@ func (r *Run) ends(w *worker, o *Object, size int64) error {
 func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	o.awaitVerdict(w, x, at)
 	if o.settled() || len(o.free) == 0 || x.bounds.end >= 0 && at >= x.bounds.end || at < w.span.end {
 		return false
 	}
@@ -210,7 +211,7 @@ func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 	if next.pos < at || next.pos > at && !o.sequential || x.bounds.end >= 0 && next.pos >= x.bounds.end {
 		return false
 	}
-	if !o.sequential && r.wanted(w.host) > max(w.host.target-w.host.busy, 0) && !o.awaited(at) {
+	if !o.sequential && o.again() && r.wanted(w.host) > max(w.host.target-w.host.busy, 0) && !o.awaited(at) {
 		return false
 	}
 	s := o.claimNext(w.host)
@@ -218,4 +219,19 @@ func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 	w.span = s
 	o.active[s] = w
 	return true
+}
+
+// awaitVerdict keeps w's answer open while another request for o, which would go on where this answer does, has not been
+// answered yet: it may be refused, and then this answer is the only one. With the run's mutex held.
+func (o *Object) awaitVerdict(w *worker, x *exchange, at int64) {
+	for !o.again() && !o.settled() && o.run.ctx.Err() == nil && (x.bounds.end < 0 || at < x.bounds.end) {
+		other := false
+		for s := range o.active {
+			other = other || s != w.span && s.pos >= at
+		}
+		if !other {
+			return
+		}
+		o.run.work.Wait()
+	}
 }

@@ -128,6 +128,8 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 		mem = nil
 	}
 	o.probe = r.f.takeProbe(src)
+	_, signed := expiry(src.Link)
+	o.signed = signed != ""
 	o.restore(mem)
 	if !src.Ranges || !o.id.vouched() {
 		o.sequential, o.limit = true, 1

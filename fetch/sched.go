@@ -77,6 +77,9 @@ func (r *Run) pick(h *host) (task, bool) {
 	if h.busy > 0 && h.busy+1 == h.target && now.Before(h.keptUntil) {
 		return task{}, false
 	}
+	if o := firstAnswer(open); o != nil && h.target-h.busy > 1 {
+		return o.task(o.claimNext(h)), true
+	}
 	for _, steal := range []bool{false, true} {
 		var best *Object
 		for _, o := range open {
@@ -107,8 +110,36 @@ func (o *Object) task(s *span) task {
 	return t
 }
 
+// again reports whether o's link is known to work more than once. Until then one further request at a time is made, and the
+// first answer, which may be the only one there will ever be, is left alone.
+func (o *Object) again() bool {
+	return o.run.host(o.Source.Link.host()).again || o.signed
+}
+
+// open counts o's open answers, the probe's included.
+func (o *Object) open() int {
+	n := len(o.active)
+	if o.probe != nil {
+		n++
+	}
+	return n
+}
+
+// firstAnswer returns an object whose probe is to be read on before it grows cold, because its link may not work again.
+func firstAnswer(open []*Object) *Object {
+	for _, o := range open {
+		if o.probe != nil && !o.again() && len(o.free) > 0 && o.free[0].pos == 0 {
+			return o
+		}
+	}
+	return nil
+}
+
 // mayFetch reports whether a connection may begin with o now.
 func (o *Object) mayFetch(now time.Time) bool {
+	if !o.again() && o.open() >= 2 {
+		return false
+	}
 	if o.files != nil || o.settled() || now.Before(o.notBefore) || now.Before(o.tries.again) || len(o.active) >= o.limit {
 		return false
 	}
@@ -298,7 +329,7 @@ func (r *Run) hurry(h *host) {
 	var from *Object
 	var longest *span
 	for _, x := range r.order {
-		if x.Source.Link.host() != h.name || x.sequential {
+		if x.Source.Link.host() != h.name || x.sequential || !x.again() {
 			continue
 		}
 		for s := range x.active {

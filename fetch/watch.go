@@ -17,6 +17,7 @@ type host struct {
 	keptUntil time.Time // one connection is kept for a reader until then
 	latency   float64   // seconds from a request to its answer, lately
 	perConn   float64   // bytes a second that a connection brings, lately; 0 while unknown
+	again     bool      // its links work more than once: one was asked for a second time and answered
 
 	// How the number of connections is found: raised quickly to the most, since a download is short of time at its
 	// start; later half of them are left out for a while, and for good when that costs nothing.
@@ -182,7 +183,7 @@ func (r *Run) look(h *host, now time.Time, elapsed time.Duration) {
 	}
 	h.perConn = 0.8*h.perConn + 0.2*median
 	for _, w := range h.workers {
-		if !w.busy || w.rate >= max(median, h.perConn)/4 || r.f.limit != nil {
+		if !w.busy || !w.object.again() || w.rate >= max(median, h.perConn)/4 || r.f.limit != nil {
 			w.slow = time.Time{}
 			continue
 		}

@@ -15,6 +15,8 @@ type worker struct {
 
 	// The run's mutex guards what follows.
 	busy    bool
+	object  *Object
+	asked   bool  // it made a request of its own; the worker's
 	span    *span // what it works on; only this worker changes which one
 	express bool  // it is what a reader waits for
 	began   time.Time
@@ -29,7 +31,7 @@ type worker struct {
 
 // begin is called with the run's mutex held.
 func (w *worker) begin(t task, cancel context.CancelFunc) {
-	w.busy, w.span, w.express, w.began, w.cancel = true, t.s, t.express, time.Now(), cancel
+	w.busy, w.object, w.span, w.express, w.began, w.cancel = true, t.o, t.s, t.express, time.Now(), cancel
 	w.atBegin, w.kept = w.bytes.Load(), 0
 	w.seen, w.rate, w.slow, w.tooSlow = w.atBegin, 0, time.Time{}, false
 }
@@ -54,7 +56,8 @@ func (r *Run) runWorker(w *worker) {
 
 // serve fetches a task's span, and goes on with what follows it where the same response brings that too.
 func (r *Run) serve(ctx context.Context, w *worker, t task) error {
-	x, err := t.probe, error(nil)
+	x, err := r.f.gate.unpark(t.probe), error(nil)
+	w.asked = x == nil
 	if x == nil {
 		if x, err = r.request(ctx, w, t.o, t.s); err != nil {
 			return err
@@ -121,7 +124,7 @@ func (r *Run) put(w *worker, o *Object, err error) {
 		fatal = r.failedTry(w, o, err)
 	}
 	o.ended = time.Now()
-	if o.pending != nil && len(o.active) == 0 {
+	if o.pending != nil && len(o.active) == 0 && (o.size < 0 || len(o.free) > 0) {
 		if !o.lastTry {
 			o.fail(o.pending)
 		}
@@ -180,6 +183,8 @@ func (w *worker) brought() brought {
 // refused decides about a refusal that no other try will change.
 func (r *Run) refused(w *worker, o *Object, ref *refusal) {
 	switch {
+	case o.probe != nil: // its answer still flows, whatever has become of the link
+		o.sequential, o.limit = true, 1
 	case !o.resolved.IsZero() && o.resolves == 0:
 		o.resolved, o.resolves = Link{}, 1
 		o.tries.again = time.Now().Add(o.tries.wait.Next())
