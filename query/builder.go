@@ -65,7 +65,7 @@ type loaded struct {
 }
 
 // Create starts a database at path, replacing a file there. It appears there, complete, with Finish.
-func Create(ctx context.Context, path string, o BuildOptions) (b *Builder, err error) {
+func Create(ctx context.Context, path string, o BuildOptions) (*Builder, error) {
 	if o.DateOrder != "" && o.DateOrder != orderDMY && o.DateOrder != orderMDY {
 		return nil, fmt.Errorf("date order %q: want dmy or mdy", o.DateOrder)
 	}
@@ -86,25 +86,28 @@ func Create(ctx context.Context, path string, o BuildOptions) (b *Builder, err e
 		return nil, fmt.Errorf("time zone %q: %w", o.TimeZone, err)
 	}
 	o.Snapshot = o.Snapshot.In(zone)
-	b = &Builder{path: path, part: path + atomicfile.Suffix, opts: o, names: newNames(reservedTables...)}
-	if b.work, err = os.MkdirTemp(o.TempDir, ".holdall-build-"); err != nil {
+	started := &Builder{path: path, part: path + atomicfile.Suffix, opts: o, names: newNames(reservedTables...)}
+	if started.work, err = os.MkdirTemp(o.TempDir, ".holdall-build-"); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, b.Close())
-		}
-	}()
+	if err := started.begin(ctx); err != nil {
+		return nil, errors.Join(plainError(ctx, err), started.Close())
+	}
+	return started, nil
+}
+
+// begin makes the empty database.
+func (b *Builder) begin(ctx context.Context) (err error) {
 	if err := removeIfThere(b.part, b.part+".wal"); err != nil {
-		return nil, err
+		return err
 	}
-	if b.db, err = openEngine(engine{path: b.part, work: b.work, memory: o.MemoryLimit, threads: o.Threads}); err != nil {
-		return nil, err
+	if b.db, err = openEngine(engine{path: b.part, work: b.work, memory: b.opts.MemoryLimit, threads: b.opts.Threads}); err != nil {
+		return err
 	}
 	if err := register(ctx, b.db); err != nil {
-		return nil, err
+		return err
 	}
-	return b, b.exec(ctx, schemaSQL)
+	return b.exec(ctx, schemaSQL)
 }
 
 // engine says how DuckDB is opened. The database file is attached to an instance in memory: its path then needs no

@@ -241,3 +241,18 @@ func TestTenant(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
+
+// Ctrl-C while a database is begun was a crash.
+func TestABuilderThatIsStoppedAtItsBeginning(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	dir := t.TempDir()
+	b, err := Create(ctx, filepath.Join(dir, "tables.duckdb"), BuildOptions{Threads: 1})
+	if b != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("Create: %v, %v; want nothing, and that it was stopped", b, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}

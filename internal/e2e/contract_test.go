@@ -257,8 +257,8 @@ func TestVerifyFindsFlippedBit(t *testing.T) {
 			o := holdall(t, 5, "verify", s.bag, "--json")
 			got := decode[verified](t, o)
 			at := slices.IndexFunc(got.Faults, func(f fault) bool { return f.Path == name })
-			if got.Valid || at < 0 {
-				t.Fatalf("%s is not named:\n%s", name, o)
+			if got.Valid || at < 0 || len(got.Faults) != 1 || got.Faults[0].Code != "hash-mismatch" {
+				t.Fatalf("want one hash-mismatch, of %s:\n%s", name, o)
 			}
 			if strings.HasSuffix(name, ".zip") && len(got.Faults[at].Documents) == 0 {
 				t.Errorf("no document is named:\n%s", o)

@@ -181,6 +181,7 @@ func TestATakeoverStoppedAgainAndAgainComesOutWhole(t *testing.T) {
 	x, s := platform(t, exportsim.Config{Seed: 8, People: 60, Rate: 3 << 20})
 	root := t.TempDir()
 	random := rand.New(rand.NewPCG(8, 8))
+	stops, received := 0, int64(0)
 	for range 12 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(1200))*time.Millisecond)
 		r, err := Take(ctx, MasterCSV{Raw: s.MasterCSV()}, options(t, root))
@@ -192,6 +193,13 @@ func TestATakeoverStoppedAgainAndAgainComesOutWhole(t *testing.T) {
 		if ctx.Err() == nil {
 			t.Fatalf("take failed though it was not stopped: %v", err)
 		}
+		stops++
+		if r != nil {
+			received = max(received, r.FetchedBytes)
+		}
+	}
+	if stops < 3 || received == 0 {
+		t.Errorf("it was stopped %d times, and had received at most %d bytes then: want three times or more, in the middle", stops, received)
 	}
 	r := take(t, s, options(t, root))
 	checkWhole(t, x, root, r)
@@ -293,7 +301,7 @@ func TestExpiredLinksKeepWhatIsHereAndAFreshMasterGoesOn(t *testing.T) {
 }
 
 func TestLinksToAnotherExportStartANewArchive(t *testing.T) {
-	_, first := platform(t, exportsim.Config{Seed: 11, People: 20})
+	before, first := platform(t, exportsim.Config{Seed: 11, People: 20})
 	x, second := platform(t, exportsim.Config{Seed: 12, People: 20})
 	root := t.TempDir()
 	one := take(t, first, options(t, root))
@@ -301,6 +309,7 @@ func TestLinksToAnotherExportStartANewArchive(t *testing.T) {
 	if one.Export == two.Export {
 		t.Fatalf("both exports are archived as %s", one.Export)
 	}
+	checkWhole(t, before, root, one)
 	checkWhole(t, x, root, two)
 }
 
@@ -329,7 +338,13 @@ func TestTheDatabaseIsMadeAgainFromTheArchive(t *testing.T) {
 		}
 		return v[0] + "\n" + v[1] + "\n" + v[2]
 	}
+	if _, err := os.Stat(databasePath(root, r.Export)); err != nil {
+		t.Fatalf("the takeover left no database to compare with: %v", err)
+	}
 	before := count()
+	if n := strings.Count(before, "|"); n < 10 {
+		t.Errorf("only %d findings are compared:\n%s", n+1, before)
+	}
 	if err := os.RemoveAll(filepath.Join(root, "db")); err != nil {
 		t.Fatal(err)
 	}
