@@ -18,7 +18,8 @@ type refusal struct {
 	transient bool          // worth asking again as it is
 	certain   bool          // the server said outright that the link has expired or is not accepted
 	throttled bool          // fewer connections would help
-	after     time.Duration // how long the server asked to wait
+	after     time.Duration // how long the server asked to wait, as far as that is sensible
+	asked     time.Duration // how long it really asked
 }
 
 func (r *refusal) Error() string { return r.err.Error() }
@@ -36,12 +37,15 @@ func refuse(resp *http.Response, body []byte, expiry, now time.Time) *refusal {
 		said += " " + code
 	}
 	r := &refusal{err: &Error{Message: said}}
-	r.after, _ = retry.After(resp.Header, now)
+	hasAfter := r.asks(resp.Header, now)
 	switch {
+	case status == http.StatusAccepted, status == http.StatusTooEarly, status == http.StatusLocked, preparingCodes[code],
+		hasAfter && (status == http.StatusNotFound || status == http.StatusForbidden || status == http.StatusConflict):
+		r.notYet(said)
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable, code == "SlowDown":
 		r.transient, r.throttled = true, true
 		r.err.Code = Network
-	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == 421,
+	case status >= 500, status == http.StatusRequestTimeout, status == 421,
 		code == "RequestTimeout", code == "OperationAborted":
 		r.transient = true
 		r.err.Code = Network
@@ -67,6 +71,27 @@ func refuse(resp *http.Response, body []byte, expiry, now time.Time) *refusal {
 		r.err.Hint = hintFor(r.err.Code)
 	}
 	return r
+}
+
+// asks takes in how long the server asks to wait; false when it does not say.
+func (r *refusal) asks(h http.Header, now time.Time) bool {
+	r.after, _ = retry.After(h, now)
+	asked, ok := retry.Asked(h, now)
+	r.asked = asked
+	return ok
+}
+
+// notYet makes r say that the link is good, and what it leads to is not there yet.
+func (r *refusal) notYet(said string) {
+	r.transient = true
+	r.err.Code, r.err.Message = Busy, said+": what the link leads to is not ready yet"
+}
+
+// preparingCodes are error codes of stores that have to bring an object back from where it rests.
+var preparingCodes = map[string]bool{
+	"InvalidObjectState": true, "RestoreAlreadyInProgress": true, // S3's Glacier
+	"BlobArchived": true, "BlobBeingRehydrated": true, // Azure
+	"Restoring": true, "NotReady": true, "InProgress": true, "Pending": true,
 }
 
 func hintFor(c Code) string {

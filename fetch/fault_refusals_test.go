@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -41,6 +42,21 @@ var refusalFaults = []faultCase{
 			return true
 		}
 	}},
+	{name: "what the link leads to is still being prepared (202)", fault: first(2, refuses(202, []byte(`{"status":"processing"}`)))},
+	{name: "it is too early (425)", fault: first(2, refuses(425, nil))},
+	{name: "there is nothing at the link yet, and the server says when to come back (404)", fault: first(2, refuses(404, nil, "Retry-After", "1"))},
+	{name: "a page says that the export is being made, and when to come back", fault: first(2, refuses(200, []byte(signInPage), "Content-Type", "text/html", "Retry-After", "1"))},
+	{name: "it is still being prepared at the end, in an hour it will be there", fault: always(refuses(202, nil, "Retry-After", "3600")), want: Busy, hint: "again",
+		check: func(t *testing.T, w *faultWorld, r *Run, err error) {
+			var e *Error
+			if in := time.Duration(0); errors.As(err, &e) {
+				if in = time.Until(e.ResumeAfter); in < 59*time.Minute || in > time.Hour {
+					t.Errorf("to be resumed in %s, want an hour", in)
+				}
+			}
+			fewRequests(5)(t, w, r, err)
+		}},
+	{name: "the store has to bring the object back first (S3 Glacier)", fault: always(refuses(403, s3Error("InvalidObjectState", "The operation is not valid for the object's storage class"))), want: Busy, hint: "again"},
 	{name: "there is nothing at the link", fault: always(refuses(404, nil)), want: LinkGone, hint: "new master CSV"},
 	{name: "there is nothing at the link any more", fault: always(refuses(410, nil)), want: LinkGone, hint: "new master CSV"},
 	{name: "gone while it is being fetched", fault: after(2, refuses(404, nil)), want: LinkGone, hint: "new master CSV", check: fewRequests(2 + startConns)},

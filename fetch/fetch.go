@@ -47,7 +47,8 @@ type Fetcher struct {
 
 	receipts sync.Mutex // one receipt is handed over at a time
 
-	mu     sync.Mutex            // guards probes
+	mu     sync.Mutex            // guards probes, and asked with the tries in it
+	asked  map[*Source]*tries    // probes under way
 	probes map[*Source]*exchange // bodies that Plan left open for Start
 }
 
@@ -64,7 +65,7 @@ func New(opts Options) (*Fetcher, error) {
 	client.Transport = gate
 	return &Fetcher{
 		opts: opts, client: client, gate: gate, policy: func(r *http.Request) error { return pol.check(r.URL) },
-		limit: newLimiter(opts.MaxRate), probes: map[*Source]*exchange{},
+		limit: newLimiter(opts.MaxRate), asked: map[*Source]*tries{}, probes: map[*Source]*exchange{},
 	}, nil
 }
 

@@ -17,7 +17,7 @@ func (r *Run) forecast(now time.Time) {
 		return
 	}
 	rate := float64(r.fetched) / now.Sub(r.started).Seconds()
-	if rate == 0 {
+	if rate == 0 || len(r.waiting(now)) > 0 { // a rate that has stalled foretells nothing
 		return
 	}
 	server := r.f.clock.server(r.f.now())

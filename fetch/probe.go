@@ -80,6 +80,7 @@ func untrusted(err error) bool {
 // probeGet sends the probing GET, again where that may help, and mended where the link looks damaged.
 func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
 	var t tries
+	defer f.asking(s, &t)()
 	empty := 0
 	for {
 		x, err := f.probeOnce(ctx, s, &t)
@@ -93,7 +94,9 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
 		if err == nil || ctx.Err() != nil {
 			return x, err
 		}
+		f.mu.Lock()
 		v := t.failed(err, nothing, time.Now(), min(probeTime, f.opts.budget()))
+		f.mu.Unlock()
 		var r *refusal
 		if errors.As(err, &r) && !r.transient {
 			return f.probeMended(ctx, s, r)
@@ -157,7 +160,25 @@ func (f *Fetcher) probeOnce(ctx context.Context, s *Source, past *tries) (*excha
 		return nil, err
 	}
 	x.peek(sniffLen)
+	if err := f.notReady(x); err != nil {
+		x.close(err)
+		return nil, err
+	}
 	return x, nil
+}
+
+// notReady recognises a page that says, with a time to come back, that the object is still being made.
+func (f *Fetcher) notReady(x *exchange) error {
+	r := &refusal{err: &Error{}}
+	if !r.asks(x.resp.Header, f.clock.server(f.now())) {
+		return nil
+	}
+	switch k := unpack.Detect(x.prefix); k {
+	case unpack.KindHTML, unpack.KindXML, unpack.KindJSON:
+		r.notYet(fmt.Sprintf("the server answered with a message in %s and a time to wait", k))
+		return r
+	}
+	return nil
 }
 
 // judge reads what a response's headers say. It returns nil for one that brings bytes of the object, and fills in the

@@ -377,6 +377,7 @@ type Progress struct {
 	TotalFiles  int
 	Connections int
 	Retries     int
+	Waiting     []Wait // the links that do not get on, and why
 	ByPart      map[Part]PartProgress
 }
 
@@ -390,7 +391,7 @@ type PartProgress struct {
 func (r *Run) Progress() Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p := Progress{Fetched: r.fetched, Retries: r.retries, ByPart: map[Part]PartProgress{}}
+	p := Progress{Fetched: r.fetched, Retries: r.retries, ByPart: map[Part]PartProgress{}, Waiting: r.waiting(time.Now())}
 	for _, o := range r.Objects {
 		part := p.ByPart[o.Source.Part]
 		here, size, reused := o.here, o.size, o.reused

@@ -82,8 +82,9 @@ func (t *tries) failed(err error, had brought, now time.Time, budget time.Durati
 		return v
 	}
 	t.whole = v.action == askWhole
-	if v.after > 0 {
-		t.told = now.Add(v.after)
+	var ref *refusal
+	if errors.As(err, &ref) && ref.asked > 0 {
+		t.told = now.Add(ref.asked)
 	}
 	if had == oldBytes { // which may have taken long
 		t.barren++

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 	"syscall"
+	"time"
 
 	"holdall/archive/dirstore"
 	"holdall/fetch"
@@ -58,9 +59,11 @@ type failure struct {
 	Message   string     `json:"message"`
 	Hint      string     `json:"hint"`
 	Retryable bool       `json:"retryable"`
-	Part      fetch.Part `json:"part,omitempty"` // of the link that failed
-	Link      string     `json:"link,omitempty"` // redacted
-	exit      int
+
+	ResumeAfter string     `json:"resume_after,omitempty"` // RFC 3339; when the server said to come back
+	Part        fetch.Part `json:"part,omitempty"`         // of the link that failed
+	Link        string     `json:"link,omitempty"`         // redacted
+	exit        int
 }
 
 // describe turns an error into a failure. Its text is redacted here once more, whatever came before.
@@ -91,6 +94,9 @@ func classify(err error) failure {
 	case errors.As(err, &fe):
 		report = failure{Code: fe.Code, Message: aboutLink(fe, err.Error()), Hint: hintOf(fe), Retryable: fe.Retryable(), exit: fe.Code.Exit()}
 		report.Part, report.Link = fe.Part, fe.Link
+		if !fe.ResumeAfter.IsZero() {
+			report.ResumeAfter = fe.ResumeAfter.UTC().Format(time.RFC3339)
+		}
 	case isDiskFull(err):
 		report.Code, report.exit, report.Retryable = fetch.DiskFull, exitGoOn, true
 		report.Hint = "make room on the disk, then " + goOn

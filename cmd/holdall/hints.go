@@ -21,5 +21,8 @@ func hintOf(e *fetch.Error) string {
 	case fetch.ReasonSpoolUnusable:
 		return "choose another directory with --spool"
 	}
+	if !e.ResumeAfter.IsZero() && e.Retryable() {
+		return "run the same command again after " + e.ResumeAfter.Local().Format("2006-01-02 15:04") + ", as the server asks"
+	}
 	return e.Hint
 }

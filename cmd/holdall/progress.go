@@ -92,7 +92,7 @@ func (s *speed) left(bytes int64) time.Duration {
 func (p *progress) line() string {
 	c := p.current
 	if c.Phase == "" || c.Phase == "probing" {
-		return "asking what the links serve"
+		return "asking what the links serve" + p.waits()
 	}
 	s := fmt.Sprintf("%s: %s", c.Phase, term.Bytes(c.Done))
 	if c.Total > 0 {
@@ -107,11 +107,23 @@ func (p *progress) line() string {
 // pace says how fast the rest comes, or that it does not.
 func (p *progress) pace() string {
 	if quiet := p.speed.stalled(); quiet > 0 {
+		if waits := p.waits(); waits != "" {
+			return waits
+		}
 		return fmt.Sprintf(", nothing for %s", quiet)
 	}
 	s := fmt.Sprintf(", %s/s", term.Bytes(int64(p.speed.rate)))
 	if left := p.speed.left(p.current.Total - p.current.Done); left > 0 {
 		s += ", about " + left.String() + " left"
+	}
+	return s
+}
+
+// waits says which links do not get on, and why.
+func (p *progress) waits() string {
+	var s string
+	for _, w := range p.current.Waiting {
+		s += "; " + w.Text(p.now())
 	}
 	return s
 }

@@ -203,7 +203,8 @@ func openMaster(e *env, arg string) (io.ReadCloser, time.Time, error) {
 // takeJSON is the object that take prints: the result and, when it did not finish, why.
 type takeJSON struct {
 	takeover.Result
-	Error *failure `json:"error,omitempty"`
+	Error       *failure `json:"error,omitempty"`
+	ResumeAfter string   `json:"resume_after,omitempty"` // as in the error
 }
 
 // conclude tells how a takeover ended.
@@ -215,7 +216,7 @@ func (e *env) conclude(r *takeover.Result, err error) error {
 		out := takeJSON{Result: *r}
 		if err != nil {
 			f := describe(err)
-			out.Error = &f
+			out.Error, out.ResumeAfter = &f, f.ResumeAfter
 			err = &toldInJSON{err}
 		}
 		if perr := e.printJSON(out); perr != nil {

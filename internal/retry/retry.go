@@ -42,10 +42,19 @@ func (b *Backoff) Tries() int { return b.tries }
 // Reset starts again from the shortest wait: something arrived.
 func (b *Backoff) Reset() { b.tries = 0 }
 
-// After reads Retry-After (RFC 9110, section 10.2.3), in seconds or as a date; a date is measured against the
-// response's own Date where it has one, since the local clock may be wrong. The result is between 0 and MaxAfter.
-// It is false where the header is absent, negative or nonsense.
+// After is Asked, and MaxAfter at most.
 func After(h http.Header, now time.Time) (time.Duration, bool) {
+	d, ok := Asked(h, now)
+	return min(d, MaxAfter), ok
+}
+
+// maxAsked is the most that Asked returns.
+const maxAsked = 30 * 24 * time.Hour
+
+// Asked reads Retry-After (RFC 9110, section 10.2.3), in seconds or as a date; a date is measured against the
+// response's own Date where it has one, since the local clock may be wrong. The result is between 0 and 30 days.
+// It is false where the header is absent, negative or nonsense.
+func Asked(h http.Header, now time.Time) (time.Duration, bool) {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if v == "" {
 		return 0, false
@@ -54,8 +63,8 @@ func After(h http.Header, now time.Time) (time.Duration, bool) {
 		if !(secs >= 0) {
 			return 0, false
 		}
-		if secs > MaxAfter.Seconds() {
-			return MaxAfter, true
+		if secs > maxAsked.Seconds() {
+			return maxAsked, true
 		}
 		return time.Duration(secs * float64(time.Second)), true
 	}
@@ -66,5 +75,5 @@ func After(h http.Header, now time.Time) (time.Duration, bool) {
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		now = date
 	}
-	return min(max(at.Sub(now), 0), MaxAfter), true
+	return min(max(at.Sub(now), 0), maxAsked), true
 }

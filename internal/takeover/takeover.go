@@ -133,8 +133,9 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 	for _, note := range master.Notes {
 		o.Talk("%s", note)
 	}
-	o.report(Progress{Phase: "probing"})
+	probed := o.watchProbing(f)
 	choice, err := choose(ctx, f, master, store, o)
+	probed()
 	if err != nil {
 		return nil, err
 	}
@@ -343,7 +344,27 @@ func (t *takeover) closeWork() error {
 
 // watch reports progress until stop is called.
 func (t *takeover) watch() (stop func()) {
-	if t.Progress == nil {
+	return t.reporting(func() Progress {
+		p := t.fetching.Progress()
+		phase := "fetching"
+		if p.Total >= 0 && p.Done == p.Total {
+			phase = "archiving"
+		}
+		return Progress{Progress: p, Phase: phase, Documents: t.counts.total()}
+	})
+}
+
+// watchProbing reports which links do not say what they serve, until stop is called.
+func (o Options) watchProbing(f *fetch.Fetcher) (stop func()) {
+	o.report(Progress{Phase: "probing"})
+	return o.reporting(func() Progress {
+		return Progress{Phase: "probing", Progress: fetch.Progress{Waiting: f.Waiting()}}
+	})
+}
+
+// reporting reports what now returns, several times a second, until stop is called.
+func (o Options) reporting(now func() Progress) (stop func()) {
+	if o.Progress == nil {
 		return func() {}
 	}
 	done, ended := make(chan struct{}), make(chan struct{})
@@ -356,12 +377,7 @@ func (t *takeover) watch() (stop func()) {
 			case <-done:
 				return
 			case <-tick.C:
-				p := t.fetching.Progress()
-				phase := "fetching"
-				if p.Total >= 0 && p.Done == p.Total {
-					phase = "archiving"
-				}
-				t.report(Progress{Progress: p, Phase: phase, Documents: t.counts.total()})
+				o.report(now())
 			}
 		}
 	}()
