@@ -74,8 +74,15 @@ func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
 		return s, nil
 	}
 	var err error
-	s.size, err = o.Size(ctx)
-	return s, err
+	if s.size, err = o.Size(ctx); err != nil || s.kind != unpack.KindTarZstd {
+		return s, err
+	}
+	first := make([]byte, min(s.size, 256<<10)) // a whole block of zstd, which the first bytes that were looked at may not be
+	if n, err := o.ReadAt(first, 0); n < len(first) {
+		return s, err
+	}
+	s.kind = unpack.Detect(first)
+	return s, nil
 }
 
 // open opens the container. damaged says that its structure is known to be, and that what is left is wanted.

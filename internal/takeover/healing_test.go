@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -121,6 +123,41 @@ func TestARefusedRefetchIsNotYet(t *testing.T) {
 	}
 }
 
+// What is damaged where it comes from is said to be, by an error or a warning; what can be read of it is taken, and the
+// object is kept whole.
+func TestDamageAtItsSourceIsToldAndKeptWhole(t *testing.T) {
+	for _, x := range damagedObjects(t) {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			x.content = bytes.Clone(x.content)
+			x.content[x.at] ^= 0x41
+			d := only("a"+x.name[len(x.name)-4:], x.content)
+			root := t.TempDir()
+			r := d.take(t, root)
+			if r.State != StateComplete || !r.Faulty() || r.Documents.CVs != 2 || len(r.Tables) != 10 {
+				t.Errorf("%+v; want complete, with findings, and the other parts whole", r)
+			}
+			docs, damaged := whole(), 0
+			for at, k := range archivedDocuments(t, openBag(t, root, r.Export)) {
+				if want, ok := docs[at.name]; ok && want == k.owner+" "+k.sum.String() {
+					delete(docs, at.name)
+				} else {
+					damaged++
+				}
+			}
+			if len(docs) == len(whole()) {
+				t.Error("not one document is whole")
+			}
+			bag := filepath.Join(root, "exports", r.Export, "data/received/containers", "02-"+d.attachments[0].name)
+			kept, err := os.ReadFile(bag)
+			if len(docs) > 0 && damaged < len(docs) && (err != nil || !bytes.Equal(kept, x.content)) {
+				t.Errorf("%d documents are not whole, %d are damaged, and the object is not kept (%v): %+v", len(docs), damaged, err, r.Findings)
+			}
+			mustVerify(t, root, r)
+		})
+	}
+}
+
 func damageTo(name string, f *flipper) func(string) *flipper {
 	return func(asked string) *flipper {
 		if asked == name {
@@ -152,8 +189,12 @@ func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
 		return delivery{data: []object{{"data.zip", zipped(t, files)}}}
 	}
 	var links []object
-	for _, f := range tablesOf(t) {
-		links = append(links, object{f.name + ".gz", gzipped(t, []byte(f.content))})
+	for i, f := range tablesOf(t) {
+		if i%2 == 0 {
+			links = append(links, object{f.name + ".gz", gzipped(t, []byte(f.content))})
+		} else {
+			links = append(links, object{f.name + ".zst", zstdOf(t, []byte(f.content))})
+		}
 	}
 	zeros := make([]byte, 4096)
 	for _, test := range []struct {
@@ -173,7 +214,7 @@ func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
 		{"tables in zstd", compressed(".zst", func(b []byte) []byte { return zstdOf(t, b) }), nil},
 		{"tables in bzip2", compressed(".bz2", bzip2Of), nil},
 		{"tables each in a ZIP", compressed(".zip", func(b []byte) []byte { return zipped(t, []handmadeFile{{"Sheet.csv", string(b)}}) }), nil},
-		{"a gzipped table for each link", delivery{data: links}, nil},
+		{"a compressed table for each link", delivery{data: links}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -203,6 +203,13 @@ func (t *takeover) keepUnknown(ctx context.Context, o *fetch.Object) error {
 	if _, err := o.Wait(ctx); err != nil {
 		return err
 	}
+	first := make([]byte, 512)
+	n, _ := o.ReadAt(first, 0)
+	if format := otherFormat(first[:n]); format != "" {
+		t.unopened(query.SeverityError, "the link %q serves %s, %s, which is not read: it is kept as received in %s; unpack it, or ask for ZIPs",
+			o.Source.Label, o.Source.Name, format, keptName(o, "data/received/other/"))
+		return t.keepObject(ctx, o, "data/received/other/")
+	}
 	t.found.add(query.Finding{Code: query.ObjectUnrecognised, Severity: query.SeverityWarning,
 		Detail: fmt.Sprintf("the link %q serves %s, which is neither a ZIP, a tar, a listing nor a CSV: kept as received", o.Source.Label, o.Source.Kind)})
 	return t.keepObject(ctx, o, "data/received/other/")

@@ -242,12 +242,12 @@ func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error 
 			name += ".csv"
 		}
 	}
-	switch {
-	case isOffice(first):
-		if _, ok := tableOf(name); ok {
-			return d.keepWrapped(e, plain, errors.New("it is an office document where a CSV should be"))
+	switch format := otherFormat(first); {
+	case format != "":
+		if _, ok := tableOf(name); ok || !isOffice(first) {
+			return d.keepWrapped(e, plain, fmt.Errorf("it is %s, which is not read", format))
 		}
-	case isContainer(unpack.Detect(first)), isPiece(name) && !looksLikeCSV(name, first):
+	case isContainer(unpack.Detect(first)), isPiece(name) && bytes.IndexByte(first, 0) >= 0:
 		d.inner = append(d.inner, e)
 		return nil
 	}

@@ -136,7 +136,10 @@ func (in *intake) within(ctx context.Context, s *origin, c container, entries []
 	if volumes {
 		inside.volumes = starts
 	}
-	return inside.use(f, at, f.Name()+".unpacked", use)
+	if err = inside.use(f, at, f.Name()+".unpacked", use); errors.Is(err, errNotDecompressed) {
+		return errNotContainer
+	}
+	return err
 }
 
 // use hands an extracted container to use, from behind one compression if it has one. It returns errNotContainer when it is none.
@@ -319,6 +322,26 @@ func (in *intake) compressed(ctx context.Context, s *origin, use func(*origin) e
 		return in.unreadable(s, fmt.Errorf("%w: %w", unpack.ErrFormat, err))
 	}
 	return err
+}
+
+// otherFormats are containers and compressions that are known, and not read.
+var otherFormats = []struct{ magic, name string }{
+	{"7z\xbc\xaf\x27\x1c", "a 7z archive"}, {"Rar!\x1a\x07", "a RAR archive"}, {"\xfd7zXZ\x00", "compressed with xz"}, {"LZIP", "compressed with lzip"},
+	{"\x04\x22\x4d\x18", "compressed with LZ4"}, {"MSCF", "a CAB archive"}, {"\x1f\x9d", "compressed with compress"}, {"xar!", "a XAR archive"},
+	{"SQLite format 3\x00", "an SQLite database"}, {"PAR1", "a Parquet file"},
+}
+
+// otherFormat says what bytes begin; "" when they are nothing of that kind.
+func otherFormat(first []byte) string {
+	for _, f := range otherFormats {
+		if strings.HasPrefix(string(first), f.magic) {
+			return f.name
+		}
+	}
+	if isOffice(first) {
+		return "an office document"
+	}
+	return ""
 }
 
 // unopened tells of something wrapped that is not unwrapped, and is kept.

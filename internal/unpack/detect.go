@@ -88,8 +88,8 @@ func detectZstd(first []byte) Kind {
 		return KindUnknown
 	}
 	defer z.Close()
-	inner := readSome(z)
-	if len(inner) < tarBlock || startsTar(inner) {
+	inner, err := io.ReadAll(io.LimitReader(z, tarBlock))
+	if err != nil || startsTar(inner) { // cut too early to tell, or a tar
 		return KindTarZstd
 	}
 	return KindUnknown

@@ -194,3 +194,5 @@ func openBytes(t testing.TB, b []byte, lim Limits) Container {
 	}
 	return c
 }
+
+func crcOf(s string) uint32 { return crc32.ChecksumIEEE([]byte(s)) }

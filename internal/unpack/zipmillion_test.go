@@ -45,6 +45,11 @@ func TestMillionEntriesInBoundedMemory(t *testing.T) {
 			if n != count {
 				t.Errorf("got %d entries", n)
 			}
+			acc, err := c.Rest(func(e Entry) error { return fmt.Errorf("%q is in no directory", e.Name) })
+			peak = max(peak, heap())
+			if err != nil || !acc.Complete || acc.Unaccounted > 0 || len(acc.Contradictions) > 0 {
+				t.Errorf("left over: %+v, %v", acc, err)
+			}
 			if peak > most {
 				t.Errorf("the heap grew to %d MiB, want at most %d", peak>>20, most>>20)
 			}

@@ -122,8 +122,9 @@ func (c *zipCensus) compare(h *zipHeader, local *localHeader) {
 			c.acc.Renames = append(c.acc.Renames, Rename{h.index, bytes.Clone(local.name)})
 		}
 	}
+	// Writers are known that have 64 bits in the directory only.
 	same := func(own uint64, told int64) bool {
-		return own == uint64(told) || h.short && own == uint64(told)&math.MaxUint32
+		return own == uint64(told) || (h.short || told > math.MaxUint32) && own == uint64(told)&math.MaxUint32
 	}
 	switch {
 	case local.flags&flagEncrypted != 0 && h.flags&flagEncrypted == 0:

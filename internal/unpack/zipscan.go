@@ -22,6 +22,8 @@ type zipScan struct {
 	off  int64
 	last bool // the region reaches to where the container's bytes end
 
+	covered int64 // where an entry ends that reaches over what the directory names
+
 	cut   bool   // an entry does not end where it should
 	ended bool   // an end record was met
 	told  uint64 // the entries that it says there are
@@ -30,7 +32,7 @@ type zipScan struct {
 // region goes through the bytes from from up to to.
 func (s *zipScan) region(from, to int64) error {
 	s.last = to == s.z.end.container || to == s.z.end.limit || to == s.z.end.start
-	for at := from; ; {
+	for at := max(from, min(s.covered, to)); ; {
 		var err error
 		if at, err = s.skipZeros(at, to); err != nil || at == to {
 			return err
@@ -153,7 +155,7 @@ func (s *zipScan) record(at, to int64) (int64, error) {
 	case 0x08064b50:
 		n = 8 + field(4, 4)
 	case descriptorSignature, 0x30304b50: // alone only in front of the first entry
-		if len(b) >= 8 && binary.LittleEndian.Uint32(b[4:]) == localSignature {
+		if to-at == 4 || len(b) >= 8 && binary.LittleEndian.Uint32(b[4:]) == localSignature {
 			n = 4
 		}
 	}
@@ -196,14 +198,28 @@ func (s *zipScan) describe(from, to int64) string {
 	return "bytes of no known form"
 }
 
-// local tries the header at a place: an entry is what its own header or the descriptor behind it proves.
+// local tries the header at a place: an entry is what its own header or the descriptor behind it proves. One that reaches
+// over what the directory names says that the directory is another ZIP's, which lies inside of it.
 func (s *zipScan) local(at, to int64) (int64, error) {
+	end, err := s.try(at, to, false)
+	if end > at || err != nil || to == s.z.end.container {
+		return end, err
+	}
+	if end, err = s.try(at, s.z.end.container, true); end > to {
+		s.acc.Contradictions = append(s.acc.Contradictions, fmt.Sprintf("the entry at byte %d reaches over others, and over the directory or parts of it", at))
+		s.covered = max(s.covered, end)
+	}
+	return min(end, to), err
+}
+
+// try reads the entry at a place. With strict it has to be proven by its checksum.
+func (s *zipScan) try(at, to int64, strict bool) (int64, error) {
 	h, ok, err := s.z.readLocalAt(at, to)
 	if err != nil || !ok || !h.plausible() {
 		return at, err
 	}
 	if h.told() {
-		return s.toldEntry(&h, at, to)
+		return s.toldEntry(&h, at, to, strict)
 	}
 	data := at + int64(h.length())
 	var end int64
@@ -219,23 +235,23 @@ func (s *zipScan) local(at, to int64) (int64, error) {
 	if err != nil {
 		return at, err
 	}
-	if !ok {
-		return s.cutEntry(&h, at, to)
+	if !ok || strict && d.length == 0 {
+		return s.cutEntry(&h, at, to, strict)
 	}
 	h.crc, h.size = d.crc, d.size
 	return end + d.length, s.emit(h.entry(s.index, at, end))
 }
 
 // toldEntry is an entry whose header says how long it is.
-func (s *zipScan) toldEntry(h *localHeader, at, to int64) (int64, error) {
+func (s *zipScan) toldEntry(h *localHeader, at, to int64, strict bool) (int64, error) {
 	data := at + int64(h.length())
 	if int64(h.stored) > to-data {
-		return s.cutEntry(h, at, to)
+		return s.cutEntry(h, at, to, strict)
 	}
 	end := data + int64(h.stored)
 	e := h.entry(s.index, at, end)
 	proven, err := s.verify(e)
-	if err != nil {
+	if err != nil || !proven && strict {
 		return at, err
 	}
 	if !proven {
@@ -258,9 +274,9 @@ func (s *zipScan) toldEntry(h *localHeader, at, to int64) (int64, error) {
 
 // cutEntry is one that does not end where it should: at the very end of a container it is cut, and what there is of it is
 // worth having. Elsewhere its header is not to be believed.
-func (s *zipScan) cutEntry(h *localHeader, at, to int64) (int64, error) {
+func (s *zipScan) cutEntry(h *localHeader, at, to int64, strict bool) (int64, error) {
 	data := at + int64(h.length())
-	if !s.last || !knownMethod(h.method) || h.flags&flagEncrypted != 0 || data >= to {
+	if strict || !s.last || !knownMethod(h.method) || h.flags&flagEncrypted != 0 || data >= to {
 		return at, nil
 	}
 	end, err := s.nextSignature(data, to)
@@ -272,7 +288,7 @@ func (s *zipScan) cutEntry(h *localHeader, at, to int64) (int64, error) {
 	s.cut = true
 	if !h.told() {
 		e.HasCRC = false
-		e.Size = end - data
+		e.Size = (end - data) * s.z.lim.OverallRatio // whatever it inflates to
 	}
 	if e.Refused != "" && e.Refused != RefusedBroken {
 		return end, s.emit(e)
@@ -324,7 +340,7 @@ func (s *zipScan) emit(e Entry) error {
 	}
 	s.index++
 	s.acc.Unlisted++
-	if e.Refused == "" && !s.costs.admit(e) {
+	if e.Refused == "" && !e.Cut && !s.costs.admit(e) {
 		e.Refused = RefusedLimit
 	}
 	return s.found(e)
