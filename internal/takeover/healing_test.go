@@ -102,7 +102,7 @@ func TestARefusedRefetchIsNotYet(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
 			d := only("a.zip", x.content)
-			f := &flipper{at: int64(x.at), times: 1, refuse: true}
+			f := &flipper{at: int64(x.at), times: -1, refuse: true}
 			d.damage = damageTo("a.zip", f)
 			root, raw := t.TempDir(), d.serve(t)
 			o := options(t, root)
@@ -112,7 +112,7 @@ func TestARefusedRefetchIsNotYet(t *testing.T) {
 				t.Fatalf("with a refused refetch: %v; want an error that may be tried again", err)
 			}
 			f.mu.Lock()
-			f.refuse = false
+			f.refuse, f.times = false, 0
 			f.mu.Unlock()
 			r, err := Take(t.Context(), MasterCSV{Raw: raw}, options(t, root))
 			if err != nil {
