@@ -89,10 +89,15 @@ func (s *speed) left(bytes int64) time.Duration {
 	return time.Duration(float64(bytes) / s.gain * float64(time.Second)).Round(time.Second)
 }
 
+// line is the progress in one line.
 func (p *progress) line() string {
+	return strings.Join(append([]string{p.summary()}, p.waits()...), "; ")
+}
+
+func (p *progress) summary() string {
 	c := p.current
 	if c.Phase == "" || c.Phase == "probing" {
-		return "asking what the links serve" + p.waits()
+		return "asking what the links serve"
 	}
 	s := fmt.Sprintf("%s: %s", c.Phase, term.Bytes(c.Done))
 	if c.Total > 0 {
@@ -107,9 +112,6 @@ func (p *progress) line() string {
 // pace says how fast the rest comes, or that it does not.
 func (p *progress) pace() string {
 	if quiet := p.speed.stalled(); quiet > 0 {
-		if waits := p.waits(); waits != "" {
-			return waits
-		}
 		return fmt.Sprintf(", nothing for %s", quiet)
 	}
 	s := fmt.Sprintf(", %s/s", term.Bytes(int64(p.speed.rate)))
@@ -119,13 +121,13 @@ func (p *progress) pace() string {
 	return s
 }
 
-// waits says which links do not get on, and why.
-func (p *progress) waits() string {
-	var s string
-	for _, w := range p.current.Waiting {
-		s += "; " + w.Text(p.now())
+// waits says which links do not get on, and why: of many the first three.
+func (p *progress) waits() []string {
+	var all []string
+	for _, w := range p.current.Waiting[:min(3, len(p.current.Waiting))] {
+		all = append(all, w.Text(p.now()))
 	}
-	return s
+	return all
 }
 
 func (p *progress) lines() []string {
@@ -142,7 +144,7 @@ func (p *progress) lines() []string {
 			lines = append(lines, fmt.Sprintf("%-11s %s", part, term.Bytes(b.Done)))
 		}
 	}
-	return append(lines, strings.TrimSpace(p.line()))
+	return append(append(lines, p.waits()...), p.summary())
 }
 
 func (p *progress) end() {

@@ -255,7 +255,10 @@ func summary(e *env, r *takeover.Result) {
 }
 
 func dryRun(ctx context.Context, e *env, m takeover.MasterCSV, o takeover.Options) error {
+	show := newProgress(e)
+	o.Progress = show.update
 	plan, err := takeover.Plan(ctx, m, o)
+	show.end()
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ package takeover
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"holdall/archive"
@@ -69,6 +70,7 @@ func Plan(ctx context.Context, m MasterCSV, o Options) (*Forecast, error) {
 		return nil, err
 	}
 	defer f.Close()
+	defer o.watchProbing(f)()
 	master, err := readMaster(ctx, f, m)
 	if err != nil {
 		return nil, err
@@ -126,6 +128,8 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 		return nil, err
 	}
 	defer f.Close()
+	probed := o.watchProbing(f)
+	defer probed()
 	master, err := readMaster(ctx, f, m)
 	if err != nil {
 		return nil, err
@@ -133,7 +137,6 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 	for _, note := range master.Notes {
 		o.Talk("%s", note)
 	}
-	probed := o.watchProbing(f)
 	choice, err := choose(ctx, f, master, store, o)
 	probed()
 	if err != nil {
@@ -362,7 +365,7 @@ func (o Options) watchProbing(f *fetch.Fetcher) (stop func()) {
 	})
 }
 
-// reporting reports what now returns, several times a second, until stop is called.
+// reporting reports what now returns, several times a second, until stop is called, which may be more than once.
 func (o Options) reporting(now func() Progress) (stop func()) {
 	if o.Progress == nil {
 		return func() {}
@@ -381,5 +384,5 @@ func (o Options) reporting(now func() Progress) (stop func()) {
 			}
 		}
 	}()
-	return func() { close(done); <-ended }
+	return sync.OnceFunc(func() { close(done); <-ended })
 }
