@@ -352,5 +352,97 @@ func TestAnUnreadableTableStopsNothing(t *testing.T) {
 	}
 }
 
+// Names that a platform reserves, that lead elsewhere, that are too long or there twice are data; each file is there.
+func TestIllNamedEntriesAreTakenUnderSafeNames(t *testing.T) {
+	t.Parallel()
+	names := []string{"CON", "aux.txt", "../../etc/passwd", `C:\Windows\x.txt`, "a\x00b.pdf", strings.Repeat("long/", 13_000) + "x.txt", "same.txt", "same.txt", "Same.TXT", "", ".", "nul."}
+	var files []handmadeFile
+	for i, name := range names {
+		files = append(files, handmadeFile{name, fmt.Sprint("content ", i)})
+	}
+	odd := append(tablesOf(t), handmadeFile{"CON.csv", "id,x\n1,2\n"}, handmadeFile{"lpt1.csv", "id,x\n1,2\n"}, handmadeFile{"notes.csv.part", "x"},
+		handmadeFile{"what.", "x"}, handmadeFile{"con.CSV", "id,x\n3,4\n"})
+	d := delivery{data: []object{{"data.zip", zipped(t, odd)}}, attachments: []object{{"a.zip", zipped(t, append(letters(), files...))}}}
+	root := t.TempDir()
+	r := d.take(t, root)
+	if r.State != StateComplete || r.Documents.Attachments != int64(3+len(files)) {
+		t.Errorf("%+v; want complete, with %d attachments", r, 3+len(files))
+	}
+	sums := map[string]bool{}
+	for _, k := range archivedRows(t, root, r) {
+		sums[k] = true
+	}
+	for _, f := range files {
+		if !sums[digestOf(f.content)] {
+			t.Errorf("%.40q is not there", f.name)
+		}
+	}
+	mustVerify(t, root, r)
+}
+
+// A ZIP that somebody attached is a document like any other, whatever is in it; so are office documents.
+func TestAPortfolioIsNotOpened(t *testing.T) {
+	t.Parallel()
+	portfolio := string(zipped(t, []handmadeFile{{"poem.txt", "a poem"}}))
+	h := handmade{tables: map[string]string{"candidates": peopleCSV, "attachments": "attachment_id,record_id,record_type,file_name,file_path,file_size\n" +
+		fmt.Sprintf("f-1,%s,CANDIDATE,portfolio.zip,%[1]s/portfolio.zip,%d\n", personA, len(portfolio))}}
+	d := delivery{
+		data:        []object{{"data.zip", zipped(t, h.data(t))}},
+		attachments: []object{{"a.zip", zipped(t, []handmadeFile{{personA + "/portfolio.zip", portfolio}})}},
+		cvs:         []object{{"c.zip", zipped(t, []handmadeFile{{"CA-1 Ada Byron.zip", portfolio + "\x00"}, {"CA-2 Mary Fairfax.zip", portfolio}})}},
+	}
+	root := t.TempDir()
+	r := d.take(t, root)
+	want := map[string]string{
+		personA + "/portfolio.zip": personA + " " + digestOf(portfolio),
+		"CA-1 Ada Byron.zip":       personA + " " + digestOf(portfolio+"\x00"), "CA-2 Mary Fairfax.zip": personB + " " + digestOf(portfolio),
+	}
+	got := map[string]string{}
+	for at, k := range archivedDocuments(t, openBag(t, root, r.Export)) {
+		got[at.name] = k.owner + " " + k.sum.String()
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("documents (-want +got):\n%s", diff)
+	}
+}
+
+// What cannot be opened is called what it is, and kept.
+func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
+	t.Parallel()
+	seven := "7z\xbc\xaf\x27\x1c\x00\x04 packed by somebody " + noise(500)
+	broken := gzipped(t, []byte(noise(5000)))[:700]
+	d := delivery{
+		data:        []object{{"data.zip", zipped(t, append(tablesOf(t)[1:], handmadeFile{tablesOf(t)[0].name + ".gz", string(broken)}))}},
+		attachments: []object{{"letters.7z", []byte(seven)}},
+		cvs:         []object{{"cvs.zip", zipped(t, []handmadeFile{{"all.zip.001", zippedString(t, lives())[:300]}, {"all.zip.003", zippedString(t, lives())[300:]}})}},
+	}
+	root := t.TempDir()
+	r := d.take(t, root)
+	var told []string
+	status, err := ReadStatus(t.Context(), openBag(t, root, r.Export))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range status.All {
+		if f.Severity != query.SeverityInfo {
+			told = append(told, string(f.Code)+" "+f.Detail)
+		}
+	}
+	all := strings.Join(told, "\n")
+	for _, want := range []string{"container-unopened " + tablesOf(t)[0].name + ".gz", "letters.7z, a 7z archive", "container-damaged the structure of cvs.zip/all.zip"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("not told: %s\n%s", want, all)
+		}
+	}
+	mustVerify(t, root, r)
+}
+
+func zippedString(t *testing.T, files []handmadeFile) string { return string(zipped(t, files)) }
+
+func archivedRows(t *testing.T, root string, r *Result) []string {
+	t.Helper()
+	return ask(t, root, r, "select sha256 from documents")
+}
+
 // Where names stand behind the start of their headers.
 const localName, recordName = 30, 46
