@@ -35,6 +35,9 @@ func (r *Run) accept(w *worker, o *Object, x *exchange) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if x.identity.Encoding != o.id.Encoding && x.resp.StatusCode != http.StatusRequestedRangeNotSatisfiable {
+		return unusable("it came in the encoding %q, and what is here in %q", x.identity.Encoding, o.id.Encoding)
+	}
 	if what := o.id.changed(x.identity); what != "" {
 		return errChanged{what}
 	}

@@ -107,6 +107,10 @@ func (f *Fetcher) listedContainers(s *Source) []listed {
 	if x == nil || len(x.prefix) == sniffLen || x.receipt.Error != "" || nextOf(x) != "" {
 		return nil
 	}
+	first, _, err := x.content()
+	if err != nil {
+		return nil
+	}
 	base := s.Link
 	if !x.final.IsZero() {
 		base = x.final
@@ -114,7 +118,7 @@ func (f *Fetcher) listedContainers(s *Source) []listed {
 	var all []listed
 	seen := map[Link]bool{}
 	others := false
-	end, err := readListing(s.Kind, bytes.NewReader(x.prefix), base.parsed(), func(l listed) error {
+	end, err := readListing(s.Kind, bytes.NewReader(first), base.parsed(), func(l listed) error {
 		others = others || !containerName(l.name) && !containerName(l.link.parsed().Path)
 		if !seen[l.link] {
 			all = append(all, l)

@@ -18,6 +18,7 @@ func faultFamilies() []faultFamily {
 	return []faultFamily{
 		{"The master CSV", masterFaults},
 		{"Ranges", rangeFaults},
+		{"Compressed on the way", encodingFaults},
 		{"Changing objects", changeFaults},
 		{"Refusals", refusalFaults},
 		{"Broken connections", connectionFaults},

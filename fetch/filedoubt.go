@@ -33,11 +33,11 @@ const (
 	enoughPages = 5                // files that bring the very same page, until it is clear that it stands for all of them
 )
 
-// doubtful returns why body may not be the listed file, or nil.
-func (p *filePool) doubtful(l listed, rec fileRecord, x *exchange, body []byte) *doubt {
+// doubtful returns why body may not be the listed file, or nil. plain is its content, where it came encoded.
+func (p *filePool) doubtful(l listed, rec fileRecord, x *exchange, body, plain []byte) *doubt {
 	d := &doubt{sum: rec.sum}
 	switch {
-	case isPage(l, body):
+	case isPage(l, plain):
 		d.why, d.page = "a page that tells of an error seems to have come in its place", true
 	case !sizeAgrees(l.size, int64(len(body))):
 		d.why = fmt.Sprintf("the listing tells %d bytes, and %d came", l.size, len(body))

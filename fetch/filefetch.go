@@ -162,10 +162,15 @@ func (p *filePool) read(ctx context.Context, x *exchange, buf []byte) (int, erro
 
 // keep checks a small file and puts it with the others.
 func (p *filePool) keep(i int, l listed, rec fileRecord, x *exchange, body []byte) (uint32, error) {
+	plain, err := decodeBody(x.identity.Encoding, body)
+	if err != nil {
+		return 0, unusable("it came compressed (%s) and cannot be read: %w", x.identity.Encoding, err)
+	}
 	rec.sum = digest.Of(body)
-	if d := p.doubtful(l, rec, x, body); d != nil && !p.confirmed(i, d) {
+	if d := p.doubtful(l, rec, x, body, plain); d != nil && !p.confirmed(i, d) {
 		return 0, d
 	}
+	body, rec.sum = plain, digest.Of(plain)
 	x.receipt.SHA256 = rec.sum
 	n, err := p.set.put(rec, body)
 	if err != nil {
@@ -207,9 +212,13 @@ func modifiedOf(x *exchange, l listed) time.Time {
 // large fetches a file in pieces, as an object beside the listing. x is its first response.
 func (p *filePool) large(i int, l listed, rec fileRecord, x *exchange) (uint32, error) {
 	r := p.o.run
+	if x.identity.Encoding != "" && len(x.prefix) == 0 {
+		x.peek(sniffLen)
+	}
 	src := &Source{
 		Number: p.o.Source.Number, Part: p.o.Source.Part, Link: l.link, Name: l.name, Kind: unpack.KindUnknown, Identity: x.identity,
 		Ranges: x.resp.StatusCode == http.StatusPartialContent, Fingerprint: l.link.fingerprint(),
+		coded: layers(x.identity.Encoding, x.prefix),
 	}
 	src.Expiry, src.ExpiryFrom = expiry(l.link)
 	rec.offset = p.claim(i, rec, x.identity)

@@ -281,7 +281,11 @@ func (s *fileSet) sync() error {
 func (s *fileSet) openRecord(r fileRecord) (io.ReadCloser, error) {
 	path := s.segmentPath(r.segment)
 	if r.segment == 0 {
-		path, r.offset = dataPath(s.dir, s.ownName(r.offset)), 0
+		name := s.ownName(r.offset)
+		path, r.offset = dataPath(s.dir, name), 0
+		if _, err := os.Stat(plainPath(s.dir, name)); err == nil {
+			path = plainPath(s.dir, name)
+		}
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -204,7 +204,7 @@ func (r *Run) dismiss(o *Object) {
 	o.probe = nil
 	r.mu.Unlock()
 	x.close(nil)
-	_ = o.st.close()
+	_ = o.close()
 }
 
 // maxSample is how many files of a listing are enough to recognise it by.

@@ -42,7 +42,7 @@ func (p *pages) read(x *exchange) error {
 		seen[link] = true
 		s := &pageReader{p: p, link: link, x: x}
 		var d ListingDigest
-		end, err := readListing(p.src.Kind, s, s.base(), func(l listed) error {
+		end, err := readListing(p.src.Kind, &decodingReader{r: s, told: s.encoding}, s.base(), func(l listed) error {
 			d.add(l)
 			return p.yield(l)
 		})
@@ -51,7 +51,7 @@ func (p *pages) read(x *exchange) error {
 		}
 		p.files += d.Files
 		p.total = max(p.total, end.total)
-		if end.cut && !bytes.HasSuffix(s.tail, []byte("\n")) || !s.whole() {
+		if end.cut && s.encoding() == "" && !bytes.HasSuffix(s.tail, []byte("\n")) || !s.whole() {
 			p.note("page %d breaks off before its end", page+1)
 		}
 		if contents[d.Told] && d.Files > 0 {
@@ -178,6 +178,9 @@ var errCut = errors.New("the page of the listing breaks off")
 // whole reports whether the page, read to its end, looks like all of it. A server whose program fails half-way ends its answer
 // as if all were well; so does one that closes the connection of an answer without a length.
 func (s *pageReader) whole() bool {
+	if s.encoding() != "" { // which has an end of its own
+		return true
+	}
 	end := bytes.TrimSpace(s.tail)
 	switch s.p.src.Kind {
 	case unpack.KindJSON:
@@ -188,6 +191,14 @@ func (s *pageReader) whole() bool {
 		return !s.html || bytes.Contains(bytes.ToLower(end), []byte("</html>"))
 	}
 	return s.framed || bytes.HasSuffix(s.tail, []byte("\n"))
+}
+
+// encoding is the one that the page came in.
+func (s *pageReader) encoding() string {
+	if s.id == nil {
+		return ""
+	}
+	return s.id.Encoding
 }
 
 // learn takes what the page's first response tells beside its body.

@@ -21,6 +21,7 @@ type Object struct {
 	path  string
 	name  string // of its files in the spool
 	hash  *hasher
+	coded []string  // the encodings that its bytes come in, the outermost first
 	files *filePool // of a listing, which has no store and no hasher; nil for everything else
 
 	// The run's mutex guards what follows.
@@ -35,6 +36,7 @@ type Object struct {
 	reused   int64 // of these, before this run
 	complete bool
 	verified Verified
+	plain    []*os.File // the content of one that comes encoded, the last one counts
 	failed   *Error
 	closed   bool
 
@@ -92,6 +94,9 @@ func (o *Object) ReadAt(p []byte, off int64) (int, error) {
 	}
 	if o.files != nil {
 		return o.readListing(p, off)
+	}
+	if o.coded != nil {
+		return o.readPlain(p, off)
 	}
 	n, err := o.await(off, int64(len(p)))
 	if n == 0 {
@@ -157,9 +162,12 @@ func eofUnless(whole bool) error {
 
 // Size waits until the size is known and returns it.
 func (o *Object) Size(ctx context.Context) (int64, error) {
-	err := o.until(ctx, func() bool { return o.size >= 0 })
+	err := o.until(ctx, func() bool { return o.size >= 0 && (o.coded == nil || o.complete) })
 	if err != nil {
 		return 0, err
+	}
+	if o.coded != nil {
+		return o.verified.Size, nil
 	}
 	return o.size, nil
 }
@@ -199,7 +207,12 @@ func (o *Object) until(ctx context.Context, cond func() bool) error {
 
 // Path is the object's file in the spool; whole and verified after Wait. For a listing it is what is kept of it: one JSON
 // object a line and file, without the secrets of the links.
-func (o *Object) Path() string { return o.path }
+func (o *Object) Path() string {
+	if o.coded != nil {
+		return plainPath(o.run.spool.dir, o.name)
+	}
+	return o.path
+}
 
 // Verified says what is known about a complete object.
 type Verified struct {
@@ -209,6 +222,11 @@ type Verified struct {
 
 	// Contradicts is a checksum of the server's that the bytes do not match, though Rung proves them; or empty.
 	Contradicts string `json:"contradicts,omitempty"`
+
+	// Of an object that came in a Content-Encoding, Size and SHA256 are those of its content, and these of what was received.
+	Encoding       string     `json:"encoding,omitempty"`
+	Received       int64      `json:"received,omitempty"`
+	ReceivedSHA256 digest.Sum `json:"received_sha256,omitzero"`
 }
 
 // fail ends the object; with the run's mutex held.

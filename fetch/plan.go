@@ -36,6 +36,7 @@ type Source struct {
 
 	ListedIn string // fingerprint of the listing that named it; "" when the master CSV did
 
+	coded    []string   // the encodings that it comes in, the outermost first
 	origin   string     // mark of the master CSV's link that led here
 	siblings int        // that the listing named, itself included
 	spooled  string     // path of its data in the spool that answered for it, when it was not probed

@@ -173,7 +173,8 @@ func (f *Fetcher) notReady(x *exchange) error {
 	if !r.asks(x.resp.Header, f.clock.server(f.now())) {
 		return nil
 	}
-	switch k := unpack.Detect(x.prefix); k {
+	first, _, _ := x.content()
+	switch k := unpack.Detect(first); k {
 	case unpack.KindHTML, unpack.KindXML, unpack.KindJSON:
 		r.notYet(fmt.Sprintf("the server answered with a message in %s and a time to wait", k))
 		return r
@@ -191,9 +192,6 @@ func (f *Fetcher) judge(x *exchange, expiry time.Time) error {
 			return err
 		}
 		x.bounds, x.identity = b, identityOf(x.resp.Header, x.resp.StatusCode, b.total)
-		if x.identity.Encoding != "" {
-			return unusable("the server sent it compressed, though it was asked not to")
-		}
 		return nil
 	case http.StatusRequestedRangeNotSatisfiable:
 		b, err := parseContentRange(x.resp.Header.Get("Content-Range"))
@@ -226,7 +224,11 @@ func (s *Source) learn(x *exchange) error {
 	} else if n := x.final.fileName(); n != "" {
 		s.Name = n
 	}
-	first := x.prefix
+	first, coded, err := x.content()
+	if no := errNoDecoder(""); errors.As(err, &no) {
+		return no.explain()
+	}
+	s.coded = coded
 	if x.resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
 		first = nil
 		x.prefix = nil

@@ -18,7 +18,7 @@ var errMaybeEnd = errors.New("the answer ended, and the server had not told the 
 // endsAt reports whether a body without a length that ended at pos has proven to be whole: a ZIP by its own end record, and
 // anything else by the end that chunks have. With the run's mutex held.
 func (o *Object) endsAt(x *exchange, pos int64) bool {
-	if o.Source.Kind == unpack.KindZIP {
+	if o.Source.Kind == unpack.KindZIP && o.coded == nil {
 		return endsAsZIP(o.st.data, pos)
 	}
 	return pos > 0 && len(x.resp.TransferEncoding) > 0

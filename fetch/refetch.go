@@ -20,6 +20,12 @@ func SameAgain(err error) bool { return errors.Is(err, errSameAgain) }
 // have rotted in the spool are replaced likewise. It tries as often as any other fetch; an error that is not SameAgain says
 // nothing about the bytes.
 func (o *Object) Refetch(ctx context.Context, off, n int64) error {
+	if o.coded != nil { // where in the encoded bytes these lie is not known
+		if err := o.until(ctx, func() bool { return o.complete }); err != nil {
+			return err
+		}
+		off, n = 0, o.size
+	}
 	if _, err := o.await(off, n); err != nil && err != io.EOF {
 		return err
 	}
@@ -128,7 +134,11 @@ func (r *Run) mendOnce(ctx context.Context, o *Object, t *tries, from, to int64)
 	}
 	r.mu.Lock()
 	what := o.id.changed(x.identity)
+	other := x.identity.Encoding != o.id.Encoding
 	r.mu.Unlock()
+	if other {
+		return from, false, unusable("it came in the encoding %q", x.identity.Encoding)
+	}
 	if what != "" {
 		return from, false, errChanged{what}
 	}
@@ -222,11 +232,17 @@ func (r *Run) rehash(o *Object) error {
 		return o.Source.failure(misfit(wrong))
 	}
 	v := Verified{Size: o.size, SHA256: sum, Rung: rung, Contradicts: wrong}
+	plain := v
+	if o.coded != nil {
+		if plain, err = r.decode(o, v); err != nil {
+			return o.Source.failure(asError(err, Network, "decode what was fetched again"))
+		}
+	}
 	if err := o.st.finish(v); err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	o.verified = v
+	o.verified = plain
 	return nil
 }

@@ -130,7 +130,13 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 	o.probe = r.f.takeProbe(src)
 	_, signed := expiry(src.Link)
 	o.signed = signed != ""
+	if o.coded = src.coded; src.spooled != "" {
+		o.coded = layers(o.id.Encoding, o.st.begins())
+	}
 	o.restore(mem)
+	if o.coded != nil {
+		o.complete = false // until it has been decoded again
+	}
 	if !src.Ranges || !o.id.vouched() {
 		o.sequential, o.limit = true, 1
 	}
@@ -363,7 +369,11 @@ func (o *Object) close() error {
 	if o.files != nil {
 		return o.files.close()
 	}
-	return o.st.close()
+	errs := []error{o.st.close()}
+	for _, f := range o.plain {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (r *Run) logf(format string, a ...any) { r.f.logf(format, a...) }

@@ -183,6 +183,13 @@ func (s *store) write(p []byte, off int64) error {
 	return nil
 }
 
+// begins returns the first bytes of what is here.
+func (s *store) begins() []byte {
+	b := make([]byte, 4<<10)
+	n, _ := s.data.ReadAt(b, 0)
+	return b[:n]
+}
+
 // record says that a piece is in place.
 func (s *store) record(rec pieceRecord) error {
 	s.mu.Lock()

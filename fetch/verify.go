@@ -120,16 +120,44 @@ func (r *Run) complete(o *Object) bool {
 		return true
 	}
 	v := Verified{Size: o.hash.offset(), SHA256: sum, Rung: rung, Contradicts: wrong}
-	if err := o.st.finish(v); err != nil {
-		r.fatal(err)
+	plain, changed, err := r.content(o, v)
+	if changed {
+		return false
+	}
+	if err == nil {
+		err = o.st.finish(v)
+	}
+	if err != nil {
+		r.failWith(o, err)
 		return true
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	o.complete, o.verified = true, v
+	o.complete, o.verified = true, plain
 	o.arrived.Broadcast()
 	r.work.Broadcast()
 	return true
+}
+
+// content decodes an object that came encoded; v is what is known of what was received, and returned for any other object. What
+// cannot be decoded is fetched once more; changed says that something else came.
+func (r *Run) content(o *Object, v Verified) (plain Verified, changed bool, err error) {
+	if o.coded == nil {
+		return v, false, nil
+	}
+	plain, err = r.decode(o, v)
+	if !errors.Is(err, errCoded) {
+		return plain, false, err
+	}
+	r.logf("%s: %v; fetching them once more", o.Source.Link, err)
+	if changed, err = r.second(o); changed || err != nil {
+		return v, changed, err
+	}
+	return v, false, &Error{
+		Code: NotTheExport, Err: errSameAgain,
+		Message: fmt.Sprintf("what the link serves is compressed (%s), and damaged at its source: it came out the same twice", strings.Join(o.coded, ", ")),
+		Hint:    "ask for a new export; what was received is kept",
+	}
 }
 
 // failWith ends o, or the whole run where the trouble is this machine's.
@@ -153,30 +181,45 @@ const enoughDoubts = 3
 // what proves it.
 func (r *Run) doubt(o *Object, wrong string) (proof string, changed bool, err error) {
 	r.logf("%s: the bytes do not match the checksum that the server gives (%s); fetching them once more", o.Source.Link, wrong)
-	if o.doubts++; o.doubts > enoughDoubts {
-		return "", false, &Error{
-			Code: Network, Hint: hintFor(Network),
-			Message: fmt.Sprintf("the bytes do not match the checksum that the server gives (%s), and come out different each time they are fetched", wrong),
-		}
-	}
-	o.mend.Lock()
-	r.mu.Lock()
-	o.mending = true
-	r.mu.Unlock()
-	changed, err = r.mendAll(o)
-	o.endMending()
-	o.mend.Unlock()
+	changed, err = r.second(o)
 	var e *Error
 	if changed || r.ctx.Err() != nil || errors.As(err, &e) && (e.Retryable() || e.Code.local()) {
 		return "", changed, err
 	}
-	if proof = proves(r.ctx, o.Source.Kind, o.st.data, o.size); proof != "" {
+	if proof = o.proof(); proof != "" {
 		return proof, false, nil
 	}
 	if err == nil {
 		err = misfit(wrong)
 	}
 	return "", false, err
+}
+
+// second fetches everything a second time. changed is true when something else came.
+func (r *Run) second(o *Object) (changed bool, err error) {
+	if o.doubts++; o.doubts > enoughDoubts {
+		return false, &Error{
+			Code: Network, Hint: hintFor(Network), Message: "the bytes fit no checksum, and come out different each time they are fetched",
+		}
+	}
+	o.mend.Lock()
+	defer o.mend.Unlock()
+	r.mu.Lock()
+	o.mending = true
+	r.mu.Unlock()
+	defer o.endMending()
+	return r.mendAll(o)
+}
+
+// proof names what in the object itself proves that every byte is right, or is empty.
+func (o *Object) proof() string {
+	if o.coded == nil {
+		return proves(o.run.ctx, o.Source.Kind, o.st.data, o.size)
+	}
+	if o.coded[0] != "gzip" || decodeInto(o.run.ctx, io.Discard, o.coded, io.NewSectionReader(o.st.data, 0, o.size)) != nil {
+		return ""
+	}
+	return "gzip-crc32"
 }
 
 // misfit is the failure of an object whose server says something else of it than what it serves, each time.

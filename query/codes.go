@@ -27,6 +27,7 @@ const (
 	BytesUnaccounted       Code = "bytes-unaccounted"
 	CellsDamaged           Code = "cells-damaged"
 	CellsRejected          Code = "cells-rejected"
+	ChecksumContradicted   Code = "checksum-contradicted"
 	ColumnsMissing         Code = "columns-missing"
 	ColumnsUnknown         Code = "columns-unknown"
 	ContainerContradictory Code = "container-contradictory"
@@ -82,6 +83,7 @@ var codeTable = []CodeInfo{
 	{BytesUnaccounted, is(SeverityWarning), "A container holds bytes that belong to none of its entries; it is kept whole."},
 	{CellsDamaged, is(SeverityWarning), "Cells look changed by a spreadsheet program, or hold NUL bytes."},
 	{CellsRejected, is(SeverityWarning), "Cells do not fit their column's type; their text is in `raw` and `rejects`."},
+	{ChecksumContradicted, is(SeverityWarning), "What a link serves does not match the checksum that its server tells, twice the same, and its own checksums prove it right."},
 	{ColumnsMissing, is(SeverityWarning, SeverityInfo), "A known table lacks columns; a warning where tables are joined by them."},
 	{ColumnsUnknown, is(SeverityInfo), "A known table has further columns, which are loaded as well."},
 	{ContainerContradictory, is(SeverityWarning), "What a container says of itself is not what lies in it; it is kept whole."},

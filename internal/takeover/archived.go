@@ -18,6 +18,9 @@ func (o ObjectRecord) known() fetch.Known {
 		Identity: fetch.Identity{Size: o.Size, ETag: o.ETag, LastModified: o.LastModified, Checksums: o.Checksums},
 		Samples:  o.Samples, Links: o.Links, Listing: o.Listing,
 	}
+	if o.Encoding != "" {
+		k.Identity.Size = o.ReceivedSize // as servers tell it
+	}
 	_ = k.SHA256.UnmarshalText([]byte(o.SHA256)) // one that cannot be read is not known
 	return k
 }

@@ -79,6 +79,13 @@ type ObjectRecord struct {
 	Expiry       time.Time `json:"expiry,omitzero"`
 	Error        string    `json:"error,omitempty"` // why it is not here
 
+	// A checksum of the server's that the bytes contradict, though they are proven right; and of an object that came in a
+	// Content-Encoding what was received, since Size and SHA256 are those of its content.
+	Contradicts    string `json:"contradicts,omitempty"`
+	Encoding       string `json:"encoding,omitempty"`
+	ReceivedSize   int64  `json:"received_size,omitempty"`
+	ReceivedSHA256 string `json:"received_sha256,omitempty"`
+
 	// By these the object is recognised when links lead to it again.
 	Received  time.Time            `json:"received,omitzero"`
 	Checksums map[string]string    `json:"checksums,omitempty"` // that the server told: header to value

@@ -186,13 +186,17 @@ func (t *takeover) objects(ctx context.Context) ([]ObjectRecord, error) {
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, ObjectRecord{
+		record := ObjectRecord{
 			Number: s.Number, Part: string(s.Part), Label: s.Label, URL: fmt.Sprint(s.Link), Fingerprint: s.Fingerprint, ListedIn: s.ListedIn,
 			Name: s.Name, Kind: kind, Size: v.Size, SHA256: v.SHA256.String(), Verified: rung(s, v),
 			ETag: s.Identity.ETag, LastModified: s.Identity.LastModified, Entries: t.custody.count(s.Number), Expiry: s.Expiry,
 			Received: t.Now().UTC().Truncate(time.Second), Checksums: known.Identity.Checksums, Samples: known.Samples, Links: known.Links,
-			Listing: known.Listing,
-		})
+			Listing: known.Listing, Contradicts: v.Contradicts, Encoding: v.Encoding, ReceivedSize: v.Received,
+		}
+		if v.Encoding != "" {
+			record.ReceivedSHA256 = v.ReceivedSHA256.String()
+		}
+		records = append(records, record)
 	}
 	return records, nil
 }

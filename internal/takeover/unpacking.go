@@ -3,6 +3,7 @@ package takeover
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -44,11 +45,23 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 	if f, ok := t.litter.finding(); ok {
 		t.found.add(f)
 	}
+	t.tellContradictions(ctx)
 	if slices.Contains(t.plan.Missing, fetch.PartData) { // reconciling reports the other parts
 		t.found.add(query.Finding{Code: query.PartMissing, Severity: query.SeverityError,
 			Detail: "the master CSV has no link for the data files: ask the vendor for them while the account is open"})
 	}
 	return nil
+}
+
+// tellContradictions reports the objects that do not match the checksum their server tells, and are right all the same.
+func (t *takeover) tellContradictions(ctx context.Context) {
+	for _, o := range t.fetching.Objects {
+		if v, err := o.Wait(ctx); err == nil && v.Contradicts != "" {
+			t.found.add(query.Finding{Code: query.ChecksumContradicted, Severity: query.SeverityWarning, Detail: fmt.Sprintf(
+				"%s does not match the checksum that its server tells (%s), twice the same; its own checksums (%s) prove it right",
+				o.Source.Link, v.Contradicts, v.Rung)})
+		}
+	}
 }
 
 func (t *takeover) unpack(ctx context.Context, g objectGroup) error {
