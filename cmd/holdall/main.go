@@ -39,8 +39,16 @@ func interruptible(e *env) (context.Context, func()) {
 		case <-signals:
 		case <-time.After(1900 * time.Millisecond):
 		}
-		e.say("stopped")
-		e.hint(goOn)
+		said := make(chan struct{})
+		go func() {
+			e.say("stopped")
+			e.hint(goOn)
+			close(said)
+		}()
+		select {
+		case <-said:
+		case <-time.After(100 * time.Millisecond): // nobody reads stderr
+		}
 		os.Exit(exitInterrupted)
 	}()
 	return ctx, cancel

@@ -266,14 +266,16 @@ func dryRun(ctx context.Context, e *env, m takeover.MasterCSV, o takeover.Option
 		e.talk("%s", note)
 	}
 	if e.json {
-		return e.printJSON(planJSON(plan))
+		err = e.printJSON(planJSON(plan))
+	} else {
+		err = printPlan(e, plan)
 	}
-	if err := printPlan(e, plan); err != nil {
+	if err != nil {
 		return err
 	}
 	for _, s := range plan.Sources {
 		if s.Err != nil {
-			return s.Err
+			return &toldInJSON{s.Err}
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -34,7 +35,7 @@ type voice struct {
 
 func newVoice(w io.Writer) *voice {
 	v := &voice{w: w}
-	if term.Is(w) {
+	if term.Is(w) && os.Getenv("TERM") != "dumb" {
 		v.block = term.NewBlock(w)
 	}
 	return v
