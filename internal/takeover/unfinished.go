@@ -127,7 +127,7 @@ func (r *run) stopped(err error, at time.Time) error {
 	case errors.As(err, &fe):
 		s.Code = fe.Code
 	case errors.Is(err, context.Canceled):
-		s.Code = fetch.Interrupted
+		s.Code, s.Message = fetch.Interrupted, "the user stopped it"
 	}
 	r.state.Stopped = s
 	return r.save()
