@@ -15,6 +15,10 @@ func FuzzReadMaster(f *testing.F) {
 	f.Add([]byte("Data files,Attachments\nhttps://a.example/x?sig=1,https://a.example/y?sig=2\n"))
 	f.Add([]byte("a;b\n\"=HYPERLINK(\"\"https://a.example/x?sig=1\"\";\"\"Attachments\"\")\";\n"))
 	f.Add([]byte("\xff\xfea\x00,\x00h\x00t\x00t\x00p\x00s\x00"))
+	f.Add(excelWorkbook(f))
+	f.Add(zipFile(f, "master.csv", "Part,Link\nData,https://a.example/x?sig=1\n"))
+	f.Add(gzipped(f, []byte("Part,Link\nData,https://a.example/x?sig=1\n")))
+	f.Add([]byte("From: a@example.com\nTo: b@example.com\nSubject: c\n\nhttps://a.example/x?sig=1\n"))
 	f.Add([]byte("x\thttps://a.safelinks.protection.outlook.com/?url=https%3A%2F%2Fb.example%2F&amp;x"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		m, err := ReadMaster(raw)
