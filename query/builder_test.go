@@ -216,7 +216,7 @@ func TestBuilderIsUsedBySeveralAtOnce(t *testing.T) {
 			}
 		})
 		all.Go(func() {
-			if err := b.AddFindings(ctx, []Finding{{Code: "x", Severity: "info", Detail: "y"}}); err != nil {
+			if err := b.AddFindings(ctx, listed([]Finding{{Code: "x", Severity: "info", Detail: "y"}})); err != nil {
 				t.Error(err)
 			}
 		})

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -17,22 +18,59 @@ type Finding struct {
 	Table    string   `json:"table,omitempty"`
 	RecordID string   `json:"record_id,omitempty"`
 	Detail   string   `json:"detail"`
+	// Taking says that only the takeover could see it: the tables and the index do not tell it.
+	Taking bool `json:"taking,omitempty"`
 }
 
-// AddFindings adds findings made elsewhere, such as links that could not be fetched.
-func (b *Builder) AddFindings(ctx context.Context, f []Finding) error {
+// A FindingCount sums up the findings of one code.
+type FindingCount struct {
+	Code     Code     `json:"code"`
+	Severity Severity `json:"severity"` // the gravest
+	Count    int      `json:"count"`
+	Detail   string   `json:"detail"` // of the first one
+}
+
+// Where a finding comes from, as findings.found has it.
+const (
+	foundTaking  = "takeover"
+	foundArchive = "archive"
+)
+
+// AddFindings adds findings that the takeover made, such as links that could not be fetched. Their number may be large:
+// they are rows from here on.
+func (b *Builder) AddFindings(ctx context.Context, found iter.Seq2[Finding, error]) error {
 	b.write.Lock()
 	defer b.write.Unlock()
-	return b.inTransaction(ctx, func(c *sql.Conn) error { return insertFindings(ctx, c, f) })
+	return b.inTransaction(ctx, func(c *sql.Conn) error {
+		return appendFindings(c, foundTaking, found)
+	})
 }
 
-func insertFindings(ctx context.Context, c *sql.Conn, findings []Finding) error {
+func insertFindings(_ context.Context, c *sql.Conn, findings []Finding) error {
 	if len(findings) == 0 {
 		return nil
 	}
-	return appendRows(c, catalog, "main", "findings", func(add func(...any) error) error {
+	return appendFindings(c, foundArchive, listed(findings))
+}
+
+// listed yields the findings of a list.
+func listed(findings []Finding) iter.Seq2[Finding, error] {
+	return func(yield func(Finding, error) bool) {
 		for _, f := range findings {
-			if err := add(string(f.Code), string(f.Severity), orNull(f.Table), orNull(f.RecordID), f.Detail); err != nil {
+			if !yield(f, nil) {
+				return
+			}
+		}
+	}
+}
+
+func appendFindings(c *sql.Conn, where string, found iter.Seq2[Finding, error]) error {
+	return appendRows(c, catalog, "main", "findings", func(add func(...any) error) error {
+		for f, err := range found {
+			if err != nil {
+				return err
+			}
+			if err := add(string(f.Code), string(f.Severity), orNull(f.Table), orNull(f.RecordID), f.Detail, where); err != nil {
 				return err
 			}
 		}
@@ -47,27 +85,79 @@ func orNull(s string) any {
 	return s
 }
 
-// Findings yields all findings, ordered by severity, code, table and record.
+const findingRank = "CASE severity WHEN 'error' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END"
+
+// FindingCounts sums the findings up, the gravest first.
+func (b *Builder) FindingCounts(ctx context.Context) ([]FindingCount, error) {
+	rows, err := b.db.QueryContext(ctx, `SELECT code, arg_min(severity, `+findingRank+`), count(*),
+		arg_min(detail, (`+findingRank+`, coalesce(table_name, ''), coalesce(record_id, ''), detail)) FROM findings
+		GROUP BY code ORDER BY min(`+findingRank+`), code`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	sums := []FindingCount{}
+	for rows.Next() {
+		var f FindingCount
+		if err := rows.Scan(&f.Code, &f.Severity, &f.Count, &f.Detail); err != nil {
+			return nil, err
+		}
+		sums = append(sums, f)
+	}
+	return sums, rows.Err()
+}
+
+// Findings yields all findings, ordered by severity, code, table and record. Memory does not grow with their number.
 func (b *Builder) Findings(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
-		rows, err := b.db.QueryContext(ctx, `SELECT code, severity, coalesce(table_name, ''), coalesce(record_id, ''), detail FROM findings
-			ORDER BY CASE severity WHEN 'error' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END, code, table_name NULLS FIRST, record_id NULLS FIRST, detail`)
-		if err != nil {
-			yield(Finding{}, err)
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var f Finding
-			err := rows.Scan(&f.Code, &f.Severity, &f.Table, &f.RecordID, &f.Detail)
-			if !yield(f, err) || err != nil {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
+		stopped := false
+		err := b.onConnection(ctx, func(c *sql.Conn) (err error) {
+			defer func() {
+				_, dropped := c.ExecContext(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS temp.sorted_findings")
+				err = errors.Join(err, dropped)
+			}()
+			stopped, err = eachFinding(ctx, c, yield)
+			return err
+		})
+		if err != nil && !stopped {
 			yield(Finding{}, err)
 		}
 	}
+}
+
+// eachFinding reads the findings in pieces, since a result read in one go is kept in memory.
+func eachFinding(ctx context.Context, c *sql.Conn, yield func(Finding, error) bool) (stopped bool, err error) {
+	if err := execAll(ctx, c, `CREATE OR REPLACE TEMP TABLE sorted_findings AS SELECT code, severity, coalesce(table_name, '') AS table_name,
+		coalesce(record_id, '') AS record_id, detail, found FROM findings ORDER BY `+findingRank+`, code, table_name, record_id, detail`); err != nil {
+		return false, err
+	}
+	const piece = 4096
+	for from := int64(0); ; from += piece {
+		n, stopped, err := yieldFindings(ctx, c, from, from+piece, yield)
+		if err != nil || stopped || n == 0 {
+			return stopped, err
+		}
+	}
+}
+
+func yieldFindings(ctx context.Context, c *sql.Conn, from, to int64, yield func(Finding, error) bool) (n int, stopped bool, err error) {
+	rows, err := c.QueryContext(ctx, `SELECT code, severity, table_name, record_id, detail, found = '`+foundTaking+`' FROM temp.sorted_findings
+		WHERE rowid >= ? AND rowid < ? ORDER BY rowid`, from, to)
+	if err != nil {
+		return 0, false, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var f Finding
+		if err := rows.Scan(&f.Code, &f.Severity, &f.Table, &f.RecordID, &f.Detail, &f.Taking); err != nil {
+			return n, false, err
+		}
+		n++
+		if !yield(f, nil) {
+			return n, true, nil
+		}
+	}
+	return n, false, rows.Err()
 }
 
 // loadFindings says what is to be known about a file itself. What needs the other tables comes with Reconcile.
@@ -117,23 +207,23 @@ func columnFindings(l *loaded) []Finding {
 			unknown = append(unknown, fmt.Sprintf("%q (%s, %s)", c.heading, c.name, c.typ))
 		}
 		if n := l.TableReport.Columns[i].Rejected; n > 0 {
-			found = append(found, Finding{CellsRejected, SeverityWarning, l.Table, "",
-				fmt.Sprintf("%s: %d cells are %s; their text is in raw.%s and in rejects", c.name, n, converter{order: l.readAs}.rejection(c.typ, c.stats), l.Table)})
+			found = append(found, Finding{Code: CellsRejected, Severity: SeverityWarning, Table: l.Table,
+				Detail: fmt.Sprintf("%s: %d cells are %s; their text is in raw.%s and in rejects", c.name, n, converter{order: l.readAs}.rejection(c.typ, c.stats), l.Table)})
 		}
 		if c.stats.excel > 0 {
-			found = append(found, Finding{CellsDamaged, SeverityWarning, l.Table, "",
-				fmt.Sprintf(`%s: %d cells look changed by a spreadsheet program (4.47E+11, ="0044"); they are kept as received`, c.name, c.stats.excel)})
+			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityWarning, Table: l.Table,
+				Detail: fmt.Sprintf(`%s: %d cells look changed by a spreadsheet program (4.47E+11, ="0044"); they are kept as received`, c.name, c.stats.excel)})
 		}
 		if c.stats.nuls > 0 {
-			found = append(found, Finding{CellsDamaged, SeverityWarning, l.Table, "",
-				fmt.Sprintf("%s: %d cells hold NUL bytes; they are kept as received", c.name, c.stats.nuls)})
+			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityWarning, Table: l.Table,
+				Detail: fmt.Sprintf("%s: %d cells hold NUL bytes; they are kept as received", c.name, c.stats.nuls)})
 		}
 	}
 	for severity, names := range missing {
-		found = append(found, Finding{ColumnsMissing, severity, l.Table, "", strings.Join(names, ", ")})
+		found = append(found, Finding{Code: ColumnsMissing, Severity: severity, Table: l.Table, Detail: strings.Join(names, ", ")})
 	}
 	if len(unknown) > 0 && len(l.schema.Columns) > 0 {
-		found = append(found, Finding{ColumnsUnknown, SeverityInfo, l.Table, "", strings.Join(unknown, ", ")})
+		found = append(found, Finding{Code: ColumnsUnknown, Severity: SeverityInfo, Table: l.Table, Detail: strings.Join(unknown, ", ")})
 	}
 	return found
 }

@@ -14,13 +14,14 @@ import (
 )
 
 // formatVersion is that of the databases this package makes. A change that makes older ones wrong or unreadable raises it.
-const formatVersion = "1"
+const formatVersion = "2"
 
 // ownTables describes the relations that no CSV brings.
 var ownTables = []view{
 	{name: "archive_meta", about: "What is known of the archive as a whole, by key.", columns: [][2]string{{"key", "What."}, {"value", "Its value."}}},
 	{name: "findings", about: "What somebody should know about this export: what is missing, damaged or odd.", columns: [][2]string{
-		{"code", "What kind of finding it is."}, {"severity", "error, warning or info."}, {"table_name", "The table it is about."}, {"record_id", "The record it is about."}, {"detail", "The finding in words."}}},
+		{"code", "What kind of finding it is."}, {"severity", "error, warning or info."}, {"table_name", "The table it is about."}, {"record_id", "The record it is about."}, {"detail", "The finding in words."},
+		{"found", "archive: the tables and documents tell it; takeover: only the takeover could see it."}}},
 	{name: "rejects", about: "Cells whose text does not fit their column's type; the typed table has NULL there.", columns: [][2]string{
 		{"table_name", "The table."}, {"column_name", "The column."}, {"row_number", "The record's position in the CSV."}, {"value", "The cell as received."}, {"reason", "Why it does not fit."}}},
 	{name: "quarantine", about: "Records of the CSVs that could not be loaded into their table, as received.", columns: [][2]string{

@@ -125,7 +125,7 @@ func TestDates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b, _ := build(t, tt.options)
 			r := load(t, b, "Tasks.csv", "Task Id,Due Date\nx,"+strings.Join(tt.values, "\nx,")+"\n")
-			if err := b.AddFindings(context.Background(), dateFindings(b.tables)); err != nil { // as Reconcile does
+			if err := b.AddFindings(context.Background(), listed(dateFindings(b.tables))); err != nil { // as Reconcile does
 				t.Fatal(err)
 			}
 			var got []string

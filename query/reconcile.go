@@ -49,7 +49,7 @@ func (r *reconciler) fillGaps(ctx context.Context, c *sql.Conn) error {
 	var found []Finding
 	for _, t := range tables {
 		r.missing[t.Name] = true
-		found = append(found, Finding{TableMissing, SeverityError, t.Name, "", "the export has no " + t.File})
+		found = append(found, Finding{Code: TableMissing, Severity: SeverityError, Table: t.Name, Detail: "the export has no " + t.File})
 		if err := makeGap(ctx, c, t); err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func makeGap(ctx context.Context, c *sql.Conn, t schemas.Table) error {
 
 // finding makes a statement that adds a finding for each row of from. id and detail are SQL.
 func finding(code Code, severity Severity, table, id, detail, from string) string {
-	return fmt.Sprintf("INSERT INTO findings SELECT %s, %s, %s, %s, %s FROM %s", text(string(code)), text(string(severity)), text(table), id, detail, from)
+	return fmt.Sprintf("INSERT INTO findings(code, severity, table_name, record_id, detail) SELECT %s, %s, %s, %s, %s FROM %s", text(string(code)), text(string(severity)), text(table), id, detail, from)
 }
 
 // keys reports keys that are not there or not unique.

@@ -9,7 +9,7 @@ CREATE SCHEMA raw;
 CREATE SCHEMA cells;
 CREATE SCHEMA holdall;
 CREATE TABLE archive_meta(key VARCHAR, value VARCHAR);
-CREATE TABLE findings(code VARCHAR, severity VARCHAR, table_name VARCHAR, record_id VARCHAR, detail VARCHAR);
+CREATE TABLE findings(code VARCHAR, severity VARCHAR, table_name VARCHAR, record_id VARCHAR, detail VARCHAR, found VARCHAR DEFAULT 'archive');
 CREATE TABLE rejects(table_name VARCHAR, column_name VARCHAR, row_number BIGINT, value VARCHAR, reason VARCHAR);
 CREATE TABLE quarantine(table_name VARCHAR, row_number BIGINT, record VARCHAR, reason VARCHAR);
 CREATE TABLE holdall.tables(position INTEGER, table_name VARCHAR, file VARCHAR, known BOOLEAN, kind VARCHAR, row_count BIGINT, quarantined BIGINT,

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdall/archive"
 	"holdall/internal/takeover"
 	"holdall/internal/term"
 	"holdall/query"
@@ -151,12 +155,12 @@ type statusJSON struct {
 }
 
 type fullFinding struct {
-	Code     string `json:"code"`
-	Severity string `json:"severity"`
-	Count    int    `json:"count"`
-	Table    string `json:"table,omitempty"`
-	RecordID string `json:"record_id,omitempty"`
-	Detail   string `json:"detail"`
+	Code     query.Code     `json:"code"`
+	Severity query.Severity `json:"severity"`
+	Count    int            `json:"count"`
+	Table    string         `json:"table,omitempty"`
+	RecordID string         `json:"record_id,omitempty"`
+	Detail   string         `json:"detail"`
 }
 
 func runStatus(ctx context.Context, e *env, args []string) error {
@@ -174,13 +178,34 @@ func runStatus(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	if e.json {
-		out := statusJSON{Result: s.Result, Created: s.Created, Parts: s.PartCounts, Objects: s.Objects, Records: s.Records, Findings: []fullFinding{}}
-		for _, f := range s.All {
-			out.Findings = append(out.Findings, fullFinding{string(f.Code), string(f.Severity), 1, f.Table, f.RecordID, f.Detail})
-		}
-		return e.printJSON(out)
+		return e.printStatusJSON(ctx, x.bag, s)
 	}
-	return printStatus(e, s)
+	return printStatus(ctx, e, x.bag, s)
+}
+
+// printStatusJSON prints the findings as they are read: there may be a million.
+func (e *env) printStatusJSON(ctx context.Context, bag *archive.Bag, s *takeover.Status) error {
+	object, err := json.Marshal(statusJSON{Result: s.Result, Created: s.Created, Parts: s.PartCounts, Objects: s.Objects, Records: s.Records, Findings: []fullFinding{}})
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(e.stdout)
+	w.Write(bytes.TrimSuffix(object, []byte("]}"))) // findings are the last field
+	between := ""
+	for f, err := range s.EachFinding(ctx, bag) {
+		if err != nil {
+			return err
+		}
+		line, err := json.Marshal(fullFinding{f.Code, f.Severity, 1, f.Table, f.RecordID, f.Detail})
+		if err != nil {
+			return err
+		}
+		w.WriteString(between)
+		w.Write(line)
+		between = ","
+	}
+	w.WriteString("]}\n")
+	return w.Flush()
 }
 
 // statusUnfinished tells of the newest unfinished takeover into a root that has no complete export. err is why that cannot be
@@ -200,7 +225,7 @@ func (e *env) statusUnfinished(root string, err error) error {
 	return damageIn(all)
 }
 
-func printStatus(e *env, s *takeover.Status) error {
+func printStatus(ctx context.Context, e *env, bag *archive.Bag, s *takeover.Status) error {
 	facts := [][]string{
 		{"export", s.Export}, {"location", s.Location}, {"state", s.State}, {"created (UTC)", s.Created.Format(time.DateTime)},
 		{"made by", s.Software}, {"documents", fmt.Sprintf("%s attachments, %s CVs, %s", group(s.Documents.Attachments), group(s.Documents.CVs), term.Bytes(s.Documents.Bytes))},
@@ -230,7 +255,8 @@ func printStatus(e *env, s *takeover.Status) error {
 			return e.table([]string{"part", "link", "kind", "size", "etag", "sha256", "checked by"}, []int{3}, rows)
 		},
 		func() error {
-			return e.table([]string{"severity", "finding", "table", "record", "detail"}, nil, findingRows(s.All))
+			rows, err := findingRows(ctx, bag, s)
+			return errors.Join(err, e.table([]string{"severity", "finding", "table", "record", "detail"}, nil, rows))
 		},
 	}
 	for i, section := range sections {
@@ -244,10 +270,33 @@ func printStatus(e *env, s *takeover.Status) error {
 	return nil
 }
 
-func findingRows(all []query.Finding) [][]string {
+// mostFindings is how many findings a table shows; more are counted.
+const mostFindings = 10_000
+
+func findingRows(ctx context.Context, bag *archive.Bag, s *takeover.Status) ([][]string, error) {
+	total := 0
+	for _, f := range s.Findings {
+		total += f.Count
+	}
+	each := s.EachFinding(ctx, bag)
+	if total > mostFindings {
+		each = func(yield func(query.Finding, error) bool) {
+			for _, f := range s.Shown {
+				if !yield(f, nil) {
+					return
+				}
+			}
+		}
+	}
 	var rows [][]string
-	for _, f := range all {
+	for f, err := range each {
+		if err != nil {
+			return rows, err
+		}
 		rows = append(rows, []string{string(f.Severity), string(f.Code), f.Table, f.RecordID, f.Detail})
 	}
-	return rows
+	if more := total - len(rows); more > 0 {
+		rows = append(rows, []string{"", fmt.Sprintf("and %d more", more), "", "", "the relation findings has them all"})
+	}
+	return rows, nil
 }

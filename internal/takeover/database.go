@@ -47,7 +47,7 @@ func makeWritable(dir string) error {
 // rebuilt is what making the database again says of an archive.
 type rebuilt struct {
 	rows     map[string]int64 // by table
-	findings []query.Finding
+	findings []FindingCount
 }
 
 // rebuildPrefix begins the names of the directories that databases are made with, beside them.
@@ -81,17 +81,14 @@ func rebuild(ctx context.Context, bag *archive.Bag, path string) (*rebuilt, erro
 	if err := loadIndex(ctx, bag, b); err != nil {
 		return nil, err
 	}
-	if err := b.AddFindings(ctx, s.External); err != nil {
+	if err := b.AddFindings(ctx, s.taking(ctx, bag)); err != nil {
 		return nil, err
 	}
 	if err := b.Reconcile(ctx, s.Parts); err != nil {
 		return nil, err
 	}
-	for f, err := range b.Findings(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		r.findings = append(r.findings, f)
+	if r.findings, err = b.FindingCounts(ctx); err != nil {
+		return nil, err
 	}
 	return r, b.Finish(ctx)
 }

@@ -1,9 +1,7 @@
 package takeover
 
 import (
-	"cmp"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,12 +45,7 @@ type DocumentCount struct {
 }
 
 // A FindingCount sums up the findings of one code.
-type FindingCount struct {
-	Code     query.Code     `json:"code"`
-	Severity query.Severity `json:"severity"`
-	Count    int            `json:"count"`
-	Detail   string         `json:"detail"` // of the first one
-}
+type FindingCount = query.FindingCount
 
 // Faulty reports whether a finding says that something promised is missing or damaged.
 func (r *Result) Faulty() bool {
@@ -92,52 +85,6 @@ type ObjectRecord struct {
 	Samples   []fetch.Sample       `json:"samples,omitempty"`
 	Links     []string             `json:"links,omitempty"` // hashes of the links that led to it
 	Listing   *fetch.ListingDigest `json:"listing,omitempty"`
-}
-
-func countFindings(all []query.Finding) []FindingCount {
-	byCode := map[query.Code]*FindingCount{}
-	for _, f := range all {
-		c := byCode[f.Code]
-		if c == nil {
-			c = &FindingCount{Code: f.Code, Severity: f.Severity, Detail: f.Detail}
-			byCode[f.Code] = c
-		}
-		c.Count++
-		if f.Severity.Rank() < c.Severity.Rank() {
-			c.Severity, c.Detail = f.Severity, f.Detail
-		}
-	}
-	sums := []FindingCount{}
-	for _, c := range byCode {
-		sums = append(sums, *c)
-	}
-	slices.SortFunc(sums, func(a, b FindingCount) int {
-		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.Code, b.Code))
-	})
-	return sums
-}
-
-// findings collects what is found on the way, from any goroutine.
-type findings struct {
-	mu  sync.Mutex
-	all []query.Finding // guarded by mu
-}
-
-func (f *findings) add(x query.Finding) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.all = append(f.all, x)
-}
-
-// sorted returns them in an order that does not depend on which part was quicker.
-func (f *findings) sorted() []query.Finding {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	slices.SortFunc(f.all, func(a, b query.Finding) int {
-		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.Code, b.Code),
-			cmp.Compare(a.RecordID, b.RecordID), cmp.Compare(a.Detail, b.Detail))
-	})
-	return f.all
 }
 
 // counts counts documents as they go into packs.

@@ -16,7 +16,6 @@ import (
 	"holdall/fetch"
 	"holdall/internal/redact"
 	"holdall/internal/unpack"
-	"holdall/query"
 )
 
 // seal closes the packs, reconciles, writes the records, and reads the whole bag back. It returns the result to be.
@@ -42,13 +41,13 @@ func (t *takeover) seal(ctx context.Context) (*Result, error) {
 	if err := t.index(ctx); err != nil {
 		return nil, err
 	}
-	all, err := t.reconcile(ctx, parts)
+	found, err := t.reconcile(ctx, parts)
 	if err != nil {
 		return nil, err
 	}
 	tenant := t.tenant(ctx)
-	r := t.result(tenant, all)
-	if err := t.writeRecords(ctx, r, all); err != nil {
+	r := t.result(tenant, found)
+	if err := t.writeRecords(ctx, r); err != nil {
 		return nil, err
 	}
 	t.report(Progress{Phase: "verifying", Progress: t.fetching.Progress(), Documents: t.counts.total()})
@@ -101,21 +100,15 @@ func (t *takeover) index(ctx context.Context) error {
 	return err
 }
 
-func (t *takeover) reconcile(ctx context.Context, parts map[string]bool) ([]query.Finding, error) {
-	if err := t.db.AddFindings(ctx, t.found.sorted()); err != nil {
+// reconcile adds to the findings what the tables and the documents tell, and sums all up.
+func (t *takeover) reconcile(ctx context.Context, parts map[string]bool) ([]FindingCount, error) {
+	if err := t.db.AddFindings(ctx, t.found.all()); err != nil {
 		return nil, err
 	}
 	if err := t.db.Reconcile(ctx, parts); err != nil {
 		return nil, fmt.Errorf("reconcile: %w", err)
 	}
-	var all []query.Finding
-	for f, err := range t.db.Findings(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, f)
-	}
-	return all, nil
+	return t.db.FindingCounts(ctx)
 }
 
 func (t *takeover) tenant(ctx context.Context) string {
@@ -128,12 +121,12 @@ func (t *takeover) tenant(ctx context.Context) string {
 	return "export"
 }
 
-func (t *takeover) result(tenant string, all []query.Finding) *Result {
+func (t *takeover) result(tenant string, found []FindingCount) *Result {
 	r := &Result{
 		Export:   archive.NewID(Source, tenant, t.run.state.Started),
 		State:    StateComplete,
 		Tables:   t.tables.counts(),
-		Findings: countFindings(all),
+		Findings: found,
 	}
 	r.Location = t.store.Location("exports/" + r.Export)
 	t.measure(r)
@@ -142,10 +135,14 @@ func (t *takeover) result(tenant string, all []query.Finding) *Result {
 
 // writeRecords writes everything in the bag that is about the export instead of from it. An earlier process may have
 // come this far and died; what it wrote is made anew.
-func (t *takeover) writeRecords(ctx context.Context, r *Result, all []query.Finding) error {
+func (t *takeover) writeRecords(ctx context.Context, r *Result) error {
 	objects, err := t.objects(ctx)
 	if err != nil {
 		return err
+	}
+	list, shown, err := t.writeFindings(ctx)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", findingsFile, err)
 	}
 	records := []struct {
 		name  string
@@ -155,7 +152,7 @@ func (t *takeover) writeRecords(ctx context.Context, r *Result, all []query.Find
 		{"data/documents/refused.csv", t.writeRefused},
 		{"custody/receipts.jsonl", t.writeReceipts},
 		{"custody/containers.jsonl", func(w io.Writer) error { return t.writeContainers(w, objects) }},
-		{"custody/completeness.json", func(w io.Writer) error { return t.writeCompleteness(w, r, objects, all) }},
+		{"custody/completeness.json", func(w io.Writer) error { return t.writeCompleteness(w, r, objects, list, shown) }},
 		{"datapackage.json", func(w io.Writer) error { return writeJSON(w, datapackage(r, t.run.state.Started, t.tables.list())) }},
 	}
 	for _, rec := range records {

@@ -22,13 +22,15 @@ type Status struct {
 	Objects    []ObjectRecord       // one a link
 	Records    []TableRecord        // one a table, in the order loaded
 	PartCounts map[string]PartCount // by part
-	All        []query.Finding      // every finding
-	External   []query.Finding      // of these, the ones that the tables and the index do not tell
+	Shown      []query.Finding      // the first findings of each code; EachFinding has all
 	Parts      map[string]bool      // the document parts that were received
 	DateOrder  string               // as the user decided it, or ""
 	Software   string               // that made the archive
 	Damage     string               // why the record cannot be read, in StateDamaged
 	Unfinished *Unfinished          // of a takeover that is not archived yet
+
+	findingsFile StoredFile
+	external     []query.Finding // of archives without findingsFile
 }
 
 // A PartCount compares what a part should hold with what it holds.
@@ -54,19 +56,21 @@ type completeness struct {
 	Links        []ObjectRecord        `json:"links"`
 	TableRecords []TableRecord         `json:"table_records"`
 	Parts        map[string]PartCount  `json:"parts"`
-	All          []query.Finding       `json:"all_findings"`
-	External     []query.Finding       `json:"found_while_taking"`
+	FindingsFile *StoredFile           `json:"findings_file,omitempty"`
+	Shown        []query.Finding       `json:"findings_shown"`
+	All          []query.Finding       `json:"all_findings,omitempty"`       // of archives without findings_file: every finding
+	External     []query.Finding       `json:"found_while_taking,omitempty"` // and those that only the takeover could see
 	DateOrder    string                `json:"date_order,omitempty"`
 	Software     string                `json:"software"`
 }
 
 const completenessFile = "custody/completeness.json"
 
-func (t *takeover) writeCompleteness(w io.Writer, r *Result, objects []ObjectRecord, all []query.Finding) error {
+func (t *takeover) writeCompleteness(w io.Writer, r *Result, objects []ObjectRecord, list StoredFile, shown []query.Finding) error {
 	c := completeness{
 		Export: r.Export, Created: t.run.state.Started, State: r.State, Tables: r.Tables, Documents: r.Documents,
 		FetchedBytes: r.FetchedBytes, ReusedBytes: r.ReusedBytes, Seconds: r.Seconds, Findings: r.Findings,
-		Links: objects, TableRecords: t.tables.list(), Parts: map[string]PartCount{}, All: all, External: t.found.sorted(),
+		Links: objects, TableRecords: t.tables.list(), Parts: map[string]PartCount{}, FindingsFile: &list, Shown: shown,
 		DateOrder: t.DateOrder, Software: t.Software,
 	}
 	for _, o := range objects {
@@ -111,8 +115,11 @@ func readStatus(ctx context.Context, bag *archive.Bag) (*Status, error) {
 	s := &Status{
 		Result: Result{Export: c.Export, Location: bag.Location(), State: c.State, Tables: c.Tables, Documents: c.Documents,
 			FetchedBytes: c.FetchedBytes, ReusedBytes: c.ReusedBytes, Seconds: c.Seconds, Findings: c.Findings},
-		Created: c.Created, Objects: c.Links, Records: c.TableRecords, PartCounts: c.Parts, All: c.All, External: c.External,
+		Created: c.Created, Objects: c.Links, Records: c.TableRecords, PartCounts: c.Parts, Shown: append(c.Shown, c.All...), external: c.External,
 		Parts: map[string]bool{}, DateOrder: c.DateOrder, Software: c.Software,
+	}
+	if c.FindingsFile != nil {
+		s.findingsFile = *c.FindingsFile
 	}
 	for part := range c.Parts {
 		s.Parts[part] = true

@@ -288,6 +288,7 @@ func (t *takeover) receive(ctx context.Context) (err error) {
 	if t.bag, err = openBuilder(t.run, t.Talk); err != nil {
 		return err
 	}
+	t.found.path = t.run.path("tmp/found.jsonl")
 	t.db, err = query.Create(ctx, t.run.path("tables.duckdb"), query.BuildOptions{
 		TempDir:   t.run.path("tmp"),
 		DateOrder: t.DateOrder,
@@ -342,7 +343,7 @@ func (t *takeover) closeWork() error {
 	if t.bag != nil {
 		errs = append(errs, t.bag.Close())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, t.found.close())...)
 }
 
 // watch reports progress until stop is called.

@@ -67,7 +67,7 @@ func compareTables(ctx context.Context, bag *archive.Bag, dir string) ([]archive
 			fault("rows-mismatch", t.Parquet.Path, "the Parquet file has %d rows, the record says %d", got, t.Rows)
 		}
 	}
-	for _, d := range differences(countFindings(again.findings), s.Findings) {
+	for _, d := range differences(again.findings, s.Findings) {
 		fault("findings-mismatch", completenessFile, "%s", d)
 	}
 	return faults, nil
