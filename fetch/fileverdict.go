@@ -57,7 +57,7 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 	}
 	r.retries++
 	if now.Sub(p.lastBytes) > r.f.opts.budget() && p.sizable == 0 { // of any file
-		p.o.fail(t.tooLong(r.f.opts.budget()))
+		p.o.fail(p.notYet(len(p.at)-p.done, p.fileError(i, t.tooLong(r.f.opts.budget()))))
 		return
 	}
 	if v.action == giveUp { // not yet: the next run asks for it again
@@ -156,8 +156,13 @@ func (p *filePool) unsettled() *Error {
 	if worst == nil {
 		return nil
 	}
-	c := *worst
-	c.Message = fmt.Sprintf("%d of the listing's %d files are not here yet: %s", n, len(p.at), worst.Message)
+	return p.notYet(n, worst)
+}
+
+// notYet is the failure of a listing of which n files are not here yet, one of them because of e.
+func (p *filePool) notYet(n int, e *Error) *Error {
+	c := *e
+	c.Message = fmt.Sprintf("%d of the listing's %d files are not here yet: %s", n, len(p.at), e.Message)
 	return &c
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"holdall/internal/diskspace"
 	"holdall/internal/unpack"
 )
 
@@ -64,7 +65,7 @@ func (r *Run) open(p *Plan) error {
 			continue
 		}
 		e, known := r.spool.entryFor(src, taken)
-		if known && !src.Identity.vouched() && src.spooled == "" && !r.f.beginsLike(r.spool.dir, src, e) {
+		if known && src.spooled == "" && !src.Listing && !r.f.beginsLike(r.spool.dir, src, e) {
 			e, known = r.spool.add(src), false
 		}
 		taken[e] = true
@@ -81,12 +82,16 @@ func (r *Run) open(p *Plan) error {
 	return r.preflight()
 }
 
-// beginsLike compares what a source serves first with what is here, where the server says nothing by which a change would show.
+// beginsLike compares what a source serves first with what is here: a date may be that of another export, and so may an ETag that
+// the server gives to whatever it serves. Where the probe is not open any more, the server's word has to do.
 func (f *Fetcher) beginsLike(dir string, src *Source, e *spoolEntry) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	x := f.probes[src]
-	return x != nil && e.beginsLike(dir, x.prefix)
+	if x == nil {
+		return src.Identity.vouched()
+	}
+	return e.beginsLike(dir, x.prefix)
 }
 
 // byPriority puts data parts first; the rest keeps its order.
@@ -216,11 +221,11 @@ func (r *Run) preflight() error {
 			need += o.size - o.here
 		}
 	}
-	free, ok := freeSpace(r.spool.dir)
-	if ok && need > free {
+	space, ok := diskspace.Of(r.spool.dir)
+	if ok && need > space.Free {
 		return &Error{
 			Code: DiskFull, Reason: ReasonSpoolFull, Hint: hintSpace,
-			Message: fmt.Sprintf("%d bytes are still to be fetched, but only %d are free for the spool", need, free),
+			Message: fmt.Sprintf("%d bytes are still to be fetched, but only %d are free for the spool", need, space.Free),
 		}
 	}
 	return nil

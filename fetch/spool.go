@@ -275,16 +275,25 @@ func (e *spoolEntry) sameListing(dir string, src *Source) bool {
 
 // beginsLike reports whether the bytes here, as far as they go, begin like those given.
 func (e *spoolEntry) beginsLike(dir string, first []byte) bool {
+	j, err := os.Open(journalPath(dir, e.Name))
+	if err != nil {
+		return true // nothing is here
+	}
+	defer j.Close()
+	mem, err := readJournal(j)
+	if err != nil {
+		return true
+	}
+	// Where the first piece is not here, the file holds zeros, which say nothing.
+	n := min(int64(len(first)), int64(mem.pieces[0].length))
 	f, err := os.Open(dataPath(dir, e.Name))
 	if err != nil {
-		return false
+		return true
 	}
 	defer f.Close()
-	ours := make([]byte, len(first))
-	n, _ := io.ReadFull(f, ours)
-	// Before the first piece is here, the file is empty or holds zeros, which say nothing.
-	have, _ := peekStore(dir, e)
-	return have == 0 || n == len(first) && bytes.Equal(ours, first)
+	ours := make([]byte, n)
+	_, err = io.ReadFull(f, ours)
+	return err == nil && bytes.Equal(ours, first[:n])
 }
 
 // A SpoolObject is what a spool has of one object.

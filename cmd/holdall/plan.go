@@ -33,10 +33,15 @@ type plannedLink struct {
 type plannedTakeover struct {
 	Links      []plannedLink `json:"links"`
 	Missing    []fetch.Part  `json:"missing"`
-	Bytes      int64         `json:"bytes"`                      // known sizes
-	DiskNeeded int64         `json:"disk_needed"`                // at the most, on the root's disk
-	Pace       int64         `json:"bytes_per_second,omitempty"` // measured over one connection a link
-	Seconds    int64         `json:"seconds,omitempty"`          // that Bytes take at that pace
+	Bytes      int64         `json:"bytes"`                   // known sizes
+	DiskNeeded int64         `json:"disk_needed"`             // for spool, archive and database together
+	Unknown    int           `json:"unknown_sizes,omitempty"` // links that Bytes and DiskNeeded leave out
+
+	Error *failure `json:"error,omitempty"` // when there is not room for it
+
+	Disk    []takeover.DiskNeed `json:"disk"`                       // what is still to be written, by file system
+	Pace    int64               `json:"bytes_per_second,omitempty"` // measured over one connection a link
+	Seconds int64               `json:"seconds,omitempty"`          // that Bytes take at that pace
 }
 
 func planJSON(p *takeover.Forecast) plannedTakeover {
@@ -57,15 +62,15 @@ func planJSON(p *takeover.Forecast) plannedTakeover {
 		}
 		out.Links = append(out.Links, l)
 	}
-	out.DiskNeeded = diskNeeded(out.Bytes)
+	out.Disk, out.Unknown = p.Disk, p.Unknown
+	for _, d := range p.Disk {
+		out.DiskNeeded += d.Needed
+	}
 	if p.Pace > 0 {
 		out.Pace, out.Seconds = int64(p.Pace), int64(math.Ceil(float64(out.Bytes)/p.Pace))
 	}
 	return out
 }
-
-// diskNeeded is the spool and the archive side by side, and a tenth for tables, index and database.
-func diskNeeded(bytes int64) int64 { return 2*bytes + bytes/10 }
 
 func kind(s *fetch.Source) string {
 	if s.Listing {
@@ -114,7 +119,17 @@ func printPlan(e *env, p *takeover.Forecast) error {
 	if err := e.table([]string{"part", "kind", "size", "ranges", "validators", "expires", "link", "problem"}, []int{2}, rows); err != nil {
 		return err
 	}
-	e.talk("%s to receive; at most %s of disk needed", term.Bytes(plan.Bytes), term.Bytes(plan.DiskNeeded))
+	e.talk("%s to receive", term.Bytes(plan.Bytes))
+	if plan.Unknown > 0 {
+		e.talk("the size of %s is not known: neither is the disk that it needs", count(plan.Unknown, "link", "links"))
+	}
+	for _, d := range plan.Disk {
+		free := "an unknown space"
+		if d.Free >= 0 {
+			free = term.Bytes(d.Free)
+		}
+		e.talk("%s still to be written for the %s in %s, where %s is free", term.Bytes(d.Needed), strings.Join(d.For, " and the "), d.Path, free)
+	}
 	if plan.Pace > 0 {
 		e.talk("at the pace just measured (%s/s, one connection a link) that takes %s; a takeover uses more connections while they help",
 			term.Bytes(plan.Pace), time.Duration(plan.Seconds)*time.Second)

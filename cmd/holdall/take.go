@@ -265,8 +265,14 @@ func dryRun(ctx context.Context, e *env, m takeover.MasterCSV, o takeover.Option
 	for _, note := range plan.Notes {
 		e.talk("%s", note)
 	}
+	full := takeover.CheckDisk(plan.Disk)
 	if e.json {
-		err = e.printJSON(planJSON(plan))
+		out := planJSON(plan)
+		if full != nil {
+			f := describe(full)
+			out.Error, full = &f, &toldInJSON{full}
+		}
+		err = e.printJSON(out)
 	} else {
 		err = printPlan(e, plan)
 	}
@@ -278,5 +284,5 @@ func dryRun(ctx context.Context, e *env, m takeover.MasterCSV, o takeover.Option
 			return &toldInJSON{s.Err}
 		}
 	}
-	return nil
+	return full
 }

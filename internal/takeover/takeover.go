@@ -15,6 +15,7 @@ import (
 	"holdall/archive"
 	"holdall/archive/dirstore"
 	"holdall/fetch"
+	"holdall/internal/diskspace"
 	"holdall/query"
 )
 
@@ -34,6 +35,8 @@ type Options struct {
 	Now            func() time.Time
 	Talk           func(format string, a ...any) // what a user should know on the way; may be nil
 	Progress       func(Progress)                // called a few times a second; may be nil
+
+	space func(dir string) (diskspace.Space, bool) // of tests; nil: what the system says
 }
 
 // Progress is a snapshot of a takeover.
@@ -58,6 +61,9 @@ type Forecast struct {
 	*fetch.Plan
 	Notes []string // on the master CSV
 	Pace  float64  // bytes a second, measured over one connection a link; 0 when the export is too small to tell
+
+	Disk    []DiskNeed // what is still to be written, by file system
+	Unknown int        // links whose size is not known, and that Disk leaves out
 }
 
 // Plan reads the master CSV, probes its links and measures the pace at which they serve. It writes nothing.
@@ -79,7 +85,15 @@ func Plan(ctx context.Context, m MasterCSV, o Options) (*Forecast, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Forecast{Plan: p, Notes: master.Notes, Pace: f.Pace(ctx, p)}, nil
+	forecast := &Forecast{Plan: p, Notes: master.Notes}
+	var going *run
+	if !o.New {
+		runs, _ := openRuns(o.work(), o.Spool, func(string, string) {}) // what cannot be read is told by the takeover
+		going, _ = matching(runs, p)
+	}
+	forecast.Disk, forecast.Unknown = diskNeeds(p, going, o)
+	forecast.Pace = f.Pace(ctx, p)
+	return forecast, nil
 }
 
 func readMaster(ctx context.Context, f *fetch.Fetcher, m MasterCSV) (*fetch.Master, error) {
@@ -153,7 +167,16 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 	if err := receipts.open(choice.run.path("receipts.jsonl")); err != nil {
 		return t.unfinished(err), err
 	}
-	r, err := t.do(ctx)
+	needs, unknown := diskNeeds(t.plan, t.run, t.Options)
+	if unknown > 0 {
+		o.Talk("the size of %d of the links is not known: whether the disk has room for them will show", unknown)
+	}
+	var r *Result
+	if err = CheckDisk(needs); err != nil {
+		r, err = t.unfinished(err), errors.Join(err, t.close())
+	} else {
+		r, err = t.do(ctx)
+	}
 	if err != nil && !t.committed {
 		if r != nil {
 			r.KeptBytes = t.run.kept()

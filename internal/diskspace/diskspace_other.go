@@ -1,0 +1,5 @@
+//go:build !unix && !windows
+
+package diskspace
+
+func of(string) (Space, bool) { return Space{}, false }
