@@ -47,14 +47,20 @@ const (
 	FileUnavailable        Code = "file-unavailable"
 	FileUnexpected         Code = "file-unexpected"
 	FileUnlisted           Code = "file-unlisted"
+	HeadingsFound          Code = "headings-found"
+	HeadingsRepeated       Code = "headings-repeated"
+	HeadingsUnknown        Code = "headings-unknown"
 	KeyMissing             Code = "key-missing"
 	ListingIncomplete      Code = "listing-incomplete"
 	LockedDocument         Code = "locked-document"
 	MatchAmbiguous         Code = "match-ambiguous"
 	NamesDiffer            Code = "names-differ"
+	NumbersAmbiguous       Code = "numbers-ambiguous"
 	ObjectUnrecognised     Code = "object-unrecognised"
 	OwnerUnknown           Code = "owner-unknown"
 	PartMissing            Code = "part-missing"
+	QuotingAmbiguous       Code = "quoting-ambiguous"
+	QuotingDecided         Code = "quoting-decided"
 	ReferenceDangling      Code = "reference-dangling"
 	RowsRagged             Code = "rows-ragged"
 	SizeMismatch           Code = "size-mismatch"
@@ -103,16 +109,22 @@ var codeTable = []CodeInfo{
 	{FileUnavailable, is(SeverityError), "A file of a listing could not be fetched."},
 	{FileUnexpected, is(SeverityInfo), "The data files hold something else than CSVs; it is kept."},
 	{FileUnlisted, is(SeverityWarning), "A file of the attachments has no row."},
+	{HeadingsFound, is(SeverityInfo), "A CSV's headings are not in its first line."},
+	{HeadingsRepeated, is(SeverityInfo), "A CSV's headings stand again among its rows; they are no rows."},
+	{HeadingsUnknown, is(SeverityError), "No line of a known CSV names its columns."},
 	{KeyMissing, is(SeverityWarning), "Rows have no key."},
 	{ListingIncomplete, is(SeverityError), "A listing says that it has more files than it names, or breaks off."},
 	{LockedDocument, is(SeverityWarning, SeverityInfo), "A document opens only with a password; a warning where its entry in the container is encrypted."},
 	{MatchAmbiguous, is(SeverityWarning), "A file fits several rows or people, and is given to none."},
 	{NamesDiffer, is(SeverityInfo), "Entries of a container have two names; both are recorded."},
+	{NumbersAmbiguous, is(SeverityWarning, SeverityInfo), "A column's numbers can be read with a decimal mark or with thousands; those are not converted. An info where other evidence decides."},
 	{ObjectUnrecognised, is(SeverityWarning), "A link serves something that is no part of an export; it is kept as received."},
 	{OwnerUnknown, is(SeverityWarning), "A document's owner is not known."},
 	{PartMissing, is(SeverityError), "A whole part was not received."},
+	{QuotingAmbiguous, is(SeverityWarning), "A CSV's quotes can be read in two ways that fit equally well; the cells differ."},
+	{QuotingDecided, is(SeverityInfo), "A CSV's quotes are not those of RFC 4180; over the whole file it was decided how to read them."},
 	{ReferenceDangling, is(SeverityWarning, SeverityInfo), "A reference leads to no record; an info where the export leaves such records out by design."},
-	{RowsRagged, is(SeverityWarning), "Records have more or fewer cells than there are headings; they are in `quarantine`."},
+	{RowsRagged, is(SeverityError, SeverityWarning), "Records do not fit the headings, or their quotes are in doubt; they are in `quarantine`. An error where they are most of a known table."},
 	{SizeMismatch, is(SeverityWarning), "A file has another size than its row says."},
 	{SystemLitter, is(SeverityInfo), "Files that operating systems and office programs leave behind are kept apart from the documents."},
 	{TableEmpty, is(SeverityWarning, SeverityInfo), "A CSV has no rows."},

@@ -1,6 +1,9 @@
 package query
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // A dateShape is a way in which a date is written.
 type dateShape uint8
@@ -12,6 +15,7 @@ const (
 	shapeSlashed                       // 22/11/2026, 22.11.2026 13:30:00
 	shapeTwelve                        // 11/22/2026 1:30 PM
 	shapeEpoch                         // 1795354200000, milliseconds
+	shapeOther                         // what readTime reads: 22 Nov 2026, 22/11/2026 13:30 UTC, /Date(1795354200000)/
 )
 
 // The orders of day and month, and what else TableReport.Dates says.
@@ -22,6 +26,7 @@ const (
 	orderMixed     = "mixed"     // some are dmy and some are mdy: read as dmy, the others are rejected
 	orderISO       = "iso"
 	orderEpoch     = "epoch"
+	orderText      = "text" // with the names of months, or as programs of some maker write them
 )
 
 // dateEvidence is what a column, or a file, shows about how its dates are written.
@@ -74,6 +79,8 @@ func (e dateEvidence) order(wanted string) (report, readAs string) {
 		return orderISO, readAs
 	case e.slashed == 0 && e.shapes&shapeEpoch != 0:
 		return orderEpoch, readAs
+	case e.slashed == 0 && e.shapes&shapeOther != 0:
+		return orderText, readAs
 	case e.slashed == 0:
 		return "", readAs
 	case e.dayFirst > 0 && e.monthFirst > 0:
@@ -89,11 +96,14 @@ func (e dateEvidence) order(wanted string) (report, readAs string) {
 }
 
 // shapeOfDate says how a date is written and, of a slashed one, its first two numbers. The patterns are those of
-// dateBranches in sqltypes.go, which convert what is recognised here.
+// dateBranches in sqltypes.go and of readTime, which convert what is recognised here.
 func shapeOfDate(value []byte) (shape dateShape, first, second int) {
 	v := bytes.TrimSpace(value)
-	if len(v) < 8 || len(v) > 40 || (v[0] < '0' || v[0] > '9') && v[0] != '-' {
+	if len(v) < 8 || len(v) > 80 {
 		return shapeNone, 0, 0
+	}
+	if v[0] != '-' && (v[0] < '0' || v[0] > '9') {
+		return shapeOfNamed(v), 0, 0
 	}
 	a, rest := leadingDigits(v)
 	switch {
@@ -101,10 +111,46 @@ func shapeOfDate(value []byte) (shape dateShape, first, second int) {
 		return shapeEpoch, 0, 0
 	case a == 4 && len(rest) >= 4 && (rest[0] == '-' || rest[0] == '/'):
 		return shapeOfISO(rest), 0, 0
-	case (a == 1 || a == 2) && len(rest) > 0 && isDateSeparator(rest[0]):
-		return shapeOfSlashed(v[:a], rest)
+	case (a == 1 || a == 2) && len(rest) > 0:
+		if isDateSeparator(rest[0]) && rest[1] >= '0' && rest[1] <= '9' {
+			return shapeOfSlashed(v[:a], rest)
+		}
+		return shapeOfNamed(bytes.TrimLeft(v[a:], "stndrh-/. ")), 0, 0
 	}
 	return shapeNone, 0, 0
+}
+
+// shapeOfNamed recognises dates that begin with the name of a month or weekday, and those of .NET. Every text comes by here,
+// so that it looks at three letters first.
+func shapeOfNamed(v []byte) dateShape {
+	if len(v) < 3 {
+		return shapeNone
+	}
+	switch uint32(v[0]|0x20)<<16 | uint32(v[1]|0x20)<<8 | uint32(v[2]|0x20) {
+	case 'j'<<16 | 'a'<<8 | 'n', 'f'<<16 | 'e'<<8 | 'b', 'm'<<16 | 'a'<<8 | 'r', 'a'<<16 | 'p'<<8 | 'r', 'm'<<16 | 'a'<<8 | 'y', 'j'<<16 | 'u'<<8 | 'n',
+		'j'<<16 | 'u'<<8 | 'l', 'a'<<16 | 'u'<<8 | 'g', 's'<<16 | 'e'<<8 | 'p', 'o'<<16 | 'c'<<8 | 't', 'n'<<16 | 'o'<<8 | 'v', 'd'<<16 | 'e'<<8 | 'c',
+		'm'<<16 | 'o'<<8 | 'n', 't'<<16 | 'u'<<8 | 'e', 'w'<<16 | 'e'<<8 | 'd', 't'<<16 | 'h'<<8 | 'u', 'f'<<16 | 'r'<<8 | 'i', 's'<<16 | 'a'<<8 | 't', 's'<<16 | 'u'<<8 | 'n':
+	default:
+		if bytes.HasPrefix(v, []byte("/Date(")) || bytes.HasPrefix(v, []byte(`\/Date(`)) {
+			return shapeOther
+		}
+		return shapeNone
+	}
+	n := 3
+	for n < len(v) && n < 10 && (v[n]|0x20) >= 'a' && (v[n]|0x20) <= 'z' {
+		n++
+	}
+	if n > 9 || bytes.IndexAny(v[n:], "0123456789") < 0 || !isCalendarName(string(bytes.ToLower(v[:n]))) {
+		return shapeNone
+	}
+	return shapeOther
+}
+
+func isCalendarName(name string) bool {
+	if monthOf(name) > 0 {
+		return len(name) == 3 || name == "sept" || strings.Contains(" january february march april june july august september october november december ", " "+name+" ")
+	}
+	return strings.Contains(" mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday ", " "+name+" ")
 }
 
 func isEpochBefore1970(v []byte) bool {
@@ -123,10 +169,21 @@ func shapeOfISO(rest []byte) dateShape {
 		return shapeISO
 	case clock[0] != 'T' && clock[0] != ' ' || len(clock) < 6:
 		return shapeNone
-	case bytes.ContainsAny(clock, "Zz+-"):
+	}
+	return shapeISO | shapeOfZone(clock[1:])
+}
+
+// shapeOfZone looks at what stands behind the time of day.
+func shapeOfZone(clock []byte) dateShape {
+	zone := bytes.TrimLeft(clock, "0123456789:.")
+	switch {
+	case len(zone) == 0:
+		return 0
+	case bytes.IndexByte(zone, '[') < 0 && (zone[len(zone)-1] == 'Z' || zone[len(zone)-1] == 'z' || bytes.ContainsAny(zone[:min(2, len(zone))], "+-")),
+		string(bytes.TrimSpace(zone)) == "UTC", string(bytes.TrimSpace(zone)) == "GMT":
 		return shapeZoned
 	}
-	return shapeISO
+	return shapeOther
 }
 
 // shapeOfSlashed looks at what follows the first number.
@@ -141,8 +198,14 @@ func shapeOfSlashed(one, rest []byte) (shape dateShape, first, second int) {
 		return shapeNone, 0, 0
 	}
 	shape = shapeSlashed
-	if bytes.ContainsAny(clock, "mM") {
+	switch {
+	case len(clock) == 0:
+	case clock[len(clock)-1]|0x20 == 'm':
 		shape = shapeTwelve
+	default:
+		if shapeOfZone(bytes.TrimLeft(clock, ", T")) != 0 {
+			shape |= shapeOther
+		}
 	}
 	return shape, smallInt(one), smallInt(rest[1 : 1+b])
 }

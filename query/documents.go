@@ -55,7 +55,7 @@ func (b *Builder) LoadDocuments(ctx context.Context, indexCSV io.Reader) (err er
 	if _, err := io.Copy(f, contextReader{ctx, indexCSV}); err != nil {
 		return err
 	}
-	s, err := scanFile(ctx, f, encodingReport{name: encUTF8})
+	s, err := scanFile(ctx, f, encodingReport{name: encUTF8}, recogniser{[]schemas.Table{documentsTable}, "documents.csv"})
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func appendFindings(c *sql.Conn, where string, found iter.Seq2[Finding, error]) 
 			if err != nil {
 				return err
 			}
-			if err := add(string(f.Code), string(f.Severity), orNull(f.Table), orNull(f.RecordID), f.Detail, where); err != nil {
+			if err := add(string(f.Code), string(f.Severity), orNull(f.Table), orNull(f.RecordID), cleanText([]byte(f.Detail)), where); err != nil {
 				return err
 			}
 		}
@@ -180,10 +180,7 @@ func loadFindings(l *loaded, s *scanned) []Finding {
 	case s.records == 0:
 		add(TableEmpty, SeverityInfo, "%s has headings but no rows", l.File)
 	}
-	if l.Quarantined > 0 {
-		add(RowsRagged, SeverityWarning, "%d of %d records have more or fewer cells than headings, or quotes that make no sense; they are kept in quarantine, not in %s",
-			l.Quarantined, s.records, l.Table)
-	}
+	found = append(found, rowFindings(l, s)...)
 	if s.encoding.foreign > 0 {
 		add(EncodingMixed, SeverityWarning, "%d bytes are not UTF-8 although the rest is; they were read as windows-1252", s.encoding.foreign)
 	}
@@ -210,6 +207,7 @@ func columnFindings(l *loaded) []Finding {
 			found = append(found, Finding{Code: CellsRejected, Severity: SeverityWarning, Table: l.Table,
 				Detail: fmt.Sprintf("%s: %d cells are %s; their text is in raw.%s and in rejects", c.name, n, converter{order: l.readAs}.rejection(c.typ, c.stats), l.Table)})
 		}
+		found = append(found, numberFindings(l.Table, c)...)
 		if c.stats.excel > 0 {
 			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityWarning, Table: l.Table,
 				Detail: fmt.Sprintf(`%s: %d cells look changed by a spreadsheet program (4.47E+11, ="0044"); they are kept as received`, c.name, c.stats.excel)})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"holdall/internal/atomicfile"
@@ -178,30 +179,63 @@ func describeOwn(ctx context.Context, c *sql.Conn, v view, kind string) error {
 
 // comment writes the descriptions where any SQL tool shows them.
 func comment(ctx context.Context, c *sql.Conn) error {
-	rows, err := c.QueryContext(ctx, `SELECT format('COMMENT ON {} main."{}" IS ''{}''', upper(kind), replace(table_name, '"', '""'), replace(description, '''', '''''')) FROM holdall.tables
-		UNION ALL SELECT format('COMMENT ON COLUMN main."{}"."{}" IS ''{}''', replace(table_name, '"', '""'), replace(column_name, '"', '""'),
-			replace(concat_ws(' ', CASE WHEN sensitive THEN 'SENSITIVE.' END, nullif(c.description, ''), 'Heading as received: ' || nullif(heading, '') || '.'), '''', ''''''))
-		FROM holdall.columns AS c
-		UNION ALL SELECT format('COMMENT ON VIEW raw."{}" IS ''The cells of {} as received, as text.''',
-			replace(view_name, '"', '""'), replace(file, '''', ''''''))
-		FROM duckdb_views() JOIN holdall.tables ON table_name = view_name
-		WHERE database_name = '`+catalog+`' AND schema_name = 'raw'`)
+	var statements []string
+	add := func(what, on, says string) {
+		statements = append(statements, fmt.Sprintf("COMMENT ON %s %s IS %s", what, on, text(says)))
+	}
+	err := eachText(ctx, c, "SELECT upper(kind), table_name, description FROM holdall.tables", func(v []string) {
+		add(v[0], "main."+ident(v[1]), v[2])
+	})
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	var statements []string
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			return err
+	err = eachText(ctx, c, "SELECT table_name, column_name, CASE WHEN sensitive THEN 'SENSITIVE.' END, description, heading FROM holdall.columns", func(v []string) {
+		says := []string{v[2], v[3], ""}
+		if v[4] != "" {
+			says[2] = "Heading as received: " + v[4] + "."
 		}
-		statements = append(statements, s)
+		says = slices.DeleteFunc(says, func(s string) bool { return s == "" })
+		add("COLUMN", "main."+ident(v[0])+"."+ident(v[1]), strings.Join(says, " "))
+	})
+	if err != nil {
+		return err
 	}
-	if err := rows.Err(); err != nil {
+	err = eachText(ctx, c, `SELECT what, name, file FROM (SELECT 'VIEW' AS what, view_name AS name FROM duckdb_views() WHERE database_name = '`+catalog+`' AND schema_name = 'raw'
+		UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables() WHERE database_name = '`+catalog+`' AND schema_name = 'raw') JOIN holdall.tables ON table_name = name`, func(v []string) {
+		add(v[0], "raw."+ident(v[1]), "The cells of "+v[2]+" as received, as text.")
+	})
+	if err != nil {
 		return err
 	}
 	return execAll(ctx, c, statements...)
+}
+
+// eachText calls do with every row of a query whose columns are texts; NULL is empty.
+func eachText(ctx context.Context, c *sql.Conn, query string, do func([]string)) error {
+	rows, err := c.QueryContext(ctx, query)
+	if err != nil {
+		return sqlError(query, err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	values, dest := make([]sql.NullString, len(columns)), make([]any, len(columns))
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		row := make([]string, len(values))
+		for i, v := range values {
+			row[i] = v.String
+		}
+		do(row)
+	}
+	return rows.Err()
 }
 
 // ensureTables makes the known tables and documents where neither a CSV nor Reconcile has.

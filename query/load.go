@@ -39,7 +39,7 @@ func (b *Builder) LoadCSV(ctx context.Context, file, path string) (_ *TableRepor
 		defer os.Remove(text.Name())
 		defer text.Close()
 	}
-	s, err := scanFile(ctx, text, encoding)
+	s, err := scanFile(ctx, text, encoding, recogniser{schemas.Recruitly(), file})
 	if err != nil {
 		return nil, err
 	}
@@ -56,11 +56,8 @@ func (b *Builder) LoadCSV(ctx context.Context, file, path string) (_ *TableRepor
 // plan decides which table a file is and how its columns are read.
 func (b *Builder) plan(file string, s *scanned) *loaded {
 	known := true
-	schema, ok := schemas.ByFile(schemas.Recruitly(), file)
-	if !ok {
-		schema, ok = schemas.ByColumns(schemas.Recruitly(), s.headings)
-	}
-	if !ok {
+	schema := s.table
+	if schema.Name == "" {
 		schema = schemas.Table{Name: nameOfFile(file), Description: "A table beyond the ten that an export is known to have."}
 		known = false
 	}
@@ -68,6 +65,7 @@ func (b *Builder) plan(file string, s *scanned) *loaded {
 	name := b.names.unique(schema.Name)
 	b.state.Unlock()
 	l := &loaded{schema: schema, columns: planColumns(schema, s)}
+	decideNotations(l.columns)
 	for _, c := range l.columns {
 		isDate := c.typ == "DATE" || c.typ == "TIMESTAMP"
 		if isDate || !c.known && c.stats.filled > 0 && c.stats.dates.count == c.stats.filled {
@@ -75,9 +73,21 @@ func (b *Builder) plan(file string, s *scanned) *loaded {
 		}
 	}
 	l.TableReport = TableReport{Table: name, File: file, Known: known && name == schema.Name, Encoding: s.encoding.name,
-		Delimiter: string(s.delim), LineEnd: s.lineEnd(), Description: schema.Description, Kind: "table"}
+		Delimiter: string(s.d.delim), Quoting: s.d.quoting(), Decided: s.decided, LinesAbove: s.above, LineEnd: s.lineEnd(), Description: schema.Description, Kind: "table"}
 	l.Dates, l.readAs = l.dates.order(b.opts.DateOrder)
 	return l
+}
+
+// decideNotations decides for every column of numbers how they are written.
+func decideNotations(columns []column) {
+	var all numberEvidence
+	for _, c := range columns {
+		all.merge(c.stats.numbers)
+	}
+	for i := range columns {
+		s := &columns[i].stats
+		s.notation, s.decidedBy = s.numbers.decide(all)
+	}
 }
 
 // nameOfFile makes a table's name from a file's.
@@ -213,7 +223,7 @@ func (b *Builder) readAsItIs(ctx context.Context, c *sql.Conn, l *loaded, s *sca
 		newLine = `\r\n`
 	}
 	return execAll(ctx, c,
-		fmt.Sprintf("CREATE TABLE cells.%s AS FROM %s", ident(l.Table), readCSV(text.Name(), l.received(), "", string(s.delim), newLine, s.longest, true)),
+		fmt.Sprintf("CREATE TABLE cells.%s AS FROM %s", ident(l.Table), readCSV(text.Name(), l.received(), "", string(s.d.delim), newLine, s.longest, true)),
 		fmt.Sprintf("CREATE VIEW raw.%[1]s AS SELECT rowid + 1 AS row_number, * FROM cells.%[1]s", ident(l.Table)))
 }
 

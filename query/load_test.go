@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"holdall/schemas"
 )
 
 // cells returns the result of a query on an unfinished database, NULL as "NULL".
@@ -169,7 +171,7 @@ func TestTypes(t *testing.T) {
 		{"leading zeros and plus stay", "007,+447700900123,,,,", "007 +447700900123 NULL NULL NULL NULL"},
 		{"money with signs and commas", `1,,"£41,000.50",,,`, "1 NULL 41000.50 NULL NULL NULL"},
 		{"a third decimal is not cut off", "2,,1.005,,,", "2 NULL NULL NULL NULL NULL"},
-		{"a European number is not guessed", `3,,"1.234,56",,,`, "3 NULL NULL NULL NULL NULL"},
+		{"a European number among others has one reading", `3,,"1.234,56",,,`, "3 NULL 1234.56 NULL NULL NULL"},
 		{"words are no money", "4,,negotiable,,,", "4 NULL NULL NULL NULL NULL"},
 		{"half a point is no rating", "5,,,3.5,,", "5 NULL NULL NULL NULL NULL"},
 		{"whole numbers", "6,,,3.0,Y,", "6 NULL NULL 3 true NULL"},
@@ -235,7 +237,7 @@ func TestCellsKeepEveryByte(t *testing.T) {
 		"a sep= line":        strings.ReplaceAll("sep=;\nCandidate Id~Internal Note~Status\n1~"+quoted+"~x\n2~\"\"~y\n", "~", ";"),
 		"a byte order mark":  "\ufeffCandidate Id,Internal Note,Status\n1," + quoted + ",x\n2,\"\",y\n",
 		"a broken heading":   "Candidate Id,\"Internal\nNote\",Status\n1," + quoted + ",x\n2,\"\",y\n",
-		"cells too many":     "Candidate Id,Internal Note,Status\n1," + quoted + ",x,\n2,\"\",y,,\n",
+		"cells too many":     "Candidate Id,Internal Note,Status\n1," + quoted + ",x,\n2,\"\",y,\n",
 		"an empty heading":   "Candidate Id,Internal Note,Status,\n1," + quoted + ",x\n2,\"\",y\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -323,8 +325,14 @@ func TestRaggedRowsGoToQuarantine(t *testing.T) {
 		"too few and too many": {"1,a,b\n2,a\n3,a,b,c\n4,d,e\n", "1 4", [][]string{{"2", "2,a", "too few cells"}, {"3", "3,a,b,c", "too many cells"}}},
 		"a quote that nobody closes swallows one line, not the rest": {"1,a,b\n2,\"x,y\n3,a,b\n4,\"c\",\"d\"\n5,e,f\n", "1 3 4 5",
 			[][]string{{"2", `2,"x,y`, "its quotes make no sense"}}},
-		"nor when it is the last":        {"1,a,b\n2,\"x,y\n", "1", [][]string{{"2", `2,"x,y`, "its quotes make no sense"}}},
-		"bare quotes within a line stay": {"1,\"say \"hi\" now\",b\n2,5\" pipe,c\n", "1 2", nil},
+		"an empty cell too many may be a comma that nobody quoted": {"1,a,b\n2,c,d\n3,Smith, John,\n4,e,f\n", "1 2 4",
+			[][]string{{"3", "3,Smith, John,", "an empty cell too many, unlike other records"}}},
+		"a line break that nobody quoted":  {"1,a,b\n2,c,one\ntwo\n3,d,e\n", "1 3", [][]string{{"2", "2,c,one", "the next line looks like the rest of it"}, {"3", "two", "too few cells"}}},
+		"a line that sums up is not a row": {"1,a,b\n2,c,d\nTotal: 2 rows\n", "1 2", [][]string{{"3", "Total: 2 rows", "too few cells"}}},
+		"the headings again":               {"1,a,b\n\ufeffcandidate id,Surname,Status\n2,c,d\n", "1 2", [][]string{{"2", "\ufeffcandidate id,Surname,Status", "the headings again"}}},
+		"headings in another order":        {"1,a,b\nSurname,Status,Candidate Id\nc,d,2\nCandidate Id,Surname,Status\n3,e,f\n", "1 3", [][]string{{"2", "Surname,Status,Candidate Id", "the headings again"}, {"3", "c,d,2", "it stands below other headings"}, {"4", "Candidate Id,Surname,Status", "the headings again"}}},
+		"nor when it is the last":          {"1,a,b\n2,\"x,y\n", "1", [][]string{{"2", `2,"x,y`, "its quotes make no sense"}}},
+		"bare quotes within a line stay":   {"1,\"say \"hi\" now\",b\n2,5\" pipe,c\n", "1 2", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, _ := build(t, BuildOptions{})
@@ -340,7 +348,7 @@ func TestRaggedRowsGoToQuarantine(t *testing.T) {
 			if d := cmp.Diff(tt.quarantine, got, cmpopts.EquateEmpty()); d != "" {
 				t.Error(d)
 			}
-			if int(r.Quarantined) != len(tt.quarantine) || has(codes(t, b), "warning rows-ragged") != (len(tt.quarantine) > 0) {
+			if int(r.Quarantined) != len(tt.quarantine) || has(codes(t, b), "warning rows-ragged") != (len(tt.quarantine) > 0 && name != "the headings again") {
 				t.Errorf("%d in quarantine; findings %q", r.Quarantined, codes(t, b))
 			}
 		})
@@ -461,7 +469,7 @@ func TestWhatDuckDBMisreadsIsReadAgain(t *testing.T) {
 	}
 	defer f.Close()
 	ctx := context.Background()
-	s, err := scanFile(ctx, f, encodingReport{name: encUTF8})
+	s, err := scanFile(ctx, f, encodingReport{name: encUTF8}, recogniser{schemas.Recruitly(), "Candidates.csv"})
 	if err != nil {
 		t.Fatal(err)
 	}

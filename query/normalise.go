@@ -31,6 +31,7 @@ func normalise(ctx context.Context, file *os.File, s *scanned, dir string, quara
 		return out.Name(), 0, ignoreEOF(err)
 	}
 	var line []byte
+	j := judge{s: s}
 	for row := int64(0); ; {
 		rec, err := t.next()
 		if errors.Is(err, io.EOF) {
@@ -46,7 +47,7 @@ func normalise(ctx context.Context, file *os.File, s *scanned, dir string, quara
 		if row%1024 == 0 && ctx.Err() != nil {
 			return "", 0, ctx.Err()
 		}
-		if fault := s.fault(rec); fault != "" {
+		if fault := j.fault(rec); fault != "" {
 			if err := quarantine(badRecord{row, cleanText(rec.raw), fault}); err != nil {
 				return "", 0, err
 			}

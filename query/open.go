@@ -96,7 +96,7 @@ func (d *DB) Close() error {
 
 // Tables describes the tables and views: the ten, documents, what other CSVs became, then the rest.
 func (d *DB) Tables(ctx context.Context) ([]TableReport, error) {
-	rows, err := d.db.QueryContext(ctx, `SELECT table_name, file, known, row_count, rejected, quarantined, encoding, delimiter, line_end, dates, description, kind
+	rows, err := d.db.QueryContext(ctx, `SELECT table_name, file, known, row_count, rejected, quarantined, encoding, delimiter, line_end, quoting, decided, lines_above, dates, description, kind
 		FROM holdall.tables ORDER BY CASE WHEN known THEN 1 WHEN table_name = 'documents' THEN 2 WHEN file <> '' THEN 3 WHEN kind = 'table' THEN 4 ELSE 5 END, table_name`)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (d *DB) Tables(ctx context.Context) ([]TableReport, error) {
 	at := map[string]int{}
 	for rows.Next() {
 		var r TableReport
-		if err := rows.Scan(&r.Table, &r.File, &r.Known, &r.Rows, &r.Rejected, &r.Quarantined, &r.Encoding, &r.Delimiter, &r.LineEnd, &r.Dates, &r.Description, &r.Kind); err != nil {
+		if err := rows.Scan(&r.Table, &r.File, &r.Known, &r.Rows, &r.Rejected, &r.Quarantined, &r.Encoding, &r.Delimiter, &r.LineEnd, &r.Quoting, &r.Decided, &r.LinesAbove, &r.Dates, &r.Description, &r.Kind); err != nil {
 			return nil, err
 		}
 		at[r.Table] = len(all)
@@ -119,7 +119,7 @@ func (d *DB) Tables(ctx context.Context) ([]TableReport, error) {
 }
 
 func (d *DB) addColumns(ctx context.Context, tables []TableReport, at map[string]int) error {
-	rows, err := d.db.QueryContext(ctx, `SELECT table_name, column_name, type, heading, description, nulls, rejected, sensitive, known
+	rows, err := d.db.QueryContext(ctx, `SELECT table_name, column_name, type, heading, description, nulls, rejected, sensitive, known, notation
 		FROM holdall.columns ORDER BY table_name, position`)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (d *DB) addColumns(ctx context.Context, tables []TableReport, at map[string
 	for rows.Next() {
 		var table string
 		var c ColumnReport
-		if err := rows.Scan(&table, &c.Column, &c.Type, &c.Heading, &c.Description, &c.Nulls, &c.Rejected, &c.Sensitive, &c.Known); err != nil {
+		if err := rows.Scan(&table, &c.Column, &c.Type, &c.Heading, &c.Description, &c.Nulls, &c.Rejected, &c.Sensitive, &c.Known, &c.Notation); err != nil {
 			return err
 		}
 		r := &tables[at[table]]

@@ -10,8 +10,11 @@ type TableReport struct {
 	Quarantined int64          `json:"quarantined_rows"` // records that could not be loaded and are kept in the table quarantine
 	Encoding    string         `json:"encoding"`         // utf-8, utf-8-bom, utf-16le, utf-16be, windows-1252
 	Delimiter   string         `json:"delimiter"`
-	LineEnd     string         `json:"line_end"` // crlf, lf, cr, mixed
-	Dates       string         `json:"dates"`    // dmy, mdy, iso, epoch, ambiguous, mixed; empty: there are none
+	LineEnd     string         `json:"line_end"`              // crlf, lf, cr, mixed
+	Quoting     string         `json:"quoting"`               // doubled, backslash, php, none, single, …; see the dialects
+	Decided     string         `json:"decided,omitempty"`     // how, and on what evidence, where the file left a doubt
+	LinesAbove  int            `json:"lines_above,omitempty"` // lines before the headings
+	Dates       string         `json:"dates"`                 // dmy, mdy, iso, epoch, text, ambiguous, mixed; empty: there are none
 	Description string         `json:"description"`
 	Kind        string         `json:"kind"` // table or view
 	Columns     []ColumnReport `json:"columns"`
@@ -21,7 +24,8 @@ type TableReport struct {
 type ColumnReport struct {
 	Column      string `json:"column"`
 	Type        string `json:"type"`
-	Heading     string `json:"heading"` // as received; empty when the file lacks the column
+	Heading     string `json:"heading"`            // as received; empty when the file lacks the column
+	Notation    string `json:"notation,omitempty"` // of numbers: point (1,250.50), comma (1.250,50), mixed, ambiguous; empty: plain, or no numbers
 	Description string `json:"description"`
 	Nulls       int64  `json:"nulls"`
 	Rejected    int64  `json:"rejected"`

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"unicode/utf8"
+
+	"holdall/schemas"
 )
 
 // columnStats is what the scan learns of a column.
@@ -18,89 +20,99 @@ type columnStats struct {
 	brackets   int64 // values that begin with [
 	excel      int64 // values that a spreadsheet program has damaged: 4.47E+11, ="0044"
 	nuls       int64 // values with a NUL byte
+	nulls      int64 // values that are \N
+	numeric    bool  // it is a column of numbers, as far as the schema knows
+	numbers    numberEvidence
+	notation   notation
+	decidedBy  string // what the notation was decided by, where not by the column itself
 }
 
 // A scanned file is a CSV after the one pass that decides how it is read.
 type scanned struct {
 	encoding encodingReport
-	delim    byte
-	skip     int64 // bytes before the headings, in UTF-8: a byte order mark, a "sep=;" line
-	crEnds   bool
-	ends     [4]int64 // by rowEnd
+	knows    recogniser
+	table    schemas.Table // that the file is; with no name if it is none that is known
+	d        dialect
+	ev       *evidence // how the dialect was decided; nil for a file that leaves no doubt
+	decided  string    // the same in words
+	rival    string    // another dialect that explains the file as well, and gives other cells; empty if there is none
+	skip     int64     // bytes before the headings, in UTF-8: a byte order mark, notes, a "sep=;" line
+	above    int       // lines before the headings
+	ends     [4]int64  // by rowEnd
 	headings []string
+	again    headingSet
 	records  int64 // all of them, without the headings and blank lines
 	loadable int64 // those of the right width
+	faults   map[string]int64
 	longest  int
 	columns  []columnStats
 	unclean  string // why DuckDB cannot read it as it is; empty if it can
 }
 
-// scanFile looks at a whole CSV. text holds its content as UTF-8.
-func scanFile(ctx context.Context, text *os.File, e encodingReport) (*scanned, error) {
-	s := &scanned{encoding: e}
+// records yields a file's records, headings first.
+type records interface {
+	next() (record, error)
+}
+
+// scanFile looks at a whole CSV. text holds its content as UTF-8. A file that leaves a doubt is looked at again after
+// every dialect that may explain it.
+func scanFile(ctx context.Context, text *os.File, e encodingReport, knows recogniser) (*scanned, error) {
+	s := &scanned{encoding: e, knows: knows}
 	if e.name == encUTF8BOM && e.foreign == 0 {
 		s.skip = 3
 	}
-	if err := s.decideFormat(text); err != nil {
+	if err := s.findHeadings(text); err != nil {
 		return nil, err
 	}
+	found, err := s.scan(ctx, text)
+	if err != nil || !found.any() || len(s.headings) == 0 {
+		return s, err
+	}
+	if err := s.decideDialect(ctx, text, found); err != nil {
+		return nil, err
+	}
+	_, err = s.scan(ctx, text)
+	return s, err
+}
+
+// scan reads the file once after its dialect.
+func (s *scanned) scan(ctx context.Context, text *os.File) (found doubts, err error) {
+	s.headings, s.columns, s.records, s.loadable, s.longest, s.unclean = nil, nil, 0, 0, 0, ""
+	s.ends, s.faults = [4]int64{}, map[string]int64{}
+	s.table, _ = s.knows.table(nil)
 	t := s.tokens(text)
 	head, err := t.next()
-	if errors.Is(err, io.EOF) {
-		return s, nil
-	}
 	if err != nil {
-		return nil, err
+		return found, ignoreEOF(err)
 	}
-	s.readHeadings(head)
+	s.readHeadings(head, &found)
+	j := judge{s: s}
 	for {
 		rec, err := t.next()
 		if errors.Is(err, io.EOF) {
 			s.decideClean()
-			return s, nil
+			for _, c := range s.columns {
+				found.nulls += c.nulls
+			}
+			return found, nil
 		}
 		if err != nil {
-			return nil, err
+			return found, err
 		}
 		if s.records%1024 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+			return found, ctx.Err()
 		}
-		s.look(rec)
+		s.look(rec, &j, &found)
 	}
 }
 
-// tokens returns a tokenizer over the file's records, headings first.
-func (s *scanned) tokens(text *os.File) *tokenizer {
-	return newTokenizer(io.NewSectionReader(text, s.skip, 1<<62), s.delim, s.crEnds)
-}
-
-// decideFormat finds the delimiter, and what ends a row, by the first record.
-func (s *scanned) decideFormat(text *os.File) error {
-	s.delim = ','
-	head := make([]byte, 64<<10)
-	n, err := text.ReadAt(head, s.skip)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+// tokens returns a reader of the file's records, headings first.
+func (s *scanned) tokens(text *os.File) records {
+	from := io.NewSectionReader(text, s.skip, 1<<62)
+	if s.ev == nil {
+		return newTokenizer(from, s.d.delim, s.d.crEnds)
 	}
-	head = head[:n]
-	s.crEnds = firstRowEndIsCR(head)
-	if line, _, ok := bytes.Cut(head, []byte("\n")); ok && bytes.HasPrefix(line, []byte("sep=")) && len(bytes.TrimRight(line, "\r")) == 5 {
-		s.delim = line[4]
-		s.skip += int64(len(line)) + 1
-		s.unclean = "a sep= line"
-		return nil
-	}
-	most := 0
-	for _, d := range []byte(",;\t|") {
-		rec, err := newTokenizer(io.NewSectionReader(text, s.skip, 1<<62), d, s.crEnds).next()
-		if err != nil {
-			return ignoreEOF(err)
-		}
-		if len(rec.cells) > most {
-			most, s.delim = len(rec.cells), d
-		}
-	}
-	return nil
+	return newCareful(from, s.d, s.ev.width)
 }
 
 func ignoreEOF(err error) error {
@@ -110,39 +122,42 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// firstRowEndIsCR reports whether the first row end outside quotes is a lone CR.
-func firstRowEndIsCR(head []byte) bool {
-	inQuotes := false
-	for i, b := range head {
-		switch {
-		case b == '"':
-			inQuotes = !inQuotes
-		case inQuotes:
-		case b == '\n':
-			return false
-		case b == '\r':
-			return i+1 < len(head) && head[i+1] != '\n'
-		}
-	}
-	return false
-}
-
-func (s *scanned) readHeadings(head record) {
+func (s *scanned) readHeadings(head record, found *doubts) {
 	s.ends[head.end]++
+	cells := head.cells
 	if head.bad {
-		s.headings = []string{string(head.raw)}
+		cells = []cell{{text: head.raw}}
 	}
-	for _, c := range head.cells {
-		s.headings = append(s.headings, string(c.value()))
+	asReceived := true
+	for _, c := range cells {
+		v := cleanText(c.value())
+		s.headings = append(s.headings, cleanHeading(v))
+		asReceived = asReceived && len(v) == len(s.headings[len(s.headings)-1])
 	}
 	s.columns = make([]columnStats, len(s.headings))
-	if head.bare || head.bad || bytes.ContainsAny(head.raw, "\r\n") {
+	if table, ok := s.knows.table(s.headings); ok {
+		s.table = table
+		for i, c := range table.Match(s.headings) {
+			s.columns[i].numeric = c >= 0 && expected(table.Columns[c].Type) == classNumber
+		}
+	}
+	s.again = newHeadingSet(s.table, s.headings)
+	if head.bare {
+		found.note(head, s.d.delim, len(head.cells))
+	}
+	if c := head.cells; len(c) > 1 && !c[0].quoted && len(c[0].text) > 1 && c[0].text[0] == '\'' {
+		found.singles++
+	}
+	switch {
+	case s.above > 0:
+		s.unclean = "lines before the headings"
+	case head.bare || head.bad || head.marked || !asReceived || bytes.ContainsAny(head.raw, "\r\n"):
 		s.unclean = "the headings"
 	}
 }
 
 // look takes account of one record.
-func (s *scanned) look(rec record) {
+func (s *scanned) look(rec record, j *judge, found *doubts) {
 	if s.isBlank(rec) {
 		s.unclean = "blank lines"
 		return
@@ -152,13 +167,20 @@ func (s *scanned) look(rec record) {
 		s.ends[rec.end]++
 	}
 	s.longest = max(s.longest, len(rec.raw))
-	if s.fault(rec) != "" {
-		s.unclean = "rows of the wrong width"
+	if fault := j.fault(rec); fault != "" {
+		s.unclean = "rows that are not loaded"
+		s.faults[fault]++
+		if fault != faultHeadings && fault != faultBelow {
+			found.note(rec, s.d.delim, len(s.headings))
+		}
 		return
 	}
 	s.loadable++
-	if rec.bare || len(rec.cells) != len(s.headings) {
+	if s.ev != nil || rec.bare || rec.marked || rec.slash || len(rec.cells) != len(s.headings) {
 		s.unclean = "quotes"
+		found.note(rec, s.d.delim, len(s.headings))
+	} else if swallows(rec, s.d.delim, len(s.headings)) {
+		found.swallow++
 	}
 	for i := range min(len(rec.cells), len(s.columns)) {
 		if c := rec.cells[i]; len(c.text) > 0 {
@@ -167,29 +189,7 @@ func (s *scanned) look(rec record) {
 	}
 }
 
-// isBlank reports whether a record is an empty line, which says nothing unless it is the one cell of a one-column file.
-func (s *scanned) isBlank(rec record) bool {
-	return len(rec.raw) == 0 && !rec.bad && len(s.headings) > 1
-}
-
-// fault says why a record cannot be loaded; "" if it can. Cells that are missing or too many do no harm as long as they
-// have no heading and no content.
-func (s *scanned) fault(rec record) string {
-	if rec.bad {
-		return "its quotes make no sense"
-	}
-	for i := len(rec.cells); i < len(s.headings); i++ {
-		if s.headings[i] != "" {
-			return "too few cells"
-		}
-	}
-	for i := len(s.headings); i < len(rec.cells); i++ {
-		if len(rec.cells[i].text) > 0 {
-			return "too many cells"
-		}
-	}
-	return ""
-}
+func (s *scanned) isBlank(rec record) bool { return isBlank(rec, len(s.headings)) }
 
 func (c *columnStats) look(v cell) {
 	c.bytes += int64(v.size())
@@ -209,6 +209,12 @@ func (c *columnStats) look(v cell) {
 	}
 	if bytes.IndexByte(v.text, 0) >= 0 {
 		c.nuls++
+	}
+	if len(v.text) == 2 && string(v.text) == `\N` {
+		c.nulls++
+	}
+	if c.numeric {
+		c.numbers.add(v.text)
 	}
 }
 

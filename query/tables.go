@@ -13,7 +13,7 @@ CREATE TABLE findings(code VARCHAR, severity VARCHAR, table_name VARCHAR, record
 CREATE TABLE rejects(table_name VARCHAR, column_name VARCHAR, row_number BIGINT, value VARCHAR, reason VARCHAR);
 CREATE TABLE quarantine(table_name VARCHAR, row_number BIGINT, record VARCHAR, reason VARCHAR);
 CREATE TABLE holdall.tables(position INTEGER, table_name VARCHAR, file VARCHAR, known BOOLEAN, kind VARCHAR, row_count BIGINT, quarantined BIGINT,
-	rejected BIGINT, encoding VARCHAR, delimiter VARCHAR, line_end VARCHAR, dates VARCHAR, description VARCHAR);
+	rejected BIGINT, encoding VARCHAR, delimiter VARCHAR, line_end VARCHAR, quoting VARCHAR, decided VARCHAR, lines_above INTEGER, dates VARCHAR, description VARCHAR);
 CREATE TABLE holdall.columns(table_name VARCHAR, position INTEGER, column_name VARCHAR, type VARCHAR, heading VARCHAR,
-	description VARCHAR, nulls BIGINT, rejected BIGINT, sensitive BOOLEAN, known BOOLEAN);
+	description VARCHAR, nulls BIGINT, rejected BIGINT, sensitive BOOLEAN, known BOOLEAN, notation VARCHAR);
 `

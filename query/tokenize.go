@@ -25,6 +25,7 @@ type cell struct {
 	quoted  bool
 	escapes int  // doubled quotes within
 	bare    bool // a quote within that is not doubled, or stands in an unquoted cell
+	null    bool // the file says that there is no value
 }
 
 // size returns the length of the cell's value.
@@ -40,17 +41,24 @@ func (c cell) value() []byte {
 
 // A record is one record of a CSV. It is valid until the next one is read.
 type record struct {
-	raw   []byte // as it stands in the file, without its row end
-	cells []cell
-	end   rowEnd
-	bare  bool // a cell has a bare quote
-	bad   bool // its quotes make no sense; raw is its first line, and there are no cells
+	raw     []byte // as it stands in the file, without its row end
+	cells   []cell
+	end     rowEnd
+	bare    bool // a cell has a bare quote
+	slash   bool // a quoted cell ends behind a backslash, or would if backslashes escaped quotes
+	marked  bool // a byte order mark stands in front of it
+	bad     bool // its quotes make no sense; raw is its first line, and there are no cells
+	unclear bool // as bad, because they make sense in more than one way
 }
 
+// byteOrderMark is U+FEFF in UTF-8.
+const byteOrderMark = "\ufeff"
+
 // A tokenizer splits UTF-8 text into records after RFC 4180, and keeps every byte of every cell, row ends included. It
-// bends in one point: a quote inside a quoted cell that is neither doubled nor followed by a delimiter or a row end is
-// taken as it stands, if the record is a single line. Where it is not, the first line is a bad record and reading goes on
-// behind it, so that one stray quote cannot swallow what follows.
+// passes a byte order mark in front of a record, which files have that were joined. It bends in one point: a quote inside
+// a quoted cell that is neither doubled nor followed by a delimiter or a row end is taken as it stands, if the record is a
+// single line. Where it is not, the first line is a bad record and reading goes on behind it, so that one stray quote
+// cannot swallow what follows. A file in which it bends is read again by a careful reader.
 type tokenizer struct {
 	r      io.Reader
 	delim  byte
@@ -69,6 +77,16 @@ type span struct {
 	quoted   bool
 	escapes  int
 	bare     bool
+	slash    bool // it ends behind a backslash, or would if backslashes escaped quotes
+}
+
+// mark returns the length of the byte order marks at the front.
+func (t *tokenizer) mark() int {
+	n := 0
+	for t.has(n) && t.at(n) == byteOrderMark[0] && t.has(n+2) && string(t.unread()[n:n+3]) == byteOrderMark {
+		n += 3
+	}
+	return n
 }
 
 func newTokenizer(r io.Reader, delim byte, crEnds bool) *tokenizer {
@@ -81,8 +99,9 @@ func (t *tokenizer) next() (record, error) {
 		return record{}, t.err
 	}
 	t.spans = t.spans[:0]
-	var rec record
-	for pos := 0; ; pos++ {
+	from := t.mark()
+	rec := record{marked: from > 0}
+	for pos := from; ; pos++ {
 		s, next, ok := t.span(pos)
 		if t.err != nil && !errors.Is(t.err, io.EOF) {
 			return record{}, t.err
@@ -92,6 +111,7 @@ func (t *tokenizer) next() (record, error) {
 		}
 		t.spans = append(t.spans, s)
 		rec.bare = rec.bare || s.bare
+		rec.slash = rec.slash || s.slash
 		pos = next
 		if t.has(pos) && t.at(pos) == t.delim {
 			continue
@@ -116,6 +136,7 @@ func (t *tokenizer) span(pos int) (s span, next int, ok bool) {
 			return s, 0, false
 		}
 		if t.ends(quote + 1) {
+			s.slash = s.slash || t.at(quote-1) == '\\'
 			s.to = quote
 			// A bare quote counts only if the whole record is one line.
 			return s, quote + 1, !s.bare || !t.isMultiline(quote)
@@ -123,6 +144,7 @@ func (t *tokenizer) span(pos int) (s span, next int, ok bool) {
 		if t.at(quote+1) == '"' {
 			s.escapes++
 			pos = quote + 2
+			s.slash = s.slash || t.at(quote-1) == '\\' && t.ends(pos)
 			continue
 		}
 		s.bare = true

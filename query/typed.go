@@ -26,6 +26,9 @@ func typeUnknown(ctx context.Context, c *sql.Conn, l *loaded, conv converter) er
 			return err
 		}
 		col.typ = typ
+		if expected(typ) == classNumber { // each is a plain one
+			col.stats.numbers = numberEvidence{integers: col.stats.filled, simple: col.stats.filled}
+		}
 	}
 	return nil
 }
@@ -100,7 +103,7 @@ func countCells(ctx context.Context, c *sql.Conn, l *loaded, conv converter) err
 		}
 		l.Rejected += rejected
 		l.TableReport.Columns = append(l.TableReport.Columns, ColumnReport{Column: col.name, Type: col.typ, Heading: col.heading,
-			Description: col.about, Nulls: l.Rows - values[i], Rejected: rejected, Sensitive: col.sensitive, Known: col.known})
+			Notation: col.stats.notation.String(), Description: col.about, Nulls: l.Rows - values[i], Rejected: rejected, Sensitive: col.sensitive, Known: col.known})
 	}
 	return nil
 }
@@ -140,14 +143,14 @@ func appendRows(c *sql.Conn, catalog, schema, table string, fill func(add func(.
 
 // storeReport keeps a report in the database, for DB.Tables.
 func storeReport(ctx context.Context, c *sql.Conn, r *TableReport) error {
-	_, err := c.ExecContext(ctx, `INSERT INTO holdall.tables SELECT coalesce(max(position), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM holdall.tables`,
-		r.Table, r.File, r.Known, r.Kind, r.Rows, r.Quarantined, r.Rejected, r.Encoding, r.Delimiter, r.LineEnd, r.Dates, r.Description)
+	_, err := c.ExecContext(ctx, `INSERT INTO holdall.tables SELECT coalesce(max(position), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM holdall.tables`,
+		r.Table, cleanText([]byte(r.File)), r.Known, r.Kind, r.Rows, r.Quarantined, r.Rejected, r.Encoding, r.Delimiter, r.LineEnd, r.Quoting, cleanText([]byte(r.Decided)), r.LinesAbove, r.Dates, r.Description)
 	if err != nil {
 		return err
 	}
 	return appendRows(c, catalog, "holdall", "columns", func(add func(...any) error) error {
 		for i, col := range r.Columns {
-			if err := add(r.Table, int32(i+1), col.Column, col.Type, col.Heading, col.Description, col.Nulls, col.Rejected, col.Sensitive, col.Known); err != nil {
+			if err := add(r.Table, int32(i+1), col.Column, col.Type, col.Heading, col.Description, col.Nulls, col.Rejected, col.Sensitive, col.Known, col.Notation); err != nil {
 				return err
 			}
 		}

@@ -1,0 +1,81 @@
+package query
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// rowFindings says what is to be known about how a file's rows were told apart, and which of them were not loaded.
+func rowFindings(l *loaded, s *scanned) []Finding {
+	var found []Finding
+	add := func(code Code, severity Severity, format string, args ...any) {
+		found = append(found, Finding{Code: code, Severity: severity, Table: l.Table, Detail: fmt.Sprintf(format, args...)})
+	}
+	if s.above > 0 && len(s.headings) > 0 {
+		add(HeadingsFound, SeverityInfo, "the headings are line %d of %s; the lines above are not rows, and are not loaded", s.above+1, l.File)
+	}
+	if l.Known && len(s.headings) > 0 && s.knows.score(s.headings) == 0 {
+		add(HeadingsUnknown, SeverityError, "no line at the beginning of %s names a column of %s; the first was taken for headings, so that no cell is in its column",
+			l.File, l.Table)
+	}
+	if n := s.faults[faultHeadings]; n > 0 {
+		add(HeadingsRepeated, SeverityInfo, "%d records of %s are headings again; they are in quarantine", n, l.File)
+	}
+	if s.ev != nil {
+		switch {
+		case s.rival != "":
+			add(QuotingAmbiguous, SeverityWarning, "%s; read otherwise (%s), as many records fit, but other cells come out", s.decided, s.rival)
+		case !s.d.plain():
+			add(QuotingDecided, SeverityInfo, "%s", s.decided)
+		}
+	}
+	if lost := l.Quarantined - s.faults[faultHeadings]; lost > 0 {
+		severity := SeverityWarning
+		if l.Known && 2*lost > s.records-s.faults[faultHeadings] {
+			severity = SeverityError
+		}
+		add(RowsRagged, severity, "%d of %d records could not be loaded (%s); they are kept in quarantine, not in %s",
+			lost, s.records-s.faults[faultHeadings], s.reasons(), l.Table)
+	}
+	return found
+}
+
+// reasons lists why records were not loaded, the most frequent first.
+func (s *scanned) reasons() string {
+	var names []string
+	for fault := range s.faults {
+		if fault != faultHeadings {
+			names = append(names, fault)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if s.faults[a] != s.faults[b] {
+			return int(s.faults[b] - s.faults[a])
+		}
+		return strings.Compare(a, b)
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d: %s", s.faults[name], name)
+	}
+	return strings.Join(names, "; ")
+}
+
+// numberFindings says of a column of numbers that its notation is in doubt.
+func numberFindings(table string, c column) []Finding {
+	either := c.stats.numbers.either[eitherPoint] + c.stats.numbers.either[eitherComma]
+	switch c.stats.notation {
+	case notationAmbiguous:
+		return []Finding{{Code: NumbersAmbiguous, Severity: SeverityWarning, Table: table,
+			Detail: fmt.Sprintf("%s: %d numbers have three digits behind their only mark (such as 45.000), and nothing tells decimals from thousands; they are not converted", c.name, either)}}
+	case notationMixed:
+		return []Finding{{Code: NumbersAmbiguous, Severity: SeverityWarning, Table: table,
+			Detail: fmt.Sprintf("%s: %d numbers have a decimal point and %d a decimal comma; of the %d that may be either, none is converted",
+				c.name, c.stats.numbers.point, c.stats.numbers.comma, either)}}
+	}
+	if c.stats.decidedBy != "" {
+		return []Finding{{Code: NumbersAmbiguous, Severity: SeverityInfo, Table: table,
+			Detail: fmt.Sprintf("%s: %d numbers such as 45,000 are read as thousands; that was decided %s", c.name, either, c.stats.decidedBy)}}
+	}
+	return nil
+}
