@@ -313,3 +313,46 @@ func TestWhatCannotBeReadIsNotCalledChanged(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", o.code, o.stdout, o.stderr)
 	}
 }
+
+// A root with nothing but an unfinished takeover has a status, by any path; beside a broken archive that is not all there is.
+func TestStatusOfARootThatHoldsOnlyUnfinishedTakeovers(t *testing.T) {
+	root, _, bag := demo(t)
+	put(t, root+"/.work/20260203T040506Z-unfi/run.json", `{"started":"2026-02-03T04:05:06Z"}`)
+	const begun = "the takeover begun at 2026-02-03 04:05:06 UTC is not finished"
+	if o := holdall(t, "status", root); o.code != 0 || !strings.Contains(o.stderr, begun) || !strings.Contains(o.stdout, "complete") {
+		t.Errorf("beside an archive: exit %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+	if o := holdall(t, "status", bag); strings.Contains(o.stderr, begun) {
+		t.Errorf("of the archive itself: %s", o.stderr)
+	}
+	if err := os.Remove(bag + "/bagit.txt"); err != nil {
+		t.Fatal(err)
+	}
+	if o := holdall(t, "status", root); o.code != 1 || !strings.Contains(o.stderr, "what is there is not whole") {
+		t.Errorf("beside a broken archive: exit %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+	if err := errors.Join(os.RemoveAll(bag), os.RemoveAll(root+"/ledger")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(root)
+	for _, path := range []string{".", root, root + "/"} {
+		if o := holdall(t, "status", path); o.code != 0 || !strings.Contains(o.stderr, begun) {
+			t.Errorf("alone, as %s: exit %d\n%s%s", path, o.code, o.stdout, o.stderr)
+		}
+	}
+	if o := holdall(t, "query", root, "select 1"); o.code != 1 || !strings.Contains(o.stderr, `run "holdall take" again`) {
+		t.Errorf("query: exit %d\n%s", o.code, o.stderr)
+	}
+}
+
+// A damaged record is an error that says what to do, not only a digest.
+func TestADamagedRecordHasAHint(t *testing.T) {
+	root, _, bag := demo(t)
+	name := filepath.Join(bag, "custody", "completeness.json")
+	if err := errors.Join(os.Chmod(name, 0o600), os.WriteFile(name, []byte("{}"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if o := holdall(t, "status", root); o.code != 1 || !strings.Contains(o.stderr, `hint: the archive is damaged there; "holdall verify"`) {
+		t.Errorf("exit %d\n%s%s", o.code, o.stdout, o.stderr)
+	}
+}

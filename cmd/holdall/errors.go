@@ -11,6 +11,7 @@ import (
 
 	"holdall/archive/dirstore"
 	"holdall/fetch"
+	"holdall/internal/digest"
 	"holdall/internal/redact"
 )
 
@@ -78,10 +79,11 @@ const goOn = "run the same command again to go on"
 
 func classify(err error) failure {
 	var (
-		fe     *fetch.Error
-		usage  *usageError
-		hint   *hinted
-		report = failure{Code: fetch.Internal, Message: err.Error(), exit: exitFailed}
+		fe       *fetch.Error
+		mismatch *digest.MismatchError
+		usage    *usageError
+		hint     *hinted
+		report   = failure{Code: fetch.Internal, Message: err.Error(), exit: exitFailed}
 	)
 	if errors.As(err, &hint) {
 		report.Hint = hint.hint
@@ -103,6 +105,8 @@ func classify(err error) failure {
 	case errors.Is(err, dirstore.ErrLocked):
 		report.Code, report.exit, report.Retryable = fetch.Busy, exitGoOn, true
 		report.Hint = "wait until the other run ends, then " + goOn
+	case report.Hint == "" && errors.As(err, &mismatch):
+		report.Hint = "the archive is damaged there; \"holdall verify\" lists all that is damaged"
 	case report.Hint == "" && (errors.Is(err, fs.ErrPermission) || isReadOnly(err)):
 		report.Hint = "check that you may read and write there, or name another directory"
 	case errors.Is(err, fs.ErrNotExist) && report.Hint == "":

@@ -19,6 +19,7 @@ import (
 // An export is an opened EXPORT argument.
 type export struct {
 	root  string // the root that it lies in; "" for an archive that lies alone
+	asked bool   // for by its root
 	store *dirstore.Store
 	bag   *archive.Bag
 }
@@ -176,7 +177,7 @@ func (at place) open(ctx context.Context) (*export, error) {
 			return nil, err
 		}
 		bag, err := archive.Open(ctx, store, at.folder)
-		return &export{root: at.root, store: store, bag: bag}, err
+		return &export{root: at.root, asked: at.folder == "", store: store, bag: bag}, err
 	}
 	x, err := at.openAny(ctx)
 	if err != nil {
@@ -222,11 +223,19 @@ func (at place) explain(ctx context.Context, err error) error {
 	if r, cerr := archive.CheckRoot(ctx, store); cerr == nil && len(r.Folders)+len(r.Faults) > 0 {
 		return withHint(err, fmt.Sprintf("what is there is not whole: %q says what is lost", "holdall verify "+at.root))
 	}
-	if all, lerr := takeover.List(ctx, store, at.root); lerr == nil && len(all) > 0 {
-		return withHint(err, "a takeover into this root is not finished: run \"holdall take\" again to go on")
+	if all, lerr := takeover.Unfinisheds(at.root); lerr == nil && len(all) > 0 {
+		return &unfinishedOnly{withHint(err, "a takeover into this root is not finished: run \"holdall take\" again to go on"), all}
 	}
 	return withHint(err, "a ROOT has the directory exports in it, and \"holdall take\" makes both")
 }
+
+// unfinishedOnly is the failure to open a root in which there is nothing but takeovers that are not finished.
+type unfinishedOnly struct {
+	error
+	all []*takeover.Status
+}
+
+func (u *unfinishedOnly) Unwrap() error { return u.error }
 
 func errNoExport(root string) error {
 	return fmt.Errorf("there is no export in %s%w", root, quietly{fs.ErrNotExist})

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -166,12 +165,14 @@ type fullFinding struct {
 func runStatus(ctx context.Context, e *env, args []string) error {
 	x, err := openExport(ctx, args[0])
 	if err != nil {
-		return e.statusUnfinished(args[0], err)
+		return e.statusUnfinished(err)
 	}
-	if unfinished, _ := takeover.Unfinisheds(args[0]); !e.json { // an EXPORT is no root, and has none
+	if x.asked && !e.json {
+		unfinished, _ := takeover.Unfinisheds(x.root)
 		for _, u := range unfinished {
 			e.tellOdd(u)
 		}
+		e.tellGone(ctx, x.store, x.root)
 	}
 	s, err := takeover.ReadStatus(ctx, x.bag)
 	if err != nil {
@@ -210,19 +211,19 @@ func (e *env) printStatusJSON(ctx context.Context, bag *archive.Bag, s *takeover
 
 // statusUnfinished tells of the newest unfinished takeover into a root that has no complete export. err is why that cannot be
 // opened; where there is no such takeover either, it is the answer.
-func (e *env) statusUnfinished(root string, err error) error {
-	all, _ := takeover.Unfinisheds(root)
-	if len(all) == 0 || !errors.Is(err, fs.ErrNotExist) {
+func (e *env) statusUnfinished(err error) error {
+	var only *unfinishedOnly
+	if !errors.As(err, &only) {
 		return err
 	}
 	if e.json {
-		s := all[len(all)-1]
+		s := only.all[len(only.all)-1]
 		return e.printJSON(listed{s.Result, s.Created, s.Damage, s.Unfinished})
 	}
-	for _, s := range all {
+	for _, s := range only.all {
 		e.tellOdd(s)
 	}
-	return damageIn(all)
+	return damageIn(only.all)
 }
 
 func printStatus(ctx context.Context, e *env, bag *archive.Bag, s *takeover.Status) error {
