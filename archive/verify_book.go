@@ -9,7 +9,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 
 	"holdall/internal/digest"
 )
@@ -223,5 +222,5 @@ func isOwnTag(name string) bool {
 	case bagitName, bagInfoName, manifestName, tagManifestName, fileListName:
 		return true
 	}
-	return !strings.Contains(name, "/") && strings.HasPrefix(name, "manifest-")
+	return false
 }
