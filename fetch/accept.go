@@ -54,7 +54,7 @@ func (r *Run) accept(w *worker, o *Object, x *exchange) error {
 		o.resolved = x.final
 	}
 	if w.asked {
-		w.host.again = true
+		w.host.again, o.proved = true, true
 		if o.probe != nil && o.have.has(0) && !o.sequential {
 			o.probe.close(nil)
 			o.probe = nil

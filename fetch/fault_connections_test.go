@@ -117,6 +117,22 @@ var connectionFaults = []faultCase{
 			return true
 		}
 	}},
+	{name: "every connection trickles: a byte now and then, and never an end", opts: func(o *Options) { o.RetryBudget, o.Connections = 20*time.Second, 2 },
+		fault: func(_ *faultWorld, o *served) {
+			o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+				start, end := asked(r, o)
+				w.Header().Set("ETag", o.etag)
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, end-1, len(o.body)))
+				w.WriteHeader(http.StatusPartialContent)
+				w.Write(o.body[start:min(end, start+600_000+n%2)])
+				for i := start + 600_000 + n%2; i < end && r.Context().Err() == nil; i++ {
+					w.(http.Flusher).Flush()
+					time.Sleep(50 * time.Millisecond)
+					w.Write(o.body[i : i+1])
+				}
+				return true
+			}
+		}, check: fewRequests(20)},
 	{name: "one connection trickles while the others go on", world: bigObject, fault: func(_ *faultWorld, o *served) {
 		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
 			rate := 6 << 20

@@ -34,6 +34,21 @@ var onceFaults = []faultCase{
 		}
 		return w.master(t, "/data.zip", "/attachments.zip", "/cvs.zip")
 	}, opts: patient, check: oneAnswer(9)},
+	{name: "the server makes the object anew for each request", world: manySpans, fault: func(_ *faultWorld, o *served) {
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			if n > 1 {
+				o = &served{body: append(zipLike(len(o.body), uint64(n)), "more"[:n%4]...), etag: fmt.Sprintf(`"made %d"`, n)}
+			}
+			o.serve(throttle(w, 32<<20), r)
+			return true
+		}
+	}, opts: patient, check: oneAnswer(4)},
+	{name: "the same, and the only answer breaks", world: manySpans, fault: func(_ *faultWorld, o *served) {
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			o = &served{body: zipLike(len(o.body), uint64(n)), etag: fmt.Sprintf(`"made %d"`, n)}
+			return broken(2<<20)(o, w, r)
+		}
+	}, want: ObjectChanged, hint: "again"},
 	{name: "a link that works once, and tells no length", world: func(t *testing.T, w *faultWorld) *Master {
 		w.object = w.put("/attachments.zip", zipOf(t, 3000))
 		return w.master(t, "", "/attachments.zip", "")

@@ -41,6 +41,8 @@ type Object struct {
 	closed   bool
 
 	probe      *exchange // the body that Plan left open, or nil
+	proved     bool      // a second request for it was answered like the first
+	single     bool      // none was: what the open answer brings is all that can be had
 	signed     bool      // its link is of a storage service, and works until it expires
 	sequential bool      // one connection, in order: the server ignores ranges, or nothing would show a change
 	endSeen    int64     // where a body without a length ended

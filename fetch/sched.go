@@ -113,7 +113,7 @@ func (o *Object) task(s *span) task {
 // again reports whether o's link is known to work more than once. Until then one further request at a time is made, and the
 // first answer, which may be the only one there will ever be, is left alone.
 func (o *Object) again() bool {
-	return o.run.host(o.Source.Link.host()).again || o.signed
+	return !o.single && (o.run.host(o.Source.Link.host()).again || o.signed)
 }
 
 // open counts o's open answers, the probe's included.

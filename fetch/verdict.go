@@ -34,6 +34,7 @@ type tries struct {
 	since    time.Time // when it last got on, or was first tried
 	unusable int       // answers in a row that could not be used for what was asked
 	barren   int       // tries in a row that brought only bytes that were here already
+	trickles int       // connections in a row that hardly brought anything
 	ignored  int       // ranges ignored in a row
 	changes  int       // answers in a row that looked like another object
 	whole    bool      // the whole is asked for, without Range
@@ -47,6 +48,8 @@ type tries struct {
 const (
 	enoughUnusable = 3
 	enoughBarren   = 5
+	enoughTrickles = 5
+	leastTries     = 3 // before giving up, however long each of them takes
 	enoughIgnored  = 3
 	enoughChanges  = 3
 )
@@ -60,10 +63,13 @@ const (
 	newBytes // enough of them to be worth the request
 )
 
+// errTrickle is the end that holdall makes of a connection which brings next to nothing.
+var errTrickle = errors.New("the connection hardly brings anything")
+
 // got says that something new arrived: whatever failed before is forgiven.
 func (t *tries) got(now time.Time) {
 	t.since, t.err, t.again, t.told = now, nil, time.Time{}, time.Time{}
-	t.unusable, t.barren, t.ignored, t.changes = 0, 0, 0, 0
+	t.unusable, t.barren, t.trickles, t.ignored, t.changes = 0, 0, 0, 0, 0
 	t.wait.Reset()
 }
 
@@ -89,7 +95,11 @@ func (t *tries) failed(err error, had brought, now time.Time, budget time.Durati
 	if had == oldBytes { // which may have taken long
 		t.barren++
 	}
-	if had == nothing && now.Sub(t.since) > budget || t.barren >= enoughBarren {
+	if errors.Is(err, errTrickle) {
+		t.trickles++
+	}
+	tooLong := had == nothing && now.Sub(t.since) > budget && t.wait.Tries() >= leastTries-1
+	if tooLong || t.barren >= enoughBarren || t.trickles >= enoughTrickles {
 		return verdict{action: giveUp, err: t.tooLong(budget)}
 	}
 	if had == newBytes && v.after == 0 {

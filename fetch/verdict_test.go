@@ -35,7 +35,8 @@ func TestTheVerdictOnAFailedTry(t *testing.T) {
 		{name: "other bytes", times: 1, err: errChanged{itsBytes}, want: giveUp, code: ObjectChanged},
 		{name: "a full disk", times: 1, err: diskError(syscall.ENOSPC, "write"), want: stopAll, code: DiskFull},
 		{name: "a forbidden address", times: 1, err: forbid(ReasonPrivateAddress, "10.0.0.1"), want: giveUp, code: LinkDenied},
-		{name: "nothing for longer than the budget", times: 1, err: io.ErrUnexpectedEOF, past: tries{since: time.Now().Add(-time.Hour)}, want: giveUp, code: Network},
+		{name: "nothing for longer than the budget, after too few tries", times: 2, err: io.ErrUnexpectedEOF, past: tries{since: time.Now().Add(-time.Hour)}, want: tryAgain},
+		{name: "nothing for longer than the budget", times: leastTries, err: io.ErrUnexpectedEOF, past: tries{since: time.Now().Add(-time.Hour)}, want: giveUp, code: Network},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var v verdict

@@ -50,6 +50,7 @@ const (
 	trialIn = 15 * time.Second // after the last change
 	costs   = 1.10             // so much faster must all be than half, to be worth it
 	slowFor = 15 * time.Second
+	trickle = 256 // bytes a second: a connection that brings less is as good as none
 )
 
 func newHost(name string, fixed int) *host {
@@ -183,15 +184,24 @@ func (r *Run) look(h *host, now time.Time, elapsed time.Duration) {
 	}
 	h.perConn = 0.8*h.perConn + 0.2*median
 	for _, w := range h.workers {
-		if !w.busy || !w.object.again() || w.rate >= max(median, h.perConn)/4 || r.f.limit != nil {
+		slow := w.rate < max(median, h.perConn)/4 || w.rate < trickle
+		if !w.busy || !w.object.again() || !slow || r.f.limit != nil {
 			w.slow = time.Time{}
 			continue
 		}
 		if w.slow.IsZero() {
-			w.slow = now
+			w.slow, w.atSlow = now, w.seen
 		}
-		if now.Sub(w.slow) >= r.slowFor() && w.cancel != nil {
+		if now.Sub(w.slow) < r.slowFor() || w.cancel == nil {
+			continue
+		}
+		came := w.seen - w.atSlow
+		switch {
+		case w.rate < max(median, h.perConn)/4:
 			w.tooSlow = true
+			w.cancel()
+		case came > 0 && came < trickle*int64(now.Sub(w.slow).Seconds()): // where nothing comes, the idle watchdog sees to it
+			w.tooSlow, w.trickles = true, true
 			w.cancel()
 		}
 	}

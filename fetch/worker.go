@@ -25,15 +25,18 @@ type worker struct {
 	kept    int64     // bytes that went into the spool since it began
 	seen    int64     // bytes at the last look
 	rate    float64   // bytes a second, lately
-	slow    time.Time // since when it is much slower than the others
+	slow    time.Time // since when it is much slower than the others, or trickles
+	atSlow  int64     // bytes then
 	tooSlow bool      // cancelled for that
+
+	trickles bool // and there is no other to compare it with: it brings next to nothing
 }
 
 // begin is called with the run's mutex held.
 func (w *worker) begin(t task, cancel context.CancelFunc) {
 	w.busy, w.object, w.span, w.express, w.began, w.cancel = true, t.o, t.s, t.express, time.Now(), cancel
 	w.atBegin, w.kept = w.bytes.Load(), 0
-	w.seen, w.rate, w.slow, w.tooSlow = w.atBegin, 0, time.Time{}, false
+	w.seen, w.rate, w.slow, w.tooSlow, w.trickles = w.atBegin, 0, time.Time{}, false, false
 }
 
 // runWorker fetches until there is nothing more from the host.
@@ -143,11 +146,17 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 		return nil
 	}
 	r.retries++
-	if w.tooSlow {
+	if w.trickles {
+		err = errTrickle
+	} else if w.tooSlow {
 		r.logf("%s: one connection was much slower than the others; another one goes on with its work", o.Source.Link)
 		return nil
 	}
 	now := time.Now()
+	var changed errChanged
+	if errors.As(err, &changed) && o.onlyOne(changed.explain()) {
+		return nil
+	}
 	v := o.tries.failed(err, w.brought(), now, r.f.opts.budget())
 	if v.fewer {
 		w.host.halve(now)
@@ -183,8 +192,6 @@ func (w *worker) brought() brought {
 // refused decides about a refusal that no other try will change.
 func (r *Run) refused(w *worker, o *Object, ref *refusal) {
 	switch {
-	case o.probe != nil: // its answer still flows, whatever has become of the link
-		o.sequential, o.limit = true, 1
 	case !o.resolved.IsZero() && o.resolves == 0:
 		o.resolved, o.resolves = Link{}, 1
 		o.tries.again = time.Now().Add(o.tries.wait.Next())
@@ -192,9 +199,24 @@ func (r *Run) refused(w *worker, o *Object, ref *refusal) {
 		// Some servers refuse more than one connection in this way, and some proxies have a bad moment.
 		o.pending, o.lastTry, o.limit = ref.err, true, 1
 	case o.lastTry && len(o.active) > 0:
+	case o.onlyOne(ref.err):
 	default:
 		o.pending, o.lastTry = ref.err, false
 	}
+}
+
+// onlyOne reports whether there is still an open answer, of an object for which no second request was ever answered like the
+// first: its link works once, or the server makes the object anew for each request. Then that answer is read to its end, and
+// why becomes the failure only if it breaks. With the run's mutex held.
+func (o *Object) onlyOne(why *Error) bool {
+	if o.proved || o.probe == nil && len(o.active) == 0 {
+		return false
+	}
+	o.single, o.sequential, o.limit = true, true, 1
+	if o.probe == nil {
+		o.pending, o.lastTry = why, false
+	}
+	return true
 }
 
 // alone reports whether w's request was the only one that the server can have seen for o. With the run's mutex held.
