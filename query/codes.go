@@ -39,6 +39,7 @@ const (
 	DuplicateContent       Code = "duplicate-content"
 	DuplicateKey           Code = "duplicate-key"
 	EmptyFile              Code = "empty-file"
+	EncodingGuessed        Code = "encoding-guessed"
 	EncodingMixed          Code = "encoding-mixed"
 	EntriesUnlisted        Code = "entries-unlisted"
 	EntryRefused           Code = "entry-refused"
@@ -70,6 +71,7 @@ const (
 	TableRepeated          Code = "table-repeated"
 	TableUnknown           Code = "table-unknown"
 	TableUnreadable        Code = "table-unreadable"
+	TextGarbled            Code = "text-garbled"
 	TypeMismatch           Code = "type-mismatch"
 )
 
@@ -101,6 +103,7 @@ var codeTable = []CodeInfo{
 	{DuplicateContent, is(SeverityInfo), "Documents have the same content."},
 	{DuplicateKey, is(SeverityWarning), "A key stands in more than one row."},
 	{EmptyFile, is(SeverityWarning), "A document has no content."},
+	{EncodingGuessed, is(SeverityWarning, SeverityInfo), "A CSV does not say its encoding; windows-1252 was assumed. A warning where its bytes speak against that."},
 	{EncodingMixed, is(SeverityWarning), "A CSV is not in one encoding throughout."},
 	{EntriesUnlisted, is(SeverityWarning), "Entries that a container's own directory does not name were found and taken over."},
 	{EntryRefused, is(SeverityWarning), "Entries of a container are not taken over as documents; their bytes are kept."},
@@ -132,6 +135,7 @@ var codeTable = []CodeInfo{
 	{TableRepeated, is(SeverityWarning), "A further CSV is named or built like one of the ten."},
 	{TableUnknown, is(SeverityInfo), "A CSV is none of the ten; it is loaded as well."},
 	{TableUnreadable, is(SeverityError), "A CSV could not be loaded; it is kept as received."},
+	{TextGarbled, is(SeverityInfo), "Texts look as if their encoding had been mistaken before the export; they are kept as received."},
 	{TypeMismatch, is(SeverityWarning), "A document's name promises something else than its bytes are."},
 }
 

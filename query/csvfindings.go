@@ -79,3 +79,28 @@ func numberFindings(table string, c column) []Finding {
 	}
 	return nil
 }
+
+// encodingFindings says where it is in doubt which characters a file's bytes are.
+func encodingFindings(l *loaded, e encodingReport) []Finding {
+	var found []Finding
+	add := func(code Code, severity Severity, format string, args ...any) {
+		found = append(found, Finding{Code: code, Severity: severity, Table: l.Table, Detail: fmt.Sprintf(format, args...)})
+	}
+	if e.foreign > 0 {
+		add(EncodingMixed, SeverityWarning, "%d bytes are not UTF-8 although the rest is; they were read as windows-1252", e.foreign)
+	}
+	if e.broken > 0 {
+		add(EncodingMixed, SeverityWarning, "%d places are no UTF-16 although the rest is; U+FFFD stands for them", e.broken)
+	}
+	switch {
+	case 2*e.strange > e.guessed:
+		add(EncodingGuessed, SeverityWarning, "%d bytes are not ASCII, and %d of them are hardly of windows-1252, as which they were read; old Macs and DOS wrote such",
+			e.guessed, e.strange)
+	case e.guessed > 0:
+		add(EncodingGuessed, SeverityInfo, "%d bytes are not ASCII, and were read as windows-1252, which the file does not say", e.guessed)
+	}
+	if e.garbled > 0 {
+		add(TextGarbled, SeverityInfo, "%d places look like UTF-8 that was read as windows-1252 before it was exported (Ã© for é); they are kept as received", e.garbled)
+	}
+	return found
+}

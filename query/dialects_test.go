@@ -306,7 +306,7 @@ func readCSVWorld(t testing.TB, w *csvWorld) (s *scanned, rows [][]string, bad [
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, copied, err := asUTF8(ctx, f, e, dir)
+	text, copied, err := asUTF8(ctx, f, &e, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

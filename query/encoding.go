@@ -28,6 +28,10 @@ type encodingReport struct {
 	name    string
 	bom     int   // bytes before the text
 	foreign int64 // bytes of a UTF-8 file that are no UTF-8, and are read as windows-1252 one by one
+	guessed int64 // bytes of a windows-1252 file beyond ASCII: that it is windows-1252 is said nowhere
+	strange int64 // of these, letters that hardly occur in windows-1252, but do in the code pages of DOS and old Macs
+	garbled int64 // places that look like UTF-8 that was read as windows-1252 once before: Ã© for é
+	broken  int64 // units of UTF-16 that are no characters
 }
 
 // detectEncoding looks at the whole file: the one byte that is not UTF-8 may be its last.
@@ -51,15 +55,15 @@ func detectEncoding(ctx context.Context, f *os.File) (encodingReport, error) {
 	if bytes.HasPrefix(head, []byte{0xEF, 0xBB, 0xBF}) {
 		r = encodingReport{name: encUTF8BOM, bom: 3}
 	}
-	invalid, multi, err := countUTF8(ctx, io.NewSectionReader(f, int64(r.bom), 1<<62))
+	n8, err := countUTF8(ctx, io.NewSectionReader(f, int64(r.bom), 1<<62))
 	if err != nil {
 		return r, err
 	}
 	// A windows-1252 file has next to no valid multi-byte sequence; a UTF-8 file with a few foreign bytes has many.
-	if invalid > multi && r.bom == 0 {
-		return encodingReport{name: encCP1252}, nil
+	if n8.invalid > n8.multi && r.bom == 0 {
+		return encodingReport{name: encCP1252, guessed: n8.invalid, strange: n8.strange}, nil
 	}
-	r.foreign = invalid
+	r.foreign, r.garbled = n8.invalid, n8.garbled
 	return r, nil
 }
 
@@ -81,42 +85,77 @@ func guessUTF16(head []byte) string {
 	return ""
 }
 
-// countUTF8 counts the bytes of r that are not UTF-8, and the sequences of several bytes that are.
-func countUTF8(ctx context.Context, r io.Reader) (invalid, multi int64, err error) {
+// utf8Count is what a text looks like as UTF-8.
+type utf8Count struct {
+	invalid int64 // bytes that are not UTF-8
+	multi   int64 // sequences of several bytes that are
+	strange int64 // see encodingReport
+	garbled int64
+}
+
+// countUTF8 reads a text as UTF-8.
+func countUTF8(ctx context.Context, r io.Reader) (n utf8Count, err error) {
 	buf := make([]byte, 256<<10)
 	kept := 0
 	for {
-		n, err := r.Read(buf[kept:])
-		chunk := buf[:kept+n]
+		read, err := r.Read(buf[kept:])
+		chunk := buf[:kept+read]
 		atEOF := errors.Is(err, io.EOF)
 		if err != nil && !atEOF {
-			return 0, 0, err
+			return n, err
 		}
-		kept = 0
-		for i := 0; i < len(chunk); {
-			if chunk[i] < utf8.RuneSelf {
-				i++
-				continue
-			}
-			if !atEOF && !utf8.FullRune(chunk[i:]) {
-				kept = copy(buf, chunk[i:])
-				break
-			}
-			if r, size := utf8.DecodeRune(chunk[i:]); r == utf8.RuneError && size == 1 {
-				invalid++
-				i++
-			} else {
-				multi++
-				i += size
-			}
-		}
+		kept = copy(buf, chunk[n.add(chunk, atEOF):])
 		if atEOF {
-			return invalid, multi, nil
+			return n, nil
 		}
 		if err := ctx.Err(); err != nil {
-			return 0, 0, err
+			return n, err
 		}
 	}
+}
+
+// add takes account of a piece of text and returns how much of it: the beginning of a sequence may stand at the end.
+func (n *utf8Count) add(chunk []byte, atEOF bool) int {
+	for i := 0; i < len(chunk); {
+		if chunk[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if !atEOF && !utf8.FullRune(chunk[i:]) {
+			return i
+		}
+		if r, size := utf8.DecodeRune(chunk[i:]); r == utf8.RuneError && size == 1 {
+			n.invalid++
+			if isStrange(chunk[i]) && i > 0 && isASCIILetter(chunk[i-1]) {
+				n.strange++
+			}
+			i++
+		} else {
+			n.multi++
+			if r < 0x100 && isGarbled(chunk[i:]) {
+				n.garbled++
+			}
+			i += size
+		}
+	}
+	return len(chunk)
+}
+
+// isStrange reports whether a byte is none of the quotes, dashes and signs that windows-1252 has in this range.
+func isStrange(b byte) bool {
+	return b > 0x80 && b < 0xa0 && b != 0x85 && (b < 0x91 || b > 0x97) && b != 0x99
+}
+
+func isASCIILetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
+
+// isGarbled reports whether text begins with two characters that are one of UTF-8, read byte by byte.
+func isGarbled(text []byte) bool {
+	for _, begin := range []string{"\u00c3\xc2", "\u00c2\xc2", "\u00e2\u20ac"} {
+		if bytes.HasPrefix(text, []byte(begin)) {
+			return true
+		}
+	}
+	return false
 }
 
 // decode returns r, from after its byte order mark, as UTF-8.
@@ -166,7 +205,8 @@ func (c cp1252) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err erro
 }
 
 // asUTF8 returns a file that holds the text of f as UTF-8: f itself, or a copy in dir, which the caller closes and removes.
-func asUTF8(ctx context.Context, f *os.File, e encodingReport, dir string) (text *os.File, copied bool, err error) {
+// It adds to e what it finds on the way.
+func asUTF8(ctx context.Context, f *os.File, e *encodingReport, dir string) (text *os.File, copied bool, err error) {
 	if (e.name == encUTF8 || e.name == encUTF8BOM) && e.foreign == 0 {
 		return f, false, nil
 	}
@@ -175,10 +215,39 @@ func asUTF8(ctx context.Context, f *os.File, e encodingReport, dir string) (text
 		return nil, false, err
 	}
 	src := e.decode(io.NewSectionReader(f, int64(e.bom), 1<<62))
-	if _, err := io.Copy(text, contextReader{ctx, src}); err != nil {
+	var count replacements
+	if _, err := io.Copy(io.MultiWriter(text, &count), contextReader{ctx, src}); err != nil {
 		return nil, false, errors.Join(fmt.Errorf("read as %s: %w", e.name, err), text.Close(), os.Remove(text.Name()))
 	}
+	if e.name == encUTF16LE || e.name == encUTF16BE {
+		e.broken = count.n
+	}
 	return text, true, nil
+}
+
+// replacements counts the U+FFFD in the UTF-8 that is written to it.
+type replacements struct {
+	n    int64
+	seen int // bytes of one that have been seen
+}
+
+func (r *replacements) Write(p []byte) (int, error) {
+	const mark = "\uFFFD"
+	for _, b := range p {
+		switch {
+		case b == mark[r.seen]:
+			r.seen++
+		case b == mark[0]:
+			r.seen = 1
+		default:
+			r.seen = 0
+		}
+		if r.seen == len(mark) {
+			r.n++
+			r.seen = 0
+		}
+	}
+	return len(p), nil
 }
 
 // A contextReader ends with the context's error once the context is done.

@@ -181,9 +181,7 @@ func loadFindings(l *loaded, s *scanned) []Finding {
 		add(TableEmpty, SeverityInfo, "%s has headings but no rows", l.File)
 	}
 	found = append(found, rowFindings(l, s)...)
-	if s.encoding.foreign > 0 {
-		add(EncodingMixed, SeverityWarning, "%d bytes are not UTF-8 although the rest is; they were read as windows-1252", s.encoding.foreign)
-	}
+	found = append(found, encodingFindings(l, s.encoding)...)
 	if len(s.headings) > 0 {
 		found = append(found, columnFindings(l)...)
 	}

@@ -31,7 +31,7 @@ func (b *Builder) LoadCSV(ctx context.Context, file, path string) (_ *TableRepor
 	if err != nil {
 		return nil, err
 	}
-	text, copied, err := asUTF8(ctx, f, encoding, b.work)
+	text, copied, err := asUTF8(ctx, f, &encoding, b.work)
 	if err != nil {
 		return nil, err
 	}

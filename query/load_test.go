@@ -291,6 +291,27 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
+func TestDoubtsAboutTheEncodingAreTold(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ content, finding string }{
+		"windows-1252":         {"Candidate Id,Full Name\n1,Zo\xeb \x93L\x94\n2,Andr\xe9\n", "info encoding-guessed: 4 bytes"},
+		"an old Mac":           {"Candidate Id,Full Name\n1,Zo\x91\n2,Andr\x8e\n3,M\x9fller\n", "warning encoding-guessed: 3 bytes"},
+		"read wrongly before":  {"Candidate Id,Full Name\n1,AndrÃ©\n2,itâ€™s Â£5\n3,SÃO\n", "info text-garbled: 3 places"},
+		"half of a character":  {"\xff\xfeI\x00d\x00,\x00N\x00\n\x001\x00,\x00\x3d\xd8\n\x00", "warning encoding-mixed: 1 places"},
+		"a byte too few":       {"\xff\xfeI\x00d\x00,\x00N\x00\n\x001\x00,\x00x\x00\n", "warning encoding-mixed: 1 places"},
+		"none: plain UTF-8 is": {"Candidate Id,Full Name\n1,Zoë £5\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, _ := build(t, BuildOptions{})
+			load(t, b, "Candidates.csv", tt.content)
+			found := codes(t, b)
+			if tt.finding != "" && !has(found, tt.finding) || tt.finding == "" && strings.Contains(strings.Join(found, "\n"), "encoding") {
+				t.Errorf("want %q, got %q", tt.finding, found)
+			}
+		})
+	}
+}
+
 func TestDamageOfSpreadsheetsIsReportedNotRepaired(t *testing.T) {
 	t.Parallel()
 	b, _ := build(t, BuildOptions{})
