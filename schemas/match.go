@@ -51,10 +51,13 @@ func (t Table) spellings() (own, alias map[string]int) {
 }
 
 // ByFile returns the table that a received file's name stands for: "Candidates.csv", "data/CANDIDATES.CSV",
-// "job-pipelines.csv", "Candidates (2).csv" and "Candidates_2026-11-22.csv" do.
+// "job-pipelines.csv", "Candidates.csv.txt", "Candidates (2).csv" and "Candidates_2026-11-22.csv" do.
 func ByFile(tables []Table, file string) (Table, bool) {
 	base := path.Base(strings.ReplaceAll(file, `\`, "/"))
 	base = strings.TrimSuffix(base, path.Ext(base))
+	if ext := path.Ext(base); strings.EqualFold(ext, ".csv") { // Candidates.csv.txt, as mail programs make it
+		base = strings.TrimSuffix(base, ext)
+	}
 	name := strings.TrimRightFunc(Normalize(base), unicode.IsDigit)
 	for _, t := range tables {
 		if name == Normalize(t.Name) || name == strings.TrimSuffix(Normalize(t.Name), "s") {

@@ -132,6 +132,7 @@ func TestByFile(t *testing.T) {
 		`export\Audit_Logs.csv`:      "audit_logs",
 		"job-pipelines.csv":          "job_pipelines",
 		"Job.csv":                    "jobs",
+		"Candidates.CSV.txt":         "candidates",
 		"Candidates (2).csv":         "candidates",
 		"Users_2026-11-22.csv":       "users",
 		"Placements.csv":             "",

@@ -374,12 +374,23 @@ func readHead(name string) ([]byte, error) {
 	return headOf(f)
 }
 
+// looksLikeCSV reports whether a file of the data part is a CSV: by its name's end, or, of a text with another end, by its
+// being named like one of the ten.
 func looksLikeCSV(name string, first []byte) bool {
-	switch unpack.Detect(first) {
-	case unpack.KindCSV, unpack.KindUnknown:
-		return strings.EqualFold(path.Ext(name), ".csv")
+	kind := unpack.Detect(first)
+	switch strings.ToLower(path.Ext(name)) {
+	case ".csv", ".tsv", ".tab":
+		return kind == unpack.KindCSV || kind == unpack.KindUnknown || len(first) == 0
+	case ".txt", ".dat", "":
+		_, known := schemas.ByFile(schemas.Recruitly(), name)
+		return known && (kind == unpack.KindCSV || kind == unpack.KindUnknown && mayBeText(first))
 	}
-	return len(first) == 0 && strings.EqualFold(path.Ext(name), ".csv")
+	return false
+}
+
+// mayBeText reports whether a file's beginning has delimiters and none of what only binary files have.
+func mayBeText(first []byte) bool {
+	return bytes.ContainsAny(first, ",;\t|") && !bytes.ContainsAny(first, "\x00\x01\x02\x03") && !bytes.HasPrefix(first, []byte("%PDF-"))
 }
 
 // extract writes an entry's content to a file, asking for its bytes again once if the container says they are wrong.
