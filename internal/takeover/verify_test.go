@@ -1,0 +1,160 @@
+package takeover
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"holdall/archive"
+	"holdall/internal/digest"
+	"holdall/internal/exportsim"
+)
+
+// forge replaces a file of a bag in a directory, and makes everything in the bag that speaks of it agree: what a change would
+// look like that was made before the bag was sealed.
+func forge(t *testing.T, bag, name string, content []byte) {
+	t.Helper()
+	write := func(name string, content []byte) {
+		path := filepath.Join(bag, name)
+		os.Chmod(path, 0o600)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(name string) []byte {
+		b, err := os.ReadFile(filepath.Join(bag, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	sign := func(manifest, name string, content []byte) {
+		line := regexp.MustCompile(`(?m)^[0-9a-f]{64}  ` + regexp.QuoteMeta(name) + `$`)
+		write(manifest, line.ReplaceAll(read(manifest), fmt.Appendf(nil, "%s  %s", digest.Of(content), name)))
+	}
+	write(name, content)
+	if strings.HasPrefix(name, "data/") {
+		sign("manifest-sha256.txt", name, content)
+		sign("tagmanifest-sha256.txt", "manifest-sha256.txt", read("manifest-sha256.txt"))
+		info := regexp.MustCompile(`(?m)^Payload-Oxum: .*$`).ReplaceAll(read("bag-info.txt"), []byte("Payload-Oxum: "+oxum(t, bag)))
+		write("bag-info.txt", info)
+		sign("tagmanifest-sha256.txt", "bag-info.txt", info)
+	} else {
+		sign("tagmanifest-sha256.txt", name, content)
+	}
+	line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + `,[0-9]+,[0-9a-f]{64},`)
+	list := line.ReplaceAll(read("custody/files.csv"), fmt.Appendf(nil, "%s,%d,%s,", name, len(content), digest.Of(content)))
+	write("custody/files.csv", list)
+	sign("tagmanifest-sha256.txt", "custody/files.csv", list)
+}
+
+// oxum counts the payload as RFC 8493 has it: bytes and files.
+func oxum(t *testing.T, bag string) string {
+	t.Helper()
+	var size, files int64
+	err := filepath.WalkDir(filepath.Join(bag, "data"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		size, files = size+info.Size(), files+1
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d.%d", size, files)
+}
+
+// At level deep the record and the Parquet are compared with what the received CSVs make: a bag may be whole, and its record
+// not true.
+func TestDeepVerificationComparesTheTables(t *testing.T) {
+	_, s := platform(t, exportsim.Config{Seed: 21, People: 20, Mistakes: true})
+	root := t.TempDir()
+	r := take(t, s, options(t, root))
+	bag := filepath.Join(root, "exports", r.Export)
+	if err := os.RemoveAll(filepath.Join(root, "ledger")); err != nil {
+		t.Fatal(err)
+	}
+	record, err := os.ReadFile(filepath.Join(bag, completenessFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := func(was, is string) []byte {
+		b := bytes.Replace(record, []byte(was), []byte(is), 1)
+		if bytes.Equal(b, record) {
+			t.Fatalf("the record does not have %q", was)
+		}
+		return b
+	}
+	users := r.Tables["users"].Rows
+	var c completeness
+	if err := json.Unmarshal(record, &c); err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(c.TableRecords, func(t TableRecord) bool { return t.Table == "users" })
+	c.TableRecords[at].Rows++
+	moreRows, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	usersParquet, jobsParquet := c.TableRecords[at].Parquet.Path, ""
+	for _, t := range c.TableRecords {
+		if t.Table == "jobs" {
+			jobsParquet = t.Parquet.Path
+		}
+	}
+	jobs, err := os.ReadFile(filepath.Join(bag, jobsParquet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, err := os.ReadFile(filepath.Join(bag, usersParquet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name, file string
+		content    []byte
+		want       []string // codes and paths
+		detail     string
+	}{
+		{"nothing was changed", completenessFile, record, nil, ""},
+		{"the record has a row too many", completenessFile, moreRows,
+			[]string{"rows-mismatch " + c.TableRecords[at].Received.Path, "rows-mismatch " + usersParquet}, fmt.Sprintf("has %d rows, the record says %d", users, users+1)},
+		{"the record has one finding less", completenessFile, other(fmt.Sprintf(`"code": "%s"`, r.Findings[0].Code), `"code": "nothing-of-the-kind"`),
+			[]string{"findings-mismatch " + completenessFile, "findings-mismatch " + completenessFile}, "when it was archived"},
+		{"the Parquet is another table's", usersParquet, jobs, []string{"rows-mismatch " + usersParquet}, "the Parquet file has"},
+		{"the Parquet is none", usersParquet, []byte("PAR1 and no more"), []string{"parquet-unreadable " + usersParquet}, ""},
+		{"the record is none", completenessFile, []byte("{"), []string{"tables-unreadable " + completenessFile}, ""},
+	} {
+		forge(t, bag, tc.file, tc.content)
+		opened := openBag(t, root, r.Export)
+		if full, err := Verify(t.Context(), opened, archive.Full, t.TempDir(), nil); err != nil || !full.Valid {
+			t.Fatalf("%s: the forged bag is not whole: %v, %+v", tc.name, err, full)
+		}
+		deep, err := Verify(t.Context(), opened, archive.Deep, t.TempDir(), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", tc.name, err)
+		}
+		var got []string
+		details := ""
+		for _, f := range deep.Faults {
+			got = append(got, f.Code+" "+f.Path)
+			details += f.Detail + "\n"
+		}
+		slices.Sort(got)
+		slices.Sort(tc.want)
+		if !slices.Equal(got, tc.want) || deep.Valid != (len(tc.want) == 0) || !strings.Contains(details, tc.detail) {
+			t.Errorf("%s: faults %q, want %q with %q in\n%s", tc.name, got, tc.want, tc.detail, details)
+		}
+		forge(t, bag, completenessFile, record)
+		forge(t, bag, usersParquet, was)
+	}
+}
