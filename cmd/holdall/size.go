@@ -33,7 +33,7 @@ func (s *byteSize) Set(text string) error {
 		}
 	}
 	f, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-	if err != nil || f < 0 || f*unit > 1<<62 {
+	if err != nil || !(f >= 0 && f*unit <= 1<<62) {
 		return fmt.Errorf("%q is not a size such as 500k, 10M or 2Gi", text)
 	}
 	*s = byteSize(f * unit)
