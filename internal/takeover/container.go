@@ -45,6 +45,8 @@ type origin struct {
 	refetch func(ctx context.Context, off, n int64) error
 	// wait returns when all bytes are here and verified.
 	wait func(ctx context.Context) error
+	// vouched reports whether a digest that the server gave fits all bytes: they are what it has. May be nil.
+	vouched func(ctx context.Context) bool
 
 	unproven bool // the checksum over all contents does not fit
 }
@@ -68,7 +70,8 @@ func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
 		wait: func(ctx context.Context) error {
 			_, err := o.Wait(ctx)
 			return err
-		}}
+		},
+		vouched: func(ctx context.Context) bool { return vouched(ctx, o) }}
 	if o.Source.Listing {
 		s.refetch = nil
 		return s, nil
@@ -83,6 +86,18 @@ func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
 	}
 	s.kind = unpack.Detect(first)
 	return s, nil
+}
+
+func vouched(ctx context.Context, o *fetch.Object) bool {
+	v, err := o.Wait(ctx)
+	if err != nil || v.Contradicts != "" {
+		return false
+	}
+	switch v.Rung {
+	case "", "none", "size", "zip-crc32": // nothing of the server's
+		return false
+	}
+	return true
 }
 
 // open opens the container. damaged says that its structure is known to be, and that what is left is wanted.

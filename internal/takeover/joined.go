@@ -179,6 +179,9 @@ func (g objectGroup) origin(ctx context.Context) (*origin, error) {
 		s.kind = unpack.KindZIP
 	}
 	s.refetch = func(ctx context.Context, off, n int64) error { return g.refetch(ctx, j, off, n) }
+	s.vouched = func(ctx context.Context) bool {
+		return !slices.ContainsFunc(g.objects, func(o *fetch.Object) bool { return !vouched(ctx, o) })
+	}
 	s.wait = func(ctx context.Context) error {
 		for _, o := range g.objects {
 			if _, err := o.Wait(ctx); err != nil {

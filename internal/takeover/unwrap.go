@@ -308,7 +308,7 @@ func (in *intake) compressed(ctx context.Context, s *origin, use func(*origin) e
 	}
 	first := make([]byte, 4)
 	if n, _ := s.bytes.ReadAt(first, 0); decompressor(first[:n]) == nil {
-		return errNotContainer
+		return in.behindJunk(s, use)
 	}
 	f, err := os.Open(in.o.Path())
 	if err != nil {
@@ -322,6 +322,31 @@ func (in *intake) compressed(ctx context.Context, s *origin, use func(*origin) e
 		return in.unreadable(s, fmt.Errorf("%w: %w", unpack.ErrFormat, err))
 	}
 	return err
+}
+
+// behindJunk looks for a ZIP behind more than its first bytes, such as the program of a self-extracting one.
+func (in *intake) behindJunk(s *origin, use func(*origin) error) error {
+	c, err := unpack.OpenZIP(s.bytes, s.size, unpack.Limits{})
+	if isCorrupt(err) {
+		return errNotContainer
+	} else if err != nil {
+		return err
+	}
+	for e, err := range c.Entries() {
+		if err != nil || e.Refused != "" && e.Refused != unpack.RefusedDirectory {
+			return errNotContainer
+		}
+		r, err := c.OpenRaw(e)
+		if isCorrupt(err) {
+			return errNotContainer
+		} else if err != nil {
+			return err
+		}
+		r.Close()
+		s.kind = unpack.KindZIP
+		return use(s)
+	}
+	return errNotContainer
 }
 
 // otherFormats are containers and compressions that are known, and not read.

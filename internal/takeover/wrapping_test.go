@@ -239,6 +239,7 @@ func TestContainersAsTheWorldMakesThem(t *testing.T) {
 		{"a directory offset that is too small", only("a.zip", le32(z, endOf(z)+16, uint32(directoryOf(z)-17))), nil},
 		{"a directory offset that is too large", only("a.zip", le32(z, endOf(z)+16, uint32(directoryOf(z)+17))), nil},
 		{"a page in front, offsets from the ZIP's start", only("a.zip", append([]byte("<p>wait</p>"), z...)), tells("warning bytes-unaccounted")},
+		{"a program in front, as of a self-extracting ZIP", only("a.exe", append(append([]byte("MZ\x90\x00"), noise(5000)...), z...)), tells("warning bytes-unaccounted")},
 		{"a page behind", only("a.zip", append(bytes.Clone(z), "<html>"+strings.Repeat("error ", 20_000)...)), tells("warning bytes-unaccounted")},
 		{"zeros behind", only("a.zip", append(bytes.Clone(z), make([]byte, 9000)...)), nil},
 		{"an entry count that is wrong", only("a.zip", le16(z, endOf(z)+10, 9)), tells("warning container-contradictory")},

@@ -241,9 +241,14 @@ func (c *tarContent) damaged(err error) error {
 	case errors.Is(err, ErrLimit):
 		return fmt.Errorf("read %q: %w", c.name, err)
 	case err == io.EOF || err == io.ErrUnexpectedEOF:
-		return fmt.Errorf("read %q: %w: it ends after %d of %d bytes; the tar is cut", c.name, ErrChecksum, c.size-c.left, c.size)
+		err = fmt.Errorf("read %q: %w: it ends after %d of %d bytes; the tar is cut", c.name, ErrChecksum, c.size-c.left, c.size)
+	default:
+		err = fmt.Errorf("read %q: %w: after %d of %d bytes: %w", c.name, ErrChecksum, c.size-c.left, c.size, err)
 	}
-	return fmt.Errorf("read %q: %w: after %d of %d bytes: %w", c.name, ErrChecksum, c.size-c.left, c.size, err)
+	if c.s.buffer == nil {
+		return err // its bytes are where its entry is
+	}
+	return c.s.damage(err)
 }
 
 // Close hands the stream back, so that the next entry goes on from here.
