@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -106,6 +107,7 @@ func TestARefusedRefetchIsNotYet(t *testing.T) {
 			d.damage = damageTo("a.zip", f)
 			root, raw := t.TempDir(), d.serve(t)
 			o := options(t, root)
+			o.Fetch.RetryBudget = 2 * time.Second
 			_, err := Take(t.Context(), MasterCSV{Raw: raw}, o)
 			var fe *fetch.Error
 			if !errors.As(err, &fe) || !fe.Retryable() {
