@@ -108,7 +108,7 @@ var pageNames = map[string]bool{".html": true, ".htm": true, ".xhtml": true, ".x
 
 // isPage reports whether body looks like a page of a server or a proxy in place of the file.
 func isPage(l listed, body []byte) bool {
-	ext := strings.ToLower(path.Ext(l.name))
+	ext := strings.ToLower(path.Ext(l.label()))
 	if pageNames[ext] || l.size >= 0 && l.size == int64(len(body)) {
 		return false
 	}

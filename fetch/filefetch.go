@@ -216,7 +216,7 @@ func (p *filePool) large(i int, l listed, rec fileRecord, x *exchange) (uint32, 
 		x.peek(sniffLen)
 	}
 	src := &Source{
-		Number: p.o.Source.Number, Part: p.o.Source.Part, Link: l.link, Name: l.name, Kind: unpack.KindUnknown, Identity: x.identity,
+		Number: p.o.Source.Number, Part: p.o.Source.Part, Link: l.link, Name: l.label(), Kind: unpack.KindUnknown, Identity: x.identity,
 		Ranges: x.resp.StatusCode == http.StatusPartialContent, Fingerprint: l.link.fingerprint(),
 		coded: layers(x.identity.Encoding, x.prefix),
 	}

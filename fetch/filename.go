@@ -7,17 +7,21 @@ import (
 	"strings"
 )
 
-// named fills in a name that the listing does not give, from the link, and makes it text. What may grant access is no name:
-// it would lie in the archive for ever. Then the name stays empty, and the file is named by what comes with it, or by its place.
+// named makes the name that a listing tells text, without what may grant access: that would lie in the archive for ever.
 func (l *listed) named() {
-	if l.name == "" {
-		l.name = nameIn(l.link)
-	} else {
-		l.name = withoutTokens(l.name, l.link)
-	}
+	l.name = withoutTokens(l.name, l.link)
 	if valid := strings.ToValidUTF8(l.name, "\uFFFD"); valid != l.name {
 		l.raw, l.name = []byte(l.name), valid
 	}
+}
+
+// label is the name that the listing tells, or else the one in the link; it may be empty. A name that comes with the file goes
+// before the link's.
+func (l listed) label() string {
+	if l.name != "" {
+		return l.name
+	}
+	return nameIn(l.link)
 }
 
 // nameIn returns the last element of a link's path, unless it may be what grants access.

@@ -3,6 +3,7 @@ package fetch
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -104,7 +105,7 @@ func (p *filePool) file(i int) (File, error) {
 	p.o.run.mu.Unlock()
 	if fault != nil {
 		f.Err = fault
-		return f.withName(""), nil
+		return f.withName(l.label()), nil
 	}
 	r, err := p.set.record(at - 1)
 	if err != nil {
@@ -115,13 +116,13 @@ func (p *filePool) file(i int) (File, error) {
 	if !r.modified.IsZero() {
 		f.LastModified = r.modified
 	}
-	return f.withName(p.set.served.get(r)), nil
+	return f.withName(cmp.Or(p.set.served.get(r), l.label())), nil
 }
 
-// withName names a file of which the listing tells no name: as it came, or by its place.
-func (f File) withName(served string) File {
+// withName names a file of which the listing tells no name so, or by its place.
+func (f File) withName(name string) File {
 	if f.Name == "" {
-		f.Name = served
+		f.Name = name
 	}
 	if f.Name == "" {
 		f.Name = fmt.Sprintf("file-%06d", f.Index+1)

@@ -92,7 +92,7 @@ func indexEntry(base *url.URL, href, text string) (listed, bool) {
 	l := listed{link: link, name: text, size: -1}
 	// Web servers cut long names short in the text; the link has the whole one.
 	if text == "" || strings.HasSuffix(text, "..>") || strings.HasSuffix(text, "…") || path.Ext(text) == "" {
-		l.name = file
+		l.name = ""
 	}
 	l.named()
 	return l, true

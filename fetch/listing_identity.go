@@ -48,7 +48,7 @@ func (l listed) facts() digest.Sum {
 	if !l.modified.IsZero() {
 		at = l.modified.Unix()
 	}
-	return digest.Of(fmt.Appendf(nil, "%q %d %q %d", l.name, l.size, l.etag, at))
+	return digest.Of(fmt.Appendf(nil, "%q %d %q %d", l.label(), l.size, l.etag, at))
 }
 
 // add takes a file in. Sums of hashes do not depend on the order in which they are added.
@@ -90,7 +90,7 @@ func (o *Object) listingDigest() (*ListingDigest, error) {
 			return nil, err
 		}
 		whole = whole && f.Err == nil
-		addSum(&d.Content, digest.Of(fmt.Appendf(nil, "%q %s", l.name, f.SHA256)))
+		addSum(&d.Content, digest.Of(fmt.Appendf(nil, "%q %s", f.Name, f.SHA256)))
 		if n <= maxFileSamples && f.Err == nil && f.Size <= largeFile {
 			d.Samples = append(d.Samples, FileSample{l.facts(), f.Size, f.SHA256})
 		}

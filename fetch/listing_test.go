@@ -59,7 +59,7 @@ func TestListingForms(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []file
 			end, err := readListing(tc.kind, strings.NewReader(tc.text), base, func(l listed) error {
-				got = append(got, file{l.link.Secret(), l.name, l.size})
+				got = append(got, file{l.link.Secret(), l.label(), l.size})
 				return nil
 			})
 			if err != nil {

@@ -100,6 +100,11 @@ func secretsOf(u *url.URL) []string {
 		}
 	}
 	shown := redact.URL(u.String())
+	for _, label := range strings.Split(u.Hostname(), ".") { // which the resolver's errors quote
+		if !strings.Contains(shown, label) {
+			add(label)
+		}
+	}
 	for _, part := range strings.Split(u.EscapedPath(), "/") {
 		if !strings.Contains(shown, part) {
 			add(part)

@@ -33,11 +33,11 @@ func (w Wait) Text(now time.Time) string {
 	}
 	switch {
 	case w.Asked > 0:
-		fmt.Fprintf(&b, "%s asks for %s", w.Host, seconds(w.Asked))
+		fmt.Fprintf(&b, "%s asks for %s", redact.Host(w.Host), seconds(w.Asked))
 	case w.Next.IsZero() || w.Cause == "":
-		fmt.Fprintf(&b, "no answer from %s for %s", w.Host, seconds(now.Sub(w.Since)))
+		fmt.Fprintf(&b, "no answer from %s for %s", redact.Host(w.Host), seconds(now.Sub(w.Since)))
 	default:
-		fmt.Fprintf(&b, "nothing from %s for %s (%s)", w.Host, seconds(now.Sub(w.Since)), w.Cause)
+		fmt.Fprintf(&b, "nothing from %s for %s (%s)", redact.Host(w.Host), seconds(now.Sub(w.Since)), w.Cause)
 	}
 	if w.Try > 1 {
 		b.WriteString(", trying again")

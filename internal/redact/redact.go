@@ -16,6 +16,8 @@ const Hidden = "…"
 var (
 	fileName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_. -]{0,38}\.[A-Za-z0-9]{1,5}$`)
 	token    = regexp.MustCompile(`[A-Za-z]*[0-9]+[A-Za-z]+[0-9]+[A-Za-z0-9]*|[0-9]{9,}|[A-Za-z]{24,}|[0-9a-fA-F]{16,}`)
+	// In a token, letters and digits change often; in the names of hosts they do not.
+	hostToken = regexp.MustCompile(`[a-z][0-9]+|[A-Z][0-9]+`)
 	// A URL ends where RFC 3986 has no more characters for it; quotes and brackets around it are not part of it.
 	inText = regexp.MustCompile(`(?i)https?(?:://|%3a%2f%2f)[^\s"'<>|\\^{}` + "`" + `]+`)
 )
@@ -27,7 +29,7 @@ func URL(link string) string {
 		return Hidden
 	}
 	var b strings.Builder
-	b.WriteString(u.Scheme + "://" + u.Host)
+	b.WriteString(u.Scheme + "://" + Host(u.Host))
 	switch dir, last := cut(u.Path); {
 	case u.Path == "" || u.Path == "/":
 		b.WriteString(u.Path)
@@ -42,6 +44,18 @@ func URL(link string) string {
 		b.WriteString("?" + Hidden)
 	}
 	return b.String()
+}
+
+// Host returns what may be shown of a host, which may have a port: all but the parts of its name that look like tokens. Some
+// services give each link a host name of its own.
+func Host(host string) string {
+	labels := strings.Split(host, ".")
+	for i, l := range labels {
+		if len(l) >= 20 && len(hostToken.FindAllString(l, -1)) >= 5 {
+			labels[i] = Hidden
+		}
+	}
+	return strings.Join(labels, ".")
 }
 
 func cut(path string) (dir, last string) {

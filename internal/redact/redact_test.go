@@ -17,6 +17,8 @@ func TestURL(t *testing.T) {
 		{"token as last element", "https://files.example.com/dl/9f8a7b6c5d4e3f2a1b", "https://files.example.com/…"},
 		{"token that looks like a file", "https://files.example.com/dl/a9f8a7b6c5d4e3f2a1b.zip", "https://files.example.com/…"},
 		{"password before the host", "https://me:s3cr3t@files.example.com/a.zip", "https://files.example.com/a.zip"},
+		{"token in the host's name", "https://4f9a8b7c6d5e4f3a2b1c0d9e.files.example.com/a.zip", "https://….files.example.com/a.zip"},
+		{"a long name of a host", "https://bucket-of-the-year-2026.s3.eu-central-1.amazonaws.example.com/a.zip", "https://bucket-of-the-year-2026.s3.eu-central-1.amazonaws.example.com/a.zip"},
 		{"fragment", "https://files.example.com/a.zip#s3cr3t", "https://files.example.com/a.zip"},
 		{"not a link", "s3cr3t", "…"},
 		{"host only", "http://127.0.0.1:8080", "http://127.0.0.1:8080"},
