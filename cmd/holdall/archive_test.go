@@ -131,24 +131,20 @@ func TestAnArchiveIsFoundByEveryPathThatLeadsToIt(t *testing.T) {
 	if o := holdall(t, "query", ".", "select count(*) as n from candidates"); o.stdout != "n\n10\n" || !strings.Contains(o.stderr, os.Getenv("XDG_CACHE_HOME")) {
 		t.Errorf("query: exit %d, %q; the database's place is not told: %q", o.code, o.stdout, o.stderr)
 	}
-	if left := written(t, renamed); len(left) > 0 {
-		t.Errorf("reading an archive wrote %q into it", left)
+	if diff := cmp.Diff(written(t, bag), written(t, renamed)); diff != "" {
+		t.Errorf("reading an archive wrote into it (-original +copy):\n%s", diff)
 	}
 }
 
-// written returns what lies in a bag that its manifests do not name.
-func written(t *testing.T, bag string) []string {
+// written returns the names of everything below a directory.
+func written(t *testing.T, dir string) (names []string) {
 	t.Helper()
-	v, _ := verify(t, 0, bag)
-	var names []string
-	fs.WalkDir(os.DirFS(bag), ".", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			names = append(names, path)
-		}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, _ fs.DirEntry, err error) error {
+		names = append(names, path)
 		return err
 	})
-	if len(names) == v.Files {
-		return nil
+	if err != nil {
+		t.Fatal(err)
 	}
 	return names
 }
@@ -266,8 +262,8 @@ func TestWhatIsNoArchive(t *testing.T) {
 		"an archive that is gone":         {1, "there is no export "},
 		"a file of somebody else's":       {1, "README.txt"},
 		"a document that is not there":    {1, "there is no complete export in"},
-		"a takeover into a bag":           {2, "is inside of an archive"},
-		"a takeover into exports/":        {2, "name the directory that it is in"},
+		"a takeover into a bag":           {2, "lies inside of the archive"},
+		"a takeover into exports/":        {2, "lies inside of the folder exports"},
 		"a spool in a bag":                {2, "is inside of an archive"},
 		"documents copied into an export": {2, "is inside of an archive"},
 	}
@@ -279,8 +275,16 @@ func TestWhatIsNoArchive(t *testing.T) {
 	if v, faults := verify(t, 5, bag); faults != "missing bagit.txt" || !strings.Contains(v.Faults[0].Detail, "without it") {
 		t.Errorf("verify without bagit.txt: %q: %+v", faults, v)
 	}
-	if diff := cmp.Diff([]string{"archives"}, names(t, filepath.Dir(root))); diff != "" {
-		t.Error(diff)
+	// What is refused is refused before anything is written.
+	before := written(t, filepath.Dir(root))
+	for _, dir := range []string{"db/x", ".work/x", "exports/x", "ledger", filepath.Join("exports", filepath.Base(bag), "data", "x")} {
+		o := holdall(t, "take", put(t, filepath.Join(empty, "m.csv"), "Data,https://a.example/x.zip\n"), "--to", filepath.Join(root, dir))
+		if o.code != 2 || !strings.Contains(o.stderr, "lies inside of") {
+			t.Errorf("take --to ROOT/%s: exit %d, %s", dir, o.code, o.stderr)
+		}
+	}
+	if diff := cmp.Diff(before, written(t, filepath.Dir(root))); diff != "" {
+		t.Errorf("written (-before +after):\n%s", diff)
 	}
 }
 

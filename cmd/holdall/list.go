@@ -137,7 +137,8 @@ func statusCommand() command {
 		short: "Show all that is recorded of one export",
 		long: `
 Show what was promised, received, missing and extra, per table and per link; where each object came from, its size, ETag,
-digest and how it was checked; and every finding. EXPORT is ROOT/exports/ID, or a ROOT, meaning its newest complete export.`,
+digest and how it was checked; and every finding. EXPORT is ROOT/exports/ID, or a ROOT, meaning its newest complete export.
+Of a ROOT the takeovers that are not finished are told, too: how far they came, and what would get them on.`,
 		args: cobra.ExactArgs(1),
 		run:  runStatus,
 	}

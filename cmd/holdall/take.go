@@ -98,10 +98,8 @@ func checkRoot(root string) error {
 	switch {
 	case err == nil && !info.IsDir():
 		return usagef("name a directory, which need not be there yet", "--to %s is a file, not a directory", root)
-	case isExports(root):
-		return usagef("name the directory that it is in", "--to %s is the directory of a root's exports, not a root", root)
 	}
-	return checkOutside("--to", root)
+	return takeover.CheckRoot(root)
 }
 
 func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {

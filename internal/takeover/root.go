@@ -9,9 +9,9 @@ import (
 	"holdall/fetch"
 )
 
-// checkRoot refuses a root that lies inside of an archive: whatever is written there makes that archive invalid. Nothing has
+// CheckRoot refuses a root that lies inside of an archive: whatever is written there makes that archive invalid. Nothing has
 // been written yet.
-func checkRoot(root string) error {
+func CheckRoot(root string) error {
 	dir, err := filepath.Abs(root)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func checkRoot(root string) error {
 func insideError(root, what string) error {
 	return &fetch.Error{
 		Code: fetch.Usage, Message: fmt.Sprintf("%s lies inside of %s, which nothing may be added to", root, what),
-		Hint: "give --to the directory that holds the archives, or another one",
+		Hint: "name the directory that holds the archives, or another one",
 	}
 }
 

@@ -68,7 +68,7 @@ type Forecast struct {
 
 // Plan reads the master CSV, probes its links and measures the pace at which they serve. It writes nothing.
 func Plan(ctx context.Context, m MasterCSV, o Options) (*Forecast, error) {
-	if err := checkRoot(o.Root); err != nil {
+	if err := CheckRoot(o.Root); err != nil {
 		return nil, err
 	}
 	f, err := fetch.New(o.Fetch)
@@ -118,7 +118,7 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 		o.Talk = func(string, ...any) {}
 	}
 	began := o.Now()
-	if err := checkRoot(o.Root); err != nil {
+	if err := CheckRoot(o.Root); err != nil {
 		return nil, err
 	}
 	store, err := dirstore.Open(o.Root, true)
