@@ -19,8 +19,8 @@ import (
 	"holdall/query"
 )
 
-// A container is where the files of a part come from: a ZIP, a tar, or a listing of links. Its methods are those of
-// unpack.Container.
+// A container is where the files of a part come from: a ZIP, a tar, or a listing of links. Its methods are
+// those of unpack.Container.
 type container interface {
 	Entries() iter.Seq2[unpack.Entry, error]
 	Open(e unpack.Entry) (io.ReadCloser, error)
@@ -31,7 +31,8 @@ type container interface {
 // errNotContainer says that an object is none of the forms that files come in.
 var errNotContainer = errors.New("neither a ZIP, a tar nor a listing")
 
-// An origin is where the bytes of a container are: a received object, several that were joined, or an entry of one.
+// An origin is where the bytes of a container are: a received object, several that were joined, or an entry
+// of one.
 type origin struct {
 	object  *fetch.Object // the one that documents are numbered by
 	name    string        // "02 attachments.zip", or "02 attachments.zip/Part-1.zip"
@@ -41,7 +42,8 @@ type origin struct {
 	size    int64
 	volumes []int64 // of a split ZIP, where each begins
 
-	// refetch drops bytes and fetches them again. nil where that is not possible: the bytes were verified when they came.
+	// refetch drops bytes and fetches them again. nil where that is not possible: the bytes were verified
+	// when they came.
 	refetch func(ctx context.Context, off, n int64) error
 	// wait returns when all bytes are here and verified.
 	wait func(ctx context.Context) error
@@ -152,7 +154,8 @@ func (s *single) Rest(func(unpack.Entry) error) (unpack.Account, error) {
 	return unpack.Account{}, nil
 }
 
-// errOtherOrder says that a listing's files are not those, in that order, that the bag in the making was begun with.
+// errOtherOrder says that a listing's files are not those, in that order, that the bag in the making was
+// begun with.
 var errOtherOrder = errors.New("the listing is not the one that the archive in the making was begun with")
 
 // checkListing waits until all files of a listing are here, and reports what of it is not as it says.
@@ -173,8 +176,8 @@ func (t *takeover) checkListing(ctx context.Context, o *fetch.Object, l *listing
 	return t.sameOrder(o, l)
 }
 
-// sameOrder compares the files of a listing with those of the process that began the bag: document IDs are made of places in
-// the listing, and a server may give it another order each time.
+// sameOrder compares the files of a listing with those of the process that began the bag: document IDs are
+// made of places in the listing, and a server may give it another order each time.
 func (t *takeover) sameOrder(o *fetch.Object, l *listing) error {
 	sum := digest.NewWriter()
 	for _, i := range slices.Sorted(maps.Keys(l.files)) {

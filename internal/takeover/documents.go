@@ -10,8 +10,9 @@ import (
 	"holdall/query"
 )
 
-// packDocuments lists what an object of documents holds, finds the owners, and brings the documents into packs in the
-// order in which they arrive. Owners come from the tables, so packing waits for them; fetching does not.
+// packDocuments lists what an object of documents holds, finds the owners, and brings the documents into
+// packs in the order in which they arrive. Owners come from the tables, so packing waits for them; fetching
+// does not.
 func (t *takeover) packDocuments(ctx context.Context, g objectGroup) error {
 	s, err := g.origin(ctx)
 	if err != nil {
@@ -116,7 +117,8 @@ func (k *entryTable) add(e unpack.Entry) {
 	}
 }
 
-// toMatch yields the entries for query.Match. Their names are dropped with the last one unless they are to be kept.
+// toMatch yields the entries for query.Match. Their names are dropped with the last one unless they are to be
+// kept.
 func (k *entryTable) toMatch(s *origin, keep bool) iter.Seq2[query.Entry, error] {
 	o := s.object
 	return func(yield func(query.Entry, error) bool) {

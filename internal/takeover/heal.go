@@ -13,9 +13,10 @@ import (
 // mostHealings is how often bytes are fetched again that come out different each time, and wrong.
 const mostHealings = 5
 
-// heal fetches again what a checksum or a structure inside a container says is wrong. proven says that the same bytes came
-// again: they are damaged at their source. Without it and without an error, reading again may help. What keeps the bytes
-// from being fetched proves nothing, and is returned, unless a digest of the server's has proved the bytes already.
+// heal fetches again what a checksum or a structure inside a container says is wrong. proven says that the
+// same bytes came again: they are damaged at their source. Without it and without an error, reading again may
+// help. What keeps the bytes from being fetched proves nothing, and is returned, unless a digest of the
+// server's has proved the bytes already.
 func (s *origin) heal(ctx context.Context, damage error, from, n int64, try int) (proven bool, err error) {
 	if s.refetch == nil {
 		return true, nil
@@ -43,8 +44,9 @@ func (s *origin) heal(ctx context.Context, damage error, from, n int64, try int)
 	return false, err
 }
 
-// read hands an entry's content to use. Content that does not fit its container's checksum is fetched again; if it stays as
-// it was, that is how the vendor made it, and use gets what can be read of it, with damaged set.
+// read hands an entry's content to use. Content that does not fit its container's checksum is fetched again;
+// if it stays as it was, that is how the vendor made it, and use gets what can be read of it, with damaged
+// set.
 func (t *takeover) read(ctx context.Context, s *origin, c container, e unpack.Entry, use func(r io.Reader, damaged bool) error) error {
 	const header = 64 << 10 // a local header with the longest name; fetching a little more does no harm
 	for try := 1; ; try++ {

@@ -67,8 +67,8 @@ type contents struct {
 	entries int
 }
 
-// contents opens a container and hands on what are documents by all that its directory says, having fetched its structure
-// again where it is damaged. use may be called again from the start, after reset.
+// contents opens a container and hands on what are documents by all that its directory says, having fetched
+// its structure again where it is damaged. use may be called again from the start, after reset.
 func (in *intake) contents(ctx context.Context, s *origin, reset func(), use func(unpack.Entry) error) (*contents, error) {
 	x := &contents{}
 	mark, err := in.list.mark()
@@ -132,8 +132,9 @@ func (in *intake) enter(ctx context.Context, s *origin, x *contents, use func(un
 	return nil
 }
 
-// rest deals with what is left when the documents that the directory names are taken: refused entries, litter, and what no
-// directory accounts for. late gets what turns out to be a document after all. All bytes of the container are here.
+// rest deals with what is left when the documents that the directory names are taken: refused entries,
+// litter, and what no directory accounts for. late gets what turns out to be a document after all. All bytes
+// of the container are here.
 func (in *intake) rest(ctx context.Context, s *origin, x *contents, late func(unpack.Entry) error) error {
 	if x.odd > 0 {
 		for e, err := range x.c.Entries() {
@@ -263,8 +264,8 @@ func reason(err error) error {
 	return err
 }
 
-// unreadable deals with an object of which nothing can be read as a container: what keeps it from being fetched is
-// returned; anything else is how the vendor made it, so it is kept whole and reported.
+// unreadable deals with an object of which nothing can be read as a container: what keeps it from being
+// fetched is returned; anything else is how the vendor made it, so it is kept whole and reported.
 func (in *intake) unreadable(s *origin, err error) error {
 	if isFetchError(err) || !isCorrupt(err) && !errors.Is(err, unpack.ErrLimit) {
 		return err

@@ -30,8 +30,9 @@ var (
 // A numbered is a piece with its place in a split container.
 type numbered struct{ at, number int }
 
-// split finds the pieces that belong together, all of which are here. Each group is in the order of the pieces; what is
-// no part of a split container is a group of its own. volumes says that offsets in it count from the volume's start.
+// split finds the pieces that belong together, all of which are here. Each group is in the order of the
+// pieces; what is no part of a split container is a group of its own. volumes says that offsets in it count
+// from the volume's start.
 func split(pieces []piece) (groups [][]int, volumes map[int]bool) {
 	taken := make([]bool, len(pieces))
 	volumes = map[int]bool{}
@@ -193,7 +194,8 @@ func (g objectGroup) origin(ctx context.Context) (*origin, error) {
 	return s, nil
 }
 
-// refetch fetches bytes again in each object that has some of them. They are proven to be the same only where all are.
+// refetch fetches bytes again in each object that has some of them. They are proven to be the same only where
+// all are.
 func (g objectGroup) refetch(ctx context.Context, j *joined, off, n int64) error {
 	var same error
 	changed := false

@@ -44,7 +44,8 @@ func isINI(first []byte, size int64) bool {
 	return size == 0 || strings.HasPrefix(text, "[")
 }
 
-// mayBeLitter reports whether a name is one that programs give. Whether it is litter, its content says: see isLitter.
+// mayBeLitter reports whether a name is one that programs give. Whether it is litter, its content says: see
+// isLitter.
 func mayBeLitter(name string) bool {
 	folders, base := litterPath(name)
 	return folders || strings.HasPrefix(base, "._") || strings.HasPrefix(base, "~$") || litterNames[base] != nil ||

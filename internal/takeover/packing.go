@@ -19,7 +19,8 @@ const (
 	largeInMem = 16 << 20 // what a longer document takes, which package archive spills to the disk
 )
 
-// A packJob is one document on its way into a pack. Until done is closed, it belongs to the goroutine that reads it.
+// A packJob is one document on its way into a pack. Until done is closed, it belongs to the goroutine that
+// reads it.
 type packJob struct {
 	doc      archive.Document
 	entry    unpack.Entry
@@ -30,8 +31,8 @@ type packJob struct {
 	err      error
 }
 
-// pack brings documents of a container into packs in the order of the container. Several are read, checked and
-// compressed side by side.
+// pack brings documents of a container into packs in the order of the container. Several are read, checked
+// and compressed side by side.
 func (in *intake) pack(ctx context.Context, s *origin, c container, known *entryTable) error {
 	if len(known.entries) == 0 {
 		return nil
@@ -123,7 +124,8 @@ func (in *intake) ready(ctx context.Context, s *origin, c container, j *packJob)
 	})
 }
 
-// put brings a document that is ready into a pack. One of which not even the beginning could be read is refused.
+// put brings a document that is ready into a pack. One of which not even the beginning could be read is
+// refused.
 func (in *intake) put(ctx context.Context, s *origin, c container, j *packJob) error {
 	switch {
 	case isCorrupt(j.err):

@@ -19,9 +19,9 @@ import (
 	"holdall/query"
 )
 
-// A refusedFile takes the entries of one object that are not taken over as documents: their stored bytes, one behind the
-// other, go into one file of the bag, and what they are into rows that become data/documents/refused.csv. Two million
-// encrypted entries are one file, and one finding.
+// A refusedFile takes the entries of one object that are not taken over as documents: their stored bytes, one
+// behind the other, go into one file of the bag, and what they are into rows that become
+// data/documents/refused.csv. Two million encrypted entries are one file, and one finding.
 type refusedFile struct {
 	t    *takeover
 	o    *fetch.Object
@@ -91,7 +91,8 @@ func (f *refusedFile) add(s *origin, c container, e unpack.Entry) error {
 		string(e.Refused), where, offset, strconv.FormatInt(max(kept, 0), 10), strconv.Itoa(int(e.Method)), strconv.FormatInt(e.Size, 10), crc})
 }
 
-// keep appends an entry's stored bytes and returns how many they are: -1 when not even these can be read whole.
+// keep appends an entry's stored bytes and returns how many they are: -1 when not even these can be read
+// whole.
 func (f *refusedFile) keep(s *origin, c container, e unpack.Entry) (int64, error) {
 	if f.room == 0 {
 		f.room = max(s.size, 1<<20)

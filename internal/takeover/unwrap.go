@@ -21,8 +21,9 @@ import (
 	"holdall/query"
 )
 
-// Some exports are wrapped once more: a ZIP of ZIPs, tables that are gzipped one by one, a container cut into pieces. What is
-// wrapped is unwrapped, once. An ordinary document that happens to be a ZIP, a workbook or a portfolio, is none of that.
+// Some exports are wrapped once more: a ZIP of ZIPs, tables that are gzipped one by one, a container cut into
+// pieces. What is wrapped is unwrapped, once. An ordinary document that happens to be a ZIP, a workbook or a
+// portfolio, is none of that.
 
 // mostWrapped is how many containers an object may hold that are looked into.
 const mostWrapped = 1000
@@ -30,8 +31,8 @@ const mostWrapped = 1000
 // containerName fits the names that containers and pieces of them have.
 var containerLike = regexp.MustCompile(`(?i)\.(zip|tar|tgz|tzst|tar\.gz|tar\.zst|\d{3,4}|z\d{2,3})$`)
 
-// wrapped returns the entries of a container that are containers themselves: all of them, when by their names all may be, and
-// none is somebody's document. Else it returns nil.
+// wrapped returns the entries of a container that are containers themselves: all of them, when by their names
+// all may be, and none is somebody's document. Else it returns nil.
 func (in *intake) wrapped(ctx context.Context, s *origin, known *entryTable) ([]unpack.Entry, error) {
 	if s.inside != "" || len(known.entries) == 0 || len(known.entries) > mostWrapped {
 		return nil, nil
@@ -55,8 +56,8 @@ func (in *intake) wrapped(ctx context.Context, s *origin, known *entryTable) ([]
 	return inner, nil
 }
 
-// unwrap takes over the documents of the containers in a container. What turns out to be none is returned, to be taken over
-// as a document itself.
+// unwrap takes over the documents of the containers in a container. What turns out to be none is returned, to
+// be taken over as a document itself.
 func (in *intake) unwrap(ctx context.Context, s *origin, c container, inner []unpack.Entry) (*entryTable, error) {
 	plain := newEntryTable()
 	groups, volumes, err := in.inspect(ctx, s, c, inner)
@@ -142,7 +143,8 @@ func (in *intake) within(ctx context.Context, s *origin, c container, entries []
 	return err
 }
 
-// use hands an extracted container to use, from behind one compression if it has one. It returns errNotContainer when it is none.
+// use hands an extracted container to use, from behind one compression if it has one. It returns
+// errNotContainer when it is none.
 func (s *origin) use(f *os.File, size int64, scratch string, use func(*origin) error) error {
 	s.bytes, s.size = f, size
 	first, err := headOf(f)
@@ -222,8 +224,8 @@ func decompressor(first []byte) func(io.Reader) (io.Reader, func(), error) {
 // errNotDecompressed says that what looks compressed cannot be decompressed.
 var errNotDecompressed = errors.New("cannot be decompressed")
 
-// decompress writes the content of a compressed file to another; false when it is not compressed. It has the limits that
-// entries of containers have.
+// decompress writes the content of a compressed file to another; false when it is not compressed. It has the
+// limits that entries of containers have.
 func decompress(from io.ReaderAt, size int64, to string) (bool, error) {
 	first := make([]byte, 4)
 	n, err := from.ReadAt(first, 0)
@@ -262,7 +264,8 @@ func decompress(from io.ReaderAt, size int64, to string) (bool, error) {
 	return true, out.Close()
 }
 
-// sourceReader and countingWriter keep the errors of the disk and of the fetch apart from those of the compression.
+// sourceReader and countingWriter keep the errors of the disk and of the fetch apart from those of the
+// compression.
 type sourceReader struct {
 	r   io.Reader
 	err error
@@ -300,8 +303,8 @@ func uncompressedName(name string) string {
 	return name
 }
 
-// compressed looks into an object that is neither a container nor a table: it may be one, compressed. It returns
-// errNotContainer when it is not.
+// compressed looks into an object that is neither a container nor a table: it may be one, compressed. It
+// returns errNotContainer when it is not.
 func (in *intake) compressed(ctx context.Context, s *origin, use func(*origin) error) error {
 	if err := s.wait(ctx); err != nil {
 		return err

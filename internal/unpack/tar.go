@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// A tarFile is an opened tar. A plain one is read where an entry lies. A compressed one can only be read from its start, so
-// the stream that served the last entry is kept, and goes on from there.
+// A tarFile is an opened tar. A plain one is read where an entry lies. A compressed one can only be read from
+// its start, so the stream that served the last entry is kept, and goes on from there.
 type tarFile struct {
 	r    io.ReaderAt
 	size int64
@@ -25,10 +25,11 @@ type tarFile struct {
 
 // OpenTar opens a tar, plain or compressed, of size bytes.
 //
-// Entry.Offset counts in the tar itself, that is in the decompressed bytes. Ranging over a compressed tar decompresses it
-// once, also when each entry is opened, read and closed while it is yielded. Entries opened later cost one more pass when
-// they are opened in ascending Offset, and one pass each when not. A tar has no checksum of contents; Open verifies their
-// length, and the checksums of gzip and zstd are verified where Entries ends. A hard link is refused like a symbolic one.
+// Entry.Offset counts in the tar itself, that is in the decompressed bytes. Ranging over a compressed tar
+// decompresses it once, also when each entry is opened, read and closed while it is yielded. Entries opened
+// later cost one more pass when they are opened in ascending Offset, and one pass each when not. A tar has no
+// checksum of contents; Open verifies their length, and the checksums of gzip and zstd are verified where
+// Entries ends. A hard link is refused like a symbolic one.
 func OpenTar(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error) {
 	t, err := newTar(r, size, kind, lim)
 	if err != nil {
@@ -46,9 +47,9 @@ func newTar(r io.ReaderAt, size int64, kind Kind, lim Limits) (*tarFile, error) 
 
 func (t *tarFile) Kind() Kind { return t.kind }
 
-// Entries reads the headers from the start. An error, of the source or matching ErrFormat or ErrLimit, ends it and says how
-// far it got. What stands behind the end mark is read on if it is more of a tar; a missing end mark, and what is neither
-// padding nor a tar, are told by Rest.
+// Entries reads the headers from the start. An error, of the source or matching ErrFormat or ErrLimit, ends
+// it and says how far it got. What stands behind the end mark is read on if it is more of a tar; a missing
+// end mark, and what is neither padding nor a tar, are told by Rest.
 func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		acc := &Account{}
@@ -127,7 +128,8 @@ func (t *tarFile) Open(e Entry) (io.ReadCloser, error) {
 	return &tarContent{t: t, s: s, r: s.tr, name: e.Name, size: e.Size, left: e.Size}, nil
 }
 
-// OpenRaw reads an entry as it stands in the tar: its headers, which hold a link's target, and its padded content.
+// OpenRaw reads an entry as it stands in the tar: its headers, which hold a link's target, and its padded
+// content.
 func (t *tarFile) OpenRaw(e Entry) (io.ReadCloser, error) {
 	s, err := t.member(e)
 	if err != nil {

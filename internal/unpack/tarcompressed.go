@@ -10,8 +10,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// gzipMembers reads one gzip member after the other. Zeros behind the last one are padding, as block-wise writers leave it;
-// what else stands there is told to behind.
+// gzipMembers reads one gzip member after the other. Zeros behind the last one are padding, as block-wise
+// writers leave it; what else stands there is told to behind.
 type gzipMembers struct {
 	b      *bufio.Reader
 	z      *gzip.Reader

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// headerLimit bounds the headers of one member; archive/tar bounds each of them to 1 MiB, but not how many there are.
+// headerLimit bounds the headers of one member; archive/tar bounds each of them to 1 MiB, but not how many
+// there are.
 const headerLimit = 4 << 20
 
 // A tarStream reads a tar in order, member by member, and knows where it is.
@@ -168,8 +169,8 @@ func (s *tarStream) readHeader() (*tar.Header, error) {
 	return h, err
 }
 
-// measure finds where the current member ends and returns the size of its stored content. archive/tar hides that of
-// sparse files, whose map may be a part of the content.
+// measure finds where the current member ends and returns the size of its stored content. archive/tar hides
+// that of sparse files, whose map may be a part of the content.
 func (s *tarStream) measure(h *tar.Header) int64 {
 	switch h.Typeflag {
 	case tar.TypeXGlobalHeader:
@@ -261,7 +262,8 @@ func (s *tarStream) entry(h *tar.Header, stored int64) Entry {
 // errMore says that the stream stands before another member.
 var errMore = errors.New("more members follow")
 
-// finish reads what stands behind the end mark: zeros, and the checksum of the compression. Another tar there is read on.
+// finish reads what stands behind the end mark: zeros, and the checksum of the compression. Another tar there
+// is read on.
 func (s *tarStream) finish() error {
 	if s.headers.Len() == 0 {
 		s.contradict("it ends at byte %d without its end mark; it may be cut", s.pos)
@@ -281,7 +283,8 @@ func (s *tarStream) resync(cause error) error {
 	return s.seekHeader("")
 }
 
-// seekHeader looks block by block for the next header. It returns errMore before one, and io.EOF where the tar ends.
+// seekHeader looks block by block for the next header. It returns errMore before one, and io.EOF where the
+// tar ends.
 func (s *tarStream) seekHeader(told string) error {
 	block := make([]byte, tarBlock)
 	for {
@@ -349,8 +352,8 @@ func (s *tarStream) failed(doing string, err error) error {
 	return s.damage(fmt.Errorf("%w: %s at byte %d: %w", ErrFormat, doing, s.pos, err))
 }
 
-// damage says where in the container the bytes are of which err speaks. What goes wrong in a compressed stream may have its
-// cause anywhere before.
+// damage says where in the container the bytes are of which err speaks. What goes wrong in a compressed
+// stream may have its cause anywhere before.
 func (s *tarStream) damage(err error) error {
 	if s.buffer != nil {
 		return &Damage{0, s.src.off, err}

@@ -1,7 +1,8 @@
-// Package unpack reads the containers an export arrives in: ZIP and tar, made by others and not to be trusted.
+// Package unpack reads the containers an export arrives in: ZIP and tar, made by others and not to be
+// trusted.
 //
-// A container is read through an io.ReaderAt whose ReadAt may wait until the bytes are there, so that entries are
-// checked and handed on while the rest still arrives. Names are data here, never paths.
+// A container is read through an io.ReaderAt whose ReadAt may wait until the bytes are there, so that entries
+// are checked and handed on while the rest still arrives. Names are data here, never paths.
 package unpack
 
 import (
@@ -60,8 +61,8 @@ type Entry struct {
 	Modulo         bool      // Size may be short by a multiple of 4 GiB: its writer had 32 bits for it
 }
 
-// Errors that say what is wrong with a container; errors.Is matches them. An error that matches none of them is of the source:
-// the bytes could not be had, and nothing is known about them.
+// Errors that say what is wrong with a container; errors.Is matches them. An error that matches none of them
+// is of the source: the bytes could not be had, and nothing is known about them.
 var (
 	ErrChecksum = errors.New("checksum does not match") // CRC-32 or size differ from what the container says, or it cannot be decompressed
 	ErrFormat   = errors.New("not a valid container")   // cut, contradicts itself, or is something else
@@ -69,8 +70,8 @@ var (
 	ErrVolume   = errors.New("one volume of a split container: all volumes must be joined first")
 )
 
-// A Damage is an error about a container's structure. It matches ErrFormat or ErrChecksum, and says which of the received
-// bytes would have to be others: those from From up to To.
+// A Damage is an error about a container's structure. It matches ErrFormat or ErrChecksum, and says which of
+// the received bytes would have to be others: those from From up to To.
 type Damage struct {
 	From, To int64
 	Err      error
@@ -113,13 +114,15 @@ type Container interface {
 	// Entries yields every entry in the order of Index, refused ones too, in bounded memory at any count.
 	// It may be ranged over more than once.
 	Entries() iter.Seq2[Entry, error]
-	// Open reads an entry's content. The reader verifies: where content ends, CRC-32 and size have been compared, and a
-	// difference is an error matching ErrChecksum instead of io.EOF. A tar is cheapest when opened in ascending Offset.
+	// Open reads an entry's content. The reader verifies: where content ends, CRC-32 and size have been
+	// compared, and a difference is an error matching ErrChecksum instead of io.EOF. A tar is cheapest when
+	// opened in ascending Offset.
 	Open(e Entry) (io.ReadCloser, error)
 	// OpenRaw reads the stored bytes of an entry, for keeping what was refused.
 	OpenRaw(e Entry) (io.ReadCloser, error)
-	// Rest looks at every byte that the entries leave over. It hands on, in the order of their offsets, the entries that no
-	// directory names; their Index goes on behind the others. It needs all bytes of the container, and stops with found's error.
+	// Rest looks at every byte that the entries leave over. It hands on, in the order of their offsets, the
+	// entries that no directory names; their Index goes on behind the others. It needs all bytes of the
+	// container, and stops with found's error.
 	Rest(found func(Entry) error) (Account, error)
 }
 
@@ -131,8 +134,8 @@ func Open(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error) {
 	return OpenTar(r, size, kind, lim)
 }
 
-// Recover opens a container whose structure is known to be damaged: its Entries and Rest give what is left, and only the
-// source and limits are errors. Its Account says what is damaged.
+// Recover opens a container whose structure is known to be damaged: its Entries and Rest give what is left,
+// and only the source and limits are errors. Its Account says what is damaged.
 func Recover(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error) {
 	if kind == KindZIP {
 		return recoverZIP(r, size, lim)

@@ -40,16 +40,18 @@ type zipFile struct {
 	overlaps []uint64 // of a directory out of order, once they are known. Guarded by mu
 }
 
-// OpenZIP reads the directory's position of a ZIP of size bytes; it needs no more than the container's tail for that.
-// What is no ZIP, or has lost its tail, is a *Damage matching ErrFormat: Recover reads what is left.
+// OpenZIP reads the directory's position of a ZIP of size bytes; it needs no more than the container's tail
+// for that. What is no ZIP, or has lost its tail, is a *Damage matching ErrFormat: Recover reads what is
+// left.
 //
-// Offsets are right with junk in front, too, and beyond 4 GiB of a writer without ZIP64 (see Wide). The directory is trusted
-// for names, and its sizes and checksums are verified by reading.
+// Offsets are right with junk in front, too, and beyond 4 GiB of a writer without ZIP64 (see Wide). The
+// directory is trusted for names, and its sizes and checksums are verified by reading.
 func OpenZIP(r io.ReaderAt, size int64, lim Limits) (Container, error) {
 	return OpenSplitZIP(r, size, nil, lim)
 }
 
-// OpenSplitZIP opens a split ZIP (.z01, .z02, …, .zip) whose volumes have been joined; volumes says where each begins.
+// OpenSplitZIP opens a split ZIP (.z01, .z02, …, .zip) whose volumes have been joined; volumes says where
+// each begins.
 func OpenSplitZIP(r io.ReaderAt, size int64, volumes []int64, lim Limits) (Container, error) {
 	end, err := findZIPEnd(r, size)
 	if err != nil {
@@ -68,7 +70,8 @@ func OpenSplitZIP(r io.ReaderAt, size int64, volumes []int64, lim Limits) (Conta
 	return z, nil
 }
 
-// recoverZIP opens a ZIP whose directory is lost or broken: Entries yields what can be read of it, and Rest finds what is there.
+// recoverZIP opens a ZIP whose directory is lost or broken: Entries yields what can be read of it, and Rest
+// finds what is there.
 func recoverZIP(r io.ReaderAt, size int64, lim Limits) (Container, error) {
 	end, err := findZIPEnd(r, size)
 	if sourceError(err) != nil {
@@ -82,8 +85,9 @@ func recoverZIP(r io.ReaderAt, size int64, lim Limits) (Container, error) {
 
 func (z *zipFile) Kind() Kind { return KindZIP }
 
-// Wide reports whether entries may lie, or be, beyond 4 GiB in a ZIP that has 32 bits to say so. Which of the possible
-// places is meant, the bytes there tell: Entries reads each entry's own header, so that all should be there before.
+// Wide reports whether entries may lie, or be, beyond 4 GiB in a ZIP that has 32 bits to say so. Which of the
+// possible places is meant, the bytes there tell: Entries reads each entry's own header, so that all should
+// be there before.
 func (z *zipFile) Wide() bool { return !z.end.exact && !z.end.none() && z.end.start > 1<<32 }
 
 // Entries streams the directory. An error, of the source or matching ErrFormat or ErrLimit, ends it.
@@ -118,9 +122,10 @@ func (z *zipFile) Entries() iter.Seq2[Entry, error] {
 	}
 }
 
-// Open reads an entry's content. It touches the bytes of that entry only, so that it need not wait for others.
-// Content has to fit the directory's size and checksum; what the entry's own header says otherwise, its name above all, is
-// told by Rest and is no reason to refuse it. An entry whose own header is not there is an error matching ErrFormat.
+// Open reads an entry's content. It touches the bytes of that entry only, so that it need not wait for
+// others. Content has to fit the directory's size and checksum; what the entry's own header says otherwise,
+// its name above all, is told by Rest and is no reason to refuse it. An entry whose own header is not there
+// is an error matching ErrFormat.
 func (z *zipFile) Open(e Entry) (io.ReadCloser, error) {
 	if e.Refused != "" {
 		return nil, fmt.Errorf("open %q: it was refused (%s)", e.Name, e.Refused)

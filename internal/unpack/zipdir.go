@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// A zipHeader is one record of the directory. name and extra lie in the window: they are valid until the next record.
+// A zipHeader is one record of the directory. name and extra lie in the window: they are valid until the next
+// record.
 type zipHeader struct {
 	index            int
 	host             byte // the system it was made on: 0 MS-DOS, 3 Unix, 19 macOS
@@ -38,8 +39,8 @@ const (
 	flagMasked     = 1 << 13
 )
 
-// headers streams the directory's records through one window. The header that it yields is reused. It goes on behind the told
-// size as long as records follow; how many there are is compared with what was told by Rest.
+// headers streams the directory's records through one window. The header that it yields is reused. It goes on
+// behind the told size as long as records follow; how many there are is compared with what was told by Rest.
 func (z *zipFile) headers() iter.Seq2[*zipHeader, error] {
 	return func(yield func(*zipHeader, error) bool) {
 		if z.end.start >= z.end.limit {
@@ -89,8 +90,8 @@ func (z *zipFile) records() iter.Seq2[*zipHeader, error] {
 	}
 }
 
-// readHeader parses the record at the front of b, which is byte at of the container, and returns its length; 0 where the
-// directory ends.
+// readHeader parses the record at the front of b, which is byte at of the container, and returns its length;
+// 0 where the directory ends.
 func (z *zipFile) readHeader(b *bufio.Reader, h *zipHeader, at int64) (int, error) {
 	left := z.end.limit - at
 	fixed, err := b.Peek(int(min(directorySize, left)))
@@ -147,7 +148,8 @@ func (h *zipHeader) parse(b []byte, name, extra int) {
 	h.size, h.stored, h.offset = int64(size), int64(stored), int64(offset)
 }
 
-// least returns the end of the bytes that are surely the entry's: the local header's extra field is not known yet.
+// least returns the end of the bytes that are surely the entry's: the local header's extra field is not known
+// yet.
 func (h *zipHeader) least() int64 { return h.offset + localSize + int64(len(h.name)) + h.stored }
 
 func (h *zipHeader) entry() Entry {
@@ -208,7 +210,8 @@ func (h *zipHeader) unixType() uint32 {
 	return h.mode >> 16 & unixType
 }
 
-// isDirectory is true only of what carries no bytes, so that nothing is lost by taking an entry for a directory.
+// isDirectory is true only of what carries no bytes, so that nothing is lost by taking an entry for a
+// directory.
 func (h *zipHeader) isDirectory() bool {
 	if h.size != 0 {
 		return false

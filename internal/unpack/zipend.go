@@ -30,7 +30,8 @@ const (
 	mostEnds  = 64 // end records that are tried
 )
 
-// findZIPEnd looks for an end record that leads to a directory. An error that is not of the source is a *Damage.
+// findZIPEnd looks for an end record that leads to a directory. An error that is not of the source is a
+// *Damage.
 func findZIPEnd(r io.ReaderAt, size int64) (zipEnd, error) {
 	var first error
 	for _, length := range []int64{usualTail, longTail} {
@@ -60,8 +61,9 @@ func findZIPEnd(r io.ReaderAt, size int64) (zipEnd, error) {
 	return zipEnd{}, first
 }
 
-// endRecords returns where in the tail end records may begin, the likeliest first: those whose comment reaches exactly to the
-// end, so that a comment cannot pretend to be one, then those with something behind them.
+// endRecords returns where in the tail end records may begin, the likeliest first: those whose comment
+// reaches exactly to the end, so that a comment cannot pretend to be one, then those with something behind
+// them.
 func endRecords(tail []byte) []int {
 	var exact, others []int
 	for end := len(tail); len(exact)+len(others) < mostEnds; {
@@ -129,8 +131,8 @@ func parseEnd(b []byte) endRecord {
 	return e
 }
 
-// read64 takes the values of the ZIP64 end record, which stands at stated or, with junk in front, right before its locator.
-// It returns where the record starts.
+// read64 takes the values of the ZIP64 end record, which stands at stated or, with junk in front, right
+// before its locator. It returns where the record starts.
 func (e *endRecord) read64(r io.ReaderAt, stated uint64, locator int64) (int64, error) {
 	var b [end64Size]byte
 	for _, at := range []int64{int64(stated), locator - end64Size} {
@@ -151,8 +153,8 @@ func (e *endRecord) read64(r io.ReaderAt, stated uint64, locator int64) (int64, 
 	return 0, fmt.Errorf("%w: the ZIP64 end record is neither at byte %d nor before its locator", ErrFormat, stated)
 }
 
-// locate finds the directory right before the end record, else where it is told to be. Both of size and offset may be told
-// modulo 4 GiB, by a writer without ZIP64.
+// locate finds the directory right before the end record, else where it is told to be. Both of size and
+// offset may be told modulo 4 GiB, by a writer without ZIP64.
 func (e *endRecord) locate(r io.ReaderAt, limit int64) (zipEnd, error) {
 	found := e.zipEnd
 	found.limit, found.size = limit, int64(min(e.storedSize, uint64(math.MaxInt64)))

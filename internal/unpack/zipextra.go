@@ -36,7 +36,8 @@ func fields(extra []byte) iter.Seq2[uint16, []byte] {
 	}
 }
 
-// takeZip64 replaces those values that say "see the ZIP64 field", in the field's order. It reports whether all were there.
+// takeZip64 replaces those values that say "see the ZIP64 field", in the field's order. It reports whether
+// all were there.
 func takeZip64(extra []byte, values ...*uint64) bool {
 	var field []byte
 	for id, data := range fields(extra) {
@@ -57,8 +58,8 @@ func takeZip64(extra []byte, values ...*uint64) bool {
 	return true
 }
 
-// text decodes the name: a Unicode path field that belongs to this name (Info-ZIP 0x7075) before the name itself, and that
-// as UTF-8 where it says so or is, else as IBM code page 437.
+// text decodes the name: a Unicode path field that belongs to this name (Info-ZIP 0x7075) before the name
+// itself, and that as UTF-8 where it says so or is, else as IBM code page 437.
 func (h *zipHeader) text() string {
 	for id, data := range fields(h.extra) {
 		if id != extraUnicodePath || len(data) < 5 || data[0] != 1 {

@@ -53,7 +53,8 @@ func (h *localHeader) plausible() bool {
 	return h.version&0xff <= 63 && h.nameLen > 0 && h.method <= methodAES && h.stored <= math.MaxInt64 && h.size <= math.MaxInt64
 }
 
-// readLocalAt reads the header at a place of the container; ok is false where none is that makes sense and ends before limit.
+// readLocalAt reads the header at a place of the container; ok is false where none is that makes sense and
+// ends before limit.
 func (z *zipFile) readLocalAt(at, limit int64) (h localHeader, ok bool, err error) {
 	var fixed [localSize]byte
 	if at+localSize > limit {
@@ -93,8 +94,8 @@ type descriptor struct {
 	length       int64
 }
 
-// descriptorAt finds a descriptor of stored bytes at a place, in any of its four forms: with and without signature, of 32 and
-// of 64 bits. With check it has to have that checksum.
+// descriptorAt finds a descriptor of stored bytes at a place, in any of its four forms: with and without
+// signature, of 32 and of 64 bits. With check it has to have that checksum.
 func (z *zipFile) descriptorAt(at, limit, stored int64, crc uint32, check bool) (descriptor, bool, error) {
 	b := make([]byte, min(24, max(limit-at, 0)))
 	if err := readFullAt(z.r, b, at); err != nil {

@@ -6,10 +6,11 @@ import (
 	"slices"
 )
 
-// A zipOverlap tells, record by record, which entries of a directory reach into others, so that no byte is taken over twice.
-// Every writer we know lists entries in the order of their offsets: as long as that holds, a look at the end of the entries
-// so far is enough, nothing is kept, and the first entry need not wait for the rest of the directory. From the first
-// entry on that stands out of order, one is refused that begins before another one ends, or that reaches into one judged before.
+// A zipOverlap tells, record by record, which entries of a directory reach into others, so that no byte is
+// taken over twice. Every writer we know lists entries in the order of their offsets: as long as that holds,
+// a look at the end of the entries so far is enough, nothing is kept, and the first entry need not wait for
+// the rest of the directory. From the first entry on that stands out of order, one is refused that begins
+// before another one ends, or that reaches into one judged before.
 type zipOverlap struct {
 	z         *zipFile
 	last, end int64
@@ -17,7 +18,8 @@ type zipOverlap struct {
 	overlaps  []uint64 // then one bit an entry
 }
 
-// check is called with each record in turn. One that reaches into the directory is wrong itself and hurts no other.
+// check is called with each record in turn. One that reaches into the directory is wrong itself and hurts no
+// other.
 func (o *zipOverlap) check(h *zipHeader) (bool, error) {
 	if h.broken || h.pastEnd {
 		return false, nil
@@ -37,7 +39,8 @@ func (o *zipOverlap) check(h *zipHeader) (bool, error) {
 	return overlaps, nil
 }
 
-// findOverlaps sorts once what the directory tells; the entries before index judged have been let through. One that is broken later on is judged as far as it goes.
+// findOverlaps sorts once what the directory tells; the entries before index judged have been let through.
+// One that is broken later on is judged as far as it goes.
 func (z *zipFile) findOverlaps(judged int) ([]uint64, error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 // frontJunk is how far into the container the first entry is looked for where no offset leads to it.
 const frontJunk = 1 << 20
 
-// settleBase decides what stored offsets have to be shifted by. With something in front of a ZIP they may count from the
-// container's start or from the ZIP's, and end records are known that are wrong by themselves: an entry's own header proves
-// what is right. It returns errors of the source only.
+// settleBase decides what stored offsets have to be shifted by. With something in front of a ZIP they may
+// count from the container's start or from the ZIP's, and end records are known that are wrong by themselves:
+// an entry's own header proves what is right. It returns errors of the source only.
 func (z *zipFile) settleBase() error {
 	z.based.Do(func() { _, z.baseErr = z.findBase() })
 	return z.baseErr
@@ -60,8 +60,8 @@ func (z *zipFile) findBase() (bool, error) {
 	return most > 0, nil
 }
 
-// proofs counts the records whose entries are where they should be if offsets have to be shifted by base: twice where the own
-// header there says the same, once where it is of some entry.
+// proofs counts the records whose entries are where they should be if offsets have to be shifted by base:
+// twice where the own header there says the same, once where it is of some entry.
 func (z *zipFile) proofs(records []zipHeader, base int64) (n int, err error) {
 	for i := range records {
 		at, ok := z.shifted(&records[i], base)
@@ -160,7 +160,8 @@ func (z *zipFile) headerAt(at int64, h *zipHeader, strict bool) (bool, error) {
 	return err == nil && sameName(name, h.name), err
 }
 
-// place moves the offset to where the entry is in the container and checks that header and content lie before the directory.
+// place moves the offset to where the entry is in the container and checks that header and content lie before
+// the directory.
 func (z *zipFile) place(h *zipHeader) error {
 	at, ok := z.shifted(h, z.base)
 	if z.volumes == nil && h.disk != 0 && h.disk != math.MaxUint16 && z.end.disk == 0 {
@@ -189,8 +190,8 @@ func (z *zipFile) place(h *zipHeader) error {
 	return nil
 }
 
-// unwrap finds an entry of which offset and size are told modulo 4 GiB: at the first place behind its predecessor, else at
-// any, where its own header is. -1: at none.
+// unwrap finds an entry of which offset and size are told modulo 4 GiB: at the first place behind its
+// predecessor, else at any, where its own header is. -1: at none.
 func (z *zipFile) unwrap(h *zipHeader, at int64) (int64, error) {
 	const wrap = 1 << 32
 	skip := max(h.last-at+wrap-1, 0) / wrap * wrap

@@ -54,8 +54,8 @@ func (d *zipData) Read(p []byte) (int, error) {
 	return d.Reader.Read(p)
 }
 
-// openData reads the local header, has it compared, and returns a reader of the data behind it. The first read asks for as
-// much as surely belongs to the entry.
+// openData reads the local header, has it compared, and returns a reader of the data behind it. The first
+// read asks for as much as surely belongs to the entry.
 func (z *zipFile) openData(e Entry, compare func(Entry, localHeader) error) (*zipData, error) {
 	limit := z.dataEnd(e)
 	src := &span{r: z.r, off: e.Offset, end: min(e.Offset+localSize, limit)}
@@ -113,8 +113,9 @@ func (d *zipData) failed(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrFormat, what, err)
 }
 
-// compareLocal finds what makes an entry another one than the directory's: that its bytes are encrypted. Name, sizes and
-// checksum are not compared here: content that fits the directory's is proven, whatever its own header says.
+// compareLocal finds what makes an entry another one than the directory's: that its bytes are encrypted.
+// Name, sizes and checksum are not compared here: content that fits the directory's is proven, whatever its
+// own header says.
 func compareLocal(e Entry, h localHeader) error {
 	if h.flags&flagEncrypted != 0 {
 		return fmt.Errorf("%w: its own header says that it is encrypted", ErrFormat)
@@ -169,7 +170,8 @@ func newContent(e Entry, data *zipData) (*zipContent, error) {
 	return c, nil
 }
 
-// mayBeLonger reports whether the stored bytes can be 4 GiB more than the directory says: nothing deflates better than 1032:1.
+// mayBeLonger reports whether the stored bytes can be 4 GiB more than the directory says: nothing deflates
+// better than 1032:1.
 func mayBeLonger(e Entry) bool { return e.CompressedSize >= (1<<32)/1032 }
 
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
@@ -199,7 +201,8 @@ func (c *zipContent) Read(p []byte) (int, error) {
 	return n, c.err
 }
 
-// goOn reads the byte behind the told size, of content whose size may have been told modulo 4 GiB. Else it is finish.
+// goOn reads the byte behind the told size, of content whose size may have been told modulo 4 GiB. Else it is
+// finish.
 func (c *zipContent) goOn(one []byte) (int, error) {
 	if !c.modulo || c.size+1<<32 > c.most {
 		return 0, c.finish()

@@ -9,9 +9,9 @@ import (
 	"slices"
 )
 
-// Rest compares each record of the directory with the entry's own header, and looks through all bytes that are neither an
-// entry's nor the directory's: another ZIP in front or behind, entries that a rewritten directory left out, or all there is
-// where the directory is lost.
+// Rest compares each record of the directory with the entry's own header, and looks through all bytes that
+// are neither an entry's nor the directory's: another ZIP in front or behind, entries that a rewritten
+// directory left out, or all there is where the directory is lost.
 func (z *zipFile) Rest(found func(Entry) error) (Account, error) {
 	c := zipCensus{z: z}
 	if err := c.count(); err != nil {
@@ -141,8 +141,8 @@ func (c *zipCensus) gaps() []extent { return c.extents.gaps(c.z.end.container) }
 // An extent is a run of bytes.
 type extent struct{ from, to int64 }
 
-// extents are runs of bytes that are accounted for. Those added one behind the other are one, so that an ordinary container
-// of a million entries costs nothing.
+// extents are runs of bytes that are accounted for. Those added one behind the other are one, so that an
+// ordinary container of a million entries costs nothing.
 type extents struct{ all []extent }
 
 func (x *extents) add(from, to int64) {

@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// A zipScan reads bytes that no directory accounts for, record by record. What proves to be an entry is handed on; other
-// directories and end records are passed over; the rest is unaccounted for.
+// A zipScan reads bytes that no directory accounts for, record by record. What proves to be an entry is
+// handed on; other directories and end records are passed over; the rest is unaccounted for.
 type zipScan struct {
 	z      *zipFile
 	acc    *Account
@@ -198,8 +198,9 @@ func (s *zipScan) describe(from, to int64) string {
 	return "bytes of no known form"
 }
 
-// local tries the header at a place: an entry is what its own header or the descriptor behind it proves. One that reaches
-// over what the directory names says that the directory is another ZIP's, which lies inside of it.
+// local tries the header at a place: an entry is what its own header or the descriptor behind it proves. One
+// that reaches over what the directory names says that the directory is another ZIP's, which lies inside of
+// it.
 func (s *zipScan) local(at, to int64) (int64, error) {
 	end, err := s.try(at, to, false)
 	if end > at || err != nil || to == s.z.end.container {
@@ -272,8 +273,8 @@ func (s *zipScan) toldEntry(h *localHeader, at, to int64, strict bool) (int64, e
 	return after, s.emit(e)
 }
 
-// cutEntry is one that does not end where it should: at the very end of a container it is cut, and what there is of it is
-// worth having. Elsewhere its header is not to be believed.
+// cutEntry is one that does not end where it should: at the very end of a container it is cut, and what there
+// is of it is worth having. Elsewhere its header is not to be believed.
 func (s *zipScan) cutEntry(h *localHeader, at, to int64, strict bool) (int64, error) {
 	data := at + int64(h.length())
 	if strict || !s.last || !knownMethod(h.method) || h.flags&flagEncrypted != 0 || data >= to {

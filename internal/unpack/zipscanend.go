@@ -40,8 +40,8 @@ func (s *zipScan) inflateToEnd(data, to int64) (end int64, d descriptor, ok bool
 	return end, d, ok, err
 }
 
-// storedToEnd finds where the stored data that begins at a place ends: at the first descriptor that tells its length and its
-// checksum. A descriptor without signature is looked for in front of the next record.
+// storedToEnd finds where the stored data that begins at a place ends: at the first descriptor that tells its
+// length and its checksum. A descriptor without signature is looked for in front of the next record.
 func (s *zipScan) storedToEnd(data, to int64) (end int64, d descriptor, ok bool, err error) {
 	sum, summed := crc32.NewIEEE(), data
 	for at := data; s.effort > 0; at++ {

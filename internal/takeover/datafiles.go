@@ -1,0 +1,294 @@
+package takeover
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"holdall/internal/unpack"
+	"holdall/query"
+	"holdall/schemas"
+)
+
+// loadData brings the files of a data object into the bag, and the CSVs among them into the database.
+func (t *takeover) loadData(ctx context.Context, g objectGroup) error {
+	s, err := g.origin(ctx)
+	if err != nil {
+		return err
+	}
+	in, err := t.newIntake(g.head(), g.objects)
+	if err != nil {
+		return err
+	}
+	err = in.data(ctx, s)
+	if errors.Is(err, errNotContainer) {
+		err = in.compressed(ctx, s, func(inside *origin) error { return in.data(ctx, inside) })
+	}
+	if errors.Is(err, errNotContainer) {
+		err = t.keepUnknown(ctx, g.head())
+	}
+	if err == nil {
+		err = s.wait(ctx)
+	}
+	return in.close(ctx, err)
+}
+
+// data loads the files of a container of data, then those of the containers in it, if it has no tables of its
+// own.
+func (in *intake) data(ctx context.Context, s *origin) error {
+	var files []unpack.Entry
+	x, err := in.contents(ctx, s, func() { files = nil }, func(e unpack.Entry) error {
+		files = append(files, e)
+		return in.list.add(s.record(e, ""))
+	})
+	if errors.Is(err, errNotContainer) {
+		return err
+	}
+	if err != nil {
+		return in.unreadable(s, err)
+	}
+	d := &dataFiles{in: in, s: s, c: x.c}
+	if err := d.loadAll(ctx, files); err != nil {
+		return err
+	}
+	if err := s.wait(ctx); err != nil {
+		return err
+	}
+	if err := in.rest(ctx, s, x, func(e unpack.Entry) error {
+		if err := in.list.add(s.record(e, "")); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(files, func(f unpack.Entry) bool { return f.Name == e.Name }) { // an earlier version of it
+			return d.load(ctx, e, true)
+		}
+		return d.load(ctx, e, false)
+	}); err != nil {
+		return err
+	}
+	return d.unwrap(ctx)
+}
+
+// dataFiles are the files of one container of data.
+type dataFiles struct {
+	in     *intake
+	s      *origin
+	c      container
+	inner  []unpack.Entry // containers among them
+	tables int            // loaded
+}
+
+// loadAll loads the tables that owners come from first, where their names tell: packing waits for them.
+func (d *dataFiles) loadAll(ctx context.Context, files []unpack.Entry) error {
+	slices.SortStableFunc(files, func(a, b unpack.Entry) int { return order(a) - order(b) })
+	missing := map[string]bool{"attachments": true, "candidates": true}
+	for _, e := range files {
+		if err := d.load(ctx, e, false); err != nil {
+			return err
+		}
+		if table, ok := tableOf(e.Name); ok && !isPiece(e.Name) {
+			delete(missing, table)
+		}
+		if len(missing) == 0 && len(d.inner) == 0 {
+			d.in.t.owners.know(d.s.object.Source.Number)
+		}
+	}
+	return nil
+}
+
+func isPiece(name string) bool { return containerLike.MatchString(name) }
+
+// tableOf returns which of the known tables a file is by its name, whatever it is wrapped in.
+func tableOf(name string) (string, bool) {
+	name = uncompressedName(stem(name))
+	if ext := strings.ToLower(path.Ext(name)); ext == ".zip" || ext == ".tar" {
+		name = name[:len(name)-len(ext)]
+	}
+	table, ok := schemas.ByFile(schemas.Recruitly(), name)
+	return table.Name, ok
+}
+
+// order is 0 for a table that owners are found in.
+func order(e unpack.Entry) int {
+	if name, ok := tableOf(e.Name); ok && (name == "attachments" || name == "candidates") {
+		return 0
+	}
+	return 1
+}
+
+// load keeps one file of the data part as received and, where it is a CSV, loads it. One that cannot be read
+// at all is refused. aside says that it is an earlier version of another file: it is kept, and not loaded.
+func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error {
+	t := d.in.t
+	plain := filepath.Join(t.run.path("tmp"), fmt.Sprintf("data-%02d-%s-%06d.csv", d.s.object.Source.Number, d.s.inside, e.Index))
+	defer os.Remove(plain)
+	first, err := t.extract(ctx, d.s, d.c, e, plain)
+	if isCorrupt(err) {
+		e.Refused = unpack.RefusedBroken
+		return d.in.refused.add(d.s, d.c, e)
+	}
+	if err != nil {
+		return err
+	}
+	name := e.Name
+	if decompressor(first) != nil {
+		unpacked := plain + ".unpacked"
+		defer os.Remove(unpacked)
+		if err := decompressFile(plain, unpacked); errors.Is(err, errNotDecompressed) {
+			return d.keepWrapped(e, plain, err)
+		} else if err != nil {
+			return err
+		}
+		if first, err = readHead(unpacked); err != nil {
+			return err
+		}
+		if isContainer(unpack.Detect(first)) {
+			d.inner = append(d.inner, e)
+			return nil
+		}
+		plain, name = unpacked, uncompressedName(name)
+		if path.Ext(name) == "" {
+			name += ".csv"
+		}
+	}
+	switch format := otherFormat(first); {
+	case format != "":
+		if _, ok := tableOf(name); ok || !isOffice(first) {
+			return d.keepWrapped(e, plain, fmt.Errorf("it is %s, which is not read", format))
+		}
+	case isContainer(unpack.Detect(first)), isPiece(name) && bytes.IndexByte(first, 0) >= 0:
+		d.inner = append(d.inner, e)
+		return nil
+	}
+	return d.keepOrLoad(ctx, name, plain, first, aside)
+}
+
+// keepWrapped keeps a file that holds a table, it seems, in a form that cannot be read.
+func (d *dataFiles) keepWrapped(e unpack.Entry, plain string, cause error) error {
+	t := d.in.t
+	kept := "data/received/other/" + t.tables.name(e.Name) + ".zst"
+	t.unopened(query.SeverityError, "%s in %s could not be unwrapped: %v; it is kept as received in %s", e.Name, shown(d.s), cause, kept)
+	_, err := t.keepFile(kept, plain)
+	return err
+}
+
+func (d *dataFiles) keepOrLoad(ctx context.Context, received, plain string, first []byte, aside bool) error {
+	t := d.in.t
+	if aside || !looksLikeCSV(received, first) {
+		why := "is not a CSV"
+		if aside {
+			why = "is there twice, the second time outside the directory"
+		}
+		t.found.add(query.Finding{Code: query.FileUnexpected, Severity: query.SeverityInfo,
+			Detail: fmt.Sprintf("%s in the data part %s: kept as received", received, why)})
+		_, err := t.keepFile("data/received/other/"+t.tables.name(received)+".zst", plain)
+		return err
+	}
+	name := t.tables.name(received)
+	report, err := t.db.LoadCSV(ctx, received, plain)
+	if err != nil {
+		return t.keepUnloaded(ctx, received, name, plain, fmt.Errorf("load %s: %w", received, err))
+	}
+	d.tables++
+	record := TableRecord{TableReport: *report}
+	if record.Received, err = t.keepFile("data/received/tables/"+name+".zst", plain); err != nil {
+		return err
+	}
+	parquet := "data/tables/" + safeName(report.Table) + "/part-00000.parquet"
+	if record.Parquet, err = t.writeParquet(ctx, report.Table, parquet); err != nil {
+		return err
+	}
+	t.tables.add(record)
+	return nil
+}
+
+// unwrap opens the containers among the files: where there is no table beside them, and where their names say
+// that they hold one. Others, and what is wrapped twice, are kept.
+func (d *dataFiles) unwrap(ctx context.Context) error {
+	groups, volumes, err := d.in.inspect(ctx, d.s, d.c, d.inner)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		entries := pick(d.inner, g)
+		_, named := tableOf(entries[0].Name)
+		err := errNotContainer
+		if d.s.inside == "" && (d.tables == 0 || named) {
+			err = d.in.within(ctx, d.s, d.c, entries, volumes[g[0]], func(inside *origin) error { return d.in.data(ctx, inside) })
+		}
+		if !errors.Is(err, errNotContainer) {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		for _, e := range entries {
+			if err := d.keepInner(ctx, e, named || d.tables == 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// keepInner keeps a container that is not opened.
+func (d *dataFiles) keepInner(ctx context.Context, e unpack.Entry, missed bool) error {
+	t := d.in.t
+	plain := filepath.Join(t.run.path("tmp"), fmt.Sprintf("inner-%02d-%s-%06d.bin", d.s.object.Source.Number, d.s.inside, e.Index))
+	defer os.Remove(plain)
+	if _, err := t.extract(ctx, d.s, d.c, e, plain); err != nil {
+		return err
+	}
+	severity := query.SeverityWarning
+	if missed {
+		severity = query.SeverityError
+	}
+	kept := "data/received/other/" + t.tables.name(e.Name) + ".zst"
+	t.unopened(severity, "%s in %s is a container, or a piece of one, and was not opened; it is kept as received in %s", e.Name, shown(d.s), kept)
+	_, err := t.keepFile(kept, plain)
+	return err
+}
+
+// keepUnloaded keeps a CSV that cannot be made a table as it was received: that must not keep an export from
+// being archived.
+func (t *takeover) keepUnloaded(ctx context.Context, received, name, plain string, cause error) error {
+	if ctx.Err() != nil || errors.Is(cause, syscall.ENOSPC) || strings.Contains(cause.Error(), "No space left") {
+		return cause
+	}
+	t.found.add(query.Finding{Code: query.TableUnreadable, Severity: query.SeverityError,
+		Detail: fmt.Sprintf("%s could not be made a table and is kept as received: %v", received, cause)})
+	_, err := t.keepFile("data/received/tables/"+name+".zst", plain)
+	return err
+}
+
+func decompressFile(from, to string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	_, err = decompress(f, info.Size(), to)
+	return err
+}
+
+func readHead(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return headOf(f)
+}
+
+// looksLikeCSV reports whether a file of the data part is a CSV: by its name's end, or, of a text with
+// another end, by its being named like one of the ten.
