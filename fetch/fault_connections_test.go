@@ -48,6 +48,17 @@ var connectionFaults = []faultCase{
 		return true
 	}), want: Network, hint: "again"},
 	{name: "a body shorter than its length", fault: first(2, broken(1000))},
+	{name: "every answer ends before its length, at the same byte of the object", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+		start, end := asked(r, o)
+		total := len(o.body) + 1000
+		w.Header().Set("ETag", o.etag)
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, total-1, total))
+		w.Header().Set("Content-Length", fmt.Sprint(total-start))
+		w.WriteHeader(http.StatusPartialContent)
+		w.Write(o.body[min(start, len(o.body)):min(end, len(o.body))])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}), want: Network, hint: "new export", check: fewRequests(20)},
 	{name: "a chunked body without an end", fault: first(2, func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		start, end := asked(r, o)
 		w.Header().Set("ETag", o.etag)

@@ -3,6 +3,7 @@ package fetch
 import (
 	"errors"
 	"fmt"
+	"io"
 	"syscall"
 	"time"
 
@@ -157,6 +158,10 @@ func (t *tries) tooLong(budget time.Duration) *Error {
 	e.Message = fmt.Sprintf("nothing arrived for %s, over %d tries", budget, t.wait.Tries()+1)
 	if t.barren > 0 {
 		e.Message = fmt.Sprintf("nothing new arrived over %d tries", t.wait.Tries()+1)
+	}
+	if errors.Is(t.err, io.ErrUnexpectedEOF) {
+		e.Message = fmt.Sprintf("the server's answers break off before their end, %d times in a row", t.wait.Tries()+1)
+		e.Hint = "run the same command again to go on; when they break off at the same place then, ask for a new export"
 	}
 	var ref *refusal
 	if errors.As(t.err, &ref) && ref.err.Code == Busy {
