@@ -20,7 +20,8 @@ import (
 // is here. Neither holds a link.
 //
 //	spool.json           the objects: identity, part, fingerprints of the places they came from
-//	object-01.data       the bytes, sparse until complete
+//	object-01.data       the bytes as they came, sparse until complete
+//	object-01.data.plain the content of those that came in a Content-Encoding
 //	object-01.journal    see journal
 //	object-01.files ...  the files of a listing, see files
 //	lock                 flock of the process that fetches, and who that is

@@ -63,7 +63,7 @@ other users of this machine while the command runs; a file or standard input is 
 func (o *takeOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.to, "to", "", "`ROOT` that archives live in (required)")
 	f.StringVar(&o.tenant, "tenant", "", "account `NAME` for the archive's ID (default: from the IDs in the data)")
-	f.IntVar(&o.connections, "connections", 0, "at most `N` connections a host (default: adaptive, 4 to 16)")
+	f.IntVar(&o.connections, "connections", 0, "at most `N` requests open at once to a host (default: adaptive, 4 to 16 connections)")
 	f.Var(&o.maxRate, "max-rate", "at most `SIZE` bytes a second over all connections, such as 10M")
 	f.StringVar(&o.spool, "spool", "", "`DIR` where received bytes wait until they are archived (default ROOT/.work)")
 	f.BoolVar(&o.keepContainers, "keep-containers", false, "also keep the received ZIPs, byte for byte, inside the archive")
