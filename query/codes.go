@@ -89,7 +89,7 @@ func Codes() []CodeInfo { return slices.Clone(codeTable) }
 var codeTable = []CodeInfo{
 	{AttachmentMissing, is(SeverityError), "A row of the attachments has no file."},
 	{BytesUnaccounted, is(SeverityWarning), "A container holds bytes that belong to none of its entries; it is kept whole."},
-	{CellsDamaged, is(SeverityWarning), "Cells look changed by a spreadsheet program, or hold NUL bytes."},
+	{CellsDamaged, is(SeverityWarning, SeverityInfo), "Cells look changed by a spreadsheet program, or hold NUL bytes; an info for `\\N`, which may stand for no value."},
 	{CellsRejected, is(SeverityWarning), "Cells do not fit their column's type; their text is in `raw` and `rejects`."},
 	{ChecksumContradicted, is(SeverityWarning), "What a link serves does not match the checksum that its server tells, twice the same, and its own checksums prove it right."},
 	{ColumnsMissing, is(SeverityWarning, SeverityInfo), "A known table lacks columns; a warning where tables are joined by them."},

@@ -3,11 +3,13 @@ package query
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,6 +17,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"holdall/internal/testneed"
 	"holdall/schemas"
 )
 
@@ -386,6 +389,58 @@ func (w *csvWorld) check(t testing.TB) (loaded int, faults []string) {
 		fail("%d of %d rows are loaded; bad: %.100v", loaded, len(w.rows), bad)
 	}
 	return loaded, faults
+}
+
+// pythonWriter writes tables with Python's csv in all its settings: an independent writer.
+const pythonWriter = `
+import csv, io, json, sys
+out = []
+for w in json.load(sys.stdin):
+    b = io.StringIO(newline="")
+    c = csv.writer(b, delimiter=w["delim"], lineterminator=w["end"], **w["settings"])
+    c.writerow(w["headings"]); c.writerows(w["rows"])
+    out.append(b.getvalue())
+json.dump(out, sys.stdout)
+`
+
+func TestNoCellOfPythonsMoves(t *testing.T) {
+	t.Parallel()
+	python := testneed.Command(t, "python3", "python3")
+	settings := []map[string]any{
+		{"quoting": 0}, {"quoting": 1}, {"quoting": 2}, {"quoting": 1, "doublequote": false, "escapechar": `\`}, {"quoting": 0, "doublequote": false, "escapechar": `\`},
+		{"quoting": 3, "escapechar": `\`, "quotechar": nil}, {"quoting": 1, "quotechar": "'"},
+	}
+	var worlds []*csvWorld
+	var tasks []map[string]any
+	for seed := range uint64(140) {
+		w := newCSVWorld(seed)
+		n := seed % uint64(len(settings))
+		w.writer = []string{"rfc", "rfc-all", "rfc-all", "python-slash", "python-slash", "python-none", "single"}[n]
+		w.lossy = w.writer == "python-none"
+		end := []string{"\n", "\r\n"}[seed%2]
+		worlds = append(worlds, w)
+		tasks = append(tasks, map[string]any{"delim": w.delim, "end": end, "settings": settings[n], "headings": w.headings, "rows": w.rows})
+	}
+	in, err := json.Marshal(tasks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(python, "-c", pythonWriter)
+	c.Stdin = bytes.NewReader(in)
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("python3: %v: %s", err, err.(*exec.ExitError).Stderr)
+	}
+	var contents []string
+	if err := json.Unmarshal(out, &contents); err != nil {
+		t.Fatal(err)
+	}
+	for i, w := range worlds {
+		w.content = []byte(contents[i])
+		if _, faults := w.check(t); len(faults) > 0 {
+			t.Errorf("seed %d, %v, %q: %s", i, tasks[i]["settings"], w.delim, strings.Join(faults[:min(2, len(faults))], "\n"))
+		}
+	}
 }
 
 func trimAll(all []string) []string {

@@ -23,6 +23,8 @@ type doubts struct {
 	blanks  int64 // cells that are a blank and something in quotes
 	singles int64 // cells in single quotes
 	swallow int64 // records with a cell that looks like further records
+	quotes  int64 // records in doubt that have a quotation mark
+	escapes int64 // records in doubt that have a backslash
 	lastCR  bool  // a record is full of lone CRs: the row ends may be those
 }
 
@@ -32,17 +34,12 @@ func (d doubts) any() bool {
 
 // note takes account of one record.
 func (d *doubts) note(rec record, delim byte, width int) {
+	before := d.bare + d.bad + d.ragged + d.slashes + d.swallow
 	switch {
 	case rec.bad:
 		d.bad++
 	case len(rec.cells) != width:
-		d.ragged++
-		d.lastCR = d.lastCR || bytes.Count(rec.raw, []byte("\r")) > 1
-		for _, c := range rec.cells {
-			if !c.quoted && len(c.text) > 1 && c.text[0] == '\'' {
-				d.singles++
-			}
-		}
+		d.noteRagged(rec)
 	}
 	if rec.slash {
 		d.slashes++
@@ -56,6 +53,26 @@ func (d *doubts) note(rec record, delim byte, width int) {
 			if v := bytes.TrimLeft(c.text, " \t"); c.bare && !c.quoted && len(v) < len(c.text) && len(v) > 0 && v[0] == '"' {
 				d.blanks++
 			}
+		}
+	}
+	if before == d.bare+d.bad+d.ragged+d.slashes+d.swallow {
+		return
+	}
+	if bytes.IndexByte(rec.raw, '"') >= 0 {
+		d.quotes++
+	}
+	if bytes.IndexByte(rec.raw, '\\') >= 0 {
+		d.escapes++
+	}
+}
+
+// noteRagged takes account of a record of another width.
+func (d *doubts) noteRagged(rec record) {
+	d.ragged++
+	d.lastCR = d.lastCR || bytes.Count(rec.raw, []byte("\r")) > 1
+	for _, c := range rec.cells {
+		if !c.quoted && len(c.text) > 1 && c.text[0] == '\'' {
+			d.singles++
 		}
 	}
 }
@@ -485,7 +502,8 @@ func (s *scanned) decideDialect(ctx context.Context, text *os.File, found doubts
 	return nil
 }
 
-// candidates are the dialects that could explain what was found, the most usual first.
+// candidates are the dialects that could explain what was found, the most usual first. Quotes and backslashes that no record in
+// doubt has explain nothing.
 func (s *scanned) candidates(found doubts) []dialect {
 	base := s.d
 	base.quote = '"'
@@ -495,12 +513,14 @@ func (s *scanned) candidates(found doubts) []dialect {
 		change(&d)
 		all = append(all, d)
 	}
-	if found.slashes+found.bare+found.bad+found.ragged+found.nulls > 0 {
+	if found.escapes+found.nulls > 0 {
 		add(func(d *dialect) { d.escape = escBackslash })
 		add(func(d *dialect) { d.escape = escPHP })
 	}
-	if found.bare+found.bad+found.ragged+found.nulls+found.swallow > 0 {
+	if found.quotes > 0 {
 		add(func(d *dialect) { d.quote = 0 })
+	}
+	if found.escapes+found.nulls > 0 {
 		add(func(d *dialect) { d.quote, d.escape = 0, escBackslash })
 	}
 	if found.singles > 0 {

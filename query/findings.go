@@ -210,6 +210,10 @@ func columnFindings(l *loaded) []Finding {
 			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityWarning, Table: l.Table,
 				Detail: fmt.Sprintf(`%s: %d cells look changed by a spreadsheet program (4.47E+11, ="0044"); they are kept as received`, c.name, c.stats.excel)})
 		}
+		if c.stats.nulls > 0 {
+			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityInfo, Table: l.Table,
+				Detail: fmt.Sprintf(`%s: %d cells are \N, which databases write for no value; nothing in the file tells, and they are kept as received`, c.name, c.stats.nulls)})
+		}
 		if c.stats.nuls > 0 {
 			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityWarning, Table: l.Table,
 				Detail: fmt.Sprintf("%s: %d cells hold NUL bytes; they are kept as received", c.name, c.stats.nuls)})
