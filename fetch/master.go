@@ -82,6 +82,15 @@ func ReadMaster(raw []byte) (*Master, error) {
 	return m, nil
 }
 
+// OnlyLink returns the link of a file that holds nothing else, not even a word on what it leads to.
+func (m *Master) OnlyLink() (Link, bool) {
+	t := strings.Trim(strings.TrimSpace(m.text), `<>"`)
+	if len(m.Links) != 1 || strings.ContainsAny(t, " \t\r\n,;") || !startsFold(t, "http") {
+		return Link{}, false
+	}
+	return m.Links[0].Link, true
+}
+
 // decode returns a text as UTF-8, and notes when it was not.
 func (m *Master) decode(raw []byte) string {
 	var enc string

@@ -149,3 +149,18 @@ func TestOddMastersAreRead(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyLink(t *testing.T) {
+	for text, want := range map[string]bool{
+		opaqueURL: true, "\ufeff<" + opaqueURL + ">\r\n\r\n": true, "\"" + opaqueURL + "\"\n": true,
+		"Data files," + opaqueURL: false, opaqueURL + "\n" + dataURL: false, "the export: " + opaqueURL: false, "Link\n" + opaqueURL: false,
+	} {
+		m, err := ReadMaster([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if link, only := m.OnlyLink(); only != want || only && link.Secret() != opaqueURL {
+			t.Errorf("%q: %v, want %v", text, only, want)
+		}
+	}
+}

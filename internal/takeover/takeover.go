@@ -99,12 +99,31 @@ func Plan(ctx context.Context, m MasterCSV, o Options) (*Forecast, error) {
 func readMaster(ctx context.Context, f *fetch.Fetcher, m MasterCSV) (*fetch.Master, error) {
 	if m.Raw != nil {
 		master, err := fetch.ReadMaster(m.Raw)
-		if err == nil {
-			master.Date = m.Date
+		if err != nil {
+			return nil, err
 		}
-		return master, err
+		master.Date = m.Date
+		return behindOnlyLink(ctx, f, master)
 	}
 	return f.Master(ctx, m.Link)
+}
+
+// behindOnlyLink follows the link of a file that holds nothing else: people save the link that they were mailed. What it leads to
+// is the master CSV, or, when it is none, a part of the export.
+func behindOnlyLink(ctx context.Context, f *fetch.Fetcher, file *fetch.Master) (*fetch.Master, error) {
+	link, only := file.OnlyLink()
+	if !only {
+		return file, nil
+	}
+	master, err := f.Master(ctx, link)
+	var fe *fetch.Error
+	if errors.As(err, &fe) && fe.Code == fetch.NotTheExport {
+		return file, nil
+	}
+	if err == nil {
+		master.Notes = append([]string{"the file holds nothing but a link; what it leads to was read as the master CSV"}, master.Notes...)
+	}
+	return master, err
 }
 
 // Take fetches, checks, archives and commits the export behind a master CSV. An export that is archived already is

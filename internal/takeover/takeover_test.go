@@ -422,3 +422,14 @@ func TestACSVThatCannotBeMadeATableIsKeptAndReported(t *testing.T) {
 		t.Errorf("with a full disk: %v; want that error, to try again later", err)
 	}
 }
+
+// People save the link that they were mailed, and hand over that file: what it leads to is the master CSV.
+func TestAFileWithNothingButTheLinkToTheMaster(t *testing.T) {
+	x, s := platform(t, exportsim.Config{Seed: 15, People: 15})
+	root := t.TempDir()
+	r, err := Take(t.Context(), MasterCSV{Raw: []byte("<" + s.MasterURL() + ">\r\n")}, options(t, root))
+	if err != nil || r.Faulty() {
+		t.Fatalf("%v, findings %+v", err, r)
+	}
+	checkWhole(t, x, root, r)
+}
