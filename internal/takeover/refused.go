@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +30,7 @@ type refusedFile struct {
 
 	out  *archive.File // nil until something is kept
 	at   int64         // bytes in it
-	room int64         // bytes that may yet be kept: as many as the object has. Entries that overlap could ask for far more
+	room int64         // bytes that may yet be kept: of a ZIP as many as it has, since entries that overlap could ask for more
 	rows *os.File
 	csv  *csv.Writer
 	sums map[unpack.Refusal]*refusedSum
@@ -95,7 +96,10 @@ func (f *refusedFile) add(s *origin, c container, e unpack.Entry) error {
 // whole.
 func (f *refusedFile) keep(s *origin, c container, e unpack.Entry) (int64, error) {
 	if f.room == 0 {
-		f.room = max(s.size, 1<<20)
+		f.room = math.MaxInt64
+		if s.kind == unpack.KindZIP && !s.object.Source.Listing {
+			f.room = max(s.size, 1<<20)
+		}
 	}
 	if e.CompressedSize <= 0 || e.CompressedSize > f.room {
 		return -1, nil

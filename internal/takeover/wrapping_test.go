@@ -334,6 +334,19 @@ func TestSystemLitterIsKeptApart(t *testing.T) {
 	}
 }
 
+// Litter in a tar takes more room than its compressed bytes, and is kept all the same.
+func TestLitterOfACompressedTarIsKept(t *testing.T) {
+	t.Parallel()
+	store := handmadeFile{".DS_Store", "\x00\x00\x00\x01Bud1" + noise(1_300_000)}
+	root := t.TempDir()
+	r := only("a.tar.gz", gzipped(t, tarred(t, append(letters(), store)))).take(t, root)
+	checkDelivered(t, root, r, whole())
+	rows := refusedRows(t, root, r)
+	if len(rows) != 1 || rows[0]["kept_in"] == "" || !strings.Contains(keptContent(t, root, r, rows[0]), store.content) {
+		t.Errorf("refused.csv: %.300v; want .DS_Store, kept", rows)
+	}
+}
+
 // Entries of the data part that nothing can read are refused, each reason told once, and the other tables are there.
 func TestAnUnreadableTableStopsNothing(t *testing.T) {
 	t.Parallel()
