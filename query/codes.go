@@ -25,6 +25,7 @@ type Code string
 const (
 	AttachmentMissing      Code = "attachment-missing"
 	BytesUnaccounted       Code = "bytes-unaccounted"
+	AttachmentUnclear      Code = "attachment-unclear"
 	CellsDamaged           Code = "cells-damaged"
 	CellsRejected          Code = "cells-rejected"
 	ChecksumContradicted   Code = "checksum-contradicted"
@@ -34,6 +35,7 @@ const (
 	ContainerDamaged       Code = "container-damaged"
 	ContainerUnopened      Code = "container-unopened"
 	CVMissing              Code = "cv-missing"
+	CVUnclear              Code = "cv-unclear"
 	DamagedInSource        Code = "damaged-in-source"
 	DatesAmbiguous         Code = "dates-ambiguous"
 	DuplicateContent       Code = "duplicate-content"
@@ -88,6 +90,7 @@ func Codes() []CodeInfo { return slices.Clone(codeTable) }
 // codeTable is in the order of the names, one row a code.
 var codeTable = []CodeInfo{
 	{AttachmentMissing, is(SeverityError), "A row of the attachments has no file."},
+	{AttachmentUnclear, is(SeverityWarning), "A row of the attachments has no file that is surely its own; a file without a row may be it."},
 	{BytesUnaccounted, is(SeverityWarning), "A container holds bytes that belong to none of its entries; it is kept whole."},
 	{CellsDamaged, is(SeverityWarning, SeverityInfo), "Cells look changed by a spreadsheet program, or hold NUL bytes; an info for `\\N`, which may stand for no value."},
 	{CellsRejected, is(SeverityWarning), "Cells do not fit their column's type; their text is in `raw` and `rejects`."},
@@ -98,6 +101,7 @@ var codeTable = []CodeInfo{
 	{ContainerDamaged, is(SeverityError, SeverityWarning), "A container's structure is damaged; what can be read is taken, and it is kept whole."},
 	{ContainerUnopened, is(SeverityError, SeverityWarning), "A container, or what something is wrapped in, could not be opened; it is kept as received."},
 	{CVMissing, is(SeverityError), "A candidate is said to have a CV, and there is none."},
+	{CVUnclear, is(SeverityWarning), "A candidate is said to have a CV; a CV that is nobody's may be it."},
 	{DamagedInSource, is(SeverityError), "Bytes do not fit the checksum that the export itself gives them."},
 	{DatesAmbiguous, is(SeverityWarning, SeverityInfo), "A table's dates can be read day first and month first."},
 	{DuplicateContent, is(SeverityInfo), "Documents have the same content."},

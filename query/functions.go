@@ -15,6 +15,7 @@ import (
 //	name_like(listed, file)                 a likeness
 //	same_kind(listed, file)                 whether extensions allow the names to be of one file
 //	people_in(path)                         see peopleIn
+//	name_words(path)                        see nameWordsIn
 //	person_keys(full_name, first, surname)  see personKeys
 //	holdall_number, holdall_time            see csvfunctions.go
 var functions = []function{
@@ -24,6 +25,7 @@ var functions = []function{
 	{"people_in", 1, duckdb.TYPE_VARCHAR, func(a []string) any { return strings.Join(peopleIn(a[0]), "\n") }},
 	{numberFunction, 3, duckdb.TYPE_VARCHAR, callReadNumber},
 	{timeFunction, 4, duckdb.TYPE_VARCHAR, callReadTime},
+	{"name_words", 1, duckdb.TYPE_VARCHAR, func(a []string) any { return strings.Join(nameWordsIn(a[0]), " ") }},
 	{"person_keys", 3, duckdb.TYPE_VARCHAR, func(a []string) any { return strings.Join(personKeys(a[0], a[1], a[2]), "\n") }},
 }
 

@@ -28,7 +28,7 @@ type Matched struct {
 	Entry
 	OwnerType, OwnerID, AttachmentID string
 	By                               string // see documents.matched_by; "" when nothing fits
-	Ambiguous                        bool   // more than one row fits equally; then there is no owner, and By says ambiguous
+	Ambiguous                        bool   // more than one row fits equally; then there is none, By says ambiguous, and an owner is known only from the path
 }
 
 // byAmbiguous stands in the index for an entry that several rows fit, so that Reconcile finds it there.

@@ -39,7 +39,7 @@ func matches(t testing.TB, b *Builder, all iter.Seq2[Entry, error]) []string {
 		}
 		owner := strings.TrimSpace(m.OwnerType + " " + m.OwnerID)
 		got = append(got, fmt.Sprintf("%s: %s, %s, %s", m.Name, owner, m.AttachmentID, m.By))
-		if m.Ambiguous != (m.By == "ambiguous") || m.Ambiguous && (m.OwnerID != "" || m.AttachmentID != "") {
+		if m.Ambiguous != (m.By == "ambiguous") || m.Ambiguous && m.AttachmentID != "" {
 			t.Errorf("%+v", m)
 		}
 	}

@@ -135,7 +135,7 @@ homed AS (SELECT r, owner || '/' || name_key AS home FROM free JOIN temp.arow US
 hits AS (
 	SELECT no, r, false AS several, ` + ruleNameOwner + ` AS score FROM placed JOIN homed USING (home)
 	UNION ALL SELECT no, CASE WHEN NOT several THEN r END AS r, several, ` + ruleName + ` FROM e JOIN named ON name_key = base
-		WHERE (unsized OR size < 0) AND no NOT IN (SELECT no FROM temp.ownerhit))
+		WHERE (unsized OR size < 0) AND no NOT IN (SELECT no FROM temp.ownerhit) AND no NOT IN (SELECT no FROM temp.named WHERE alone))
 SELECT no, 'attachments', r, NULL, bool_or(several), bit_or(score) FROM hits GROUP BY no, r;`
 
 // cvHitsSQL finds the people that CVs belong to. A CV may have a row in Attachments as well; then that is found too.
@@ -213,8 +213,8 @@ func matchSQL() []string {
 	return append(all, resultSQL)
 }
 
-// The owner of an attachment is what its row names, by id or by reference. Without a row, it is the one record that the
-// entry's path names.
+// The owner of an attachment is what its row names, by id or by reference. Without a row, or where several rows fit, it is
+// the one record that the entry's path names.
 const resultSQL = `
 CREATE TEMP TABLE owned AS
 WITH row AS (SELECT r, attachment_id, record_id, record_type, record_reference FROM temp.att WHERE r IN (SELECT r FROM temp.decided)),
@@ -227,12 +227,15 @@ SELECT d.no, how, attachment_id,
 		WHEN 'LD-' THEN 'LEAD' WHEN 'OP-' THEN 'OPPORTUNITY' WHEN 'PL-' THEN 'PLACEMENT' END) END AS owner_type,
 	CASE WHEN d.part = 'cvs' THEN d.candidate_id ELSE coalesce(record_id, by_ref.owner_id) END AS owner_id
 FROM temp.decided AS d LEFT JOIN row USING (r) LEFT JOIN by_ref USING (r) LEFT JOIN by_id USING (r);
-INSERT INTO temp.owned SELECT DISTINCT no, '` + byAmbiguous + `', NULL, NULL, NULL FROM temp.tied WHERE no NOT IN (SELECT no FROM temp.decided);
-CREATE TEMP TABLE alone AS SELECT h.no, h.owner FROM temp.ownerhit AS h JOIN temp.entry AS e USING (no) WHERE e.part = 'attachments' AND h.no NOT IN (SELECT no FROM temp.owned);
+CREATE TEMP TABLE alone AS
+WITH named AS (SELECT DISTINCT h.no, owner_type, owner_id FROM temp.ownerhit AS h JOIN temp.entry AS e USING (no)
+	JOIN temp.owner AS o ON h.owner = concat(o.owner_type, ' ', lower(o.owner_id))
+	WHERE e.part = 'attachments' AND no NOT IN (SELECT no FROM temp.decided))
+SELECT no, min(owner_type) AS owner_type, min(owner_id) AS owner_id FROM named GROUP BY no HAVING count(*) = 1;
 INSERT INTO temp.owned
-WITH named AS (SELECT DISTINCT no, owner_type, owner_id FROM temp.alone JOIN temp.owner AS o ON alone.owner = concat(o.owner_type, ' ', lower(o.owner_id)))
-SELECT no, CASE WHEN no IN (SELECT no FROM temp.named WHERE alone AND grade >= 2) THEN 'name-owner' ELSE 'id' END, NULL, min(owner_type), min(owner_id)
-	FROM named GROUP BY no HAVING count(*) = 1;
+SELECT no, CASE WHEN no IN (SELECT no FROM temp.tied) THEN '` + byAmbiguous + `' WHEN no IN (SELECT no FROM temp.named WHERE alone AND grade >= 2) THEN 'name-owner' ELSE 'id' END,
+	NULL, owner_type, owner_id FROM temp.alone;
+INSERT INTO temp.owned SELECT DISTINCT no, '` + byAmbiguous + `', NULL, NULL, NULL FROM temp.tied WHERE no NOT IN (SELECT no FROM temp.decided) AND no NOT IN (SELECT no FROM temp.alone);
 CREATE TEMP TABLE result AS
 SELECT e.doc_id, e.part, e.container, e.idx, e.off, e.name, e.size, owner_type, owner_id, attachment_id, how
 FROM temp.entry AS e LEFT JOIN temp.owned USING (no) ORDER BY e.container, e.off, e.idx;`

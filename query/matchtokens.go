@@ -111,7 +111,7 @@ known AS (SELECT s.*, coalesce(agrees, false) AS agrees, coalesce(refuses, false
 	FROM temp.seen AS s JOIN e USING (no) LEFT JOIN word ON word.no = s.no AND word.owner = s.owner
 	LEFT JOIN byname AS n ON role = 'owner' AND n.owner = s.owner AND n.base = e.base LEFT JOIN bysize AS z ON role = 'owner' AND z.owner = s.owner AND z.size = e.size
 	LEFT JOIN temp.att AS a ON a.r = s.r)
-SELECT *, agrees OR coalesce(name_fits AND size_fits, false) OR coalesce(name_fits OR size_fits, false) AND NOT dated AND NOT small AS backed,
+SELECT *, agrees AND NOT (differs AND (dated OR small)) OR coalesce(name_fits AND size_fits, false) OR coalesce(name_fits OR size_fits, false) AND NOT dated AND NOT small AS backed,
 	refuses OR differs AND NOT agrees AND NOT coalesce(name_fits, false) AS doubted FROM known;
 CREATE TEMP TABLE trusted AS
 WITH all_of AS (SELECT part, place, count(DISTINCT no) AS entries FROM temp.number GROUP BY ALL),

@@ -19,7 +19,8 @@ const (
 // adornments are words that files are named with beside people.
 var adornments = strings.Fields(`cv cvs resume resumes curriculum vitae lebenslauf bewerbung anschreiben old new final
 	copy kopie copie updated update latest draft scan scanned signed version page pages letter cover coverletter
-	application profile document doc file internal original neu alt candidate candidates kandidat mr mrs ms miss dr
+	image img photo picture attachment attachments upload download untitled export unknown noname
+	application profile document documents doc file files internal original neu alt candidate candidates kandidat mr mrs ms miss dr
 	herr frau january february march april may june july august september october november december`)
 
 var (
@@ -42,9 +43,15 @@ func peopleIn(path string) []string {
 	for _, segment := range segments[max(0, len(segments)-4):] {
 		segment = fileAs.ReplaceAllString(fileAs.ReplaceAllString(unescape(segment), ""), "")
 		for _, m := range mail.FindAllString(segment, 2) {
-			add("E:" + strings.ToLower(m))
+			m = strings.ToLower(m)
+			add("E:" + m)
+			for i, c := range m[:strings.Index(m, "@")] { // something may stand in front
+				if c == '_' || c == '-' {
+					add("E:" + m[i+1:])
+				}
+			}
 		}
-		for _, part := range append(apart.Split(segment, 8), segment) {
+		for _, part := range append(append(apart.Split(segment, 8), segment), otherCharsets(segment)...) {
 			all := nameWords(part)
 			for _, key := range []string{sorted(all), sorted(slices.DeleteFunc(all, isAdornment))} {
 				if key != "" {
@@ -62,6 +69,28 @@ func peopleIn(path string) []string {
 	return keys
 }
 
+// nameWordsIn returns the words of a path that may be those of a name: the file's, or its folder's where the file has
+// fewer than two. A single word may be anything, and is none. Names in another character set count in each that they
+// may be in.
+func nameWordsIn(path string) []string {
+	segments := strings.Split(path, "/")
+	for _, segment := range slices.Backward(segments[max(0, len(segments)-2):]) {
+		segment = fileAs.ReplaceAllString(unescape(segment), "")
+		var all []string
+		for _, text := range append([]string{segment}, otherCharsets(segment)...) {
+			text = numbered.ReplaceAllString(text, "$1")
+			all = append(all, slices.DeleteFunc(nameWords(text), isAdornment)...)
+		}
+		if len(all) > 1 {
+			return all
+		}
+	}
+	return nil
+}
+
+// numbered is a word with a number behind it.
+var numbered = regexp.MustCompile(`(?:\b|_)(\pL+)\d+(?:\b|_)`)
+
 // personKeys returns the keys of a person's names, each behind how well it names the person.
 func personKeys(full, first, surname string) []string {
 	var keys []string
@@ -76,6 +105,13 @@ func personKeys(full, first, surname string) []string {
 		all = append(slices.Clone(given), family...)
 	}
 	add(byFullName, all)
+	if text := strings.TrimSpace(full); !isASCII(text) { // as exporters write it that know no other letters
+		for _, other := range []string{writtenOut.Replace(strings.ToLower(text)), romanised.Replace(strings.ToLower(text)), notASCII.ReplaceAllString(text, " ")} {
+			if words := nameWords(other); len(words) > 1 {
+				add(byFirstAndSur, words)
+			}
+		}
+	}
 	if len(given) == 0 || len(family) == 0 {
 		if len(all) < 2 {
 			return keys
@@ -97,6 +133,8 @@ func nameWords(text string) []string {
 	all := words(apartByCase(text))
 	return slices.DeleteFunc(all, func(w string) bool { return strings.IndexFunc(w, unicode.IsDigit) >= 0 })
 }
+
+var notASCII = regexp.MustCompile(`[^\x00-\x7f]+`)
 
 var camel = regexp.MustCompile(`(\p{Ll})(\p{Lu}\p{Ll})`)
 

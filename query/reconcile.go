@@ -22,7 +22,7 @@ func (b *Builder) Reconcile(ctx context.Context, parts map[string]bool) error {
 		if err := insertFindings(ctx, c, dateFindings(b.tables)); err != nil {
 			return err
 		}
-		for _, part := range []func() []string{r.keys, r.references, r.attachments, r.cvs, r.documents} {
+		for _, part := range []func() []string{r.keys, r.references, r.attachments, r.cvs, r.documents, dropLost} {
 			if err := execAll(ctx, c, part()...); err != nil {
 				return err
 			}

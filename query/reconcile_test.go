@@ -57,7 +57,7 @@ func TestReconcile(t *testing.T) {
 		"a file without a row": {both, map[string]string{"Attachments.csv": attachments}, index + "d1,attachments,5,x,text/plain,,,,x/new.txt,ok,\n", "file-unlisted",
 			[]string{"warning documents d1: no row in attachments for x/new.txt"}, ""},
 		"a file that several rows fit": {both, map[string]string{"Attachments.csv": attachments}, index + "d1,attachments,5,x,text/plain,,,,x/new.txt,ok,ambiguous\n", "match-ambiguous",
-			[]string{"warning documents d1: several rows of attachments fit x/new.txt"}, ""},
+			[]string{"warning documents d1: several rows of attachments fit x/new.txt: 1"}, ""},
 		"files without the table are one finding": {both, nil, index + "d1,attachments,5,x,text/plain,,,,x,ok,\nd2,attachments,5,y,text/plain,,,,y,ok,\n", "file-unlisted",
 			[]string{"warning documents : 2 files of the attachments have no row, as the table attachments is missing or empty"}, ""},
 		"a CV that is promised": {both, map[string]string{"Candidates.csv": candidates}, index + "d1,cvs,5,x,text/plain,CANDIDATE,c1,,x,ok,id\n", "cv-missing",

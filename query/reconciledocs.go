@@ -8,12 +8,9 @@ func (r *reconciler) attachments() []string {
 		return []string{finding(PartMissing, SeverityError, "documents", "NULL",
 			"'the attachments were not received; ' || n || ' rows of attachments have no file: ask the vendor for them while the account is open'", "(SELECT count(*) AS n FROM main.attachments)")}
 	}
-	all := []string{
-		finding(AttachmentMissing, SeverityError, "attachments", "attachment_id", `concat('no file for ', coalesce(file_path, file_name, 'it'))`,
-			`main.attachments AS a WHERE NOT EXISTS (FROM main.documents AS d WHERE d.attachment_id = a.attachment_id)`),
+	all := append(lostAttachments(), manyFiles(),
 		finding(SizeMismatch, SeverityWarning, "attachments", "a.attachment_id", `concat(coalesce(a.file_name, d.original_name), ': the row says ', a.file_size, ' bytes, the file has ', d.size)`,
-			`main.attachments AS a JOIN main.documents AS d USING (attachment_id) WHERE d.part = 'attachments' AND a.file_size <> d.size AND d.state IS DISTINCT FROM 'damaged-in-source'`),
-	}
+			`main.attachments AS a JOIN main.documents AS d USING (attachment_id) WHERE d.part = 'attachments' AND a.file_size <> d.size AND d.state IS DISTINCT FROM 'damaged-in-source'`))
 	if r.missing["attachments"] {
 		return append(all, finding(FileUnlisted, SeverityWarning, "documents", "NULL", `n || ' files of the attachments have no row, as the table attachments is missing or empty'`,
 			`(SELECT count(*) AS n FROM main.documents WHERE part = 'attachments') WHERE n > 0`))
@@ -21,7 +18,7 @@ func (r *reconciler) attachments() []string {
 	const unlisted = `main.documents WHERE part = 'attachments' AND attachment_id IS NULL AND matched_by IS %s '` + byAmbiguous + `'`
 	return append(all,
 		finding(FileUnlisted, SeverityWarning, "documents", "doc_id", `concat('no row in attachments for ', original_name)`, fmt.Sprintf(unlisted, "DISTINCT FROM")),
-		finding(MatchAmbiguous, SeverityWarning, "documents", "doc_id", `concat('several rows of attachments fit ', original_name)`, fmt.Sprintf(unlisted, "NOT DISTINCT FROM")),
+		finding(MatchAmbiguous, SeverityWarning, "documents", "doc_id", `concat('several rows of attachments fit ', original_name, ': ' || ids)`, ambiguousRows),
 		finding(OwnerUnknown, SeverityWarning, "documents", "doc_id", `concat('its row in attachments names no owner: ', original_name)`,
 			`main.documents WHERE part = 'attachments' AND attachment_id IS NOT NULL AND owner_id IS NULL`))
 }
@@ -32,17 +29,14 @@ func (r *reconciler) cvs() []string {
 		return []string{finding(PartMissing, SeverityError, "documents", "NULL",
 			"'the internal CVs were not received; ' || n || ' candidates have one: ask the vendor for them while the account is open'", "(SELECT count(*) AS n FROM main.candidates WHERE has_cv)")}
 	}
-	missing := finding(CVMissing, SeverityError, "candidates", "candidate_id", `concat('has_cv, but there is no CV of ', coalesce(reference, candidate_id))`,
-		`main.candidates AS c WHERE has_cv AND NOT EXISTS (FROM main.documents AS d WHERE d.owner_id = c.candidate_id AND d.part = 'cvs')`)
 	if r.missing["candidates"] {
 		return []string{finding(OwnerUnknown, SeverityWarning, "documents", "NULL", `n || ' CVs have no owner, as the table candidates is missing or empty'`,
 			`(SELECT count(*) AS n FROM main.documents WHERE part = 'cvs') WHERE n > 0`)}
 	}
 	const ownerless = `main.documents WHERE part = 'cvs' AND owner_id IS NULL AND matched_by IS %s '` + byAmbiguous + `'`
-	return []string{missing,
+	return append(lostCVs(),
 		finding(OwnerUnknown, SeverityWarning, "documents", "doc_id", `concat('no candidate fits the CV ', original_name)`, fmt.Sprintf(ownerless, "DISTINCT FROM")),
-		finding(MatchAmbiguous, SeverityWarning, "documents", "doc_id", `concat('several candidates fit the CV ', original_name)`, fmt.Sprintf(ownerless, "NOT DISTINCT FROM")),
-	}
+		finding(MatchAmbiguous, SeverityWarning, "documents", "doc_id", `concat('several candidates fit the CV ', original_name)`, fmt.Sprintf(ownerless, "NOT DISTINCT FROM")))
 }
 
 // documents reports what is to be known about single documents.
