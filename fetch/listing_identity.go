@@ -26,9 +26,11 @@ type ListingDigest struct {
 	Told digest.Sum `json:"told"`
 	// Vouched says that it tells an ETag of every file. Else equal names do not prove equal contents.
 	Vouched bool `json:"vouched"`
+	// Dated says that it tells a size and a date of every file: with samples of their contents, that is enough.
+	Dated bool `json:"dated"`
 	// Content is the sum of the files' names and contents; nothing when one of them is not here.
 	Content digest.Sum `json:"content"`
-	// Samples prove what names cannot, where there are few files and all of them are small: then each is one.
+	// Samples are small files, spread over the listing: all of its files where these are few and small.
 	Samples []FileSample `json:"samples,omitempty"`
 }
 
@@ -54,6 +56,7 @@ func (l listed) facts() digest.Sum {
 // add takes a file in. Sums of hashes do not depend on the order in which they are added.
 func (d *ListingDigest) add(l listed) {
 	d.Vouched = (d.Files == 0 || d.Vouched) && l.etag != ""
+	d.Dated = (d.Files == 0 || d.Dated) && l.size >= 0 && !l.modified.IsZero()
 	d.Files++
 	addSum(&d.Told, l.facts())
 }
@@ -79,6 +82,7 @@ func (o *Object) listingDigest() (*ListingDigest, error) {
 	}
 	d, whole := &ListingDigest{}, len(p.notes) == 0
 	n := p.shelf.len()
+	step := max(1, n/maxFileSamples)
 	for i := range n {
 		l, err := p.shelf.get(i)
 		if err != nil {
@@ -91,7 +95,7 @@ func (o *Object) listingDigest() (*ListingDigest, error) {
 		}
 		whole = whole && f.Err == nil
 		addSum(&d.Content, digest.Of(fmt.Appendf(nil, "%q %s", f.Name, f.SHA256)))
-		if n <= maxFileSamples && f.Err == nil && f.Size <= largeFile {
+		if i%step == 0 && len(d.Samples) < maxFileSamples && f.Err == nil && f.Size <= largeFile {
 			d.Samples = append(d.Samples, FileSample{l.facts(), f.Size, f.SHA256})
 		}
 	}
@@ -107,7 +111,8 @@ func compareSamples(a, b FileSample) int {
 }
 
 // recogniseListing reads the listing to its end and compares what it tells of its files with what is recorded. Where it tells
-// no ETags, the recorded samples are fetched once more. Only if those are all of its files do they prove it the same.
+// no ETags, the recorded samples are fetched once more. They prove it the same if they are all of its files, if it tells sizes and
+// dates of them, or if it came by the very link that led to the known one.
 func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evidence, error) {
 	if k.Listing == nil {
 		return Unknown, nil
@@ -129,31 +134,50 @@ func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evi
 	if k.Listing.Vouched {
 		return Same, nil
 	}
-	if len(k.Listing.Samples) < k.Listing.Files {
+	sameLink := slices.ContainsFunc(s.Marks(), func(m string) bool { return slices.Contains(k.Links, m) })
+	if len(k.Listing.Samples) < k.Listing.Files && !k.Listing.Dated && !sameLink {
 		return Alike, nil
 	}
-	return f.compareFiles(ctx, s, k.Listing.Samples)
+	return f.compareFiles(ctx, s, k.Listing)
 }
 
-// compareFiles fetches every file of a small listing and compares them with what is recorded.
-func (f *Fetcher) compareFiles(ctx context.Context, s *Source, recorded []FileSample) (Evidence, error) {
-	var all []listed
-	if err := f.readAgain(ctx, s, func(l listed) error { all = append(all, l); return nil }); err != nil || len(all) != len(recorded) {
+// compareFiles fetches the files that are recorded as samples and compares them. Of several files of which the listing tells the
+// same, a part of them cannot be compared.
+func (f *Fetcher) compareFiles(ctx context.Context, s *Source, d *ListingDigest) (Evidence, error) {
+	recorded := map[digest.Sum]bool{}
+	for _, x := range d.Samples {
+		recorded[x.Told] = true
+	}
+	var files []listed
+	err := f.readAgain(ctx, s, func(l listed) error {
+		if recorded[l.facts()] {
+			files = append(files, l)
+		}
+		if len(files) > 2*maxFileSamples {
+			return errSample
+		}
+		return nil
+	})
+	samples := slices.Clone(d.Samples)
+	if len(samples) < d.Files {
+		files, samples = onlyOnes(files, samples)
+	}
+	if err != nil || len(files) != len(samples) || len(files) == 0 && d.Files > 0 {
 		return Alike, nil
 	}
-	got := make([]FileSample, len(all))
+	got := make([]FileSample, len(files))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
 	if n := f.opts.Connections; n > 0 {
 		g.SetLimit(min(n, 8))
 	}
-	for i, l := range all {
+	for i, l := range files {
 		g.Go(func() (err error) {
 			got[i], err = f.fileSample(gctx, s, l)
 			return err
 		})
 	}
-	err := g.Wait()
+	err = g.Wait()
 	if ctx.Err() != nil {
 		return Unknown, interrupted(ctx)
 	}
@@ -161,7 +185,17 @@ func (f *Fetcher) compareFiles(ctx context.Context, s *Source, recorded []FileSa
 		return Alike, nil
 	}
 	slices.SortFunc(got, compareSamples)
-	return sameIf(slices.Equal(got, recorded)), nil
+	return sameIf(slices.Equal(got, samples)), nil
+}
+
+// onlyOnes leaves out the files, and the samples, of which the listing tells what it tells of another file, too.
+func onlyOnes(files []listed, samples []FileSample) ([]listed, []FileSample) {
+	times := map[digest.Sum]int{}
+	for _, l := range files {
+		times[l.facts()]++
+	}
+	return slices.DeleteFunc(files, func(l listed) bool { return times[l.facts()] > 1 }),
+		slices.DeleteFunc(samples, func(x FileSample) bool { return times[x.Told] != 1 })
 }
 
 // fileSample fetches a small file of a listing.

@@ -107,3 +107,48 @@ func setting(t *testing.T, name string, otherwise int) int {
 	}
 	return n
 }
+
+// Files of a listing wait in a directory of their own while the program is killed; the last run is not told of it.
+func TestAKilledListingGoesOnFromASpoolElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	p, _ := simulate(t, dir, "--people", "60", "--seed", "12", "--shape", "listing")
+	var size int64
+	for _, o := range readTruth(t, p.truth).Objects {
+		size += o.Size
+	}
+	take := func(root string, more ...string) []string {
+		return append([]string{"take", p.master, "--to", root, "--allow-private", "--json", "--tenant", "killed",
+			"--max-rate", strconv.FormatInt(max(size/3, 1<<20), 10)}, more...)
+	}
+	whole := holdall(t, 0, take(filepath.Join(dir, "undisturbed"))...)
+	bag := decode[taken](t, whole).Location
+	root, spool := filepath.Join(dir, "killed"), filepath.Join(dir, "elsewhere")
+	kills := 0
+	for _, part := range []float64{0.4, 0.3} {
+		r := start(t, take(root, "--spool", spool)...)
+		timer := time.AfterFunc(time.Duration(part*float64(whole.wall)), func() { r.cmd.Process.Kill() })
+		if o := r.wait(); o.code == -1 {
+			kills++
+		}
+		timer.Stop()
+	}
+	if kills == 0 {
+		t.Fatal("no run was killed")
+	}
+	unfinished := decode[[]struct {
+		State      string
+		Unfinished *struct{ Spool string }
+	}](t, holdall(t, 0, "list", root, "--json"))
+	if len(unfinished) != 1 || unfinished[0].Unfinished == nil || filepath.Dir(unfinished[0].Unfinished.Spool) != spool {
+		t.Errorf("after %d kills, list shows %+v, want one unfinished takeover with its bytes in %s", kills, unfinished, spool)
+	}
+	got := decode[taken](t, holdall(t, 0, take(root)...))
+	t.Logf("%d kills, then %d bytes fetched, %d reused", kills, got.FetchedBytes, got.ReusedBytes)
+	if got.ReusedBytes == 0 {
+		t.Error("nothing was reused of what waited elsewhere")
+	}
+	checkSurvivor(t, root, got, documents(t, bag), tableDigests(t, bag))
+	if again := decode[taken](t, holdall(t, 0, take(root)...)); again.Export != got.Export || again.FetchedBytes != 0 {
+		t.Errorf("taken again: %s with %d bytes fetched, want %s and nothing fetched", again.Export, again.FetchedBytes, got.Export)
+	}
+}

@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"holdall/fetch"
+	"holdall/query"
 )
 
 // The answers of a server say too little to tell two exports apart, or say something else of the same one. Whatever it says, the
@@ -229,5 +231,41 @@ func TestAnExportWithoutDocumentsIsRecognised(t *testing.T) {
 				t.Errorf("%+v, then %s", one, two.Export)
 			}
 		})
+	}
+}
+
+// A listing that goes on where nobody can follow is taken as far as it goes, and nobody is told that this is all.
+func TestAListingThatIsNotCompleteIsNamed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{"/data.zip": people(t, "Ada"), "/f/a.txt": "letter a", "/f/Candidates.csv": "Candidate Id,First Name\r\n1,Ada\r\n"})
+	s.put("/list.json", `{"files":[{"name":"a.txt","url":"`+s.URL+`/f/a.txt?sig=s1"}],"has_more":true}`)
+	s.put("/tables.json", `{"files":[{"name":"Candidates.csv","url":"`+s.URL+`/f/Candidates.csv?sig=s1"}],"nextPageToken":"k2"}`)
+	for name, m := range map[string]MasterCSV{
+		"of documents": s.master("s1", "/data.zip", "/list.json"), "of data files": s.master("s1", "/tables.json"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := mustTake(t, m, options(t, t.TempDir()))
+			if !slices.ContainsFunc(r.Findings, func(f FindingCount) bool { return f.Code == query.ListingIncomplete && f.Severity == "error" }) {
+				t.Errorf("findings: %+v", r.Findings)
+			}
+		})
+	}
+}
+
+// A file that the server denies twice while its neighbours are served is missing; one whose bytes are not as listed is kept.
+func TestWhatBecomesOfOddListedFiles(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{"/data.zip": people(t, "Ada"), "/f/a.txt": "letter a", "/f/b.txt": "letter b"})
+	s.put("/list.csv", "File Name,Size,Link\r\na.txt,8,"+s.URL+"/f/a.txt?sig=s1\r\nb.txt,90,"+s.URL+"/f/b.txt?sig=s1\r\nc.txt,8,"+s.URL+"/f/c.txt?sig=s1\r\n")
+	r := mustTake(t, s.master("s1", "/data.zip", "/list.csv"), options(t, t.TempDir()))
+	codes := map[query.Code]int{}
+	for _, f := range r.Findings {
+		codes[f.Code] = f.Count
+	}
+	if r.Documents.Attachments != 2 || codes[query.FileUnavailable] != 1 || codes[query.FileDiffers] != 1 {
+		t.Errorf("%d attachments, findings %+v", r.Documents.Attachments, r.Findings)
+	}
+	if n := s.requests("/f/c.txt"); n != 2 {
+		t.Errorf("a file that is not there was asked for %d times, want 2", n)
 	}
 }

@@ -54,6 +54,11 @@ func (in *intake) data(ctx context.Context, s *origin) error {
 	if err != nil {
 		return in.unreadable(s, err)
 	}
+	if l, ok := x.c.(*listing); ok {
+		if err := in.t.checkListing(ctx, in.o, l); err != nil {
+			return err
+		}
+	}
 	d := &dataFiles{in: in, s: s, c: x.c}
 	if err := d.loadAll(ctx, files); err != nil {
 		return err
