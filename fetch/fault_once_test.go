@@ -48,7 +48,7 @@ var onceFaults = []faultCase{
 			o = &served{body: zipLike(len(o.body), uint64(n)), etag: fmt.Sprintf(`"made %d"`, n)}
 			return broken(2<<20)(o, w, r)
 		}
-	}, want: ObjectChanged, hint: "again"},
+	}, opts: func(o *Options) { o.Idle, o.RetryBudget = 20*time.Second, 20*time.Second }, want: ObjectChanged, hint: "again"},
 	{name: "a link that works once, and tells no length", world: func(t *testing.T, w *faultWorld) *Master {
 		w.object = w.put("/attachments.zip", zipOf(t, 3000))
 		return w.master(t, "", "/attachments.zip", "")
