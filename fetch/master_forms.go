@@ -113,7 +113,10 @@ func mistakenText(text string) *Error {
 	t := strings.TrimLeft(text, " \t\r\n")
 	switch {
 	case t == "":
-		return &Error{Code: NotTheExport, Message: "the master CSV is empty", Hint: "download it again from the link in the export e-mail"}
+		return &Error{
+			Code: NotTheExport, Message: "the master CSV is empty",
+			Hint: "download it again from the link in the export e-mail",
+		}
 	case strings.Contains(t, "\x00"):
 		return notMaster("a binary file", hintMaster)
 	case startsFold(t, "[InternetShortcut]"), startsFold(t, "[Desktop Entry]"):
@@ -136,10 +139,16 @@ func startsFold(s, prefix string) bool {
 func mistakenPage(t string) *Error {
 	code, detail := errorCode([]byte(t))
 	if saysExpired(code, detail) {
-		return &Error{Code: LinkExpired, Message: "this is not a master CSV but the message that its link has expired (" + code + ")", Hint: hintNewLink}
+		return &Error{
+			Code: LinkExpired, Hint: hintNewLink,
+			Message: "this is not a master CSV but the message that its link has expired (" + code + ")",
+		}
 	}
 	if code != "" {
-		return &Error{Code: NotTheExport, Message: "this is not a master CSV but an error message of its server (" + code + ")", Hint: hintNewLink}
+		return &Error{
+			Code: NotTheExport, Hint: hintNewLink,
+			Message: "this is not a master CSV but an error message of its server (" + code + ")",
+		}
 	}
 	return notMaster("a web page or an error message", hintFor(NotTheExport))
 }

@@ -65,13 +65,17 @@ func readMember(r io.Reader) ([]byte, error) {
 func (m *Master) unzip(raw []byte) ([]byte, error) {
 	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
-		return nil, &Error{Code: NotTheExport, Message: "this is a ZIP or a workbook that is cut off or damaged, not a master CSV", Hint: hintMaster, Err: err}
+		return nil, &Error{
+			Code: NotTheExport, Hint: hintMaster, Err: err,
+			Message: "this is a ZIP or a workbook that is cut off or damaged, not a master CSV",
+		}
 	}
 	files := map[string]*zip.File{}
 	var content []*zip.File // all but folders and what Macs add
 	for _, f := range z.File {
 		files[f.Name] = f
-		if base := path.Base(f.Name); !strings.HasSuffix(f.Name, "/") && !strings.HasPrefix(f.Name, "__MACOSX/") && !strings.HasPrefix(base, ".") {
+		hidden := strings.HasPrefix(path.Base(f.Name), ".") || strings.HasPrefix(f.Name, "__MACOSX/")
+		if !hidden && !strings.HasSuffix(f.Name, "/") {
 			content = append(content, f)
 		}
 	}

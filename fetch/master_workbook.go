@@ -37,7 +37,10 @@ func (m *Master) workbook(files map[string]*zip.File) ([]byte, error) {
 	}
 	w.Flush()
 	if err != nil || len(sheets) == 0 || !hasLink(out.String()) {
-		return nil, &Error{Code: NotTheExport, Message: "this is an Excel workbook, and no link can be read from it", Hint: hintSaveAsCSV, Err: err}
+		return nil, &Error{
+			Code: NotTheExport, Message: "this is an Excel workbook, and no link can be read from it",
+			Hint: hintSaveAsCSV, Err: err,
+		}
 	}
 	m.Notes = append(m.Notes, "the master CSV was saved as an Excel workbook; its links were read from the cells")
 	return out.Bytes(), nil

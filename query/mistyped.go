@@ -7,8 +7,10 @@ import (
 )
 
 // otherFirst are words that statements begin with which a user may not run. What begins with any other word is no SQL.
-var otherFirst = []string{"alter", "analyze", "attach", "begin", "call", "checkpoint", "comment", "commit", "copy", "create", "deallocate", "delete",
-	"detach", "drop", "execute", "export", "force", "grant", "import", "insert", "install", "load", "merge", "prepare", "refresh", "reindex", "replace", "reset",
+var otherFirst = []string{"alter", "analyze", "attach", "begin", "call",
+	"checkpoint", "comment", "commit", "copy", "create", "deallocate", "delete",
+	"detach", "drop", "execute", "export", "force", "grant", "import",
+	"insert", "install", "load", "merge", "prepare", "refresh", "reindex", "replace", "reset",
 	"revoke", "rollback", "set", "start", "transaction", "truncate", "update", "use", "vacuum"}
 
 // mistyped explains a statement that begins with no word of SQL; nil for others.

@@ -208,6 +208,7 @@ func (e *env) tellGone(ctx context.Context, store *dirstore.Store, root string) 
 	}
 	if err == nil && n > 0 {
 		e.talk("%s holds %s; %q removes what is not needed", filepath.Join(root, "db"),
-			count(n, "database of an export that is not here any more", "databases of exports that are not here any more"), "holdall clean "+root+" --yes")
+			count(n, "database of an export that is not here any more", "databases of exports that are not here any more"),
+			"holdall clean "+root+" --yes")
 	}
 }

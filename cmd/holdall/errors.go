@@ -94,7 +94,10 @@ func classify(err error) failure {
 	case errors.Is(err, context.Canceled):
 		return failure{Code: fetch.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted}
 	case errors.As(err, &fe):
-		report = failure{Code: fe.Code, Message: aboutLink(fe, err.Error()), Hint: hintOf(fe), Retryable: fe.Retryable(), exit: fe.Code.Exit()}
+		report = failure{
+			Code: fe.Code, Message: aboutLink(fe, err.Error()), Hint: hintOf(fe),
+			Retryable: fe.Retryable(), exit: fe.Code.Exit(),
+		}
 		report.Part, report.Link = fe.Part, fe.Link
 		if !fe.ResumeAfter.IsZero() {
 			report.ResumeAfter = fe.ResumeAfter.UTC().Format(time.RFC3339)

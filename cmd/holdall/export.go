@@ -118,7 +118,8 @@ func checkOutside(flag, path string) error {
 		}
 		for ; ; real = filepath.Dir(real) {
 			if isBag(real) {
-				return usagef("name a directory elsewhere", "%s %s is inside of an archive (%s), which nothing may change", flag, path, real)
+				return usagef("name a directory elsewhere",
+					"%s %s is inside of an archive (%s), which nothing may change", flag, path, real)
 			}
 			if real == filepath.Dir(real) {
 				return nil
@@ -150,7 +151,8 @@ func openRoot(arg string) (*dirstore.Store, string, error) {
 		return nil, "", err
 	}
 	if at.folder != "" {
-		return nil, "", usagef("name the directory that exports/ is in; \"holdall status\" shows one archive", "%s is in an archive, not a root of archives", arg)
+		return nil, "", usagef("name the directory that exports/ is in; \"holdall status\" shows one archive",
+			"%s is in an archive, not a root of archives", arg)
 	}
 	store, err := dirstore.Open(at.root, false)
 	return store, at.root, err
@@ -271,7 +273,8 @@ func (x *export) database(ctx context.Context, e *env) (*query.DB, error) {
 func cacheDir(name string) (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", withHint(fmt.Errorf("find a place for databases and the history: %w", err), "set HOME to a directory that can be written to")
+		return "", withHint(fmt.Errorf("find a place for databases and the history: %w", err),
+			"set HOME to a directory that can be written to")
 	}
 	return filepath.Join(dir, "holdall", name), nil
 }

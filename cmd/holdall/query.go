@@ -183,7 +183,8 @@ func (o *queryOptions) answer(ctx context.Context, e *env, db *query.DB, sql str
 		return err
 	}
 	if len(statements) > 1 && (f == query.Parquet || f == query.XLSX) {
-		return usagef("ask them one by one, or use --format csv", "a file in the format %s has room for one result, and there are %d", f, len(statements))
+		return usagef("ask them one by one, or use --format csv",
+			"a file in the format %s has room for one result, and there are %d", f, len(statements))
 	}
 	if o.output == "" {
 		return writeAnswers(ctx, e, e.stdout, db, statements, f, limit)

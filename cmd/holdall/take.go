@@ -148,7 +148,8 @@ func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
 		return takeover.MasterCSV{Link: link}, nil
 	}
 	if scheme, _, ok := strings.Cut(arg, "://"); ok && !strings.ContainsAny(scheme, `/\.`) {
-		return takeover.MasterCSV{}, usagef("give the path of the file, an https link, or - for standard input", "a master CSV cannot be read from a %s link", scheme)
+		return takeover.MasterCSV{}, usagef("give the path of the file, an https link, or - for standard input",
+			"a master CSV cannot be read from a %s link", scheme)
 	}
 	in, date, err := openMaster(e, arg)
 	if err != nil {

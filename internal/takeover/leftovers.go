@@ -102,7 +102,9 @@ func Databases(ctx context.Context, store *dirstore.Store, dir string) ([]Leftov
 			all = append(all, newLeftover(LeftScratch, filepath.Join(dir, e.Name())))
 			continue
 		}
-		if id, rest, ok := strings.Cut(e.Name(), ".duckdb"); ok && e.Type().IsRegular() && (rest == "" || rest == ".wal" || strings.HasPrefix(rest, atomicfile.Suffix)) {
+		id, rest, ok := strings.Cut(e.Name(), ".duckdb")
+		ours := rest == "" || rest == ".wal" || strings.HasPrefix(rest, atomicfile.Suffix)
+		if ok && ours && e.Type().IsRegular() {
 			l := newLeftover(LeftDatabase, filepath.Join(dir, e.Name()))
 			l.Export, l.Gone = id, store != nil && !exports[id]
 			all = append(all, l)
