@@ -1,7 +1,6 @@
 package takeover
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -76,7 +75,7 @@ func oxum(t *testing.T, bag string) string {
 // At level deep the record and the Parquet are compared with what the received CSVs make: a bag may be whole, and its record
 // not true.
 func TestDeepVerificationComparesTheTables(t *testing.T) {
-	_, s := platform(t, exportsim.Config{Seed: 21, People: 20, Mistakes: true})
+	_, s := platform(t, exportsim.Config{Seed: 21, People: 10, Mistakes: true})
 	root := t.TempDir()
 	r := take(t, s, options(t, root))
 	bag := filepath.Join(root, "exports", r.Export)
@@ -87,13 +86,6 @@ func TestDeepVerificationComparesTheTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := func(was, is string) []byte {
-		b := bytes.Replace(record, []byte(was), []byte(is), 1)
-		if bytes.Equal(b, record) {
-			t.Fatalf("the record does not have %q", was)
-		}
-		return b
-	}
 	users := r.Tables["users"].Rows
 	var c completeness
 	if err := json.Unmarshal(record, &c); err != nil {
@@ -101,7 +93,8 @@ func TestDeepVerificationComparesTheTables(t *testing.T) {
 	}
 	at := slices.IndexFunc(c.TableRecords, func(t TableRecord) bool { return t.Table == "users" })
 	c.TableRecords[at].Rows++
-	moreRows, err := json.Marshal(c)
+	c.Findings[0].Code = "nothing-of-the-kind"
+	untrue, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,19 +119,16 @@ func TestDeepVerificationComparesTheTables(t *testing.T) {
 		detail     string
 	}{
 		{"nothing was changed", completenessFile, record, nil, ""},
-		{"the record has a row too many", completenessFile, moreRows,
-			[]string{"rows-mismatch " + c.TableRecords[at].Received.Path, "rows-mismatch " + usersParquet}, fmt.Sprintf("has %d rows, the record says %d", users, users+1)},
-		{"the record has one finding less", completenessFile, other(fmt.Sprintf(`"code": "%s"`, r.Findings[0].Code), `"code": "nothing-of-the-kind"`),
-			[]string{"findings-mismatch " + completenessFile, "findings-mismatch " + completenessFile}, "when it was archived"},
+		{"the record has a row too many, and another finding", completenessFile, untrue,
+			[]string{"rows-mismatch " + c.TableRecords[at].Received.Path, "rows-mismatch " + usersParquet,
+				"findings-mismatch " + completenessFile, "findings-mismatch " + completenessFile},
+			fmt.Sprintf("has %d rows, the record says %d", users, users+1)},
 		{"the Parquet is another table's", usersParquet, jobs, []string{"rows-mismatch " + usersParquet}, "the Parquet file has"},
 		{"the Parquet is none", usersParquet, []byte("PAR1 and no more"), []string{"parquet-unreadable " + usersParquet}, ""},
 		{"the record is none", completenessFile, []byte("{"), []string{"tables-unreadable " + completenessFile}, ""},
 	} {
 		forge(t, bag, tc.file, tc.content)
 		opened := openBag(t, root, r.Export)
-		if full, err := Verify(t.Context(), opened, archive.Full, t.TempDir(), nil); err != nil || !full.Valid {
-			t.Fatalf("%s: the forged bag is not whole: %v, %+v", tc.name, err, full)
-		}
 		deep, err := Verify(t.Context(), opened, archive.Deep, t.TempDir(), nil)
 		if err != nil {
 			t.Fatalf("%s: %v", tc.name, err)
