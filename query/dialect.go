@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -142,10 +143,15 @@ func (c *careful) next() (record, error) {
 	return rec, nil
 }
 
-// choose returns the one reading of the right width or, where there is none, the only other one.
+// choose returns the one reading of the right width or, where there is none, the first other one. Readings that leave quotes in
+// unquoted cells count only where there is no other.
 func (c *careful) choose() (chosen *reading, many bool) {
+	readings := c.found
+	if proper := slices.DeleteFunc(slices.Clone(c.found), reading.isBare); len(proper) > 0 {
+		readings = proper
+	}
 	exact := -1
-	for i, r := range c.found {
+	for i, r := range readings {
 		if len(r.spans) != c.width {
 			continue
 		}
@@ -154,13 +160,14 @@ func (c *careful) choose() (chosen *reading, many bool) {
 		}
 		exact = i
 	}
-	if exact >= 0 {
-		return &c.found[exact], false
-	}
-	if len(c.found) == 0 {
+	if len(readings) == 0 {
 		return nil, false
 	}
-	return &c.found[0], false
+	return &readings[max(exact, 0)], false
+}
+
+func (r reading) isBare() bool {
+	return slices.ContainsFunc(r.spans, func(s span) bool { return s.bare })
 }
 
 // take makes a record of a reading.

@@ -146,6 +146,18 @@ func (h headLine) isHeadings() bool {
 	return h.score >= 3 && 2*h.score >= h.filled || h.score >= 1 && h.score == h.filled && h.line == 0 || h.score == 2 && h.filled == 2
 }
 
+// areNames reports whether a line's cells are as headings are: three or more, none empty, none twice, and all words.
+func (h headLine) areNames() bool {
+	seen := map[string]bool{}
+	for _, c := range h.cells {
+		if c == "" || seen[c] || len(c) > 60 || classOf([]byte(c)) != classText {
+			return false
+		}
+		seen[c] = true
+	}
+	return len(seen) >= 3
+}
+
 // headLine reads the record at a line's beginning.
 func (s *scanned) headLine(head []byte, l [2]int, delim byte) headLine {
 	h := headLine{at: l[0], line: l[1], delim: delim}
@@ -171,6 +183,9 @@ func headTokens(head []byte, delim byte) *tokenizer {
 // widestLine chooses the headings of a file that no table is known for: first, unless most of the records below it agree
 // on another width, which a later line is the first to have.
 func (s *scanned) widestLine(head []byte, lines [][2]int, delims []byte, first headLine) headLine {
+	if first.areNames() {
+		return first
+	}
 	best, most := first, 0
 	if first.filled < 2 { // a title, unless nothing below has more cells
 		for _, l := range lines[1:] {

@@ -13,6 +13,7 @@ const (
 	faultBehind   = "it may be the rest of the broken record before it"
 	faultHeadings = "the headings again"
 	faultBelow    = "it stands below other headings"
+	faultMoved    = "a cell is in its neighbour's column"
 	faultCut      = "the next line looks like the rest of it"
 )
 
@@ -71,6 +72,8 @@ func (j *judge) doubtful(rec record) string {
 		return fault
 	case len(rec.cells) > ev.width && !j.lastCellTells(rec):
 		return faultSurplus
+	case j.hasMoved(rec):
+		return faultMoved
 	case len(rec.cells) < ev.width && ev.width > width:
 		return faultFew
 	case (rec.bare || j.s.d.escape != escDoubled && bytes.IndexByte(rec.raw, '\\') >= 0) && !j.fit(rec):
@@ -97,6 +100,24 @@ func (j *judge) fit(rec record) bool {
 		}
 	}
 	return true
+}
+
+// hasMoved reports whether a cell is not what its column's cells are, but the one beside it is: delimiters that nobody quoted and
+// line breaks can make up for one another.
+func (j *judge) hasMoved(rec record) bool {
+	if c := rec.cells[0].text; j.s.ev.learned(0) == classID && bytes.IndexByte(c, ' ') > 0 && classOf(c) == classText {
+		return true // words among ids: the rest of a text with a line break
+	}
+	for i := range min(len(j.s.headings), len(rec.cells)) - 1 {
+		want := j.s.ev.learned(i)
+		if want != classEmail && want != classID && want != classDate || j.s.ev.learned(i+1) == want {
+			continue
+		}
+		if !agrees(want, classOf(rec.cells[i].text)) && classOf(rec.cells[i+1].text) == want {
+			return true
+		}
+	}
+	return false
 }
 
 // keyTells reports whether a cell of a record shows that the record is one, and not the rest of a broken one: its first cell,
