@@ -27,9 +27,10 @@ type filePool struct {
 	listed    bool  // the listing has been read to its end
 	bytes     int64 // of files that are here
 	reused    int64
-	done      int // files that are here or have failed for good
-	good      int // files fetched
-	expired   int // links in a row that have expired
+	done      int  // files that are here or have failed for good
+	good      int  // files fetched
+	expired   int  // links that have expired since one asked for alone was served
+	alone     bool // one file is asked for alone, to see whether all links have expired
 	first     map[int]sighting
 	pages     map[digest.Sum]map[int]bool // files in whose place a page came, by the page
 	owned     map[uint64]int              // which file has which object in the spool
@@ -169,6 +170,7 @@ func (p *filePool) take() (int, bool) {
 		if p.busy < p.target && (p.expired == 0 || p.busy == 0) {
 			if i, ok := p.pop(time.Now()); ok {
 				p.busy++
+				p.alone = p.expired > 0
 				return i, true
 			}
 		}

@@ -18,7 +18,10 @@ func (p *filePool) put(i int, record uint32, err error) {
 	p.busy--
 	now := time.Now()
 	if err == nil {
-		p.refused, p.expired, p.lastBytes = 0, 0, now
+		p.refused, p.lastBytes = 0, now
+		if p.alone { // asked for after links had expired; others, under way before, say nothing
+			p.expired = 0
+		}
 		p.settle(i, record, nil)
 		if p.good >= 2*startFileConns && p.halved.IsZero() {
 			p.target = p.most
@@ -117,12 +120,12 @@ func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 	p.settle(i, 0, p.fileError(i, e))
 }
 
-// enoughExpired is how many links in a row, with nothing served between them, have expired when all have.
+// enoughExpired is how many links must have expired, the last of them asked for alone, when all have.
 const enoughExpired = 3
 
 // expire takes in that file i's link has expired.
 func (p *filePool) expire(i int, e *Error) {
-	if p.expired++; p.good == 0 || p.expired >= enoughExpired {
+	if p.expired++; p.alone && p.expired >= enoughExpired {
 		p.failAll(e)
 		return
 	}
