@@ -4,21 +4,23 @@ import "fmt"
 
 // What the tables promise and no document answers is missing only if no document that is nobody's may be it.
 //
-//	lost     rows of attachments without a document
+//	lost     rows of attachments without a document; a view, as there may be a million
 //	stray    documents without a row
 //	perhaps  a lost row and a stray document that may be its file
 
 // perhapsSQL brings lost rows and stray documents together that size, owner, name or id does not keep apart. Blocks that
 // are too large to be compared name by name are brought together as a whole by their owner.
 var perhapsSQL = `
-CREATE OR REPLACE TEMP TABLE lost AS
-SELECT rowid AS r, attachment_id, file_path, file_name, nullif(file_size, 0) AS file_size, upper(record_type) AS kind, record_id, is_cv FROM main.attachments AS a
+CREATE OR REPLACE TEMP TABLE lost_row AS SELECT rowid AS r FROM main.attachments AS a
 	WHERE NOT EXISTS (FROM main.documents AS d WHERE d.attachment_id = a.attachment_id)
 		AND rowid NOT IN (SELECT unnest(list_sort(rows)[2:]) FROM (SELECT list(rowid) AS rows FROM main.attachments WHERE attachment_id IS NOT NULL GROUP BY attachment_id HAVING count(*) > 1));
+CREATE OR REPLACE TEMP VIEW lost AS
+SELECT rowid AS r, attachment_id, file_path, file_name, nullif(file_size, 0) AS file_size, upper(record_type) AS kind, record_id, is_cv FROM main.attachments
+	WHERE rowid IN (SELECT r FROM temp.lost_row);
 CREATE OR REPLACE TEMP TABLE stray AS
 SELECT doc_id, part, original_name, regexp_extract(replace(original_name, '\', '/'), '[^/]*$') AS base, nullif(size, 0) AS size, owner_type, owner_id,
 	matched_by IS NOT DISTINCT FROM '` + byAmbiguous + `' AS ambiguous
-	FROM main.documents WHERE attachment_id IS NULL AND EXISTS (FROM temp.lost);
+	FROM main.documents WHERE attachment_id IS NULL AND EXISTS (FROM temp.lost_row);
 CREATE OR REPLACE TEMP TABLE perhaps AS
 WITH owned AS (SELECT r, doc_id, base, size, file_name, file_size, part, is_cv, owner_id AS owner FROM temp.lost JOIN temp.stray ON owner_id = record_id AND coalesce(kind, owner_type) = owner_type),
 block AS (SELECT owner, count(*) > 40000 AS large FROM owned GROUP BY owner),
@@ -109,6 +111,6 @@ func lostCVs() []string {
 }
 
 func dropLost() []string {
-	return []string{`DROP TABLE IF EXISTS temp.lost; DROP TABLE IF EXISTS temp.stray; DROP TABLE IF EXISTS temp.perhaps; DROP TABLE IF EXISTS temp.anyones;
+	return []string{`DROP VIEW IF EXISTS temp.lost; DROP TABLE IF EXISTS temp.lost_row; DROP TABLE IF EXISTS temp.stray; DROP TABLE IF EXISTS temp.perhaps; DROP TABLE IF EXISTS temp.anyones;
 	DROP TABLE IF EXISTS temp.lost_cv; DROP TABLE IF EXISTS temp.stray_cv; DROP TABLE IF EXISTS temp.perhaps_cv;`}
 }
