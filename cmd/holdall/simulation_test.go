@@ -213,7 +213,7 @@ func (k *simulation) open() []string {
 	var names []string
 	fds, _ := os.ReadDir("/proc/self/fd")
 	for _, fd := range fds {
-		if name, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(name, k.dir+"/") {
+		if name, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(name, k.dir+"/archives/") {
 			names = append(names, name)
 		}
 	}
