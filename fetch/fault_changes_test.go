@@ -94,12 +94,12 @@ var changeFaults = []faultCase{
 	{name: "the server tells a digest that the bytes never match, and they are a ZIP whose own checksums fit", world: func(t *testing.T, w *faultWorld) *Master {
 		w.object = w.put("/attachments.zip", zipOf(t, 300))
 		return w.master(t, "", "/attachments.zip", "")
-	}, fault: toldWrong, outcome: "every byte is right, and the contradiction is told", check: func(t *testing.T, w *faultWorld, r *Run, err error) {
+	}, fault: toldWrong, outcome: "every byte is right, and the contradiction is told", check: func(t *testing.T, w *faultWorld, r *Run, runErr error) {
 		v, err := r.Objects[0].Wait(t.Context())
 		if err != nil || v.Rung != "zip-crc32" || v.Contradicts != "x-goog-hash-md5" {
 			t.Errorf("verified %+v, %v; want by the ZIP, against the server", v, err)
 		}
-		fewRequests(4)(t, w, r, err)
+		fewRequests(4)(t, w, r, runErr)
 		if _, mem, err := openJournal(w.spoolFile(".journal")); err != nil || mem.done == nil || *mem.done != v {
 			t.Errorf("the journal says %+v, %v; want %+v", mem.done, err, v)
 		}

@@ -86,8 +86,11 @@ func (r *Run) followListing(o *Object) {
 		wg.Add(1)
 		go func() { defer wg.Done(); o.files.work(r.ctx) }()
 	}
-	x := r.f.gate.unpark(o.probe)
+	r.mu.Lock()
+	probe := o.probe
 	o.probe = nil
+	r.mu.Unlock()
+	x := r.f.gate.unpark(probe)
 	p := &pages{f: r.f, ctx: r.ctx, src: o.Source, yield: o.files.add, retried: r.retried}
 	err := p.read(x)
 	r.mu.Lock()

@@ -140,7 +140,7 @@ func shapeOfNamed(v []byte) dateShape {
 	for n < len(v) && n < 10 && (v[n]|0x20) >= 'a' && (v[n]|0x20) <= 'z' {
 		n++
 	}
-	if n > 9 || bytes.IndexAny(v[n:], "0123456789") < 0 || !isCalendarName(string(bytes.ToLower(v[:n]))) {
+	if n > 9 || !bytes.ContainsAny(v[n:], "0123456789") || !isCalendarName(string(bytes.ToLower(v[:n]))) {
 		return shapeNone
 	}
 	return shapeOther

@@ -470,7 +470,7 @@ func (k *simulation) bubble(step takeoversim.Step, renew bool, end func()) (r *r
 	})
 	defer stuck.Stop()
 	synctest.Test(k.t, func(t *testing.T) {
-		time.Sleep(k.w.State().Clock.Add(20 * time.Second).Sub(time.Now()))
+		time.Sleep(time.Until(k.w.State().Clock.Add(20 * time.Second)))
 		master := filepath.Join(k.dir, "master.csv")
 		if err := os.WriteFile(master, k.w.Master(renew), 0o600); err != nil {
 			t.Fatal(err)

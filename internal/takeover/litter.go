@@ -40,8 +40,12 @@ func hasPrefix(magic string) func([]byte, int64) bool {
 }
 
 func isINI(first []byte, size int64) bool {
-	text := strings.ReplaceAll(strings.TrimLeft(string(first), "\xff\xfe\xef\xbb\xbf\x00 \r\n"), "\x00", "")
-	return size == 0 || strings.HasPrefix(text, "[")
+	for _, b := range first {
+		if !bytes.Contains([]byte("\xff\xfe\xef\xbb\xbf\x00 \r\n"), []byte{b}) { // a mark, or blank
+			return b == '['
+		}
+	}
+	return size == 0
 }
 
 // mayBeLitter reports whether a name is one that programs give. Whether it is litter, its content says: see

@@ -209,9 +209,8 @@ func (r *reply) give(g giving) bool {
 	if r.o.style.shortRanges && ranged && to-from > chunk {
 		to = from + chunk
 	}
-	keep := r.headOf(g, from, to, ranged) == nil
-	if g.noBytes || !keep {
-		return keep && g.noLength == false && !g.noBytes
+	if r.headOf(g, from, to, ranged) != nil || g.noBytes {
+		return false
 	}
 	return r.bytes(g, from, to) && !g.noLength && !r.o.style.noLength && !g.chunkedCut
 }

@@ -3,7 +3,6 @@ package unpack
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"math"
 )
 
@@ -131,14 +130,4 @@ func parseDescriptor(b []byte, from int, wide bool) (descriptor, bool) {
 		d.stored, d.size = uint64(binary.LittleEndian.Uint32(b[from+4:])), uint64(binary.LittleEndian.Uint32(b[from+8:]))
 	}
 	return d, true
-}
-
-// crcOf is the CRC-32 of bytes of the container.
-func (z *zipFile) crcOf(from, to int64) (uint32, error) {
-	src := &span{r: z.r, off: from, end: to}
-	b := newBuffer(src)
-	defer freeBuffer(b)
-	sum := crc32.NewIEEE()
-	_, err := b.WriteTo(sum)
-	return sum.Sum32(), err
 }
