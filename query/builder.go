@@ -142,7 +142,9 @@ func openEngine(e engine) (*sql.DB, error) {
 				return err
 			}
 		}
-		once = nil
+		if once != nil { // the first connection, which nobody shares yet
+			once = nil
+		}
 		return nil
 	})
 	if err != nil {

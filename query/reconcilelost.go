@@ -30,7 +30,7 @@ lkey AS (SELECT r, file_size, unnest(string_split(name_keys(file_name), chr(10))
 common AS (SELECT key FROM (SELECT key, count(*) AS n FROM skey GROUP BY key) JOIN (SELECT key, count(*) AS m FROM lkey GROUP BY key) USING (key) WHERE key <> '' AND n * m <= 10000),
 ids AS (SELECT doc_id, unnest(list_concat(string_split_regex(lower(original_name), '[^\pL\pN]+'), string_split_regex(lower(original_name), '[^\pL\pN-]+'))) AS token
 	FROM temp.stray WHERE owner_id IS NULL)
-SELECT r, doc_id FROM owned JOIN block USING (owner) WHERE file_size = size OR part = 'attachments' AND (file_size IS NULL OR large OR name_like(coalesce(file_name, ''), base) > 1)
+SELECT r, doc_id FROM owned JOIN block USING (owner) WHERE file_size = size OR part = 'attachments' AND (file_size IS NULL AND same_kind(coalesce(file_name, ''), base) OR large OR name_like(coalesce(file_name, ''), base) > 1)
 	OR part = 'cvs' AND is_cv AND file_size IS NULL
 UNION SELECT r, doc_id FROM temp.lost JOIN ownerless ON file_size = size
 UNION SELECT r, doc_id FROM lkey JOIN common USING (key) JOIN skey USING (key) WHERE file_size IS NULL OR size IS NULL
