@@ -65,10 +65,40 @@ func (b *Builder) match(ctx context.Context, c *sql.Conn, entries iter.Seq2[Entr
 	if err := appendRows(c, "temp", "main", "entry", func(add func(...any) error) error { return addEntries(ctx, entries, add) }); err != nil {
 		return false, err
 	}
-	if err := execAll(ctx, c, append([]string{b.sources()}, matchSQL()...)...); err != nil {
+	if err := execAll(ctx, c, append([]string{b.sources()}, matchSetupSQL()...)...); err != nil {
+		return false, err
+	}
+	for _, p := range matchPhases() {
+		if err := p.run(ctx, c); err != nil {
+			return false, err
+		}
+	}
+	if err := execAll(ctx, c, resultSQL); err != nil {
 		return false, err
 	}
 	return yieldMatched(ctx, c, yield)
+}
+
+// run carries out a phase, unless nothing is left for it.
+func (p matchPhase) run(ctx context.Context, c *sql.Conn) error {
+	var left bool
+	err := c.QueryRowContext(ctx, "SELECT EXISTS (FROM temp.entry WHERE part = ? AND no NOT IN (SELECT no FROM temp.decided))", p.part).Scan(&left)
+	if err != nil || !left {
+		return err
+	}
+	if err := execAll(ctx, c, append(p.before, p.hits)...); err != nil {
+		return err
+	}
+	for range rounds {
+		decided, err := c.ExecContext(ctx, decideSQL(p.how))
+		if err != nil {
+			return err
+		}
+		if n, err := decided.RowsAffected(); err != nil || n == 0 {
+			break
+		}
+	}
+	return execAll(ctx, c, endPhaseSQL)
 }
 
 func addEntries(ctx context.Context, entries iter.Seq2[Entry, error], add func(...any) error) error {

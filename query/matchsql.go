@@ -188,29 +188,32 @@ const (
 // rounds is how often a phase looks again at what is left: a row that is taken leaves others without a rival.
 const rounds = 3
 
-func phase(hits, how string) []string {
-	all := []string{hits}
-	for range rounds {
-		all = append(all, decideSQL(how))
-	}
-	return append(all, endPhaseSQL)
+// A matchPhase brings entries of a part and rows together in one way.
+type matchPhase struct {
+	part   string
+	before []string // what its hits are found with
+	hits   string   // fills temp.hit
+	how    string   // what temp.decided says of them
 }
 
-// matchSQL is the whole of it, after the entries and the tables to match them with.
-func matchSQL() []string {
-	all := []string{ownersSQL, tokenSQL, kindsSQL, seenSQL,
+// matchSetupSQL is what all phases build on, after the entries and the tables to match them with.
+func matchSetupSQL() []string {
+	return []string{ownersSQL, tokenSQL, kindsSQL, seenSQL,
 		namedSQL(`SELECT no FROM temp.seen UNION SELECT no FROM temp.entry WHERE part = 'cvs' AND no NOT IN (SELECT no FROM temp.token JOIN temp.oid ON key = token WHERE NOT bare)`),
 		judgedSQL}
-	all = append(all, phase(strongHitsSQL, howStrong)...)
-	all = append(all, phase(cvHitsSQL, howCV)...)
-	all = append(all, phase(nameHitsSQL, howNamed)...)
-	all = append(all, namedSQL(leftOwnerlessSQL), folderOwnersSQL)
-	all = append(all, phase(nameHitsSQL, howNamed)...)
-	all = append(all, phase(respeltHitsSQL, howRespelt)...)
-	all = append(all, pairSQL)
-	all = append(all, phase(pairHitsSQL, howPaired)...)
-	all = append(all, phase(lastHitsSQL, howLast)...)
-	return append(all, resultSQL)
+}
+
+// matchPhases are the phases, the strongest first.
+func matchPhases() []matchPhase {
+	return []matchPhase{
+		{part: "attachments", hits: strongHitsSQL, how: howStrong},
+		{part: "cvs", hits: cvHitsSQL, how: howCV},
+		{part: "attachments", hits: nameHitsSQL, how: howNamed},
+		{part: "attachments", before: []string{namedSQL(leftOwnerlessSQL), folderOwnersSQL}, hits: nameHitsSQL, how: howNamed},
+		{part: "attachments", hits: respeltHitsSQL, how: howRespelt},
+		{part: "attachments", before: []string{pairSQL}, hits: pairHitsSQL, how: howPaired},
+		{part: "attachments", hits: lastHitsSQL, how: howLast},
+	}
 }
 
 // The owner of an attachment is what its row names, by id or by reference. Without a row, or where several rows fit, it is
