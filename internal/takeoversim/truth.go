@@ -39,7 +39,7 @@ type Document struct {
 	Content []byte
 	Owner   string // id of the record it belongs to
 	Row     string // id of its row in Attachments, or ""
-	Certain bool   // the owner can be told from what the export says
+	Certain bool   // the owner can be told from what the export says: a number that looks like a year is none
 	Damaged bool   // the vendor holds it in a damaged form
 }
 
@@ -227,6 +227,11 @@ func (v *invention) documents(t *Truth) {
 	}
 	t.Tables = append(t.Tables, table)
 	v.cvs(t, people, big)
+	if v.ids == "numbers" {
+		for _, d := range t.Documents {
+			d.Certain = false
+		}
+	}
 	v.rename(t)
 	v.leaveOut(t)
 }
