@@ -40,7 +40,8 @@ type Object struct {
 	failed   *Error
 	closed   bool
 
-	probe      *exchange // the body that Plan left open, or nil
+	probe      *exchange // the body that Plan left open, or nil; of a complete object for Refetch
+	before     bool      // all of it was here when the run began
 	proved     bool      // a second request for it was answered like the first
 	single     bool      // none was: what the open answer brings is all that can be had
 	signed     bool      // its link is of a storage service, and works until it expires

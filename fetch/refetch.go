@@ -16,6 +16,13 @@ var errSameAgain = errors.New("the bytes came out the same when they were fetche
 // they are damaged at their source.
 func SameAgain(err error) bool { return errors.Is(err, errSameAgain) }
 
+// errUnprovable means that bytes could not be fetched a second time, by a link that had been asked for anew.
+var errUnprovable = errors.New("the link did not give the bytes again")
+
+// Unprovable reports whether err says that nothing can prove or heal the bytes in question. The object was here, whole, when
+// the run began; its link answered once more, and then refused for good. Another link would do the same.
+func Unprovable(err error) bool { return errors.Is(err, errUnprovable) }
+
 // Refetch drops n bytes from off and fetches them again: a checksum inside the object says that they are wrong. Bytes that
 // have rotted in the spool are replaced likewise. It tries as often as any other fetch; an error that is not SameAgain says
 // nothing about the bytes.
@@ -41,9 +48,9 @@ func (o *Object) Refetch(ctx context.Context, off, n int64) error {
 	defer cancel()
 	stop := context.AfterFunc(r.ctx, cancel)
 	defer stop()
-	changed, err := r.mendSpan(ctx, o, from, to)
+	changed, err := r.mend(o, func() (bool, error) { return r.mendSpan(ctx, o, from, to) })
 	if err != nil {
-		return o.Source.failure(err)
+		return o.unprovable(o.Source.failure(err))
 	}
 	if changed {
 		return r.rehash(o)
@@ -87,6 +94,67 @@ func (o *Object) endMending() {
 	defer o.run.mu.Unlock()
 	o.mending = false
 	o.arrived.Broadcast()
+}
+
+// unprovable marks a refusal that ends all hope for bytes that were here when the run began. A link that has simply run out
+// of time proves nothing: one that lasts longer gives the bytes again.
+func (o *Object) unprovable(e *Error) *Error {
+	fresh := o.before && o.Source.probed() && o.Source.spooled == ""
+	if expired := e.Code == LinkExpired && !o.Source.Expiry.IsZero(); !fresh || expired || !e.NeedsNewLink() {
+		return e
+	}
+	c := *e
+	c.Err = errors.Join(errUnprovable, e.Err)
+	return &c
+}
+
+// mend has bytes fetched a second time by again. Where the link may work only once, the answer to its probe is the second
+// fetch; likewise where what again asks is refused for good. That answer is read from its beginning to its end, since it cannot
+// be had twice.
+func (r *Run) mend(o *Object, again func() (changed bool, err error)) (changed bool, err error) {
+	if x := r.keptAnswer(o, false); x != nil {
+		if changed, err = r.mendByAnswer(o, x); err == nil || r.ctx.Err() != nil {
+			return changed, err
+		}
+		r.logf("%s: the answer that was left open broke off (%v); asking again", o.Source.Link, err)
+	}
+	c, err := again()
+	changed = changed || c
+	var refused *Error
+	if errors.As(err, &refused) && refused.NeedsNewLink() {
+		if x := r.keptAnswer(o, true); x != nil {
+			if c, kerr := r.mendByAnswer(o, x); kerr == nil {
+				return changed || c, nil
+			}
+		}
+	}
+	return changed, err
+}
+
+// keptAnswer takes the answer to the object's probe, if it is still open and all that it brings is here already. One whose
+// link works more than once is left alone unless refused says that it does not any more.
+func (r *Run) keptAnswer(o *Object, refused bool) *exchange {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if o.probe == nil || o.again() && !refused {
+		return nil
+	}
+	x := r.f.gate.unpark(o.probe)
+	o.probe = nil
+	if x != nil && x.bounds.start != 0 {
+		x.close(nil)
+		return nil
+	}
+	return x
+}
+
+// mendByAnswer compares the whole object with an answer that is open.
+func (r *Run) mendByAnswer(o *Object, x *exchange) (changed bool, err error) {
+	stop := context.AfterFunc(r.ctx, x.cancel)
+	defer stop()
+	defer func() { x.close(err) }()
+	_, changed, err = r.replace(r.ctx, o, x, 0, o.size)
+	return changed, err
 }
 
 // mendSpan fetches the pieces from from up to to and replaces those that come out different, over as many tries as it takes.
@@ -151,6 +219,11 @@ func (r *Run) mendOnce(ctx context.Context, o *Object, t *tries, from, to int64)
 	if _, err = io.CopyN(io.Discard, x, from-x.bounds.start); err != nil {
 		return from, false, cutShort(err)
 	}
+	return r.replace(ctx, o, x, from, to)
+}
+
+// replace reads the bytes from from up to to, which the answer brings next, and puts them in place of those that are here.
+func (r *Run) replace(ctx context.Context, o *Object, x io.Reader, from, to int64) (at int64, changed bool, err error) {
 	buf := make([]byte, o.st.pieceSize)
 	for at = from; at < to; {
 		p := buf[:min(o.st.pieceSize, to-at)]

@@ -139,6 +139,7 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 		o.coded = layers(o.id.Encoding, o.st.begins())
 	}
 	o.restore(mem)
+	o.before = o.size >= 0 && o.here == o.size
 	if o.coded != nil {
 		o.complete = false // until it has been decoded again
 	}
@@ -238,10 +239,7 @@ func (r *Run) launch() {
 	for _, o := range r.Objects {
 		if !o.complete {
 			r.begin(o)
-			continue
 		}
-		o.probe.close(nil)
-		o.probe = nil
 	}
 	r.mu.Unlock()
 	stop := context.AfterFunc(r.ctx, r.interrupt)
@@ -305,13 +303,26 @@ func (r *Run) fatal(err error) {
 	r.cancel()
 }
 
-// settleAll leaves nothing open but what readers need.
+// settleAll leaves nothing open but what readers need: the answers that Refetch may have to read included.
 func (r *Run) settleAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, o := range r.Objects {
-		o.probe.close(nil)
-		o.probe = nil
+		if !o.before {
+			o.probe.close(nil)
+			o.probe = nil
+		}
+	}
+}
+
+// closeKept closes the answers at a host that are left open for Refetch alone: it allows no further connection beside them.
+// With the run's mutex held.
+func (r *Run) closeKept(host string) {
+	for _, o := range r.Objects {
+		if o.complete && o.Source.Link.host() == host {
+			o.probe.close(nil)
+			o.probe = nil
+		}
 	}
 }
 

@@ -208,7 +208,7 @@ func (r *Run) second(o *Object) (changed bool, err error) {
 	o.mending = true
 	r.mu.Unlock()
 	defer o.endMending()
-	return r.mendAll(o)
+	return r.mend(o, func() (bool, error) { return r.mendAll(o) })
 }
 
 // proof names what in the object itself proves that every byte is right, or is empty.

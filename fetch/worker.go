@@ -159,6 +159,7 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	}
 	v := o.tries.failed(err, w.brought(), now, r.f.opts.budget())
 	if v.fewer {
+		r.closeKept(w.host.name)
 		w.host.halve(now)
 	}
 	var ref *refusal

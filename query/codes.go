@@ -37,6 +37,7 @@ const (
 	CVMissing              Code = "cv-missing"
 	CVUnclear              Code = "cv-unclear"
 	DamagedInSource        Code = "damaged-in-source"
+	DamagedUnproven        Code = "damaged-unproven"
 	DatesAmbiguous         Code = "dates-ambiguous"
 	DuplicateContent       Code = "duplicate-content"
 	DuplicateKey           Code = "duplicate-key"
@@ -103,6 +104,7 @@ var codeTable = []CodeInfo{
 	{CVMissing, is(SeverityError), "A candidate is said to have a CV, and there is none."},
 	{CVUnclear, is(SeverityWarning), "A candidate is said to have a CV; a CV that is nobody's may be it."},
 	{DamagedInSource, is(SeverityError), "Bytes do not fit the checksum that the export itself gives them."},
+	{DamagedUnproven, is(SeverityError), "Bytes do not fit a checksum, and the link did not give them again: where they were damaged is not proven. They are kept whole."},
 	{DatesAmbiguous, is(SeverityWarning, SeverityInfo), "A table's dates can be read day first and month first."},
 	{DuplicateContent, is(SeverityInfo), "Documents have the same content."},
 	{DuplicateKey, is(SeverityWarning), "A key stands in more than one row."},

@@ -13,6 +13,16 @@ import (
 // mostHealings is how often bytes are fetched again that come out different each time, and wrong.
 const mostHealings = 5
 
+// heal is origin's heal. Bytes that nothing can prove or heal any more are as if proven, and told of: no takeover may need
+// one new link after the other.
+func (t *takeover) heal(ctx context.Context, s *origin, damage error, from, n int64, try int) (proven bool, err error) {
+	proven, err = s.heal(ctx, damage, from, n, try)
+	if !fetch.Unprovable(err) {
+		return proven, err
+	}
+	return true, t.run.doubt(s.object, err)
+}
+
 // heal fetches again what a checksum or a structure inside a container says is wrong. proven says that the
 // same bytes came again: they are damaged at their source. Without it and without an error, reading again may
 // help. What keeps the bytes from being fetched proves nothing, and is returned, unless a digest of the
@@ -54,8 +64,12 @@ func (t *takeover) read(ctx context.Context, s *origin, c container, e unpack.En
 		if !isCorrupt(err) {
 			return err
 		}
-		proven, rerr := s.heal(ctx, err, e.Offset, e.CompressedSize+header, try)
+		proven, rerr := t.heal(ctx, s, err, e.Offset, e.CompressedSize+header, try)
 		if rerr != nil {
+			// What cannot be asked for again may have been mended meanwhile, for another reader.
+			if again := readOnce(c, e, func(r io.Reader) error { return use(r, s.unproven) }); !isCorrupt(again) {
+				return again
+			}
 			return rerr
 		}
 		if proven {

@@ -45,7 +45,7 @@ func (in *intake) close(ctx context.Context, err error) error {
 		in.list.close()
 		return err
 	}
-	in.whole = in.whole || in.refused.lost > 0
+	in.whole = in.whole || in.refused.lost > 0 || in.t.run.doubted(in.o)
 	if in.whole {
 		for _, o := range in.all {
 			if _, err := o.Wait(ctx); err != nil {
@@ -82,7 +82,7 @@ func (in *intake) contents(ctx context.Context, s *origin, reset func(), use fun
 		}
 		proven, herr := true, error(nil)
 		if !errors.Is(err, unpack.ErrVolume) { // which is no damage, but what was sent
-			proven, herr = s.heal(ctx, err, 0, s.size, try)
+			proven, herr = in.t.heal(ctx, s, err, 0, s.size, try)
 		}
 		if herr != nil {
 			return nil, herr

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"holdall/archive/dirstore"
@@ -30,6 +31,8 @@ import (
 type run struct {
 	dir   string
 	state runState
+
+	mu sync.Mutex // held while objects that are unpacked side by side change state
 }
 
 // runState is what a later process must know. It holds no links.
@@ -43,6 +46,9 @@ type runState struct {
 	// Promised are the links, and Stopped says why the last process ended: what "status" tells of an unfinished takeover.
 	Promised []PromisedLink `json:"promised,omitempty"`
 	Stopped  *Stop          `json:"stopped,omitempty"`
+	// Doubted says, by an object's number, why its bytes could not be asked for again though they fit no checksum. They went
+	// into the bag in the making as they are.
+	Doubted map[int]string `json:"doubted,omitempty"`
 	// Sealed is set before the commit begins.
 	Sealed *Result `json:"sealed,omitempty"`
 }
@@ -142,7 +148,38 @@ func (r *run) prepare(shape string) error {
 
 // dropBag removes the bag in the making, and what is recorded of it. It is made again from the spool.
 func (r *run) dropBag() error {
+	r.state.Doubted = nil
 	return errors.Join(os.RemoveAll(r.path("bag")), os.RemoveAll(r.path("orders")))
+}
+
+// doubt records that an object's bytes are taken though they do not fit, and cannot be asked for again because of why.
+func (r *run) doubt(o *fetch.Object, why error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state.Doubted[o.Source.Number] != "" {
+		return nil
+	}
+	if r.state.Doubted == nil {
+		r.state.Doubted = map[int]string{}
+	}
+	r.state.Doubted[o.Source.Number] = refusal(why)
+	return r.save()
+}
+
+// refusal is what the server said, for a sentence that says the rest.
+func refusal(err error) string {
+	var e *fetch.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return "the link was refused"
+}
+
+// doubted reports whether an object's bytes were taken so.
+func (r *run) doubted(o *fetch.Object) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state.Doubted[o.Source.Number] != ""
 }
 
 func (r *run) reshape(shape string) error {

@@ -46,6 +46,7 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 		t.found.add(f)
 	}
 	t.tellContradictions(ctx)
+	t.tellDoubts()
 	if slices.Contains(t.plan.Missing, fetch.PartData) { // reconciling reports the other parts
 		t.found.add(query.Finding{Code: query.PartMissing, Severity: query.SeverityError,
 			Detail: "the master CSV has no link for the data files: ask the vendor for them while the account is open"})
@@ -61,6 +62,20 @@ func (t *takeover) tellContradictions(ctx context.Context) {
 				"%s does not match the checksum that its server tells (%s), twice the same; its own checksums (%s) prove it right",
 				o.Source.Link, v.Contradicts, v.Rung)})
 		}
+	}
+}
+
+// tellDoubts reports the objects of which bytes were taken that fit no checksum and could not be asked for again.
+func (t *takeover) tellDoubts() {
+	for _, o := range t.fetching.Objects {
+		if !t.run.doubted(o) {
+			continue
+		}
+		t.found.add(query.Finding{Code: query.DamagedUnproven, Severity: query.SeverityError, Detail: fmt.Sprintf(
+			"bytes of %s (%s) do not fit their checksum, and could not be asked for a second time (%s): whether they are damaged at "+
+				"their source or were on the way is not known. What came is kept, in %s; ask the vendor for this part again "+
+				"while you can, by a link that works more than once",
+			o.Source.Name, o.Source.Part, t.run.state.Doubted[o.Source.Number], keptName(o, "data/received/containers/"))})
 	}
 }
 

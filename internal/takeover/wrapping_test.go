@@ -24,6 +24,8 @@ import (
 type delivery struct {
 	data, attachments, cvs []object
 	damage                 func(name string) *flipper // what happens to an object's bytes on the way; may be nil
+	once                   string                     // of this object, each link works once
+	breaks                 bool                       // and the answer of every link but the first breaks off
 }
 
 type object struct {
@@ -90,6 +92,7 @@ func (d delivery) serve(t *testing.T) (master []byte) {
 		return []object{{name, zipped(t, files)}}
 	}
 	objects := map[string][]byte{}
+	var asked sync.Map // links that have worked
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.URL.Path, "/")
 		content, ok := objects[name]
@@ -97,6 +100,11 @@ func (d delivery) serve(t *testing.T) (master []byte) {
 			http.NotFound(w, r)
 			return
 		}
+		if _, before := asked.LoadOrStore(r.URL.String(), true); before && name == d.once {
+			http.Error(w, "used", http.StatusGone)
+			return
+		}
+		w.Header().Set("Content-Type", "application/octet-stream") // so that the first bytes are read once
 		w.Header().Set("ETag", fmt.Sprintf(`W/"%x"`, len(content)))
 		var body io.ReadSeeker = bytes.NewReader(content)
 		if d.damage != nil {
@@ -107,6 +115,12 @@ func (d delivery) serve(t *testing.T) (master []byte) {
 				}
 				body = &flipped{ReadSeeker: body, flipper: f}
 			}
+		}
+		if name == d.once && d.breaks && r.URL.RawQuery != "sig=hush" {
+			w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+			io.CopyN(w, body, int64(len(content)/4))
+			http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
 		}
 		http.ServeContent(w, r, "", time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), body)
 	}))
