@@ -25,7 +25,7 @@ func rowFindings(l *loaded, s *scanned) []Finding {
 	if s.ev != nil {
 		switch {
 		case s.rival != "":
-			add(QuotingAmbiguous, SeverityWarning, "%s; read otherwise (%s), as many records fit, but other cells come out", s.decided, s.rival)
+			add(QuotingAmbiguous, SeverityWarning, "%s; read otherwise (%s), at least as many records fit, but other cells come out", s.decided, s.rival)
 		case !s.d.plain():
 			add(QuotingDecided, SeverityInfo, "%s", s.decided)
 		}

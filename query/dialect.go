@@ -326,7 +326,7 @@ func (c *careful) decode(s span) cell {
 			out.null = true
 			break
 		}
-		c.unescape(v, s.quoted)
+		out.escaped = c.unescape(v, s.quoted)
 	case s.quoted:
 		c.undouble(v)
 	default:
@@ -354,14 +354,16 @@ func (c *careful) undouble(v []byte) {
 	}
 }
 
-// unescape takes away the backslashes that take something's meaning away; others are content.
-func (c *careful) unescape(v []byte, quoted bool) {
+// unescape takes away the backslashes that take something's meaning away, and reports whether there are any; others are
+// content.
+func (c *careful) unescape(v []byte, quoted bool) (any bool) {
 	for i := 0; i < len(v); i++ {
 		b := v[i]
 		switch {
 		case b == '\\' && i+1 < len(v) && c.isEscapable(v[i+1]):
 			i++
 			c.text = append(c.text, c.meaning(v[i]))
+			any = true
 		case quoted && b == c.d.quote && i+1 < len(v) && v[i+1] == b:
 			c.text = append(c.text, b)
 			i++
@@ -369,6 +371,7 @@ func (c *careful) unescape(v []byte, quoted bool) {
 			c.text = append(c.text, b)
 		}
 	}
+	return any
 }
 
 // isEscapable reports whether a backslash before b is not content.

@@ -25,11 +25,59 @@ type doubts struct {
 	swallow int64 // records with a cell that looks like further records
 	quotes  int64 // records in doubt that have a quotation mark
 	escapes int64 // records in doubt that have a backslash
+	pairs   int64 // backslashes that another or a line break follows
+	content bool  // a backslash stands alone or a quote is doubled: backslashes are content
 	lastCR  bool  // a record is full of lone CRs: the row ends may be those
 }
 
 func (d doubts) any() bool {
-	return d.bare+d.bad+d.ragged+d.slashes+d.nulls+d.blanks+d.singles+d.swallow > 0
+	return d.bare+d.bad+d.ragged+d.slashes+d.nulls+d.blanks+d.singles+d.swallow > 0 || d.areDoubled()
+}
+
+// areDoubled reports whether backslashes may have been doubled by a writer that escapes with them.
+func (d doubts) areDoubled() bool { return d.pairs > 0 && !d.content }
+
+// mayEscape reports whether backslashes may take the meaning of what follows them away.
+func (d doubts) mayEscape() bool { return d.escapes+d.nulls > 0 || d.areDoubled() }
+
+// noteBackslashes takes account of the backslashes of a record, until one shows that they are content.
+func (d *doubts) noteBackslashes(rec record, delim byte) {
+	if d.content {
+		return
+	}
+	if rec.doubled {
+		d.content = true
+		return
+	}
+	if bytes.IndexByte(rec.raw, '\\') >= 0 {
+		pairs, lone := countBackslashes(rec.raw, delim)
+		d.pairs += pairs
+		d.content = lone > 0
+	}
+}
+
+// countBackslashes counts the backslashes that another backslash or a line break follows, and those that nothing follows
+// whose meaning they could take away.
+func countBackslashes(raw []byte, delim byte) (pairs, lone int64) {
+	for i := bytes.IndexByte(raw, '\\'); i >= 0 && i+1 < len(raw); {
+		switch b := raw[i+1]; b {
+		case '\\':
+			pairs++
+			i++
+		case '\n', '\r':
+			pairs++
+		case '"', '\'', delim, '0', 'N', 'n', 'r', 't', 'b', 'Z':
+		default:
+			lone++
+		}
+		i++
+		next := bytes.IndexByte(raw[i:], '\\')
+		if next < 0 {
+			break
+		}
+		i += next
+	}
+	return pairs, lone
 }
 
 // note takes account of one record.
@@ -368,7 +416,7 @@ func (e *evidence) look(rec record) {
 		switch {
 		case c.quoted:
 			e.quoted++
-		case len(c.text) > 0 && c.text[0] == '"':
+		case !c.escaped && len(c.text) > 0 && c.text[0] == '"':
 			e.openings++
 		}
 	}
@@ -423,7 +471,7 @@ func (e *evidence) lookAt(i int, c cell) {
 	if !agrees(e.want[i], class) {
 		e.misfits++
 	}
-	if v := bytes.TrimLeft(c.text, " \t"); !c.quoted && len(v) > 1 && v[0] == v[len(v)-1] && (v[0] == '"' || v[0] == '\'' && e.singles) {
+	if v := bytes.TrimLeft(c.text, " \t"); !c.quoted && !c.escaped && len(v) > 1 && v[0] == v[len(v)-1] && (v[0] == '"' || v[0] == '\'' && e.singles) {
 		e.wrapped++
 	}
 }
@@ -494,7 +542,7 @@ func (s *scanned) decideDialect(ctx context.Context, text *os.File, found doubts
 	s.d, s.ev = best.d, best
 	s.rival = ""
 	for _, e := range all {
-		if e != best && e.cost() == best.cost() && e.isPossible(all[0]) && e.cells.Sum64() != best.cells.Sum64() && s.rival == "" {
+		if s.rival == "" && e.rivals(best, all[0]) {
 			s.rival = e.d.describe()
 		}
 	}
@@ -513,14 +561,14 @@ func (s *scanned) candidates(found doubts) []dialect {
 		change(&d)
 		all = append(all, d)
 	}
-	if found.escapes+found.nulls > 0 {
+	if found.mayEscape() {
 		add(func(d *dialect) { d.escape = escBackslash })
 		add(func(d *dialect) { d.escape = escPHP })
 	}
 	if found.quotes > 0 {
 		add(func(d *dialect) { d.quote = 0 })
 	}
-	if found.escapes+found.nulls > 0 {
+	if found.mayEscape() {
 		add(func(d *dialect) { d.quote, d.escape = 0, escBackslash })
 	}
 	if found.singles > 0 {
@@ -542,6 +590,18 @@ func (s *scanned) candidates(found doubts) []dialect {
 		}
 	}
 	return all
+}
+
+// rivals reports whether a dialect that was not taken explains the file as well as the best, and gives other cells. Of one
+// whose backslashes are all doubled, it is enough that it explains the file better, however few quotes speak for it.
+func (e *evidence) rivals(best, usual *evidence) bool {
+	if e == best || e.cells.Sum64() == best.cells.Sum64() {
+		return false
+	}
+	if e.cost() == best.cost() && e.isPossible(usual) {
+		return true
+	}
+	return e.d.escape == escBackslash && e.lone == 0 && e.pairs+e.nulls > 0 && e.cost() <= best.cost()
 }
 
 // isPossible keeps a few odd quotes from being taken for a file without quotes. usual is the evidence of RFC 4180.

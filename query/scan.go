@@ -176,6 +176,7 @@ func (s *scanned) look(rec record, j *judge, found *doubts) {
 		return
 	}
 	s.loadable++
+	found.noteBackslashes(rec, s.d.delim)
 	if s.ev != nil || rec.bare || rec.marked || rec.slash || len(rec.cells) != len(s.headings) {
 		s.unclean = "quotes"
 		found.note(rec, s.d.delim, len(s.headings))
@@ -187,13 +188,25 @@ func (s *scanned) look(rec record, j *judge, found *doubts) {
 			s.columns[i].look(c)
 		}
 	}
+	if bytes.IndexByte(rec.raw, 0) >= 0 {
+		s.countNULs(rec)
+	}
+}
+
+// countNULs counts the values of a record that have a NUL byte.
+func (s *scanned) countNULs(rec record) {
+	for i := range min(len(rec.cells), len(s.columns)) {
+		if bytes.IndexByte(rec.cells[i].text, 0) >= 0 {
+			s.columns[i].nuls++
+		}
+	}
 }
 
 func (s *scanned) isBlank(rec record) bool { return isBlank(rec, len(s.headings)) }
 
 func (c *columnStats) look(v cell) {
 	c.bytes += int64(v.size())
-	if len(bytes.Trim(v.text, " ")) == 0 {
+	if v.text[0] == ' ' && len(bytes.TrimLeft(v.text, " ")) == 0 {
 		return
 	}
 	c.filled++
@@ -204,11 +217,8 @@ func (c *columnStats) look(v cell) {
 	if bytes.IndexByte(v.text, ';') >= 0 {
 		c.semicolons++
 	}
-	if isExcelDamage(v.value()) {
+	if v.size() <= 64 && isExcelDamage(v.value()) {
 		c.excel++
-	}
-	if bytes.IndexByte(v.text, 0) >= 0 {
-		c.nuls++
 	}
 	if len(v.text) == 2 && string(v.text) == `\N` {
 		c.nulls++

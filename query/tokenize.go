@@ -26,6 +26,7 @@ type cell struct {
 	escapes int  // doubled quotes within
 	bare    bool // a quote within that is not doubled, or stands in an unquoted cell
 	null    bool // the file says that there is no value
+	escaped bool // a backslash within took away the meaning of what follows it
 }
 
 // size returns the length of the cell's value.
@@ -46,6 +47,7 @@ type record struct {
 	end     rowEnd
 	bare    bool // a cell has a bare quote
 	slash   bool // a quoted cell ends behind a backslash, or would if backslashes escaped quotes
+	doubled bool // a quote is doubled
 	marked  bool // a byte order mark stands in front of it
 	bad     bool // its quotes make no sense; raw is its first line, and there are no cells
 	unclear bool // as bad, because they make sense in more than one way
@@ -112,6 +114,7 @@ func (t *tokenizer) next() (record, error) {
 		t.spans = append(t.spans, s)
 		rec.bare = rec.bare || s.bare
 		rec.slash = rec.slash || s.slash
+		rec.doubled = rec.doubled || s.escapes > 0
 		pos = next
 		if t.has(pos) && t.at(pos) == t.delim {
 			continue
@@ -157,16 +160,17 @@ func (t *tokenizer) span(pos int) (s span, next int, ok bool) {
 
 // unquotedEnd returns where the unquoted cell at pos ends, and whether there is a quote in it.
 func (t *tokenizer) unquotedEnd(pos int) (end int, bare bool) {
-	for ; t.has(pos); pos++ {
-		switch b := t.at(pos); b {
-		case t.delim, '\n':
-			return pos, bare
-		case '\r':
-			if t.ends(pos) {
+	for t.has(pos) {
+		for _, b := range t.unread()[pos:] {
+			if b > '"' && b != t.delim {
+				pos++
+				continue
+			}
+			if b == t.delim || b == '\n' || b == '\r' && t.ends(pos) {
 				return pos, bare
 			}
-		case '"':
-			bare = true
+			bare = bare || b == '"'
+			pos++
 		}
 	}
 	return pos, bare
