@@ -376,6 +376,9 @@ func TestNamesInLinks(t *testing.T) {
 		{"https://f.example.com/k/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f.pdf?sig=x", "", "9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f.pdf"},
 		{"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f", "9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f", ""},
 		{"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f", "9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/cv.pdf", "cv.pdf"},
+		{"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80.pdf", "", "demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80.pdf"},
+		{"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/cv.pdf", "9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/cv.pdf", "cv.pdf"},
+		{"https://f.example.com/cvs/demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80/cv.pdf?sig=x", "demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80/cv.pdf", "demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80/cv.pdf"},
 	} {
 		link, err := NewLink(tc.link)
 		if err != nil {

@@ -27,25 +27,42 @@ func (l listed) label() string {
 // nameIn returns the last element of a link's path, unless it may be what grants access.
 func nameIn(l Link) string {
 	base := path.Base(l.parsed().Path)
-	if base == "/" || base == "." || !signed(l) && tokenLike(base) {
+	if base == "/" || base == "." || slices.Contains(tokensOf(l), base) {
 		return ""
 	}
 	return cleanName(base)
 }
 
-// withoutTokens drops the elements of a name that the link has too, and that may be what grants access.
+// withoutTokens drops the elements of a name that may be what grants access in the link.
 func withoutTokens(name string, l Link) string {
-	if signed(l) {
-		return name
-	}
+	tokens := tokensOf(l)
 	elements := strings.Split(name, "/")
-	u := l.parsed()
-	in := u.Host + "/" + u.Path + "/" + u.RawQuery
-	elements = slices.DeleteFunc(elements, func(e string) bool { return tokenLike(e) && strings.Contains(in, e) })
+	elements = slices.DeleteFunc(elements, func(e string) bool { return slices.Contains(tokens, e) })
 	return strings.Join(elements, "/")
 }
 
-// signed reports whether a link's query grants access, so that its path need not.
+// tokensOf returns the elements of a link's host, path and query that may grant access. Where the query is signed, the path
+// need not; where a folder of the path looks like a token, what stands behind it need not, if it ends in a file's name.
+func tokensOf(l Link) []string {
+	u := l.parsed()
+	tokens := slices.DeleteFunc(strings.FieldsFunc(u.Host+"/"+u.RawQuery, func(r rune) bool { return strings.ContainsRune("/.&=:", r) }),
+		func(e string) bool { return !tokenLike(e) })
+	if signed(l) {
+		return tokens
+	}
+	named := path.Ext(u.Path) != ""
+	for _, e := range strings.Split(u.Path, "/") {
+		if tokenLike(e) {
+			tokens = append(tokens, e)
+			if named {
+				break
+			}
+		}
+	}
+	return tokens
+}
+
+// signed reports whether a link's query grants access.
 func signed(l Link) bool {
 	for name := range l.parsed().Query() {
 		if signatureParam(name) {

@@ -324,10 +324,10 @@ func (k *simulation) judge(generation int, last *ran) {
 	}
 }
 
-// again runs take once more when all is done: it must say so, and do nothing.
+// again has the export taken once more when all is done: that must end in the same archive.
 func (k *simulation) again(last *ran) {
-	r := k.take(takeoversim.Step{}, true)
-	if r.code == exitLink && k.w.MayNeedNewLinks() {
+	r := k.untilDone()
+	if r == nil {
 		return
 	}
 	if r.location() != last.location() || r.code != last.code {

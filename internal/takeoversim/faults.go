@@ -70,8 +70,8 @@ func (f fault) answer(r *reply) bool {
 		return r.give(giving{cut: f.at, chunkedCut: true})
 	case "stall":
 		return r.give(giving{cut: f.at, stall: time.Duration(f.wait) * time.Second})
-	case "flip":
-		return r.give(giving{flip: f.at})
+	case "flip": // another place each time: the same wrong byte twice would be the vendor's
+		return r.give(giving{flip: f.at + r.n - f.from})
 	case "page":
 		return r.plain(200, "text/html", loginPage)
 	case "empty-once":

@@ -221,6 +221,9 @@ func (j *judge) right(c Column, want string) []string {
 		if j.dialect.quoting == "php" { // its readers differ in whether the backslash is part of the text
 			all = append(all, strings.ReplaceAll(want, `\"`, `"`))
 		}
+		if j.dialect.quoting == "mysql" { // a doubled backslash alone does not say that backslashes escape
+			all = append(all, strings.ReplaceAll(want, `\`, `\\`))
+		}
 		return all
 	}
 	return []string{want}

@@ -83,7 +83,7 @@ func (s *server) answer(c *serverConn, req *http.Request) bool {
 	s.state.Requests[fmt.Sprint(key, "@", issue)]++
 	ofIssue := s.state.Requests[fmt.Sprint(key, "@", issue)]
 	s.mu.Unlock()
-	r := &reply{c: c, s: s, req: req, o: o}
+	r := &reply{c: c, s: s, req: req, o: o, n: n}
 	switch {
 	case o == nil:
 		return r.plain(404, "text/plain", "no such object")
@@ -113,6 +113,7 @@ type reply struct {
 	s    *server
 	req  *http.Request
 	o    *object
+	n    int // the request's number among those for the object
 	body []byte
 }
 
