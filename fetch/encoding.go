@@ -177,8 +177,9 @@ func plainPath(dir, name string) string { return dataPath(dir, name) + ".plain" 
 // errCoded marks encoded bytes that do not fit the encoding's own checks.
 var errCoded = errors.New("the bytes do not fit the checks of the encoding that they came in")
 
-// decode writes the content of an object whose encoded bytes are all here beside them. v is what is known of these.
-func (r *Run) decode(o *Object, v Verified) (Verified, error) {
+// decode writes the content of an object whose encoded bytes are all here beside them. v is what is known of these. lenient
+// takes what comes before the bytes that cannot be decoded.
+func (r *Run) decode(o *Object, v Verified, lenient bool) (Verified, error) {
 	path := plainPath(r.spool.dir, o.name)
 	out, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -186,7 +187,7 @@ func (r *Run) decode(o *Object, v Verified) (Verified, error) {
 	}
 	sum := digest.NewWriter()
 	err = decodeInto(r.ctx, io.MultiWriter(out, sum), o.coded, io.NewSectionReader(o.st.data, 0, v.Size))
-	if err == nil {
+	if err == nil || lenient && errors.Is(err, errCoded) {
 		if err = datasync(out); err == nil {
 			err = os.Rename(path+".part", path)
 		}

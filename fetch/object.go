@@ -223,7 +223,8 @@ type Verified struct {
 	SHA256 digest.Sum `json:"sha256"`
 	Rung   string     `json:"rung"` // what was compared: "repr-digest", "x-amz-checksum-sha256", "etag-md5", "etag-multipart", "size", …
 
-	// Contradicts is a checksum of the server's that the bytes do not match, though Rung proves them; or empty.
+	// Contradicts is a checksum of the server's that the bytes do not match, or "content-encoding" for the checks of that, though
+	// Rung proves them, or is RungDamaged or RungUnproven; or empty.
 	Contradicts string `json:"contradicts,omitempty"`
 
 	// Of an object that came in a Content-Encoding, Size and SHA256 are those of its content, and these of what was received.
@@ -231,6 +232,15 @@ type Verified struct {
 	Received       int64      `json:"received,omitempty"`
 	ReceivedSHA256 digest.Sum `json:"received_sha256,omitzero"`
 }
+
+// The rungs of an object whose bytes nothing proves, and that Contradicts speaks against.
+const (
+	RungDamaged  = "damaged"  // they came the same from two separate fetches
+	RungUnproven = "unproven" // they could not be asked for twice
+)
+
+// ReceivedPath is the file with the bytes as received, where these are encoded; else Path.
+func (o *Object) ReceivedPath() string { return o.path }
 
 // fail ends the object; with the run's mutex held.
 func (o *Object) fail(err *Error) {

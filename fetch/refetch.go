@@ -304,10 +304,13 @@ func (r *Run) rehash(o *Object) error {
 	if wrong != "" && wrong != o.verified.Contradicts {
 		return o.Source.failure(misfit(wrong))
 	}
+	if wrong != "" {
+		rung = o.verified.Rung
+	}
 	v := Verified{Size: o.size, SHA256: sum, Rung: rung, Contradicts: wrong}
 	plain := v
 	if o.coded != nil {
-		if plain, err = r.decode(o, v); err != nil {
+		if plain, err = r.decode(o, v, false); err != nil {
 			return o.Source.failure(asError(err, Network, "decode what was fetched again"))
 		}
 	}

@@ -120,7 +120,10 @@ func (r *Run) complete(o *Object) bool {
 		return true
 	}
 	v := Verified{Size: o.hash.offset(), SHA256: sum, Rung: rung, Contradicts: wrong}
-	plain, changed, err := r.content(o, v)
+	if before := o.verified; before.SHA256 == sum && before.Contradicts == brokenEncoding {
+		v.Rung, v.Contradicts = before.Rung, before.Contradicts
+	}
+	plain, changed, err := r.content(o, &v)
 	if changed {
 		return false
 	}
@@ -139,25 +142,36 @@ func (r *Run) complete(o *Object) bool {
 	return true
 }
 
+// brokenEncoding stands, in place of a checksum, for the checks of the encoding that an object came in.
+const brokenEncoding = "content-encoding"
+
 // content decodes an object that came encoded; v is what is known of what was received, and returned for any other object. What
-// cannot be decoded is fetched once more; changed says that something else came.
-func (r *Run) content(o *Object, v Verified) (plain Verified, changed bool, err error) {
+// cannot be decoded is fetched once more; changed says that something else came. Where nothing else did, what can be decoded is
+// the content, and v says so.
+func (r *Run) content(o *Object, v *Verified) (plain Verified, changed bool, err error) {
 	if o.coded == nil {
-		return v, false, nil
+		return *v, false, nil
 	}
-	plain, err = r.decode(o, v)
-	if !errors.Is(err, errCoded) {
-		return plain, false, err
+	if v.Contradicts != brokenEncoding {
+		plain, err = r.decode(o, *v, false)
+		if !errors.Is(err, errCoded) {
+			return plain, false, err
+		}
+		r.logf("%s: %v; fetching them once more", o.Source.Link, err)
+		rung := RungDamaged
+		changed, err = r.second(o)
+		if err != nil && r.ctx.Err() == nil {
+			if err = o.unprovable(o.Source.failure(err)); Unprovable(err) {
+				rung, err = RungUnproven, nil
+			}
+		}
+		if changed || err != nil {
+			return *v, changed, err
+		}
+		v.Rung, v.Contradicts = rung, brokenEncoding
 	}
-	r.logf("%s: %v; fetching them once more", o.Source.Link, err)
-	if changed, err = r.second(o); changed || err != nil {
-		return v, changed, err
-	}
-	return v, false, &Error{
-		Code: NotTheExport, Err: errSameAgain,
-		Message: fmt.Sprintf("what the link serves is compressed (%s), and damaged at its source: it came out the same twice", strings.Join(o.coded, ", ")),
-		Hint:    "ask for a new export; what was received is kept",
-	}
+	plain, err = r.decode(o, *v, true)
+	return plain, false, err
 }
 
 // failWith ends o, or the whole run where the trouble is this machine's.
@@ -178,7 +192,7 @@ const enoughDoubts = 3
 // doubt fetches everything a second time because the bytes do not match what the server says of them: it cannot be told which
 // are wrong. What is here stays, except where the second fetch brings something else; then changed is true. When it brings the
 // same, or nothing, and the object proves itself by its own checksums, it is the server's word that is wrong, and proof names
-// what proves it.
+// what proves it. Otherwise proof is one of the rungs that say that nothing does.
 func (r *Run) doubt(o *Object, wrong string) (proof string, changed bool, err error) {
 	r.logf("%s: the bytes do not match the checksum that the server gives (%s); fetching them once more", o.Source.Link, wrong)
 	changed, err = r.second(o)
@@ -190,7 +204,10 @@ func (r *Run) doubt(o *Object, wrong string) (proof string, changed bool, err er
 		return proof, false, nil
 	}
 	if err == nil {
-		err = misfit(wrong)
+		return RungDamaged, false, nil
+	}
+	if err = o.unprovable(o.Source.failure(err)); Unprovable(err) {
+		return RungUnproven, false, nil
 	}
 	return "", false, err
 }

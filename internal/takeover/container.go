@@ -90,6 +90,11 @@ func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
 	return s, nil
 }
 
+// unproved reports whether nothing proves an object's bytes, and a checksum of its server's speaks against them.
+func unproved(v fetch.Verified) bool {
+	return v.Rung == fetch.RungDamaged || v.Rung == fetch.RungUnproven
+}
+
 func vouched(ctx context.Context, o *fetch.Object) bool {
 	v, err := o.Wait(ctx)
 	if err != nil || v.Contradicts != "" {

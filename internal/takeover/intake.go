@@ -46,6 +46,10 @@ func (in *intake) close(ctx context.Context, err error) error {
 		return err
 	}
 	in.whole = in.whole || in.refused.lost > 0 || in.t.run.doubted(in.o)
+	for _, o := range in.all {
+		v, err := o.Wait(ctx)
+		in.whole = in.whole || err == nil && unproved(v)
+	}
 	if in.whole {
 		for _, o := range in.all {
 			if _, err := o.Wait(ctx); err != nil {

@@ -221,10 +221,14 @@ func (t *takeover) keepUnknown(ctx context.Context, o *fetch.Object) error {
 }
 
 // keepObject copies a whole object into the bag.
-func (t *takeover) keepObject(_ context.Context, o *fetch.Object, folder string) error {
+func (t *takeover) keepObject(ctx context.Context, o *fetch.Object, folder string) error {
 	name := keptName(o, folder)
 	if _, ok := t.bag.Has(name); ok {
 		return nil
+	}
+	if v, err := o.Wait(ctx); err == nil && v.Encoding != "" && v.Contradicts != "" && unproved(v) {
+		_, err := t.copyIn(name, o.ReceivedPath()) // only that is all of it
+		return err
 	}
 	_, err := t.copyIn(name, o.Path())
 	return err

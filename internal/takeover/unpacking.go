@@ -57,7 +57,20 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 // tellContradictions reports the objects that do not match the checksum their server tells, and are right all the same.
 func (t *takeover) tellContradictions(ctx context.Context) {
 	for _, o := range t.fetching.Objects {
-		if v, err := o.Wait(ctx); err == nil && v.Contradicts != "" {
+		v, err := o.Wait(ctx)
+		switch {
+		case err != nil || v.Contradicts == "":
+		case v.Rung == fetch.RungDamaged:
+			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError, Detail: fmt.Sprintf(
+				"%s (%s) does not fit its own server's checksum (%s), and came the same from two separate fetches: it is damaged at its source, "+
+					"or the checksum is wrong. What can be read of it is taken, and it is kept whole in %s; ask the vendor for this part again",
+				o.Source.Name, o.Source.Part, v.Contradicts, keptName(o, "data/received/containers/"))})
+		case v.Rung == fetch.RungUnproven:
+			t.found.add(query.Finding{Code: query.DamagedUnproven, Severity: query.SeverityError, Detail: fmt.Sprintf(
+				"%s (%s) does not fit its server's checksum (%s), and could not be asked for a second time. What can be read of it is taken, "+
+					"and it is kept whole in %s; ask the vendor for this part again while you can, by a link that works more than once",
+				o.Source.Name, o.Source.Part, v.Contradicts, keptName(o, "data/received/containers/"))})
+		default:
 			t.found.add(query.Finding{Code: query.ChecksumContradicted, Severity: query.SeverityWarning, Detail: fmt.Sprintf(
 				"%s does not match the checksum that its server tells (%s), twice the same; its own checksums (%s) prove it right",
 				o.Source.Link, v.Contradicts, v.Rung)})

@@ -24,6 +24,7 @@ import (
 type delivery struct {
 	data, attachments, cvs []object
 	damage                 func(name string) *flipper // what happens to an object's bytes on the way; may be nil
+	header                 map[string]string          // of the answers of the attachments
 	once                   string                     // of this object, each link works once
 	breaks                 bool                       // and the answer of every link but the first breaks off
 }
@@ -106,6 +107,11 @@ func (d delivery) serve(t *testing.T) (master []byte) {
 		}
 		w.Header().Set("Content-Type", "application/octet-stream") // so that the first bytes are read once
 		w.Header().Set("ETag", fmt.Sprintf(`W/"%x"`, len(content)))
+		if strings.HasPrefix(name, "a") {
+			for k, v := range d.header {
+				w.Header().Set(k, v)
+			}
+		}
 		var body io.ReadSeeker = bytes.NewReader(content)
 		if d.damage != nil {
 			if f := d.damage(name); f != nil {
