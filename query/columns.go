@@ -100,8 +100,8 @@ func (n *names) unique(name string) string {
 	return free
 }
 
-// safeName turns a heading or file name into a name that needs no quotes in most engines: "Star Sign", "starSign" and
-// "Stár-Sign!" become star_sign. It is empty when nothing is left.
+// safeName turns a heading or file name into a name that needs no quotes in most engines: "Star Sign",
+// "starSign" and "Stár-Sign!" become star_sign. It is empty when nothing is left.
 func safeName(s string) string {
 	var b strings.Builder
 	lower, gap := false, false
@@ -131,9 +131,9 @@ func safeName(s string) string {
 	return name
 }
 
-// ident quotes a name for SQL; text quotes a string. Every name and string that stands in a statement goes through one of
-// them. No content can break a statement: SQL has no way to write a NUL byte, or a byte that is no UTF-8, so that these
-// become U+FFFD.
+// ident quotes a name for SQL; text quotes a string. Every name and string that stands in a statement goes
+// through one of them. No content can break a statement: SQL has no way to write a NUL byte, or a byte that
+// is no UTF-8, so that these become U+FFFD.
 func ident(name string) string {
 	return `"` + strings.ReplaceAll(writable(name), `"`, `""`) + `"`
 }

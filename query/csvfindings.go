@@ -6,26 +6,34 @@ import (
 	"strings"
 )
 
-// rowFindings says what is to be known about how a file's rows were told apart, and which of them were not loaded.
+// rowFindings says what is to be known about how a file's rows were told apart, and which of them were not
+// loaded.
 func rowFindings(l *loaded, s *scanned) []Finding {
 	var found []Finding
 	add := func(code Code, severity Severity, format string, args ...any) {
-		found = append(found, Finding{Code: code, Severity: severity, Table: l.Table, Detail: fmt.Sprintf(format, args...)})
+		detail := fmt.Sprintf(format, args...)
+		found = append(found, Finding{Code: code, Severity: severity, Table: l.Table, Detail: detail})
 	}
 	if s.above > 0 && len(s.headings) > 0 {
-		add(HeadingsFound, SeverityInfo, "the headings are line %d of %s; the lines above are not rows, and are not loaded", s.above+1, l.File)
+		add(HeadingsFound, SeverityInfo,
+			"the headings are line %d of %s; the lines above are not rows, and are not loaded",
+			s.above+1, l.File)
 	}
 	if l.Known && len(s.headings) > 0 && s.knows.score(s.headings) == 0 {
-		add(HeadingsUnknown, SeverityError, "no line at the beginning of %s names a column of %s; the first was taken for headings, so that no cell is in its column",
+		add(HeadingsUnknown, SeverityError, "no line at the beginning of %s names a column of %s; "+
+			"the first was taken for headings, so that no cell is in its column",
 			l.File, l.Table)
 	}
 	if n := s.faults[faultHeadings]; n > 0 {
-		add(HeadingsRepeated, SeverityInfo, "%d records of %s are headings again; they are in quarantine", n, l.File)
+		add(HeadingsRepeated, SeverityInfo, "%d records of %s are headings again; they are in quarantine",
+			n, l.File)
 	}
 	if s.ev != nil {
 		switch {
 		case s.rival != "":
-			add(QuotingAmbiguous, SeverityWarning, "%s; read otherwise (%s), at least as many records fit, but other cells come out", s.decided, s.rival)
+			add(QuotingAmbiguous, SeverityWarning,
+				"%s; read otherwise (%s), at least as many records fit, but other cells come out",
+				s.decided, s.rival)
 		case !s.d.plain():
 			add(QuotingDecided, SeverityInfo, "%s", s.decided)
 		}
@@ -35,7 +43,8 @@ func rowFindings(l *loaded, s *scanned) []Finding {
 		if l.Known && 2*lost > s.records-s.faults[faultHeadings] {
 			severity = SeverityError
 		}
-		add(RowsRagged, severity, "%d of %d records could not be loaded (%s); they are kept in quarantine, not in %s",
+		add(RowsRagged, severity,
+			"%d of %d records could not be loaded (%s); they are kept in quarantine, not in %s",
 			lost, s.records-s.faults[faultHeadings], s.reasons(), l.Table)
 	}
 	return found
@@ -67,15 +76,18 @@ func numberFindings(table string, c column) []Finding {
 	switch c.stats.notation {
 	case notationAmbiguous:
 		return []Finding{{Code: NumbersAmbiguous, Severity: SeverityWarning, Table: table,
-			Detail: fmt.Sprintf("%s: %d numbers have three digits behind their only mark (such as 45.000), and nothing tells decimals from thousands; they are not converted", c.name, either)}}
+			Detail: fmt.Sprintf("%s: %d numbers have three digits behind their only mark (such as 45.000), "+
+				"and nothing tells decimals from thousands; they are not converted", c.name, either)}}
 	case notationMixed:
 		return []Finding{{Code: NumbersAmbiguous, Severity: SeverityWarning, Table: table,
-			Detail: fmt.Sprintf("%s: %d numbers have a decimal point and %d a decimal comma; of the %d that may be either, none is converted",
+			Detail: fmt.Sprintf("%s: %d numbers have a decimal point and %d a decimal comma; "+
+				"of the %d that may be either, none is converted",
 				c.name, c.stats.numbers.point, c.stats.numbers.comma, either)}}
 	}
 	if c.stats.decidedBy != "" {
 		return []Finding{{Code: NumbersAmbiguous, Severity: SeverityInfo, Table: table,
-			Detail: fmt.Sprintf("%s: %d numbers such as 45,000 are read as thousands; that was decided %s", c.name, either, c.stats.decidedBy)}}
+			Detail: fmt.Sprintf("%s: %d numbers such as 45,000 are read as thousands; that was decided %s",
+				c.name, either, c.stats.decidedBy)}}
 	}
 	return nil
 }
@@ -84,23 +96,34 @@ func numberFindings(table string, c column) []Finding {
 func encodingFindings(l *loaded, e encodingReport) []Finding {
 	var found []Finding
 	add := func(code Code, severity Severity, format string, args ...any) {
-		found = append(found, Finding{Code: code, Severity: severity, Table: l.Table, Detail: fmt.Sprintf(format, args...)})
+		detail := fmt.Sprintf(format, args...)
+		found = append(found, Finding{Code: code, Severity: severity, Table: l.Table, Detail: detail})
 	}
 	if e.foreign > 0 {
-		add(EncodingMixed, SeverityWarning, "%d bytes are not UTF-8 although the rest is; they were read as windows-1252", e.foreign)
+		add(EncodingMixed, SeverityWarning,
+			"%d bytes are not UTF-8 although the rest is; they were read as windows-1252",
+			e.foreign)
 	}
 	if e.broken > 0 {
-		add(EncodingMixed, SeverityWarning, "%d places are no UTF-16 although the rest is; U+FFFD stands for them", e.broken)
+		add(EncodingMixed, SeverityWarning,
+			"%d places are no UTF-16 although the rest is; U+FFFD stands for them",
+			e.broken)
 	}
 	switch {
 	case 2*e.strange > e.guessed:
-		add(EncodingGuessed, SeverityWarning, "%d bytes are not ASCII, and %d of them are hardly of windows-1252, as which they were read; old Macs and DOS wrote such",
+		add(EncodingGuessed, SeverityWarning,
+			"%d bytes are not ASCII, and %d of them are hardly of windows-1252, "+
+				"as which they were read; old Macs and DOS wrote such",
 			e.guessed, e.strange)
 	case e.guessed > 0:
-		add(EncodingGuessed, SeverityInfo, "%d bytes are not ASCII, and were read as windows-1252, which the file does not say", e.guessed)
+		add(EncodingGuessed, SeverityInfo,
+			"%d bytes are not ASCII, and were read as windows-1252, which the file does not say",
+			e.guessed)
 	}
 	if e.garbled > 0 {
-		add(TextGarbled, SeverityInfo, "%d places look like UTF-8 that was read as windows-1252 before it was exported (Ã© for é); they are kept as received", e.garbled)
+		add(TextGarbled, SeverityInfo,
+			"%d places look like UTF-8 that was read as windows-1252 before it was exported "+
+				"(Ã© for é); they are kept as received", e.garbled)
 	}
 	return found
 }

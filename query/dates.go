@@ -15,7 +15,7 @@ const (
 	shapeSlashed                       // 22/11/2026, 22.11.2026 13:30:00
 	shapeTwelve                        // 11/22/2026 1:30 PM
 	shapeEpoch                         // 1795354200000, milliseconds
-	shapeOther                         // what readTime reads: 22 Nov 2026, 22/11/2026 13:30 UTC, /Date(1795354200000)/
+	shapeOther                         // what readTime reads: 22 Nov 2026, /Date(1795354200000)/
 )
 
 // The orders of day and month, and what else TableReport.Dates says.
@@ -67,8 +67,8 @@ func (e *dateEvidence) merge(o dateEvidence) {
 	e.other += o.other
 }
 
-// order returns what TableReport.Dates says of a file with this evidence, and the order its slashed dates are read in.
-// wanted is the user's word, which decides what the evidence leaves open.
+// order returns what TableReport.Dates says of a file with this evidence, and the order its slashed dates are
+// read in. wanted is the user's word, which decides what the evidence leaves open.
 func (e dateEvidence) order(wanted string) (report, readAs string) {
 	readAs = orderDMY
 	if wanted != "" {
@@ -95,8 +95,8 @@ func (e dateEvidence) order(wanted string) (report, readAs string) {
 	return orderAmbiguous, readAs
 }
 
-// shapeOfDate says how a date is written and, of a slashed one, its first two numbers. The patterns are those of
-// dateBranches in sqltypes.go and of readTime, which convert what is recognised here.
+// shapeOfDate says how a date is written and, of a slashed one, its first two numbers. The patterns are those
+// of dateBranches in sqltypes.go and of readTime, which convert what is recognised here.
 func shapeOfDate(value []byte) (shape dateShape, first, second int) {
 	v := bytes.TrimSpace(value)
 	if len(v) < 8 || len(v) > 80 {
@@ -120,16 +120,15 @@ func shapeOfDate(value []byte) (shape dateShape, first, second int) {
 	return shapeNone, 0, 0
 }
 
-// shapeOfNamed recognises dates that begin with the name of a month or weekday, and those of .NET. Every text comes by here,
-// so that it looks at three letters first.
+// shapeOfNamed recognises dates that begin with the name of a month or weekday, and those of .NET. Every text
+// comes by here, so that it looks at three letters first.
 func shapeOfNamed(v []byte) dateShape {
 	if len(v) < 3 {
 		return shapeNone
 	}
-	switch uint32(v[0]|0x20)<<16 | uint32(v[1]|0x20)<<8 | uint32(v[2]|0x20) {
-	case 'j'<<16 | 'a'<<8 | 'n', 'f'<<16 | 'e'<<8 | 'b', 'm'<<16 | 'a'<<8 | 'r', 'a'<<16 | 'p'<<8 | 'r', 'm'<<16 | 'a'<<8 | 'y', 'j'<<16 | 'u'<<8 | 'n',
-		'j'<<16 | 'u'<<8 | 'l', 'a'<<16 | 'u'<<8 | 'g', 's'<<16 | 'e'<<8 | 'p', 'o'<<16 | 'c'<<8 | 't', 'n'<<16 | 'o'<<8 | 'v', 'd'<<16 | 'e'<<8 | 'c',
-		'm'<<16 | 'o'<<8 | 'n', 't'<<16 | 'u'<<8 | 'e', 'w'<<16 | 'e'<<8 | 'd', 't'<<16 | 'h'<<8 | 'u', 'f'<<16 | 'r'<<8 | 'i', 's'<<16 | 'a'<<8 | 't', 's'<<16 | 'u'<<8 | 'n':
+	switch string([]byte{v[0] | 0x20, v[1] | 0x20, v[2] | 0x20}) {
+	case "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+		"mon", "tue", "wed", "thu", "fri", "sat", "sun":
 	default:
 		if bytes.HasPrefix(v, []byte("/Date(")) || bytes.HasPrefix(v, []byte(`\/Date(`)) {
 			return shapeOther
@@ -146,11 +145,18 @@ func shapeOfNamed(v []byte) dateShape {
 	return shapeOther
 }
 
+const (
+	monthsInFull = " january february march april june july august september october november december "
+
+	weekdays = " mon tue tues wed thu thur thurs fri sat sun " +
+		"monday tuesday wednesday thursday friday saturday sunday "
+)
+
 func isCalendarName(name string) bool {
 	if monthOf(name) > 0 {
-		return len(name) == 3 || name == "sept" || strings.Contains(" january february march april june july august september october november december ", " "+name+" ")
+		return len(name) == 3 || name == "sept" || strings.Contains(monthsInFull, " "+name+" ")
 	}
-	return strings.Contains(" mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday ", " "+name+" ")
+	return strings.Contains(weekdays, " "+name+" ")
 }
 
 func isEpochBefore1970(v []byte) bool {
@@ -179,7 +185,8 @@ func shapeOfZone(clock []byte) dateShape {
 	switch {
 	case len(zone) == 0:
 		return 0
-	case bytes.IndexByte(zone, '[') < 0 && (zone[len(zone)-1] == 'Z' || zone[len(zone)-1] == 'z' || bytes.ContainsAny(zone[:min(2, len(zone))], "+-")),
+	case bytes.IndexByte(zone, '[') < 0 &&
+		(zone[len(zone)-1]|0x20 == 'z' || bytes.ContainsAny(zone[:min(2, len(zone))], "+-")),
 		string(bytes.TrimSpace(zone)) == "UTC", string(bytes.TrimSpace(zone)) == "GMT":
 		return shapeZoned
 	}

@@ -59,7 +59,8 @@ func detectEncoding(ctx context.Context, f *os.File) (encodingReport, error) {
 	if err != nil {
 		return r, err
 	}
-	// A windows-1252 file has next to no valid multi-byte sequence; a UTF-8 file with a few foreign bytes has many.
+	// A windows-1252 file has next to no valid multi-byte sequence; a UTF-8 file with a few foreign bytes has
+	// many.
 	if n8.invalid > n8.multi && r.bom == 0 {
 		return encodingReport{name: encCP1252, guessed: n8.invalid, strange: n8.strange}, nil
 	}
@@ -67,7 +68,8 @@ func detectEncoding(ctx context.Context, f *os.File) (encodingReport, error) {
 	return r, nil
 }
 
-// guessUTF16 recognises UTF-16 without a byte order mark by the zero bytes in every other place of its Latin letters.
+// guessUTF16 recognises UTF-16 without a byte order mark by the zero bytes in every other place of its Latin
+// letters.
 func guessUTF16(head []byte) string {
 	var zeros [2]int
 	for i, b := range head {
@@ -114,7 +116,8 @@ func countUTF8(ctx context.Context, r io.Reader) (n utf8Count, err error) {
 	}
 }
 
-// add takes account of a piece of text and returns how much of it: the beginning of a sequence may stand at the end.
+// add takes account of a piece of text and returns how much of it: the beginning of a sequence may stand at
+// the end.
 func (n *utf8Count) add(chunk []byte, atEOF bool) int {
 	for i := 0; i < len(chunk); {
 		if chunk[i] < utf8.RuneSelf {
@@ -141,7 +144,8 @@ func (n *utf8Count) add(chunk []byte, atEOF bool) int {
 	return len(chunk)
 }
 
-// isStrange reports whether a byte is none of the quotes, dashes and signs that windows-1252 has in this range.
+// isStrange reports whether a byte is none of the quotes, dashes and signs that windows-1252 has in this
+// range.
 func isStrange(b byte) bool {
 	return b > 0x80 && b < 0xa0 && b != 0x85 && (b < 0x91 || b > 0x97) && b != 0x99
 }
@@ -174,8 +178,9 @@ func (e encodingReport) decode(r io.Reader) io.Reader {
 	return r
 }
 
-// cp1252 reads bytes as windows-1252: all of them, or those that are no UTF-8. The five bytes that windows-1252 leaves open
-// become the control characters of their number, as in browsers, so that no two bytes become the same.
+// cp1252 reads bytes as windows-1252: all of them, or those that are no UTF-8. The five bytes that
+// windows-1252 leaves open become the control characters of their number, as in browsers, so that no two
+// bytes become the same.
 type cp1252 struct {
 	transform.NopResetter
 	butUTF8 bool
@@ -204,8 +209,8 @@ func (c cp1252) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err erro
 	return nDst, nSrc, nil
 }
 
-// asUTF8 returns a file that holds the text of f as UTF-8: f itself, or a copy in dir, which the caller closes and removes.
-// It adds to e what it finds on the way.
+// asUTF8 returns a file that holds the text of f as UTF-8: f itself, or a copy in dir, which the caller
+// closes and removes. It adds to e what it finds on the way.
 func asUTF8(ctx context.Context, f *os.File, e *encodingReport, dir string) (text *os.File, copied bool, err error) {
 	if (e.name == encUTF8 || e.name == encUTF8BOM) && e.foreign == 0 {
 		return f, false, nil

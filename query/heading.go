@@ -51,8 +51,8 @@ func (r recogniser) score(cells []string) int {
 	return most
 }
 
-// sepLine is the hint that Excel takes a delimiter from, as programs write it: in any case, in quotes, with blanks or
-// delimiters behind it.
+// sepLine is the hint that Excel takes a delimiter from, as programs write it: in any case, in quotes, with
+// blanks or delimiters behind it.
 var sepLine = regexp.MustCompile(`^(?i)\s*["']?sep=(.)["']?[ ,;|\t]*$`)
 
 // A headLine is a line that may be the headings.
@@ -64,9 +64,9 @@ type headLine struct {
 	filled   int
 }
 
-// findHeadings finds the line of the headings, and the delimiter: the line that names the most columns of a known table,
-// as long as these are at least half of its cells. In a file of no known table it is the first line, or the first that is
-// as wide as most lines are.
+// findHeadings finds the line of the headings, and the delimiter: the line that names the most columns of a
+// known table, as long as these are at least half of its cells. In a file of no known table it is the first
+// line, or the first that is as wide as most lines are.
 func (s *scanned) findHeadings(text *os.File) error {
 	s.d = dialect{delim: ',', quote: '"'}
 	head := make([]byte, headBytes)
@@ -88,8 +88,8 @@ func (s *scanned) findHeadings(text *os.File) error {
 	return nil
 }
 
-// headLinesOf returns where the lines begin that may be headings, and the delimiters that may be the file's. Blank lines
-// and sep= lines are none.
+// headLinesOf returns where the lines begin that may be headings, and the delimiters that may be the file's.
+// Blank lines and sep= lines are none.
 func headLinesOf(head []byte) (lines [][2]int, delims []byte) {
 	delims = []byte(",;\t|")
 	for at, number := 0, 0; at < len(head) && number < headLines; number++ {
@@ -125,7 +125,8 @@ func (s *scanned) bestLine(head []byte, lines [][2]int, delims []byte) headLine 
 			if i == 0 && len(h.cells) > len(first.cells) {
 				first = h
 			}
-			if h.score > best.score || h.score == best.score && h.line == best.line && len(h.cells) > len(best.cells) {
+			wider := h.line == best.line && len(h.cells) > len(best.cells)
+			if h.score > best.score || h.score == best.score && wider {
 				best = h
 			}
 		}
@@ -143,10 +144,12 @@ func (s *scanned) bestLine(head []byte, lines [][2]int, delims []byte) headLine 
 }
 
 func (h headLine) isHeadings() bool {
-	return h.score >= 3 && 2*h.score >= h.filled || h.score >= 1 && h.score == h.filled && h.line == 0 || h.score == 2 && h.filled == 2
+	return h.score >= 3 && 2*h.score >= h.filled || h.score >= 1 && h.score == h.filled && h.line == 0 ||
+		h.score == 2 && h.filled == 2
 }
 
-// areNames reports whether a line's cells are as headings are: three or more, none empty, none twice, and all words.
+// areNames reports whether a line's cells are as headings are: three or more, none empty, none twice, and all
+// words.
 func (h headLine) areNames() bool {
 	seen := map[string]bool{}
 	for _, c := range h.cells {
@@ -177,11 +180,12 @@ func (s *scanned) headLine(head []byte, l [2]int, delim byte) headLine {
 
 // headTokens reads records from the beginning of a file, which is all there is to read.
 func headTokens(head []byte, delim byte) *tokenizer {
-	return &tokenizer{delim: delim, crEnds: firstRowEndIsCR(head), buf: head[:len(head):len(head)], err: io.EOF}
+	all := head[:len(head):len(head)]
+	return &tokenizer{delim: delim, crEnds: firstRowEndIsCR(head), buf: all, err: io.EOF}
 }
 
-// widestLine chooses the headings of a file that no table is known for: first, unless most of the records below it agree
-// on another width, which a later line is the first to have.
+// widestLine chooses the headings of a file that no table is known for: first, unless most of the records
+// below it agree on another width, which a later line is the first to have.
 func (s *scanned) widestLine(head []byte, lines [][2]int, delims []byte, first headLine) headLine {
 	if first.areNames() {
 		return first
@@ -217,7 +221,8 @@ func (s *scanned) widestLine(head []byte, lines [][2]int, delims []byte, first h
 				return first
 			}
 			for _, l := range lines {
-				if h := s.headLine(head, l, d); len(h.cells) == width || len(h.cells) == width-1 && width > 2 {
+				h := s.headLine(head, l, d)
+				if len(h.cells) == width || len(h.cells) == width-1 && width > 2 {
 					best, most = h, n*width
 					break
 				}
@@ -227,8 +232,8 @@ func (s *scanned) widestLine(head []byte, lines [][2]int, delims []byte, first h
 	return best
 }
 
-// cleanHeading returns a heading as people would read it: without NUL bytes, as fields of a fixed width have them, and
-// without byte order marks.
+// cleanHeading returns a heading as people would read it: without NUL bytes, as fields of a fixed width have
+// them, and without byte order marks.
 func cleanHeading(heading string) string {
 	return strings.Map(func(r rune) rune {
 		if r == 0 || r == '\ufeff' {
@@ -286,7 +291,8 @@ const (
 	otherHeadings             // headings of another layout: the rows below are not in these columns
 )
 
-// kind says whether a record is headings. Only a record whose first cells are names of columns costs more than a look.
+// kind says whether a record is headings. Only a record whose first cells are names of columns costs more
+// than a look.
 func (h headingSet) kind(rec record) headingKind {
 	if rec.bad || len(rec.cells) < 2 || !h.mayName(rec.cells[0].text) {
 		return notHeadings

@@ -17,8 +17,8 @@ const (
 	faultCut      = "the next line looks like the rest of it"
 )
 
-// A judge says of each record of a file, in their order, whether it can be loaded. A record that leaves a doubt is loaded
-// only where its cells show that they are in their columns.
+// A judge says of each record of a file, in their order, whether it can be loaded. A record that leaves a
+// doubt is loaded only where its cells show that they are in their columns.
 type judge struct {
 	s     *scanned
 	row   int64
@@ -49,8 +49,8 @@ func (j *judge) fault(rec record) string {
 	return j.doubtful(rec)
 }
 
-// width says whether a record has the cells that the headings ask for. Cells that are missing or too many do no harm as
-// long as they have no heading and no content.
+// width says whether a record has the cells that the headings ask for. Cells that are missing or too many do
+// no harm as long as they have no heading and no content.
 func (s *scanned) width(rec record) string {
 	if n := len(rec.cells); n < len(s.headings) && !areUnnamed(s.headings[n:]) {
 		return faultFew
@@ -78,7 +78,8 @@ func (j *judge) doubtful(rec record) string {
 		return faultFew
 	case (rec.bare || j.s.d.escape != escDoubled && bytes.IndexByte(rec.raw, '\\') >= 0) && !j.fit(rec):
 		return faultMisfit
-	case ev.behind.has(j.row) || ev.begins.has(j.row) && !j.fit(rec) || ev.broken.has(j.row-1) && !ev.begins.has(j.row) && !j.keyTells(rec):
+	case ev.behind.has(j.row), ev.begins.has(j.row) && !j.fit(rec),
+		ev.broken.has(j.row-1) && !ev.begins.has(j.row) && !j.keyTells(rec):
 		return faultBehind
 	case ev.rest.has(j.row+1) && j.mayGoOn(rec):
 		return faultCut
@@ -86,8 +87,8 @@ func (j *judge) doubtful(rec record) string {
 	return ""
 }
 
-// dropsEmpty reports whether the file's writer leaves out empty cells at the end of a record, as Excel does: many records
-// are short, and no record is wrong in another way.
+// dropsEmpty reports whether the file's writer leaves out empty cells at the end of a record, as Excel does:
+// many records are short, and no record is wrong in another way.
 func (e *evidence) dropsEmpty() bool {
 	return e.short >= 3 && 10*e.short >= e.records && e.faults == e.short && e.rests == 0
 }
@@ -102,10 +103,11 @@ func (j *judge) fit(rec record) bool {
 	return true
 }
 
-// hasMoved reports whether a cell is not what its column's cells are, but the one beside it is: delimiters that nobody quoted and
-// line breaks can make up for one another.
+// hasMoved reports whether a cell is not what its column's cells are, but the one beside it is: delimiters
+// that nobody quoted and line breaks can make up for one another.
 func (j *judge) hasMoved(rec record) bool {
-	if c := rec.cells[0].text; j.s.ev.learned(0) == classID && bytes.IndexByte(c, ' ') > 0 && classOf(c) == classText {
+	c := rec.cells[0].text
+	if j.s.ev.learned(0) == classID && bytes.IndexByte(c, ' ') > 0 && classOf(c) == classText {
 		return true // words among ids: the rest of a text with a line break
 	}
 	for i := range min(len(j.s.headings), len(rec.cells)) - 1 {
@@ -120,8 +122,8 @@ func (j *judge) hasMoved(rec record) bool {
 	return false
 }
 
-// keyTells reports whether a cell of a record shows that the record is one, and not the rest of a broken one: its first cell,
-// where first cells have something in common, else any; and no cell contradicts that.
+// keyTells reports whether a cell of a record shows that the record is one, and not the rest of a broken one:
+// its first cell, where first cells have something in common, else any; and no cell contradicts that.
 func (j *judge) keyTells(rec record) bool {
 	told := false
 	for i, c := range rec.cells {
@@ -135,8 +137,8 @@ func (j *judge) keyTells(rec record) bool {
 	return told && j.fit(rec)
 }
 
-// lastCellTells reports whether the last cell with content is in a column whose cells are like it and like few others, so
-// that no cell can have moved.
+// lastCellTells reports whether the last cell with content is in a column whose cells are like it and like
+// few others, so that no cell can have moved.
 func (j *judge) lastCellTells(rec record) bool {
 	for i := len(j.s.headings) - 1; i >= 0; i-- {
 		if len(rec.cells[i].text) > 0 {
@@ -147,7 +149,8 @@ func (j *judge) lastCellTells(rec record) bool {
 	return true
 }
 
-// mayGoOn reports whether a record's last cell may be only the beginning of a text with a line break that nobody quoted.
+// mayGoOn reports whether a record's last cell may be only the beginning of a text with a line break that
+// nobody quoted.
 func (j *judge) mayGoOn(rec record) bool {
 	last := rec.cells[len(rec.cells)-1]
 	if last.quoted || len(last.text) == 0 || rec.end == endNone {

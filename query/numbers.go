@@ -17,7 +17,10 @@ const (
 	notationAmbiguous                 // 45.000 or 45,000, which may be 45 or 45000, and nothing that tells
 )
 
-var notationNames = [...]string{notationPlain: "", notationPoint: "point", notationComma: "comma", notationMixed: "mixed", notationAmbiguous: "ambiguous"}
+var notationNames = [...]string{
+	notationPlain: "", notationPoint: "point", notationComma: "comma",
+	notationMixed: "mixed", notationAmbiguous: "ambiguous",
+}
 
 func (n notation) String() string { return notationNames[n] }
 
@@ -83,9 +86,10 @@ func isSimpleNumber(v []byte) (simple, integer bool) {
 	return rest[0] == '.' && (frac == 1 || frac == 2) && len(behind) == 0, false
 }
 
-// decide returns the notation of a column. others is what the file's other columns show: a point that is a decimal mark in
-// one of them is one in all, so that a comma before three digits parts thousands. The opposite does not hold, because a
-// program may write some numbers for people and others, with a point, as its database has them.
+// decide returns the notation of a column. others is what the file's other columns show: a point that is a
+// decimal mark in one of them is one in all, so that a comma before three digits parts thousands. The
+// opposite does not hold, because a program may write some numbers for people and others, with a point, as
+// its database has them.
 func (e numberEvidence) decide(others numberEvidence) (notation, string) {
 	switch {
 	case e.point > 0 && e.comma > 0:
@@ -121,10 +125,11 @@ type number struct {
 }
 
 // currencies may stand before or behind a number; the first four are those of countries that write 1,250.50.
-var currencies = []string{"£", "$", "GBP", "USD", "EUR", "CHF", "AUD", "CAD", "NZD", "SGD", "HKD", "ZAR", "AED", "INR", "JPY", "SEK", "NOK", "DKK", "PLN",
-	"€", "¥", "₹"}
+var currencies = []string{"£", "$", "GBP", "USD", "EUR", "CHF", "AUD", "CAD", "NZD", "SGD", "HKD", "ZAR",
+	"AED", "INR", "JPY", "SEK", "NOK", "DKK", "PLN", "€", "¥", "₹"}
 
-// splitNumber takes a number apart: signs before or behind it, parentheses for a negative one, a currency, a k.
+// splitNumber takes a number apart: signs before or behind it, parentheses for a negative one, a currency, a
+// k.
 func splitNumber(v string) (n number, ok bool) {
 	signs := 0
 	for before := ""; before != v; {
@@ -184,7 +189,7 @@ func ungroup(v string) (core string, grouped, ok bool) {
 		case r == '.' || r == ',':
 			b.WriteRune(r)
 		case r == ' ' || r == '\u00a0' || r == '\u2009' || r == '\u202f' || r == '\'' || r == '’':
-			if i >= len(whole) || mark != 0 && r != mark || mark == 0 && (since == 0 || since > 3) || mark != 0 && since != 3 {
+			if i >= len(whole) || mark != 0 && (r != mark || since != 3) || mark == 0 && (since == 0 || since > 3) {
 				return "", false, false
 			}
 			mark, since = r, 0
@@ -269,8 +274,8 @@ func areGroups(groups []string) bool {
 	return len(middle) == 0 || len(middle[0]) == 3 || len(groups[0]) <= 2
 }
 
-// readNumber returns a number as digits with a point before at most so many decimals, or false where it does not fit the
-// column's notation, can be read in two ways, or has more decimals.
+// readNumber returns a number as digits with a point before at most so many decimals, or false where it does
+// not fit the column's notation, can be read in two ways, or has more decimals.
 func readNumber(v string, n notation, decimals int) (string, bool) {
 	parts, ok := splitNumber(v)
 	if !ok {

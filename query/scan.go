@@ -35,7 +35,7 @@ type scanned struct {
 	d        dialect
 	ev       *evidence // how the dialect was decided; nil for a file that leaves no doubt
 	decided  string    // the same in words
-	rival    string    // another dialect that explains the file as well, and gives other cells; empty if there is none
+	rival    string    // another dialect that explains the file as well, and gives other cells; or empty
 	skip     int64     // bytes before the headings, in UTF-8: a byte order mark, notes, a "sep=;" line
 	above    int       // lines before the headings
 	ends     [4]int64  // by rowEnd
@@ -54,8 +54,8 @@ type records interface {
 	next() (record, error)
 }
 
-// scanFile looks at a whole CSV. text holds its content as UTF-8. A file that leaves a doubt is looked at again after
-// every dialect that may explain it.
+// scanFile looks at a whole CSV. text holds its content as UTF-8. A file that leaves a doubt is looked at
+// again after every dialect that may explain it.
 func scanFile(ctx context.Context, text *os.File, e encodingReport, knows recogniser) (*scanned, error) {
 	s := &scanned{encoding: e, knows: knows}
 	if e.name == encUTF8BOM && e.foreign == 0 {
@@ -262,7 +262,8 @@ func (s *scanned) lineEnd() string {
 	return found
 }
 
-// isExcelDamage recognises numbers in scientific notation, and texts wrapped to survive a spreadsheet program.
+// isExcelDamage recognises numbers in scientific notation, and texts wrapped to survive a spreadsheet
+// program.
 func isExcelDamage(v []byte) bool {
 	if len(v) < 4 || len(v) > 64 {
 		return false

@@ -8,7 +8,9 @@ import (
 )
 
 const (
-	monthPattern = `(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)`
+	monthPattern = `(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|` +
+		`aug(?:ust)?|sep(?:t(?:ember)?)?|` +
+		`oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)`
 	dayPattern   = `(\d{1,2})(?:st|nd|rd|th)?`
 	clockPattern = `(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)`
 	zonePattern  = `(z|(?:utc|gmt)?[-+]\d{2}:?\d{2}|[-+]\d{2}|utc|gmt)`
@@ -18,12 +20,15 @@ const (
 
 // The ways to write a time that SQL does not read. They look at lower-case text without its weekday.
 var (
-	ticksTime   = regexp.MustCompile(`^\\?/date\((-?\d{1,15})([-+]\d{4})?\)\\?/$`)
-	yearTime    = regexp.MustCompile(`^([1-9]\d{3})[-/](\d{2})[-/](\d{2})` + restPattern)
-	namedTime   = regexp.MustCompile(`^` + dayPattern + `[-/. ]+` + monthPattern + `[.,]?[-/ ]+([1-9]\d{3})` + restPattern)
-	monthTime   = regexp.MustCompile(`^` + monthPattern + `\.?[- ]+` + dayPattern + `,?[- ]+([1-9]\d{3})` + restPattern)
+	ticksTime = regexp.MustCompile(`^\\?/date\((-?\d{1,15})([-+]\d{4})?\)\\?/$`)
+	yearTime  = regexp.MustCompile(`^([1-9]\d{3})[-/](\d{2})[-/](\d{2})` + restPattern)
+	namedTime = regexp.MustCompile(`^` + dayPattern + `[-/. ]+` + monthPattern + `[.,]?[-/ ]+([1-9]\d{3})` +
+		restPattern)
+	monthTime = regexp.MustCompile(`^` + monthPattern + `\.?[- ]+` + dayPattern + `,?[- ]+([1-9]\d{3})` +
+		restPattern)
 	slashedTime = regexp.MustCompile(`^(\d{1,2})([/.-])(\d{1,2})([/.-])([1-9]\d{3})` + restPattern)
-	unixTime    = regexp.MustCompile(`^` + monthPattern + ` +(\d{1,2}) +` + clockPattern + `()(?: +` + zonePattern + `)? +([1-9]\d{3})$`)
+	unixTime    = regexp.MustCompile(`^` + monthPattern + ` +(\d{1,2}) +` + clockPattern +
+		`()(?: +` + zonePattern + `)? +([1-9]\d{3})$`)
 
 	weekday  = regexp.MustCompile(`^(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?,? +`)
 	asidesOf = regexp.MustCompile(` *(?:\([^()]*\)|\[utc\]|\[gmt\])$`)
@@ -37,9 +42,10 @@ type moment struct {
 	clock, half, zone string
 }
 
-// readTime returns the time that clocks in zone showed, for the ways to write times that SQL does not read: with the names
-// of months, as JavaScript, Java, .NET and mail write them, and others with a zone behind them. Zones other than UTC and
-// offsets are not read: their short names stand for several. For a date, midnight in any zone is that day.
+// readTime returns the time that clocks in zone showed, for the ways to write times that SQL does not read:
+// with the names of months, as JavaScript, Java, .NET and mail write them, and others with a zone behind
+// them. Zones other than UTC and offsets are not read: their short names stand for several. For a date,
+// midnight in any zone is that day.
 func readTime(v, order string, zone *time.Location, date bool) (string, bool) {
 	v = strings.ToLower(strings.Join(strings.Fields(v), " "))
 	if m := ticksTime.FindStringSubmatch(v); m != nil {
@@ -63,7 +69,8 @@ func writeTime(t time.Time) string { return t.Format("2006-01-02 15:04:05.999999
 // momentOf finds the parts of a time.
 func momentOf(v, order string) (moment, bool) {
 	if m := yearTime.FindStringSubmatch(v); m != nil {
-		return moment{smallInt([]byte(m[1])), smallInt([]byte(m[2])), smallInt([]byte(m[3])), m[4], m[5], m[6]}, true
+		year, month, day := smallInt([]byte(m[1])), smallInt([]byte(m[2])), smallInt([]byte(m[3]))
+		return moment{year, month, day, m[4], m[5], m[6]}, true
 	}
 	if m := namedTime.FindStringSubmatch(v); m != nil {
 		return moment{smallInt([]byte(m[3])), monthOf(m[2]), smallInt([]byte(m[1])), m[4], m[5], m[6]}, true
@@ -117,7 +124,8 @@ func (m moment) time(zone *time.Location, date bool) (time.Time, bool) {
 		}
 	}
 	t := time.Date(m.year, time.Month(m.month), m.day, hour, minute, second, nanos, time.UTC)
-	if t.Year() != m.year || int(t.Month()) != m.month || t.Day() != m.day || t.Hour() != hour || t.Minute() != minute || t.Second() != second {
+	if t.Year() != m.year || int(t.Month()) != m.month || t.Day() != m.day ||
+		t.Hour() != hour || t.Minute() != minute || t.Second() != second {
 		return time.Time{}, false
 	}
 	if m.zone == "" || date && hour+minute+second+nanos == 0 {

@@ -56,11 +56,12 @@ type record struct {
 // byteOrderMark is U+FEFF in UTF-8.
 const byteOrderMark = "\ufeff"
 
-// A tokenizer splits UTF-8 text into records after RFC 4180, and keeps every byte of every cell, row ends included. It
-// passes a byte order mark in front of a record, which files have that were joined. It bends in one point: a quote inside
-// a quoted cell that is neither doubled nor followed by a delimiter or a row end is taken as it stands, if the record is a
-// single line. Where it is not, the first line is a bad record and reading goes on behind it, so that one stray quote
-// cannot swallow what follows. A file in which it bends is read again by a careful reader.
+// A tokenizer splits UTF-8 text into records after RFC 4180, and keeps every byte of every cell, row ends
+// included. It passes a byte order mark in front of a record, which files have that were joined. It bends in
+// one point: a quote inside a quoted cell that is neither doubled nor followed by a delimiter or a row end is
+// taken as it stands, if the record is a single line. Where it is not, the first line is a bad record and
+// reading goes on behind it, so that one stray quote cannot swallow what follows. A file in which it bends is
+// read again by a careful reader.
 type tokenizer struct {
 	r      io.Reader
 	delim  byte
@@ -229,7 +230,8 @@ func (t *tokenizer) cut() []cell {
 	t.cells = t.cells[:0]
 	text := t.unread()
 	for _, s := range t.spans {
-		t.cells = append(t.cells, cell{text: text[s.from:s.to:s.to], quoted: s.quoted, escapes: s.escapes, bare: s.bare})
+		c := cell{text: text[s.from:s.to:s.to], quoted: s.quoted, escapes: s.escapes, bare: s.bare}
+		t.cells = append(t.cells, c)
 	}
 	return t.cells
 }

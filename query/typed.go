@@ -11,7 +11,8 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// typeUnknown gives a type to columns that the schema does not know, where every value fits and none loses anything by it.
+// typeUnknown gives a type to columns that the schema does not know, where every value fits and none loses
+// anything by it.
 func typeUnknown(ctx context.Context, c *sql.Conn, l *loaded, conv converter) error {
 	for i := range l.columns {
 		col := &l.columns[i]
@@ -33,7 +34,8 @@ func typeUnknown(ctx context.Context, c *sql.Conn, l *loaded, conv converter) er
 	return nil
 }
 
-// narrowestType tries types on the values of a column. Numbers count only in their plain form: 007 and +44 are text.
+// narrowestType tries types on the values of a column. Numbers count only in their plain form: 007 and +44
+// are text.
 func narrowestType(ctx context.Context, c *sql.Conn, table string, col column, conv converter) (string, error) {
 	ref := ident(col.name)
 	when := "ts"
@@ -122,7 +124,8 @@ func listRejects(ctx context.Context, c *sql.Conn, table string, col column, con
 	return nil
 }
 
-// appendRows adds rows to a table in bulk, those that fill passes to add. It takes part in the connection's transaction.
+// appendRows adds rows to a table in bulk, those that fill passes to add. It takes part in the connection's
+// transaction.
 func appendRows(c *sql.Conn, catalog, schema, table string, fill func(add func(...any) error) error) error {
 	return c.Raw(func(conn any) error {
 		a, err := duckdb.NewAppender(conn.(driver.Conn), catalog, schema, table)

@@ -1,0 +1,96 @@
+package query
+
+import (
+	"bytes"
+	"strings"
+)
+
+// A cellClass is what a cell looks like.
+type cellClass uint8
+
+const (
+	classText cellClass = iota
+	classNumber
+	classDate
+	classFlag
+	classEmail
+	classID
+	classes
+)
+
+// classOf looks at a cell. Only what few texts look like by chance has a class.
+func classOf(v []byte) cellClass {
+	v = bytes.TrimSpace(v)
+	if len(v) == 0 || len(v) > 80 {
+		return classText
+	}
+	if shape, _, _ := shapeOfDate(v); shape != shapeNone {
+		return classDate
+	}
+	if looksNumeric(v) {
+		return classNumber
+	}
+	switch strings.ToLower(string(v)) {
+	case "true", "false", "yes", "no", "y", "n":
+		return classFlag
+	}
+	at := bytes.IndexByte(v, '@')
+	if at > 0 && bytes.IndexByte(v[at:], '.') > 0 && !bytes.ContainsAny(v, " ,;") {
+		return classEmail
+	}
+	digits, letters := 0, 0
+	for _, b := range v {
+		switch {
+		case b >= '0' && b <= '9':
+			digits++
+		case b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '-' || b == '_':
+			letters++
+		default:
+			return classText
+		}
+	}
+	if digits >= 3 && letters > 0 {
+		return classID
+	}
+	return classText
+}
+
+// looksNumeric reports whether a cell is digits with at most signs, a currency and separators around them.
+func looksNumeric(v []byte) bool {
+	digits := 0
+	for _, b := range v {
+		switch {
+		case b >= '0' && b <= '9':
+			digits++
+		case b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || strings.IndexByte(`"'@/:;_\`, b) >= 0:
+			return false
+		}
+	}
+	return digits > 0
+}
+
+// expected is the class that a column's type asks of its cells.
+func expected(typ string) cellClass {
+	switch {
+	case typ == "DATE" || typ == "TIMESTAMP":
+		return classDate
+	case typ == "BIGINT" || typ == "INTEGER" || strings.HasPrefix(typ, "DECIMAL"):
+		return classNumber
+	case typ == "BOOLEAN":
+		return classFlag
+	}
+	return classText
+}
+
+// agrees reports whether a cell of class c may stand in a column whose cells are of class want.
+func agrees(want, c cellClass) bool {
+	switch want {
+	case classText, c:
+		return true
+	case classFlag, classDate, classID:
+		return c == classNumber
+	case classNumber:
+		return c == classDate
+	}
+	return false
+}
