@@ -9,6 +9,7 @@ package takeover
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -245,27 +246,46 @@ func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 		}
 		return t.commit(ctx, t.run.state.Sealed)
 	}
-	err = t.receive(ctx)
-	if errors.Is(err, errOtherOrder) {
-		t.Talk("a listing names its files in another order than before: the archive in the making is made again from what was received")
+	r, done, err := t.make(ctx)
+	if why := madeInVain(err); why != "" {
+		t.Talk("%s: the archive in the making is made again from what was received", why)
 		if err = errors.Join(t.closeWork(), t.run.dropBag()); err == nil {
 			t.reset()
-			err = t.receive(ctx)
+			r, done, err = t.make(ctx)
 		}
 	}
-	if err = t.receipts.worse(err); err != nil {
+	if err != nil {
 		return t.unfinished(err), err
+	}
+	if done {
+		return r, nil
+	}
+	return t.commit(ctx, r)
+}
+
+// make receives the export and makes its bag, up to the commit. done says that an archive holds it already.
+func (t *takeover) make(ctx context.Context) (r *Result, done bool, err error) {
+	if err = t.receipts.worse(t.receive(ctx)); err != nil {
+		return nil, false, err
 	}
 	if !t.New {
-		if done, err := t.alike(ctx); done != nil || err != nil {
-			return done, err
+		if r, err = t.alike(ctx); r != nil || err != nil {
+			return r, true, err
 		}
 	}
-	result, err := t.seal(ctx)
-	if err = t.receipts.worse(err); err != nil {
-		return t.unfinished(err), err
+	r, err = t.seal(ctx)
+	return r, false, t.receipts.worse(err)
+}
+
+// madeInVain says why the bag in the making is of no use though what it is made from is, or nothing.
+func madeInVain(err error) string {
+	switch {
+	case errors.Is(err, errOtherOrder):
+		return "a listing names its files in another order than before"
+	case errors.Is(err, archive.ErrDamaged):
+		return fmt.Sprintf("the disk no longer holds what was written to it (%v)", err)
 	}
-	return t.commit(ctx, result)
+	return ""
 }
 
 // alike returns the archive that holds, byte for byte, what has now been received, or nil: then nothing is archived twice.
