@@ -71,6 +71,17 @@ var rangeFaults = []faultCase{
 	{name: "the first answer is empty, and says so", fault: first(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		return answer(w, 200, nil, "Content-Length", "0")
 	})},
+	{name: "the first answer tells a size and brings nothing, and the next ones end at once, without a length", fault: func(_ *faultWorld, o *served) {
+		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			switch {
+			case n == 1:
+				return broken(0)(o, w, r)
+			case n <= 4:
+				return raw(w, "HTTP/1.1 200 OK\r\nETag: "+o.etag+"\r\nConnection: close\r\n\r\n", nil)
+			}
+			return false
+		}
+	}},
 	{name: "a part with another total", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		start, end := asked(r, o)
 		return o.partial(w, start, end, len(o.body)+1)

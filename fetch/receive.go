@@ -110,6 +110,9 @@ func (r *Run) fill(ctx context.Context, w *worker, o *Object, x *exchange) error
 		if err == io.EOF && x.bounds.end < 0 {
 			r.mu.Lock()
 			defer r.mu.Unlock()
+			if o.size >= 0 { // an earlier answer told it, so this one broke off
+				return cutShort(err)
+			}
 			if o.endSeen != pos && !o.endsAt(x, pos) {
 				o.endSeen = pos
 				return errMaybeEnd
