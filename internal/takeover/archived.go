@@ -9,6 +9,7 @@ import (
 	"holdall/archive"
 	"holdall/archive/dirstore"
 	"holdall/fetch"
+	"holdall/query"
 )
 
 // known is what an archive's record says of an object, to recognise it by.
@@ -49,6 +50,10 @@ func archived(ctx context.Context, f *fetch.Fetcher, store *dirstore.Store, p *f
 		if !held {
 			continue
 		}
+		if s.doubtful() && len(silent) == 0 {
+			talk("this export is archived as %s, but some of its bytes were damaged and could not be asked for again: they are fetched now", id)
+			continue
+		}
 		if fault, err := broken(ctx, store, id); err != nil {
 			return nil, err
 		} else if fault != "" {
@@ -61,6 +66,12 @@ func archived(ctx context.Context, f *fetch.Fetcher, store *dirstore.Store, p *f
 		return &s.Result, nil
 	}
 	return nil, nil
+}
+
+// doubtful reports whether bytes of the export fit no checksum, and were never fetched a second time. Its finding asks the user
+// to come back with a link that gives them again, so the export is no answer to such a link: what it serves is compared whole.
+func (s *Status) doubtful() bool {
+	return slices.ContainsFunc(s.Findings, func(f FindingCount) bool { return f.Code == query.DamagedUnproven })
 }
 
 func silentLinks(silent []*fetch.Source) string {

@@ -3,6 +3,7 @@ package takeover
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,5 +60,29 @@ func TestDamageBehindALinkThatWorksOnce(t *testing.T) {
 				mustVerify(t, root, r)
 			})
 		}
+	}
+}
+
+// The finding of an archive with bytes that nobody could ask for again tells the user to come back with a better link. That
+// link is followed, though by all that its headers and samples show it serves what is archived.
+func TestADoubtfulArchiveIsNoAnswerToABetterLink(t *testing.T) {
+	t.Parallel()
+	scan := make([]byte, 6<<20)
+	rand.NewChaCha8([32]byte{7}).Read(scan)
+	content := zipped(t, append(letters(), handmadeFile{name: personA + "/scan.tif", content: string(scan)}))
+	d := only("a.zip", content)
+	d.once, d.breaks, d.damage = "a.zip", true, damageTo("a.zip", &flipper{at: int64(len(content))*2/5 + 99, times: -1})
+	root, raw := t.TempDir(), d.serve(t)
+	if _, err := Take(t.Context(), MasterCSV{Raw: raw}, options(t, root)); err == nil {
+		t.Fatal("the first run does not ask for a new link")
+	}
+	r, err := Take(t.Context(), MasterCSV{Raw: bytes.ReplaceAll(raw, []byte("hush"), []byte("whist"))}, options(t, root))
+	unproven := func(f FindingCount) bool { return f.Code == query.DamagedUnproven }
+	if err != nil || !slices.ContainsFunc(r.Findings, unproven) {
+		t.Fatalf("the second run: %v, %+v; want the finding %s", err, r, query.DamagedUnproven)
+	}
+	healed, err := Take(t.Context(), MasterCSV{Raw: only("a.zip", content).serve(t)}, options(t, root))
+	if err != nil || healed.Export == r.Export || slices.ContainsFunc(healed.Findings, unproven) {
+		t.Errorf("with a link that gives the bytes again: %v, %+v; want an archive without %s", err, healed, query.DamagedUnproven)
 	}
 }
