@@ -20,6 +20,7 @@ type command struct {
 	args    cobra.PositionalArgs
 	flags   func(*pflag.FlagSet)
 	run     func(ctx context.Context, e *env, args []string) error
+	subs    []command
 	exits   []int // exit codes beside 0, 1, 2 and 130 that it may end in, for its help
 }
 
@@ -133,6 +134,9 @@ func (c command) cobra(e *env) *cobra.Command {
 	}
 	if c.flags != nil {
 		c.flags(cc.Flags())
+	}
+	for _, sub := range c.subs {
+		cc.AddCommand(sub.cobra(e))
 	}
 	return cc
 }
