@@ -25,6 +25,12 @@ var (
 	ErrDamaged = errors.New("the staging directory is damaged")
 	// ErrBusy says that another process is building in the staging directory.
 	ErrBusy = errors.New("another process is using the staging directory")
+	// ErrCredentials says that a store does not accept the credentials, or that there are none.
+	// All that was done is kept.
+	ErrCredentials = errors.New("the store does not accept the credentials")
+	// ErrUnavailable says that a store did not answer, or not usefully, for as long as was waited for it.
+	// All that was done is kept.
+	ErrUnavailable = errors.New("the store cannot be reached")
 )
 
 // A missing is the absence of an export, for people; it matches fs.ErrNotExist.

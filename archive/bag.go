@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"holdall/internal/digest"
 )
 
@@ -135,20 +137,40 @@ func (b *Bag) readTag(ctx context.Context, name string) ([]byte, error) {
 // has renamed one. A folder that cannot be read is among them, since nobody can say that it is not complete; whoever opens it
 // is told why.
 func IDs(ctx context.Context, s Store) ([]string, error) {
+	folders, err := exportFolders(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	complete := make([]bool, len(folders))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(requests)
+	for i, id := range folders {
+		g.Go(func() error {
+			if CheckStoreName(exportsDir+id) != nil {
+				return nil
+			}
+			_, err := s.Stat(ctx, exportsDir+id+"/"+bagitName)
+			complete[i] = !errors.Is(err, fs.ErrNotExist)
+			if errors.Is(err, ErrCredentials) || errors.Is(err, ErrUnavailable) {
+				return fmt.Errorf("list the exports of %s: %w", s.Location(""), err)
+			}
+			return ctx.Err()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
 	var ids []string
-	for info, err := range s.List(ctx, strings.TrimSuffix(exportsDir, "/")) {
-		id, rest, _ := strings.Cut(strings.TrimPrefix(info.Name, exportsDir), "/")
-		inside := strings.HasPrefix(info.Name, exportsDir) && CheckStoreName(exportsDir+id) == nil
-		if err != nil && (!inside || ctx.Err() != nil) {
-			return nil, fmt.Errorf("list the exports of %s: %w", s.Location(""), err)
-		}
-		if inside && (rest == bagitName || err != nil && rest == "") {
+	for i, id := range folders {
+		if complete[i] {
 			ids = append(ids, id)
 		}
 	}
-	slices.SortFunc(ids, compareIDs)
-	return slices.Compact(ids), nil
+	return ids, nil
 }
+
+// requests is how many small requests are made of a store at once.
+const requests = 16
 
 // ID is the bag's identifier.
 func (b *Bag) ID() string { return b.id }

@@ -101,15 +101,11 @@ func (r *RootReport) identify(ctx context.Context, s Store, l *ledger) (map[stri
 // exportFolders returns the names of what lies in exports/, oldest first.
 func exportFolders(ctx context.Context, s Store) ([]string, error) {
 	var names []string
-	for info, err := range s.List(ctx, strings.TrimSuffix(exportsDir, "/")) {
+	for name, err := range s.Folders(ctx, strings.TrimSuffix(exportsDir, "/")) {
 		if err != nil {
 			return nil, fmt.Errorf("list the exports of %s: %w", s.Location(""), err)
 		}
-		name, _, ok := strings.Cut(strings.TrimPrefix(info.Name, exportsDir), "/")
-		ok = ok || validID(name) // a symbolic link to a directory elsewhere
-		if ok && (len(names) == 0 || names[len(names)-1] != name) {
-			names = append(names, name)
-		}
+		names = append(names, name)
 	}
 	slices.SortFunc(names, compareIDs)
 	return slices.Compact(names), nil

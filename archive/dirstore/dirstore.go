@@ -21,12 +21,12 @@ import (
 	"holdall/internal/flock"
 )
 
-// partDir holds files that are still being written. It is not beside the objects, because what a killed process leaves
-// there would lie in an export for ever: nothing there is ever deleted.
+// partDir holds files that are still being written. It is not beside the objects, because what a killed
+// process leaves there would lie in an export for ever: nothing there is ever deleted.
 const partDir = ".part"
 
-// Store is an archive.Store and archive.Adopter in a directory. Nothing outside of the directory is reached, not through
-// symbolic links either. It keeps no digests: Info.SHA256 is zero.
+// Store is an archive.Store and archive.Adopter in a directory. Nothing outside of the directory is
+// reached, not through symbolic links either. It keeps no digests: Info.SHA256 is zero.
 type Store struct {
 	dir  string
 	root *os.Root
@@ -56,8 +56,8 @@ func (s *Store) Close() error { return s.root.Close() }
 // Location returns a path.
 func (s *Store) Location(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
 
-// Put implements archive.Store: the object is written to a part file, checked, synced, and linked to its place, which fails
-// where something else is, and the directory is synced.
+// Put implements archive.Store: the object is written to a part file, checked, synced, and linked to its
+// place, which fails where something else is, and the directory is synced.
 func (s *Store) Put(ctx context.Context, name string, r io.Reader, size int64, sum digest.Sum) error {
 	if err := s.put(ctx, name, r, size, sum); err != nil {
 		return fmt.Errorf("put %s: %w", s.Location(name), err)
@@ -95,7 +95,8 @@ func (s *Store) put(ctx context.Context, name string, r io.Reader, size int64, s
 	return s.syncDir(path.Dir(name))
 }
 
-// createPart starts a file, locked for as long as it is open, so that others can tell it from what a dead process left.
+// createPart starts a file, locked for as long as it is open, so that others can tell it from what a dead
+// process left.
 func (s *Store) createPart() (name string, f *os.File, err error) {
 	if err := s.root.Mkdir(partDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", nil, err
@@ -136,7 +137,8 @@ func (s *Store) place(part, name string) error {
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	// A file system without hard links. The root's lock keeps other writers away between the look and the rename.
+	// A file system without hard links. The root's lock keeps other writers away between the look and the
+	// rename.
 	if _, serr := s.root.Lstat(name); serr == nil {
 		return &fs.PathError{Op: "rename", Path: name, Err: fs.ErrExist}
 	} else if !errors.Is(serr, fs.ErrNotExist) {
@@ -180,8 +182,8 @@ func (s *Store) makeDirs(dir string) error {
 	return s.syncDir(path.Dir(dir))
 }
 
-// checkCase refuses a name whose last element differs only in case from one that is there: on many file systems, and in
-// a copy made on one, the two would be one.
+// checkCase refuses a name whose last element differs only in case from one that is there: on many file
+// systems, and in a copy made on one, the two would be one.
 func (s *Store) checkCase(name string) error {
 	base := path.Base(name)
 	entries, err := s.readDir(path.Dir(name))
@@ -264,8 +266,8 @@ func (s *Store) Stat(_ context.Context, name string) (archive.Info, error) {
 	return archive.Info{Name: name, Size: fi.Size(), Modified: fi.ModTime()}, nil
 }
 
-// List implements archive.Store. It shows whatever lies in the directory, except for files and directories at its top
-// that begin with a dot: those are not part of the archive.
+// List implements archive.Store. It shows whatever lies in the directory, except for files and
+// directories at its top that begin with a dot: those are not part of the archive.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[archive.Info, error] {
 	return func(yield func(archive.Info, error) bool) {
 		dir := prefix
@@ -279,8 +281,8 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[archive.Info,
 	}
 }
 
-// walk yields what lies below dir and reports whether to go on. The order of names is that of the whole paths: "a-b" comes
-// before "a/c".
+// walk yields what lies below dir and reports whether to go on. The order of names is that of the whole
+// paths: "a-b" comes before "a/c".
 func (s *Store) walk(ctx context.Context, dir string, yield func(archive.Info, error) bool) bool {
 	entries, err := s.readDir(dir)
 	if err == nil {
@@ -316,6 +318,48 @@ func (s *Store) walk(ctx context.Context, dir string, yield func(archive.Info, e
 		}
 	}
 	return true
+}
+
+// Folders implements archive.Store. A directory is among them when something lies in it, or when it
+// cannot be read; and so is a symbolic link by the name of an export, for whoever opens it to be told
+// where it leads.
+func (s *Store) Folders(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		dir := prefix
+		if dir == "" {
+			dir = "."
+		}
+		entries, err := s.readDir(dir)
+		if errors.Is(missing(err), fs.ErrNotExist) {
+			return
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			yield("", fmt.Errorf("list %s: %w", s.Location(dir), err))
+			return
+		}
+		slices.SortFunc(entries, func(x, y fs.DirEntry) int { return strings.Compare(x.Name(), y.Name()) })
+		for _, e := range entries {
+			if s.isFolder(dir, e) && !yield(e.Name(), nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) isFolder(dir string, e fs.DirEntry) bool {
+	switch {
+	case dir == "." && strings.HasPrefix(e.Name(), "."):
+		return false
+	case e.Type()&fs.ModeSymlink != 0:
+		return !archive.StartOf(e.Name()).IsZero()
+	case !e.IsDir():
+		return false
+	}
+	in, err := s.readDir(path.Join(dir, e.Name()))
+	return err != nil || len(in) > 0
 }
 
 func sortKey(e fs.DirEntry) string {

@@ -94,6 +94,21 @@ func (f *Faulty) List(ctx context.Context, prefix string) iter.Seq2[archive.Info
 	}
 }
 
+// Folders implements archive.Store.
+func (f *Faulty) Folders(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := f.do("list the folders of "+prefix, func() error { return nil }); err != nil {
+			yield("", err)
+			return
+		}
+		for name, err := range f.Store.Folders(ctx, prefix) {
+			if !yield(name, err) {
+				return
+			}
+		}
+	}
+}
+
 type adopter struct{ *Faulty }
 
 // Adopt implements archive.Adopter.

@@ -99,6 +99,30 @@ func (m *Memory) List(ctx context.Context, prefix string) iter.Seq2[archive.Info
 	}
 }
 
+// Folders implements archive.Store.
+func (m *Memory) Folders(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		last := ""
+		for info, err := range m.List(ctx, prefix) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			name := info.Name
+			if prefix != "" {
+				name = strings.TrimPrefix(name, prefix+"/")
+			}
+			folder, _, ok := strings.Cut(name, "/")
+			if ok && folder != last && !yield(folder, nil) {
+				return
+			}
+			if ok {
+				last = folder
+			}
+		}
+	}
+}
+
 // Location implements archive.Store.
 func (m *Memory) Location(name string) string { return "memory:" + name }
 

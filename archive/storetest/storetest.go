@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) archive.Store) {
 		{"a cancelled put leaves nothing", testCancelled},
 		{"names outside the alphabet are refused", testNames},
 		{"the list is in the order of the names", testList},
+		{"folders are what has objects below it", testFolders},
 		{"of several writers of one name one wins", testRace},
 		{"a directory is adopted whole", testAdopt},
 		{"nothing is adopted where something is", testAdoptTaken},
@@ -226,6 +227,26 @@ func testList(t *testing.T, s archive.Store) {
 			t.Errorf("%s is listed with size %d, want %d", info.Name, info.Size, len(info.Name))
 		}
 		break // a list can be left early
+	}
+}
+
+func testFolders(t *testing.T, s archive.Store) {
+	for _, name := range []string{"a/x/1", "a/x/2", "a/x-y/1", "a/file", "a/z/deep/1", "b/1"} {
+		mustPut(t, s, name, name)
+	}
+	for prefix, want := range map[string][]string{
+		"": {"a", "b"}, "a": {"x", "x-y", "z"}, "a/x": {}, "a/file": {}, "nothing": {},
+	} {
+		got := []string{}
+		for name, err := range s.Folders(context.Background(), prefix) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, name)
+		}
+		if diff := cmp.Diff(sorted(got), want); diff != "" {
+			t.Errorf("folders of %q (-got +want):\n%s", prefix, diff)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package peertest
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -17,49 +16,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"holdall/fetch"
+	"holdall/internal/s3test"
 	"holdall/internal/testneed"
 )
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
-
-// versitygw builds the S3 server pinned in tools/versitygw, once for each pin: the build takes minutes on a small machine.
-var versitygw = sync.OnceValues(func() (string, error) {
-	tools, err := filepath.Abs(filepath.Join("..", "..", "tools", "versitygw"))
-	if err != nil {
-		return "", err
-	}
-	pin, err := os.ReadFile(filepath.Join(tools, "go.sum"))
-	if err != nil {
-		return "", err
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	dir := filepath.Join(cache, "holdall-test")
-	program := filepath.Join(dir, fmt.Sprintf("versitygw-%x", sha256.Sum256(pin))[:len("versitygw-")+16])
-	if _, err := os.Stat(program); err == nil {
-		return program, nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 9*time.Minute)
-	defer cancel()
-	part := fmt.Sprintf("%s.%d", program, os.Getpid())
-	defer os.Remove(part)
-	build := exec.CommandContext(ctx, "go", "-C", tools, "build", "-o", part, "github.com/versity/versitygw/cmd/versitygw")
-	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %.300s", err, bytes.TrimSpace(out))
-	}
-	return program, os.Rename(part, program)
-})
 
 // A bucket is a bucket of a real S3 server, which stops when the test ends.
 type bucket struct {
@@ -76,7 +41,7 @@ const (
 
 func newBucket(t testing.TB) *bucket {
 	t.Helper()
-	program, err := versitygw()
+	program, err := s3test.Program()
 	if err != nil {
 		testneed.Missing(t, "the S3 server pinned in tools/versitygw could not be built: "+err.Error())
 	}
