@@ -40,21 +40,27 @@ type answer struct {
 
 // newAnswer is the right answer.
 func newAnswer(s *Server, o *object, r *http.Request, nth int) *answer {
-	a := &answer{s: s, o: o, r: r, nth: nth, status: http.StatusOK, header: http.Header{}, n: o.size, flipAt: -1}
+	a := &answer{
+		s: s, o: o, r: r, nth: nth, status: http.StatusOK, header: http.Header{}, n: o.size, flipAt: -1,
+	}
 	a.header.Set("Accept-Ranges", "bytes")
 	a.header.Set("Content-Type", o.mediaType)
 	a.header.Set("ETag", o.etag)
 	a.header.Set("Last-Modified", o.modified.UTC().Format(http.TimeFormat))
 	a.header.Set("X-Amz-Request-Id", "EXAMPLE000000001")
 	if r.Header.Get("If-Match") != "" && r.Header.Get("If-Match") != o.etag {
-		a.page(http.StatusPreconditionFailed, "application/xml", "<Error><Code>PreconditionFailed</Code></Error>")
+		a.page(
+			http.StatusPreconditionFailed, "application/xml",
+			"<Error><Code>PreconditionFailed</Code></Error>",
+		)
 		return a
 	}
 	a.applyRange()
 	return a
 }
 
-// applyRange turns the answer into a 206 or a 416 if one range is asked for (RFC 9110, section 14) and If-Range allows it.
+// applyRange turns the answer into a 206 or a 416 if one range is asked for (RFC 9110, section 14) and
+// If-Range allows it.
 func (a *answer) applyRange() {
 	spec := a.r.Header.Get("Range")
 	if spec == "" || !a.ifRange() {
@@ -65,7 +71,11 @@ func (a *answer) applyRange() {
 		return // several ranges, or nonsense: the whole
 	}
 	if n <= 0 {
-		a.page(http.StatusRequestedRangeNotSatisfiable, "application/xml", "<Error><Code>InvalidRange</Code><Message>The requested range is not satisfiable</Message></Error>")
+		a.page(
+			http.StatusRequestedRangeNotSatisfiable, "application/xml",
+			"<Error><Code>InvalidRange</Code><Message>The requested range is not "+
+				"satisfiable</Message></Error>",
+		)
 		a.header.Set("Content-Range", fmt.Sprintf("bytes */%d", a.o.size))
 		return
 	}
@@ -86,8 +96,8 @@ func (a *answer) ifRange() bool {
 	return err == nil && t.Equal(a.o.modified.Truncate(time.Second))
 }
 
-// parseRange returns the bytes that a single range means in an object; n is 0 if it lies outside. ok is false if the header
-// is not one well-formed range.
+// parseRange returns the bytes that a single range means in an object; n is 0 if it lies outside. ok is false
+// if the header is not one well-formed range.
 func parseRange(spec string, size int64) (from, n int64, ok bool) {
 	spec, found := strings.CutPrefix(textproto.TrimString(spec), "bytes=")
 	first, last, dash := strings.Cut(spec, "-")
@@ -136,7 +146,13 @@ func (a *answer) send(w http.ResponseWriter) {
 	if a.body == nil {
 		c, closer, err := a.o.open()
 		if err != nil {
-			a.s.refuse(w, a.r, &refusal{status: http.StatusInternalServerError, code: "InternalError", message: "the sample platform cannot read its own files"})
+			a.s.refuse(
+				w, a.r,
+				&refusal{
+					status: http.StatusInternalServerError, code: "InternalError",
+					message: "the sample platform cannot read its own files",
+				},
+			)
 			return
 		}
 		defer closer.Close()
@@ -186,13 +202,16 @@ func (a *answer) copy(w http.ResponseWriter, out io.Writer, content io.ReaderAt)
 		}
 		got, err := content.ReadAt(buf[:k], a.from+sent)
 		if int64(got) < k {
-			panic(http.ErrAbortHandler) // the file is shorter than it was: let the client see a cut, never a clean end
+			// the file is shorter than it was: let the client see a cut, never a clean end
+			panic(http.ErrAbortHandler)
 		}
 		_ = err // io.EOF with all bytes is fine
 		if at := a.flipAt - a.from - sent; a.flipAt >= 0 && at >= 0 && at < k {
 			buf[at] ^= 0x10
 		}
-		if !conn.take(ctx, int(k), a.s.e.cfg.Rate) || a.pace > 0 && !a.s.wait(ctx, time.Duration(float64(k)/float64(a.pace)*float64(time.Second))) {
+		if !conn.take(ctx, int(k), a.s.e.cfg.Rate) || a.pace > 0 && !a.s.wait(
+			ctx, time.Duration(float64(k)/float64(a.pace)*float64(time.Second)),
+		) {
 			return
 		}
 		if _, err := out.Write(buf[:k]); err != nil {

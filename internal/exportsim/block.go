@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// A block is some people and everything that is told about them. Nothing in it refers to another block.
+// A block is some people and everything the export says about them. Nothing in it refers to another block.
 type block struct {
 	n           int
 	r           rng
-	w           *world
+	agency      *agency
 	candidates  []candidate
 	companies   []company
 	contacts    []contact
@@ -90,8 +90,8 @@ type job struct {
 }
 
 // makeBlock invents block n.
-func (w *world) makeBlock(n int) *block {
-	b := &block{n: n, w: w, r: newRNG(w.seed, streamBlock, uint64(n))}
+func (w *agency) makeBlock(n int) *block {
+	b := &block{n: n, agency: w, r: newRNG(w.seed, streamBlock, uint64(n))}
 	people := min(blockPeople, w.people-n*blockPeople)
 	share := func(full, least int) int { return max(least, full*people/blockPeople) }
 	for i := range people {
@@ -111,19 +111,19 @@ func (w *world) makeBlock(n int) *block {
 		b.fillJob(&b.jobs[i], i)
 		b.fillPipeline(&b.jobs[i])
 	}
-	b.talk()
+	b.addConversations()
 	b.makeTasks()
 	b.makeFolders()
 	b.makeDocuments()
 	if n == 0 {
-		b.tellUsers()
+		b.logUsers()
 	}
 	slices.SortStableFunc(b.events, func(x, y event) int { return x.at.Compare(y.at) })
 	return b
 }
 
 func (b *block) fillCandidate(c *candidate, n int) {
-	r, w := b.r, b.w
+	r, w := b.r, b.agency
 	*c = candidate{n: n, id: w.id(kindCandidate, n), ref: fmt.Sprintf("CA-%d", firstReference+n)}
 	c.locale, c.trade = pick(r, w.weights), &trades[r.IntN(len(trades))]
 	c.woman = r.chance(50)
@@ -136,7 +136,9 @@ func (b *block) fillCandidate(c *candidate, n int) {
 		first, surname = rareName(n / 20)
 	}
 	c.name = c.locale.name(first, surname)
-	c.email = fmt.Sprintf("%s.%d@example.%s", slug(c.name.latin, "."), n, pick(r, []string{"com", "org", "net"}))
+	c.email = fmt.Sprintf(
+		"%s.%d@example.%s", slug(c.name.latin, "."), n, pick(r, []string{"com", "org", "net"}),
+	)
 	if r.chance(85) {
 		c.mobile = mobile(n)
 	}
@@ -144,7 +146,10 @@ func (b *block) fillCandidate(c *candidate, n int) {
 	c.city, c.region, c.post = place[0], place[1], postcode(r, place[2])
 	c.line1 = fmt.Sprintf(c.locale.street, r.between(1, 180), pick(r, streets))
 	c.created = w.joined(r, n)
-	c.born = time.Date(c.created.Year()-r.between(18, 62), time.Month(r.between(1, 12)), r.between(1, 28), 0, 0, 0, 0, time.UTC)
+	c.born = time.Date(
+		c.created.Year()-r.between(18, 62), time.Month(r.between(1, 12)), r.between(1, 28), 0, 0, 0, 0,
+		time.UTC,
+	)
 	c.owner = w.userAt(r, c.created)
 	c.salary = r.between(c.trade.low/500, c.trade.high/500) * 500
 	c.rate = r.between(0, 5)
@@ -162,14 +167,14 @@ func (b *block) fillCandidate(c *candidate, n int) {
 	if r.chance(7) {
 		c.doNotContact, c.modified = true, b.someTimeAfter(c.created)
 	}
-	b.tellCandidate(c)
+	b.logCandidate(c)
 }
 
 // rare reports whether candidate n has a name that nobody shares, and a CV that is named after it alone.
 func rare(n int) bool { return n%20 == 7 }
 
-// copyPerson makes a few candidates people who had registered before: the same name and birthday, the e-mail address or
-// the phone number again, written another way.
+// copyPerson makes a few candidates people who had registered before: the same name and birthday, the e-mail
+// address or the phone number again, written another way.
 func (b *block) copyPerson(c *candidate) {
 	i := c.n % blockPeople
 	if i == 0 || rare(c.n) || i != 9 && !b.r.chance(3) {
@@ -180,7 +185,8 @@ func (b *block) copyPerson(c *candidate) {
 		return
 	}
 	c.copyOf, c.name, c.woman, c.locale, c.born = old, old.name, old.woman, old.locale, old.born
-	c.trade, c.skills, c.city, c.region, c.post, c.line1 = old.trade, old.skills, old.city, old.region, old.post, old.line1
+	c.trade, c.skills = old.trade, old.skills
+	c.city, c.region, c.post, c.line1 = old.city, old.region, old.post, old.line1
 	if old.mobile != "" && b.r.chance(60) {
 		c.mobile = internationally(old.mobile)
 		return
@@ -190,7 +196,7 @@ func (b *block) copyPerson(c *candidate) {
 
 // someTimeAfter returns a moment between t and the export, or t where there is none.
 func (b *block) someTimeAfter(t time.Time) time.Time {
-	days := int(b.w.now.Sub(t).Hours()/24) - 4
+	days := int(b.agency.now.Sub(t).Hours()/24) - 4
 	if days < 1 {
 		return t
 	}
@@ -198,8 +204,11 @@ func (b *block) someTimeAfter(t time.Time) time.Time {
 }
 
 func (b *block) fillCompany(c *company, n int) {
-	r, w := b.r, b.w
-	*c = company{n: n, id: w.id(kindCompany, n), ref: fmt.Sprintf("CY-%d", firstReference+n), trade: &trades[r.IntN(len(trades))]}
+	r, w := b.r, b.agency
+	*c = company{
+		n: n, id: w.id(kindCompany, n), ref: fmt.Sprintf("CY-%d", firstReference+n),
+		trade: &trades[r.IntN(len(trades))],
+	}
 	c.name = pick(r, companyFirst) + " " + pick(r, companySecond) + " " + pick(r, companySuffix)
 	c.domain = fmt.Sprintf("%s-%d.example", slug(c.name, "-"), n)
 	l := pick(r, w.weights)
@@ -215,41 +224,59 @@ func (b *block) fillCompany(c *company, n int) {
 	if i := n - b.n*blockCompanies; i > 0 && r.chance(20) {
 		c.parent = b.companies[r.IntN(i)].id
 	}
-	b.tell(event{at: c.created, by: c.owner, action: "CREATE", code: "COMPANY", kind: "COMPANY", id: c.id, label: c.name, message: "<p>Company created</p>"})
+	b.log(event{
+		at: c.created, by: c.owner, action: "CREATE", code: "COMPANY", kind: "COMPANY", id: c.id,
+		label: c.name, message: "<p>Company created</p>",
+	})
 }
 
 // aroundStart returns a moment a little after the block's first person registered.
 func (b *block) aroundStart() time.Time {
 	t := b.candidates[0].created
-	return b.r.when(t, 1, min(40, max(1, int(b.w.now.Sub(t).Hours()/24)-8)))
+	return b.r.when(t, 1, min(40, max(1, int(b.agency.now.Sub(t).Hours()/24)-8)))
 }
 
 func (b *block) fillContact(c *contact, i int) {
-	r, w := b.r, b.w
+	r, w := b.r, b.agency
 	n := b.n*blockContacts + i
-	*c = contact{n: n, id: w.id(kindContact, n), ref: fmt.Sprintf("CT-%d", firstReference+n), company: &b.companies[i%len(b.companies)]}
+	*c = contact{
+		n: n, id: w.id(kindContact, n), ref: fmt.Sprintf("CT-%d", firstReference+n),
+		company: &b.companies[i%len(b.companies)],
+	}
 	l := pick(r, w.weights)
 	first := pick(r, l.men)
 	if r.chance(50) {
 		first = pick(r, l.women)
 	}
 	c.name = l.name(first, pick(r, l.surnames))
-	c.title = pick(r, []string{"HR Manager", "Head of Talent", "Operations Director", "Office Manager", "CTO", "Ward Manager", "Site Agent"})
+	c.title = pick(
+		r,
+		[]string{
+			"HR Manager", "Head of Talent", "Operations Director", "Office Manager", "CTO", "Ward Manager",
+			"Site Agent",
+		},
+	)
 	c.email = fmt.Sprintf("%s.%d@%s", slug(c.name.latin, "."), n, c.company.domain)
 	c.created = r.when(c.company.created, 0, 0)
 	c.modified = b.someTimeAfter(c.created)
 	c.lastContacted = b.someTimeAfter(c.created)
 	c.owner = w.userAt(r, c.created)
 	c.doNotContact = r.chance(4)
-	b.tell(event{at: c.created, by: c.owner, action: "CREATE", code: "CONTACT", kind: "CONTACT", id: c.id, label: c.name.full, message: "<p>Contact created</p>"})
+	b.log(event{
+		at: c.created, by: c.owner, action: "CREATE", code: "CONTACT", kind: "CONTACT", id: c.id,
+		label: c.name.full, message: "<p>Contact created</p>",
+	})
 	if c.lastContacted.After(c.created) {
 		by := w.userAt(r, c.lastContacted)
-		b.tell(event{at: c.lastContacted, by: by, action: "CALL", code: "CALL", kind: "CONTACT", id: c.id, label: c.name.full, message: "<p>Spoke to " + escape(c.name.full) + " about open roles.</p>"})
+		b.log(event{
+			at: c.lastContacted, by: by, action: "CALL", code: "CALL", kind: "CONTACT", id: c.id,
+			label: c.name.full, message: "<p>Spoke to " + escape(c.name.full) + " about open roles.</p>",
+		})
 	}
 }
 
 func (b *block) fillJob(j *job, i int) {
-	r, w := b.r, b.w
+	r, w := b.r, b.agency
 	n := b.n*blockJobs + i
 	*j = job{n: n, id: w.id(kindJob, n), ref: fmt.Sprintf("JB-%d", firstReference+n)}
 	j.contact = &b.contacts[i%len(b.contacts)]
@@ -265,7 +292,10 @@ func (b *block) fillJob(j *job, i int) {
 	}
 	j.owner = w.userAt(r, j.opened)
 	j.lastActivity = j.opened
-	b.tell(event{at: j.opened, by: j.owner, action: "CREATE", code: "JOB", kind: "JOB", id: j.id, label: j.label(), message: "<p>Job opened for <b>" + escape(j.company.name) + "</b></p>"})
+	b.log(event{
+		at: j.opened, by: j.owner, action: "CREATE", code: "JOB", kind: "JOB", id: j.id, label: j.label(),
+		message: "<p>Job opened for <b>" + escape(j.company.name) + "</b></p>",
+	})
 }
 
 func (j *job) label() string { return j.ref + " " + j.trade.title }

@@ -25,7 +25,7 @@ type container interface {
 
 // builder makes an export in a directory, one block after the other.
 type builder struct {
-	w         *world
+	w         *agency
 	cfg       Config
 	dir       string
 	pics      pictures
@@ -37,9 +37,12 @@ type builder struct {
 }
 
 func build(ctx context.Context, cfg Config, dir string) (t Truth, err error) {
-	w := newWorld(cfg)
+	w := newAgency(cfg)
 	b := &builder{w: w, cfg: cfg, dir: dir, pics: pictures{cfg.Seed}, parts: map[string]container{}}
-	b.truth = Truth{Tenant: w.prefix, Agency: w.agency, Snapshot: w.now, Documents: map[string]Count{"attachments": {}, "cvs": {}}}
+	b.truth = Truth{
+		Tenant: w.prefix, Agency: w.name, Snapshot: w.now,
+		Documents: map[string]Count{"attachments": {}, "cvs": {}},
+	}
 	tables := filepath.Join(dir, "tables")
 	if err := os.MkdirAll(tables, 0o700); err != nil {
 		return t, err
@@ -106,7 +109,7 @@ func (b *builder) put(part string, a *attachment) error {
 	}
 	content := a.instead
 	if content == nil {
-		content = a.paper.write(b.pics)
+		content = a.content.write(b.pics)
 	}
 	a.size = int64(len(content))
 	object, err := b.parts[part].add(a, content)
@@ -116,7 +119,8 @@ func (b *builder) put(part string, a *attachment) error {
 	if a.mistake == MistakeSymlink {
 		return nil // not a document
 	}
-	d := Document{Part: part, Object: object, Entry: a.path, Size: a.size, SHA256: digest.Of(content), MediaType: mediaTypeOf(a),
+	d := Document{Part: part, Object: object, Entry: a.path, Size: a.size, SHA256: digest.Of(content),
+		MediaType: mediaTypeOf(a),
 		OwnerType: a.owner.Type, OwnerID: a.owner.ID, Mistake: a.mistake}
 	if part == "attachments" && a.mistake != MistakeUnlisted {
 		d.AttachmentID = a.id
@@ -135,7 +139,7 @@ func mediaTypeOf(a *attachment) string {
 	case MistakeEmpty:
 		return ""
 	}
-	return mediaTypes[a.paper.format]
+	return mediaTypes[a.content.format]
 }
 
 // finish packs the tables and closes all containers.

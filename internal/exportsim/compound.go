@@ -5,8 +5,9 @@ import (
 	"unicode/utf16"
 )
 
-// compoundFile returns a Compound File Binary (MS-CFB, version 3) with one stream that begins with content and is filled with
-// random bytes to size: what an old word processor's file looks like from outside. Its text can be found, but not laid out.
+// compoundFile returns a Compound File Binary (MS-CFB, version 3) with one stream that begins with content
+// and is filled with random bytes to size: what an old word processor's file looks like from outside. Its
+// text can be found, but not laid out.
 func compoundFile(stream string, content []byte, size int, key uint64) []byte {
 	const sector = 512
 	const endOfChain, freeSector, fatSector = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD

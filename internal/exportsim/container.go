@@ -71,7 +71,7 @@ func howPacked(a *attachment) entryKind {
 	case MistakeSymlink:
 		return entrySymlink
 	}
-	switch a.paper.format {
+	switch a.content.format {
 	case "txt", "rtf", "eml":
 		return entryDeflated
 	}
@@ -158,7 +158,9 @@ func newTar(dir, part string, gzipped bool) (*tarball, error) {
 }
 
 func (t *tarball) add(a *attachment, content []byte) (string, error) {
-	h := tar.Header{Typeflag: tar.TypeReg, Name: a.path, Mode: 0o644, Size: int64(len(content)), ModTime: a.created}
+	h := tar.Header{
+		Typeflag: tar.TypeReg, Name: a.path, Mode: 0o644, Size: int64(len(content)), ModTime: a.created,
+	}
 	if a.mistake == MistakeSymlink {
 		h.Typeflag, h.Linkname, h.Size, content = tar.TypeSymlink, string(content), 0, nil
 	}
@@ -189,7 +191,8 @@ type loose struct {
 	blob, index *sink
 }
 
-// A looseRecord says where a document is. The index holds one after the other, so that document n is found without reading others.
+// A looseRecord says where a document is. The index holds one after the other, so that document n is found
+// without reading others.
 type looseRecord struct {
 	Offset, Size, Created int64
 	ETag                  [16]byte

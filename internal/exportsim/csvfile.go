@@ -20,7 +20,8 @@ type date time.Time
 // money is an amount in whole units, written with two decimals.
 type money int
 
-// custom is a column that a customer of the platform added; two of the same heading as a known one occur in real exports.
+// custom is a column that a customer of the platform added; two of the same heading as a known one occur in
+// real exports.
 type custom struct{ title, camel, snake string }
 
 func (c custom) heading(d schemas.Dialect) string {
@@ -36,10 +37,14 @@ func (c custom) heading(d schemas.Dialect) string {
 // customColumns are the columns after the known ones, by table.
 var customColumns = map[string][]custom{
 	"candidates": {
-		{"Gender", "gender", "gender"}, {"Date of Birth", "dateOfBirth", "date_of_birth"}, {"Nationality", "nationality", "nationality"},
-		{"Current Job Title", "currentJobTitle", "current_job_title"}, {"Current Salary", "currentSalary", "current_salary"},
-		{"Old Candidate ID", "oldCandidateId", "old_candidate_id"}, {"University Degree", "universityDegree", "university_degree"},
-		{"Annual Leave Days", "annualLeaveDays", "annual_leave_days"}, {"Employer Before", "employerBefore", "employer_before"},
+		{"Gender", "gender", "gender"}, {"Date of Birth", "dateOfBirth", "date_of_birth"},
+		{"Nationality", "nationality", "nationality"},
+		{"Current Job Title", "currentJobTitle", "current_job_title"},
+		{"Current Salary", "currentSalary", "current_salary"},
+		{"Old Candidate ID", "oldCandidateId", "old_candidate_id"},
+		{"University Degree", "universityDegree", "university_degree"},
+		{"Annual Leave Days", "annualLeaveDays", "annual_leave_days"},
+		{"Employer Before", "employerBefore", "employer_before"},
 	},
 	"companies": {{"Credit Limit Checked By", "creditLimitCheckedBy", "credit_limit_checked_by"}},
 }
@@ -69,7 +74,10 @@ func createCSV(path string, t schemas.Table, d schemas.Dialect) (*csvFile, error
 	if err != nil {
 		return nil, err
 	}
-	c := &csvFile{table: t.Name, file: t.File, dialect: d, local: local, at: map[string]int{}, known: len(t.Columns), f: f, w: bufio.NewWriterSize(f, 1<<16), sum: digest.NewWriter()}
+	c := &csvFile{
+		table: t.Name, file: t.File, dialect: d, local: local, at: map[string]int{}, known: len(t.Columns),
+		f: f, w: bufio.NewWriterSize(f, 1<<16), sum: digest.NewWriter(),
+	}
 	var headings []string
 	for i, col := range t.Columns {
 		c.at[col.Name] = i
@@ -85,7 +93,8 @@ func createCSV(path string, t schemas.Table, d schemas.Dialect) (*csvFile, error
 	return c, c.writeRecord(headings)
 }
 
-// put sets a cell of the record in the making, in the dialect's way of writing its type. An unknown column is a bug here.
+// put sets a cell of the record in the making, in the dialect's way of writing its type. An unknown column is
+// a bug here.
 func (c *csvFile) put(column string, v any) {
 	i, ok := c.at[column]
 	if !ok {
@@ -141,8 +150,8 @@ func (c *csvFile) boolean(v bool) string {
 	return strconv.FormatBool(v)
 }
 
-// moment writes a time: local dd/mm/yyyy in title, ISO with Z in camel, epoch milliseconds in snake except for the
-// audit log, which has local ISO without a zone.
+// moment writes a time: local dd/mm/yyyy in title, ISO with Z in camel, epoch milliseconds in snake except
+// for the audit log, which has local ISO without a zone.
 func (c *csvFile) moment(t time.Time) string {
 	switch {
 	case t.IsZero():
@@ -181,7 +190,8 @@ func (c *csvFile) list(v []string) string {
 	return string(b)
 }
 
-// writeRecord quotes by RFC 4180. Records end as the dialect's origin ends them: CRLF in a spreadsheet's file, else LF.
+// writeRecord quotes by RFC 4180. Records end as the dialect's origin ends them: CRLF in a spreadsheet's
+// file, else LF.
 func (c *csvFile) writeRecord(cells []string) error {
 	for i, s := range cells {
 		if i > 0 {

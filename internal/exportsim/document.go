@@ -27,8 +27,8 @@ var mediaTypes = map[string]string{
 
 func extension(name string) string { return strings.ToLower(strings.TrimPrefix(path.Ext(name), ".")) }
 
-// write returns the paper as a file of its format.
-func (p paper) write(pics pictures) []byte {
+// write returns the document as a file of its format.
+func (p content) write(pics pictures) []byte {
 	switch p.format {
 	case "pdf":
 		return p.pdf(pics)
@@ -51,12 +51,12 @@ func (p paper) write(pics pictures) []byte {
 	panic("exportsim: no format " + p.format)
 }
 
-// mark is a line that no other paper has: without it two short letters might be the same.
-func (p paper) mark() string { return fmt.Sprintf("Document %016x", p.key) }
+// mark is a line that no other document has: without it two short letters might be the same.
+func (p content) mark() string { return fmt.Sprintf("Document %016x", p.key) }
 
-func (p paper) text() string { return strings.Join(p.lines, "\n") + "\n" + p.mark() + "\n" }
+func (p content) text() string { return strings.Join(p.lines, "\n") + "\n" + p.mark() + "\n" }
 
-func (p paper) utf16() []byte {
+func (p content) utf16() []byte {
 	var b []byte
 	for _, u := range utf16.Encode([]rune(p.text())) {
 		b = append(b, byte(u), byte(u>>8))
@@ -64,15 +64,16 @@ func (p paper) utf16() []byte {
 	return b
 }
 
-// picture returns a JPEG for what of the target the text has not filled, or nothing where that is too little for one.
-func (p paper) picture(pics pictures, filled int) ([]byte, int) {
+// picture returns a JPEG for what of the target the text has not filled, or nothing where that is too little
+// for one.
+func (p content) picture(pics pictures, filled int) ([]byte, int) {
 	if p.target-filled < 3000 {
 		return nil, 0
 	}
 	return pics.JPEG(p.target-filled, p.key)
 }
 
-func (p paper) rtf(pics pictures) []byte {
+func (p content) rtf(pics pictures) []byte {
 	var b bytes.Buffer
 	b.WriteString(`{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0 Arial;}}\f0\fs22` + "\n")
 	for _, line := range append(p.lines[:len(p.lines):len(p.lines)], p.mark()) {
@@ -96,17 +97,29 @@ func (p paper) rtf(pics pictures) []byte {
 	return b.Bytes()
 }
 
-func (p paper) eml(pics pictures) []byte {
+func (p content) eml(pics pictures) []byte {
 	var b bytes.Buffer
 	boundary := fmt.Sprintf("=_%016x", p.key)
-	fmt.Fprintf(&b, "From: %s <sender@example.org>\r\nTo: desk@example.com\r\nSubject: %s\r\nDate: Tue, 03 Mar 2026 10:15:00 +0000\r\nMessage-ID: <%016x@example.org>\r\nMIME-Version: 1.0\r\n",
+	fmt.Fprintf(&b,
+		"From: %s <sender@example.org>\r\nTo: desk@example.com\r\nSubject: %s\r\nDate: Tue, 03 Mar 2026 "+
+			"10:15:00 +0000\r\nMessage-ID: <%016x@example.org>\r\nMIME-Version: 1.0\r\n",
 		mime.QEncoding.Encode("utf-8", p.lines[0]), mime.QEncoding.Encode("utf-8", p.title), p.key)
-	fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=\"%s\"\r\n\r\n--%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", boundary, boundary)
+	fmt.Fprintf(
+		&b,
+		"Content-Type: multipart/mixed; boundary=\"%s\"\r\n\r\n--%s\r\nContent-Type: text/plain; "+
+			"charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n",
+		boundary, boundary,
+	)
 	q := quotedprintable.NewWriter(&b)
 	q.Write([]byte(strings.ReplaceAll(p.text(), "\n", "\r\n")))
 	q.Close()
 	if pic, _ := p.picture(pics, b.Len()+p.target/4); pic != nil {
-		fmt.Fprintf(&b, "\r\n--%s\r\nContent-Type: image/jpeg\r\nContent-Disposition: attachment; filename=\"scan.jpg\"\r\nContent-Transfer-Encoding: base64\r\n\r\n", boundary)
+		fmt.Fprintf(
+			&b,
+			"\r\n--%s\r\nContent-Type: image/jpeg\r\nContent-Disposition: attachment; "+
+				"filename=\"scan.jpg\"\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+			boundary,
+		)
 		encoded := base64.StdEncoding.EncodeToString(pic)
 		for ; len(encoded) > 76; encoded = encoded[76:] {
 			b.WriteString(encoded[:76] + "\r\n")
@@ -130,7 +143,7 @@ const (
 	docxTail    = `<w:sectPr/></w:body></w:document>`
 )
 
-func (p paper) docx(pics pictures) []byte {
+func (p content) docx(pics pictures) []byte {
 	var doc strings.Builder
 	doc.WriteString(docxHead)
 	for _, line := range append(p.lines[:len(p.lines):len(p.lines)], p.mark()) {
@@ -157,6 +170,9 @@ func (p paper) docx(pics pictures) []byte {
 }
 
 func store(z *zip.Writer, name string, b []byte) {
-	w, _ := z.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Store, CRC32: crc32.ChecksumIEEE(b), CompressedSize64: uint64(len(b)), UncompressedSize64: uint64(len(b))})
+	w, _ := z.CreateRaw(&zip.FileHeader{
+		Name: name, Method: zip.Store, CRC32: crc32.ChecksumIEEE(b), CompressedSize64: uint64(len(b)),
+		UncompressedSize64: uint64(len(b)),
+	})
 	w.Write(b)
 }

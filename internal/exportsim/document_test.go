@@ -22,9 +22,9 @@ import (
 	"holdall/internal/testneed"
 )
 
-// manyScripts is a paper with a line of each locale in it.
-func manyScripts(format string, target int) paper {
-	p := paper{format: format, title: "All scripts", target: target, key: 0xABCDEF}
+// manyScripts is a document with a line of each locale in it.
+func manyScripts(format string, target int) content {
+	p := content{format: format, title: "All scripts", target: target, key: 0xABCDEF}
 	for i := range locales {
 		l := &locales[i]
 		p.lines = append(p.lines, l.cvTitle, l.name(l.women[0], l.surnames[0]).full, l.greeting)
@@ -94,7 +94,9 @@ func TestPdftotextReadsEveryScript(t *testing.T) {
 func TestPdfimagesFindsTheScan(t *testing.T) {
 	pdfimages := testneed.Command(t, "pdfimages", "Debian poppler-utils")
 	p := manyScripts("pdf", 90_000)
-	if out := run(t, pdfimages, "-list", writeTemp(t, "cv.pdf", p.write(pictures{}))); !strings.Contains(out, "jpeg") {
+	if out := run(
+		t, pdfimages, "-list", writeTemp(t, "cv.pdf", p.write(pictures{})),
+	); !strings.Contains(out, "jpeg") {
 		t.Errorf("no JPEG in the PDF:\n%s", out)
 	}
 }
@@ -123,7 +125,16 @@ func TestLibreOfficeReadsDOCXAndRTF(t *testing.T) {
 		}
 		files = append(files, path)
 	}
-	run(t, soffice, append([]string{"-env:UserInstallation=file://" + t.TempDir(), "--headless", "--convert-to", "txt:Text (encoded):UTF8", "--outdir", dir}, files...)...)
+	run(
+		t, soffice,
+		append(
+			[]string{
+				"-env:UserInstallation=file://" + t.TempDir(), "--headless", "--convert-to",
+				"txt:Text (encoded):UTF8", "--outdir", dir,
+			},
+			files...,
+		)...,
+	)
 	for _, format := range []string{"docx", "rtf"} {
 		b, err := os.ReadFile(filepath.Join(dir, format+".txt"))
 		if err != nil {
@@ -174,7 +185,8 @@ func TestDocumentsAreWhatTheySay(t *testing.T) {
 		},
 		"txt": func(t *testing.T, b []byte, lines []string) { wantLines(t, string(b), lines) },
 		"rtf": func(t *testing.T, b []byte, _ []string) {
-			if !bytes.HasPrefix(b, []byte(`{\rtf1`)) || bytes.Count(b, []byte("{")) != bytes.Count(b, []byte("}")) {
+			if !bytes.HasPrefix(b, []byte(`{\rtf1`)) ||
+				bytes.Count(b, []byte("{")) != bytes.Count(b, []byte("}")) {
 				t.Error("not an RTF")
 			}
 		},
@@ -195,11 +207,11 @@ func TestDocumentsAreWhatTheySay(t *testing.T) {
 			b := p.write(pictures{7})
 			checks[format](t, b, p.lines)
 			if !bytes.Equal(b, p.write(pictures{7})) {
-				t.Error("the same paper made other bytes")
+				t.Error("the same document made other bytes")
 			}
 			p.key++
 			if bytes.Equal(b, p.write(pictures{7})) {
-				t.Error("another paper made the same bytes")
+				t.Error("another document made the same bytes")
 			}
 			if format != "txt" && (len(b) < target*8/10 || len(b) > target*13/10) {
 				t.Errorf("got %d bytes, want about %d", len(b), target)
@@ -212,21 +224,34 @@ func TestFileKnowsACompoundFile(t *testing.T) {
 	file := testneed.Command(t, "file", "Debian file")
 	for _, size := range []int{0, 5000, 300_000, 9_000_000} {
 		b := compoundFile("WordDocument", []byte("text"), size, 1)
-		if out := run(t, file, writeTemp(t, "old.doc", b)); !strings.Contains(out, "Composite Document") && !strings.Contains(out, "CDFV2") {
+		if out := run(t, file, writeTemp(t, "old.doc", b)); !strings.Contains(out, "Composite Document") &&
+			!strings.Contains(out, "CDFV2") {
 			t.Errorf("%d bytes: file says %s", size, out)
 		}
 	}
 }
 
 func TestStockProgramsReadTheContainers(t *testing.T) {
-	unzip, python := testneed.Command(t, "unzip", "Debian unzip"), testneed.Command(t, "python3", "Debian python3")
+	unzip, python := testneed.Command(t, "unzip", "Debian unzip"), testneed.Command(
+		t, "python3", "Debian python3",
+	)
 	readers := map[Shape]func(t *testing.T, path string) string{
 		ShapeZIP: func(t *testing.T, path string) string {
 			run(t, unzip, "-tq", path)
-			return run(t, python, "-c", "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(len(z.namelist()))", path)
+			return run(
+				t, python, "-c",
+				"import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; "+
+					"print(len(z.namelist()))",
+				path,
+			)
 		},
 		ShapeTar: func(t *testing.T, path string) string {
-			return run(t, python, "-c", "import sys, tarfile; print(sum(m.isfile() and len(t.extractfile(m).read()) == m.size for t in [tarfile.open(sys.argv[1])] for m in t))", path)
+			return run(
+				t, python, "-c",
+				"import sys, tarfile; print(sum(m.isfile() and len(t.extractfile(m).read()) == m.size for "+
+					"t in [tarfile.open(sys.argv[1])] for m in t))",
+				path,
+			)
 		},
 	}
 	for shape, read := range readers {
@@ -254,7 +279,10 @@ func TestAZIPOfManyEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range n {
-		if err := z.add(fmt.Sprintf("d%d/%d.txt", i%100, i), entryKind(i%2), DefaultNow, []byte(fmt.Sprint("content ", i))); err != nil {
+		if err := z.add(
+			fmt.Sprintf("d%d/%d.txt", i%100, i), entryKind(i%2), DefaultNow,
+			[]byte(fmt.Sprint("content ", i)),
+		); err != nil {
 			t.Fatal(err)
 		}
 	}

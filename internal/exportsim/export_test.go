@@ -147,7 +147,8 @@ func TestPrepareStopsWhenTold(t *testing.T) {
 
 func TestPrepareRefusesWhatMakesNoSense(t *testing.T) {
 	for _, cfg := range []Config{
-		{People: -1}, {People: MaxPeople + 1}, {Shape: "rar"}, {Dialect: "kebab"}, {Listing: "yaml"}, {Faults: []string{"gremlins"}},
+		{People: -1}, {People: MaxPeople + 1}, {Shape: "rar"}, {Dialect: "kebab"}, {Listing: "yaml"},
+		{Faults: []string{"gremlins"}},
 		{Faults: []string{"busy=often"}}, {Rate: -1}, {Now: time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)},
 	} {
 		if e, err := Prepare(context.Background(), cfg); err == nil {
@@ -210,7 +211,10 @@ func checkReferences(t *testing.T, e *Export, keys map[string]map[string]bool) {
 	for _, row := range table(t, e, "Folder_Records.csv") {
 		keys["folders"][row["Folder Id"]] = true
 	}
-	kinds := map[string]string{"CANDIDATE": "candidates", "CONTACT": "contacts", "COMPANY": "companies", "JOB": "jobs", "USER": "users"}
+	kinds := map[string]string{
+		"CANDIDATE": "candidates", "CONTACT": "contacts", "COMPANY": "companies", "JOB": "jobs",
+		"USER": "users",
+	}
 	for _, s := range schemas.Recruitly() {
 		for i, row := range table(t, e, s.File) {
 			for _, c := range s.Columns {
@@ -264,7 +268,8 @@ func checkDocuments(t *testing.T, e *Export) {
 	}
 	for i, row := range table(t, e, "Attachments.csv") {
 		d, ok := byID[row["Attachment Id"]]
-		if !ok || fmt.Sprint(d.Size) != row["File Size"] || d.OwnerID != row["Record Id"] || d.MediaType != row["Content Type"] || row["File Path"] != "" && row["File Path"] != d.Entry {
+		if !ok || fmt.Sprint(d.Size) != row["File Size"] || d.OwnerID != row["Record Id"] ||
+			d.MediaType != row["Content Type"] || row["File Path"] != "" && row["File Path"] != d.Entry {
 			t.Errorf("Attachments.csv row %d is of no document: %v, %+v", i, row, d)
 		}
 		delete(byID, row["Attachment Id"])
@@ -274,7 +279,10 @@ func checkDocuments(t *testing.T, e *Export) {
 	}
 	for i, row := range table(t, e, "Candidates.csv") {
 		if (row["Has CV"] == "Yes") != (cvs[row["Candidate Id"]] > 0) {
-			t.Errorf("Candidates.csv row %d: Has CV is %s, there are %d", i, row["Has CV"], cvs[row["Candidate Id"]])
+			t.Errorf(
+				"Candidates.csv row %d: Has CV is %s, there are %d", i, row["Has CV"],
+				cvs[row["Candidate Id"]],
+			)
 		}
 	}
 }
@@ -286,7 +294,8 @@ func checkUnambiguousDates(t *testing.T, e *Export) {
 		found := false
 		for _, row := range table(t, e, s.File) {
 			for _, c := range s.Columns {
-				if v := row[c.Heading]; (c.Type == "DATE" || c.Type == "TIMESTAMP") && len(v) >= 10 && v[:2] > "12" {
+				if v := row[c.Heading]; (c.Type == "DATE" || c.Type == "TIMESTAMP") && len(v) >= 10 &&
+					v[:2] > "12" {
 					found = true
 				}
 			}
@@ -304,7 +313,10 @@ func TestStatusLogsMakeSense(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	columns := map[string]string{"SHORTLIST": "Shortlist Date", "CV_SENT": "CV Sent Date", "INTERVIEW": "Interview Date", "OFFER": "Offer Date"}
+	columns := map[string]string{
+		"SHORTLIST": "Shortlist Date", "CV_SENT": "CV Sent Date", "INTERVIEW": "Interview Date",
+		"OFFER": "Offer Date",
+	}
 	placements, logs := 0, 0
 	for i, row := range table(t, e, "Job_Pipelines.csv") {
 		if row["Status Code"] == "PLACED" {
@@ -323,7 +335,9 @@ func TestStatusLogsMakeSense(t *testing.T) {
 		}
 		last, lastStage := time.Time{}, -1
 		for _, l := range log {
-			stage := strings.Index(" SOURCED APPLIED SHORTLIST CV_SENT INTERVIEW OFFER PLACED ", " "+l.State+" ")
+			stage := strings.Index(
+				" SOURCED APPLIED SHORTLIST CV_SENT INTERVIEW OFFER PLACED ", " "+l.State+" ",
+			)
 			if stage <= lastStage || !l.At.After(last) || l.At.After(DefaultNow) {
 				t.Errorf("row %d: log is out of order: %v", i, log)
 			}
@@ -333,7 +347,10 @@ func TestStatusLogsMakeSense(t *testing.T) {
 			}
 		}
 		if log[len(log)-1].State != row["Status Code"] {
-			t.Errorf("row %d: log ends with %s, the card stands at %s", i, log[len(log)-1].State, row["Status Code"])
+			t.Errorf(
+				"row %d: log ends with %s, the card stands at %s", i, log[len(log)-1].State,
+				row["Status Code"],
+			)
 		}
 	}
 	if placements == 0 || logs == 0 {
@@ -351,7 +368,9 @@ func TestDialectsTellTheSame(t *testing.T) {
 		}
 		for i, tt := range e.Truth().Tables {
 			if tt.Rows != title.Truth().Tables[i].Rows {
-				t.Errorf("%s has %d rows in %s and %d in title", tt.File, tt.Rows, d, title.Truth().Tables[i].Rows)
+				t.Errorf(
+					"%s has %d rows in %s and %d in title", tt.File, tt.Rows, d, title.Truth().Tables[i].Rows,
+				)
 			}
 		}
 		rows[d] = table(t, e, "Candidates.csv")
@@ -367,7 +386,9 @@ func TestDialectsTellTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		summer = summer || at.Hour() != at.UTC().Hour()
-		if got, want := rows[schemas.Camel][i]["createdOn"], at.UTC().Format("2006-01-02T15:04:05Z"); got != want {
+		if got, want := rows[schemas.Camel][i]["createdOn"], at.UTC().Format(
+			"2006-01-02T15:04:05Z",
+		); got != want {
 			t.Errorf("camel createdOn is %s, want %s", got, want)
 		}
 		if got, want := rows[schemas.Snake][i]["created_on"], fmt.Sprint(at.UnixMilli()); got != want {
@@ -401,7 +422,8 @@ func TestNoNumberIsSharedByStrangers(t *testing.T) {
 	}
 }
 
-// A million people must take no more memory than a hundred. What is alive between two documents must not grow.
+// A million people must take no more memory than a hundred. What is alive between two documents must not
+// grow.
 func TestMemoryDoesNotGrowWithThePeople(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("makes 200 MB in one goroutine")
@@ -417,7 +439,8 @@ func TestMemoryDoesNotGrowWithThePeople(t *testing.T) {
 	}
 }
 
-// liveHeap prepares an export and returns the least heap that was alive at any moment of the second half of that.
+// liveHeap prepares an export and returns the least heap that was alive at any moment of the second half of
+// that.
 func liveHeap(t *testing.T, people int) uint64 {
 	t.Helper()
 	var samples []uint64
@@ -448,8 +471,10 @@ func TestEveryMistakeIsInTheTruthAndInTheExport(t *testing.T) {
 	for _, m := range e.Truth().Mistakes {
 		kinds[m.Kind]++
 	}
-	for _, kind := range []string{MistakeNoFile, MistakeUnlisted, MistakeNoCV, MistakeStrayCV, MistakeSize, MistakeEmpty, MistakeHTML, MistakeXML, MistakeType, MistakeLocked, MistakeSameBytes,
-		MistakeSameName, MistakeUnsafeName, MistakeCRC, MistakeEncrypted, MistakeSymlink, MistakeDangling, MistakeDuplicateKey, MistakeLongRow, MistakeShortRow, MistakeNumberInWords} {
+	for _, kind := range []string{MistakeNoFile, MistakeUnlisted, MistakeNoCV, MistakeStrayCV, MistakeSize,
+		MistakeEmpty, MistakeHTML, MistakeXML, MistakeType, MistakeLocked, MistakeSameBytes,
+		MistakeSameName, MistakeUnsafeName, MistakeCRC, MistakeEncrypted, MistakeSymlink, MistakeDangling,
+		MistakeDuplicateKey, MistakeLongRow, MistakeShortRow, MistakeNumberInWords} {
 		if kinds[kind] == 0 {
 			t.Errorf("no mistake of kind %s", kind)
 		}
@@ -468,7 +493,11 @@ func TestEveryMistakeIsInTheTruthAndInTheExport(t *testing.T) {
 			continue
 		}
 		got := describe(entries[m.File])
-		want := map[string]string{MistakeNoFile: "absent", MistakeCRC: "wrong crc", MistakeEncrypted: "encrypted", MistakeSymlink: "symlink", MistakeEmpty: "empty", MistakeHTML: "<", MistakeXML: "<", MistakeSameName: "twice"}[m.Kind]
+		want := map[string]string{
+			MistakeNoFile: "absent", MistakeCRC: "wrong crc", MistakeEncrypted: "encrypted",
+			MistakeSymlink: "symlink", MistakeEmpty: "empty", MistakeHTML: "<", MistakeXML: "<",
+			MistakeSameName: "twice",
+		}[m.Kind]
 		if want != "" && got != want {
 			t.Errorf("%s of kind %s is %s, want %s", m.File, m.Kind, got, want)
 		}

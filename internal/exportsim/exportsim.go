@@ -1,16 +1,19 @@
-// Package exportsim is a sample recruitment platform. It invents an agency from a seed, with its people, jobs, e-mails and
-// documents, makes the full export of it, and serves that over HTTP behind signed links that expire. It misbehaves on request.
+// Package exportsim is a sample recruitment platform. It invents an agency from a seed, with its people,
+// jobs, e-mails and documents, makes the full export of it, and serves that over HTTP behind signed links
+// that expire. It misbehaves on request.
 //
-// It exists for two readers. A person rehearses a takeover with it before asking for the real export; a test takes over an
-// export whose every byte is known. Call [Prepare] first: it writes the export's objects to disk, the same bytes for
-// the same [Config] each time. [Export.Serve] then serves them; [Export.Truth] and [Export.Documents] say what was made
-// and what was spoilt on purpose, so that findings can be compared with the truth.
+// It exists for two readers. A person rehearses a takeover with it before asking for the real export; a test
+// takes over an export whose every byte is known. Call [Prepare] first: it writes the export's objects to
+// disk, the same bytes for the same [Config] each time. [Export.Serve] then serves them; [Export.Truth] and
+// [Export.Documents] say what was made and what was spoilt on purpose, so that findings can be compared with
+// the truth.
 //
-// Everyone in it is invented. Mail domains, phone numbers and national insurance numbers come from ranges that belong to
-// nobody (RFC 2606; Ofcom's, ARCEP's and the NANP's numbers for drama; the prefix QQ).
+// Everyone in it is invented. Mail domains, phone numbers and national insurance numbers come from ranges
+// that belong to nobody (RFC 2606; Ofcom's, ARCEP's and the NANP's numbers for drama; the prefix QQ).
 //
-// People are made in blocks of fifty that know one another: their companies, jobs, pipelines, tasks and history. A block
-// depends on the seed and its number only, and one block at a time is in memory, so a million people take no more of it than a hundred.
+// People are made in blocks of fifty that know one another: their companies, jobs, pipelines, tasks and
+// history. A block depends on the seed and its number only, and one block at a time is in memory, so a
+// million people take no more of it than a hundred.
 package exportsim
 
 import (
@@ -29,10 +32,12 @@ type Shape string
 
 // The shapes that exports are known, or feared, to have.
 const (
-	ShapeZIP     Shape = "zip"     // one ZIP a part: data.zip, attachments.zip, cvs.zip
-	ShapeParts   Shape = "parts"   // data.zip; attachments and CVs in several ZIPs each, every one a link of its own in the master CSV
-	ShapeListing Shape = "listing" // data.zip; a CSV of links to single attachments, a JSON of links to single CVs
-	ShapeTar     Shape = "tar"     // data.zip; attachments.tar; cvs.tar.gz
+	ShapeZIP Shape = "zip" // one ZIP a part: data.zip, attachments.zip, cvs.zip
+	// data.zip; attachments and CVs in several ZIPs each, every one a link of its own in the master CSV
+	ShapeParts Shape = "parts"
+	// data.zip; a CSV of links to single attachments, a JSON of links to single CVs
+	ShapeListing Shape = "listing"
+	ShapeTar     Shape = "tar" // data.zip; attachments.tar; cvs.tar.gz
 )
 
 // Shapes returns all shapes, the default first.
@@ -47,7 +52,8 @@ const MaxPeople = 1_000_000
 // DefaultExpire is how long links live when Config does not say: the vendor's seven days.
 const DefaultExpire = 7 * 24 * time.Hour
 
-// Config says what to invent and how to serve it. The zero Config is 500 people of seed 0 in the default shape and dialect.
+// Config says what to invent and how to serve it. The zero Config is 500 people of seed 0 in the default
+// shape and dialect.
 type Config struct {
 	Seed    uint64
 	People  int             // candidates; 0 means 500
@@ -59,13 +65,16 @@ type Config struct {
 	Latency time.Duration // waited before each answer
 	Faults  []string      // see FaultNames; "name", "name=number", "name@path part", "name=number@path part"
 
-	Mistakes bool      // spoil the export itself: see Truth.Mistakes
-	Listing  string    // form of ShapeListing's listings: csv, json, xml, html; "" means CSV for attachments, JSON for CVs
-	Dir      string    // where the objects are kept and found again; "" means a temporary directory that Close removes
-	Now      time.Time // the moment of the export; zero means DefaultNow
+	Mistakes bool // spoil the export itself: see Truth.Mistakes
+	// form of ShapeListing's listings: csv, json, xml, html; "" means CSV for attachments, JSON for CVs
+	Listing string
+	// where the objects are kept and found again; "" means a temporary directory that Close removes
+	Dir string
+	Now time.Time // the moment of the export; zero means DefaultNow
 }
 
-// withDefaults returns c with every zero value replaced by what it means, or an error that names a value out of range.
+// withDefaults returns c with every zero value replaced by what it means, or an error that names a value out
+// of range.
 func (c Config) withDefaults() (Config, error) {
 	if c.People == 0 {
 		c.People = 500
@@ -109,7 +118,10 @@ func (c Config) check() error {
 		return errors.New("expire, rate and latency must not be negative")
 	}
 	if c.Now.Year() < 2015 {
-		return fmt.Errorf("the export cannot be of %s: the agency must have had a history by then", c.Now.Format(time.DateOnly))
+		return fmt.Errorf(
+			"the export cannot be of %s: the agency must have had a history by then",
+			c.Now.Format(time.DateOnly),
+		)
 	}
 	_, err := parseFaults(c.Faults)
 	return err
@@ -123,8 +135,9 @@ type Export struct {
 	truth Truth
 }
 
-// Prepare makes the objects of the export, or finds them where an earlier Prepare with the same seed, people, shape,
-// dialect, mistakes and moment left them. The caller must Close the Export. After an error nothing usable is left behind.
+// Prepare makes the objects of the export, or finds them where an earlier Prepare with the same seed, people,
+// shape, dialect, mistakes and moment left them. The caller must Close the Export. After an error nothing
+// usable is left behind.
 func Prepare(ctx context.Context, cfg Config) (*Export, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -149,7 +162,8 @@ func Prepare(ctx context.Context, cfg Config) (*Export, error) {
 	return e, nil
 }
 
-// findOrBuild returns what lies in dir if it is complete; else it builds beside dir and renames, so that two builders at a time do no harm.
+// findOrBuild returns what lies in dir if it is complete; else it builds next to dir and renames, so that two
+// builders at a time do no harm.
 func findOrBuild(ctx context.Context, cfg Config, dir string) (Truth, error) {
 	if t, err := loadTruth(dir); err == nil {
 		return t, nil
@@ -184,7 +198,10 @@ func (c Config) key() string {
 	if c.Mistakes {
 		mistakes = "-mistakes"
 	}
-	return fmt.Sprintf("v%d-seed%d-people%d-%s-%s-%s%s", formatVersion, c.Seed, c.People, c.Shape, c.Dialect, c.Now.Format("20060102T150405"), mistakes)
+	return fmt.Sprintf(
+		"v%d-seed%d-people%d-%s-%s-%s%s", formatVersion, c.Seed, c.People, c.Shape, c.Dialect,
+		c.Now.Format("20060102T150405"), mistakes,
+	)
 }
 
 // formatVersion changes whenever the same Config would make other bytes than before.

@@ -19,7 +19,8 @@ type fault struct {
 	Fault
 	number int64
 	alter  func(f *activeFault, o *object, nth int) *object // makes the object another one; nil: does not
-	spoil  func(f *activeFault, a *answer)                  // makes the right answer a wrong one; nil: does not
+	// makes the right answer a wrong one; nil: does not
+	spoil func(f *activeFault, a *answer)
 }
 
 // An activeFault is a fault that a server has.
@@ -31,9 +32,10 @@ type activeFault struct {
 	times map[string]int64
 }
 
-// FaultNames returns all faults. In Config.Faults each may be given as "name", with another N as "name=5", and for some
-// objects only as "name@cvs", where what follows the @ is the name of a part or a piece of an object's name, such as master.csv.
-// Several faults may be given; where two change the same thing, the later wins.
+// FaultNames returns all faults. In Config.Faults each may be given as "name", with another N as "name=5",
+// and for some objects only as "name@cvs", where what follows the @ is the name of a part or a piece of an
+// object's name, such as master.csv. Several faults may be given; where two change the same thing, the later
+// wins.
 func FaultNames() []Fault {
 	var all []Fault
 	for _, f := range allFaults() {
@@ -47,7 +49,9 @@ func FaultNames() []Fault {
 }
 
 func allFaults() []fault {
-	return slices.Concat(rangeFaults, connectionFaults, statusFaults, linkFaults, objectFaults, listingFaults, masterFaults)
+	return slices.Concat(
+		rangeFaults, connectionFaults, statusFaults, linkFaults, objectFaults, listingFaults, masterFaults,
+	)
 }
 
 // parseFaults reads Config.Faults.

@@ -54,7 +54,10 @@ func wantStatus(t *testing.T, r reply, status int, text string) {
 func (f faulty) wantBytes(t *testing.T, r reply, status, from, to int) {
 	t.Helper()
 	if r.err != nil || r.StatusCode != status || !bytes.Equal(r.body, f.want[from:to]) {
-		t.Errorf("got %v, %d bytes, %v; want status %d with bytes %d to %d", r.Response, len(r.body), r.err, status, from, to)
+		t.Errorf(
+			"got %v, %d bytes, %v; want status %d with bytes %d to %d", r.Response, len(r.body), r.err,
+			status, from, to,
+		)
 	}
 }
 
@@ -89,7 +92,10 @@ var faultTests = []faultTest{
 			t.Errorf("Content-Range is %q", r.Header.Get("Content-Range"))
 		}
 	}},
-	{"range-short=4", func(t *testing.T, f faulty) { f.wantBytes(t, f.get(t, "Range", "bytes=5-"), 206, 5, 9) }},
+	{
+		"range-short=4",
+		func(t *testing.T, f faulty) { f.wantBytes(t, f.get(t, "Range", "bytes=5-"), 206, 5, 9) },
+	},
 	{"range-total-wrong", func(t *testing.T, f faulty) {
 		a, b := f.get(t, "Range", "bytes=0-0"), f.get(t, "Range", "bytes=0-0")
 		if a.Header.Get("Content-Range") == b.Header.Get("Content-Range") {
@@ -103,10 +109,15 @@ var faultTests = []faultTest{
 			t.Error("there is a Content-Range")
 		}
 	}},
-	{"range-lies=2", func(t *testing.T, f faulty) { f.wantBytes(t, f.get(t, "Range", "bytes=5-9"), 206, 3, 8) }},
+	{
+		"range-lies=2",
+		func(t *testing.T, f faulty) { f.wantBytes(t, f.get(t, "Range", "bytes=5-9"), 206, 3, 8) },
+	},
 	{"range-multipart", func(t *testing.T, f faulty) {
 		r := f.get(t, "Range", "bytes=5-9")
-		wantStatus(t, r, 206, fmt.Sprintf("Content-Range: bytes 5-9/%d\r\n\r\n%s\r\n--", len(f.want), f.want[5:10]))
+		wantStatus(
+			t, r, 206, fmt.Sprintf("Content-Range: bytes 5-9/%d\r\n\r\n%s\r\n--", len(f.want), f.want[5:10]),
+		)
 	}},
 	{"range-416", func(t *testing.T, f faulty) {
 		wantStatus(t, f.get(t, "Range", "bytes=5-9"), 416, "")
@@ -136,7 +147,14 @@ var faultTests = []faultTest{
 			t.Errorf("both edges say %s", a)
 		}
 	}},
-	{"etag-md5", func(t *testing.T, f faulty) { wantHeader(t, f.get(t), "ETag", fmt.Sprintf("\"%x\"", md5.Sum(f.want))) }},
+	{
+		"etag-md5",
+		func(t *testing.T, f faulty) {
+			wantHeader(
+				t, f.get(t), "ETag", fmt.Sprintf("\"%x\"", md5.Sum(f.want)),
+			)
+		},
+	},
 	{"etag-multipart=100000", func(t *testing.T, f faulty) {
 		var sums []byte
 		n := 0
@@ -241,7 +259,8 @@ var faultTests = []faultTest{
 	{"flip", func(t *testing.T, f faulty) {
 		mid := len(f.want) / 2
 		at := fmt.Sprintf("bytes=%d-%d", mid-2, mid+2)
-		if r := f.get(t, "Range", at); len(r.body) != 5 || r.body[2]^f.want[mid] != 0x10 || r.body[1] != f.want[mid-1] {
+		if r := f.get(t, "Range", at); len(r.body) != 5 || r.body[2]^f.want[mid] != 0x10 ||
+			r.body[1] != f.want[mid-1] {
 			t.Errorf("got %x, the truth is %x", r.body, f.want[mid-2:mid+3])
 		}
 		f.wantBytes(t, f.get(t, "Range", at), 206, mid-2, mid+3)
@@ -339,8 +358,14 @@ var faultTests = []faultTest{
 		f.c.CheckRedirect = nil
 		wantStatus(t, f.get(t), 200, "Please sign in")
 	}},
-	{"redirect-private", func(t *testing.T, f faulty) { wantHeader(t, f.get(t), "Location", "http://169.254.169.254/") }},
-	{"redirect-plain", func(t *testing.T, f faulty) { wantHeader(t, f.get(t), "Location", "http://127.0.0.1") }},
+	{
+		"redirect-private",
+		func(t *testing.T, f faulty) { wantHeader(t, f.get(t), "Location", "http://169.254.169.254/") },
+	},
+	{
+		"redirect-plain",
+		func(t *testing.T, f faulty) { wantHeader(t, f.get(t), "Location", "http://127.0.0.1") },
+	},
 
 	{"change=1", func(t *testing.T, f faulty) {
 		a, b := f.get(t), f.get(t)
@@ -382,7 +407,8 @@ func failsOnce(status int) func(t *testing.T, f faulty) {
 	}
 }
 
-// dies wants the link to work once, then to be answered with status and text, and a fresh link to work for good.
+// dies wants the link to work once, then to be answered with status and text, and a fresh link to work for
+// good.
 func dies(status int, text string) func(t *testing.T, f faulty) {
 	return func(t *testing.T, f faulty) {
 		f.wantBytes(t, f.get(t), 200, 0, len(f.want))
@@ -406,11 +432,17 @@ func (f faulty) wantRedirect(t *testing.T, host string) string {
 	return to
 }
 
-// wantOther wants b to be another version of the object than a, with the same entries: longer, or of the same size.
+// wantOther wants b to be another version of the object than a, with the same entries: longer, or of the same
+// size.
 func (f faulty) wantOther(t *testing.T, a, b reply, longer int) {
 	t.Helper()
-	if b.err != nil || bytes.Equal(b.body, f.want) || (len(b.body) > len(f.want)) != (longer > 0) || a.Header.Get("ETag") == b.Header.Get("ETag") || a.Header.Get("Last-Modified") == b.Header.Get("Last-Modified") {
-		t.Errorf("before: %v, after: %v, %d bytes, %v; the object had %d", a.Header, b.Header, len(b.body), b.err, len(f.want))
+	if b.err != nil || bytes.Equal(b.body, f.want) || (len(b.body) > len(f.want)) != (longer > 0) ||
+		a.Header.Get("ETag") == b.Header.Get("ETag") ||
+		a.Header.Get("Last-Modified") == b.Header.Get("Last-Modified") {
+		t.Errorf(
+			"before: %v, after: %v, %d bytes, %v; the object had %d", a.Header, b.Header, len(b.body), b.err,
+			len(f.want),
+		)
 	}
 	if r := f.get(t, "Range", "bytes=100-"); !bytes.Equal(r.body, b.body[100:]) {
 		t.Error("a range of the new version is not of the new version")
@@ -432,7 +464,8 @@ func TestFaultsDoWhatTheySay(t *testing.T) {
 	for _, tc := range faultTests {
 		t.Run(tc.name, func(t *testing.T) {
 			s := serveWith(t, e, tc.name+"@cvs")
-			if r := get(t, links(t, s.MasterCSV())["data.zip"]); r.StatusCode != 200 || digest.Of(r.body) != e.Truth().Objects[0].SHA256 {
+			if r := get(t, links(t, s.MasterCSV())["data.zip"]); r.StatusCode != 200 ||
+				digest.Of(r.body) != e.Truth().Objects[0].SHA256 {
 				t.Error("an object that the fault does not name has it too")
 			}
 			tc.check(t, faulty{s, client(t), link(s), want})
@@ -519,7 +552,9 @@ func TestListingFaults(t *testing.T) {
 	wantStatus(t, get(t, all[0].link), 403, "expired")
 	for name, link := range links(t, s.MasterCSV()) {
 		if strings.HasSuffix(name, "attachments.csv") {
-			if fresh := readListing(t, "csv", link, get(t, link).body); get(t, fresh[0].link).StatusCode != 200 {
+			if fresh := readListing(t, "csv", link, get(t, link).body); get(
+				t, fresh[0].link,
+			).StatusCode != 200 {
 				t.Error("a fresh listing has dead links")
 			}
 		}
@@ -572,7 +607,8 @@ func TestEveryFaultHasATestAndADescription(t *testing.T) {
 		if f.Description == "" {
 			t.Errorf("%s has no description", f.Name)
 		}
-		if !tested[f.Name] && !strings.HasPrefix(f.Name, "listing-") && !strings.HasPrefix(f.Name, "master-") && !strings.HasPrefix(f.Name, "link-") {
+		if !tested[f.Name] && !strings.HasPrefix(f.Name, "listing-") &&
+			!strings.HasPrefix(f.Name, "master-") && !strings.HasPrefix(f.Name, "link-") {
 			t.Errorf("%s has no test", f.Name)
 		}
 	}

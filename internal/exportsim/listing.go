@@ -22,8 +22,8 @@ import (
 	"holdall/internal/digest"
 )
 
-// A listing is written when its links are signed, so a fresh master CSV leads to fresh listings. They lie in a directory of
-// the server's, which it removes in the end.
+// A listing is written when its links are signed, so a fresh master CSV leads to fresh listings. They lie in
+// a directory of the server's, which it removes in the end.
 type listings struct {
 	mu      sync.Mutex // guards what follows
 	dir     string
@@ -94,7 +94,8 @@ func (s *Server) revokedSince(t time.Time) bool {
 	return t.Before(s.revoked)
 }
 
-// writeListings makes new listings, signed at now. The caller holds listings.mu, or nobody else has the Server yet.
+// writeListings makes new listings, signed at now. The caller holds listings.mu, or nobody else has the
+// Server yet.
 func (s *Server) writeListings(now time.Time) error {
 	l := &s.listings
 	l.serial++
@@ -118,7 +119,10 @@ func (s *Server) writeListings(now time.Time) error {
 			return err
 		}
 		s.mu.Lock()
-		s.objects[s.root()+url.PathEscape(name)] = &object{name: part + "." + form, part: part, size: o.Size, etag: etagOf(o.SHA256), modified: now, mediaType: objectTypes["."+form], file: filepath.Join(l.dir, name)}
+		s.objects[s.root()+url.PathEscape(name)] = &object{
+			name: part + "." + form, part: part, size: o.Size, etag: etagOf(o.SHA256), modified: now,
+			mediaType: objectTypes["."+form], file: filepath.Join(l.dir, name),
+		}
 		s.mu.Unlock()
 		all = append(all, Object{Name: name, Part: part, Size: o.Size, SHA256: o.SHA256})
 	}
@@ -138,7 +142,11 @@ func (s *Server) writeListing(w io.Writer, part, form string, now time.Time) err
 	frame := map[string][2]string{
 		"csv":  {"File Name,Size,Link\r\n", ""},
 		"json": {"{\"files\":[\n", "\n]}\n"},
-		"html": {"<!DOCTYPE html>\n<html><head><title>Index</title></head><body><h1>Index</h1><ul>\n<li><a href=\"../\">Parent directory</a></li>\n", "</ul></body></html>\n"},
+		"html": {
+			"<!DOCTYPE html>\n<html><head><title>Index</title></head><body><h1>Index</h1><ul>\n<li><a " +
+				"href=\"../\">Parent directory</a></li>\n",
+			"</ul></body></html>\n",
+		},
 	}[form]
 	out.WriteString(frame[0])
 	first := true
@@ -163,7 +171,9 @@ func (f listedFile) in(form string) string {
 	case "csv":
 		return fmt.Sprintf("\"%s\",%d,\"%s\"\r\n", strings.ReplaceAll(f.Entry, `"`, `""`), f.Size, f.link)
 	case "html":
-		return fmt.Sprintf("<li><a href=\"%s\">%s</a></li>\n", html.EscapeString(f.link), html.EscapeString(f.Entry))
+		return fmt.Sprintf(
+			"<li><a href=\"%s\">%s</a></li>\n", html.EscapeString(f.link), html.EscapeString(f.Entry),
+		)
 	}
 	b, _ := json.Marshal(struct { // strings and a number always marshal
 		Name string `json:"name"`
@@ -175,7 +185,8 @@ func (f listedFile) in(form string) string {
 
 // filePath is the escaped path of a listed file: its number and its base name.
 func (s *Server) filePath(f listedFile) string {
-	return s.root() + "files/" + f.Part + "/" + strconv.FormatInt(f.n, 10) + "/" + url.PathEscape(path.Base(f.Entry))
+	return s.root() + "files/" + f.Part + "/" + strconv.FormatInt(f.n, 10) + "/" +
+		url.PathEscape(path.Base(f.Entry))
 }
 
 // listedFiles yields what a part's listing names. The listing faults make some of it wrong.
@@ -239,14 +250,17 @@ func (s *Server) findListed(escaped string) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &object{name: "files/" + part + "/" + number, group: "files/" + part, part: part, size: r.Size, etag: `"` + hex.EncodeToString(r.ETag[:]) + `"`, modified: r.modified(),
-		mediaType: cmp.Or(strings.TrimRight(string(r.MediaType[:]), "\x00"), "application/octet-stream"), file: filepath.Join(s.e.dir, blobFile(part)), offset: r.Offset}, nil
+	return &object{name: "files/" + part + "/" + number, group: "files/" + part, part: part, size: r.Size,
+		etag: `"` + hex.EncodeToString(r.ETag[:]) + `"`, modified: r.modified(),
+		mediaType: cmp.Or(strings.TrimRight(string(r.MediaType[:]), "\x00"), "application/octet-stream"),
+		file:      filepath.Join(s.e.dir, blobFile(part)), offset: r.Offset}, nil
 }
 
 // bucketPageSize is how many keys a page of an XML listing has, as in S3.
 const bucketPageSize = 1000
 
-// A bucket page is S3's ListObjectsV2 answer. Its keys need no signature: whoever knows the token in the path may read.
+// A bucket page is S3's ListObjectsV2 answer. Its keys need no signature: whoever knows the token in the path
+// may read.
 type bucketPage struct {
 	XMLName     xml.Name    `xml:"ListBucketResult"`
 	Xmlns       string      `xml:"xmlns,attr"`
@@ -270,7 +284,8 @@ func (s *Server) bucketRoot(part string) string {
 	return s.root() + "bucket/" + s.signer.signature("LIST", part, "", "", "")[:32] + "/" + part + "/"
 }
 
-// findInBucket returns the page or the file at an unsigned path of a bucket, or nil. after is the continuation token.
+// findInBucket returns the page or the file at an unsigned path of a bucket, or nil. after is the
+// continuation token.
 func (s *Server) findInBucket(escaped, after string) (*object, error) {
 	for part := range s.listings.index {
 		rest, ok := strings.CutPrefix(escaped, s.bucketRoot(part))
@@ -300,7 +315,13 @@ func (s *Server) page(part, after string) (*object, error) {
 			p.IsTruncated, p.Next = true, strconv.FormatInt(f.n, 10)
 			break
 		}
-		p.Contents = append(p.Contents, bucketKey{strconv.FormatInt(f.n, 10) + "/" + f.Entry, s.e.truth.Snapshot.Format(time.RFC3339), `"` + f.SHA256.String()[:32] + `"`, f.Size})
+		p.Contents = append(
+			p.Contents,
+			bucketKey{
+				strconv.FormatInt(f.n, 10) + "/" + f.Entry, s.e.truth.Snapshot.Format(time.RFC3339),
+				`"` + f.SHA256.String()[:32] + `"`, f.Size,
+			},
+		)
 	}
 	p.KeyCount = len(p.Contents)
 	b, err := xml.Marshal(p)
@@ -308,5 +329,8 @@ func (s *Server) page(part, after string) (*object, error) {
 		return nil, err
 	}
 	b = append([]byte(xml.Header), b...)
-	return &object{name: part + ".xml", part: part, size: int64(len(b)), etag: etagOf(digest.Of(b)), modified: s.e.truth.Snapshot, mediaType: "application/xml", bytes: b}, nil
+	return &object{
+		name: part + ".xml", part: part, size: int64(len(b)), etag: etagOf(digest.Of(b)),
+		modified: s.e.truth.Snapshot, mediaType: "application/xml", bytes: b,
+	}, nil
 }

@@ -10,7 +10,9 @@ import (
 
 // masterFaults are master CSVs of other forms, and damaged ones: see MasterCSV.
 var masterFaults = []fault{
-	{Fault: Fault{"master-wide", "the master CSV has a column for each part instead of a row for each object"}},
+	{Fault: Fault{
+		"master-wide", "the master CSV has a column for each part instead of a row for each object",
+	}},
 	{Fault: Fault{"master-semicolon", "the master CSV is separated by semicolons and begins with a BOM"}},
 	{Fault: Fault{"master-two-links", "the master CSV lacks the internal CVs"}},
 	{Fault: Fault{"master-renamed", "the master CSV's headings and labels are others"}},
@@ -22,16 +24,20 @@ var masterFaults = []fault{
 
 var partLabels = map[string]string{"data": "Data Files", "attachments": "Attachments", "cvs": "Internal CVs"}
 
-// MasterCSV returns a master CSV with new links: a row for each object with its part, name, link and when the link dies.
-// Listings are signed anew with it; where that fails, for want of disk, the ones before stand.
+// MasterCSV returns a master CSV with new links: a row for each object with its part, name, link and when the
+// link dies. Listings are signed anew with it; where that fails, for want of disk, the ones before stand.
 func (s *Server) MasterCSV() []byte {
 	objects := s.masterObjects()
 	at := s.now()
-	heading, label := []string{"Part", "File", "Link", "Expires"}, func(part string) string { return partLabels[part] }
+	heading, label := []string{"Part", "File", "Link", "Expires"}, func(part string) string {
+		return partLabels[part]
+	}
 	if s.has("master-renamed") {
 		heading = []string{"What", "Name", "Download here", "Until"}
 		label = func(part string) string {
-			return map[string]string{"data": "CSV data", "attachments": "Uploaded documents", "cvs": "CV archive"}[part]
+			return map[string]string{
+				"data": "CSV data", "attachments": "Uploaded documents", "cvs": "CV archive",
+			}[part]
 		}
 	}
 	rows := [][]string{heading}
@@ -39,7 +45,12 @@ func (s *Server) MasterCSV() []byte {
 		if o.Part == "cvs" && s.has("master-two-links") {
 			continue
 		}
-		rows = append(rows, []string{label(o.Part), o.Name, s.masterLink(o, at), at.Add(s.e.cfg.Expire).UTC().Format(time.RFC3339)})
+		rows = append(
+			rows,
+			[]string{
+				label(o.Part), o.Name, s.masterLink(o, at), at.Add(s.e.cfg.Expire).UTC().Format(time.RFC3339),
+			},
+		)
 	}
 	if s.has("master-wide") {
 		rows = wide(rows)

@@ -6,35 +6,40 @@ import (
 	"strings"
 )
 
-// Kinds of Mistake. Those about documents are made in the first blocks only, so their number does not grow with the people,
-// and each happens to a document of its own. A small agency may lack a fitting document; then the mistake is left out.
+// Kinds of Mistake. Those about documents are made in the first blocks only, so their number does not grow
+// with the people, and each happens to a document of its own. A small agency may lack a fitting document;
+// then the mistake is left out.
 const (
-	MistakeNoFile        = "row-without-file" // attachment-missing
-	MistakeUnlisted      = "file-without-row" // file-unlisted
-	MistakeNoCV          = "cv-without-file"  // cv-missing
-	MistakeStrayCV       = "cv-without-owner" // owner-unknown: a CV whose name says nothing
-	MistakeSize          = "wrong-size"       // size-mismatch
-	MistakeEmpty         = "empty-file"       // empty-file
-	MistakeHTML          = "html-as-document" // error-page
-	MistakeXML           = "xml-as-document"  // error-page
-	MistakeType          = "wrong-type"       // type-mismatch: a JPEG called .pdf
-	MistakeLocked        = "locked-pdf"       // locked-document
-	MistakeSameBytes     = "same-bytes"       // duplicate-content
-	MistakeSameName      = "same-name"        // two entries and two rows of one path; their sizes tell them apart
-	MistakeUnsafeName    = "unsafe-name"      // an entry whose name begins with ../
-	MistakeCRC           = "wrong-crc"        // damaged-in-source; ZIPs only
-	MistakeEncrypted     = "encrypted-entry"  // locked-document; ZIPs only
-	MistakeSymlink       = "symlink-entry"    // entry-refused; not in listings
-	MistakeDangling      = "dangling-key"     // reference-dangling
-	MistakeDuplicateKey  = "duplicate-key"    // duplicate-key
-	MistakeLongRow       = "row-too-long"     // rows-ragged
-	MistakeShortRow      = "row-too-short"    // rows-ragged
-	MistakeNumberInWords = "number-in-words"  // cells-rejected
+	MistakeNoFile    = "row-without-file" // attachment-missing
+	MistakeUnlisted  = "file-without-row" // file-unlisted
+	MistakeNoCV      = "cv-without-file"  // cv-missing
+	MistakeStrayCV   = "cv-without-owner" // owner-unknown: a CV whose name says nothing
+	MistakeSize      = "wrong-size"       // size-mismatch
+	MistakeEmpty     = "empty-file"       // empty-file
+	MistakeHTML      = "html-as-document" // error-page
+	MistakeXML       = "xml-as-document"  // error-page
+	MistakeType      = "wrong-type"       // type-mismatch: a JPEG called .pdf
+	MistakeLocked    = "locked-pdf"       // locked-document
+	MistakeSameBytes = "same-bytes"       // duplicate-content
+	// two entries and two rows of one path; their sizes distinguish them
+	MistakeSameName      = "same-name"
+	MistakeUnsafeName    = "unsafe-name"     // an entry whose name begins with ../
+	MistakeCRC           = "wrong-crc"       // damaged-in-source; ZIPs only
+	MistakeEncrypted     = "encrypted-entry" // locked-document; ZIPs only
+	MistakeSymlink       = "symlink-entry"   // entry-refused; not in listings
+	MistakeDangling      = "dangling-key"    // reference-dangling
+	MistakeDuplicateKey  = "duplicate-key"   // duplicate-key
+	MistakeLongRow       = "row-too-long"    // rows-ragged
+	MistakeShortRow      = "row-too-short"   // rows-ragged
+	MistakeNumberInWords = "number-in-words" // cells-rejected
 )
 
-const errorPageXML = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message><RequestId>EXAMPLE000000002</RequestId></Error>\n"
+const errorPageXML = "<?xml version=\"1.0\" " +
+	"encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code><Message>Access " +
+	"Denied</Message><RequestId>EXAMPLE000000002</RequestId></Error>\n"
 
-const errorPageHTML = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
+const errorPageHTML = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>502 " +
+	"Bad Gateway</h1></body></html>\n"
 
 // blocksSpoilt is how many blocks have mistakes in their documents.
 const blocksSpoilt = 3
@@ -44,36 +49,40 @@ func (b *block) spoil(m Mistake) { b.mistakes = append(b.mistakes, m) }
 
 // spoilDocuments makes the mistakes that concern files.
 func (b *block) spoilDocuments() {
-	if !b.w.mistakes || b.n >= blocksSpoilt {
+	if !b.agency.mistakes || b.n >= blocksSpoilt {
 		return
 	}
-	inZIP := b.w.shape == ShapeZIP || b.w.shape == ShapeParts
+	inZIP := b.agency.shape == ShapeZIP || b.agency.shape == ShapeParts
 	b.spoilOne(MistakeNoFile, "attachment-missing", listed, nil)
 	b.spoilOne(MistakeUnlisted, "file-unlisted", namesOwner, nil)
 	b.spoilOne(MistakeSize, "size-mismatch", listed, nil)
-	b.spoilOne(MistakeHTML, "error-page", listedPDF, func(a *attachment) { a.instead = []byte(errorPageHTML) })
+	b.spoilOne(
+		MistakeHTML, "error-page", listedPDF, func(a *attachment) { a.instead = []byte(errorPageHTML) },
+	)
 	b.spoilOne(MistakeXML, "error-page", listedPDF, func(a *attachment) { a.instead = []byte(errorPageXML) })
-	b.spoilOne(MistakeLocked, "locked-document", listedPDF, func(a *attachment) { a.paper.locked = true })
+	b.spoilOne(MistakeLocked, "locked-document", listedPDF, func(a *attachment) { a.content.locked = true })
 	b.spoilOne(MistakeType, "type-mismatch", listed, func(a *attachment) {
-		a.paper.format = "jpg"
+		a.content.format = "jpg"
 		a.rename(strings.TrimSuffix(a.name, "."+extension(a.name)) + ".pdf")
 	})
-	b.spoilOne(MistakeUnsafeName, "", listed, func(a *attachment) { a.path = "../../" + a.ref + "/" + a.name })
+	b.spoilOne(
+		MistakeUnsafeName, "", listed, func(a *attachment) { a.path = "../../" + a.ref + "/" + a.name },
+	)
 	b.spoilOne(MistakeEmpty, "empty-file", listed, func(a *attachment) { a.instead = []byte{} })
 	b.spoilPair(MistakeSameBytes, "duplicate-content", func(a, o *attachment) {
-		a.paper = o.paper
-		a.rename(strings.TrimSuffix(a.name, "."+extension(a.name)) + "." + o.paper.format)
+		a.content = o.content
+		a.rename(strings.TrimSuffix(a.name, "."+extension(a.name)) + "." + o.content.format)
 	})
 	b.spoilPair(MistakeSameName, "", func(a, o *attachment) {
-		a.paper.format, a.name, a.path, a.unlisted = o.paper.format, o.name, o.path, false
-		a.paper.target += 5000
-		a.paper.lines = append(slices.Clone(a.paper.lines), "The second file of this name")
+		a.content.format, a.name, a.path, a.unlisted = o.content.format, o.name, o.path, false
+		a.content.target += 5000
+		a.content.lines = append(slices.Clone(a.content.lines), "The second file of this name")
 	})
 	if inZIP {
 		b.spoilOne(MistakeCRC, "damaged-in-source", listed, nil)
 		b.spoilOne(MistakeEncrypted, "locked-document", listed, nil)
 	}
-	if b.w.shape != ShapeListing {
+	if b.agency.shape != ShapeListing {
 		b.addSymlink()
 	}
 	b.spoilCVs()
@@ -81,10 +90,10 @@ func (b *block) spoilDocuments() {
 
 func listed(a *attachment) bool { return !a.unlisted }
 
-// namesOwner holds for files whose owner can still be told when their row is gone.
+// namesOwner holds for files whose owner can still be found when their row is gone.
 func namesOwner(a *attachment) bool { return !a.unlisted && strings.Contains(a.path, a.ref) }
 
-func listedPDF(a *attachment) bool { return !a.unlisted && a.paper.format == "pdf" }
+func listedPDF(a *attachment) bool { return !a.unlisted && a.content.format == "pdf" }
 
 // rename changes the last element of the path with the name.
 func (a *attachment) rename(name string) {
@@ -92,7 +101,8 @@ func (a *attachment) rename(name string) {
 	a.name = name
 }
 
-// unspoilt returns the first attachment that fits, has no mistake yet, and is not there in another part too; or nil.
+// unspoilt returns the first attachment that fits, has no mistake yet, and is not there in another part too;
+// or nil.
 func (b *block) unspoilt(fits func(*attachment) bool) *attachment {
 	for i := range b.attachments {
 		if a := &b.attachments[i]; a.mistake == "" && a.kind != "CV" && fits(a) {
@@ -132,35 +142,54 @@ func (b *block) spoilPair(kind, code string, change func(a, other *attachment)) 
 	}
 	a.mistake = kind
 	change(a, other)
-	b.spoil(Mistake{Kind: kind, Code: code, Table: "attachments", RecordID: a.id, File: a.path, Detail: "like " + other.path + " of " + other.id})
+	b.spoil(Mistake{
+		Kind: kind, Code: code, Table: "attachments", RecordID: a.id, File: a.path,
+		Detail: "like " + other.path + " of " + other.id,
+	})
 }
 
 // addSymlink adds an entry that points out of the bundle.
 func (b *block) addSymlink() {
-	n := b.n*maxPapers + len(b.attachments)
-	a := attachment{n: n, id: b.w.id(kindGhost, n), path: fmt.Sprintf("Other/latest-%d.pdf", b.n), unlisted: true, mistake: MistakeSymlink, instead: []byte("../../../../etc/hostname"), created: b.w.now, paper: paper{format: "txt"}}
+	n := b.n*maxDocuments + len(b.attachments)
+	a := attachment{
+		n: n, id: b.agency.id(kindGhost, n), path: fmt.Sprintf("Other/latest-%d.pdf", b.n), unlisted: true,
+		mistake: MistakeSymlink, instead: []byte("../../../../etc/hostname"), created: b.agency.now,
+		content: content{format: "txt"},
+	}
 	b.attachments = append(b.attachments, a)
-	b.spoil(Mistake{Kind: MistakeSymlink, Code: "entry-refused", File: a.path, Detail: "a symbolic link to ../../../../etc/hostname"})
+	b.spoil(Mistake{
+		Kind: MistakeSymlink, Code: "entry-refused", File: a.path,
+		Detail: "a symbolic link to ../../../../etc/hostname",
+	})
 }
 
 // spoilCVs loses one CV and adds one that names nobody.
 func (b *block) spoilCVs() {
-	i := slices.IndexFunc(b.cvs, func(a attachment) bool { return b.papersWithCV(a.owner.ID) == 1 })
+	i := slices.IndexFunc(b.cvs, func(a attachment) bool { return b.filesWithCV(a.owner.ID) == 1 })
 	if i >= 0 {
 		lost := b.cvs[i]
 		b.cvs = slices.Delete(b.cvs, i, i+1)
-		b.spoil(Mistake{Kind: MistakeNoCV, Code: "cv-missing", Table: "candidates", RecordID: lost.owner.ID, File: lost.path})
+		b.spoil(Mistake{
+			Kind: MistakeNoCV, Code: "cv-missing", Table: "candidates", RecordID: lost.owner.ID,
+			File: lost.path,
+		})
 	}
-	n := b.n*maxPapers + maxPapers - 1
-	p := paper{format: "pdf", title: "Scan", lines: []string{"A page without a name"}, target: 20_000, key: mix(b.w.seed ^ uint64(n))}
-	a := attachment{n: n, id: b.w.id(kindCV, n), path: fmt.Sprintf("scan%04d.pdf", b.n+1), kind: "CV", isCV: true, created: b.w.now, paper: p, mistake: MistakeStrayCV}
+	n := b.n*maxDocuments + maxDocuments - 1
+	p := content{
+		format: "pdf", title: "Scan", lines: []string{"A page without a name"}, target: 20_000,
+		key: mix(b.agency.seed ^ uint64(n)),
+	}
+	a := attachment{
+		n: n, id: b.agency.id(kindCV, n), path: fmt.Sprintf("scan%04d.pdf", b.n+1), kind: "CV", isCV: true,
+		created: b.agency.now, content: p, mistake: MistakeStrayCV,
+	}
 	a.name = a.path
 	b.cvs = append(b.cvs, a)
 	b.spoil(Mistake{Kind: MistakeStrayCV, Code: "owner-unknown", File: a.path})
 }
 
-// papersWithCV returns in how many files of both parts a candidate's CV is.
-func (b *block) papersWithCV(owner string) (n int) {
+// filesWithCV returns in how many files of both parts a candidate's CV is.
+func (b *block) filesWithCV(owner string) (n int) {
 	for i := range b.cvs {
 		if b.cvs[i].owner.ID == owner {
 			n++
@@ -176,25 +205,31 @@ func (b *block) papersWithCV(owner string) (n int) {
 
 // spoilCandidate gives one candidate a salary in words.
 func (b *block) spoilCandidate(f *csvFile, c *candidate) {
-	if b.w.mistakes && c.n == 5 {
+	if b.agency.mistakes && c.n == 5 {
 		f.put("current_salary", "negotiable")
-		b.spoil(Mistake{Kind: MistakeNumberInWords, Code: "cells-rejected", Table: "candidates", RecordID: c.id, Detail: "current_salary is negotiable"})
+		b.spoil(Mistake{
+			Kind: MistakeNumberInWords, Code: "cells-rejected", Table: "candidates", RecordID: c.id,
+			Detail: "current_salary is negotiable",
+		})
 	}
 }
 
 // spoilCard lets the second card of the first job refer to a candidate that does not exist.
 func (b *block) spoilCard(f *csvFile, c *card) {
-	if b.w.mistakes && c.n == 1 {
-		ghost := b.w.id(kindGhost, c.n)
+	if b.agency.mistakes && c.n == 1 {
+		ghost := b.agency.id(kindGhost, c.n)
 		f.put("candidate_id", ghost)
-		b.spoil(Mistake{Kind: MistakeDangling, Code: "reference-dangling", Table: "job_pipelines", RecordID: c.id, Detail: "candidate_id " + ghost + " is nobody's"})
+		b.spoil(Mistake{
+			Kind: MistakeDangling, Code: "reference-dangling", Table: "job_pipelines", RecordID: c.id,
+			Detail: "candidate_id " + ghost + " is nobody's",
+		})
 	}
 }
 
 // endCompany writes the first company twice.
 func (s csvSet) endCompany(b *block, c *company) error {
 	f := s["companies"]
-	if b.w.mistakes && c.n == 0 {
+	if b.agency.mistakes && c.n == 0 {
 		again := slices.Clone(f.cells)
 		if err := f.end(); err != nil {
 			return err
@@ -209,10 +244,10 @@ func (s csvSet) endCompany(b *block, c *company) error {
 func (s csvSet) endTask(b *block, t *task) error {
 	f := s["tasks"]
 	switch {
-	case b.w.mistakes && t.n == 0:
+	case b.agency.mistakes && t.n == 0:
 		f.ragged(append(slices.Clone(f.cells), "one more"))
 		b.spoil(Mistake{Kind: MistakeLongRow, Code: "rows-ragged", Table: "tasks", RecordID: t.id})
-	case b.w.mistakes && t.n == 1:
+	case b.agency.mistakes && t.n == 1:
 		f.ragged(f.cells[:len(f.cells)-2])
 		b.spoil(Mistake{Kind: MistakeShortRow, Code: "rows-ragged", Table: "tasks", RecordID: t.id})
 	default:

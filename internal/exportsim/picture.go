@@ -11,8 +11,9 @@ import (
 	"sync"
 )
 
-// pictures makes JPEG and PNG files of any size quickly: a few of growing sizes are drawn once, and each copy is brought to the
-// wanted size with random bytes in a segment that viewers skip, so that no two copies are alike.
+// pictures makes JPEG and PNG files of any size quickly: a few of growing sizes are drawn once, and each copy
+// is brought to the wanted size with random bytes in a segment that viewers skip, so that no two copies are
+// alike.
 type pictures struct{ seed uint64 }
 
 // drawn holds what has been drawn; it is the same for all exports, and a process needs it once.

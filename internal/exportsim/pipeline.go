@@ -123,14 +123,17 @@ func reachOf(r rng) int {
 }
 
 func (b *block) addCard(j *job, c *candidate, from time.Time, limit, start int) {
-	r, w := b.r, b.w
+	r, w := b.r, b.agency
 	at := r.when(from, 1, 14)
 	if at.After(w.now) {
 		return
 	}
 	k := len(b.cards) - start
 	n := (b.n*blockJobs+(j.n-b.n*blockJobs))*maxCards + k
-	p := card{n: n, id: w.id(kindCard, n), job: j, candidate: c, application: r.chance(35), logged: r.chance(90), fee: j.fee}
+	p := card{
+		n: n, id: w.id(kindCard, n), job: j, candidate: c, application: r.chance(35), logged: r.chance(90),
+		fee: j.fee,
+	}
 	p.owner = w.stillThere(r, j.owner, at)
 	stage := sourced
 	if p.application {
@@ -144,18 +147,18 @@ func (b *block) addCard(j *job, c *candidate, from time.Time, limit, start int) 
 			continue
 		}
 		p.steps = append(p.steps, step{stage, at, w.stillThere(r, p.owner, at)})
-		b.tellStep(&p)
+		b.logStep(&p)
 		at = r.when(at, 1, 9)
 	}
 	p.modified = p.steps[len(p.steps)-1].at
 	b.cards = append(b.cards, p)
 }
 
-// tellStep tells of the newest step: a call when somebody is shortlisted, a move in the job's history.
-func (b *block) tellStep(p *card) {
+// logStep logs the newest step: a call when somebody is shortlisted, a move in the job's history.
+func (b *block) logStep(p *card) {
 	s := p.steps[len(p.steps)-1]
 	if s.stage == shortlist {
-		b.contact(p.candidate, s.at.Add(-20*time.Minute))
+		b.addContact(p.candidate, s.at.Add(-20*time.Minute))
 	}
 	before := ""
 	if len(p.steps) > 1 {
@@ -165,8 +168,12 @@ func (b *block) tellStep(p *card) {
 	if s.stage == interview {
 		code = "INTERVIEW"
 	}
-	b.tell(event{at: s.at, by: s.by, action: "UPDATE", code: code, kind: "JOB", id: p.job.id, label: p.job.label(), field: "pipeline", before: before, after: stageLabels[s.stage],
-		message: fmt.Sprintf("<p>%s (%s) moved to <b>%s</b></p>", escape(p.candidate.name.full), p.candidate.ref, stageLabels[s.stage])})
+	b.log(event{at: s.at, by: s.by, action: "UPDATE", code: code, kind: "JOB", id: p.job.id,
+		label: p.job.label(), field: "pipeline", before: before, after: stageLabels[s.stage],
+		message: fmt.Sprintf(
+			"<p>%s (%s) moved to <b>%s</b></p>", escape(p.candidate.name.full), p.candidate.ref,
+			stageLabels[s.stage],
+		)})
 }
 
 // closeJob ends a job whose placement was made or whose time was over, and turns down whoever was not placed.
@@ -177,7 +184,7 @@ func (b *block) closeJob(j *job, cards []card) {
 	if won >= 0 {
 		end = r.when(j.lastActivity, 1, 2)
 	}
-	if end.After(b.w.now) || won < 0 && r.chance(15) {
+	if end.After(b.agency.now) || won < 0 && r.chance(15) {
 		end = time.Time{} // still open
 	}
 	j.closed = end
@@ -193,6 +200,9 @@ func (b *block) closeJob(j *job, cards []card) {
 	}
 	if !end.IsZero() {
 		j.lastActivity = end
-		b.tell(event{at: end, by: b.w.stillThere(r, j.owner, end), action: "UPDATE", code: "FIELD_CHANGE", kind: "JOB", id: j.id, label: j.label(), field: "status", before: "OPEN", after: "CLOSED"})
+		b.log(event{
+			at: end, by: b.agency.stillThere(r, j.owner, end), action: "UPDATE", code: "FIELD_CHANGE",
+			kind: "JOB", id: j.id, label: j.label(), field: "status", before: "OPEN", after: "CLOSED",
+		})
 	}
 }

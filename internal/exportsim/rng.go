@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// A stream names a source of random numbers, so that what is drawn for one purpose never shifts what is drawn for another.
+// A stream names a source of random numbers, so that what is drawn for one purpose never shifts what is drawn
+// for another.
 type stream uint64
 
 const (
@@ -40,8 +41,8 @@ func (r rng) chance(percent int) bool { return r.IntN(100) < percent }
 // between returns a number from lo to hi, both included.
 func (r rng) between(lo, hi int) int { return lo + r.IntN(hi-lo+1) }
 
-// when returns a working moment between days lo and hi after t: on a weekday, from 8:00 to 18:59 UTC, never in the hour
-// that a change of the clocks makes ambiguous.
+// when returns a working moment between days lo and hi after t: on a weekday, from 8:00 to 18:59 UTC, never
+// in the hour that a change of the clocks makes ambiguous.
 func (r rng) when(t time.Time, lo, hi int) time.Time {
 	day := t.UTC().AddDate(0, 0, r.between(lo, hi))
 	switch day.Weekday() {
@@ -106,7 +107,7 @@ const (
 )
 
 // id returns the id of record n of a kind: the tenant's four letters and 32 hexadecimal digits.
-func (w *world) id(k kind, n int) string {
+func (w *agency) id(k kind, n int) string {
 	var b [16]byte
 	a := mix(w.seed ^ mix(uint64(streamID)<<32|uint64(k)<<16) ^ mix(uint64(n)))
 	c := mix(a ^ uint64(n)*0x9e3779b97f4a7c15)

@@ -39,9 +39,10 @@ type Server struct {
 
 // Stats counts what a Server has been asked for.
 type Stats struct {
-	Requests int64            // all requests, refused ones too
-	Bytes    int64            // of bodies, as far as they were sent
-	Paths    map[string]Count // by object name, or files/attachments and files/cvs; Count.Documents is the number of requests
+	Requests int64 // all requests, refused ones too
+	Bytes    int64 // of bodies, as far as they were sent
+	// by object name, or files/attachments and files/cvs; Count.Documents is the number of requests
+	Paths map[string]Count
 }
 
 // Serve answers requests on ln in the background until the Server is closed, which closes ln too.
@@ -56,7 +57,11 @@ func (e *Export) serve(ln net.Listener, scheme string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{e: e, base: scheme + "://" + ln.Addr().String(), signer: newSigner(e.cfg.Seed), done: make(chan struct{}), faults: faults, objects: map[string]*object{}, seen: map[string]int{}, pageSize: bucketPageSize}
+	s := &Server{
+		e: e, base: scheme + "://" + ln.Addr().String(), signer: newSigner(e.cfg.Seed),
+		done: make(chan struct{}), faults: faults, objects: map[string]*object{}, seen: map[string]int{},
+		pageSize: bucketPageSize,
+	}
 	s.stats.Paths = map[string]Count{}
 	for _, o := range e.truth.Objects {
 		s.addFile(o)
@@ -117,11 +122,16 @@ func (s *Server) Stats() Stats {
 
 func (s *Server) addFile(o Object) {
 	path := filepath.Join(s.e.dir, o.Name)
-	s.objects[s.root()+url.PathEscape(o.Name)] = &object{name: o.Name, part: o.Part, size: o.Size, etag: etagOf(o.SHA256), modified: s.e.truth.Snapshot.Add(time.Hour),
+	s.objects[s.root()+url.PathEscape(o.Name)] = &object{name: o.Name, part: o.Part, size: o.Size,
+		etag: etagOf(o.SHA256), modified: s.e.truth.Snapshot.Add(time.Hour),
 		mediaType: cmp.Or(objectTypes[filepath.Ext(o.Name)], "application/octet-stream"), file: path}
 }
 
-var objectTypes = map[string]string{".zip": "application/zip", ".tar": "application/x-tar", ".gz": "application/gzip", ".csv": "text/csv; charset=utf-8", ".json": "application/json", ".xml": "application/xml", ".html": "text/html; charset=utf-8"}
+var objectTypes = map[string]string{
+	".zip": "application/zip", ".tar": "application/x-tar", ".gz": "application/gzip",
+	".csv": "text/csv; charset=utf-8", ".json": "application/json", ".xml": "application/xml",
+	".html": "text/html; charset=utf-8",
+}
 
 // etagOf makes an ETag of the length of an MD5, as S3 has them, though it is none.
 func etagOf(sum digest.Sum) string { return `"` + sum.String()[:32] + `"` }
@@ -133,12 +143,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	o, public, err := s.find(r.URL)
 	if err != nil {
-		s.refuse(w, r, &refusal{status: http.StatusInternalServerError, code: "InternalError", message: "the sample platform cannot read its own files"})
+		s.refuse(
+			w, r,
+			&refusal{
+				status: http.StatusInternalServerError, code: "InternalError",
+				message: "the sample platform cannot read its own files",
+			},
+		)
 		return
 	}
 	nth := s.countRequest(o)
 	if o == nil {
-		s.refuse(w, r, &refusal{status: http.StatusNotFound, code: "NoSuchKey", message: "The specified key does not exist."})
+		s.refuse(
+			w, r,
+			&refusal{
+				status: http.StatusNotFound, code: "NoSuchKey", message: "The specified key does not exist.",
+			},
+		)
 		return
 	}
 	now := time.Now()
@@ -147,7 +168,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method != http.MethodGet {
-		s.refuse(w, r, &refusal{status: http.StatusMethodNotAllowed, code: "MethodNotAllowed", message: "The specified method is not allowed against this resource."})
+		s.refuse(
+			w, r,
+			&refusal{
+				status: http.StatusMethodNotAllowed, code: "MethodNotAllowed",
+				message: "The specified method is not allowed against this resource.",
+			},
+		)
 		return
 	}
 	s.sending.Add(1)
@@ -175,7 +202,11 @@ func (s *Server) answer(o *object, r *http.Request, nth int) *answer {
 func (s *Server) find(u *url.URL) (o *object, public bool, err error) {
 	path := u.EscapedPath()
 	if path == loginPath {
-		return &object{name: "login", part: "login", size: int64(len(loginPage)), etag: etagOf(digest.Of([]byte(loginPage))), modified: s.e.truth.Snapshot, mediaType: "text/html; charset=utf-8", bytes: []byte(loginPage)}, true, nil
+		return &object{
+			name: "login", part: "login", size: int64(len(loginPage)),
+			etag: etagOf(digest.Of([]byte(loginPage))), modified: s.e.truth.Snapshot,
+			mediaType: "text/html; charset=utf-8", bytes: []byte(loginPage),
+		}, true, nil
 	}
 	if rest, ok := strings.CutPrefix(path, s.root()+movedPath); ok {
 		path = s.root() + rest
@@ -198,7 +229,10 @@ func (s *Server) find(u *url.URL) (o *object, public bool, err error) {
 
 func (s *Server) masterObject() *object {
 	b := s.MasterCSV()
-	return &object{name: "master.csv", part: "master", size: int64(len(b)), etag: etagOf(digest.Of(b)), modified: time.Now(), mediaType: "text/csv; charset=utf-8", bytes: b}
+	return &object{
+		name: "master.csv", part: "master", size: int64(len(b)), etag: etagOf(digest.Of(b)),
+		modified: time.Now(), mediaType: "text/csv; charset=utf-8", bytes: b,
+	}
 }
 
 func (s *Server) countRequest(o *object) int {
@@ -265,6 +299,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 	w.Header().Set("X-Amz-Request-Id", "EXAMPLE000000001")
 	w.WriteHeader(no.status)
 	if r.Method != http.MethodHead {
-		fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message>%s<RequestId>EXAMPLE000000001</RequestId></Error>\n", no.code, no.message, no.extra)
+		fmt.Fprintf(
+			w,
+			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"+
+				"<Error><Code>%s</Code><Message>%s</Message>%s<RequestId>EXAMPLE000000001</RequestId></Error>\n",
+			no.code, no.message, no.extra,
+		)
 	}
 }

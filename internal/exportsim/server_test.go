@@ -71,7 +71,10 @@ type reply struct {
 func client(t testing.TB) *http.Client {
 	tr := &http.Transport{DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{
+		Transport:     tr,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 func do(t testing.TB, c *http.Client, method, url string, header ...string) reply {
@@ -114,7 +117,10 @@ func TestLinksServeTheObjectsOfTheTruth(t *testing.T) {
 			for _, o := range e.Truth().Objects {
 				r := get(t, m[o.Name])
 				if r.StatusCode != 200 || digest.Of(r.body) != o.SHA256 || r.ContentLength != o.Size {
-					t.Errorf("%s: status %d, %d bytes, digest %v; want 200, %d, %v", o.Name, r.StatusCode, len(r.body), digest.Of(r.body), o.Size, o.SHA256)
+					t.Errorf(
+						"%s: status %d, %d bytes, digest %v; want 200, %d, %v", o.Name, r.StatusCode,
+						len(r.body), digest.Of(r.body), o.Size, o.SHA256,
+					)
 				}
 			}
 			st := s.Stats()
@@ -123,7 +129,8 @@ func TestLinksServeTheObjectsOfTheTruth(t *testing.T) {
 			}
 			want := Count{1, e.Truth().Objects[0].Size}
 			// Bytes are counted when the answer has ended, of which a client may know first.
-			for end := time.Now().Add(10 * time.Second); s.Stats().Paths["data.zip"] != want && time.Now().Before(end); {
+			for end := time.Now().Add(10 * time.Second); s.Stats().Paths["data.zip"] != want &&
+				time.Now().Before(end); {
 				time.Sleep(time.Millisecond)
 			}
 			if c := s.Stats().Paths["data.zip"]; c != want {
@@ -145,9 +152,19 @@ func TestOnlyRightAndLivingLinksAreAnswered(t *testing.T) {
 	}{
 		{"a good link", "GET", good, "", 200},
 		{"HEAD with a link signed for GET", "HEAD", good, "", 403},
-		{"another file with this file's signature", "GET", swap("cvs.zip", "data.zip"), "SignatureDoesNotMatch", 403},
-		{"a longer life than was signed", "GET", swap("X-Amz-Expires=604800", "X-Amz-Expires=604801"), "SignatureDoesNotMatch", 403},
-		{"a damaged signature", "GET", good[:len(good)-40] + "0123456789012345678901234567890123456789"[:40], "SignatureDoesNotMatch", 403},
+		{
+			"another file with this file's signature", "GET", swap("cvs.zip", "data.zip"),
+			"SignatureDoesNotMatch", 403,
+		},
+		{
+			"a longer life than was signed", "GET", swap("X-Amz-Expires=604800", "X-Amz-Expires=604801"),
+			"SignatureDoesNotMatch", 403,
+		},
+		{
+			"a damaged signature", "GET",
+			good[:len(good)-40] + "0123456789012345678901234567890123456789"[:40], "SignatureDoesNotMatch",
+			403,
+		},
 		{"no signature", "GET", s.base + path, "AccessDenied", 403},
 		{"an HTML-escaped link", "GET", strings.ReplaceAll(good, "&", "&amp;"), "AccessDenied", 403},
 		{"an expired link", "GET", old, "Request has expired", 403},
@@ -178,7 +195,9 @@ func TestLinksReallyExpire(t *testing.T) {
 		t.Fatalf("a new link gets %d", r.StatusCode)
 	}
 	time.Sleep(2100 * time.Millisecond)
-	if r := get(t, link); r.StatusCode != 403 || !strings.Contains(string(r.body), "<Message>Request has expired</Message>") {
+	if r := get(t, link); r.StatusCode != 403 || !strings.Contains(
+		string(r.body), "<Message>Request has expired</Message>",
+	) {
 		t.Errorf("an old link gets %d %s", r.StatusCode, r.body)
 	}
 	if r := get(t, links(t, s.MasterCSV())["data.zip"]); r.StatusCode != 200 {
@@ -206,23 +225,39 @@ func TestRanges(t *testing.T) {
 		{"from the start", []string{"Range", "bytes=0-"}, 206, 0, n, all(0, n)},
 		{"the middle", []string{"Range", "bytes=10-19"}, 206, 10, 20, all(10, 20)},
 		{"one byte", []string{"Range", "bytes=7-7"}, 206, 7, 8, all(7, 8)},
-		{"beyond the end", []string{"Range", fmt.Sprintf("bytes=%d-%d", n-5, n+100)}, 206, n - 5, n, all(n-5, n)},
+		{
+			"beyond the end", []string{"Range", fmt.Sprintf("bytes=%d-%d", n-5, n+100)}, 206, n - 5, n,
+			all(n-5, n),
+		},
 		{"the last bytes", []string{"Range", "bytes=-22"}, 206, n - 22, n, all(n-22, n)},
-		{"more last bytes than there are", []string{"Range", fmt.Sprintf("bytes=-%d", n+9)}, 206, 0, n, all(0, n)},
-		{"wholly beyond the end", []string{"Range", fmt.Sprintf("bytes=%d-", n)}, 416, 0, 0, fmt.Sprintf("bytes */%d", n)},
+		{
+			"more last bytes than there are", []string{"Range", fmt.Sprintf("bytes=-%d", n+9)}, 206, 0, n,
+			all(0, n),
+		},
+		{
+			"wholly beyond the end", []string{"Range", fmt.Sprintf("bytes=%d-", n)}, 416, 0, 0,
+			fmt.Sprintf("bytes */%d", n),
+		},
 		{"two ranges", []string{"Range", "bytes=0-1,5-6"}, 200, 0, n, ""},
 		{"nonsense", []string{"Range", "bytes=b-a"}, 200, 0, n, ""},
 		{"another unit", []string{"Range", "lines=1-2"}, 200, 0, n, ""},
 		{"backwards", []string{"Range", "bytes=9-3"}, 200, 0, n, ""},
 		{"If-Range that fits", []string{"Range", "bytes=3-", "If-Range", etag}, 206, 3, n, all(3, n)},
 		{"If-Range of another version", []string{"Range", "bytes=3-", "If-Range", `"other"`}, 200, 0, n, ""},
-		{"If-Range with the date", []string{"Range", "bytes=3-", "If-Range", whole.Header.Get("Last-Modified")}, 206, 3, n, all(3, n)},
+		{
+			"If-Range with the date",
+			[]string{"Range", "bytes=3-", "If-Range", whole.Header.Get("Last-Modified")}, 206, 3, n,
+			all(3, n),
+		},
 		{"If-Match of another version", []string{"If-Match", `"other"`}, 412, 0, 0, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := get(t, link, tc.header...)
 			if r.StatusCode != tc.status || r.Header.Get("Content-Range") != tc.want {
-				t.Errorf("got %d, Content-Range %q; want %d, %q", r.StatusCode, r.Header.Get("Content-Range"), tc.status, tc.want)
+				t.Errorf(
+					"got %d, Content-Range %q; want %d, %q", r.StatusCode, r.Header.Get("Content-Range"),
+					tc.status, tc.want,
+				)
 			}
 			if tc.status < 300 && !bytes.Equal(r.body, whole.body[tc.from:tc.to]) {
 				t.Errorf("got %d bytes that are not %d to %d", len(r.body), tc.from, tc.to)
@@ -327,7 +362,10 @@ func readListing(t *testing.T, form, base string, b []byte) []listedLink {
 			all = append(all, listedLink{k.Key, base + (&url.URL{Path: k.Key}).EscapedPath()})
 		}
 		if p.IsTruncated {
-			all = append(all, readListing(t, form, base, get(t, base+"?list-type=2&continuation-token="+p.Next).body)...)
+			all = append(
+				all,
+				readListing(t, form, base, get(t, base+"?list-type=2&continuation-token="+p.Next).body)...,
+			)
 		}
 	}
 	return all

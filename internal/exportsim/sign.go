@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// Links are signed in the manner of S3 (Signature Version 4 in the query), with a key that is no secret: it follows from the
-// seed, so that links go on working when the same export is served again on the same address.
+// Links are signed in the manner of S3 (Signature Version 4 in the query), with a key that is no secret: it
+// follows from the seed, so that links go on working when the same export is served again on the same
+// address.
 const (
 	algorithm   = "AWS4-HMAC-SHA256"
 	credential  = "EXAMPLESIMULATOR"
@@ -65,12 +66,19 @@ func (s signer) check(r *http.Request, now time.Time) *refusal {
 	}
 	want := s.signature(r.Method, r.URL.EscapedPath(), q.Get("X-Amz-Credential"), date, expires)
 	if q.Get("X-Amz-Algorithm") != algorithm || !hmac.Equal([]byte(want), []byte(q.Get("X-Amz-Signature"))) {
-		return &refusal{status: http.StatusForbidden, code: "SignatureDoesNotMatch", message: "The request signature we calculated does not match the signature you provided. Check your key and signing method."}
+		return &refusal{
+			status: http.StatusForbidden, code: "SignatureDoesNotMatch",
+			message: "The request signature we calculated does not match the signature you provided. " +
+				"Check your key and signing method.",
+		}
 	}
 	at, err := time.Parse(amzTime, date)
 	seconds, err2 := strconv.Atoi(expires)
 	if err != nil || err2 != nil {
-		return &refusal{status: http.StatusForbidden, code: "AuthorizationQueryParametersError", message: "X-Amz-Date or X-Amz-Expires is malformed"}
+		return &refusal{
+			status: http.StatusForbidden, code: "AuthorizationQueryParametersError",
+			message: "X-Amz-Date or X-Amz-Expires is malformed",
+		}
 	}
 	if end := at.Add(time.Duration(seconds) * time.Second); now.After(end) {
 		return expired(end, now)
@@ -80,5 +88,6 @@ func (s signer) check(r *http.Request, now time.Time) *refusal {
 
 func expired(end, now time.Time) *refusal {
 	return &refusal{status: http.StatusForbidden, code: "AccessDenied", message: "Request has expired",
-		extra: "<Expires>" + end.UTC().Format(time.RFC3339) + "</Expires><ServerTime>" + now.UTC().Format(time.RFC3339) + "</ServerTime>"}
+		extra: "<Expires>" + end.UTC().Format(time.RFC3339) + "</Expires><ServerTime>" +
+			now.UTC().Format(time.RFC3339) + "</ServerTime>"}
 }

@@ -22,7 +22,8 @@ type Truth struct {
 	Agency   string    `json:"agency"`
 	Snapshot time.Time `json:"snapshot"`
 
-	Objects   []Object         `json:"objects"`   // what the links serve; a listing's single files are not among them
+	// what the links serve; a listing's single files are not among them
+	Objects   []Object         `json:"objects"`
 	Tables    []TableTruth     `json:"tables"`    // in the order of the files' names
 	Documents map[string]Count `json:"documents"` // by part: attachments, cvs
 	Mistakes  []Mistake        `json:"mistakes,omitempty"`
@@ -52,8 +53,9 @@ type Count struct {
 
 // A Document is one file of the attachments or the CVs, in the order in which its container holds it.
 type Document struct {
-	Part         string     `json:"part"`                    // attachments, cvs
-	Object       string     `json:"object"`                  // the object that holds it, or "" in a listing, where it is served alone
+	Part string `json:"part"` // attachments, cvs
+	// the object that holds it, or "" in a listing, where it is served alone
+	Object       string     `json:"object"`
 	Entry        string     `json:"entry"`                   // its name in the container or listing
 	Size         int64      `json:"size"`                    // of its content
 	SHA256       digest.Sum `json:"sha256"`                  // of its content, as it was before any damage
@@ -61,13 +63,15 @@ type Document struct {
 	OwnerType    string     `json:"owner_type"`              // CANDIDATE, COMPANY, …
 	OwnerID      string     `json:"owner_id"`                // of the record it belongs to
 	AttachmentID string     `json:"attachment_id,omitempty"` // of its row in Attachments.csv
-	Mistake      string     `json:"mistake,omitempty"`       // the Kind of what was spoilt about it; "like-" and a Kind for the other one of a pair
+	// the Kind of what was spoilt about it; "like-" and a Kind for the other one of a pair
+	Mistake string `json:"mistake,omitempty"`
 }
 
 // A Mistake is one thing that was spoilt on purpose.
 type Mistake struct {
-	Kind     string `json:"kind"`                // what was done: see the constants
-	Code     string `json:"code,omitempty"`      // the finding it should lead to; "" if it should lead to none
+	Kind string `json:"kind"` // what was done: see the constants
+	// the finding it should lead to; "" if it should lead to none
+	Code     string `json:"code,omitempty"`
 	Table    string `json:"table,omitempty"`     // attachments
 	RecordID string `json:"record_id,omitempty"` // the key of the spoilt row
 	File     string `json:"file,omitempty"`      // the name of the spoilt or missing file

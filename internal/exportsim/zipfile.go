@@ -16,8 +16,8 @@ import (
 	"holdall/internal/digest"
 )
 
-// zipFile writes a ZIP of any number of entries. Unlike archive/zip it keeps the central directory on disk, so that its
-// memory does not grow with the entries, and it can write entries that no honest program writes.
+// zipFile writes a ZIP of any number of entries. Unlike archive/zip it keeps the central directory on disk,
+// so that its memory does not grow with the entries, and it can write entries that no honest program writes.
 type zipFile struct {
 	name    string
 	f       *os.File
@@ -52,7 +52,10 @@ func createZIP(path, name string) (*zipFile, error) {
 		f.Close()
 		return nil, err
 	}
-	z := &zipFile{name: name, f: f, w: bufio.NewWriterSize(f, 1<<18), sum: digest.NewWriter(), central: c, cw: bufio.NewWriterSize(c, 1<<16)}
+	z := &zipFile{
+		name: name, f: f, w: bufio.NewWriterSize(f, 1<<18), sum: digest.NewWriter(), central: c,
+		cw: bufio.NewWriterSize(c, 1<<16),
+	}
 	z.flate, err = flate.NewWriter(&z.packed, 1)
 	return z, err
 }
@@ -125,7 +128,9 @@ func (z *zipFile) add(name string, kind entryKind, modified time.Time, content [
 	return nil
 }
 
-func (z *zipFile) addCentral(name string, flags, method uint16, modified time.Time, crc uint32, packed, size, at int64, mode uint32) {
+func (z *zipFile) addCentral(
+	name string, flags, method uint16, modified time.Time, crc uint32, packed, size, at int64, mode uint32,
+) {
 	z.cw.Write(centralHeader(name, flags, method, modified, crc, packed, size, at, mode))
 	z.entries++
 }
@@ -167,7 +172,9 @@ const (
 	methodDeflate  = 8
 )
 
-func localHeader(name string, flags, method uint16, modified time.Time, crc uint32, packed, size int64, known bool) []byte {
+func localHeader(
+	name string, flags, method uint16, modified time.Time, crc uint32, packed, size int64, known bool,
+) []byte {
 	le := binary.LittleEndian
 	b := []byte("PK\x03\x04\x14\x00")
 	b = le.AppendUint16(b, flags|flagUTF8)
@@ -192,7 +199,9 @@ func dataDescriptor(crc uint32, packed, size int64) []byte {
 	return le.AppendUint32(b, uint32(size))
 }
 
-func centralHeader(name string, flags, method uint16, modified time.Time, crc uint32, packed, size, at int64, mode uint32) []byte {
+func centralHeader(
+	name string, flags, method uint16, modified time.Time, crc uint32, packed, size, at int64, mode uint32,
+) []byte {
 	le := binary.LittleEndian
 	b := []byte("PK\x01\x02")
 	b = le.AppendUint16(b, 3<<8|45) // made on Unix

@@ -9,7 +9,7 @@ import (
 // A csvSet is the ten CSVs in the making, by table name.
 type csvSet map[string]*csvFile
 
-func (s csvSet) writeUsers(w *world) error {
+func (s csvSet) writeUsers(w *agency) error {
 	f := s["users"]
 	for i := range w.users {
 		u := &w.users[i]
@@ -36,7 +36,9 @@ func (s csvSet) writeUsers(w *world) error {
 
 // writeBlock writes the rows of a block whose documents have been written.
 func (s csvSet) writeBlock(b *block) error {
-	for _, write := range []func(*block) error{s.candidates, s.companies, s.contacts, s.jobs, s.cards, s.tasks, s.folders, s.attachments, s.audits} {
+	for _, write := range []func(*block) error{
+		s.candidates, s.companies, s.contacts, s.jobs, s.cards, s.tasks, s.folders, s.attachments, s.audits,
+	} {
 		if err := write(b); err != nil {
 			return err
 		}
@@ -51,7 +53,8 @@ func (s csvSet) candidates(b *block) error {
 		putPerson(f, c)
 		b.putWork(f, c)
 		b.putFile(f, c)
-		f.putCustom(gender(c.woman), date(c.born), c.locale.nationality, c.trade.title, fmt.Sprintf("£%dk basic", c.salary/1000),
+		f.putCustom(gender(c.woman), date(c.born), c.locale.nationality, c.trade.title,
+			fmt.Sprintf("£%dk basic", c.salary/1000),
 			fmt.Sprintf("%05d", c.n*7), pick(b.r, degrees), b.r.between(20, 33), c.employer)
 		b.spoilCandidate(f, c)
 		if err := f.end(); err != nil {
@@ -93,7 +96,10 @@ func putPerson(f *csvFile, c *candidate) {
 	f.put("gender", gender(c.woman))
 	f.put("date_of_birth", date(c.born))
 	if c.locale.code == "GB" {
-		f.put("national_insurance_number", fmt.Sprintf("QQ %02d %02d %02d %c", c.n/10000%100, c.n/100%100, c.n%100, 'A'+c.n%4))
+		f.put(
+			"national_insurance_number",
+			fmt.Sprintf("QQ %02d %02d %02d %c", c.n/10000%100, c.n/100%100, c.n%100, 'A'+c.n%4),
+		)
 	}
 	f.put("address_line1", c.line1)
 	if c.n%5 == 0 {
@@ -127,9 +133,17 @@ func (b *block) putWork(f *csvFile, c *candidate) {
 	}
 	f.put("availability", pick(r, []string{"Immediately", "1 week", "4 weeks", "3 months", ""}))
 	if r.chance(40) {
-		f.put("available_from", date(b.w.now.AddDate(0, 0, r.between(-60, 90))))
+		f.put("available_from", date(b.agency.now.AddDate(0, 0, r.between(-60, 90))))
 	}
-	f.put("reason_for_leaving", pick(r, []string{"", "", "Redundancy", "New challenge", `Was told "no more overtime"`, "Moved house, too far"}))
+	f.put(
+		"reason_for_leaving",
+		pick(
+			r,
+			[]string{
+				"", "", "Redundancy", "New challenge", `Was told "no more overtime"`, "Moved house, too far",
+			},
+		),
+	)
 	f.put("relocate", r.chance(30))
 	f.put("driving_license", pick(r, []string{"Full UK", "Provisional", "None", "EU"}))
 	f.put("preferred_job_titles", []string{c.trade.title, "Senior " + c.trade.title})
@@ -169,7 +183,13 @@ func (s csvSet) companies(b *block) error {
 		f.put("company_id", c.id)
 		f.put("reference", c.ref)
 		f.put("name", c.name)
-		f.put("description", fmt.Sprintf("<p>%s, in the trade of <em>%s</em>.</p>\n<p>%d people.</p>", escape(c.name), escape(c.trade.industry), c.employees))
+		f.put(
+			"description",
+			fmt.Sprintf(
+				"<p>%s, in the trade of <em>%s</em>.</p>\n<p>%d people.</p>", escape(c.name),
+				escape(c.trade.industry), c.employees,
+			),
+		)
 		f.put("website", "https://www."+c.domain+"/")
 		f.put("domain", c.domain)
 		f.put("email", "office@"+c.domain)
@@ -244,17 +264,17 @@ func (s csvSet) folders(b *block) error {
 	for i := range b.folders {
 		r := &b.folders[i]
 		f.put("folder_record_id", r.id)
-		f.put("folder_id", b.w.id(kindFolder, r.folder))
+		f.put("folder_id", b.agency.id(kindFolder, r.folder))
 		f.put("folder_name", folderNames[r.folder])
 		if p := folderParent(r.folder); p >= 0 {
-			f.put("parent_folder_id", b.w.id(kindFolder, p))
+			f.put("parent_folder_id", b.agency.id(kindFolder, p))
 		}
 		f.put("folder_path", folderPath(r.folder))
 		f.put("record_id", r.link.ID)
 		f.put("record_type", r.link.Type)
 		f.put("record_reference", r.ref)
 		f.put("record_name", r.link.Name)
-		f.put("owner_id", b.w.users[r.folder%len(b.w.users)].id)
+		f.put("owner_id", b.agency.users[r.folder%len(b.agency.users)].id)
 		f.put("shared", r.folder%3 == 0)
 		f.put("created_by", r.by.id)
 		f.put("created_on", r.created)
@@ -308,7 +328,7 @@ func (s csvSet) audits(b *block) error {
 	f := s["audit_logs"]
 	for i := range b.events {
 		e := &b.events[i]
-		f.put("audit_id", b.w.id(kindAudit, b.n<<20|i))
+		f.put("audit_id", b.agency.id(kindAudit, b.n<<20|i))
 		f.put("event_time", e.at)
 		f.put("actor_id", e.by.id)
 		f.put("actor_name", e.by.name.full)

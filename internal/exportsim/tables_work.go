@@ -46,7 +46,15 @@ func (b *block) putJob(f *csvFile, j *job) {
 	f.put("industry", j.trade.industry)
 	f.put("experience", pick(r, []string{"Entry", "2+ years", "5+ years", ""}))
 	f.put("short_description", j.trade.title+" in "+j.city)
-	f.put("description", fmt.Sprintf("<h3>%s</h3>\n<p>Our client, a leader in %s, needs:</p>\n<ul><li>%s</li></ul>\n<p>\"You\" will fit in, if you like people.</p>", j.trade.title, escape(strings.ToLower(j.trade.industry)), strings.ReplaceAll(escape(strings.Join(j.trade.skills, "|")), "|", "</li><li>")))
+	f.put(
+		"description",
+		fmt.Sprintf(
+			"<h3>%s</h3>\n<p>Our client, a leader in %s, needs:</p>\n<ul><li>%s</li></ul>\n<p>\"You\" "+
+				"will fit in, if you like people.</p>",
+			j.trade.title, escape(strings.ToLower(j.trade.industry)),
+			strings.ReplaceAll(escape(strings.Join(j.trade.skills, "|")), "|", "</li><li>"),
+		),
+	)
 	f.put("internal_description", pick(r, sentences))
 	f.put("package_overview", fmt.Sprintf("£%d to £%d, pension", j.low, j.high))
 	f.put("min_pay", money(j.low))
@@ -101,7 +109,7 @@ func (b *block) putCard(f *csvFile, c *card) {
 	f.put("state_name", []string{"Awaiting feedback", "In progress"}[c.n%2])
 	f.put("rejected", c.rejected)
 	if c.rejected && rejectReasons[c.reason] != "" {
-		f.put("reject_reason_id", b.w.id(kindReason, c.reason))
+		f.put("reject_reason_id", b.agency.id(kindReason, c.reason))
 		f.put("reject_reason", rejectReasons[c.reason])
 	}
 	f.put("job_application", c.application)

@@ -39,14 +39,20 @@ type folderRecord struct {
 const maxTasks = 64
 
 func (b *block) makeTasks() {
-	r, w := b.r, b.w
+	r, w := b.r, b.agency
 	for k := range max(2, len(b.candidates)*3/5) {
 		c := &b.candidates[r.IntN(len(b.candidates))]
 		n := b.n*maxTasks + k
 		t := task{n: n, id: w.id(kindTask, n), priority: pick(r, []string{"LOW", "NORMAL", "HIGH"})}
 		t.created = b.someTimeAfter(c.created)
 		t.by, t.to = w.userAt(r, t.created), w.userAt(r, t.created)
-		t.subject = pick(r, []string{"Call back", "Check references", "Send contract", "Chase timesheet", "Update CV", "Right to work check", `Ask about the "other" offer`}) + " – " + c.name.full
+		t.subject = pick(
+			r,
+			[]string{
+				"Call back", "Check references", "Send contract", "Chase timesheet", "Update CV",
+				"Right to work check", `Ask about the "other" offer`,
+			},
+		) + " – " + c.name.full
 		if r.chance(50) {
 			t.text = "<p>" + pick(r, sentences) + "</p>\n<p>" + pick(r, sentences) + "</p>"
 		}
@@ -65,7 +71,8 @@ func (b *block) makeTasks() {
 	}
 }
 
-// taskLinks is what a task is about: mostly one person, often a job or a company as well, sometimes a lead that no export contains.
+// taskLinks is what a task is about: mostly one person, often a job or a company as well, sometimes a lead
+// that no export contains.
 func (b *block) taskLinks(c *candidate) []link {
 	r := b.r
 	links := []link{{c.id, "CANDIDATE", c.name.full}}
@@ -79,7 +86,7 @@ func (b *block) taskLinks(c *candidate) []link {
 	}
 	if r.chance(4) {
 		n := r.IntN(5000)
-		links = append(links, link{b.w.id(kindLead, n), "LEAD", fmt.Sprintf("LD-%d", firstReference+n)})
+		links = append(links, link{b.agency.id(kindLead, n), "LEAD", fmt.Sprintf("LD-%d", firstReference+n)})
 	}
 	return links
 }
@@ -104,7 +111,8 @@ func folderPath(n int) string {
 	return folderNames[n]
 }
 
-// makeFolders files records. The first block puts something into every folder: a folder exists in the export only through its members.
+// makeFolders files records. The first block puts something into every folder: a folder exists in the export
+// only through its members.
 func (b *block) makeFolders() {
 	r := b.r
 	most := max(2, blockFolders*len(b.candidates)/blockPeople)
@@ -113,19 +121,19 @@ func (b *block) makeFolders() {
 	}
 	for k := range most {
 		n := b.n*len(folderNames) + k
-		f := folderRecord{n: n, id: b.w.id(kindFolderRecord, n), folder: r.IntN(len(folderNames))}
+		f := folderRecord{n: n, id: b.agency.id(kindFolderRecord, n), folder: r.IntN(len(folderNames))}
 		if b.n == 0 {
 			f.folder = k
 		}
 		f.link, f.ref, f.created = b.anyRecord()
 		f.created = b.someTimeAfter(f.created)
-		f.by = b.w.userAt(r, f.created)
+		f.by = b.agency.userAt(r, f.created)
 		b.folders = append(b.folders, f)
 	}
 }
 
-// anyRecord returns some record of the block, its reference and when it was created; now and then it is a lead, an
-// opportunity or a placement, which the export does not contain.
+// anyRecord returns some record of the block, its reference and when it was created; now and then it is a
+// lead, an opportunity or a placement, which the export does not contain.
 func (b *block) anyRecord() (link, string, time.Time) {
 	r := b.r
 	start := b.candidates[0].created
@@ -144,11 +152,15 @@ func (b *block) anyRecord() (link, string, time.Time) {
 		return link{j.id, "JOB", j.label()}, j.ref, j.opened
 	case n < 97:
 		k := r.IntN(5000)
-		return link{b.w.id(kindLead, k), "LEAD", "A lead"}, fmt.Sprintf("LD-%d", firstReference+k), start
+		return link{b.agency.id(kindLead, k), "LEAD", "A lead"}, fmt.Sprintf("LD-%d", firstReference+k), start
 	case n < 99:
 		k := r.IntN(5000)
-		return link{b.w.id(kindOpportunity, k), "OPPORTUNITY", "An opportunity"}, fmt.Sprintf("OP-%d", firstReference+k), start
+		return link{
+			b.agency.id(kindOpportunity, k), "OPPORTUNITY", "An opportunity",
+		}, fmt.Sprintf("OP-%d", firstReference+k), start
 	}
 	k := r.IntN(5000)
-	return link{b.w.id(kindPlacement, k), "PLACEMENT", "A placement"}, fmt.Sprintf("PL-%d", firstReference+k), start
+	return link{
+		b.agency.id(kindPlacement, k), "PLACEMENT", "A placement",
+	}, fmt.Sprintf("PL-%d", firstReference+k), start
 }

@@ -18,11 +18,11 @@ const (
 	maxUsers       = 300
 )
 
-// world is what all blocks share: the agency, its users and its clock. It does not change once made.
-type world struct {
+// agency is what all blocks share: the agency, its users and its clock. It does not change once made.
+type agency struct {
 	seed     uint64
 	prefix   string // of all ids
-	agency   string
+	name     string
 	people   int
 	founded  time.Time
 	now      time.Time
@@ -48,11 +48,15 @@ func (u *user) activeAt(t time.Time) bool {
 	return !t.Before(u.created) && (u.left.IsZero() || t.Before(u.left))
 }
 
-func newWorld(cfg Config) *world {
+func newAgency(cfg Config) *agency {
 	r := newRNG(cfg.Seed, streamAgency, 0)
-	w := &world{seed: cfg.Seed, people: cfg.People, now: cfg.Now, mistakes: cfg.Mistakes, shape: cfg.Shape, agency: pick(r, agencyNames)}
-	w.prefix = slug(w.agency, "")[:4]
-	// The 17th makes every file hold a day that can be no month, so that the order of its dates is never in doubt.
+	w := &agency{
+		seed: cfg.Seed, people: cfg.People, now: cfg.Now, mistakes: cfg.Mistakes, shape: cfg.Shape,
+		name: pick(r, agencyNames),
+	}
+	w.prefix = slug(w.name, "")[:4]
+	// The 17th makes every file hold a day that can be no month, so that the order of its dates is never in
+	// doubt.
 	w.founded = time.Date(w.now.Year()-7, w.now.Month(), 17, 9, 12, 40, 0, time.UTC)
 	for i := range locales {
 		for range locales[i].weight {
@@ -66,7 +70,7 @@ func newWorld(cfg Config) *world {
 	return w
 }
 
-func (w *world) newUser(i, n int) user {
+func (w *agency) newUser(i, n int) user {
 	r := newRNG(w.seed, streamUser, uint64(i))
 	l := &locales[i*7%9] // those that write Latin letters
 	first := pick(r, l.women)
@@ -78,13 +82,15 @@ func (w *world) newUser(i, n int) user {
 	if i >= len(rareSurnames) {
 		u.name = l.name(first, rareSurnames[i%len(rareSurnames)]+" "+string(rune('A'+i/len(rareSurnames))))
 	}
-	u.email = fmt.Sprintf("%s.%d@%s.example", slug(u.name.latin, "."), i, slug(w.agency, "-"))
+	u.email = fmt.Sprintf("%s.%d@%s.example", slug(u.name.latin, "."), i, slug(w.name, "-"))
 	u.mobile = fmt.Sprintf("07700 900%03d", i)
 	u.created = w.founded
 	if i > 0 {
 		u.created = r.when(w.founded, 1+i*1500/n, 30+i*1500/n)
 	}
-	u.role, u.jobTitle = "CONSULTANT", pick(r, []string{"Recruitment Consultant", "Senior Consultant", "Resourcer", "Account Manager"})
+	u.role, u.jobTitle = "CONSULTANT", pick(
+		r, []string{"Recruitment Consultant", "Senior Consultant", "Resourcer", "Account Manager"},
+	)
 	if i == 0 {
 		u.role, u.jobTitle = "ADMIN", "Managing Director"
 	} else if i%9 == 2 {
@@ -102,7 +108,7 @@ func (w *world) newUser(i, n int) user {
 }
 
 // userAt returns somebody who worked at the agency at t.
-func (w *world) userAt(r rng, t time.Time) *user {
+func (w *agency) userAt(r rng, t time.Time) *user {
 	for range 12 {
 		if u := &w.users[r.IntN(len(w.users))]; u.activeAt(t) {
 			return u
@@ -112,7 +118,7 @@ func (w *world) userAt(r rng, t time.Time) *user {
 }
 
 // stillThere returns u, or a colleague who took over if u had left by t.
-func (w *world) stillThere(r rng, u *user, t time.Time) *user {
+func (w *agency) stillThere(r rng, u *user, t time.Time) *user {
 	if u.activeAt(t) {
 		return u
 	}
@@ -120,16 +126,17 @@ func (w *world) stillThere(r rng, u *user, t time.Time) *user {
 }
 
 // joined returns when person i registered: the people came one after the other over the agency's life.
-func (w *world) joined(r rng, i int) time.Time {
+func (w *agency) joined(r rng, i int) time.Time {
 	start := w.founded.AddDate(0, 0, 20)
 	step := float64(w.now.AddDate(0, 0, -12).Sub(start)) / float64(w.people)
 	t := start.Add(time.Duration(step * (float64(i) + 0.8*r.Float64())))
 	return r.when(t, 0, 0)
 }
 
-func (w *world) blocks() int { return (w.people + blockPeople - 1) / blockPeople }
+func (w *agency) blocks() int { return (w.people + blockPeople - 1) / blockPeople }
 
-// mobile returns a number from a range reserved for drama that nobody else in the export has, or "" when they are used up.
+// mobile returns a number from a range reserved for drama that nobody else in the export has, or "" when they
+// are used up.
 func mobile(i int) string {
 	const used = maxUsers
 	switch {
@@ -152,7 +159,9 @@ func internationally(number string) string {
 }
 
 func landline(r rng) string {
-	return pick(r, []string{"01632 960%03d", "020 7946 0%03d", "0113 496 0%03d", "0161 496 0%03d", "029 2018 0%03d"})
+	return pick(
+		r, []string{"01632 960%03d", "020 7946 0%03d", "0113 496 0%03d", "0161 496 0%03d", "029 2018 0%03d"},
+	)
 }
 
 // postcode fills a pattern: # is a digit, @ a letter.

@@ -1,7 +1,6 @@
 package exportsim
 
 import (
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -12,12 +11,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 )
 
-// WriteFiles puts the export's objects (data.zip and so on) into dir, which is made if need be, so that they can be looked at or
-// served by something else. Files of the same names are replaced. Of a listing it writes every document as PART/NUMBER/NAME
-// and, beside these, PART.csv with their names, sizes and relative links.
+// WriteFiles puts the export's objects (data.zip and so on) into dir, which is made if need be, so that they
+// can be looked at or served by something else. Files of the same names are replaced. Of a listing it writes
+// every document as PART/NUMBER/NAME and, alongside, PART.csv with their names, sizes and relative links.
 func (e *Export) WriteFiles(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -74,23 +72,6 @@ func (e *Export) writeLoose(dir, part string) (err error) {
 	}
 	w.Flush()
 	return w.Error()
-}
-
-// PlainMasterCSV returns a master CSV whose links are base, a slash and the objects' names: for the files of WriteFiles when
-// something else serves them.
-func (e *Export) PlainMasterCSV(base string) []byte {
-	objects := e.truth.Objects
-	if e.cfg.Shape == ShapeListing {
-		objects = append(objects[:len(objects):len(objects)], Object{Name: "attachments.csv", Part: "attachments"}, Object{Name: "cvs.csv", Part: "cvs"})
-	}
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	w.Write([]string{"Part", "File", "Link", "Expires"})
-	for _, o := range objects {
-		w.Write([]string{partLabels[o.Part], o.Name, strings.TrimSuffix(base, "/") + "/" + url.PathEscape(o.Name), time.Now().Add(e.cfg.Expire).UTC().Format(time.RFC3339)})
-	}
-	w.Flush()
-	return b.Bytes()
 }
 
 // copyRange makes the file to of n bytes of the file from.
