@@ -77,11 +77,11 @@ func TestEveryQuestionRuns(t *testing.T) {
 			}
 			defer rows.Close()
 			var out bytes.Buffer
-			n, _, err := Write(&out, rows, Table, 6)
+			done, err := Write(&out, rows, WriteOptions{Format: Table, Limit: 6})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n == 0 {
+			if done.Rows == 0 {
 				t.Error("it has no answer")
 			}
 		})

@@ -217,8 +217,13 @@ func (r *Rows) nextPiece() bool {
 
 // textOf is SQL for a value as text: what DuckDB prints, but nested values as JSON unless they are for the eye.
 func textOf(ref, typ string, f form) string {
-	if isNested(typ) && f == formJSON {
-		return fmt.Sprintf("CASE WHEN %[1]s IS NOT NULL THEN to_json(%[1]s)::VARCHAR END", ref)
+	switch {
+	case f == formText:
+		return ref + "::VARCHAR"
+	case isNested(typ):
+		return nestedJSON(ref, parseType(typ))
+	case typ == "VARIANT":
+		return leafJSON(ref, typ)
 	}
 	return ref + "::VARCHAR"
 }

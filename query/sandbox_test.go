@@ -106,7 +106,7 @@ func TestSandboxRefuses(t *testing.T) {
 			rows, err := d.Query(context.Background(), attack.sql, nil)
 			if err == nil {
 				var out bytes.Buffer
-				Write(&out, rows, TSV, 0)
+				Write(&out, rows, WriteOptions{Format: TSV})
 				rows.Close()
 				t.Fatalf("was run, and answered %q", &out)
 			}
@@ -167,7 +167,7 @@ func answer(t testing.TB, d *DB, query string, params map[string]string) string 
 	}
 	defer rows.Close()
 	var out bytes.Buffer
-	if _, _, err := Write(&out, rows, TSV, 0); err != nil {
+	if _, err := Write(&out, rows, WriteOptions{Format: TSV}); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return out.String()

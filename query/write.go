@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -17,12 +18,29 @@ const (
 	Table    Format = "table"    // aligned, for the eye; NULL is shown as such
 	TSV      Format = "tsv"      // tab, line feed, carriage return and backslash in cells as \t, \n, \r and \\; NULL is empty
 	CSV      Format = "csv"      // RFC 4180, UTF-8, LF; NULL is empty, an empty text is ""
-	JSON     Format = "json"     // an array of objects; numbers, booleans, lists and NULL keep their kind, times are ISO 8601
+	JSON     Format = "json"     // an array of objects; numbers, booleans, lists and NULL keep their kind, times are ISO 8601, NaN is a text
 	JSONL    Format = "jsonl"    // the same, an object a line
 	Markdown Format = "markdown" // a table
 	Parquet  Format = "parquet"
 	XLSX     Format = "xlsx"
 )
+
+// WriteOptions say how a result is written. Only the format is needed.
+type WriteOptions struct {
+	Format     Format
+	Limit      int64 // of rows; 0: all
+	BOM        bool  // CSV, TSV: begin with a byte order mark, without which Excel does not take the text for UTF-8
+	NoFormulas bool  // CSV, TSV: put an apostrophe in front of texts that a spreadsheet program would take for formulas
+}
+
+// Written says what was written, and what the format had no room for.
+type Written struct {
+	Rows     int64
+	Cut      bool  // there are more rows than the limit
+	Formulas int64 // CSV, TSV, XLSX: texts that begin like formulas; in XLSX they are marked as texts, in CSV as NoFormulas says
+	CutCells int64 // XLSX: texts longer than a cell can be; what is missing is said in them
+	Sheets   int   // XLSX: sheets that the rows needed
+}
 
 // An output writes rows in one format.
 type output interface {
@@ -31,60 +49,70 @@ type output interface {
 	end() error
 }
 
-// Write writes the rows to w and returns how many; limit 0 means all. cut reports that there were more.
-// Parquet is not among the formats it can write; see QueryParquet.
-func Write(w io.Writer, r *Rows, f Format, limit int64) (n int64, cut bool, err error) {
+// Write writes the rows to w. Parquet is not among the formats it can write; see QueryParquet.
+func Write(w io.Writer, r *Rows, o WriteOptions) (Written, error) {
 	buffered := bufio.NewWriterSize(w, 64<<10)
-	var out output
-	switch f {
+	var (
+		out  output
+		done Written
+	)
+	switch o.Format {
 	case Table:
 		out, r.form = &tableOutput{w: buffered}, formText
 	case Markdown:
 		out, r.form = &markdownOutput{w: buffered}, formText
 	case TSV:
-		out = &tsvOutput{w: buffered}
+		out = &tsvOutput{w: buffered, o: o, done: &done}
 	case CSV:
-		out = &csvOutput{w: buffered}
+		out = &csvOutput{w: buffered, o: o, done: &done}
 	case JSON, JSONL:
-		out = &jsonOutput{w: buffered, lines: f == JSONL}
+		out = &jsonOutput{w: buffered, lines: o.Format == JSONL}
 	case XLSX:
-		out = &xlsxOutput{w: buffered}
+		b := NewWorkbook(buffered)
+		done, err := b.AddSheet("Result", r, o.Limit)
+		return done, errors.Join(err, b.Close(), buffered.Flush())
 	default:
-		return 0, false, fmt.Errorf("format %q: want table, tsv, csv, json, jsonl, markdown or xlsx", f)
+		return done, fmt.Errorf("format %q: want table, tsv, csv, json, jsonl, markdown or xlsx", o.Format)
 	}
-	n, cut, err = copyRows(out, r, limit)
-	if err != nil {
-		return n, cut, err
+	if err := copyRows(out, r, o.Limit, &done); err != nil {
+		return done, err
 	}
-	return n, cut, buffered.Flush()
+	return done, buffered.Flush()
 }
 
-func copyRows(out output, r *Rows, limit int64) (n int64, cut bool, err error) {
+func copyRows(out output, r *Rows, limit int64, done *Written) error {
 	if err := out.begin(r.columns, r.types); err != nil {
-		return 0, false, err
+		return err
 	}
 	for r.Next() {
-		if limit > 0 && n == limit {
-			cut = true
+		if limit > 0 && done.Rows == limit {
+			done.Cut = true
 			break
 		}
 		if err := out.row(r.row); err != nil {
-			return n, false, err
+			return err
 		}
-		n++
+		done.Rows++
 	}
 	if err := r.Err(); err != nil {
-		return n, false, err
+		return err
 	}
-	return n, cut, out.end()
+	return out.end()
 }
 
 // A tsvOutput writes one line a row, whatever the cells hold.
-type tsvOutput struct{ w *bufio.Writer }
+type tsvOutput struct {
+	w     *bufio.Writer
+	o     WriteOptions
+	done  *Written
+	types []string
+}
 
 var tsvEscape = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
 
-func (o *tsvOutput) begin(columns, _ []string) error {
+func (o *tsvOutput) begin(columns, types []string) error {
+	o.types = types
+	writeBOM(o.w, o.o)
 	for i, c := range columns {
 		o.cell(i, c)
 	}
@@ -93,7 +121,7 @@ func (o *tsvOutput) begin(columns, _ []string) error {
 
 func (o *tsvOutput) row(row []sql.NullString) error {
 	for i, v := range row {
-		o.cell(i, v.String)
+		o.cell(i, guarded(v.String, o.types[i], o.o, o.done))
 	}
 	return o.w.WriteByte('\n')
 }
@@ -108,9 +136,16 @@ func (o *tsvOutput) cell(i int, s string) {
 func (o *tsvOutput) end() error { return nil }
 
 // A csvOutput tells NULL, which is empty, from an empty text, which is "".
-type csvOutput struct{ w *bufio.Writer }
+type csvOutput struct {
+	w     *bufio.Writer
+	o     WriteOptions
+	done  *Written
+	types []string
+}
 
-func (o *csvOutput) begin(columns, _ []string) error {
+func (o *csvOutput) begin(columns, types []string) error {
+	o.types = types
+	writeBOM(o.w, o.o)
 	for i, c := range columns {
 		o.cell(i, sql.NullString{String: c, Valid: true})
 	}
@@ -119,6 +154,7 @@ func (o *csvOutput) begin(columns, _ []string) error {
 
 func (o *csvOutput) row(row []sql.NullString) error {
 	for i, v := range row {
+		v.String = guarded(v.String, o.types[i], o.o, o.done)
 		o.cell(i, v)
 	}
 	return o.w.WriteByte('\n')
@@ -151,11 +187,7 @@ type jsonOutput struct {
 func (o *jsonOutput) begin(columns, types []string) error {
 	names := newNames()
 	for _, c := range columns {
-		key, err := json.Marshal(names.unique(c)) // two columns of one name would hide each other
-		if err != nil {
-			return err
-		}
-		o.keys = append(o.keys, string(key)+":")
+		o.keys = append(o.keys, jsonString(names.unique(c))+":") // two columns of one name would hide each other
 	}
 	o.types = types
 	if !o.lines {
@@ -204,18 +236,27 @@ func jsonValue(v sql.NullString, typ string) string {
 	case !v.Valid:
 		return "null"
 	case isNumber(typ):
-		if !json.Valid([]byte(s)) { // nan, inf
-			return "null"
+		switch s {
+		case "nan":
+			return `"NaN"`
+		case "inf":
+			return `"Infinity"`
+		case "-inf":
+			return `"-Infinity"`
 		}
 		return s
-	case typ == "BOOLEAN", isNested(typ):
+	case typ == "BOOLEAN", isNested(typ), typ == "VARIANT":
 		return s
 	case typ == "JSON" && json.Valid([]byte(s)):
 		return strings.ReplaceAll(strings.ReplaceAll(s, "\n", " "), "\r", " ") // blanks between tokens: text has them escaped
 	case strings.HasPrefix(typ, "TIMESTAMP"):
 		s = strings.Replace(s, " ", "T", 1)
 	}
-	b, _ := json.Marshal(s)
+	return jsonString(s)
+}
+
+func jsonString(s string) string {
+	b, _ := json.Marshal(s) // a string: cannot fail
 	return string(b)
 }
 

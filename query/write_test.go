@@ -2,7 +2,6 @@ package query
 
 import (
 	"archive/zip"
-	"bufio"
 	"bytes"
 	"context"
 	"database/sql"
@@ -29,11 +28,11 @@ func written(t testing.TB, d *DB, query string, f Format, limit int64) (string, 
 	}
 	defer rows.Close()
 	var out bytes.Buffer
-	n, cut, err := Write(&out, rows, f, limit)
+	done, err := Write(&out, rows, WriteOptions{Format: f, Limit: limit})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out.String(), n, cut
+	return out.String(), done.Rows, done.Cut
 }
 
 const everyKind = `select 'a"b,c' || chr(10) || 'd' || chr(9) || '|' as "te,xt", 1.50::decimal(18,2) as money, 12345678901234567890::hugeint as big, true as flag,
@@ -50,7 +49,7 @@ func TestWrite(t *testing.T) {
 		CSV: "\"te,xt\",money,big,flag,list,struct,doc,d,ts,nothing,empty,f\n" +
 			"\"a\"\"b,c\nd\t|\",1.50,12345678901234567890,true,\"[\"\"x;y\"\",\"\"z\"\"]\",\"{\"\"k\"\":1}\",\"{\"\"b\"\": [1, 2]}\",2026-01-02,2026-01-02 03:04:05.5,,\"\",nan\n" +
 			"ü,0.00,-1,false,[],\"{\"\"k\"\":null}\",null,,,,,2.5\n",
-		JSONL: `{"te,xt":"a\"b,c\nd\t|","money":1.50,"big":12345678901234567890,"flag":true,"list":["x;y","z"],"struct":{"k":1},"doc":{"b": [1, 2]},"d":"2026-01-02","ts":"2026-01-02T03:04:05.5","nothing":null,"empty":"","f":null}` + "\n" +
+		JSONL: `{"te,xt":"a\"b,c\nd\t|","money":1.50,"big":12345678901234567890,"flag":true,"list":["x;y","z"],"struct":{"k":1},"doc":{"b": [1, 2]},"d":"2026-01-02","ts":"2026-01-02T03:04:05.5","nothing":null,"empty":"","f":"NaN"}` + "\n" +
 			`{"te,xt":"ü","money":0.00,"big":-1,"flag":false,"list":[],"struct":{"k":null},"doc":null,"d":null,"ts":null,"nothing":null,"empty":null,"f":2.5}` + "\n",
 		Markdown: "| te,xt | money | big | flag | list | struct | doc | d | ts | nothing | empty | f |\n" +
 			"| --- | ---: | ---: | --- | --- | --- | --- | --- | --- | ---: | --- | ---: |\n" +
@@ -172,7 +171,9 @@ func TestXLSXIsReadByOthers(t *testing.T) {
 func TestXLSXGoesOnInFurtherSheets(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	o := &xlsxOutput{w: bufio.NewWriter(&out)}
+	b := NewWorkbook(&out)
+	done := Written{}
+	o := &sheetOutput{book: b, name: "Result", done: &done}
 	if err := o.begin([]string{"n"}, []string{"BIGINT"}); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +183,7 @@ func TestXLSXGoesOnInFurtherSheets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(o.end(), o.w.Flush()); err != nil {
+	if err := errors.Join(o.end(), b.Close()); err != nil {
 		t.Fatal(err)
 	}
 	z, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))
@@ -211,9 +212,9 @@ func TestQueryParquet(t *testing.T) {
 	path := t.TempDir() + "/x.parquet"
 	for range 2 { // the second time over the leavings of the first
 		var out bytes.Buffer
-		n, err := d.QueryParquet(context.Background(), &out, "select candidate_id, skills, $x as x from candidates order by 1 desc -- all", map[string]string{"x": "y"}, 2)
-		if err != nil || n != 2 {
-			t.Fatalf("%d rows, %v", n, err)
+		done, err := d.QueryParquet(context.Background(), &out, "select candidate_id, skills, $x as x from candidates order by 1 desc -- all", map[string]string{"x": "y"}, 2)
+		if err != nil || done.Rows != 2 || !done.Cut {
+			t.Fatalf("%+v, %v", done, err)
 		}
 		writeFile(t, path, out.Bytes())
 	}

@@ -155,7 +155,7 @@ func (o *demoOptions) ask(ctx context.Context, e *env, x *export) error {
 		if err != nil {
 			return fmt.Errorf("question %s: %w", q.name, err)
 		}
-		_, _, err = query.Write(e.stdout, rows, query.Table, 8)
+		_, err = query.Write(e.stdout, rows, query.WriteOptions{Format: query.Table, Limit: 8})
 		if err := errors.Join(err, rows.Close()); err != nil {
 			return err
 		}

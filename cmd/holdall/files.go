@@ -80,7 +80,7 @@ func (o *filesOptions) run(ctx context.Context, e *env, args []string) error {
 	case term.Is(e.stdout):
 		format = query.Table
 	}
-	_, _, err = query.Write(e.stdout, rows, format, 0)
+	_, err = query.Write(e.stdout, rows, query.WriteOptions{Format: format})
 	return err
 }
 

@@ -14,18 +14,26 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"holdall/internal/atomicfile"
 	"holdall/internal/term"
 	"holdall/query"
 )
 
 type queryOptions struct {
 	file    string
-	output  string
+	output  outputFile
 	format  string
 	limit   int64
 	timeout time.Duration
 	params  []string
+	sheet   spreadsheetOptions
+}
+
+// spreadsheetOptions make text files that spreadsheet programs open as they are meant.
+type spreadsheetOptions struct{ bom, noFormulas bool }
+
+func (o *spreadsheetOptions) addFlags(f *pflag.FlagSet) {
+	f.BoolVar(&o.bom, "bom", false, "begin CSV and TSV with a byte order mark, for Excel")
+	f.BoolVar(&o.noFormulas, "no-formulas", false, "in CSV and TSV, put an apostrophe before texts that a spreadsheet program would run as formulas")
 }
 
 func queryCommand() command {
@@ -51,7 +59,8 @@ the first time, and can be deleted at any time.`,
 
 func (o *queryOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.file, "file", "f", "", "read the SQL from `FILE`")
-	f.StringVarP(&o.output, "output", "o", "", "write the result to `FILE`; its suffix chooses the format")
+	o.output.addFlags(f)
+	o.sheet.addFlags(f)
 	f.StringVar(&o.format, "format", "", "`FORMAT`: table, tsv, csv, json, jsonl, markdown, parquet, xlsx (default: table on a terminal, else tsv)")
 	f.Int64Var(&o.limit, "limit", -1, "at most `N` rows, 0 for all (default: 500 in tables on a terminal, else all)")
 	f.DurationVar(&o.timeout, "timeout", 0, "give up after this `TIME`, such as 30s")
@@ -66,7 +75,7 @@ func (o *queryOptions) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkOutside("-o", o.output); err != nil {
+	if err := o.output.check(); err != nil {
 		return err
 	}
 	format, err := o.chooseFormat(e)
@@ -140,7 +149,7 @@ func parseParams(given []string) (map[string]string, error) {
 var formats = []query.Format{query.Table, query.TSV, query.CSV, query.JSON, query.JSONL, query.Markdown, query.Parquet, query.XLSX}
 
 func (o *queryOptions) chooseFormat(e *env) (query.Format, error) {
-	suffix := strings.TrimPrefix(strings.ToLower(filepath.Ext(o.output)), ".")
+	suffix := strings.TrimPrefix(strings.ToLower(filepath.Ext(o.output.path)), ".")
 	switch suffix {
 	case "md":
 		suffix = string(query.Markdown)
@@ -153,9 +162,9 @@ func (o *queryOptions) chooseFormat(e *env) (query.Format, error) {
 	case o.format != "":
 	case e.json:
 		return query.JSON, nil
-	case o.output != "":
+	case o.output.path != "":
 		if !slices.Contains(formats, query.Format(suffix)) {
-			return "", usagef("add --format, or end the file name in .csv, .tsv, .json, .jsonl, .md, .parquet or .xlsx", "the name %q does not tell the format", o.output)
+			return "", usagef("add --format, or end the file name in .csv, .tsv, .json, .jsonl, .md, .parquet or .xlsx", "the name %q does not tell the format", o.output.path)
 		}
 		return query.Format(suffix), nil
 	case term.Is(e.stdout):
@@ -167,7 +176,7 @@ func (o *queryOptions) chooseFormat(e *env) (query.Format, error) {
 	if !slices.Contains(formats, f) {
 		return "", usagef("use table, tsv, csv, json, jsonl, markdown, parquet or xlsx", "unknown format %q", o.format)
 	}
-	if (f == query.Parquet || f == query.XLSX) && o.output == "" && term.Is(e.stdout) {
+	if (f == query.Parquet || f == query.XLSX) && o.output.path == "" && term.Is(e.stdout) {
 		return "", usagef("add -o FILE", "%s is not for a terminal", f)
 	}
 	return f, nil
@@ -175,7 +184,7 @@ func (o *queryOptions) chooseFormat(e *env) (query.Format, error) {
 
 func (o *queryOptions) answer(ctx context.Context, e *env, db *query.DB, sql string, params map[string]string, f query.Format) error {
 	limit := max(o.limit, 0)
-	if o.limit < 0 && f == query.Table && o.output == "" && term.Is(e.stdout) {
+	if o.limit < 0 && f == query.Table && o.output.path == "" && term.Is(e.stdout) {
 		limit = defaultRows
 	}
 	statements, err := db.Statements(ctx, sql, params)
@@ -186,30 +195,23 @@ func (o *queryOptions) answer(ctx context.Context, e *env, db *query.DB, sql str
 		return usagef("ask them one by one, or use --format csv",
 			"a file in the format %s has room for one result, and there are %d", f, len(statements))
 	}
-	if o.output == "" {
-		return writeAnswers(ctx, e, e.stdout, db, statements, f, limit)
+	options := query.WriteOptions{Format: f, Limit: limit, BOM: o.sheet.bom, NoFormulas: o.sheet.noFormulas}
+	if o.output.path == "" {
+		return writeAnswers(ctx, e, e.stdout, db, statements, options)
 	}
-	out, err := atomicfile.Create(o.output)
-	if err != nil {
-		return withHint(err, "-o wants a path in a directory that can be written")
-	}
-	defer out.Close()
-	if err := writeAnswers(ctx, e, out, db, statements, f, limit); err != nil {
-		return err
-	}
-	return out.Commit()
+	return o.output.write(e, func(w io.Writer) error { return writeAnswers(ctx, e, w, db, statements, options) })
 }
 
 // defaultRows is the most rows that a table on a terminal shows unasked.
 const defaultRows = 500
 
 // writeAnswers writes the results of all statements: with an empty line between them, as JSON as an array of the results.
-func writeAnswers(ctx context.Context, e *env, w io.Writer, db *query.DB, statements []query.Statement, f query.Format, limit int64) error {
+func writeAnswers(ctx context.Context, e *env, w io.Writer, db *query.DB, statements []query.Statement, o query.WriteOptions) error {
 	before, between, after := "", "\n", ""
 	switch {
-	case len(statements) == 1 || f == query.JSONL:
+	case len(statements) == 1 || o.Format == query.JSONL:
 		between = ""
-	case f == query.JSON:
+	case o.Format == query.JSON:
 		before, between, after = "[", ",", "]\n"
 	}
 	for i, s := range statements {
@@ -219,19 +221,20 @@ func writeAnswers(ctx context.Context, e *env, w io.Writer, db *query.DB, statem
 		if _, err := io.WriteString(w, before); err != nil {
 			return err
 		}
-		if err := writeAnswer(ctx, e, w, db, s, f, limit); err != nil {
+		if err := writeAnswer(ctx, e, w, db, s, o); err != nil {
 			return err
 		}
+		o.BOM = false // one at the beginning of a file is all there can be
 	}
 	_, err := io.WriteString(w, after)
 	return err
 }
 
-func writeAnswer(ctx context.Context, e *env, w io.Writer, db *query.DB, s query.Statement, f query.Format, limit int64) error {
-	if f == query.Parquet {
-		n, err := db.QueryParquet(ctx, w, s.SQL, s.Params, limit)
+func writeAnswer(ctx context.Context, e *env, w io.Writer, db *query.DB, s query.Statement, o query.WriteOptions) error {
+	if o.Format == query.Parquet {
+		done, err := db.QueryParquet(ctx, w, s.SQL, s.Params, o.Limit)
 		if err == nil {
-			e.detail("%s", count(int(n), "row", "rows"))
+			sayWritten(e, done, o)
 		}
 		return err
 	}
@@ -240,14 +243,36 @@ func writeAnswer(ctx context.Context, e *env, w io.Writer, db *query.DB, s query
 		return err
 	}
 	defer rows.Close()
-	n, cut, err := query.Write(w, rows, f, limit)
+	done, err := query.Write(w, rows, o)
 	if err != nil {
 		return err
 	}
-	if cut {
-		e.talk("only the first %s rows are shown; --limit 0 shows all", group(n))
-	} else {
-		e.detail("%s", count(int(n), "row", "rows"))
-	}
+	sayWritten(e, done, o)
 	return nil
+}
+
+// sayWritten says what a result lacks, or might do, in the format that it was written in.
+func sayWritten(e *env, done query.Written, o query.WriteOptions) {
+	if done.Cut {
+		e.talk("only the first %s rows are shown; --limit 0 shows all", group(done.Rows))
+	} else {
+		e.detail("%s", count(int(done.Rows), "row", "rows"))
+	}
+	if done.CutCells > 0 {
+		e.warn(fmt.Sprintf("%s longer than an Excel cell can be (32,767 characters), and cut; csv, jsonl and parquet keep them whole",
+			count(int(done.CutCells), "text is", "texts are")))
+	}
+	if done.Sheets > 1 {
+		e.talk("a sheet has no room for more than 1,048,576 rows: the result is in %d sheets", done.Sheets)
+	}
+	begin := count(int(done.Formulas), "text begins like a formula", "texts begin like formulas")
+	switch {
+	case done.Formulas == 0:
+	case o.Format == query.XLSX:
+		e.talk("%s; in the workbook they are marked as texts, and do nothing", begin)
+	case o.NoFormulas:
+		e.talk("%s, and got an apostrophe in front", begin)
+	case o.Format == query.CSV:
+		e.talk("%s: a spreadsheet program would run them; --no-formulas makes them harmless", begin)
+	}
 }

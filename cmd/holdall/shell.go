@@ -65,7 +65,7 @@ func shellAnswer(ctx context.Context, e *env, db *query.DB, sql string) error {
 	if err != nil {
 		return err
 	}
-	return writeAnswers(ctx, e, e.stdout, db, statements, query.Table, defaultRows)
+	return writeAnswers(ctx, e, e.stdout, db, statements, query.WriteOptions{Format: query.Table, Limit: defaultRows})
 }
 
 // shellHelp is what .help prints.

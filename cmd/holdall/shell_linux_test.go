@@ -185,3 +185,27 @@ func TestCtrlCEndsAQuery(t *testing.T) {
 		t.Errorf("exit %d after %s, want 130 within two seconds", code, time.Since(began))
 	}
 }
+
+// A document that is no text is not sent to a terminal unasked.
+func TestCatAsksBeforeItWritesToATerminal(t *testing.T) {
+	root, _, _ := demo(t)
+	o := holdall(t, "query", root, "select doc_id from documents where media_type = 'application/pdf' limit 1")
+	doc := strings.Split(o.stdout, "\n")[1]
+	for answer, want := range map[string]struct {
+		code  int
+		shown string
+	}{"n\r": {2, "--force"}, "\r": {2, "--force"}, "y\r": {0, "%PDF-"}} {
+		c := startConsole(t, "cat", root, doc)
+		c.expect("write it to the terminal all the same? [y/N] ")
+		c.enter(answer)
+		c.expect(want.shown)
+		if code := c.ends(); code != want.code {
+			t.Errorf("exit %d after %q, want %d", code, answer, want.code)
+		}
+	}
+	c := startConsole(t, "cat", root, doc, "--force")
+	c.expect("%PDF-")
+	if code := c.ends(); code != 0 {
+		t.Errorf("exit %d with --force", code)
+	}
+}
