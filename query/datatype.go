@@ -70,7 +70,8 @@ func (p *typeParser) label() string {
 	return name
 }
 
-// plain reads a type without parts: up to what separates or ends it, brackets and quoted values of an ENUM passed over.
+// plain reads a type without parts: up to what separates or ends it, brackets and quoted values of an ENUM
+// passed over.
 func (p *typeParser) plain() string {
 	depth := 0
 	for i := 0; i < len(p.rest); i++ {

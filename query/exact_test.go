@@ -16,53 +16,91 @@ import (
 	"holdall/internal/testneed"
 )
 
-// everyType has a value of each of the engine's types that a careless writer changes, as text, as JSON where that differs,
-// and what a Parquet reader that is not ours says of it: its type and its text.
+// everyType has a value of each of the engine's types that a careless writer changes, as text, as JSON where
+// that differs, and what a Parquet reader that is not ours says of it: its type and its text.
 var everyType = []struct{ typ, sql, text, json, arrow, arrowText string }{
 	{"BOOLEAN", "true", "true", "true", "bool", "True"},
 	{"TINYINT", "(-128)::tinyint", "-128", "-128", "int8", "-128"},
 	{"SMALLINT", "(-32768)::smallint", "-32768", "-32768", "int16", "-32768"},
 	{"INTEGER", "(-2147483648)::integer", "-2147483648", "-2147483648", "int32", "-2147483648"},
-	{"BIGINT", "(-9223372036854775808)::bigint", "-9223372036854775808", "-9223372036854775808", "int64", "-9223372036854775808"},
+	{"BIGINT", "(-9223372036854775808)::bigint", "-9223372036854775808", "-9223372036854775808", "int64",
+		"-9223372036854775808"},
 	{"UTINYINT", "255::utinyint", "255", "255", "uint8", "255"},
 	{"USMALLINT", "65535::usmallint", "65535", "65535", "uint16", "65535"},
 	{"UINTEGER", "4294967295::uinteger", "4294967295", "4294967295", "uint32", "4294967295"},
-	{"UBIGINT", "18446744073709551615::ubigint", "18446744073709551615", "18446744073709551615", "uint64", "18446744073709551615"},
-	{"HUGEINT", "-99999999999999999999999999999999999999::hugeint", "-99999999999999999999999999999999999999", "-99999999999999999999999999999999999999", "decimal128(38, 0)", "-99999999999999999999999999999999999999"},
-	{"HUGEINT", "170141183460469231731687303715884105727::hugeint", "170141183460469231731687303715884105727", "170141183460469231731687303715884105727", "string", "170141183460469231731687303715884105727"},
-	{"HUGEINT[]", "[1::hugeint, 12345678901234567890123]", "[1,12345678901234567890123]", "[1,12345678901234567890123]", "list<element: decimal128(38, 0)>", "[Decimal('1'), Decimal('12345678901234567890123')]"},
-	{"UHUGEINT", "12345678901234567890123::uhugeint", "12345678901234567890123", "12345678901234567890123", "decimal128(38, 0)", "12345678901234567890123"},
-	{"UHUGEINT", "340282366920938463463374607431768211455::uhugeint", "340282366920938463463374607431768211455", "340282366920938463463374607431768211455", "string", "340282366920938463463374607431768211455"},
-	{"BIGNUM", "'1234567890123456789012345678901234567890123'::bignum", "1234567890123456789012345678901234567890123", `"1234567890123456789012345678901234567890123"`, "string", "1234567890123456789012345678901234567890123"},
-	{"DECIMAL(38,10)", "1234567890123456789012345678.0123456789::decimal(38,10)", "1234567890123456789012345678.0123456789", "1234567890123456789012345678.0123456789", "decimal128(38, 10)", "1234567890123456789012345678.0123456789"},
+	{"UBIGINT", "18446744073709551615::ubigint", "18446744073709551615", "18446744073709551615", "uint64",
+		"18446744073709551615"},
+	{"HUGEINT", "-99999999999999999999999999999999999999::hugeint",
+		"-99999999999999999999999999999999999999", "-99999999999999999999999999999999999999",
+		"decimal128(38, 0)", "-99999999999999999999999999999999999999"},
+	{"HUGEINT", "170141183460469231731687303715884105727::hugeint",
+		"170141183460469231731687303715884105727", "170141183460469231731687303715884105727", "string",
+		"170141183460469231731687303715884105727"},
+	{"HUGEINT[]", "[1::hugeint, 12345678901234567890123]", "[1,12345678901234567890123]",
+		"[1,12345678901234567890123]", "list<element: decimal128(38, 0)>",
+		"[Decimal('1'), Decimal('12345678901234567890123')]"},
+	{"UHUGEINT", "12345678901234567890123::uhugeint", "12345678901234567890123",
+		"12345678901234567890123", "decimal128(38, 0)", "12345678901234567890123"},
+	{"UHUGEINT", "340282366920938463463374607431768211455::uhugeint",
+		"340282366920938463463374607431768211455", "340282366920938463463374607431768211455", "string",
+		"340282366920938463463374607431768211455"},
+	{"BIGNUM", "'1234567890123456789012345678901234567890123'::bignum",
+		"1234567890123456789012345678901234567890123", `"1234567890123456789012345678901234567890123"`,
+		"string", "1234567890123456789012345678901234567890123"},
+	{"DECIMAL(38,10)", "1234567890123456789012345678.0123456789::decimal(38,10)",
+		"1234567890123456789012345678.0123456789", "1234567890123456789012345678.0123456789",
+		"decimal128(38, 10)", "1234567890123456789012345678.0123456789"},
 	{"FLOAT", "0.1::float", "0.1", "0.1", "float", "0.10000000149011612"},
-	{"DOUBLE", "0.1::double + 0.2::double", "0.30000000000000004", "0.30000000000000004", "double", "0.30000000000000004"},
+	{"DOUBLE", "0.1::double + 0.2::double", "0.30000000000000004", "0.30000000000000004", "double",
+		"0.30000000000000004"},
 	{"DOUBLE", "'nan'::double", "nan", `"NaN"`, "double", "nan"},
 	{"DOUBLE", "'-inf'::double", "-inf", `"-Infinity"`, "double", "-inf"},
-	{"FLOAT[]", "[0.1::float, 'inf'::float, null]", `[0.1,"Infinity",null]`, `[0.1,"Infinity",null]`, "list<element: float>", "[0.10000000149011612, inf, None]"},
+	{"FLOAT[]", "[0.1::float, 'inf'::float, null]", `[0.1,"Infinity",null]`, `[0.1,"Infinity",null]`,
+		"list<element: float>", "[0.10000000149011612, inf, None]"},
 	{"VARCHAR", "'007'", "007", `"007"`, "string", "007"},
 	{"BLOB", `'a\x00\xFF'::blob`, `a\x00\xFF`, `"a\\x00\\xFF"`, "binary", `b'a\x00\xff'`},
 	{"BIT", "'0010101'::bit", "0010101", `"0010101"`, "string", "0010101"},
-	{"UUID", "uuid '6f1c9d7e-1234-4abc-8def-001122334455'", "6f1c9d7e-1234-4abc-8def-001122334455", `"6f1c9d7e-1234-4abc-8def-001122334455"`, "extension<arrow.uuid>", "6f1c9d7e-1234-4abc-8def-001122334455"},
+	{"UUID", "uuid '6f1c9d7e-1234-4abc-8def-001122334455'", "6f1c9d7e-1234-4abc-8def-001122334455",
+		`"6f1c9d7e-1234-4abc-8def-001122334455"`, "extension<arrow.uuid>",
+		"6f1c9d7e-1234-4abc-8def-001122334455"},
 	{"ENUM('a''b)', 'y')", "'a''b)'::enum('a''b)', 'y')", "a'b)", `"a'b)"`, "string", "a'b)"},
 	{"DATE", "date '0999-12-31'", "0999-12-31", `"0999-12-31"`, "date32[day]", "0999-12-31"},
 	{"DATE", "'infinity'::date", "infinity", `"infinity"`, "string", "infinity"},
-	{"TIME", "time '01:02:03.000004'", "01:02:03.000004", `"01:02:03.000004"`, "time64[us]", "01:02:03.000004"},
-	{"TIME_NS", "'01:02:03.000004567'::time_ns", "01:02:03.000004567", `"01:02:03.000004567"`, "time64[ns]", ""},
-	{"TIME WITH TIME ZONE", "'01:02:03.4+05:30'::timetz", "01:02:03.4+05:30", `"01:02:03.4+05:30"`, "string", "01:02:03.4+05:30"},
-	{"TIMESTAMP", "timestamp '2026-01-02 03:04:05.123456'", "2026-01-02 03:04:05.123456", `"2026-01-02T03:04:05.123456"`, "timestamp[us]", "2026-01-02 03:04:05.123456"},
+	{"TIME", "time '01:02:03.000004'", "01:02:03.000004", `"01:02:03.000004"`, "time64[us]",
+		"01:02:03.000004"},
+	{"TIME_NS", "'01:02:03.000004567'::time_ns", "01:02:03.000004567", `"01:02:03.000004567"`,
+		"time64[ns]", ""},
+	{"TIME WITH TIME ZONE", "'01:02:03.4+05:30'::timetz", "01:02:03.4+05:30", `"01:02:03.4+05:30"`,
+		"string", "01:02:03.4+05:30"},
+	{"TIMESTAMP", "timestamp '2026-01-02 03:04:05.123456'", "2026-01-02 03:04:05.123456",
+		`"2026-01-02T03:04:05.123456"`, "timestamp[us]", "2026-01-02 03:04:05.123456"},
 	{"TIMESTAMP", "'-infinity'::timestamp", "-infinity", `"-infinity"`, "string", "-infinity"},
-	{"TIMESTAMP_S", "'2026-01-02 03:04:05'::timestamp_s", "2026-01-02 03:04:05", `"2026-01-02T03:04:05"`, "timestamp[us]", "2026-01-02 03:04:05"},
-	{"TIMESTAMP_MS", "'2026-01-02 03:04:05.123'::timestamp_ms", "2026-01-02 03:04:05.123", `"2026-01-02T03:04:05.123"`, "timestamp[ms]", "2026-01-02 03:04:05.123000"},
-	{"TIMESTAMP_NS", "'2026-01-02 03:04:05.123456789'::timestamp_ns", "2026-01-02 03:04:05.123456789", `"2026-01-02T03:04:05.123456789"`, "timestamp[ns]", ""},
-	{"TIMESTAMP WITH TIME ZONE", "timestamptz '2026-01-02 03:04:05.123456+02'", "2026-01-02 01:04:05.123456+00", `"2026-01-02T01:04:05.123456+00"`, "timestamp[us, tz=UTC]", "2026-01-02 01:04:05.123456+00:00"},
-	{"INTERVAL", "interval '1 month 2 days 3.000004 seconds'", "1 month 2 days 00:00:03.000004", `"1 month 2 days 00:00:03.000004"`, "string", "1 month 2 days 00:00:03.000004"},
-	{"JSON", `'{"n": 12345678901234567890.10}'::json`, `{"n": 12345678901234567890.10}`, `{"n": 12345678901234567890.10}`, "string", `{"n": 12345678901234567890.10}`},
-	{"JSON[]", `['{"n": 12345678901234567890.10}'::json]`, `[{"n": 12345678901234567890.10}]`, `[{"n": 12345678901234567890.10}]`, "list<element: string>", `['{"n": 12345678901234567890.10}']`},
+	{"TIMESTAMP_S", "'2026-01-02 03:04:05'::timestamp_s", "2026-01-02 03:04:05", `"2026-01-02T03:04:05"`,
+		"timestamp[us]", "2026-01-02 03:04:05"},
+	{"TIMESTAMP_MS", "'2026-01-02 03:04:05.123'::timestamp_ms", "2026-01-02 03:04:05.123",
+		`"2026-01-02T03:04:05.123"`, "timestamp[ms]", "2026-01-02 03:04:05.123000"},
+	{"TIMESTAMP_NS", "'2026-01-02 03:04:05.123456789'::timestamp_ns", "2026-01-02 03:04:05.123456789",
+		`"2026-01-02T03:04:05.123456789"`, "timestamp[ns]", ""},
+	{"TIMESTAMP WITH TIME ZONE", "timestamptz '2026-01-02 03:04:05.123456+02'",
+		"2026-01-02 01:04:05.123456+00", `"2026-01-02T01:04:05.123456+00"`, "timestamp[us, tz=UTC]",
+		"2026-01-02 01:04:05.123456+00:00"},
+	{"INTERVAL", "interval '1 month 2 days 3.000004 seconds'", "1 month 2 days 00:00:03.000004",
+		`"1 month 2 days 00:00:03.000004"`, "string", "1 month 2 days 00:00:03.000004"},
+	{"JSON", `'{"n": 12345678901234567890.10}'::json`, `{"n": 12345678901234567890.10}`,
+		`{"n": 12345678901234567890.10}`, "string", `{"n": 12345678901234567890.10}`},
+	{"JSON[]", `['{"n": 12345678901234567890.10}'::json]`, `[{"n": 12345678901234567890.10}]`,
+		`[{"n": 12345678901234567890.10}]`, "list<element: string>",
+		`['{"n": 12345678901234567890.10}']`},
 	{"INTEGER[2]", "[1, 2]::int[2]", "[1,2]", "[1,2]", "list<element: int32>", "[1, 2]"},
-	{"STRUCT(\"a\"\"b\" DOUBLE, ts TIMESTAMP)", `{'a"b': 'nan'::double, 'ts': timestamp '2026-01-02 03:04:05'}`, `{"a\"b":"NaN","ts":"2026-01-02T03:04:05"}`, `{"a\"b":"NaN","ts":"2026-01-02T03:04:05"}`, `struct<a"b: double, ts: timestamp[us]>`, ""},
-	{"MAP(DOUBLE, HUGEINT)", "map {1.5::double: 12345678901234567890123::hugeint}", `{"1.5":12345678901234567890123}`, `{"1.5":12345678901234567890123}`, "map<double, decimal128(38, 0)>", "[(1.5, Decimal('12345678901234567890123'))]"},
-	{"UNION(n INTEGER, s VARCHAR)", "union_value(n := 2)::union(n integer, s varchar)", `{"n":2}`, `{"n":2}`, "string", `{"n":2}`},
+	{"STRUCT(\"a\"\"b\" DOUBLE, ts TIMESTAMP)",
+		`{'a"b': 'nan'::double, 'ts': timestamp '2026-01-02 03:04:05'}`,
+		`{"a\"b":"NaN","ts":"2026-01-02T03:04:05"}`, `{"a\"b":"NaN","ts":"2026-01-02T03:04:05"}`,
+		`struct<a"b: double, ts: timestamp[us]>`, ""},
+	{"MAP(DOUBLE, HUGEINT)", "map {1.5::double: 12345678901234567890123::hugeint}",
+		`{"1.5":12345678901234567890123}`, `{"1.5":12345678901234567890123}`,
+		"map<double, decimal128(38, 0)>", "[(1.5, Decimal('12345678901234567890123'))]"},
+	{"UNION(n INTEGER, s VARCHAR)", "union_value(n := 2)::union(n integer, s varchar)", `{"n":2}`,
+		`{"n":2}`, "string", `{"n":2}`},
 	{"VARIANT", "'x'::variant", `"x"`, `"x"`, "string", `"x"`},
 	{"GEOMETRY", "'POINT(1 2)'::geometry", "POINT (1 2)", `"POINT (1 2)"`, "", ""},
 }
@@ -107,7 +145,7 @@ func TestEveryTypeOfTheEngineIsKnown(t *testing.T) {
 		known = append(known, tc.typ)
 	}
 	for _, typ := range strings.Fields(answer(t, d, "select distinct replace(logical_type, ' ', '_') as name from duckdb_types()", nil))[1:] {
-		if !slices.Contains(known, strings.ReplaceAll(typ, "_WITH_", " WITH ")) && !slices.Contains(known, typ) && !slices.Contains(known, strings.ReplaceAll(typ, "_", " ")) {
+		if !slices.Contains(known, typ) && !slices.Contains(known, strings.ReplaceAll(typ, "_", " ")) {
 			t.Errorf("%s is not in everyType", typ)
 		}
 	}
@@ -145,7 +183,8 @@ func TestEveryTypeIsExactInParquet(t *testing.T) {
 		writeFile(t, path, out.Bytes())
 		args = append(args, path)
 		// What is not written as another type is the same when DuckDB reads it.
-		if got := cells(t, b, "select (select v from read_parquet("+text(path)+"))::varchar = (select ("+tc.sql+")::varchar) as same")[0][0]; got != "true" && !strings.Contains(tc.typ, "UNION") && tc.typ != "VARIANT" {
+		same := cells(t, b, "select (select v from read_parquet("+text(path)+"))::varchar = (select ("+tc.sql+")::varchar)")
+		if same[0][0] != "true" && !strings.Contains(tc.typ, "UNION") && tc.typ != "VARIANT" {
 			t.Errorf("%s: DuckDB does not read what was written", tc.sql)
 		}
 	}
@@ -188,8 +227,9 @@ func TestNumbersAreExactInXLSX(t *testing.T) {
 func TestTextsThatBeginLikeFormulas(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]bool{
-		"=1+1": true, "=HYPERLINK(\"http://x\")": true, "@SUM(A1)": true, "+cmd|' /C calc'!A0": true, "-2+3": true, "\t=1": true, "\r=1": true, "＝1+1": true,
-		"+44 20 7946-0000": false, "-5.50": false, "- a dash": true, "a=1": false, " =1": false, "": false, "é": false, "ﬁ": false, "-": false, "+": false,
+		"=1+1": true, "=HYPERLINK(\"http://x\")": true, "@SUM(A1)": true, "+cmd|' /C calc'!A0": true, "-2+3": true,
+		"\t=1": true, "\r=1": true, "＝1+1": true, "- a dash": true, "+44 20 7946-0000": false, "-5.50": false,
+		"a=1": false, " =1": false, "": false, "é": false, "ﬁ": false, "-": false, "+": false,
 	} {
 		if got := isFormula(s); got != want {
 			t.Errorf("%q: %t, want %t", s, got, want)
@@ -222,7 +262,8 @@ func TestTextsThatBeginLikeFormulas(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	if done, err := Write(new(bytes.Buffer), rows, WriteOptions{Format: XLSX}); err != nil || done != (Written{Rows: 3, Formulas: 2, CutCells: 1, Sheets: 1}) {
+	done, err := Write(new(bytes.Buffer), rows, WriteOptions{Format: XLSX})
+	if err != nil || done != (Written{Rows: 3, Formulas: 2, CutCells: 1, Sheets: 1}) {
 		t.Errorf("%+v, %v", done, err)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// nestedJSON is SQL for a value with parts as JSON. DuckDB's own to_json is used where it is exact: it rounds numbers in
-// JSON, widens FLOAT and writes NaN, which is no JSON.
+// nestedJSON is SQL for a value with parts as JSON. DuckDB's own to_json is used where it is exact: it rounds
+// numbers in JSON, widens FLOAT and writes NaN, which is no JSON.
 func nestedJSON(ref string, t dataType) string {
 	if !t.has(inexactInJSON) {
 		return fmt.Sprintf("CASE WHEN %[1]s IS NOT NULL THEN to_json(%[1]s)::VARCHAR END", ref)

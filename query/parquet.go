@@ -11,8 +11,9 @@ import (
 	"holdall/internal/scratch"
 )
 
-// QueryParquet writes the result of one SELECT to w as zstd Parquet; limit 0 means all rows. Values are exact: those of types
-// that Parquet has no place for are written as decimals of 38 digits where they fit, else as text.
+// QueryParquet writes the result of one SELECT to w as zstd Parquet; limit 0 means all rows. Values are
+// exact: those of types that Parquet has no place for are written as decimals of 38 digits where they fit,
+// else as text.
 func (d *DB) QueryParquet(ctx context.Context, w io.Writer, query string, params map[string]string, limit int64) (done Written, err error) {
 	r, err := d.Query(ctx, query, params)
 	if err != nil {
@@ -80,8 +81,9 @@ func (r *Rows) parquetColumns() ([]string, error) {
 // isUntyped reports whether the values of a type have types of their own. Parquet gets them as JSON.
 func isUntyped(leaf string) bool { return leaf == "UNION" || leaf == "VARIANT" }
 
-// misfitsParquet is SQL for whether a value has no place in the Parquet type that its type has: DuckDB would write integers
-// of 128 bits as floating-point numbers, and infinite dates as numbers that other programs fail to read.
+// misfitsParquet is SQL for whether a value has no place in the Parquet type that its type has: DuckDB would
+// write integers of 128 bits as floating-point numbers, and infinite dates as numbers that other programs
+// fail to read.
 func misfitsParquet(ref, leaf string) string {
 	switch {
 	case leaf == "HUGEINT":

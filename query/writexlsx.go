@@ -21,12 +21,14 @@ const (
 	cellText  = 32767 // UTF-16 units
 )
 
-// A Workbook writes an Excel file as it goes: its sheets are streams in a ZIP, with texts in their cells. It is ours because
-// it is short, and because the libraries for it keep rows in memory or in files and link a network stack.
+// A Workbook writes an Excel file as it goes: its sheets are streams in a ZIP, with texts in their cells. It
+// is ours because it is short, and because the libraries for it keep rows in memory or in files and link a
+// network stack.
 //
-// Numbers, booleans and dates keep their kind; numbers and times that Excel would change are texts. Texts that begin like
-// formulas are marked as texts, so that editing the cell does not run them either. Rows beyond what a sheet holds go on in
-// further sheets. A text that is too long for a cell is cut, and says so at its end.
+// Numbers, booleans and dates keep their kind; numbers and times that Excel would change are texts. Texts
+// that begin like formulas are marked as texts, so that editing the cell does not run them either. Rows
+// beyond what a sheet holds go on in further sheets. A text that is too long for a cell is cut, and says so
+// at its end.
 type Workbook struct {
 	z      *zip.Writer
 	taken  map[string]bool // names of sheets, lower case
@@ -39,7 +41,8 @@ func NewWorkbook(w io.Writer) *Workbook {
 	return &Workbook{z: zip.NewWriter(w), taken: map[string]bool{"history": true}} // Excel keeps that name to itself
 }
 
-// AddSheet writes rows, at most limit where that is not 0, into a sheet. Its name is made to fit Excel's rules.
+// AddSheet writes rows, at most limit where that is not 0, into a sheet. Its name is made to fit Excel's
+// rules.
 func (b *Workbook) AddSheet(name string, r *Rows, limit int64) (Written, error) {
 	var done Written
 	err := copyRows(&sheetOutput{book: b, name: name, done: &done}, r, limit, &done)
@@ -65,7 +68,8 @@ func (b *Workbook) AddFront(name string, headings []string, rows [][]string) err
 	return o.end()
 }
 
-// sheetName makes a name that Excel takes: at most 31 characters, without []:*?/\, and not one that is there already.
+// sheetName makes a name that Excel takes: at most 31 characters, without []:*?/\, and not one that is there
+// already.
 func (b *Workbook) sheetName(name string) string {
 	name = strings.Trim(strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`[]:*?/\`, r) || r < 0x20 {
@@ -195,8 +199,8 @@ func appendXLSXCell(b []byte, v sql.NullString, typ string, done *Written) []byt
 	return append(b, "</t></is></c>"...)
 }
 
-// fitsExcel reports whether Excel keeps a number as it is: it has floating-point numbers of 64 bits up to 9.99e307, without
-// the very small ones, and of other numbers 15 digits.
+// fitsExcel reports whether Excel keeps a number as it is: it has floating-point numbers of 64 bits up to
+// 9.99e307, without the very small ones, and of other numbers 15 digits.
 func fitsExcel(s, typ string) bool {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || math.IsNaN(f) || math.Abs(f) > 9.99e307 || f != 0 && math.Abs(f) < 0x1p-1022 {
@@ -214,7 +218,8 @@ func fitsExcel(s, typ string) bool {
 	return digits <= 15
 }
 
-// excelDays turns a time into days since the end of 1899. Before March 1900 Excel's calendar is wrong; such dates are texts.
+// excelDays turns a time into days since the end of 1899. Before March 1900 Excel's calendar is wrong; such
+// dates are texts.
 func excelDays(layout, s string) (string, bool) {
 	t, err := time.Parse(layout, s)
 	if err != nil || t.Year() < 1901 || t.Year() > 9999 {
@@ -246,7 +251,8 @@ func cutForExcel(s string) (fits string, cut bool) {
 	return s, false
 }
 
-// appendXMLText escapes text. Characters that XML cannot hold are written as Excel does, _x0000_, and so is what looks like it.
+// appendXMLText escapes text. Characters that XML cannot hold are written as Excel does, _x0000_, and so is
+// what looks like it.
 func appendXMLText(b []byte, s string) []byte {
 	for i, r := range s {
 		switch {

@@ -12,7 +12,8 @@ import (
 	"holdall/internal/term"
 )
 
-// An outputFile is where -o leads: a file that appears whole or not at all, and never in place of one that nobody has given up.
+// An outputFile is where -o leads: a file that appears whole or not at all, and never in place of one that
+// nobody has given up.
 type outputFile struct {
 	path  string
 	force bool
