@@ -15,7 +15,7 @@ import (
 )
 
 // formatVersion is that of the databases this package makes. A change that makes older ones wrong or unreadable raises it.
-const formatVersion = "3"
+const formatVersion = "4"
 
 // ownTables describes the relations that no CSV brings.
 var ownTables = []view{

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdall/internal/exportsim"
+	"holdall/internal/reports"
 )
 
 // TestLoadAtSize loads an export of HOLDALL_QUERY_PEOPLE people and tells time and peak memory. It is for people who tune.
@@ -94,7 +95,7 @@ func TestLoadAtSize(t *testing.T) {
 	info, _ := os.Stat(path)
 	t.Logf("database %d MiB", info.Size()>>20)
 	d := open(t, path, OpenOptions{})
-	for _, q := range Questions() {
+	for _, q := range reports.BuiltIn() {
 		if strings.Contains(q.SQL, "$") || strings.Contains(q.SQL, "document_text") {
 			continue
 		}

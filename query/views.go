@@ -17,6 +17,10 @@ const taskLinkSQL = `SELECT task_id, upper(coalesce(link->>'type', link->>'recor
 FROM (SELECT task_id, unnest(CASE WHEN json_type(linked_records) = 'ARRAY' THEN json_extract(linked_records, '$[*]') ELSE [linked_records] END) AS link
 	FROM main.tasks WHERE linked_records IS NOT NULL)`
 
+// textTable is the relation of the documents' texts, which archives of this version do not have: it is empty, so that SQL about
+// it runs and finds nothing.
+const textTable = "document_text"
+
 // views returns the views that analysts start from. conv reads the times inside status logs like those of job_pipelines.
 func views(conv converter) []view {
 	return []view{
@@ -28,6 +32,8 @@ func views(conv converter) []view {
 		{"timeline", "Everything dated that is known about a record: journal, stages, tasks, files, and the record itself.", timelineSQL, [][2]string{
 			{"record_type", "The kind of record: CANDIDATE, CONTACT, COMPANY, JOB, …"}, {"record_id", "The record."}, {"event_time", "When."},
 			{"kind", "Where this is known from: journal, stage, task, file, record."}, {"what", "What happened."}, {"detail", "More about it."}, {"by_id", "The user who did it, where that is known."}}},
+		{textTable, "The texts of documents. Archives of this version have none: it is empty.", "SELECT doc_id, NULL::VARCHAR AS body FROM main.documents WHERE false", [][2]string{
+			{"doc_id", "The document."}, {"body", "Its text."}}},
 	}
 }
 

@@ -360,3 +360,51 @@ func TestADamagedRecordHasAHint(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", o.code, o.stdout, o.stderr)
 	}
 }
+
+// EXPORT may be left out where it is clear which archive is meant.
+func TestTheArchiveMayBeLeftOut(t *testing.T) {
+	root, id, bag := demo(t)
+	outside := t.TempDir()
+	in := func(dir, named string, args ...string) outcome {
+		t.Helper()
+		t.Chdir(dir)
+		var out, talk bytes.Buffer
+		e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &talk, voice: newVoice(&talk),
+			lookup: func(name string) (string, bool) { return named, named != "" && name == "HOLDALL_EXPORT" }}
+		return outcome{run(t.Context(), e, args), out.String(), talk.String()}
+	}
+	for _, dir := range []string{root, filepath.Join(root, "exports"), bag, filepath.Join(bag, "data", "tables")} {
+		for want, args := range map[string][]string{
+			"n\n10\n":                 {"query", "select count(*) as n from candidates"},
+			"candidates\t10\t":        {"tables"},
+			"candidate_id\tVARCHAR\t": {"tables", "candidates"},
+			"doc_id\t":                {"files"},
+			id:                        {"status"},
+			id + ": valid":            {"verify", "--level", "quick"},
+			id + "\t":                 {"list"},
+			"stage\treached\t":        {"report", "funnel"},
+			"%PDF-":                   {"cat", "c3-000000"},
+		} {
+			if o := in(dir, "", args...); o.code != 0 || !strings.Contains(o.stdout, want) {
+				t.Errorf("in %s: %q: %+v", dir, args, o)
+			}
+		}
+	}
+	if o := in(outside, root, "query", "select count(*) as n from candidates"); o.stdout != "n\n10\n" {
+		t.Errorf("with HOLDALL_EXPORT: %+v", o)
+	}
+	if o := in(outside, filepath.Join(outside, "no"), "query", root, "select count(*) as n from candidates"); o.stdout != "n\n10\n" {
+		t.Errorf("an argument beats HOLDALL_EXPORT: %+v", o)
+	}
+	if o := in(bag, "", "query", root, "select count(*) as n from jobs"); o.code != 0 {
+		t.Errorf("an argument beats the directory: %+v", o)
+	}
+	for _, args := range [][]string{{"tables"}, {"verify"}, {"report", "funnel"}, {"cat", "c3-000000"}, {"list"}} {
+		if o := in(outside, "", args...); o.code != 2 || !strings.Contains(o.stderr, "no archive is named, and "+outside+" is not in one") {
+			t.Errorf("in no archive: %q: %+v", args, o)
+		}
+	}
+	if o := in(outside, "", "query", "select 1"); o.code != 2 || !strings.Contains(o.stderr, "no archive is named") {
+		t.Errorf("SQL in no archive: %+v", o)
+	}
+}

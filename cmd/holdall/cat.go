@@ -17,13 +17,13 @@ import (
 func catCommand() command {
 	var force bool
 	return command{
-		use:   "cat EXPORT DOC",
+		use:   "cat [EXPORT] DOC",
 		short: "Write one document to stdout",
 		long: `
 Write the document with the ID DOC (as "holdall files" and the table documents name it) to stdout. Only its own bytes are
 read from its pack, and they are checked. What is no text is written to a terminal only with --force, or when you say so.`,
 		example: `  holdall cat archives c3-000007 > cv.pdf`,
-		args:    cobra.ExactArgs(2),
+		args:    cobra.RangeArgs(1, 2),
 		flags: func(f *pflag.FlagSet) {
 			f.BoolVar(&force, "force", false, "write to a terminal also what is no text")
 		},
@@ -35,7 +35,11 @@ func runCat(ctx context.Context, e *env, args []string, force bool) error {
 	if e.json {
 		return usagef("leave --json out", "cat writes a document's bytes, which are not JSON")
 	}
-	x, err := openExport(ctx, args[0])
+	export, args, err := e.exportArgs(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	x, err := openExport(ctx, export)
 	if err != nil {
 		return err
 	}
@@ -43,7 +47,7 @@ func runCat(ctx context.Context, e *env, args []string, force bool) error {
 		if err != nil {
 			return err
 		}
-		if row.ID != args[1] {
+		if row.ID != args[0] {
 			continue
 		}
 		if err := mayShow(e, row.MediaType, force); err != nil {
@@ -56,7 +60,7 @@ func runCat(ctx context.Context, e *env, args []string, force bool) error {
 		_, err = io.Copy(e.stdout, in)
 		return errors.Join(err, in.Close())
 	}
-	return withHint(fmt.Errorf("there is no document %q in %s", args[1], x.bag.ID()),
+	return withHint(fmt.Errorf("there is no document %q in %s", args[0], x.bag.ID()),
 		"\"holdall files EXPORT\" lists the documents")
 }
 

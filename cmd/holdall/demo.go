@@ -13,6 +13,7 @@ import (
 	"holdall/archive"
 	"holdall/fetch"
 	"holdall/internal/exportsim"
+	"holdall/internal/reports"
 	"holdall/internal/takeover"
 	"holdall/query"
 )
@@ -128,7 +129,7 @@ func (o *demoOptions) verify(ctx context.Context, e *env, x *export) error {
 	return nil
 }
 
-// questions are asked of the demo's archive; the names are those of query.Questions.
+// questions are asked of the demo's archive; the names are those of reports.
 var questions = []struct{ name, text string }{
 	{"01-funnel", "How far do candidates come?"},
 	{"04-source-of-hire", "Where do the people come from who are placed?"},
@@ -141,19 +142,16 @@ func (o *demoOptions) ask(ctx context.Context, e *env, x *export) error {
 		return err
 	}
 	defer db.Close()
-	known := map[string]string{}
-	for _, q := range query.Questions() {
-		known[q.Name] = q.SQL
-	}
 	for _, q := range questions {
 		fmt.Fprintf(e.stdout, "\n%s\n", q.text)
-		params := map[string]string{}
-		if q.name == "01-funnel" {
-			params["since"] = "2000-01-01"
-		}
-		rows, err := db.Query(ctx, known[q.name], params)
+		r, err := reports.Find(reports.BuiltIn(), q.name)
 		if err != nil {
-			return fmt.Errorf("question %s: %w", q.name, err)
+			return err
+		}
+		params, _ := r.Bind(nil)
+		rows, err := db.Query(ctx, r.SQL, params)
+		if err != nil {
+			return fmt.Errorf("report %s: %w", q.name, err)
 		}
 		_, err = query.Write(e.stdout, rows, query.WriteOptions{Format: query.Table, Limit: 8})
 		if err := errors.Join(err, rows.Close()); err != nil {

@@ -27,7 +27,7 @@ type filesOptions struct{ where, to string }
 func filesCommand() command {
 	var o filesOptions
 	return command{
-		use:   "files EXPORT",
+		use:   "files [EXPORT]",
 		short: "List documents, or copy originals out",
 		long: `
 List the documents of an export, or those for which the SQL condition of --where holds (over the columns of the table
@@ -35,7 +35,7 @@ documents). With --to, copy the originals out: into a folder for each owner, und
 collide, with an index.csv that says what each one is. Every document is checked on the way.`,
 		example: `  holdall files archives --where "owner_id = 'acme0123...'"
   holdall files archives --where "part = 'cvs' and owner_name ilike '%okafor%'" --to subject-access-request`,
-		args: cobra.ExactArgs(1),
+		args: cobra.MaximumNArgs(1),
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&o.where, "where", "", "`SQL` condition over documents")
 			f.StringVar(&o.to, "to", "", "copy the documents into this `DIR`, which must be empty or missing")
@@ -51,7 +51,11 @@ func (o *filesOptions) run(ctx context.Context, e *env, args []string) error {
 	if err := checkOutside("--to", o.to); err != nil {
 		return err
 	}
-	x, err := openExport(ctx, args[0])
+	export, _, err := e.exportArgs(args, 0, 0)
+	if err != nil {
+		return err
+	}
+	x, err := openExport(ctx, export)
 	if err != nil {
 		return err
 	}

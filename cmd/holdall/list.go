@@ -22,10 +22,10 @@ import (
 
 func listCommand() command {
 	return command{
-		use:   "list ROOT",
+		use:   "list [ROOT]",
 		short: "List the exports in a root",
 		long:  "List the exports of a root, oldest first: ID, time, state, rows, documents, bytes, findings. Takeovers that are not finished are listed too.",
-		args:  cobra.ExactArgs(1),
+		args:  cobra.MaximumNArgs(1),
 		run:   runList,
 		exits: []int{exitFindings},
 	}
@@ -40,7 +40,11 @@ type listed struct {
 }
 
 func runList(ctx context.Context, e *env, args []string) error {
-	store, root, err := openRoot(args[0])
+	named, err := e.rootArg(args)
+	if err != nil {
+		return err
+	}
+	store, root, err := openRoot(named)
 	if err != nil {
 		return err
 	}
@@ -67,7 +71,7 @@ func runList(ctx context.Context, e *env, args []string) error {
 		e.tellOdd(s)
 	}
 	if len(rows) == 0 {
-		e.talk("there is no export in %s", args[0])
+		e.talk("there is no export in %s", named)
 	}
 	e.tellGone(ctx, store, root)
 	return errors.Join(e.table([]string{"export", "created (UTC)", "state", "rows", "documents", "bytes", "findings"}, []int{3, 4, 5}, rows),
@@ -133,13 +137,13 @@ func findingCodes(all []takeover.FindingCount) string {
 
 func statusCommand() command {
 	return command{
-		use:   "status EXPORT",
+		use:   "status [EXPORT]",
 		short: "Show all that is recorded of one export",
 		long: `
 Show what was promised, received, missing and extra, per table and per link; where each object came from, its size, ETag,
 digest and how it was checked; and every finding. EXPORT is ROOT/exports/ID, or a ROOT, meaning its newest complete export.
 Of a ROOT the takeovers that are not finished are told, too: how far they came, and what would get them on.`,
-		args: cobra.ExactArgs(1),
+		args: cobra.MaximumNArgs(1),
 		run:  runStatus,
 	}
 }
@@ -164,7 +168,11 @@ type fullFinding struct {
 }
 
 func runStatus(ctx context.Context, e *env, args []string) error {
-	x, err := openExport(ctx, args[0])
+	export, _, err := e.exportArgs(args, 0, 0)
+	if err != nil {
+		return err
+	}
+	x, err := openExport(ctx, export)
 	if err != nil {
 		return e.statusUnfinished(err)
 	}

@@ -11,10 +11,10 @@ import (
 
 func tablesCommand() command {
 	return command{
-		use:   "tables EXPORT [TABLE]",
+		use:   "tables [EXPORT] [TABLE]",
 		short: "List the tables of an export, or the columns of one",
 		long:  "List the tables with their rows and what they hold; with TABLE, its columns with type, heading as received, description, share of NULLs and rejected cells.",
-		args:  cobra.RangeArgs(1, 2),
+		args:  cobra.MaximumNArgs(2),
 		run:   runTables,
 	}
 }
@@ -29,7 +29,11 @@ type tableJSON struct {
 }
 
 func runTables(ctx context.Context, e *env, args []string) error {
-	x, err := openExport(ctx, args[0])
+	export, args, err := e.exportArgs(args, 0, 1)
+	if err != nil {
+		return err
+	}
+	x, err := openExport(ctx, export)
 	if err != nil {
 		return err
 	}
@@ -42,15 +46,15 @@ func runTables(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(args) == 1 {
+	if len(args) == 0 {
 		return listTables(e, tables)
 	}
 	for _, t := range tables {
-		if t.Table == args[1] {
+		if t.Table == args[0] {
 			return listColumns(e, t)
 		}
 	}
-	return usagef(fmt.Sprintf("\"holdall tables %s\" lists them", args[0]), "there is no table %q in %s", args[1], x.bag.ID())
+	return usagef(fmt.Sprintf("\"holdall tables %s\" lists them", export), "there is no table %q in %s", args[0], x.bag.ID())
 }
 
 func listTables(e *env, tables []query.TableReport) error {

@@ -22,7 +22,7 @@ type verifyOptions struct{ level string }
 func verifyCommand() command {
 	var o verifyOptions
 	return command{
-		use:   "verify EXPORT | ROOT",
+		use:   "verify [EXPORT | ROOT]",
 		short: "Check that archives are whole and unchanged",
 		long: `
 Check an archive against its own record and list every fault, each with the documents that it hurts. Of a ROOT every export
@@ -36,7 +36,7 @@ is checked, and its ledger: an export that was taken and is not there any more i
 "sha256sum -c manifest-sha256.txt" in the archive's directory does the work of full without holdall.`,
 		example: `  holdall verify archives
   holdall verify archives/exports/recruitly-acme-20261122T013300Z-k3fq --level deep`,
-		args: cobra.ExactArgs(1),
+		args: cobra.MaximumNArgs(1),
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&o.level, "level", string(archive.Full), "`LEVEL`: quick, full or deep")
 		},
@@ -52,7 +52,11 @@ func (o *verifyOptions) run(ctx context.Context, e *env, args []string) error {
 	default:
 		return usagef("use --level quick, full or deep", "unknown level %q", o.level)
 	}
-	at, err := locate(args[0])
+	export, _, err := e.exportArgs(args, 0, 0)
+	if err != nil {
+		return err
+	}
+	at, err := locate(export)
 	if err != nil {
 		return err
 	}

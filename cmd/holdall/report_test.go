@@ -1,0 +1,151 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"holdall/internal/testneed"
+)
+
+func TestReportsAreListedAndRun(t *testing.T) {
+	root, _, _ := demo(t)
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "mine.sql"), "-- title: Mine\n-- param least = 2: At least so many.\nselect $least::int + 40 as n")
+	o := holdall(t, "report", "--dir", dir, "--json")
+	var all []reportJSON
+	if err := json.Unmarshal([]byte(o.stdout), &all); err != nil || len(all) != 26 || !all[25].Own || *all[25].Params[0].Default != "2" {
+		t.Fatalf("%v: %d reports\n%+v", err, len(all), o)
+	}
+	for _, tc := range []struct {
+		args   []string
+		code   int
+		stdout string
+		stderr string
+	}{
+		{[]string{"funnel"}, 0, "stage\treached\tpct_of_all", ""},
+		{[]string{"01-funnel", "--param", "since=2999-01-01"}, 0, "SOURCED\t0\t", ""},
+		{[]string{"mine", "--dir", dir}, 0, "n\n42\n", ""},
+		{[]string{"mine", "--dir", dir, "--param", "least=8", "--format", "csv"}, 0, "n\n48\n", ""},
+		{[]string{"mine"}, 2, "", "there is no such report"},
+		{[]string{"08"}, 2, "", "needs a value for skill: a skill as it is written"},
+		{[]string{"08", "--param", "skil=x", "--param", "skill=y"}, 2, "", "has no parameter skil"},
+		{[]string{"C8"}, 0, "label\tplace\titems", "this report reads document_text, which this export does not have"},
+		{[]string{"--all"}, 2, "", "as an Excel workbook"},
+		{[]string{"--all", "--format", "xlsx", "--param", "x=1"}, 2, "", "no report has a parameter x"},
+	} {
+		o := holdall(t, append([]string{"report", root}, tc.args...)...)
+		if o.code != tc.code || !strings.Contains(o.stdout, tc.stdout) || !strings.Contains(o.stderr, tc.stderr) {
+			t.Errorf("%q: %+v", tc.args, o)
+		}
+	}
+}
+
+// takenOver returns a root with an archive of the given CSVs and nothing else.
+func takenOver(t *testing.T, files map[string]string) string {
+	t.Helper()
+	var data bytes.Buffer
+	z := zip.NewWriter(&data)
+	for name, content := range files {
+		w, err := z.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, content)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "data.zip", time.Time{}, bytes.NewReader(data.Bytes()))
+	}))
+	defer server.Close()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	root := filepath.Join(t.TempDir(), "archives")
+	master := put(t, filepath.Join(t.TempDir(), "master.csv"), "Part,Link\nData files,"+server.URL+"/data.zip\n")
+	if o := holdall(t, "take", master, "--to", root, "--allow-private"); o.code != 5 {
+		t.Fatalf("%+v", o)
+	}
+	return root
+}
+
+// A report says in a sentence which of the columns that it reads the export does not have.
+func TestReportsSayWhatTheExportLacks(t *testing.T) {
+	root := takenOver(t, map[string]string{"Candidates.csv": "Candidate Id,Full Name\na1,Ama Mensah\n"})
+	o := holdall(t, "report", root, "04-source-of-hire")
+	const want = "this report reads candidates.source and job_pipelines, which this export does not have: what depends on them is empty"
+	if o.code != 0 || !strings.Contains(o.stderr, want) {
+		t.Errorf("%+v", o)
+	}
+}
+
+// readBook prints each sheet's name and rows, as Python knows them.
+const readBook = `
+import sys, json, openpyxl
+for sheet in openpyxl.load_workbook(sys.argv[1]):
+    print(json.dumps([sheet.title, [[str(c.value or "") for c in row] for row in sheet.iter_rows()]]))
+`
+
+func TestAllReportsInOneWorkbook(t *testing.T) {
+	python := testneed.Command(t, "python3", "Debian python3")
+	if err := exec.Command(python, "-c", "import openpyxl").Run(); err != nil {
+		testneed.Missing(t, "the module openpyxl (from PyPI openpyxl) is not installed")
+	}
+	root, id, _ := demo(t)
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "broken.sql"), "select nonsense from candidates")
+	book := filepath.Join(t.TempDir(), "all.xlsx")
+	o := holdall(t, "report", root, "--all", "--dir", dir, "--param", "q=a", "-o", book)
+	if o.code != 1 || !strings.Contains(o.stderr, "1 report could not be run") || !strings.Contains(o.stderr, "08-rediscover-placeable is left out") {
+		t.Fatalf("%+v", o)
+	}
+	out, err := exec.Command(python, "-W", "error", "-c", readBook, book).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	rows := map[string][][]string{}
+	var titles []string
+	for line := range strings.Lines(string(out)) {
+		var sheet struct {
+			title string
+			rows  [][]string
+		}
+		if err := json.Unmarshal([]byte(line), &[]any{&sheet.title, &sheet.rows}); err != nil {
+			t.Fatal(err)
+		}
+		titles = append(titles, sheet.title)
+		rows[sheet.title] = sheet.rows
+	}
+	if titles[0] != "About" || len(titles) != 1+25-3 { // without 08, C2 and C7, which ask for more than was given
+		t.Errorf("sheets %q", titles)
+	}
+	about := rows["About"]
+	if about[0][1] != id || !strings.Contains(about[1][1], "the time at which the data ends") {
+		t.Errorf("about %q", about[:2])
+	}
+	for _, line := range about[5:] {
+		name, n, remarks, sql := line[0], line[2], line[5], line[6]
+		sheet, ok := rows[name]
+		if sql == "" || ok != (n != "") || ok && len(sheet)-1 != rowsOf(t, n) || !ok && remarks == "" {
+			t.Errorf("%s: %s rows, %q; the sheet has %d", name, n, remarks, len(sheet)-1)
+		}
+	}
+}
+
+func rowsOf(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

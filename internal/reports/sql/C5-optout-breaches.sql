@@ -1,0 +1,4 @@
+-- title: Contacts after an opt-out
+-- description: E-mails and calls to candidates who must not be contacted, after their record was last
+--   changed.
+select c.reference, c.full_name, l.event_time, l.action, u.full_name by_user from audit_logs l join candidates c on c.candidate_id=l.entity_id left join users u on u.user_id=l.actor_id where c.do_not_contact and l.action in ('EMAIL','CALL') and l.event_time>c.modified_on order by l.event_time desc
