@@ -3,6 +3,7 @@ package query
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -34,8 +35,8 @@ type encodingReport struct {
 	broken  int64 // units of UTF-16 that are no characters
 }
 
-// detectEncoding looks at the whole file: the one byte that is not UTF-8 may be its last.
-func detectEncoding(ctx context.Context, f *os.File) (encodingReport, error) {
+// encodingAtFront says which encoding the beginning of a file speaks for. Only of UTF-16 that is all there is to know.
+func encodingAtFront(f *os.File) (encodingReport, error) {
 	head := make([]byte, 4096)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -51,9 +52,17 @@ func detectEncoding(ctx context.Context, f *os.File) (encodingReport, error) {
 	if name := guessUTF16(head); name != "" {
 		return encodingReport{name: name}, nil
 	}
-	r := encodingReport{name: encUTF8}
 	if bytes.HasPrefix(head, []byte{0xEF, 0xBB, 0xBF}) {
-		r = encodingReport{name: encUTF8BOM, bom: 3}
+		return encodingReport{name: encUTF8BOM, bom: 3}, nil
+	}
+	return encodingReport{name: encUTF8}, nil
+}
+
+// detectEncoding looks at the whole file: the one byte that is not UTF-8 may be its last.
+func detectEncoding(ctx context.Context, f *os.File) (encodingReport, error) {
+	r, err := encodingAtFront(f)
+	if err != nil || r.name != encUTF8 && r.name != encUTF8BOM {
+		return r, err
 	}
 	n8, err := countUTF8(ctx, io.NewSectionReader(f, int64(r.bom), 1<<62))
 	if err != nil {
@@ -119,12 +128,11 @@ func countUTF8(ctx context.Context, r io.Reader) (n utf8Count, err error) {
 // add takes account of a piece of text and returns how much of it: the beginning of a sequence may stand at
 // the end.
 func (n *utf8Count) add(chunk []byte, atEOF bool) int {
-	for i := 0; i < len(chunk); {
-		if chunk[i] < utf8.RuneSelf {
-			i++
-			continue
+	for i := 0; ; {
+		if i += asciiLen(chunk[i:]); i >= len(chunk) {
+			return i
 		}
-		if !atEOF && !utf8.FullRune(chunk[i:]) {
+		if !atEOF && len(chunk)-i < len(garbledEuro) {
 			return i
 		}
 		if r, size := utf8.DecodeRune(chunk[i:]); r == utf8.RuneError && size == 1 {
@@ -141,7 +149,57 @@ func (n *utf8Count) add(chunk []byte, atEOF bool) int {
 			i += size
 		}
 	}
-	return len(chunk)
+}
+
+// asciiLen returns how many bytes of ASCII a text begins with.
+func asciiLen(text []byte) int {
+	i := 0
+	for ; i+8 <= len(text); i += 8 {
+		if binary.LittleEndian.Uint64(text[i:])&0x8080808080808080 != 0 {
+			break
+		}
+	}
+	for i < len(text) && text[i] < utf8.RuneSelf {
+		i++
+	}
+	return i
+}
+
+// A utf8Check takes account of the text that somebody reads.
+type utf8Check struct {
+	n       utf8Count
+	pending []byte // the last bytes read, with which something may begin
+}
+
+// reading returns r, whose text is taken account of as it is read. A nil check takes none.
+func (c *utf8Check) reading(r io.Reader) io.Reader {
+	if c == nil {
+		return r
+	}
+	return io.TeeReader(r, c)
+}
+
+// Write takes account of a piece of text. It never fails.
+func (c *utf8Check) Write(p []byte) (int, error) {
+	rest := p
+	if len(c.pending) > 0 {
+		joined := append(c.pending, p[:min(len(p), 2*len(garbledEuro))]...)
+		done := c.n.add(joined, false)
+		if done < len(c.pending) { // p is shorter than what is needed to tell
+			c.pending = append([]byte(nil), joined[done:]...)
+			return len(p), nil
+		}
+		rest = p[done-len(c.pending):]
+	}
+	c.pending = append([]byte(nil), rest[c.n.add(rest, false):]...)
+	return len(p), nil
+}
+
+// count returns what the text looks like, of which nothing more is to come.
+func (c *utf8Check) count() utf8Count {
+	c.n.add(c.pending, true)
+	c.pending = nil
+	return c.n
 }
 
 // isStrange reports whether a byte is none of the quotes, dashes and signs that windows-1252 has in this
@@ -152,9 +210,12 @@ func isStrange(b byte) bool {
 
 func isASCIILetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 
+// garbledEuro is the longest of what isGarbled looks for.
+const garbledEuro = "\u00e2\u20ac"
+
 // isGarbled reports whether text begins with two characters that are one of UTF-8, read byte by byte.
 func isGarbled(text []byte) bool {
-	for _, begin := range []string{"\u00c3\xc2", "\u00c2\xc2", "\u00e2\u20ac"} {
+	for _, begin := range []string{"\u00c3\xc2", "\u00c2\xc2", garbledEuro} {
 		if bytes.HasPrefix(text, []byte(begin)) {
 			return true
 		}

@@ -27,19 +27,11 @@ func (b *Builder) LoadCSV(ctx context.Context, file, path string) (_ *TableRepor
 		return nil, err
 	}
 	defer f.Close()
-	encoding, err := detectEncoding(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	text, copied, err := asUTF8(ctx, f, &encoding, b.work)
-	if err != nil {
-		return nil, err
-	}
-	if copied {
+	s, text, err := b.examine(ctx, file, f)
+	if text != nil && text != f {
 		defer os.Remove(text.Name())
 		defer text.Close()
 	}
-	s, err := scanFile(ctx, text, encoding, recogniser{schemas.Recruitly(), file})
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +43,29 @@ func (b *Builder) LoadCSV(ctx context.Context, file, path string) (_ *TableRepor
 	defer b.state.Unlock()
 	b.tables = append(b.tables, l)
 	return &l.TableReport, nil
+}
+
+// examine looks at a whole file, in one pass if it is what nearly all are: UTF-8, and as RFC 4180 says. text has its
+// content as UTF-8: it is f, or a copy that the caller closes and removes.
+func (b *Builder) examine(ctx context.Context, file string, f *os.File) (s *scanned, text *os.File, err error) {
+	knows := recogniser{schemas.Recruitly(), file}
+	encoding, err := encodingAtFront(f)
+	if err != nil {
+		return nil, nil, err
+	}
+	if encoding.name == encUTF8 || encoding.name == encUTF8BOM {
+		if s, err = scanAsUTF8(ctx, f, encoding, knows); !errors.Is(err, errNotUTF8) {
+			return s, f, err
+		}
+		if encoding, err = detectEncoding(ctx, f); err != nil {
+			return nil, nil, err
+		}
+	}
+	if text, _, err = asUTF8(ctx, f, &encoding, b.work); err != nil {
+		return nil, nil, err
+	}
+	s, err = scanFile(ctx, text, encoding, knows)
+	return s, text, err
 }
 
 // plan decides which table a file is and how its columns are read.

@@ -21,10 +21,32 @@ type columnStats struct {
 	excel      int64 // values that a spreadsheet program has damaged: 4.47E+11, ="0044"
 	nuls       int64 // values with a NUL byte
 	nulls      int64 // values that are \N
-	numeric    bool  // it is a column of numbers, as far as the schema knows
+	wants      wants // what its type asks to be looked at
 	numbers    numberEvidence
 	notation   notation
 	decidedBy  string // what the notation was decided by, where not by the column itself
+}
+
+// wants says what of a column's values decides how they are read. Texts, of which there are the most, need none of it.
+type wants uint8
+
+const (
+	wantDates wants = 1 << iota
+	wantNumbers
+	wantLists
+)
+
+// wantsOf says what the values of a type are looked at for.
+func wantsOf(typ string) wants {
+	switch {
+	case typ == "VARCHAR[]":
+		return wantLists
+	case expected(typ) == classDate:
+		return wantDates
+	case expected(typ) == classNumber:
+		return wantNumbers
+	}
+	return 0
 }
 
 // A scanned file is a CSV after the one pass that decides how it is read.
@@ -46,7 +68,8 @@ type scanned struct {
 	faults   map[string]int64
 	longest  int
 	columns  []columnStats
-	unclean  string // why DuckDB cannot read it as it is; empty if it can
+	unclean  string     // why DuckDB cannot read it as it is; empty if it can
+	check    *utf8Check // of what the first scan reads; nil where the encoding is known
 }
 
 // records yields a file's records, headings first.
@@ -58,21 +81,48 @@ type records interface {
 // again after every dialect that may explain it.
 func scanFile(ctx context.Context, text *os.File, e encodingReport, knows recogniser) (*scanned, error) {
 	s := &scanned{encoding: e, knows: knows}
-	if e.name == encUTF8BOM && e.foreign == 0 {
+	return s, s.scanAll(ctx, text)
+}
+
+// errNotUTF8 says that a file that was scanned as UTF-8 is in another encoding, or has bytes of another.
+var errNotUTF8 = errors.New("it is not UTF-8")
+
+// scanAsUTF8 is scanFile for a file whose encoding is not known yet but is most likely UTF-8. It finds out in the same
+// pass, and fails with errNotUTF8 if it is not.
+func scanAsUTF8(ctx context.Context, text *os.File, e encodingReport, knows recogniser) (*scanned, error) {
+	s := &scanned{encoding: e, knows: knows, check: &utf8Check{}}
+	return s, s.scanAll(ctx, text)
+}
+
+func (s *scanned) scanAll(ctx context.Context, text *os.File) error {
+	if s.encoding.name == encUTF8BOM && s.encoding.foreign == 0 {
 		s.skip = 3
 	}
+	from := s.skip
 	if err := s.findHeadings(text); err != nil {
-		return nil, err
+		return err
+	}
+	if s.check != nil { // what stands above the headings is text, too
+		if _, err := io.Copy(io.Discard, s.check.reading(io.NewSectionReader(text, from, s.skip-from))); err != nil {
+			return err
+		}
 	}
 	found, err := s.scan(ctx, text)
+	if err == nil && s.check != nil {
+		n := s.check.count()
+		if n.invalid > 0 {
+			return errNotUTF8
+		}
+		s.encoding.garbled, s.check = n.garbled, nil
+	}
 	if err != nil || !found.any() || len(s.headings) == 0 {
-		return s, err
+		return err
 	}
 	if err := s.decideDialect(ctx, text, found); err != nil {
-		return nil, err
+		return err
 	}
 	_, err = s.scan(ctx, text)
-	return s, err
+	return err
 }
 
 // scan reads the file once after its dialect.
@@ -110,7 +160,7 @@ func (s *scanned) scan(ctx context.Context, text *os.File) (found doubts, err er
 func (s *scanned) tokens(text *os.File) records {
 	from := io.NewSectionReader(text, s.skip, 1<<62)
 	if s.ev == nil {
-		return newTokenizer(from, s.d.delim, s.d.crEnds)
+		return newSplitter(newTokenizer(s.check.reading(from), s.d.delim, s.d.crEnds))
 	}
 	return newCareful(from, s.d, s.ev.width)
 }
@@ -135,10 +185,15 @@ func (s *scanned) readHeadings(head record, found *doubts) {
 		asReceived = asReceived && len(v) == len(s.headings[len(s.headings)-1])
 	}
 	s.columns = make([]columnStats, len(s.headings))
+	for i := range s.columns {
+		s.columns[i].wants = wantDates // a column that is not known may be one of dates
+	}
 	if table, ok := s.knows.table(s.headings); ok {
 		s.table = table
 		for i, c := range table.Match(s.headings) {
-			s.columns[i].numeric = c >= 0 && expected(table.Columns[c].Type) == classNumber
+			if c >= 0 {
+				s.columns[i].wants = wantsOf(table.Columns[c].Type)
+			}
 		}
 	}
 	s.again = newHeadingSet(s.table, s.headings)
@@ -210,20 +265,26 @@ func (c *columnStats) look(v cell) {
 		return
 	}
 	c.filled++
-	c.dates.add(v.text)
-	if v.text[0] == '[' {
-		c.brackets++
-	}
-	if bytes.IndexByte(v.text, ';') >= 0 {
-		c.semicolons++
-	}
-	if v.size() <= 64 && isExcelDamage(v.value()) {
-		c.excel++
-	}
-	if len(v.text) == 2 && string(v.text) == `\N` {
+	switch first := v.text[0]; {
+	case first == '\\' && string(v.text) == `\N`:
 		c.nulls++
+	case first == '=' || first == '-' || first >= '0' && first <= '9':
+		if v.size() <= 64 && isExcelDamage(v.value()) {
+			c.excel++
+		}
 	}
-	if c.numeric {
+	if c.wants&wantDates != 0 {
+		c.dates.add(v.text)
+	}
+	if c.wants&wantLists != 0 {
+		if v.text[0] == '[' {
+			c.brackets++
+		}
+		if bytes.IndexByte(v.text, ';') >= 0 {
+			c.semicolons++
+		}
+	}
+	if c.wants&wantNumbers != 0 {
 		c.numbers.add(v.text)
 	}
 }
