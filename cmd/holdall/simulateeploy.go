@@ -39,10 +39,11 @@ func simulateEployCommand() command {
 		use:   "eploy",
 		short: "Serve a made-up Eploy system to rehearse a pull with",
 		long: `
-Invent an Eploy system from a seed and serve its REST API as the vendor's public guide describes it, limits included. It can
-only be read from. All people are invented; nobody here has seen a live system.
+Invent an Eploy system from a seed and serve its REST API as the vendor's public guide describes it, limits
+included. It can only be read from. All people are invented; nobody here has seen a live system.
 
-An API key is written to --credentials, and the API's URL is printed on stdout. It serves until it is stopped or --ttl is over.
+An API key is written to --credentials, and the API's URL is printed on stdout. It serves until it is stopped
+or --ttl is over.
 
 What the guide leaves open is a switch (--behave NAME=VALUE, may be repeated):
 ` + indented(eploysim.Switches()) + `

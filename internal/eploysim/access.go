@@ -131,9 +131,9 @@ func (s *System) count() (http.Header, bool) {
 	if second := now.Format(time.DateTime); second != q.second {
 		q.second, q.secondUsed = second, 0
 	}
-	if q.neighbour < s.config.Neighbour { // works as we work, for one request in every two of ours
-		q.neighbour += len(s.requests) % 2
-		q.dayUsed += len(s.requests) % 2
+	if q.neighbour < s.config.Neighbour { // works while we work
+		q.neighbour++
+		q.dayUsed++
 	}
 	over := q.dayUsed >= s.config.DayLimit || q.secondUsed >= s.config.SecondLimit
 	if !over {

@@ -155,7 +155,8 @@ func TestNothingCanBeWritten(t *testing.T) {
 }
 
 func TestASystemIsRefusedThatMeansNothing(t *testing.T) {
-	for _, c := range []Config{{Version: 41}, {Version: 49}, {Records: map[string]int{"unicorns": 1}}, {Behaviour: Behaviour{Order: "alphabetical"}}} {
+	for _, c := range []Config{{Version: 41}, {Version: 49}, {Records: map[string]int{"unicorns": 1}},
+		{Behaviour: Behaviour{Order: "alphabetical"}}} {
 		if _, err := New(c); err == nil {
 			t.Errorf("%+v is accepted", c)
 		}

@@ -191,7 +191,8 @@ func (s *System) searchExports(body []byte) (string, *problem) {
 		m := []member{{"ExportId", strconv.Itoa(e.id)}}
 		if len(q.ResponseBlocks) > 0 {
 			m = append(m,
-				member{"ExportPackageID", strconv.Itoa(e.pack)}, member{"Success", strconv.FormatBool(e.success)},
+				member{"ExportPackageID", strconv.Itoa(e.pack)}, member{"Success",
+					strconv.FormatBool(e.success)},
 				member{"DateExported", s.date(e.at, e.id)}, member{"ExternalID", strconv.Quote(e.externalID)},
 				member{e.kind, fmt.Sprintf(`{"Id":%d}`, e.record)})
 		}

@@ -130,7 +130,10 @@ func TestWithoutBlocksASearchAnswersIDs(t *testing.T) {
 }
 
 func TestPageSizes(t *testing.T) {
-	ask := func(key string, n int) string { return fmt.Sprintf(`{"Paging":{%q:%d,"RequestedPage":1}}`, key, n) }
+	ask := func(key string, n int) string {
+		return fmt.Sprintf(`{"Paging":{%q:%d,"RequestedPage":1}}`, key,
+			n)
+	}
 	for _, tt := range []struct {
 		name   string
 		config Config
@@ -142,7 +145,8 @@ func TestPageSizes(t *testing.T) {
 		{"version 46 has 100 at most", Config{Version: 46}, "RecordsPerPage", 1000, 100},
 		{"version 47 has 1,000", Config{Version: 47}, "RecordsPerPage", 1000, 300},
 		{"another spelling is ignored", Config{}, "RecordPerPage", 100, 20},
-		{"the guide's other spelling may be the right one", Config{Behaviour: Behaviour{PageSizeKey: "RecordPerPage"}}, "RecordPerPage", 100, 100},
+		{"the guide's other spelling may be the right one",
+			Config{Behaviour: Behaviour{PageSizeKey: "RecordPerPage"}}, "RecordPerPage", 100, 100},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.config.Records = map[string]int{"candidates": 300}
@@ -185,7 +189,8 @@ func TestShapes(t *testing.T) {
 		t.Error("not JSON")
 	}
 	_, raw, _ = c.do("GET", "placements/1001", "")
-	for _, want := range []string{`"Questions":"https://`, `"OptionType":{"Id":`, `"ArchiveDate":null`, `"CreationDate":"`} {
+	for _, want := range []string{`"Questions":"https://`, `"OptionType":{"Id":`, `"ArchiveDate":null`,
+		`"CreationDate":"`} {
 		if !strings.Contains(raw, want) {
 			t.Errorf("missing %s in %.900s", want, raw)
 		}
@@ -289,7 +294,8 @@ func TestQuotas(t *testing.T) {
 }
 
 func TestBeyondALimit(t *testing.T) {
-	for behaviour, want := range map[string]int{"429": 429, "429-retry-after": 429, "403": 403, "503": 503, "200-empty": 200} {
+	for behaviour, want := range map[string]int{"429": 429, "429-retry-after": 429, "403": 403, "503": 503,
+		"200-empty": 200} {
 		c := start(t, Config{DayLimit: 1, Behaviour: Behaviour{OverLimit: behaviour}})
 		c.search("candidates", `{}`)
 		status, raw, h := c.do("POST", "candidates/search", `{}`)

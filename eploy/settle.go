@@ -1,0 +1,256 @@
+package eploy
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	maxRounds = 3
+	// overlap is how long before the pull began a change is looked for: dates have no zone, and zones differ
+	// by up to 26 hours.
+	overlap = 26 * time.Hour
+	// fewSingles is how many records are asked for one by one at least, before all are listed again.
+	fewSingles = 20
+)
+
+// settle proves that a listing is complete: a census of all IDs, what it lacks confirmed to be gone, what
+// was lacking fetched, what changed fetched again, and then the total that the system states against what is
+// here. What moved meanwhile takes another round.
+func (p *pull) settle(ctx context.Context, g *progress) error {
+	if g.isList() {
+		g.done = len(g.have) == g.total
+		return nil
+	}
+	alive, total := -1, -1
+	for round := 1; round <= maxRounds; round++ {
+		g.missing = 0
+		if err := p.census(ctx, g, round); err != nil {
+			return err
+		}
+		if err := p.changes(ctx, g, round); err != nil {
+			return err
+		}
+		_, r, err := p.search(ctx, search{g: g, pass: "total", step: fmt.Sprintf("total-%d", round),
+			page: 1, size: 1})
+		if err != nil {
+			return err
+		}
+		if r.Status != http.StatusOK {
+			return p.refused(g, r, "the total")
+		}
+		g.total = *r.Total
+		if g.missing == 0 && len(g.have) == g.total {
+			g.done = true
+			break
+		}
+		if g.missing == 0 && alive == len(g.have) && total == g.total {
+			p.find(TotalDiffers, Warning, g.listing,
+				"the system counts %d records of %s and lists %d, time and again: "+
+					"this key may not see all that are counted", g.total, g.name, alive)
+			g.done = true
+			break
+		}
+		alive, total = len(g.have), g.total
+	}
+	if !g.done {
+		p.find(CensusUnsettled, Faulty, g.listing,
+			"after %d rounds, %d records of %s are here and the system counts %d",
+			maxRounds, len(g.have), g.name, g.total)
+	}
+	if n := len(g.gone); n > 0 {
+		p.find(RecordsVanished, Info, g.listing,
+			"%d records of %s were received and have vanished from the system since", n, g.name)
+	}
+	return nil
+}
+
+// census lists all IDs and brings what is here into line with them.
+func (p *pull) census(ctx context.Context, g *progress, round int) error {
+	found, err := p.list(ctx, g, pass{name: fmt.Sprintf("census-%d", round)})
+	if err != nil {
+		return err
+	}
+	if found.refused != nil {
+		return p.refused(g, found.refused, "the census")
+	}
+	if err := p.confirmGone(ctx, g, found, round); err != nil {
+		return err
+	}
+	return p.fetchAbsent(ctx, g, found, round)
+}
+
+// without returns what is in a and not in b, in order.
+func without(a, b map[string]bool) []string {
+	var out []string
+	for id := range a {
+		if !b[id] {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// confirmGone asks after each record that is here and not in the census: an unstable order hides some.
+func (p *pull) confirmGone(ctx context.Context, g *progress, found *passed, round int) error {
+	unlisted := without(g.have, found.ids)
+	for again := 1; len(unlisted) > max(fewSingles, found.pages) && again < maxRounds; again++ {
+		more, err := p.list(ctx, g, pass{name: fmt.Sprintf("census-%d-%d", round, again)})
+		if err != nil {
+			return err
+		}
+		maps.Copy(found.ids, more.ids)
+		unlisted = without(g.have, found.ids)
+	}
+	for _, id := range unlisted {
+		there, _, err := p.one(ctx, g, id, fmt.Sprintf("alive-%d", round), false)
+		if err != nil {
+			return err
+		}
+		if there {
+			found.ids[id] = true
+			continue
+		}
+		delete(g.have, id)
+		g.gone[id] = true
+	}
+	return nil
+}
+
+// fetchAbsent fetches what the census has and is not here: one by one, or by listing all again where that is
+// cheaper.
+func (p *pull) fetchAbsent(ctx context.Context, g *progress, found *passed, round int) error {
+	if len(found.ids) > 0 && g.asked == nil {
+		if err := p.discover(ctx, g, slices.Sorted(maps.Keys(found.ids)), fmt.Sprintf("-%d",
+			round)); err != nil {
+			return err
+		}
+	}
+	absent := without(found.ids, g.have)
+	for again := 1; len(absent) > max(fewSingles, found.pages) && again < maxRounds; again++ {
+		if _, err := p.list(ctx, g, pass{name: fmt.Sprintf("again-%d-%d", round, again),
+			blocks: true}); err != nil {
+			return err
+		}
+		absent = without(found.ids, g.have)
+	}
+	for _, id := range absent {
+		there, answered, err := p.one(ctx, g, id, fmt.Sprintf("one-%d", round), true)
+		switch {
+		case err != nil:
+			return err
+		case there:
+			g.receive(id)
+		case !answered:
+			g.missing++
+			p.find(RecordsMissing, Faulty, g.listing, "record %s of %s is listed and cannot be read", id,
+				g.name)
+		}
+	}
+	return nil
+}
+
+// one asks for one record by its ID: as a search, so that it comes in the same form as all others, or where
+// that is refused as a GET. answered is false where nobody can tell whether it is there.
+func (p *pull) one(ctx context.Context, g *progress, id, step string, whole bool) (there, answered bool,
+	err error) {
+	s := search{g: g, pass: "singles", step: step + "/" + id, page: 1,
+		extra: []filter{{Route: g.idRoute(), Value: id, Operation: "Equals"}}}
+	if whole {
+		s.blocks = g.asked
+	}
+	_, r, err := p.search(ctx, s)
+	if err != nil {
+		return false, false, err
+	}
+	if r.Status == http.StatusOK && (len(r.IDs) == 0 || slices.Contains(r.IDs, id)) {
+		return len(r.IDs) > 0, true, nil
+	}
+	if g.fixed {
+		return false, false, nil
+	}
+	if r, err = p.get(ctx, g, "get-"+step+"/"+id, id); err != nil {
+		return false, false, err
+	}
+	switch r.Status {
+	case http.StatusOK:
+		return r.Size > int64(len("null")), true, nil
+	case http.StatusNotFound, http.StatusGone, http.StatusBadRequest:
+		return false, true, nil
+	}
+	return false, false, nil
+}
+
+// changes fetches what was modified since the pull began. Where records have no date, or dates cannot be
+// compared, everything is listed again.
+func (p *pull) changes(ctx context.Context, g *progress, round int) error {
+	if len(g.have) == 0 {
+		return nil
+	}
+	if !g.answered["modificationdate"] {
+		return p.relist(ctx, g, round)
+	}
+	// "since" is met by everything later than a second before.
+	since := p.started.Add(-overlap - time.Second).UTC().Format("2006-01-02T15:04:05")
+	recent := []filter{{Route: g.record + ".ModificationDate", Value: since, Operation: "GreaterThan"}}
+	ids := map[string]bool{}
+	for again := 1; again <= maxRounds; again++ {
+		found, err := p.list(ctx, g, pass{name: fmt.Sprintf("changes-%d-%d", round, again), blocks: true,
+			extra: recent})
+		if err != nil {
+			return err
+		}
+		if found.refused != nil {
+			if round == 1 {
+				p.find(DatesIncomparble, Info, g.listing,
+					"the system does not compare dates of %s: all are listed again instead", g.name)
+			}
+			return p.relist(ctx, g, round)
+		}
+		maps.Copy(ids, found.ids)
+		if len(ids) >= found.total {
+			return nil
+		}
+	}
+	return nil
+}
+
+// relist reads all records again, those that an unstable order hides one by one.
+func (p *pull) relist(ctx context.Context, g *progress, round int) error {
+	ids := map[string]bool{}
+	unread := slices.Sorted(maps.Keys(g.have))
+	for again := 1; again <= maxRounds; again++ {
+		found, err := p.list(ctx, g, pass{name: fmt.Sprintf("relist-%d-%d", round, again), blocks: true})
+		if err != nil {
+			return err
+		}
+		if found.refused != nil {
+			return p.refused(g, found.refused, "listing again")
+		}
+		maps.Copy(ids, found.ids)
+		unread = without(g.have, ids)
+		if len(unread) <= max(fewSingles, found.pages) {
+			break
+		}
+	}
+	for _, id := range unread {
+		there, answered, err := p.one(ctx, g, id, fmt.Sprintf("relisted-%d", round), true)
+		if err != nil {
+			return err
+		}
+		if !there && answered {
+			delete(g.have, id)
+			g.gone[id] = true
+		}
+	}
+	return nil
+}
+
+// isList reports whether a listing is of options.
+func (l *listing) isList() bool { return strings.HasPrefix(l.name, "options-") }
