@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"holdall/internal/atomicfile"
 	"holdall/internal/flock"
@@ -32,7 +33,12 @@ type Builder struct {
 	packers    map[string]*Packer
 	sealed     *sealRecord
 	committing string // where the bag goes, once Commit has begun
-	moved      bool   // bag/ has been moved there
+	delivering string // where files of it go before that, once DeliverTo was called
+	delivered  map[string]bool
+	courier    *courier          // nil: nothing is delivered before Commit
+	storeFacts map[string]string // what the ledger is to say of the store
+	again      atomic.Bool       // an earlier process may have put files into the store
+	moved      bool              // bag/ has been moved there
 	closed     bool
 }
 
@@ -54,6 +60,7 @@ func newBuilder(dir string, lim limits) (_ *Builder, err error) {
 	b := &Builder{
 		dir: dir, limits: lim, lock: lock, readBack: newReadBack(filepath.Join(dir, "bag")), library: newLibrary(),
 		files: map[string]fileRecord{}, names: nameSet{}, packers: map[string]*Packer{},
+		delivered: map[string]bool{},
 	}
 	defer func() {
 		if err != nil {
@@ -101,7 +108,7 @@ func (b *Builder) resume(entries []entry) error {
 		if err := b.names.add(name); err != nil {
 			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
-		if b.sealed == nil { // a sealed bag has been read back
+		if b.sealed == nil && !b.delivered[name] { // a sealed bag has been read back
 			b.readBack.add(b.files[name])
 		}
 	}
@@ -121,6 +128,12 @@ func (b *Builder) replay(e entry) {
 		b.sealed = nil
 	case e.Committing != "":
 		b.committing = e.Committing
+		b.again.Store(true)
+	case e.Delivering != "":
+		b.delivering = e.Delivering
+		b.again.Store(true)
+	case e.Delivered != "":
+		b.delivered[e.Delivered] = true
 	}
 }
 
@@ -139,6 +152,12 @@ func (b *Builder) unlist(name string) {
 func (b *Builder) dropMissing() error {
 	for _, name := range append([]string(nil), b.order...) {
 		rec := b.files[name]
+		if b.delivered[name] && holdsDocuments(rec) {
+			if err := os.Remove(b.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			continue
+		}
 		size, err := sizeOf(b.path(name))
 		if err != nil {
 			return err
@@ -146,7 +165,7 @@ func (b *Builder) dropMissing() error {
 		if size == rec.Size {
 			continue
 		}
-		if b.sealed != nil || rec.Pack != nil || strings.HasPrefix(name, largeDir) {
+		if b.sealed != nil || holdsDocuments(rec) || b.delivered[name] {
 			return fmt.Errorf("%w: %s has %d bytes instead of %d (-1 means that it is gone)", ErrDamaged, b.path(name), size, rec.Size)
 		}
 		if err := b.journal.append(entry{Drop: name}); err != nil {
@@ -247,8 +266,8 @@ func (b *Builder) Discard(name string) error {
 	if !ok {
 		return nil
 	}
-	if rec.Pack != nil || strings.HasPrefix(name, largeDir) {
-		return fmt.Errorf("discard %s: it holds documents", name)
+	if holdsDocuments(rec) || b.delivered[name] {
+		return fmt.Errorf("discard %s: it holds documents, or has been delivered", name)
 	}
 	if err := b.unseal(); err != nil {
 		return fmt.Errorf("discard %s: %w", name, err)
@@ -334,6 +353,7 @@ func (b *Builder) Close() error {
 	b.closed = true
 	packers := b.packers
 	b.mu.Unlock()
+	b.courier.stop()
 	var errs []error
 	for _, p := range packers {
 		errs = append(errs, p.abandon())

@@ -8,7 +8,6 @@ import (
 	"hash/crc32"
 	"io"
 	"iter"
-	"os"
 	"slices"
 	"strings"
 
@@ -58,14 +57,14 @@ func (b *Builder) loadPack(rec fileRecord, known map[string]uint32) error {
 // packRows yields the rows in a finished pack's _pack.csv. One that is not as it was recorded is an error after the last row.
 func (b *Builder) packRows(rec fileRecord) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		f, err := os.Open(b.path(rec.Name))
+		f, err := b.openRows(rec)
 		if err != nil {
 			yield(Row{}, err)
 			return
 		}
 		defer f.Close()
 		crc := crc32.NewIEEE()
-		r := io.TeeReader(io.NewSectionReader(f, rec.Pack.RowsOffset, rec.Pack.RowsSize), crc)
+		r := io.TeeReader(f, crc)
 		n := 0
 		for row, err := range readRows(r) {
 			if !yield(row, err) || err != nil {
@@ -155,12 +154,11 @@ func (b *Builder) WriteIndex(ctx context.Context) (rows int64, err error) {
 
 // copyRows appends a pack's rows as they stand in it, without the header.
 func (b *Builder) copyRows(w io.Writer, rec fileRecord) error {
-	f, err := os.Open(b.path(rec.Name))
+	r, err := b.openRows(rec)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	r := io.NewSectionReader(f, rec.Pack.RowsOffset, rec.Pack.RowsSize)
+	defer r.Close()
 	crc := crc32.NewIEEE()
 	header := make([]byte, len(headerLine))
 	if _, err := io.ReadFull(r, header); err != nil {

@@ -14,5 +14,6 @@ var (
 
 const (
 	MaxPending      = maxPending
+	Backlog         = backlog
 	FactTagManifest = factTagManifest
 )

@@ -53,6 +53,8 @@ type entry struct {
 	Sealed     *sealRecord `json:"sealed,omitempty"`     // the bag is finished
 	Unsealed   bool        `json:"unsealed,omitempty"`   // it is not any more
 	Committing string      `json:"committing,omitempty"` // the bag is on its way there; nothing changes any more
+	Delivering string      `json:"delivering,omitempty"` // finished files go there before that
+	Delivered  string      `json:"delivered,omitempty"`  // the file of that name is there
 }
 
 // A journal is an append-only file of entries. An entry is durable when append returns. After an error nothing more is

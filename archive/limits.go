@@ -13,6 +13,9 @@ const (
 	// maxPending is how many rows may wait for another part's pack to close before it is closed for them.
 	maxPending = 4096
 
+	// backlog is how many full packs may wait to be delivered to a store before no more documents are taken.
+	backlog = 3
+
 	// inspectRows is how many rows Verify keeps in memory while it looks into packs: about 1 KiB each. A pack of more is
 	// looked into alone.
 	inspectRows = 30_000

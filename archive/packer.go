@@ -151,6 +151,9 @@ func (p *Packer) Put(ctx context.Context, pr *Prepared) (row Row, err error) {
 	if err := p.relieve(ctx); err != nil {
 		return Row{}, err
 	}
+	if err := p.b.courier.room(ctx); err != nil {
+		return Row{}, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err != nil {

@@ -13,8 +13,9 @@ import (
 	"holdall/internal/digest"
 )
 
-// A readBack reads finished files again from the disk, in the background and one at a time, and compares them with what
-// was written: block by block by CRC-32C where this process wrote the file, which costs a tenth of the time, else by SHA-256.
+// A readBack reads finished files again from the disk, in the background and one at a time, and compares
+// them with what was written: block by block by CRC-32C where this process wrote the file, which costs a
+// tenth of the time, else by SHA-256.
 type readBack struct {
 	dir    string
 	ctx    context.Context
@@ -27,6 +28,8 @@ type readBack struct {
 	wanted  map[string]int        // the task whose outcome counts for a name
 	tasks   int                   // so far
 	good    map[string]digest.Sum // names that read back as recorded
+	next    func(fileRecord)      // told of each of them; may be nil
+	before  []fileRecord          // those that read back before there was a next
 	bad     map[string]error
 }
 
@@ -74,10 +77,36 @@ func (rb *readBack) run() {
 			rb.bad[next.Name] = err
 		default:
 			rb.good[next.Name] = next.SHA256
+			rb.pass(next.fileRecord)
 		}
 	}
 	rb.running = false
 	rb.changed.Broadcast()
+}
+
+// pass hands a file that has read back on. It needs rb.mu, and lets go of it meanwhile: others take locks
+// of theirs before this one.
+func (rb *readBack) pass(rec fileRecord) {
+	next := rb.next
+	if next == nil {
+		rb.before = append(rb.before, rec)
+		return
+	}
+	rb.mu.Unlock()
+	next(rec)
+	rb.mu.Lock()
+}
+
+// then has next told of every file that has read back and of every one that will.
+func (rb *readBack) then(next func(fileRecord)) {
+	rb.mu.Lock()
+	defer rb.mu.Unlock()
+	rb.next = next
+	before := rb.before
+	rb.before = nil
+	for _, rec := range before {
+		rb.pass(rec)
+	}
 }
 
 func (rb *readBack) check(rec fileRecord) error {

@@ -23,9 +23,10 @@ type BagInfo struct {
 	Description  string
 }
 
-// Seal writes bag-info.txt, README.txt and the manifests, and reads every file back from the disk and compares it.
-// Afterwards the staging directory is the whole bag except for bagit.txt. A bag that is sealed under the same ID stays as
-// it is; one that is sealed under another is sealed anew unless its commit has begun.
+// Seal writes bag-info.txt, README.txt and the manifests, and reads every file back from the disk and
+// compares it. Afterwards the staging directory is the whole bag except for bagit.txt. A bag that is
+// sealed under the same ID stays as it is; one that is sealed under another is sealed anew unless its
+// commit has begun.
 func (b *Builder) Seal(ctx context.Context, info BagInfo) error {
 	if !validID(info.ID) {
 		return fmt.Errorf("seal: %q is not an ID of an export", info.ID)
@@ -52,6 +53,9 @@ func (b *Builder) startSeal(id string) (done bool, err error) {
 	defer b.mu.Unlock()
 	if b.sealed != nil && b.sealed.ID == id {
 		return true, nil
+	}
+	if b.delivering != "" && b.delivering != exportsDir+id {
+		return false, fmt.Errorf("seal %s: files of this bag have gone to %s", id, b.delivering)
 	}
 	if err := b.unseal(); err != nil {
 		return false, fmt.Errorf("seal: %w", err)
@@ -207,7 +211,7 @@ func (b *Builder) readAllBack(ctx context.Context) error {
 		return err
 	}
 	for _, rec := range b.records() {
-		if !b.readBack.verified(rec) {
+		if !b.verified(rec) {
 			b.readBack.add(rec)
 		}
 	}
@@ -215,11 +219,16 @@ func (b *Builder) readAllBack(ctx context.Context) error {
 		return err
 	}
 	for _, rec := range b.records() {
-		if !b.readBack.verified(rec) {
+		if !b.verified(rec) {
 			return fmt.Errorf("%s has not been read back", rec.Name)
 		}
 	}
 	return nil
+}
+
+// verified reports whether a file has read back, here or before an earlier process delivered it.
+func (b *Builder) verified(rec fileRecord) bool {
+	return b.isDelivered(rec.Name) || b.readBack.verified(rec)
 }
 
 // recordSeal ends Seal, unless something was added meanwhile that the manifests do not have.
