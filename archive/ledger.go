@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"holdall/internal/digest"
 )
 
@@ -139,17 +141,58 @@ func eventNames(ctx context.Context, s Store) ([]string, error) {
 // Events yields the ledger in order; a broken chain is an error naming the event.
 func Events(ctx context.Context, s Store) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		names, err := eventNames(ctx, s)
+		files, err := readEvents(ctx, s)
 		if err != nil {
 			yield(Event{}, fmt.Errorf("ledger: %w", err))
 			return
 		}
+		for e, err := range chain(s, files) {
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// An eventFile is an event as it is stored, or why it cannot be read.
+type eventFile struct {
+	name    string
+	content []byte
+	err     error
+}
+
+// readEvents reads all events, in order, several at once.
+func readEvents(ctx context.Context, s Store) ([]eventFile, error) {
+	names, err := eventNames(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	files := make([]eventFile, len(names))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(requests)
+	for i, name := range names {
+		g.Go(func() error {
+			content, err := readAll(ctx, s, name, maxEvent)
+			files[i] = eventFile{name, content, err}
+			if errors.Is(err, ErrCredentials) || errors.Is(err, ErrUnavailable) {
+				return err
+			}
+			return ctx.Err()
+		})
+	}
+	return files, g.Wait()
+}
+
+// chain yields the events as long as each follows the one before.
+func chain(s Store, files []eventFile) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
 		var end ledgerEnd
-		for _, name := range names {
+		for _, f := range files {
 			var e Event
-			e, end, err = readEvent(ctx, s, name, end)
+			var err error
+			e, end, err = f.follow(end)
 			if err != nil {
-				yield(Event{}, fmt.Errorf("ledger: event %s: %w", s.Location(name), err))
+				yield(Event{}, fmt.Errorf("ledger: event %s: %w", s.Location(f.name), err))
 				return
 			}
 			if !yield(e, nil) {
@@ -159,11 +202,11 @@ func Events(ctx context.Context, s Store) iter.Seq2[Event, error] {
 	}
 }
 
-// readEvent reads the event that must follow end.
-func readEvent(ctx context.Context, s Store, name string, end ledgerEnd) (Event, ledgerEnd, error) {
-	b, err := readAll(ctx, s, name, maxEvent)
-	if err != nil {
-		return Event{}, end, err
+// follow returns the event, which must follow end.
+func (f *eventFile) follow(end ledgerEnd) (Event, ledgerEnd, error) {
+	b, name := f.content, f.name
+	if f.err != nil {
+		return Event{}, end, f.err
 	}
 	var e Event
 	if err := json.Unmarshal(b, &e); err != nil {

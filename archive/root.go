@@ -43,8 +43,9 @@ func CheckRoot(ctx context.Context, s Store) (*RootReport, error) {
 	}
 	for _, e := range l.order {
 		if here[e.Export] == "" {
-			r.add(FaultGone, exportsDir+e.Export, fmt.Sprintf("the ledger says that it was taken on %s, with %s documents; it is not here",
-				e.Time.Format(time.DateOnly), e.Facts["documents"]))
+			const format = "the ledger says that it was %s on %s, with %s documents; it is not here"
+			r.add(FaultGone, exportsDir+e.Export,
+				fmt.Sprintf(format, e.Kind, e.Time.Format(time.DateOnly), e.Facts["documents"]))
 		}
 	}
 	return r, nil
@@ -113,32 +114,32 @@ func exportFolders(ctx context.Context, s Store) ([]string, error) {
 
 // A ledger is all events that can be read, whether their chain holds or not.
 type ledger struct {
-	taken  map[string]Event // by export
+	taken  map[string]Event // those that brought an export here, by export
 	order  []Event          // those of taken, in the order of the ledger
 	broken error            // where the chain does not hold
 }
 
 func readLedger(ctx context.Context, s Store) (*ledger, error) {
 	l := &ledger{taken: map[string]Event{}}
-	names, err := eventNames(ctx, s)
+	files, err := readEvents(ctx, s)
 	if err != nil {
 		return l, fmt.Errorf("ledger: %w", err)
 	}
+	for _, err := range chain(s, files) {
+		l.broken = err
+	}
 	// The event of a writer that died before it gave it its name; whoever writes next will.
-	names = append(names, claimPath(len(names)+1))
-	for _, name := range names {
-		b, err := readAll(ctx, s, name, maxEvent)
+	claim := claimPath(len(files) + 1)
+	content, err := readAll(ctx, s, claim, maxEvent)
+	for _, f := range append(files, eventFile{claim, content, err}) {
 		var e Event
-		if err != nil || json.Unmarshal(b, &e) != nil || e.Kind != KindTaken {
+		if f.err != nil || json.Unmarshal(f.content, &e) != nil || !brings(e.Kind) {
 			continue // what is wrong with it shows in the chain
 		}
 		if _, ok := l.taken[e.Export]; !ok {
 			l.order = append(l.order, e)
 		}
 		l.taken[e.Export] = e
-	}
-	for _, err := range Events(ctx, s) {
-		l.broken = err
 	}
 	return l, ctx.Err()
 }

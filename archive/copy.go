@@ -1,0 +1,201 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"holdall/internal/digest"
+)
+
+// A CopyReport says what Copy has done.
+type CopyReport struct {
+	Files  int   // of the bag
+	Bytes  int64 // of these
+	Copied int64 // bytes that this call brought
+	There  int64 // bytes that an earlier call had brought
+	Left   int   // files beside the bag's own that were left behind: no manifest names them
+}
+
+// Copy brings a complete bag into another store, under the same ID and byte for byte, and adds an event
+// to the ledger there. Every file is compared with the bag's manifests on the way, and looked at again
+// where it has arrived; bagit.txt comes last. After a failure the same call goes on: what has arrived is
+// not brought again. Where the same bag is already, whole, nothing is done; another file under a name of
+// the bag is an error matching fs.ErrExist.
+func Copy(ctx context.Context, b *Bag, to Store, progress func(done, total int64)) (*CopyReport, error) {
+	c := &copying{b: b, to: to, prefix: exportsDir + b.id + "/", progress: progress}
+	if !validID(b.id) {
+		return nil, fmt.Errorf("copy %s: %q is not an ID of an export", b.Location(), b.id)
+	}
+	if err := c.run(ctx); err != nil {
+		return &c.report, fmt.Errorf("copy to %s: %w", to.Location(exportsDir+b.id), err)
+	}
+	return &c.report, nil
+}
+
+// copying is one Copy at work.
+type copying struct {
+	b      *Bag
+	to     Store
+	prefix string
+	sizes  map[string]int64
+
+	mu       sync.Mutex // guards what follows
+	report   CopyReport
+	progress func(done, total int64)
+}
+
+func (c *copying) run(ctx context.Context) error {
+	if err := c.look(ctx); err != nil {
+		return err
+	}
+	var first []string
+	for name := range c.b.sums {
+		if name != bagitName && !lastNames[name] {
+			first = append(first, name)
+		}
+	}
+	slices.Sort(first)
+	for _, names := range [][]string{first, {manifestName, tagManifestName}} {
+		if err := c.bring(ctx, names); err != nil {
+			return err
+		}
+	}
+	if err := putNew(ctx, c.to, readmeName, rootReadme()); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := c.bring(ctx, []string{bagitName}); err != nil {
+		return err
+	}
+	return c.record(ctx)
+}
+
+// look finds out how long each file is, and whether all are there.
+func (c *copying) look(ctx context.Context) error {
+	c.sizes = map[string]int64{}
+	for info, err := range c.b.s.List(ctx, strings.TrimSuffix(c.b.prefix, "/")) {
+		if err != nil {
+			return err
+		}
+		name := strings.TrimPrefix(info.Name, c.b.prefix)
+		if _, ok := c.b.sums[name]; !ok {
+			c.report.Left++
+			continue
+		}
+		c.sizes[name] = info.Size
+		c.report.Files++
+		c.report.Bytes += info.Size
+	}
+	for _, name := range append([]string{bagitName}, sealNames...) {
+		if _, ok := c.b.sums[name]; !ok {
+			return fmt.Errorf("no manifest of %s names %s: it is damaged", c.b.Location(), name)
+		}
+	}
+	for name := range c.b.sums {
+		if _, ok := c.sizes[name]; !ok {
+			return fmt.Errorf("%s: %w", c.b.s.Location(c.b.prefix+name), fs.ErrNotExist)
+		}
+	}
+	return nil
+}
+
+func (c *copying) bring(ctx context.Context, names []string) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(uploads)
+	for _, name := range names {
+		g.Go(func() error { return c.file(ctx, name) })
+	}
+	return g.Wait()
+}
+
+// file brings one file, unless it is there, and makes sure of it.
+func (c *copying) file(ctx context.Context, name string) error {
+	there, err := c.arrived(ctx, name)
+	if err != nil || there {
+		c.count(&c.report.There, c.sizes[name])
+		return err
+	}
+	r, err := c.b.s.Open(ctx, c.b.prefix+name, 0, -1)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := c.to.Put(ctx, c.prefix+name, r, c.sizes[name], c.b.sums[name]); err != nil {
+		return fmt.Errorf("%s: %w", c.b.s.Location(c.b.prefix+name), err)
+	}
+	there, err = c.arrived(ctx, name)
+	if err == nil && !there {
+		err = fmt.Errorf("%s was put there and is not there", c.to.Location(c.prefix+name))
+	}
+	c.count(&c.report.Copied, c.sizes[name])
+	return err
+}
+
+func (c *copying) count(what *int64, n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*what += n
+	if c.progress != nil {
+		c.progress(c.report.Copied+c.report.There, c.report.Bytes)
+	}
+}
+
+// arrived reports whether a file is there as it should be: by what the store vouches for, else by reading
+// it.
+func (c *copying) arrived(ctx context.Context, name string) (bool, error) {
+	info, err := c.to.Stat(ctx, c.prefix+name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	other := &fs.PathError{Op: "copy", Path: c.to.Location(c.prefix + name),
+		Err: fmt.Errorf("%w, with other content", fs.ErrExist)}
+	switch {
+	case info.Size != c.sizes[name], !info.SHA256.IsZero() && info.SHA256 != c.b.sums[name]:
+		return false, other
+	case !info.SHA256.IsZero():
+		return true, nil
+	}
+	r, err := c.to.Open(ctx, c.prefix+name, 0, -1)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	_, err = copyPooled(io.Discard, digest.NewReader(r, c.sizes[name], c.b.sums[name]))
+	var mismatch *digest.MismatchError
+	if errors.As(err, &mismatch) {
+		err = other
+	}
+	return err == nil, err
+}
+
+// record adds the event, unless an earlier call did.
+func (c *copying) record(ctx context.Context) error {
+	if _, err := settleLedger(ctx, c.to); err != nil {
+		return err
+	}
+	known, err := recorded(ctx, c.to, c.b.id)
+	if known || err != nil {
+		return err
+	}
+	size, files, _ := strings.Cut(strings.Join(c.b.info["Payload-Oxum"], " "), ".")
+	facts := map[string]string{
+		factTagManifest: c.b.sums[tagManifestName].String(),
+		"payload-files": files,
+		"payload-bytes": size,
+		"documents":     strings.Join(c.b.info[labelDocuments], " "),
+		"from":          c.b.Location(),
+	}
+	_, err = AppendEvent(ctx, c.to, Event{Kind: KindCopied, Export: c.b.id, Time: time.Now(), Facts: facts})
+	return err
+}
