@@ -27,6 +27,7 @@ type Bag struct {
 	s      Store
 	id     string
 	prefix string // of its names in the store, ending in a slash
+	cache  *Cache // nil: none
 	info   map[string][]string
 	sums   map[string]digest.Sum // of every file that a manifest names, and of the tag manifest as it is now
 }
@@ -36,23 +37,27 @@ type Bag struct {
 // A damaged bag can be opened: Verify says what is wrong with it.
 func Open(ctx context.Context, s Store, id string) (*Bag, error) {
 	if id == "" {
-		ids, err := IDs(ctx, s)
+		newest, err := Newest(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		if len(ids) == 0 {
-			return nil, missing("there is no complete export in " + s.Location(""))
-		}
-		id = ids[len(ids)-1]
+		id = newest
 	}
-	if CheckStoreName(exportsDir+id) != nil || strings.Contains(id, "/") {
-		return nil, missing(fmt.Sprintf("%q is not the ID of an export", id))
+	if err := checkID(id); err != nil {
+		return nil, err
 	}
 	b := &Bag{s: s, prefix: exportsDir + id + "/", sums: map[string]digest.Sum{}}
 	if err := b.checkCommitted(ctx); err != nil {
 		return nil, err
 	}
 	return b, b.load(ctx)
+}
+
+func checkID(id string) error {
+	if CheckStoreName(exportsDir+id) != nil || strings.Contains(id, "/") {
+		return missing(fmt.Sprintf("%q is not the ID of an export", id))
+	}
+	return nil
 }
 
 // OpenFolder opens the bag in a folder of the store, whatever its name; "" is the store's own directory. The ID is the one that
@@ -133,6 +138,35 @@ func (b *Bag) readTag(ctx context.Context, name string) ([]byte, error) {
 	return content, err
 }
 
+// Newest returns the folder of the newest complete export, by the time in its ID. A root without any is an
+// error matching fs.ErrNotExist.
+func Newest(ctx context.Context, s Store) (string, error) {
+	folders, err := exportFolders(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	for _, id := range slices.Backward(folders) {
+		complete, err := isComplete(ctx, s, id)
+		if complete || err != nil {
+			return id, err
+		}
+	}
+	return "", missing("there is no complete export in " + s.Location(""))
+}
+
+// isComplete reports whether an export has its bagit.txt. One that cannot be looked into counts as complete:
+// nobody can say that it is not.
+func isComplete(ctx context.Context, s Store, id string) (bool, error) {
+	if checkID(id) != nil {
+		return false, nil
+	}
+	_, err := s.Stat(ctx, exportsDir+id+"/"+bagitName)
+	if errors.Is(err, ErrCredentials) || errors.Is(err, ErrUnavailable) {
+		return false, fmt.Errorf("list the exports of %s: %w", s.Location(""), err)
+	}
+	return !errors.Is(err, fs.ErrNotExist), ctx.Err()
+}
+
 // IDs lists the complete exports of a root, oldest first, by the names of their folders: those are their IDs unless somebody
 // has renamed one. A folder that cannot be read is among them, since nobody can say that it is not complete; whoever opens it
 // is told why.
@@ -145,16 +179,9 @@ func IDs(ctx context.Context, s Store) ([]string, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requests)
 	for i, id := range folders {
-		g.Go(func() error {
-			if CheckStoreName(exportsDir+id) != nil {
-				return nil
-			}
-			_, err := s.Stat(ctx, exportsDir+id+"/"+bagitName)
-			complete[i] = !errors.Is(err, fs.ErrNotExist)
-			if errors.Is(err, ErrCredentials) || errors.Is(err, ErrUnavailable) {
-				return fmt.Errorf("list the exports of %s: %w", s.Location(""), err)
-			}
-			return ctx.Err()
+		g.Go(func() (err error) {
+			complete[i], err = isComplete(ctx, s, id)
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -3,6 +3,7 @@ package archive
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"path"
@@ -66,18 +67,40 @@ func (b *Bag) open(ctx context.Context, name string) (*bagFile, error) {
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	info, err := b.s.Stat(ctx, b.prefix+name)
+	var f *bagFile
+	var err error
+	if b.cache != nil {
+		f, err = b.openCached(ctx, name, sum)
+	} else {
+		f, err = b.openStored(ctx, name, sum)
+	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
+	return f, nil
+}
+
+// openStored opens a file where the bag is.
+func (b *Bag) openStored(ctx context.Context, name string, sum digest.Sum) (*bagFile, error) {
 	r, err := b.s.Open(ctx, b.prefix+name, 0, -1)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+		return nil, err
 	}
+	if d, ok := r.(Described); ok {
+		return newBagFile(name, r, r, d.Info(), sum), nil
+	}
+	info, err := b.s.Stat(ctx, b.prefix+name)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return newBagFile(name, r, r, info, sum), nil
+}
+
+func newBagFile(name string, r io.Reader, under io.Closer, info Info, sum digest.Sum) *bagFile {
 	return &bagFile{
-		under: r, r: named{digest.NewReader(r, info.Size, sum), name},
+		under: under, r: named{digest.NewReader(r, info.Size, sum), name},
 		info: fileInfo{name: path.Base(name), size: info.Size, modified: info.Modified},
-	}, nil
+	}
 }
 
 type bagFile struct {

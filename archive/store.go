@@ -53,5 +53,6 @@ type Info struct {
 	Claimed digest.Sum // what whoever put it said that it has, which nobody has checked; zero: nothing
 }
 
-// Sized is implemented by readers that Open returns where they know how long the whole object is.
-type Sized interface{ Size() int64 }
+// Described is implemented by the readers of stores that learn what Stat says when they open an object.
+// Digests may be left out.
+type Described interface{ Info() Info }

@@ -65,7 +65,10 @@ func (b *Bag) Verify(ctx context.Context, level Level, progress func(done, total
 	if level != Quick && level != Full && level != Deep {
 		return nil, fmt.Errorf("verify: no level %q: want quick, full or deep", level)
 	}
-	v := &verifier{bag: b, level: level, progress: progress, present: map[string]Info{}, actual: map[string]digest.Sum{}, faults: map[string]*fault{}}
+	v := &verifier{
+		bag: b, level: level, progress: progress,
+		present: map[string]Info{}, actual: map[string]digest.Sum{}, faults: map[string]*fault{},
+	}
 	if err := v.run(ctx); err != nil {
 		return nil, fmt.Errorf("verify %s: %w", b.Location(), err)
 	}
@@ -111,6 +114,9 @@ func (v *verifier) run(ctx context.Context) error {
 	mended := *v.bag
 	mended.sums = v.book.sums
 	v.bag = &mended
+	if err := v.askStore(ctx); err != nil {
+		return err
+	}
 	v.comparePresence()
 	if v.level != Quick {
 		if err := v.hashFiles(ctx); err != nil {
@@ -171,7 +177,7 @@ func (v *verifier) comparePresence() {
 				v.docs.wholeFile(name)
 			}
 		}
-		if v.level == Quick && !info.SHA256.IsZero() && !v.judgeFile(name, info.SHA256) {
+		if v.level == Quick && !v.judgeKept(name, info) {
 			v.docs.wholeFile(name)
 		}
 	}
@@ -235,6 +241,9 @@ func (v *verifier) setActual(name string, sum digest.Sum) {
 func (v *verifier) unreadable(ctx context.Context, name string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if errors.Is(err, ErrCredentials) || errors.Is(err, ErrUnavailable) {
+		return err // which says nothing about the file
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		v.add(FaultMissing, name, "the file was there and is gone")

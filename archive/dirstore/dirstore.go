@@ -233,12 +233,29 @@ func (s *Store) Open(ctx context.Context, name string, off, n int64) (io.ReadClo
 	if n < 0 {
 		n = max(0, fi.Size()-off)
 	}
-	return &object{Reader: ctxReader{ctx, io.NewSectionReader(f, off, n)}, f: f}, nil
+	return &object{SectionReader: io.NewSectionReader(f, off, n), ctx: ctx, f: f, info: infoOf(name, fi)}, nil
 }
 
+// An object can be read anywhere, and again: a store that it is copied to may have to.
 type object struct {
-	io.Reader
-	f *os.File
+	*io.SectionReader
+	ctx  context.Context
+	f    *os.File
+	info archive.Info
+}
+
+func (o *object) Read(p []byte) (int, error) {
+	if err := o.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return o.SectionReader.Read(p)
+}
+
+// Info implements archive.Described.
+func (o *object) Info() archive.Info { return o.info }
+
+func infoOf(name string, fi fs.FileInfo) archive.Info {
+	return archive.Info{Name: name, Size: fi.Size(), Modified: fi.ModTime()}
 }
 
 func (o *object) Close() error { return o.f.Close() }
@@ -263,7 +280,7 @@ func (s *Store) Stat(_ context.Context, name string) (archive.Info, error) {
 	if !fi.Mode().IsRegular() {
 		return archive.Info{}, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
 	}
-	return archive.Info{Name: name, Size: fi.Size(), Modified: fi.ModTime()}, nil
+	return infoOf(name, fi), nil
 }
 
 // List implements archive.Store. It shows whatever lies in the directory, except for files and
@@ -313,7 +330,7 @@ func (s *Store) walk(ctx context.Context, dir string, yield func(archive.Info, e
 			}
 			continue
 		}
-		if !yield(archive.Info{Name: name, Size: fi.Size(), Modified: fi.ModTime()}, nil) {
+		if !yield(infoOf(name, fi), nil) {
 			return false
 		}
 	}

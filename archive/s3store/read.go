@@ -18,7 +18,7 @@ import (
 )
 
 // Open implements archive.Store. A connection that breaks, or stalls, is replaced by a new one from where
-// it broke, as long as the object is the same; its reader is an archive.Sized.
+// it broke, as long as the object is the same; its reader is an archive.Described.
 func (s *Store) Open(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
 	if err := archive.CheckStoreName(name); err != nil {
 		return nil, s.badName("open", name, err)
@@ -29,7 +29,7 @@ func (s *Store) Open(ctx context.Context, name string, off, n int64) (io.ReadClo
 	}
 	if n == 0 { // no range is empty
 		info, err := s.Stat(ctx, name)
-		o.size = info.Size
+		o.size, o.modified = info.Size, info.Modified
 		return o, err
 	}
 	if err := s.do(ctx, "open", name, o.connect); err != nil {
@@ -49,13 +49,17 @@ type object struct {
 	size int64 // of the whole object
 	etag string
 
+	modified time.Time
+
 	body    io.ReadCloser
 	dog     *watchdog
 	request context.Context // of body; dog ends it
 }
 
-// Size implements archive.Sized.
-func (o *object) Size() int64 { return o.size }
+// Info implements archive.Described.
+func (o *object) Info() archive.Info {
+	return archive.Info{Name: o.name, Size: o.size, Modified: o.modified}
+}
 
 // connect asks for what is still to be read. The answer's body outlives the request, and has a watchdog
 // of its own.
@@ -111,7 +115,7 @@ func (o *object) accept(out *s3.GetObjectOutput, ranged bool) error {
 		o.end = o.size
 	}
 	if o.etag == "" {
-		o.etag = aws.ToString(out.ETag)
+		o.etag, o.modified = aws.ToString(out.ETag), aws.ToTime(out.LastModified)
 	}
 	return nil
 }
