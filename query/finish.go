@@ -90,18 +90,14 @@ func (b *Builder) complete(ctx context.Context, c *sql.Conn) error {
 	if err := b.writeMeta(ctx, c, snapshot); err != nil {
 		return err
 	}
-	for _, v := range views(converter{order: b.orderOf("job_pipelines"), zone: b.opts.TimeZone}) {
+	all := views(converter{order: b.orderOf("job_pipelines"), zone: b.opts.TimeZone})
+	for _, v := range all {
 		if err := execAll(ctx, c, fmt.Sprintf("CREATE VIEW main.%s AS %s", ident(v.name), v.sql)); err != nil {
 			return err
 		}
-		if err := describeOwn(ctx, c, v, "view"); err != nil {
-			return err
-		}
 	}
-	for _, v := range ownTables {
-		if err := describeOwn(ctx, c, v, "table"); err != nil {
-			return err
-		}
+	if err := describeOwn(ctx, c, append(all, ownTables...)); err != nil {
+		return err
 	}
 	return comment(ctx, c)
 }
@@ -145,36 +141,39 @@ func (b *Builder) writeMeta(ctx context.Context, c *sql.Conn, snapshot string) e
 	})
 }
 
-// describeOwn stores the report of a relation that no CSV brings, with the types that its columns have.
-func describeOwn(ctx context.Context, c *sql.Conn, v view, kind string) error {
+// describeOwn stores the reports of the relations that no CSV brings, with the types that their columns have.
+func describeOwn(ctx context.Context, c *sql.Conn, all []view) error {
 	types := map[string]string{}
-	rows, err := c.QueryContext(ctx, "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = ? AND schema_name = 'main' AND table_name = ?", catalog, v.name)
+	err := eachText(ctx, c, "SELECT table_name || '.' || column_name, data_type FROM duckdb_columns() WHERE database_name = "+text(catalog)+" AND schema_name = 'main'",
+		func(v []string) { types[v[0]] = v[1] })
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var name, typ string
-		if err := rows.Scan(&name, &typ); err != nil {
+	counts := make([]string, len(all))
+	for i, v := range all {
+		counts[i] = "(SELECT count(*) FROM main." + ident(v.name) + ")"
+	}
+	n, err := queryInts(ctx, c, "SELECT "+strings.Join(counts, ", "), len(all))
+	if err != nil {
+		return err
+	}
+	for i, v := range all {
+		report := TableReport{Table: v.name, Kind: "table", Description: v.about, Rows: n[i]}
+		if v.sql != "" {
+			report.Kind = "view"
+		}
+		for _, col := range v.columns {
+			typ := types[v.name+"."+col[0]]
+			if typ == "" {
+				return fmt.Errorf("%s has no column %s", v.name, col[0])
+			}
+			report.Columns = append(report.Columns, ColumnReport{Column: col[0], Type: typ, Description: col[1], Known: true})
+		}
+		if err := storeReport(ctx, c, &report); err != nil {
 			return err
 		}
-		types[name] = typ
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	n, err := queryInts(ctx, c, "SELECT count(*) FROM main."+ident(v.name), 1)
-	if err != nil {
-		return err
-	}
-	report := TableReport{Table: v.name, Kind: kind, Description: v.about, Rows: n[0]}
-	for _, col := range v.columns {
-		if types[col[0]] == "" {
-			return fmt.Errorf("%s has no column %s", v.name, col[0])
-		}
-		report.Columns = append(report.Columns, ColumnReport{Column: col[0], Type: types[col[0]], Description: col[1], Known: true})
-	}
-	return storeReport(ctx, c, &report)
+	return nil
 }
 
 // comment writes the descriptions where any SQL tool shows them.
@@ -240,12 +239,13 @@ func eachText(ctx context.Context, c *sql.Conn, query string, do func([]string))
 
 // ensureTables makes the known tables and documents where neither a CSV nor Reconcile has.
 func (r *reconciler) ensureTables(ctx context.Context, c *sql.Conn) error {
+	have := map[string]bool{}
+	err := eachText(ctx, c, "SELECT table_name FROM duckdb_tables() WHERE database_name = "+text(catalog)+" AND schema_name = 'main'", func(v []string) { have[v[0]] = true })
+	if err != nil {
+		return err
+	}
 	for _, t := range append(slices.Clone(schemas.Recruitly()), documentsTable) {
-		n, err := queryInts(ctx, c, "SELECT count(*) FROM duckdb_tables() WHERE database_name = "+text(catalog)+" AND schema_name = 'main' AND table_name = "+text(t.Name), 1)
-		if err != nil {
-			return err
-		}
-		if n[0] == 0 {
+		if !have[t.Name] {
 			if err := makeGap(ctx, c, t); err != nil {
 				return err
 			}

@@ -62,46 +62,101 @@ func (b *Builder) match(ctx context.Context, c *sql.Conn, entries iter.Seq2[Entr
 	if err := execAll(ctx, c, entrySQL); err != nil {
 		return false, err
 	}
-	if err := appendRows(c, "temp", "main", "entry", func(add func(...any) error) error { return addEntries(ctx, entries, add) }); err != nil {
+	left := map[string]int64{}
+	if err := appendRows(c, "temp", "main", "entry", func(add func(...any) error) error { return addEntries(ctx, entries, left, add) }); err != nil {
 		return false, err
 	}
-	if err := execAll(ctx, c, append([]string{b.sources()}, matchSetupSQL()...)...); err != nil {
+	if len(left) == 0 {
+		return false, nil
+	}
+	if err := b.prepareMatch(ctx, c); err != nil {
 		return false, err
+	}
+	results := []string{ownedCVsSQL}
+	if left["attachments"] > 0 {
+		results = append(results, ownedSQL)
 	}
 	for _, p := range matchPhases() {
-		if err := p.run(ctx, c); err != nil {
+		if err := p.run(ctx, c, left); err != nil {
 			return false, err
 		}
 	}
-	if err := execAll(ctx, c, resultSQL); err != nil {
+	if left["attachments"] > 0 {
+		results = append(results, aloneSQL)
+	}
+	if left["attachments"]+left["cvs"] > 0 {
+		results = append(results, ambiguousSQL)
+	}
+	if err := execAll(ctx, c, append(results, resultSQL)...); err != nil {
 		return false, err
 	}
 	return yieldMatched(ctx, c, yield)
 }
 
-// run carries out a phase, unless nothing is left for it.
-func (p matchPhase) run(ctx context.Context, c *sql.Conn) error {
-	var left bool
-	err := c.QueryRowContext(ctx, "SELECT EXISTS (FROM temp.entry WHERE part = ? AND no NOT IN (SELECT no FROM temp.decided))", p.part).Scan(&left)
-	if err != nil || !left {
+// prepareMatch finds what the paths say, which all phases build on.
+func (b *Builder) prepareMatch(ctx context.Context, c *sql.Conn) error {
+	if err := execAll(ctx, c, b.sources(), ownersSQL); err != nil {
 		return err
 	}
-	if err := execAll(ctx, c, append(p.before, p.hits)...); err != nil {
+	// ifAny runs statements if a query says so. Each spares a small container most of the time.
+	ifAny := func(query string, statements ...string) error {
+		var any bool
+		if err := c.QueryRowContext(ctx, query).Scan(&any); err != nil || !any {
+			return err
+		}
+		return execAll(ctx, c, statements...)
+	}
+	if err := ifAny("SELECT EXISTS (FROM temp.att WHERE record_id IS NULL OR record_type IS NULL)", otherOwnersSQL); err != nil {
+		return err
+	}
+	if err := execAll(ctx, c, ownerIDsSQL, tokenSQL); err != nil {
+		return err
+	}
+	if err := ifAny(areNumbersSQL, numberSQL, kindsSQL, seenSQL); err != nil {
+		return err
+	}
+	if err := execAll(ctx, c, namedSQL(inDoubtSQL)); err != nil {
+		return err
+	}
+	if err := ifAny("SELECT EXISTS (FROM temp.seen)", judgedSQL); err != nil {
+		return err
+	}
+	return execAll(ctx, c, foundSQL)
+}
+
+// run carries out a phase, unless nothing is left for it. left counts by part the entries that nothing is decided about.
+func (p matchPhase) run(ctx context.Context, c *sql.Conn, left map[string]int64) error {
+	if left[p.part] == 0 {
+		return nil
+	}
+	if err := execAll(ctx, c, p.before...); err != nil {
+		return err
+	}
+	if n, err := affected(c.ExecContext(ctx, p.hits)); err != nil || n == 0 {
 		return err
 	}
 	for range rounds {
-		decided, err := c.ExecContext(ctx, decideSQL(p.how))
+		n, err := affected(c.ExecContext(ctx, decideSQL(p.how)))
 		if err != nil {
 			return err
 		}
-		if n, err := decided.RowsAffected(); err != nil || n == 0 {
+		if left[p.part] -= n; n == 0 || left[p.part] == 0 {
 			break
 		}
 	}
 	return execAll(ctx, c, endPhaseSQL)
 }
 
-func addEntries(ctx context.Context, entries iter.Seq2[Entry, error], add func(...any) error) error {
+// affected returns how many rows a statement has inserted.
+func affected(r sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// addEntries adds entries, and counts them by part.
+func addEntries(ctx context.Context, entries iter.Seq2[Entry, error], count map[string]int64, add func(...any) error) error {
 	no := int64(0)
 	for e, err := range entries {
 		if err != nil {
@@ -114,6 +169,7 @@ func addEntries(ctx context.Context, entries iter.Seq2[Entry, error], add func(.
 			return err
 		}
 		no++
+		count[e.Part]++
 	}
 	return nil
 }
@@ -129,7 +185,7 @@ func yieldMatched(ctx context.Context, c *sql.Conn, yield func(Matched, error) b
 	const piece = 4096
 	for from := int64(0); ; from += piece {
 		n, stopped, err := yieldPiece(ctx, c, from, from+piece, yield)
-		if err != nil || stopped || n == 0 {
+		if err != nil || stopped || n < piece {
 			return stopped, err
 		}
 	}

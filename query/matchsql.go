@@ -20,11 +20,18 @@ DROP TABLE IF EXISTS temp.rowhit; DROP TABLE IF EXISTS temp.ownerhit; DROP TABLE
 DROP TABLE IF EXISTS temp.tied; DROP TABLE IF EXISTS temp.pair; DROP TABLE IF EXISTS temp.owned; DROP TABLE IF EXISTS temp.alone;
 DROP TABLE IF EXISTS temp.result;`
 
-const entrySQL = dropMatchSQL + `
+// entrySQL makes the tables that are filled. Some stay empty where there is nothing to fill them with: for a container of
+// a few files, looking is what takes the time.
+const entrySQL = `
 CREATE TEMP TABLE entry(no BIGINT, doc_id VARCHAR, part VARCHAR, container BIGINT, idx BIGINT, off BIGINT, name BLOB, path VARCHAR, size BIGINT);
 CREATE TEMP TABLE hit(no BIGINT, part VARCHAR, r BIGINT, candidate_id VARCHAR, several BOOLEAN, score INTEGER);
 CREATE TEMP TABLE decided(no BIGINT, part VARCHAR, r BIGINT, candidate_id VARCHAR, target VARCHAR, how VARCHAR);
-CREATE TEMP TABLE tied(no BIGINT);`
+CREATE TEMP TABLE tied(no BIGINT);
+CREATE TEMP TABLE arow(r BIGINT, owner VARCHAR);
+CREATE TEMP TABLE number(no BIGINT, part VARCHAR, place VARCHAR, token VARCHAR);
+CREATE TEMP TABLE seen(no BIGINT, part VARCHAR, place VARCHAR, token VARCHAR, role VARCHAR, owner VARCHAR, r BIGINT);
+CREATE TEMP TABLE believed(no BIGINT, role VARCHAR, owner VARCHAR, r BIGINT);
+CREATE TEMP TABLE owned(no BIGINT, how VARCHAR, attachment_id VARCHAR, owner_type VARCHAR, owner_id VARCHAR);`
 
 // The rules' scores. They are added up, so that of two rows a stronger rule cannot be outweighed by weaker ones.
 const (
@@ -196,12 +203,10 @@ type matchPhase struct {
 	how    string   // what temp.decided says of them
 }
 
-// matchSetupSQL is what all phases build on, after the entries and the tables to match them with.
-func matchSetupSQL() []string {
-	return []string{ownersSQL, tokenSQL, kindsSQL, seenSQL,
-		namedSQL(`SELECT no FROM temp.seen UNION SELECT no FROM temp.entry WHERE part = 'cvs' AND no NOT IN (SELECT no FROM temp.token JOIN temp.oid ON key = token WHERE NOT bare)`),
-		judgedSQL}
-}
+// inDoubtSQL are the entries that may be somebody's whom they name: CVs without an id, and whatever has a number that may
+// be an id.
+const inDoubtSQL = `SELECT no FROM temp.seen
+	UNION SELECT no FROM temp.entry WHERE part = 'cvs' AND no NOT IN (SELECT no FROM temp.token JOIN temp.oid ON key = token WHERE NOT bare)`
 
 // matchPhases are the phases, the strongest first.
 func matchPhases() []matchPhase {
@@ -216,20 +221,26 @@ func matchPhases() []matchPhase {
 	}
 }
 
-// The owner of an attachment is what its row names, by id or by reference. Without a row, or where several rows fit, it is
-// the one record that the entry's path names.
-const resultSQL = `
-CREATE TEMP TABLE owned AS
+// The owner of a CV is whom it was decided for.
+const ownedCVsSQL = `
+INSERT INTO temp.owned SELECT no, how, attachment_id, 'CANDIDATE', candidate_id FROM temp.decided AS d LEFT JOIN temp.att USING (r) WHERE d.part = 'cvs';`
+
+// The owner of an attachment is what its row names, by id or by reference.
+const ownedSQL = `
+INSERT INTO temp.owned
 WITH row AS (SELECT r, attachment_id, record_id, record_type, record_reference FROM temp.att WHERE r IN (SELECT r FROM temp.decided)),
 by_ref AS (SELECT r, min(owner_type) AS owner_type, min(owner_id) AS owner_id FROM row JOIN temp.owner ON reference = record_reference
 	WHERE record_id IS NULL GROUP BY r HAVING count(DISTINCT (owner_type, owner_id)) = 1),
 by_id AS (SELECT r, min(owner_type) AS owner_type FROM row JOIN temp.owner ON owner_id = record_id WHERE record_type IS NULL GROUP BY r HAVING count(DISTINCT owner_type) = 1)
 SELECT d.no, how, attachment_id,
-	CASE WHEN d.part = 'cvs' THEN 'CANDIDATE' ELSE coalesce(record_type, by_id.owner_type, by_ref.owner_type, CASE left(record_reference, 3)
+	coalesce(record_type, by_id.owner_type, by_ref.owner_type, CASE left(record_reference, 3)
 		WHEN 'CA-' THEN 'CANDIDATE' WHEN 'CT-' THEN 'CONTACT' WHEN 'CY-' THEN 'COMPANY' WHEN 'JB-' THEN 'JOB'
-		WHEN 'LD-' THEN 'LEAD' WHEN 'OP-' THEN 'OPPORTUNITY' WHEN 'PL-' THEN 'PLACEMENT' END) END AS owner_type,
-	CASE WHEN d.part = 'cvs' THEN d.candidate_id ELSE coalesce(record_id, by_ref.owner_id) END AS owner_id
-FROM temp.decided AS d LEFT JOIN row USING (r) LEFT JOIN by_ref USING (r) LEFT JOIN by_id USING (r);
+		WHEN 'LD-' THEN 'LEAD' WHEN 'OP-' THEN 'OPPORTUNITY' WHEN 'PL-' THEN 'PLACEMENT' END) AS owner_type,
+	coalesce(record_id, by_ref.owner_id) AS owner_id
+FROM temp.decided AS d LEFT JOIN row USING (r) LEFT JOIN by_ref USING (r) LEFT JOIN by_id USING (r) WHERE d.part = 'attachments';`
+
+// aloneSQL is for attachments without a row, or that several rows fit: theirs is the one record that the path names.
+const aloneSQL = `
 CREATE TEMP TABLE alone AS
 WITH named AS (SELECT DISTINCT h.no, owner_type, owner_id FROM temp.ownerhit AS h JOIN temp.entry AS e USING (no)
 	JOIN temp.owner AS o ON h.owner = concat(o.owner_type, ' ', lower(o.owner_id))
@@ -237,8 +248,13 @@ WITH named AS (SELECT DISTINCT h.no, owner_type, owner_id FROM temp.ownerhit AS 
 SELECT no, min(owner_type) AS owner_type, min(owner_id) AS owner_id FROM named GROUP BY no HAVING count(*) = 1;
 INSERT INTO temp.owned
 SELECT no, CASE WHEN no IN (SELECT no FROM temp.tied) THEN '` + byAmbiguous + `' WHEN no IN (SELECT no FROM temp.named WHERE alone AND grade >= 2) THEN 'name-owner' ELSE 'id' END,
-	NULL, owner_type, owner_id FROM temp.alone;
-INSERT INTO temp.owned SELECT DISTINCT no, '` + byAmbiguous + `', NULL, NULL, NULL FROM temp.tied WHERE no NOT IN (SELECT no FROM temp.decided) AND no NOT IN (SELECT no FROM temp.alone);
+	NULL, owner_type, owner_id FROM temp.alone;`
+
+const ambiguousSQL = `
+INSERT INTO temp.owned SELECT DISTINCT no, '` + byAmbiguous + `', NULL, NULL, NULL FROM temp.tied
+	WHERE no NOT IN (SELECT no FROM temp.decided) AND no NOT IN (SELECT no FROM temp.owned);`
+
+const resultSQL = `
 CREATE TEMP TABLE result AS
 SELECT e.doc_id, e.part, e.container, e.idx, e.off, e.name, e.size, owner_type, owner_id, attachment_id, how
 FROM temp.entry AS e LEFT JOIN temp.owned USING (no) ORDER BY e.container, e.off, e.idx;`

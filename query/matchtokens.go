@@ -16,14 +16,19 @@ import "fmt"
 
 const bareNumber = `'\d{1,14}'`
 
-// ownersSQL says who can own files.
+// ownersSQL says who can own files. otherOwnersSQL adds the rows that name their owner in part, or by reference.
 const ownersSQL = `
-CREATE TEMP TABLE arow AS
-WITH named AS (SELECT r, upper(record_type) AS kind, lower(record_id) AS id, lower(record_reference) AS ref FROM temp.att)
-SELECT r, concat(kind, ' ', id) AS owner FROM named WHERE id IS NOT NULL AND kind IS NOT NULL
-UNION SELECT r, concat(coalesce(owner_type, '?'), ' ', id) FROM named LEFT JOIN temp.owner ON lower(owner_id) = id WHERE id IS NOT NULL AND kind IS NULL
+INSERT INTO temp.arow SELECT r, concat(upper(record_type), ' ', lower(record_id)) FROM temp.att WHERE record_id IS NOT NULL AND record_type IS NOT NULL;`
+
+const otherOwnersSQL = `
+INSERT INTO temp.arow
+WITH named AS (SELECT r, upper(record_type) AS kind, lower(record_id) AS id, lower(record_reference) AS ref FROM temp.att
+	WHERE record_id IS NULL OR record_type IS NULL)
+SELECT r, concat(coalesce(owner_type, '?'), ' ', id) FROM named LEFT JOIN temp.owner ON lower(owner_id) = id WHERE id IS NOT NULL
 UNION SELECT r, concat(owner_type, ' ', lower(owner_id)) FROM named JOIN temp.owner ON lower(reference) = ref WHERE id IS NULL AND owner_id IS NOT NULL
-UNION SELECT r, concat(coalesce(kind, '?'), ' ', ref) FROM named WHERE id IS NULL AND ref NOT IN (SELECT lower(reference) FROM temp.owner WHERE reference IS NOT NULL);
+UNION SELECT r, concat(coalesce(kind, '?'), ' ', ref) FROM named WHERE id IS NULL AND ref NOT IN (SELECT lower(reference) FROM temp.owner WHERE reference IS NOT NULL);`
+
+const ownerIDsSQL = `
 CREATE TEMP TABLE oid AS
 WITH pair AS (
 	SELECT lower(owner_id) AS key, concat(owner_type, ' ', lower(owner_id)) AS owner FROM temp.owner WHERE owner_id IS NOT NULL
@@ -34,7 +39,7 @@ SELECT key, owner, regexp_extract(owner, '^\S+') AS kind, regexp_full_match(key,
 
 // tokenSQL takes paths apart. A token is a run of letters and digits, or one that hyphens join. Only what looks like an
 // id (eight characters, a digit among them), a reference, or the whole name of a file or folder, is kept: "2" in
-// "CV 2.pdf" is no id. Numbers are kept apart, with the place where they stand.
+// "CV 2.pdf" is no id.
 const tokenSQL = `
 CREATE TEMP TABLE token AS
 WITH e AS (SELECT no, lower(nfc_normalize(path)) AS p FROM temp.entry),
@@ -45,10 +50,16 @@ anchored AS (SELECT no, unnest(list_distinct(list_concat(string_split(p, '/'),
 		[regexp_replace(regexp_extract(p, '[^/]*$'), '\.[^.]*$', ''), regexp_extract(p, '([^/_ ]*)[_ ][^/]*$', 1)]))) AS token FROM e)
 SELECT no, token FROM loose WHERE (length(token) >= 8 AND regexp_matches(token, '\d') OR regexp_full_match(token, '[a-z]{2}-\d+'))
 	AND NOT regexp_full_match(token, ` + bareNumber + `)
-UNION SELECT no, token FROM anchored WHERE regexp_matches(token, '\d') AND NOT regexp_full_match(token, ` + bareNumber + `);
-CREATE TEMP TABLE number AS
-WITH e AS (SELECT no, part, lower(path) AS p FROM temp.entry WHERE regexp_matches(path, '\d')
-	AND ((SELECT bool_or(bare) FROM temp.oid) OR (SELECT bool_or(regexp_full_match(id_key, ` + bareNumber + `)) FROM temp.att))),
+UNION SELECT no, token FROM anchored WHERE regexp_matches(token, '\d') AND NOT regexp_full_match(token, ` + bareNumber + `);`
+
+// areNumbersSQL says whether a number in a path may be an id at all.
+const areNumbersSQL = `SELECT (EXISTS (FROM temp.oid WHERE bare) OR EXISTS (FROM temp.att WHERE regexp_full_match(id_key, ` + bareNumber + `)))
+	AND EXISTS (FROM temp.entry WHERE regexp_matches(path, '\d'))`
+
+// numberSQL finds the numbers in paths.
+const numberSQL = `
+INSERT INTO temp.number
+WITH e AS (SELECT no, part, lower(path) AS p FROM temp.entry WHERE regexp_matches(path, '\d')),
 s AS (SELECT no, part, unnest(string_split(p, '/')) AS segment, generate_subscripts(string_split(p, '/'), 1) AS depth,
 	len(string_split(p, '/')) AS deepest FROM e),
 t AS (SELECT no, part, CASE WHEN depth = deepest THEN 'file' ELSE 'folder ' || depth END AS place,
@@ -68,7 +79,7 @@ FROM k;`
 
 // seenSQL finds the numbers that are somebody's id, or a row's, in tables whose ids are mostly numbers.
 const seenSQL = `
-CREATE TEMP TABLE seen AS
+INSERT INTO temp.seen
 WITH numeric AS (SELECT kind FROM temp.oid GROUP BY kind HAVING count(*) FILTER (bare) * 2 >= count(DISTINCT owner)),
 rows AS (SELECT coalesce(count(*) FILTER (regexp_full_match(id_key, ` + bareNumber + `)) * 2 >= count(*), false) AS numeric FROM temp.att)
 SELECT n.no, n.part, place, token, 'owner' AS role, owner, NULL::BIGINT AS r FROM temp.number AS n JOIN temp.oid ON key = token AND bare
@@ -121,9 +132,12 @@ t AS (SELECT part, place, role, count(DISTINCT no) AS hits, bool_or(doubted AND 
 SELECT part, place, role, dates * 5 <= n AS even_dates FROM t JOIN all_of USING (part, place)
 WHERE place <> 'within' AND NOT ends_with(place, ' ends') AND NOT doubt AND hits * 10 >= entries * 9 AND dates * 2 <= n AND smalls < n
 	AND NOT (least <= 1 AND most - least + 1 = n) AND (n > 1 OR hits = 1 OR backing) AND (role = 'owner' OR n = hits);
-CREATE TEMP TABLE believed AS
+INSERT INTO temp.believed
 SELECT DISTINCT no, role, owner, r FROM temp.judged LEFT JOIN temp.trusted USING (part, place, role)
-WHERE NOT doubted AND (backed OR even_dates OR even_dates IS NOT NULL AND NOT dated);
+WHERE NOT doubted AND (backed OR even_dates OR even_dates IS NOT NULL AND NOT dated);`
+
+// foundSQL finds what paths name by id.
+const foundSQL = `
 CREATE TEMP TABLE rowhit AS
 SELECT no, r FROM temp.token JOIN temp.att ON id_key = token UNION SELECT no, r FROM temp.believed WHERE role = 'row';
 CREATE TEMP TABLE ownerhit AS

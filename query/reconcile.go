@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"holdall/schemas"
@@ -15,8 +16,11 @@ func (b *Builder) Reconcile(ctx context.Context, parts map[string]bool) error {
 	b.write.Lock()
 	defer b.write.Unlock()
 	return b.inTransaction(ctx, func(c *sql.Conn) error {
-		r := reconciler{b: b, parts: parts, missing: map[string]bool{}}
+		r := reconciler{b: b, parts: parts, missing: map[string]bool{}, filled: map[string]bool{}, kinds: map[string][]string{}}
 		if err := r.fillGaps(ctx, c); err != nil {
+			return err
+		}
+		if err := r.findKinds(ctx, c); err != nil {
 			return err
 		}
 		if err := insertFindings(ctx, c, dateFindings(b.tables)); err != nil {
@@ -35,7 +39,9 @@ func (b *Builder) Reconcile(ctx context.Context, parts map[string]bool) error {
 type reconciler struct {
 	b       *Builder
 	parts   map[string]bool
-	missing map[string]bool // tables that were not received, or have no rows: what refers to them is not reported row by row
+	missing map[string]bool     // tables that were not received, or have no rows: what refers to them is not reported row by row
+	filled  map[string]bool     // columns that have a value, as table.column: what has none needs no looking at
+	kinds   map[string][]string // the kinds of records that a table's references name, by table
 }
 
 // fillGaps reports the known tables that were not received, and makes them, and documents, empty.
@@ -43,6 +49,9 @@ func (r *reconciler) fillGaps(ctx context.Context, c *sql.Conn) error {
 	r.b.state.Lock()
 	for _, l := range r.b.tables {
 		r.missing[l.Table] = l.Rows == 0
+		for _, col := range l.Columns {
+			r.filled[l.Table+"."+col.Column] = col.Nulls < l.Rows
+		}
 	}
 	tables := missingTables(r.b.tables)
 	r.b.state.Unlock()
@@ -90,8 +99,8 @@ func (r *reconciler) keys() []string {
 	var all []string
 	for _, t := range schemas.Recruitly() {
 		for _, c := range t.Columns {
-			if c.Key == "" {
-				continue
+			if c.Key == "" || !r.filled[t.Name+"."+c.Name] {
+				continue // a key that no row has is no key
 			}
 			all = append(all, finding(DuplicateKey, SeverityWarning, t.Name, "value",
 				fmt.Sprintf("'%s stands in ' || n || ' rows'", c.Name),
@@ -105,8 +114,10 @@ func (r *reconciler) keys() []string {
 	return all
 }
 
+type entityTable struct{ kind, table, key string }
+
 // entityTables says which table holds records of a kind. Kinds that are not here, such as leads, are in none of the ten.
-var entityTables = []struct{ kind, table, key string }{
+var entityTables = []entityTable{
 	{"CANDIDATE", "candidates", "candidate_id"}, {"CONTACT", "contacts", "contact_id"}, {"COMPANY", "companies", "company_id"},
 	{"JOB", "jobs", "job_id"}, {"USER", "users", "user_id"}, {"TASK", "tasks", "task_id"}, {"PIPELINE", "job_pipelines", "pipeline_id"},
 	{"ATTACHMENT", "attachments", "attachment_id"}, {"FOLDER", "folder_records", "folder_id"},
@@ -119,7 +130,7 @@ func (r *reconciler) references() []string {
 		key, _ := t.PrimaryKey()
 		for _, c := range t.Columns {
 			switch {
-			case c.References == "" || c.References == "*":
+			case c.References == "" || c.References == "*" || !r.filled[t.Name+"."+c.Name]:
 			case c.References == "folder_records.folder_id":
 				all = append(all, r.outside(t.Name, c.Name, "a folder is known only by what lies in it",
 					fmt.Sprintf("SELECT %[1]s FROM main.%[2]s WHERE %[1]s IS NOT NULL AND %[1]s NOT IN (SELECT folder_id FROM main.folder_records WHERE folder_id IS NOT NULL)", ident(c.Name), ident(t.Name))))
@@ -128,11 +139,15 @@ func (r *reconciler) references() []string {
 			}
 		}
 	}
-	all = append(all, r.polymorphic("attachments", "attachment_id", "record_id", "record_type", SeverityWarning, "main.attachments")...)
-	all = append(all, r.polymorphic("folder_records", "folder_record_id", "record_id", "record_type", SeverityWarning, "main.folder_records")...)
-	all = append(all, r.polymorphic("tasks", "task_id", "record_id", "record_type", SeverityWarning, "("+taskLinkSQL+")")...)
-	all = append(all, r.journal(),
-		r.outside("job_pipelines", "placement_ref", "placements are not part of the export", "SELECT placement_ref FROM main.job_pipelines WHERE placement_ref IS NOT NULL"))
+	for _, p := range polymorphics {
+		all = append(all, r.polymorphic(p)...)
+	}
+	if r.filled["audit_logs.entity_id"] {
+		all = append(all, r.journal())
+	}
+	if r.filled["job_pipelines.placement_ref"] {
+		all = append(all, r.outside("job_pipelines", "placement_ref", "placements are not part of the export", "SELECT placement_ref FROM main.job_pipelines WHERE placement_ref IS NOT NULL"))
+	}
 	return all
 }
 
@@ -156,43 +171,82 @@ func (r *reconciler) outside(table, column, why, values string) string {
 		fmt.Sprintf("(SELECT count(*) AS n FROM (%s)) WHERE n > 0", values))
 }
 
+// A polymorphic is a table whose record_id is that of a record of the kind in record_type.
+type polymorphic struct {
+	table, key, from string
+	needs            string // the column that is empty where there are no references
+}
+
+var polymorphics = []polymorphic{
+	{"attachments", "attachment_id", "main.attachments", "record_id"},
+	{"folder_records", "folder_record_id", "main.folder_records", "record_id"},
+	{"tasks", "task_id", "(" + taskLinkSQL + ")", "linked_records"},
+}
+
+// findKinds finds the kinds of records that references name; "" is none.
+func (r *reconciler) findKinds(ctx context.Context, c *sql.Conn) error {
+	for _, p := range polymorphics {
+		if !r.filled[p.table+"."+p.needs] {
+			continue
+		}
+		err := eachText(ctx, c, fmt.Sprintf("SELECT DISTINCT upper(record_type) FROM %s WHERE record_id IS NOT NULL", p.from), func(v []string) {
+			r.kinds[p.table] = append(r.kinds[p.table], v[0])
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // polymorphic reports references whose kind another column names. Kinds that the export does not contain are counted apart.
-func (r *reconciler) polymorphic(table, key, column, kind string, severity Severity, from string) []string {
-	var kinds, all []string
+func (r *reconciler) polymorphic(p polymorphic) []string {
+	var known, all []string
+	elsewhere := false
+	for _, kind := range r.kinds[p.table] {
+		elsewhere = elsewhere || !slices.ContainsFunc(entityTables, func(e entityTable) bool { return e.kind == kind })
+	}
 	for _, e := range entityTables {
-		kinds = append(kinds, text(e.kind))
-		where := fmt.Sprintf("%s AS f WHERE upper(f.%s) = %s AND f.%s IS NOT NULL AND NOT EXISTS (FROM main.%s AS t WHERE t.%s = f.%[4]s)",
-			from, ident(kind), text(e.kind), ident(column), ident(e.table), ident(e.key))
+		known = append(known, text(e.kind))
+		if !slices.Contains(r.kinds[p.table], e.kind) {
+			continue
+		}
+		where := fmt.Sprintf("%s AS f WHERE upper(f.record_type) = %s AND f.record_id IS NOT NULL AND NOT EXISTS (FROM main.%s AS t WHERE t.%s = f.record_id)",
+			p.from, text(e.kind), ident(e.table), ident(e.key))
 		if r.missing[e.table] {
-			all = append(all, finding(ReferenceDangling, severity, table, "NULL", fmt.Sprintf("n || ' values of %s have no record, as %s is missing or empty'", column, e.table),
+			all = append(all, finding(ReferenceDangling, SeverityWarning, p.table, "NULL", fmt.Sprintf("n || ' values of record_id have no record, as %s is missing or empty'", e.table),
 				"(SELECT count(*) AS n FROM "+where+") WHERE n > 0"))
 			continue
 		}
-		all = append(all, finding(ReferenceDangling, severity, table, "f."+ident(key),
-			fmt.Sprintf("'%s ' || f.%s || ' is not in %s'", column, ident(column), e.table), where))
+		all = append(all, finding(ReferenceDangling, SeverityWarning, p.table, "f."+ident(p.key),
+			fmt.Sprintf("'record_id ' || f.record_id || ' is not in %s'", e.table), where))
 	}
-	elsewhere := fmt.Sprintf("(SELECT upper(%s) AS kind, count(*) AS n FROM %s AS f WHERE %s IS NOT NULL AND kind NOT IN (%s) GROUP BY 1)",
-		ident(kind), from, ident(column), strings.Join(kinds, ", "))
-	all = append(all, finding(ReferenceDangling, SeverityInfo, table, "NULL",
-		fmt.Sprintf("'%s: ' || n || ' values cannot be followed: the export has no table of kind ' || kind", column), elsewhere))
-	everything := make([]string, len(entityTables))
+	if elsewhere {
+		all = append(all, finding(ReferenceDangling, SeverityInfo, p.table, "NULL",
+			"'record_id: ' || n || ' values cannot be followed: the export has no table of kind ' || kind",
+			fmt.Sprintf("(SELECT upper(record_type) AS kind, count(*) AS n FROM %s AS f WHERE record_id IS NOT NULL AND kind NOT IN (%s) GROUP BY 1)", p.from, strings.Join(known, ", "))))
+	}
+	if !slices.Contains(r.kinds[p.table], "") {
+		return all
+	}
+	return append(all, finding(ReferenceDangling, SeverityInfo, p.table, "NULL",
+		"'record_id: ' || n || ' values without a kind are in none of the tables'",
+		fmt.Sprintf("(SELECT count(*) AS n FROM %s AS f WHERE record_type IS NULL AND record_id NOT IN (%s)) WHERE n > 0", p.from, everyKeySQL())))
+}
+
+// everyKeySQL is a query for the keys of all records.
+func everyKeySQL() string {
+	keys := make([]string, len(entityTables))
 	for i, e := range entityTables {
-		everything[i] = fmt.Sprintf("SELECT %s FROM main.%s", ident(e.key), ident(e.table))
+		keys[i] = fmt.Sprintf("SELECT %s FROM main.%s", ident(e.key), ident(e.table))
 	}
-	return append(all, finding(ReferenceDangling, SeverityInfo, table, "NULL",
-		fmt.Sprintf("'%s: ' || n || ' values without a kind are in none of the tables'", column),
-		fmt.Sprintf("(SELECT count(*) AS n FROM %s AS f WHERE %s IS NULL AND %s NOT IN (SELECT * FROM (%s) AS e(id) WHERE id IS NOT NULL)) WHERE n > 0",
-			from, ident(kind), ident(column), strings.Join(everything, " UNION ALL "))))
+	return "SELECT * FROM (" + strings.Join(keys, " UNION ALL ") + ") AS e(id) WHERE id IS NOT NULL"
 }
 
 // journal counts journal entries about records that are not there. A journal tells of deleted records, so that is no fault.
 func (r *reconciler) journal() string {
-	var there []string
-	for _, e := range entityTables {
-		there = append(there, fmt.Sprintf("SELECT %s FROM main.%s", ident(e.key), ident(e.table)))
-	}
 	return finding(ReferenceDangling, SeverityInfo, "audit_logs", "NULL",
 		"'entity_id: ' || n || ' entries are about records of kind ' || kind || ' that the export does not contain'",
 		fmt.Sprintf(`(SELECT coalesce(upper(entity_type), 'unknown') AS kind, count(*) AS n FROM main.audit_logs
-			WHERE entity_id IS NOT NULL AND entity_id NOT IN (SELECT * FROM (%s) AS e(id) WHERE id IS NOT NULL) GROUP BY 1)`, strings.Join(there, " UNION ALL ")))
+			WHERE entity_id IS NOT NULL AND entity_id NOT IN (%s) GROUP BY 1)`, everyKeySQL()))
 }
