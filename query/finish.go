@@ -36,7 +36,7 @@ func (b *Builder) Finish(ctx context.Context) error {
 	if err := b.inTransaction(ctx, func(c *sql.Conn) error { return b.complete(ctx, c) }); err != nil {
 		return fmt.Errorf("finish the database: %w", err)
 	}
-	if err := execAll(ctx, b.db, "CHECKPOINT "+catalog); err != nil {
+	if err := b.checkpoint(ctx); err != nil {
 		return err
 	}
 	b.state.Lock()
@@ -50,6 +50,24 @@ func (b *Builder) Finish(ctx context.Context) error {
 	}
 	b.closed = true
 	return os.RemoveAll(b.work)
+}
+
+// fewRows is how many rows a database's tables have at most for which trying out compressions takes longer than all else,
+// and saves nothing.
+const fewRows = 2048
+
+// checkpoint writes the database into its file.
+func (b *Builder) checkpoint(ctx context.Context) error {
+	most, err := queryInts(ctx, b.db, "SELECT coalesce(max(estimated_size), 0)::BIGINT FROM duckdb_tables()", 1)
+	if err != nil {
+		return err
+	}
+	if most[0] <= fewRows {
+		if err := execAll(ctx, b.db, "SET GLOBAL force_compression = 'uncompressed'"); err != nil {
+			return err
+		}
+	}
+	return execAll(ctx, b.db, "CHECKPOINT "+catalog)
 }
 
 // appear makes the finished file durable and gives it its name.
