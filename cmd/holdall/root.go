@@ -63,7 +63,7 @@ Ask it:                         holdall query archives "select count(*) from can
 	p.BoolVar(&e.json, "json", false, "print one JSON value on stdout")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(e, c.Flags()) }
 	for _, c := range []command{
-		takeCommand(), listCommand(), statusCommand(), verifyCommand(), queryCommand(), tablesCommand(), reportCommand(),
+		takeCommand(), listCommand(), statusCommand(), verifyCommand(), queryCommand(), tablesCommand(), reportCommand(), personCommand(),
 		filesCommand(), catCommand(), cleanCommand(), demoCommand(), simulateCommand(), versionCommand(),
 	} {
 		root.AddCommand(c.cobra(e))

@@ -1,0 +1,142 @@
+// Package person gathers what an archive holds of one person: the record itself, files, pipeline, tasks,
+// everything dated, where else the record is referred to, and where the person is mentioned in entries about
+// others.
+package person
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"holdall/query"
+)
+
+// A Match is a person that a search has found.
+type Match struct {
+	Type      string `json:"type"` // CANDIDATE, CONTACT or USER
+	ID        string `json:"id"`
+	Reference string `json:"reference"` // such as CA-1001
+	Name      string `json:"name"`
+}
+
+// most is how many matches are worth listing.
+const most = 100
+
+// people is every record of a person. A name is compared without case and accents.
+const people = `SELECT 'CANDIDATE' AS kind, candidate_id AS id, reference, full_name, concat_ws(' ', first_name, surname) AS parts, email, alternate_email
+	FROM candidates
+UNION ALL SELECT 'CONTACT', contact_id, reference, full_name, concat_ws(' ', first_name, surname), email, alternate_email FROM contacts
+UNION ALL SELECT 'USER', user_id, NULL, full_name, concat_ws(' ', first_name, surname), email, NULL FROM users`
+
+// Find returns the people that who names: by ID, else by reference, else by e-mail address, else by whole
+// name, else by words that all begin a word of a name. Whoever is found in an earlier way is meant, and
+// nobody of the later ways is looked for.
+func Find(ctx context.Context, db *query.DB, who string) ([]Match, error) {
+	who = strings.TrimSpace(who)
+	if who == "" {
+		return nil, nil
+	}
+	params := map[string]string{"who": who}
+	words := []string{"true"}
+	for i, w := range strings.Fields(strings.ReplaceAll(who, "-", " ")) {
+		name := fmt.Sprintf("w%d", i)
+		params[name] = w
+		words = append(words, fmt.Sprintf("contains(name, ' ' || strip_accents(lower($%s)))", name))
+	}
+	sql := fmt.Sprintf(`WITH p AS (SELECT *, translate(' ' || strip_accents(lower(concat_ws(' ', full_name, parts))), '-', ' ') AS name FROM (%s) WHERE id IS NOT NULL),
+r AS (SELECT kind, id, reference, coalesce(full_name, parts) AS shown, CASE
+	WHEN lower(id) = lower($who) THEN 1
+	WHEN lower(reference) = lower($who) THEN 2
+	WHEN lower(trim(email)) = lower($who) OR lower(trim(alternate_email)) = lower($who) THEN 3
+	WHEN strip_accents(lower($who)) IN (strip_accents(lower(full_name)), strip_accents(lower(parts))) THEN 4
+	WHEN %s THEN 5 END AS way FROM p)
+SELECT kind, id, any_value(reference) AS reference, any_value(shown) AS shown FROM r
+WHERE way = (SELECT min(way) FROM r) GROUP BY kind, id ORDER BY strip_accents(lower(any_value(shown))), kind, id LIMIT %d`, people, strings.Join(words, " AND "), most)
+	rows, err := db.Query(ctx, sql, params)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []Match
+	for rows.Next() {
+		v, err := rows.Strings()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Match{v[0], v[1], v[2], v[3]})
+	}
+	return all, rows.Err()
+}
+
+// A Section is one part of what is known of a person: a query, and the values of its parameters.
+type Section struct {
+	Name   string // facts, files, …: its name in JSON
+	Title  string
+	SQL    string
+	Params map[string]string
+}
+
+// keys of the tables of people.
+var tables = map[string]struct{ table, key string }{
+	"CANDIDATE": {"candidates", "candidate_id"}, "CONTACT": {"contacts", "contact_id"}, "USER": {"users", "user_id"},
+}
+
+// Record is SQL for the record itself, as its table has it. Its one parameter is $id.
+func (m Match) Record() string {
+	t := tables[m.Type]
+	return fmt.Sprintf("SELECT * FROM %s WHERE %s = $id", t.table, t.key)
+}
+
+// Sections returns the parts of what is known of a person, in the order in which they are shown.
+func Sections(ctx context.Context, db *query.DB, m Match) ([]Section, error) {
+	id := map[string]string{"id": m.ID}
+	typed := map[string]string{"id": m.ID, "type": m.Type}
+	record := strings.Replace(m.Record(), "SELECT *", "SELECT COLUMNS(*)::VARCHAR", 1)
+	all := []Section{
+		{"facts", "Facts", `SELECT "column", "value" FROM (UNPIVOT (` + record + `) ON COLUMNS(*) INTO NAME "column" VALUE "value")`, id},
+		{"files", "Files", files, typed},
+		{"pipeline", "Pipeline", fmt.Sprintf(pipeline, cardsOf[m.Type]), id},
+		{"tasks", "Tasks", fmt.Sprintf(tasks, tasksOf[m.Type]), id},
+		{"timeline", "Timeline", timeline + timelineOf[m.Type] + " ORDER BY event_time, kind", typed},
+	}
+	known, err := db.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, Section{"references", "Where else the record is referred to", references(known), id})
+	terms, err := termsOf(ctx, db, m)
+	if err != nil {
+		return nil, err
+	}
+	return append(all, mentions(known, m, terms)), nil
+}
+
+const files = `SELECT d.doc_id, d.original_name, d.media_type, d.size, d.state, d.part, d.attachment_id, a.document_type, a.created_on
+FROM documents AS d LEFT JOIN attachments AS a ON a.attachment_id = d.attachment_id WHERE d.owner_type = $type AND d.owner_id = $id
+UNION ALL SELECT NULL, file_name, content_type, file_size, 'missing', 'attachments', attachment_id, document_type, created_on
+FROM attachments AS a WHERE record_id = $id AND NOT EXISTS (FROM documents AS d WHERE d.attachment_id = a.attachment_id)
+ORDER BY created_on, original_name`
+
+const pipeline = `SELECT p.pipeline_id, p.job_id, coalesce(j.title, p.job_title) AS job, coalesce(co.name, p.company_name) AS company,
+	p.candidate_id, p.candidate_name, p.status_code, p.rejected, p.reject_reason, p.shortlist_date, p.cv_sent_date, p.interview_date,
+	p.offer_date, p.owner_name, p.comments, p.created_on
+FROM job_pipelines AS p LEFT JOIN jobs AS j ON j.job_id = p.job_id LEFT JOIN companies AS co ON co.company_id = p.company_id
+WHERE %s ORDER BY p.created_on`
+
+// cardsOf says which cards are those of a person. The cards that a user works on are about others.
+var cardsOf = map[string]string{"CANDIDATE": "p.candidate_id = $id", "CONTACT": "p.contact_id = $id", "USER": "false AND p.pipeline_id = $id"}
+
+const tasks = `SELECT t.task_id, t.subject, t.description, t.status, t.priority, t.due_date, t.completed_on, t.assigned_by_name, t.assigned_to_name,
+	t.created_on FROM tasks AS t WHERE %s ORDER BY t.created_on`
+
+var tasksOf = map[string]string{"CANDIDATE": linkedTasks, "CONTACT": linkedTasks, "USER": linkedTasks + " OR t.assigned_to_id = $id"}
+
+const linkedTasks = "t." + linkedTaskIDs
+
+const timeline = `SELECT t.event_time, t.kind, t.what, t.detail, u.full_name AS by_user FROM timeline AS t
+	LEFT JOIN (SELECT user_id, any_value(full_name) AS full_name FROM users GROUP BY 1) AS u ON u.user_id = t.by_id
+	WHERE t.record_type = $type AND t.record_id = $id`
+
+// timelineOf adds what a user did: the journal is about other records then.
+var timelineOf = map[string]string{"USER": ` UNION ALL SELECT event_time, 'journal', coalesce(action, activity_code),
+	concat_ws(' ', entity_type, entity_label, message), actor_name FROM audit_logs WHERE actor_id = $id`}
