@@ -24,38 +24,39 @@ var errUnprovable = errors.New("the link did not give the bytes again")
 func Unprovable(err error) bool { return errors.Is(err, errUnprovable) }
 
 // Refetch drops n bytes from off and fetches them again: a checksum inside the object says that they are wrong. Bytes that
-// have rotted in the spool are replaced likewise. It tries as often as any other fetch; an error that is not SameAgain says
-// nothing about the bytes.
-func (o *Object) Refetch(ctx context.Context, off, n int64) error {
+// have rotted in the spool are replaced likewise. changed says that others came than were here; without it and without an error
+// the same came again, and the next time that is SameAgain. It tries as often as any other fetch; an error that is not SameAgain
+// says nothing about the bytes.
+func (o *Object) Refetch(ctx context.Context, off, n int64) (changed bool, err error) {
 	if o.coded != nil { // where in the encoded bytes these lie is not known
 		if err := o.until(ctx, func() bool { return o.complete }); err != nil {
-			return err
+			return false, err
 		}
 		off, n = 0, o.size
 	}
 	if _, err := o.await(off, n); err != nil && err != io.EOF {
-		return err
+		return false, err
 	}
 	r := o.run
 	o.mend.Lock() // one at a time
 	defer o.mend.Unlock()
 	from, to, err := o.beginMending(off, n)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer o.endMending()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(r.ctx, cancel)
 	defer stop()
-	changed, err := r.mend(o, func() (bool, error) { return r.mendSpan(ctx, o, from, to) })
+	changed, err = r.mend(o, func() (bool, error) { return r.mendSpan(ctx, o, from, to) })
 	if err != nil {
-		return o.unprovable(o.Source.failure(err))
+		return changed, o.unprovable(o.Source.failure(err))
 	}
 	if changed {
-		return r.rehash(o)
+		err = r.rehash(o)
 	}
-	return nil
+	return changed, err
 }
 
 // beginMending returns the pieces' bounds around a run of bytes, unless all of them are known to come out the same and lie on

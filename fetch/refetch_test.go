@@ -40,7 +40,7 @@ func testBusyRefetch(t *testing.T) {
 		}
 		return false
 	})
-	if err := r.Objects[0].Refetch(t.Context(), 700_000, 1); err != nil {
+	if _, err := r.Objects[0].Refetch(t.Context(), 700_000, 1); err != nil {
 		t.Fatalf("Refetch: %v", err)
 	}
 	wantBytes(t, r.Objects[0], body)
@@ -53,7 +53,7 @@ func testDeadRefetch(t *testing.T) {
 	r, _ := flippedOnce(t, zipLike(2<<20, 3), func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
 		return refuses(403, s3Error("AccessDenied", "Request has expired"))(o, w, r)
 	})
-	err := r.Objects[0].Refetch(t.Context(), 700_000, 1)
+	_, err := r.Objects[0].Refetch(t.Context(), 700_000, 1)
 	var e *Error
 	if !errors.As(err, &e) || e.Code != LinkExpired || e.Part != PartAttachments || SameAgain(err) {
 		t.Errorf("Refetch = %v, want that the link has expired", err)
@@ -80,7 +80,7 @@ func testRottenPiece(t *testing.T) {
 	}
 	for range 2 { // also where the piece is known to have come out the same twice
 		rot()
-		if err := o.Refetch(t.Context(), 300_000, 3); err != nil {
+		if _, err := o.Refetch(t.Context(), 300_000, 3); err != nil {
 			t.Fatalf("Refetch: %v", err)
 		}
 		wantBytes(t, o, body)

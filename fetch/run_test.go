@@ -126,7 +126,7 @@ func testRefetch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := obj.Refetch(context.Background(), 999_990, 20); err != nil {
+	if _, err := obj.Refetch(context.Background(), 999_990, 20); err != nil {
 		t.Fatalf("Refetch: %v", err)
 	}
 	wantBytes(t, obj, good)
@@ -137,11 +137,11 @@ func testRefetch(t *testing.T) {
 	if n := r.Progress().Fetched - int64(len(good)); n > 256<<10 {
 		t.Errorf("%d bytes fetched again for one bad bit", n)
 	}
-	if err := obj.Refetch(context.Background(), 999_990, 20); err != nil {
+	if _, err := obj.Refetch(context.Background(), 999_990, 20); err != nil {
 		t.Errorf("Refetch of what came out the same: %v; want nothing yet", err)
 	}
 	n := len(s.log())
-	if err := obj.Refetch(context.Background(), 999_990, 20); !errors.Is(err, errSameAgain) || len(s.log()) != n {
+	if _, err := obj.Refetch(context.Background(), 999_990, 20); !errors.Is(err, errSameAgain) || len(s.log()) != n {
 		t.Errorf("Refetch once more = %v with %d requests; want a refusal at once", err, len(s.log())-n)
 	}
 	r.Close()

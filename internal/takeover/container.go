@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 
 	"holdall/fetch"
 	"holdall/internal/atomicfile"
@@ -42,15 +43,15 @@ type origin struct {
 	size    int64
 	volumes []int64 // of a split ZIP, where each begins
 
-	// refetch drops bytes and fetches them again. nil where that is not possible: the bytes were verified
-	// when they came.
-	refetch func(ctx context.Context, off, n int64) error
+	// refetch is fetch's Refetch. nil where that is not possible: the bytes were verified when they came.
+	refetch func(ctx context.Context, off, n int64) (changed bool, err error)
 	// wait returns when all bytes are here and verified.
 	wait func(ctx context.Context) error
 	// vouched reports whether a digest that the server gave fits all bytes: they are what it has. May be nil.
 	vouched func(ctx context.Context) bool
 
-	unproven bool // the checksum over all contents does not fit
+	unproven bool         // the checksum over all contents does not fit
+	changes  atomic.Int64 // times that heal got other bytes
 }
 
 // docID is the same for the same entry in every process: part, container, place in its directory.

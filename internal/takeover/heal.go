@@ -40,7 +40,10 @@ func (s *origin) heal(ctx context.Context, damage error, from, n int64, try int)
 	if n <= 0 {
 		from, n = 0, s.size
 	}
-	err = s.refetch(ctx, from, n)
+	changed, err := s.refetch(ctx, from, n)
+	if changed {
+		s.changes.Add(1)
+	}
 	if fetch.SameAgain(err) {
 		return true, nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"holdall/archive"
 	"holdall/fetch"
+	"holdall/internal/digest"
 	"holdall/internal/unpack"
 	"holdall/query"
 )
@@ -69,6 +70,9 @@ type contents struct {
 	damaged error // why the container was opened by what is left of it; nil for a sound one
 	odd     int   // entries that the second look is for: refused ones, and what may be litter
 	entries int
+
+	directory digest.Sum // what the entries were when they were handed on
+	changes   int64      // of the origin, when they were
 }
 
 // contents opens a container and hands on what are documents by all that its directory says, having fetched
@@ -80,6 +84,7 @@ func (in *intake) contents(ctx context.Context, s *origin, reset func(), use fun
 		return nil, err
 	}
 	for try := 1; ; try++ {
+		x.changes = s.changes.Load()
 		err := in.enter(ctx, s, x, use)
 		if !isCorrupt(err) || x.damaged != nil {
 			return x, err
@@ -109,11 +114,13 @@ func (in *intake) enter(ctx context.Context, s *origin, x *contents, use func(un
 	if x.c, err = in.t.open(ctx, s, x.damaged != nil); err != nil {
 		return err
 	}
+	sum := digest.NewWriter()
 	for e, err := range x.c.Entries() {
 		if err != nil {
 			return err
 		}
 		x.entries++
+		entryLine(sum, e)
 		if e.Refused == "" && !mayBeLitter(e.Name) {
 			if err := use(e); err != nil {
 				return err
@@ -128,6 +135,7 @@ func (in *intake) enter(ctx context.Context, s *origin, x *contents, use func(un
 		}
 		x.odd++
 	}
+	x.directory = sum.Sum()
 	if x.damaged != nil && s.kind != unpack.KindZIP {
 		acc, err := x.c.Rest(nil)
 		s.unproven = acc.Unproven
@@ -163,12 +171,16 @@ func (in *intake) rest(ctx context.Context, s *origin, x *contents, late func(un
 	if err != nil {
 		return err
 	}
+	unproven, err := in.recheck(ctx, s, x, acc.Doubts)
+	if err != nil {
+		return err
+	}
 	for _, r := range acc.Renames {
 		if err := in.list.note(nameRecord{Container: in.o.Source.Number, Inside: s.inside, Index: r.Index, OwnName: r.Local}); err != nil {
 			return err
 		}
 	}
-	in.tell(s, x, acc, unlisted)
+	in.tell(s, x, acc, unlisted, unprovenNote(unproven))
 	return nil
 }
 
@@ -211,7 +223,7 @@ func (t *takeover) first(ctx context.Context, s *origin, c container, e unpack.E
 }
 
 // tell turns what a container leaves over into findings, and decides whether it is kept whole.
-func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []string) {
+func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []string, note string) {
 	where := fmt.Sprintf("%s (%s)", shown(s), in.o.Source.Part)
 	add := func(code query.Code, severity query.Severity, format string, args ...any) {
 		in.t.found.add(query.Finding{Code: code, Severity: severity, Detail: fmt.Sprintf(format, args...)})
@@ -219,7 +231,7 @@ func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []st
 	kept := ""
 	if x.damaged != nil || len(acc.Contradictions) > 0 || acc.Unaccounted > 0 {
 		in.whole = true
-		kept = "; it is kept whole in " + keptName(in.o, "data/received/containers/")
+		kept = "; it is kept whole in " + keptName(in.o, "data/received/containers/") + note
 	}
 	if x.damaged != nil { // of which what else is odd is a consequence
 		severity, lost := query.SeverityWarning, ""
@@ -231,8 +243,8 @@ func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []st
 		return
 	}
 	if acc.Unlisted > 0 {
-		add(query.EntriesUnlisted, query.SeverityWarning, "%s holds %d entries that its directory does not name, such as of a second ZIP in the same file; they are taken over: %s%s",
-			where, acc.Unlisted, strings.Join(unlisted, ", "), more(acc.Unlisted, len(unlisted)))
+		add(query.EntriesUnlisted, query.SeverityWarning, "%s holds %d entries that its directory does not name, such as of a second ZIP in the same file; they are taken over: %s%s%s",
+			where, acc.Unlisted, strings.Join(unlisted, ", "), more(acc.Unlisted, len(unlisted)), note)
 	}
 	if len(acc.Contradictions) > 0 {
 		add(query.ContainerContradictory, query.SeverityWarning, "%s contradicts itself: %s%s", where, strings.Join(acc.Contradictions, "; "), kept)
@@ -242,7 +254,11 @@ func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []st
 		add(query.BytesUnaccounted, query.SeverityWarning, "%d bytes of %s belong to none of its entries, the first at byte %d: %s%s", acc.Unaccounted, where, r.From, r.What, kept)
 	}
 	if acc.Renamed > 0 {
-		add(query.NamesDiffer, query.SeverityInfo, "%d entries of %s have another name in their own headers than in its directory; the directory's is used, both are in custody/containers.jsonl", acc.Renamed, where)
+		severity := query.SeverityInfo
+		if note != "" {
+			severity = query.SeverityWarning
+		}
+		add(query.NamesDiffer, severity, "%d entries of %s have another name in their own headers than in its directory; the directory's is used, both are in custody/containers.jsonl%s", acc.Renamed, where, note)
 	}
 }
 

@@ -179,7 +179,7 @@ func (g objectGroup) origin(ctx context.Context) (*origin, error) {
 	if !isContainer(s.kind) { // the first volume of a split ZIP may begin with its own mark
 		s.kind = unpack.KindZIP
 	}
-	s.refetch = func(ctx context.Context, off, n int64) error { return g.refetch(ctx, j, off, n) }
+	s.refetch = func(ctx context.Context, off, n int64) (bool, error) { return g.refetch(ctx, j, off, n) }
 	s.vouched = func(ctx context.Context) bool {
 		return !slices.ContainsFunc(g.objects, func(o *fetch.Object) bool { return !vouched(ctx, o) })
 	}
@@ -196,27 +196,29 @@ func (g objectGroup) origin(ctx context.Context) (*origin, error) {
 
 // refetch fetches bytes again in each object that has some of them. They are proven to be the same only where
 // all are.
-func (g objectGroup) refetch(ctx context.Context, j *joined, off, n int64) error {
+func (g objectGroup) refetch(ctx context.Context, j *joined, off, n int64) (changed bool, err error) {
 	var same error
-	changed := false
+	fresh := false
 	for i, o := range g.objects {
 		from, to := max(off-j.starts[i], 0), min(off+n, j.end(i))-j.starts[i]
 		if to <= from {
 			continue
 		}
-		switch err := o.Refetch(ctx, from, to-from); {
+		c, err := o.Refetch(ctx, from, to-from)
+		changed = changed || c
+		switch {
 		case fetch.SameAgain(err):
 			same = err
 		case err != nil:
-			return err
+			return changed, err
 		default:
-			changed = true
+			fresh = true
 		}
 	}
-	if changed {
-		return nil
+	if fresh {
+		return changed, nil
 	}
-	return same
+	return false, same
 }
 
 // joined reads several files as one.

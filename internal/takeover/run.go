@@ -49,6 +49,9 @@ type runState struct {
 	// Doubted says, by an object's number, why its bytes could not be asked for again though they fit no checksum. They went
 	// into the bag in the making as they are.
 	Doubted map[int]string `json:"doubted,omitempty"`
+	// Suspected are the numbers of the objects of which bytes are, or were, fetched again that the bag in the making was made
+	// from already: it is of no use unless they came the same.
+	Suspected map[int]bool `json:"suspected,omitempty"`
 	// Sealed is set before the commit begins.
 	Sealed *Result `json:"sealed,omitempty"`
 }
@@ -140,7 +143,7 @@ func (r *run) prepare(shape string) error {
 			return err
 		}
 	}
-	if r.state.Shape == shape {
+	if r.state.Shape == shape && len(r.state.Suspected) == 0 {
 		return nil
 	}
 	return errors.Join(r.dropBag(), r.reshape(shape))
@@ -148,7 +151,7 @@ func (r *run) prepare(shape string) error {
 
 // dropBag removes the bag in the making, and what is recorded of it. It is made again from the spool.
 func (r *run) dropBag() error {
-	r.state.Doubted = nil
+	r.state.Doubted, r.state.Suspected = nil, nil
 	return errors.Join(os.RemoveAll(r.path("bag")), os.RemoveAll(r.path("orders")))
 }
 

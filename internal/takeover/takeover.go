@@ -247,12 +247,20 @@ func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 		return t.commit(ctx, t.run.state.Sealed)
 	}
 	r, done, err := t.make(ctx)
-	if why := madeInVain(err); why != "" {
-		t.Talk("%s: the archive in the making is made again from what was received", why)
-		if err = errors.Join(t.closeWork(), t.run.dropBag()); err == nil {
-			t.reset()
-			r, done, err = t.make(ctx)
+	for try := 1; try <= mostRemakings; try++ {
+		why := madeInVain(err)
+		if why == "" || try > 1 && !errors.Is(err, errMended) {
+			break
 		}
+		t.Talk("%s: the archive in the making is made again from what was received", why)
+		if err = errors.Join(t.closeWork(), t.run.dropBag()); err != nil {
+			break
+		}
+		t.reset()
+		r, done, err = t.make(ctx)
+	}
+	if errors.Is(err, errMended) {
+		err = &fetch.Error{Code: fetch.Network, Message: "what is in doubt comes out different each time that it is fetched", Err: err}
 	}
 	if err != nil {
 		return t.unfinished(err), err
@@ -277,11 +285,16 @@ func (t *takeover) make(ctx context.Context) (r *Result, done bool, err error) {
 	return r, false, t.receipts.worse(err)
 }
 
+// mostRemakings is how often one process makes the bag again because other bytes come each time.
+const mostRemakings = 5
+
 // madeInVain says why the bag in the making is of no use though what it is made from is, or nothing.
 func madeInVain(err error) string {
 	switch {
 	case errors.Is(err, errOtherOrder):
 		return "a listing names its files in another order than before"
+	case errors.Is(err, errMended):
+		return err.Error()
 	case errors.Is(err, archive.ErrDamaged):
 		return fmt.Sprintf("the disk no longer holds what was written to it (%v)", err)
 	}

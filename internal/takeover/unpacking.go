@@ -23,7 +23,7 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 		wg.Go(func() {
 			err := t.unpack(ctx, g)
 			failures.add(err)
-			if err != nil && !isFetchError(err) {
+			if err != nil && !isFetchError(err) && !errors.Is(err, errMended) {
 				cancel(err) // our own trouble: there is no sense in going on
 			}
 		})
@@ -36,7 +36,7 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 			failures.add(s.Err)
 		}
 	}
-	if err := failures.worst(); err != nil {
+	if err := failures.worst(); err != nil && !(errors.Is(err, errMended) && fetched != nil) {
 		return err
 	}
 	if fetched != nil {
@@ -144,11 +144,11 @@ func (f *failures) worst() error {
 }
 
 // urgency is fetch's rank of an error; what is none of fetch's comes before all of those, and the consequence of another
-// failure, or of the user's wish, after all.
+// failure, or of the user's wish, or what this process mends itself, after all.
 func urgency(err error) int {
 	var fe *fetch.Error
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, errMended):
 		return fetch.Interrupted.Rank() + 1
 	case !errors.As(err, &fe):
 		return -1

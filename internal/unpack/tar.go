@@ -112,7 +112,11 @@ func (t *tarFile) Rest(func(Entry) error) (Account, error) {
 		}
 		acc = t.acc
 	}
-	return *acc, nil
+	rest := *acc
+	if t.kind == KindTar { // what is behind a compression has its checksum
+		rest.settleDoubts(t.size)
+	}
+	return rest, nil
 }
 
 // Open reads an entry's content.

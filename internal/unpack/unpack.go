@@ -86,6 +86,9 @@ type Region struct {
 	What     string // what it looks like: "an APK signing block", "text", "bytes of no known form"
 }
 
+// A Range is a run of bytes, those from From up to To.
+type Range struct{ From, To int64 }
+
 // An Account says what of a container its entries and its own structure leave over.
 type Account struct {
 	Contradictions []string // where what the container says of itself is not what lies there, each in half a sentence
@@ -96,6 +99,7 @@ type Account struct {
 	Renames        []Rename // the first of these
 	Complete       bool     // as many entries were found as the container says it has
 	Unproven       bool     // the checksum over all contents does not fit
+	Doubts         []Range  // bytes that, if they changed on their way, make the container say what it does; in ascending order, a few
 }
 
 // A Rename is an entry's name in its own header, where that is not the directory's.

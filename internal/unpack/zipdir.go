@@ -23,6 +23,7 @@ type zipHeader struct {
 	disk             uint16
 	short            bool  // size and offset are told in 32 bits
 	last, end        int64 // where the entries before end at least, and where this one does
+	at               int64 // where the record begins
 	next             int64 // where the next record of the directory begins
 	mode             uint32
 	name, extra      []byte
@@ -122,7 +123,7 @@ func (z *zipFile) readHeader(b *bufio.Reader, h *zipHeader, at int64) (int, erro
 	}
 	last := max(h.last, h.end)
 	h.parse(record, name, extra)
-	h.last, h.next = last, at+int64(n)
+	h.last, h.at, h.next = last, at, at+int64(n)
 	return n, nil
 }
 

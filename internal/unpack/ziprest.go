@@ -28,6 +28,10 @@ func (z *zipFile) Rest(found func(Entry) error) (Account, error) {
 	if z.end.none() {
 		told, exact = s.told, false
 	}
+	if c.acc.Unlisted > 0 || c.acc.Unaccounted > 0 || len(c.acc.Contradictions) > 0 {
+		c.doubtStructure()
+	}
+	c.acc.settleDoubts(z.end.container)
 	count := uint64(c.records + c.acc.Unlisted - c.astray)
 	c.acc.Complete = !s.cut && (s.ended || !z.end.none()) && (told == count || !exact && told == count&math.MaxUint16)
 	return c.acc, nil
@@ -40,6 +44,7 @@ type zipCensus struct {
 	extents extents
 	records int
 
+	recordDoubts             int
 	astray, contrary, locked int // entries whose own header is not there, says otherwise, is encrypted
 }
 
@@ -61,6 +66,9 @@ func (c *zipCensus) count() error {
 		if err := c.entry(h); err != nil {
 			return err
 		}
+	}
+	if c.oddEnd(next) {
+		c.acc.doubt(z.end.limit, z.end.container)
 	}
 	c.extents.add(z.end.start, next)
 	c.extents.add(z.end.limit, min(z.end.after, z.end.container))
@@ -88,8 +96,12 @@ func (c *zipCensus) contradict(format string, args ...any) {
 
 // entry accounts for an entry's header, data and descriptor.
 func (c *zipCensus) entry(h *zipHeader) error {
+	if r := h.refused(); r != "" && r != RefusedDirectory {
+		c.doubt(h)
+	}
 	if h.pastEnd || h.offset+localSize > c.z.end.start {
 		c.astray++
+		c.doubt(h)
 		return nil
 	}
 	local, ok, err := c.z.readLocalAt(h.offset, c.z.end.start)
@@ -99,9 +111,10 @@ func (c *zipCensus) entry(h *zipHeader) error {
 	data := h.offset + int64(local.length())
 	if !ok || h.stored > c.z.end.start-data {
 		c.astray++
+		c.doubt(h)
 		return nil
 	}
-	c.compare(h, &local)
+	contrary := c.compare(h, &local)
 	end := data + h.stored
 	if (h.flags|local.flags)&flagDescriptor != 0 {
 		d, ok, err := c.z.descriptorAt(end, c.z.end.start, h.stored, h.crc, true)
@@ -112,11 +125,15 @@ func (c *zipCensus) entry(h *zipHeader) error {
 			end += d.length
 		}
 	}
+	if h.differs(&local) || contrary {
+		c.doubt(h)
+	}
 	c.extents.add(h.offset, end)
 	return nil
 }
 
-func (c *zipCensus) compare(h *zipHeader, local *localHeader) {
+// compare reports whether the header contradicts the record.
+func (c *zipCensus) compare(h *zipHeader, local *localHeader) bool {
 	if !sameName(local.name, h.name) && h.flags&flagMasked == 0 {
 		if c.acc.Renamed++; len(c.acc.Renames) < mostExamples {
 			c.acc.Renames = append(c.acc.Renames, Rename{h.index, bytes.Clone(local.name)})
@@ -132,7 +149,10 @@ func (c *zipCensus) compare(h *zipHeader, local *localHeader) {
 	case local.method != h.method,
 		local.told() && (!same(local.stored, h.stored) || !same(local.size, h.size) || local.crc != h.crc):
 		c.contrary++
+	default:
+		return false
 	}
+	return true
 }
 
 // gaps returns what of the container is accounted for by nothing.

@@ -341,6 +341,7 @@ func (s *zipScan) emit(e Entry) error {
 	}
 	s.index++
 	s.acc.Unlisted++
+	s.acc.doubt(e.Offset, e.Offset+localSize+int64(len(e.RawName)))
 	if e.Refused == "" && !e.Cut && !s.costs.admit(e) {
 		e.Refused = RefusedLimit
 	}

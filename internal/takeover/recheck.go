@@ -1,0 +1,98 @@
+package takeover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"holdall/fetch"
+	"holdall/internal/digest"
+	"holdall/internal/unpack"
+)
+
+// errMended says that the archive in the making was made from bytes of which others came when they were fetched a second time.
+var errMended = errors.New("bytes that were in doubt came out different when they were fetched again")
+
+// recheck fetches a second time what a container says against itself, before it is believed: a name, a place or an entry that no
+// checksum covers may have changed on its way. It returns errMended when it had, and why the bytes could not be asked for again
+// as unproven: then what they say is taken, and told to be in doubt.
+func (in *intake) recheck(ctx context.Context, s *origin, x *contents, doubts []unpack.Range) (unproven, err error) {
+	if other, err := x.otherThanBefore(s); err != nil {
+		return nil, err
+	} else if other {
+		return nil, errors.Join(in.t.run.suspect(in.o, true), fmt.Errorf("%s: %w", in.o.Source.Name, errMended))
+	}
+	if len(doubts) == 0 || s.refetch == nil || s.vouched != nil && s.vouched(ctx) {
+		return nil, nil
+	}
+	if err := in.t.run.suspect(in.o, true); err != nil {
+		return nil, err
+	}
+	mended := false
+	for _, d := range doubts {
+		var changed bool
+		changed, err = s.refetch(ctx, d.From, d.To-d.From)
+		mended = mended || changed
+		if err != nil && !fetch.SameAgain(err) {
+			break
+		}
+		err = nil
+	}
+	var fe *fetch.Error
+	lost := errors.As(err, &fe) && fe.NeedsNewLink()
+	switch {
+	case mended && (err == nil || lost):
+		return nil, fmt.Errorf("%s: %w", in.o.Source.Name, errMended)
+	case mended:
+		return nil, err
+	case lost:
+		return err, in.t.run.suspect(in.o, false)
+	}
+	return nil, errors.Join(err, in.t.run.suspect(in.o, false))
+}
+
+// suspect records, before an object's bytes are fetched again, that what was made of them may be wrong. A process that finds it
+// recorded makes the bag again.
+func (r *run) suspect(o *fetch.Object, is bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if is == r.state.Suspected[o.Source.Number] {
+		return nil
+	}
+	if r.state.Suspected == nil {
+		r.state.Suspected = map[int]bool{}
+	}
+	if r.state.Suspected[o.Source.Number] = true; !is {
+		delete(r.state.Suspected, o.Source.Number)
+	}
+	return r.save()
+}
+
+// unprovenNote is for the end of a finding about what a container says against itself.
+func unprovenNote(why error) string {
+	if why == nil {
+		return ""
+	}
+	return fmt.Sprintf("; it could not be asked for a second time (%s), so that it may have changed on its way", refusal(why))
+}
+
+// entryLine writes what a container says of an entry, to be compared.
+func entryLine(w io.Writer, e unpack.Entry) {
+	fmt.Fprintf(w, "%d %q %d %d %d %d %s\n", e.Index, e.RawName, e.Offset, e.Size, e.Method, e.Modified.Unix(), e.Refused)
+}
+
+// otherThanBefore reports whether bytes that healed on the way have changed what the container says that it holds.
+func (x *contents) otherThanBefore(s *origin) (bool, error) {
+	if x.changes == s.changes.Load() {
+		return false, nil
+	}
+	sum := digest.NewWriter()
+	for e, err := range x.c.Entries() {
+		if err != nil {
+			return true, nil // a source that fails is met again when the bag is made again
+		}
+		entryLine(sum, e)
+	}
+	return sum.Sum() != x.directory, nil
+}
