@@ -46,6 +46,7 @@ type filePool struct {
 	same      map[int][]int  // files with the very link of an earlier one
 	alias     map[int]bool   // these
 	again     []fileRetry    // in the order of their times
+	twice     map[int]bool   // files that came out the same when fetched again
 	tries     map[int]*tries // of files that failed and are to be tried again
 	busy      int
 	target    int
@@ -70,7 +71,7 @@ func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
 	}
 	p := &filePool{
 		o: o, shelf: sh, set: set, cond: sync.NewCond(&r.mu), errs: map[int]*Error{}, seen: map[uint64]int32{},
-		same: map[int][]int{}, alias: map[int]bool{}, tries: map[int]*tries{},
+		same: map[int][]int{}, alias: map[int]bool{}, twice: map[int]bool{}, tries: map[int]*tries{},
 		first: map[int]sighting{}, pages: map[digest.Sum]map[int]bool{}, owned: map[uint64]int{}, places: map[uint64]int{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
 	}
 	if n := r.f.opts.Connections; n > 0 {

@@ -27,6 +27,7 @@ type fileSet struct {
 	dir, name string
 
 	old     []oldFile // what was here before, in order
+	before  uint32    // records that were
 	journal *os.File
 	served  *servedNames
 
@@ -105,6 +106,7 @@ func (s *fileSet) load() error {
 			s.old = append(s.old, oldFile{binary.LittleEndian.Uint64(r.key[:]), s.n})
 		}
 	}
+	s.before = s.n
 	slices.SortFunc(s.old, func(a, b oldFile) int {
 		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.record, b.record))
 	})
@@ -175,7 +177,7 @@ func (s *fileSet) find(k fileKey, l listed) (find, bool) {
 	var found find
 	var seen, several bool
 	mark, told := markOf(l.link), l.told()
-	for _, o := range s.oldAt(k) {
+	for _, o := range slices.Backward(s.oldAt(k)) { // the last is what was fetched again
 		r, err := s.record(o.record)
 		if err != nil || r.key != k || r.told != told {
 			continue

@@ -81,13 +81,17 @@ func (o *Object) beginMending(off, n int64) (from, to int64, err error) {
 		}
 	}
 	if !fresh {
-		return 0, 0, o.Source.failure(&Error{
-			Code: NotTheExport, Message: "the bytes are damaged at their source: they came out the same twice", Err: errSameAgain,
-			Hint: "ask for a new export; everything else of this one is kept",
-		})
+		return 0, 0, o.Source.failure(damagedAtSource())
 	}
 	o.mending = true
 	return from, to, nil
+}
+
+func damagedAtSource() *Error {
+	return &Error{
+		Code: NotTheExport, Message: "the bytes are damaged at their source: they came out the same twice", Err: errSameAgain,
+		Hint: "ask for a new export; everything else of this one is kept",
+	}
 }
 
 func (o *Object) endMending() {

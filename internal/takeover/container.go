@@ -9,6 +9,7 @@ import (
 	"iter"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
@@ -50,8 +51,18 @@ type origin struct {
 	// vouched reports whether a digest that the server gave fits all bytes: they are what it has. May be nil.
 	vouched func(ctx context.Context) bool
 
+	alone    bool         // it came as a file of a listing, so that keeping the object does not keep it
 	unproven bool         // the checksum over all contents does not fit
 	changes  atomic.Int64 // times that heal got other bytes
+}
+
+// keptName is where the container is kept whole, in the bag: the object that it came in, or itself where it came alone.
+func (s *origin) keptName() string {
+	const folder = "data/received/containers/"
+	if s.alone {
+		return folder + safeName(fmt.Sprintf("%02d-%s-%s", s.object.Source.Number, s.inside, path.Base(s.name)))
+	}
+	return keptName(s.object, folder)
 }
 
 // docID is the same for the same entry in every process: part, container, place in its directory.

@@ -146,6 +146,10 @@ func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error 
 		unpacked := plain + ".unpacked"
 		defer os.Remove(unpacked)
 		if err := decompressFile(plain, unpacked); errors.Is(err, errNotDecompressed) {
+			one := d.in.extracted(d.s, d.c, []unpack.Entry{e})
+			if err := d.in.heal(ctx, one, fmt.Errorf("%w: %w", unpack.ErrFormat, err)); err != nil {
+				return err
+			}
 			return d.keepWrapped(e, plain, err)
 		} else if err != nil {
 			return err

@@ -13,6 +13,9 @@ import (
 // mostHealings is how often bytes are fetched again that come out different each time, and wrong.
 const mostHealings = 5
 
+// entryHeader is room for a header with the longest name; fetching a little more does no harm.
+const entryHeader = 64 << 10
+
 // heal is origin's heal. Bytes that nothing can prove or heal any more are as if proven, and told of: no takeover may need
 // one new link after the other.
 func (t *takeover) heal(ctx context.Context, s *origin, damage error, from, n int64, try int) (proven bool, err error) {
@@ -61,13 +64,12 @@ func (s *origin) heal(ctx context.Context, damage error, from, n int64, try int)
 // if it stays as it was, that is how the vendor made it, and use gets what can be read of it, with damaged
 // set.
 func (t *takeover) read(ctx context.Context, s *origin, c container, e unpack.Entry, use func(r io.Reader, damaged bool) error) error {
-	const header = 64 << 10 // a local header with the longest name; fetching a little more does no harm
 	for try := 1; ; try++ {
 		err := readOnce(c, e, func(r io.Reader) error { return use(r, s.unproven) })
 		if !isCorrupt(err) {
 			return err
 		}
-		proven, rerr := t.heal(ctx, s, err, e.Offset, e.CompressedSize+header, try)
+		proven, rerr := t.heal(ctx, s, err, e.Offset, e.CompressedSize+entryHeader, try)
 		if rerr != nil {
 			// What cannot be asked for again may have been mended meanwhile, for another reader.
 			if again := readOnce(c, e, func(r io.Reader) error { return use(r, s.unproven) }); !isCorrupt(again) {

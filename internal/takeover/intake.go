@@ -231,7 +231,7 @@ func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []st
 	kept := ""
 	if x.damaged != nil || len(acc.Contradictions) > 0 || acc.Unaccounted > 0 {
 		in.whole = true
-		kept = "; it is kept whole in " + keptName(in.o, "data/received/containers/") + note
+		kept = "; it is kept whole in " + s.keptName() + note
 	}
 	if x.damaged != nil { // of which what else is odd is a consequence
 		severity, lost := query.SeverityWarning, ""
@@ -293,6 +293,6 @@ func (in *intake) unreadable(s *origin, err error) error {
 	in.whole = true
 	in.t.found.add(query.Finding{Code: query.ContainerUnopened, Severity: query.SeverityError,
 		Detail: fmt.Sprintf("%s (%s) cannot be opened: %v; it is kept whole in %s: ask the vendor for this part again",
-			shown(s), in.o.Source.Part, err, keptName(in.o, "data/received/containers/"))})
+			shown(s), in.o.Source.Part, err, s.keptName())})
 	return nil
 }

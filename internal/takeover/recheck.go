@@ -42,6 +42,8 @@ func (in *intake) recheck(ctx context.Context, s *origin, x *contents, doubts []
 	var fe *fetch.Error
 	lost := errors.As(err, &fe) && fe.NeedsNewLink()
 	switch {
+	case errors.Is(err, errMended):
+		return nil, err
 	case mended && (err == nil || lost):
 		return nil, fmt.Errorf("%s: %w", in.o.Source.Name, errMended)
 	case mended:
@@ -50,6 +52,54 @@ func (in *intake) recheck(ctx context.Context, s *origin, x *contents, doubts []
 		return err, in.t.run.suspect(in.o, false)
 	}
 	return nil, errors.Join(err, in.t.run.suspect(in.o, false))
+}
+
+// refetchEntries returns how entries are fetched again out of which something is extracted; nil where their container has
+// checksums of its own. Other bytes than before are errMended: what was extracted is not what is there now.
+func (in *intake) refetchEntries(s *origin, c container, entries []unpack.Entry) func(ctx context.Context, off, n int64) (bool, error) {
+	l, listed := c.(*listing)
+	if !listed && (s.refetch == nil || s.kind != unpack.KindTar) {
+		return nil
+	}
+	again := func(ctx context.Context, e unpack.Entry) (bool, error) {
+		if listed {
+			return l.object.RefetchFile(ctx, l.files[e.Index])
+		}
+		return s.refetch(ctx, e.Offset, e.CompressedSize+entryHeader)
+	}
+	return func(ctx context.Context, _, _ int64) (bool, error) {
+		if err := in.t.run.suspect(in.o, true); err != nil {
+			return false, err
+		}
+		var same error
+		fresh := 0
+		for _, e := range entries {
+			changed, err := again(ctx, e)
+			switch {
+			case changed:
+				return true, errors.Join(err, fmt.Errorf("%s in %s: %w", e.Name, shown(s), errMended))
+			case fetch.SameAgain(err):
+				same = err
+			case err != nil:
+				return false, errors.Join(err, in.t.run.suspect(in.o, false))
+			default:
+				fresh++
+			}
+		}
+		if fresh > 0 {
+			same = nil
+		}
+		return false, errors.Join(same, in.t.run.suspect(in.o, false))
+	}
+}
+
+// heal fetches again what s was extracted from, and cannot be read, until the same came twice.
+func (in *intake) heal(ctx context.Context, s *origin, damage error) error {
+	for try := 1; ; try++ {
+		if proven, err := in.t.heal(ctx, s, damage, 0, s.size, try); proven || err != nil {
+			return err
+		}
+	}
 }
 
 // suspect records, before an object's bytes are fetched again, that what was made of them may be wrong. A process that finds it

@@ -228,6 +228,7 @@ type takeover struct {
 	committed bool
 
 	fetching *fetch.Run
+	before   *fetch.Progress // of what was fetched for a bag that was made in vain
 	bag      *archive.Builder
 	db       *query.Builder
 	tables   *tables
@@ -320,6 +321,8 @@ func (t *takeover) alike(ctx context.Context) (*Result, error) {
 
 // reset forgets what receive has made, so that it can begin again.
 func (t *takeover) reset() {
+	p := t.transferred()
+	t.before = &p
 	t.fetching, t.bag, t.db, t.tables, t.owners, t.custody = nil, nil, nil, nil, nil, nil
 	t.found, t.litter, t.counts = findings{}, litterCount{}, counts{}
 }
@@ -345,11 +348,20 @@ func (t *takeover) measure(r *Result) {
 }
 
 func (t *takeover) measureTransfer(r *Result) {
-	if t.fetching != nil {
-		p := t.fetching.Progress()
-		r.FetchedBytes, r.ReusedBytes = p.Fetched, p.Reused
-	}
+	p := t.transferred()
+	r.FetchedBytes, r.ReusedBytes = p.Fetched, p.Reused
 	r.Seconds = t.Now().Sub(t.began).Seconds()
+}
+
+// transferred is what this process has fetched, over all of its bags, and what it found.
+func (t *takeover) transferred() (p fetch.Progress) {
+	if t.fetching != nil {
+		p = t.fetching.Progress()
+	}
+	if t.before != nil {
+		p.Fetched, p.Reused = p.Fetched+t.before.Fetched, t.before.Reused
+	}
+	return p
 }
 
 // receive brings every object in and its contents into tables and packs.

@@ -132,15 +132,32 @@ func (in *intake) within(ctx context.Context, s *origin, c container, entries []
 			return err
 		}
 	}
-	inside := &origin{object: s.object, name: s.name + "/" + stem(entries[0].Name), inside: fmt.Sprintf("%06d", entries[0].Index),
-		wait: func(context.Context) error { return nil }}
+	inside := in.extracted(s, c, entries)
 	if volumes {
 		inside.volumes = starts
 	}
-	if err = inside.use(f, at, f.Name()+".unpacked", use); errors.Is(err, errNotDecompressed) {
-		return errNotContainer
+	whole := in.whole
+	in.whole = false
+	defer func() { in.whole = in.whole || whole }()
+	err = inside.use(f, at, f.Name()+".unpacked", use)
+	if errors.Is(err, errNotDecompressed) {
+		if err = in.heal(ctx, inside, fmt.Errorf("%w: %w", unpack.ErrFormat, err)); err == nil {
+			err = errNotContainer
+		}
+	}
+	if err == nil && in.whole && inside.alone {
+		if _, kept := in.t.bag.Has(inside.keptName()); !kept {
+			_, err = in.t.copyIn(inside.keptName(), f.Name())
+		}
 	}
 	return err
+}
+
+// extracted is the origin of a container that lies in one piece or several in another.
+func (in *intake) extracted(s *origin, c container, entries []unpack.Entry) *origin {
+	_, listed := c.(*listing)
+	return &origin{object: s.object, name: s.name + "/" + stem(entries[0].Name), inside: fmt.Sprintf("%06d", entries[0].Index),
+		alone: listed, refetch: in.refetchEntries(s, c, entries), wait: func(context.Context) error { return nil }}
 }
 
 // use hands an extracted container to use, from behind one compression if it has one. It returns

@@ -1,0 +1,222 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"holdall/internal/digest"
+)
+
+// RefetchFile is Refetch for a file of a listing: it is fetched again whole. Files and OpenFile give the other bytes, if others
+// came.
+func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err error) {
+	p := o.files
+	if p == nil || f.Err != nil {
+		return false, errors.New("the file is not here")
+	}
+	if p.shelf == nil {
+		return false, o.Source.failure(&Error{
+			Code: LinkExpired, Hint: hintNewLink,
+			Message: "the listing could not be asked for again, and the links in it are not kept",
+		})
+	}
+	o.mend.Lock() // one at a time
+	defer o.mend.Unlock()
+	r := o.run
+	r.mu.Lock()
+	n, twice := p.at[f.Index]-1, p.twice[f.Index]
+	r.mu.Unlock()
+	if twice {
+		return false, o.Source.failure(damagedAtSource())
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.ctx, cancel)()
+	if changed, err = p.mendFile(ctx, f.Index, n); err != nil {
+		e := p.fileError(f.Index, o.Source.failure(err))
+		if n < p.set.before && e.NeedsNewLink() {
+			e.Err = errors.Join(errUnprovable, e.Err)
+		}
+		return false, e
+	}
+	r.mu.Lock()
+	p.twice[f.Index] = !changed
+	complete := o.complete
+	r.mu.Unlock()
+	if changed && complete {
+		err = r.completeListing(o)
+	}
+	return changed, err
+}
+
+// mendFile fetches file i, of which record n is, again until an answer is whole.
+func (p *filePool) mendFile(ctx context.Context, i int, n uint32) (changed bool, err error) {
+	r := p.o.run
+	l, err := p.shelf.get(i)
+	if err != nil {
+		return false, err
+	}
+	rec, err := p.set.record(n)
+	if err != nil {
+		return false, err
+	}
+	var t tries
+	for {
+		changed, err := p.mendFileOnce(ctx, l, &t, rec, n)
+		if err == nil {
+			return changed, nil
+		}
+		if ctx.Err() != nil {
+			return false, interrupted(ctx)
+		}
+		v := t.failed(err, nothing, time.Now(), r.f.opts.budget())
+		if v.action == giveUp || v.action == stopAll {
+			return false, v.err
+		}
+		r.retried()
+		if !sleep(ctx, v.after) {
+			return false, interrupted(ctx)
+		}
+	}
+}
+
+func (p *filePool) mendFileOnce(ctx context.Context, l listed, t *tries, rec fileRecord, n uint32) (changed bool, err error) {
+	r := p.o.run
+	x, err := r.f.get(ctx, want{
+		object: p.o.Source.Number, part: p.o.Source.Part, link: l.link, to: -1, whole: t.whole, retries: t.wait.Tries() + 1,
+	})
+	if err != nil {
+		return false, err
+	}
+	defer func() { x.close(err) }()
+	deadline, _ := expiry(l.link)
+	if err = r.f.judge(x, deadline); err != nil {
+		return false, err
+	}
+	if x.bounds.start != 0 {
+		return false, unusable("asked from the first byte, the server began at %d", x.bounds.start)
+	}
+	out, err := os.CreateTemp(r.spool.dir, "again-*")
+	if err != nil {
+		return false, diskError(err, "write a fetched file to the spool")
+	}
+	defer os.Remove(out.Name())
+	defer out.Close()
+	got, err := r.copyWhole(ctx, out, x)
+	if err != nil || got.Sum() == rec.sum && got.Size() == rec.size {
+		return false, err
+	}
+	rec.sum, rec.size, rec.tag, rec.modified = got.Sum(), got.Size(), tagOf(x.identity.strong()), modifiedOf(x, l)
+	return true, p.replace(n, rec, out)
+}
+
+// copyWhole writes what an answer carries, decoded, and sums it up. An answer that breaks off is an error.
+func (r *Run) copyWhole(ctx context.Context, out io.Writer, x *exchange) (*digest.Writer, error) {
+	x.peek(sniffLen)
+	raw := &countedBody{ctx: ctx, r: r, x: x}
+	content, err := decoders(layers(x.identity.Encoding, x.prefix), raw)
+	if err != nil {
+		return nil, unusable("it came compressed (%s) and cannot be read: %w", x.identity.Encoding, err)
+	}
+	sum := digest.NewWriter()
+	w := &diskWriter{w: out}
+	_, err = io.Copy(io.MultiWriter(w, sum), content)
+	switch {
+	case w.err != nil:
+		return nil, diskError(w.err, "write a fetched file to the spool")
+	case raw.err != nil:
+		return nil, cutShort(raw.err)
+	case err != nil:
+		return nil, unusable("it came compressed (%s) and cannot be read: %w", x.identity.Encoding, err)
+	case x.bounds.end >= 0 && raw.n < x.bounds.end:
+		return nil, io.ErrUnexpectedEOF
+	}
+	return sum, nil
+}
+
+// A countedBody reads a body within the rate, and keeps its errors apart from those of a decoder.
+type countedBody struct {
+	ctx context.Context
+	r   *Run
+	x   *exchange
+	n   int64
+	err error
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.x.Read(p[:b.r.f.limit.most(len(p))])
+	b.n += int64(n)
+	b.r.mu.Lock()
+	b.r.fetched += int64(n)
+	b.r.mu.Unlock()
+	if werr := b.r.f.limit.wait(b.ctx, n); werr != nil {
+		err = werr
+	}
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
+	return n, err
+}
+
+type diskWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (d *diskWriter) Write(p []byte) (int, error) {
+	n, err := d.w.Write(p)
+	if err != nil {
+		d.err = err
+	}
+	return n, err
+}
+
+// replace puts the bytes in f in the place of record n, for every file that it is of.
+func (p *filePool) replace(n uint32, rec fileRecord, f *os.File) error {
+	var now uint32
+	var err error
+	if rec.size <= largeFile {
+		body := make([]byte, rec.size)
+		if _, err = f.ReadAt(body, 0); err != nil && err != io.EOF {
+			return diskError(err, "read a fetched file back")
+		}
+		now, err = p.set.put(rec, body)
+	} else {
+		now, err = p.set.putFile(rec, f)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.set.sync(); err != nil {
+		return err
+	}
+	p.o.run.mu.Lock()
+	defer p.o.run.mu.Unlock()
+	for i, at := range p.at {
+		if at == n+1 {
+			p.at[i] = now + 1
+		}
+	}
+	return nil
+}
+
+// putFile keeps a large file whose bytes are in f, in a place of its own.
+func (s *fileSet) putFile(rec fileRecord, f *os.File) (uint32, error) {
+	if err := datasync(f); err != nil {
+		return 0, diskError(err, "sync a fetched file")
+	}
+	rec.segment = 0
+	for {
+		rec.offset++
+		path := dataPath(s.dir, s.ownName(rec.offset))
+		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+			if err := os.Rename(f.Name(), path); err != nil {
+				return 0, diskError(err, "write a fetched file to the spool")
+			}
+			return s.append(rec)
+		}
+	}
+}
