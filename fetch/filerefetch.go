@@ -10,8 +10,8 @@ import (
 	"holdall/internal/digest"
 )
 
-// RefetchFile is Refetch for a file of a listing: it is fetched again whole. Files and OpenFile give the other bytes, if others
-// came.
+// RefetchFile is Refetch for a file of a listing: it is fetched again whole. Files and OpenFile give the
+// other bytes, if others came.
 func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err error) {
 	p := o.files
 	if p == nil || f.Err != nil {
@@ -83,10 +83,14 @@ func (p *filePool) mendFile(ctx context.Context, i int, n uint32) (changed bool,
 	}
 }
 
-func (p *filePool) mendFileOnce(ctx context.Context, l listed, t *tries, rec fileRecord, n uint32) (changed bool, err error) {
+// mendFileOnce is one request of mendFile.
+func (p *filePool) mendFileOnce(
+	ctx context.Context, l listed, t *tries, rec fileRecord, n uint32,
+) (changed bool, err error) {
 	r := p.o.run
 	x, err := r.f.get(ctx, want{
-		object: p.o.Source.Number, part: p.o.Source.Part, link: l.link, to: -1, whole: t.whole, retries: t.wait.Tries() + 1,
+		object: p.o.Source.Number, part: p.o.Source.Part, link: l.link,
+		to: -1, whole: t.whole, retries: t.wait.Tries() + 1,
 	})
 	if err != nil {
 		return false, err
@@ -109,7 +113,8 @@ func (p *filePool) mendFileOnce(ctx context.Context, l listed, t *tries, rec fil
 	if err != nil || got.Sum() == rec.sum && got.Size() == rec.size {
 		return false, err
 	}
-	rec.sum, rec.size, rec.tag, rec.modified = got.Sum(), got.Size(), tagOf(x.identity.strong()), modifiedOf(x, l)
+	rec.sum, rec.size = got.Sum(), got.Size()
+	rec.tag, rec.modified = tagOf(x.identity.strong()), modifiedOf(x, l)
 	return true, p.replace(n, rec, out)
 }
 

@@ -23,10 +23,10 @@ var errUnprovable = errors.New("the link did not give the bytes again")
 // the run began; its link answered once more, and then refused for good. Another link would do the same.
 func Unprovable(err error) bool { return errors.Is(err, errUnprovable) }
 
-// Refetch drops n bytes from off and fetches them again: a checksum inside the object says that they are wrong. Bytes that
-// have rotted in the spool are replaced likewise. changed says that others came than were here; without it and without an error
-// the same came again, and the next time that is SameAgain. It tries as often as any other fetch; an error that is not SameAgain
-// says nothing about the bytes.
+// Refetch drops n bytes from off and fetches them again: a checksum inside the object says that they are
+// wrong. Bytes that have rotted in the spool are replaced likewise. changed says that others came than were
+// here; without it and without an error the same came again, and the next time that is SameAgain. It tries as
+// often as any other fetch; an error that is not SameAgain says nothing about the bytes.
 func (o *Object) Refetch(ctx context.Context, off, n int64) (changed bool, err error) {
 	if o.coded != nil { // where in the encoded bytes these lie is not known
 		if err := o.until(ctx, func() bool { return o.complete }); err != nil {
@@ -89,7 +89,8 @@ func (o *Object) beginMending(off, n int64) (from, to int64, err error) {
 
 func damagedAtSource() *Error {
 	return &Error{
-		Code: NotTheExport, Message: "the bytes are damaged at their source: they came out the same twice", Err: errSameAgain,
+		Code: NotTheExport, Err: errSameAgain,
+		Message: "the bytes are damaged at their source: they came out the same twice",
 		Hint: "ask for a new export; everything else of this one is kept",
 	}
 }

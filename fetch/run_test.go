@@ -141,7 +141,7 @@ func testRefetch(t *testing.T) {
 		t.Errorf("Refetch of what came out the same: %v; want nothing yet", err)
 	}
 	n := len(s.log())
-	if _, err := obj.Refetch(context.Background(), 999_990, 20); !errors.Is(err, errSameAgain) || len(s.log()) != n {
+	if _, err := obj.Refetch(t.Context(), 999_990, 20); !errors.Is(err, errSameAgain) || len(s.log()) != n {
 		t.Errorf("Refetch once more = %v with %d requests; want a refusal at once", err, len(s.log())-n)
 	}
 	r.Close()

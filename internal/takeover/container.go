@@ -45,7 +45,7 @@ type origin struct {
 	volumes []int64 // of a split ZIP, where each begins
 
 	// refetch is fetch's Refetch. nil where that is not possible: the bytes were verified when they came.
-	refetch func(ctx context.Context, off, n int64) (changed bool, err error)
+	refetch refetcher
 	// wait returns when all bytes are here and verified.
 	wait func(ctx context.Context) error
 	// vouched reports whether a digest that the server gave fits all bytes: they are what it has. May be nil.
@@ -56,14 +56,19 @@ type origin struct {
 	changes  atomic.Int64 // times that heal got other bytes
 }
 
-// keptName is where the container is kept whole, in the bag: the object that it came in, or itself where it came alone.
+// keptName is where the container is kept whole, in the bag: the object that it came in, or itself where it
+// came alone.
 func (s *origin) keptName() string {
 	const folder = "data/received/containers/"
 	if s.alone {
-		return folder + safeName(fmt.Sprintf("%02d-%s-%s", s.object.Source.Number, s.inside, path.Base(s.name)))
+		name := fmt.Sprintf("%02d-%s-%s", s.object.Source.Number, s.inside, path.Base(s.name))
+		return folder + safeName(name)
 	}
 	return keptName(s.object, folder)
 }
+
+// A refetcher fetches bytes again, as fetch.Object.Refetch does.
+type refetcher func(ctx context.Context, off, n int64) (changed bool, err error)
 
 // docID is the same for the same entry in every process: part, container, place in its directory.
 func (s *origin) docID(index int) string {

@@ -14,7 +14,8 @@ import (
 	"holdall/query"
 )
 
-// wrongByte serves an object with one byte changed, the first n times that it is asked for; always, where n is negative.
+// wrongByte serves an object with one byte changed, the first n times that it is asked for; always, where n
+// is negative.
 func (s *site) wrongByte(path string, at, n int) {
 	o := s.objects[path]
 	o.etag = "-" // or an MD5 of the listing's could tell
@@ -29,7 +30,8 @@ func (s *site) wrongByte(path string, at, n int) {
 	}
 }
 
-// listedExport is an export of which two parts are listings of files that hold others: gzipped tables, and a ZIP cut in two.
+// listedExport is an export of which two parts are listings of files that hold others: gzipped tables, and a
+// ZIP cut in two.
 func listedExport(t *testing.T, letter string) *site {
 	t.Helper()
 	s := newSite(t, map[string]string{"/cvs.zip": zipOf(t, "CA-1.txt", "a life")})
@@ -37,7 +39,8 @@ func listedExport(t *testing.T, letter string) *site {
 	tables.WriteString("name,url\r\n")
 	rows := "attachment_id,record_id,record_type,file_name,file_path,file_size\n"
 	for i, name := range []string{"terms.txt", "offer.txt"} {
-		rows += fmt.Sprintf("f-%d,abcd00000000000000000000000000000001,CANDIDATE,%s,CA-1/%[2]s,%d\n", i, name, []int{len(letter), 8}[i])
+		size := []int{len(letter), len("an offer")}[i]
+		rows += fmt.Sprintf("f-%d,abcd00000000000000000000000000000001,CANDIDATE,%s,CA-1/%[2]s,%d\n", i, name, size)
 	}
 	for _, f := range (handmade{tables: map[string]string{"attachments": rows}}).data(t) {
 		s.put("/t/"+f.name+".gz", string(gzipped(t, []byte(f.content))))
@@ -54,7 +57,8 @@ func listedExport(t *testing.T, letter string) *site {
 	return s
 }
 
-// Containers that come as files of a listing are fetched again when they are damaged, like those that have a link of their own.
+// Containers that come as files of a listing are fetched again when they are damaged, like those that have a
+// link of their own.
 func TestListedContainersHeal(t *testing.T) {
 	large := noise(6 << 20)
 	for name, c := range map[string]struct {
@@ -89,8 +93,8 @@ func TestListedContainersHeal(t *testing.T) {
 	}
 }
 
-// One that comes damaged from two separate fetches is damaged at its source: what can be read of it is taken, it is kept whole,
-// and the finding says where.
+// One that comes damaged from two separate fetches is damaged at its source: what can be read of it is taken,
+// it is kept whole, and the finding says where.
 func TestAListedContainerDamagedAtItsSource(t *testing.T) {
 	for path, code := range map[string]query.Code{
 		"/t/Tasks.csv.gz": query.ContainerUnopened, "/p/letters.zip.002": query.ContainerDamaged,
@@ -112,7 +116,8 @@ func TestAListedContainerDamagedAtItsSource(t *testing.T) {
 				if !ok {
 					continue
 				}
-				kept := "data/" + strings.TrimRight(strings.FieldsFunc(after, func(r rune) bool { return r == ' ' || r == ':' || r == ';' })[0], ".")
+				words := strings.FieldsFunc(after, func(r rune) bool { return r == ' ' || r == ':' || r == ';' })
+				kept := "data/" + strings.TrimRight(words[0], ".")
 				if _, err := os.Stat(filepath.Join(root, "exports", r.Export, kept)); err != nil {
 					t.Errorf("%q: %v", f, err)
 				}

@@ -243,8 +243,8 @@ func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []st
 		return
 	}
 	if acc.Unlisted > 0 {
-		add(query.EntriesUnlisted, query.SeverityWarning, "%s holds %d entries that its directory does not name, such as of a second ZIP in the same file; they are taken over: %s%s%s",
-			where, acc.Unlisted, strings.Join(unlisted, ", "), more(acc.Unlisted, len(unlisted)), note)
+		add(query.EntriesUnlisted, query.SeverityWarning, "%s holds %d entries that its directory does not name, "+
+			"such as of a second ZIP in the same file; they are taken over: %s%s%s", where, acc.Unlisted, strings.Join(unlisted, ", "), more(acc.Unlisted, len(unlisted)), note)
 	}
 	if len(acc.Contradictions) > 0 {
 		add(query.ContainerContradictory, query.SeverityWarning, "%s contradicts itself: %s%s", where, strings.Join(acc.Contradictions, "; "), kept)
@@ -258,7 +258,8 @@ func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []st
 		if note != "" {
 			severity = query.SeverityWarning
 		}
-		add(query.NamesDiffer, severity, "%d entries of %s have another name in their own headers than in its directory; the directory's is used, both are in custody/containers.jsonl%s", acc.Renamed, where, note)
+		add(query.NamesDiffer, severity, "%d entries of %s have another name in their own headers than in its directory; "+
+			"the directory's is used, both are in custody/containers.jsonl%s", acc.Renamed, where, note)
 	}
 }
 

@@ -11,17 +11,21 @@ import (
 	"holdall/internal/unpack"
 )
 
-// errMended says that the archive in the making was made from bytes of which others came when they were fetched a second time.
+// errMended says that the archive in the making was made from bytes of which others came when they were
+// fetched a second time.
 var errMended = errors.New("bytes that were in doubt came out different when they were fetched again")
 
-// recheck fetches a second time what a container says against itself, before it is believed: a name, a place or an entry that no
-// checksum covers may have changed on its way. It returns errMended when it had, and why the bytes could not be asked for again
-// as unproven: then what they say is taken, and told to be in doubt.
-func (in *intake) recheck(ctx context.Context, s *origin, x *contents, doubts []unpack.Range) (unproven, err error) {
+// recheck fetches a second time what a container says against itself, before it is believed: a name, a place
+// or an entry that no checksum covers may have changed on its way. It returns errMended when it had, and why
+// the bytes could not be asked for again as unproven: then what they say is taken, and told to be in doubt.
+func (in *intake) recheck(
+	ctx context.Context, s *origin, x *contents, doubts []unpack.Range,
+) (unproven, err error) {
 	if other, err := x.otherThanBefore(s); err != nil {
 		return nil, err
 	} else if other {
-		return nil, errors.Join(in.t.run.suspect(in.o, true), fmt.Errorf("%s: %w", in.o.Source.Name, errMended))
+		err = fmt.Errorf("%s: %w", in.o.Source.Name, errMended)
+		return nil, errors.Join(in.t.run.suspect(in.o, true), err)
 	}
 	if len(doubts) == 0 || s.refetch == nil || s.vouched != nil && s.vouched(ctx) {
 		return nil, nil
@@ -54,9 +58,10 @@ func (in *intake) recheck(ctx context.Context, s *origin, x *contents, doubts []
 	return nil, errors.Join(err, in.t.run.suspect(in.o, false))
 }
 
-// refetchEntries returns how entries are fetched again out of which something is extracted; nil where their container has
-// checksums of its own. Other bytes than before are errMended: what was extracted is not what is there now.
-func (in *intake) refetchEntries(s *origin, c container, entries []unpack.Entry) func(ctx context.Context, off, n int64) (bool, error) {
+// refetchEntries returns how entries are fetched again out of which something is extracted; nil where their
+// container has checksums of its own. Other bytes than before are errMended: what was extracted is not what
+// is there now.
+func (in *intake) refetchEntries(s *origin, c container, entries []unpack.Entry) refetcher {
 	l, listed := c.(*listing)
 	if !listed && (s.refetch == nil || s.kind != unpack.KindTar) {
 		return nil
@@ -102,8 +107,8 @@ func (in *intake) heal(ctx context.Context, s *origin, damage error) error {
 	}
 }
 
-// suspect records, before an object's bytes are fetched again, that what was made of them may be wrong. A process that finds it
-// recorded makes the bag again.
+// suspect records, before an object's bytes are fetched again, that what was made of them may be wrong. A
+// process that finds it recorded makes the bag again.
 func (r *run) suspect(o *fetch.Object, is bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -129,10 +134,12 @@ func unprovenNote(why error) string {
 
 // entryLine writes what a container says of an entry, to be compared.
 func entryLine(w io.Writer, e unpack.Entry) {
-	fmt.Fprintf(w, "%d %q %d %d %d %d %s\n", e.Index, e.RawName, e.Offset, e.Size, e.Method, e.Modified.Unix(), e.Refused)
+	fmt.Fprintf(w, "%d %q %d %d %d %d %s\n",
+		e.Index, e.RawName, e.Offset, e.Size, e.Method, e.Modified.Unix(), e.Refused)
 }
 
-// otherThanBefore reports whether bytes that healed on the way have changed what the container says that it holds.
+// otherThanBefore reports whether bytes that healed on the way have changed what the container says that it
+// holds.
 func (x *contents) otherThanBefore(s *origin) (bool, error) {
 	if x.changes == s.changes.Load() {
 		return false, nil

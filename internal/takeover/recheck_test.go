@@ -11,8 +11,9 @@ import (
 // structureOf returns places in a ZIP that no checksum covers: of the second entry, and of the end record.
 func structureOf(z []byte) map[string]int {
 	record := directoryOf(z)
-	record += 46 + int(binary.LittleEndian.Uint16(z[record+28:])) + int(binary.LittleEndian.Uint16(z[record+30:]))
-	header := int(binary.LittleEndian.Uint32(z[record+42:]))
+	le := binary.LittleEndian
+	record += 46 + int(le.Uint16(z[record+28:])) + int(le.Uint16(z[record+30:]))
+	header := int(le.Uint32(z[record+42:]))
 	return map[string]int{
 		"a name in the directory":       record + 46 + len(personB) + 2,
 		"a folder in the directory":     record + 46 + 5,
@@ -28,7 +29,8 @@ func structureOf(z []byte) map[string]int {
 	}
 }
 
-// What a container says against itself is fetched a second time before it is believed: names, places and times have no checksum.
+// What a container says against itself is fetched a second time before it is believed: names, places and
+// times have no checksum.
 func TestStructureThatArrivesChangedHeals(t *testing.T) {
 	z := zipped(t, letters())
 	for name, at := range structureOf(z) {
@@ -46,7 +48,8 @@ func TestStructureThatArrivesChangedHeals(t *testing.T) {
 	}
 }
 
-// What comes the same from two separate fetches is how it was written: it is taken as it is, and not asked for a third time.
+// What comes the same from two separate fetches is how it was written: it is taken as it is, and not asked
+// for a third time.
 func TestStructureThatIsOddAtItsSourceIsBelieved(t *testing.T) {
 	z := zipped(t, letters())
 	second := bytes.Index(z, []byte(letters()[1].name))
@@ -72,7 +75,8 @@ func TestStructureInDoubtBehindALinkThatWorksOnce(t *testing.T) {
 	checkDelivered(t, root, d.take(t, root), whole(), "warning names-differ")
 }
 
-// A process that is stopped between the second fetch and the bag's being made again leaves a bag that the next does not trust.
+// A process that is stopped between the second fetch and the bag's being made again leaves a bag that the
+// next does not trust.
 func TestASuspectedBagIsMadeAgain(t *testing.T) {
 	r := &run{dir: t.TempDir(), state: runState{Shape: "as it was", Suspected: map[int]bool{2: true}}}
 	if err := os.MkdirAll(r.path("bag/data"), 0o700); err != nil {

@@ -49,8 +49,8 @@ type runState struct {
 	// Doubted says, by an object's number, why its bytes could not be asked for again though they fit no checksum. They went
 	// into the bag in the making as they are.
 	Doubted map[int]string `json:"doubted,omitempty"`
-	// Suspected are the numbers of the objects of which bytes are, or were, fetched again that the bag in the making was made
-	// from already: it is of no use unless they came the same.
+	// Suspected are the numbers of the objects of which bytes are, or were, fetched again that the bag in the
+	// making was made from already: it is of no use unless they came the same.
 	Suspected map[int]bool `json:"suspected,omitempty"`
 	// Sealed is set before the commit begins.
 	Sealed *Result `json:"sealed,omitempty"`

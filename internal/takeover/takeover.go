@@ -261,7 +261,11 @@ func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 		r, done, err = t.make(ctx)
 	}
 	if errors.Is(err, errMended) {
-		err = &fetch.Error{Code: fetch.Network, Message: "what is in doubt comes out different each time that it is fetched", Err: err}
+		err = &fetch.Error{
+			Code: fetch.Network, Err: err,
+			Message: "what is in doubt comes out different each time that it is fetched",
+			Hint:    "run the same command again, over another network when it happens again",
+		}
 	}
 	if err != nil {
 		return t.unfinished(err), err

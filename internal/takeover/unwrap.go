@@ -156,8 +156,12 @@ func (in *intake) within(ctx context.Context, s *origin, c container, entries []
 // extracted is the origin of a container that lies in one piece or several in another.
 func (in *intake) extracted(s *origin, c container, entries []unpack.Entry) *origin {
 	_, listed := c.(*listing)
-	return &origin{object: s.object, name: s.name + "/" + stem(entries[0].Name), inside: fmt.Sprintf("%06d", entries[0].Index),
-		alone: listed, refetch: in.refetchEntries(s, c, entries), wait: func(context.Context) error { return nil }}
+	return &origin{
+		object: s.object, name: s.name + "/" + stem(entries[0].Name),
+		inside: fmt.Sprintf("%06d", entries[0].Index), alone: listed,
+		refetch: in.refetchEntries(s, c, entries),
+		wait:    func(context.Context) error { return nil },
+	}
 }
 
 // use hands an extracted container to use, from behind one compression if it has one. It returns

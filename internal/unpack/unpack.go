@@ -99,7 +99,10 @@ type Account struct {
 	Renames        []Rename // the first of these
 	Complete       bool     // as many entries were found as the container says it has
 	Unproven       bool     // the checksum over all contents does not fit
-	Doubts         []Range  // bytes that, if they changed on their way, make the container say what it does; in ascending order, a few
+
+	// Doubts are a few ranges, in ascending order. If bytes in them changed on their way, that is why the container says
+	// something odd.
+	Doubts []Range
 }
 
 // A Rename is an entry's name in its own header, where that is not the directory's.

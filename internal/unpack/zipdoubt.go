@@ -6,12 +6,13 @@ import (
 )
 
 const (
-	mostDoubts = 20      // ranges of an Account: a writer's way is the same in every entry, a bit that flipped is in one
+	mostDoubts = 20      // ranges: a writer's way is the same in every entry, a bit that flipped is in one
 	doubtEdge  = 1 << 16 // of a long range what lies at its ends: its headers, if it has any
 	nearDoubts = 1 << 18 // ranges as near as that to each other are one
 )
 
-// doubt notes that the bytes from from up to to would say something else if one of them had changed on its way.
+// doubt notes that the bytes from from up to to would say something else if one of them had changed on its
+// way.
 func (a *Account) doubt(from, to int64) {
 	if len(a.Doubts) >= mostDoubts {
 		return
@@ -57,8 +58,8 @@ func (c *zipCensus) doubt(h *zipHeader) {
 	c.acc.doubt(h.offset, min(h.offset+localSize+int64(len(h.name)+len(h.extra)), c.z.end.start))
 }
 
-// differs reports whether an entry's own header says anything of it that its record in the directory does not. Writers are known
-// that do so in all their entries.
+// differs reports whether an entry's own header says anything of it that its record in the directory does
+// not. Writers are known that do so in all their entries.
 func (h *zipHeader) differs(local *localHeader) bool {
 	if h.flags&flagMasked != 0 {
 		return false
@@ -68,10 +69,12 @@ func (h *zipHeader) differs(local *localHeader) bool {
 		local.dosTime != h.dosTime || local.dosDate != h.dosDate || !own.modified().Equal(h.modified())
 }
 
-// doubtStructure notes the directory's ends and the end records: whatever is missing from a directory, they would name it.
+// doubtStructure notes the directory's ends and the end records: whatever is missing from a directory, they
+// would name it.
 func (c *zipCensus) doubtStructure() {
 	e := c.z.end
-	c.acc.Doubts = append(c.acc.Doubts, Range{e.start, min(e.start+doubtEdge, e.limit)}, Range{max(e.limit-doubtEdge, e.start), e.container})
+	first, last := Range{e.start, min(e.start+doubtEdge, e.limit)}, Range{max(e.limit-doubtEdge, e.start), e.container}
+	c.acc.Doubts = append(c.acc.Doubts, first, last)
 }
 
 // oddEnd reports whether the end record says anything but where the directory is, and how long.
