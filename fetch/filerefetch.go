@@ -121,7 +121,7 @@ func (p *filePool) mendFileOnce(
 // copyWhole writes what an answer carries, decoded, and sums it up. An answer that breaks off is an error.
 func (r *Run) copyWhole(ctx context.Context, out io.Writer, x *exchange) (*digest.Writer, error) {
 	x.peek(sniffLen)
-	raw := &countedBody{ctx: ctx, r: r, x: x}
+	raw := &wholeBody{ctx: ctx, r: r, x: x}
 	content, err := decoders(layers(x.identity.Encoding, x.prefix), raw)
 	if err != nil {
 		return nil, unusable("it came compressed (%s) and cannot be read: %w", x.identity.Encoding, err)
@@ -142,8 +142,8 @@ func (r *Run) copyWhole(ctx context.Context, out io.Writer, x *exchange) (*diges
 	return sum, nil
 }
 
-// A countedBody reads a body within the rate, and keeps its errors apart from those of a decoder.
-type countedBody struct {
+// A wholeBody reads a body within the rate, and keeps its errors apart from those of a decoder.
+type wholeBody struct {
 	ctx context.Context
 	r   *Run
 	x   *exchange
@@ -151,7 +151,7 @@ type countedBody struct {
 	err error
 }
 
-func (b *countedBody) Read(p []byte) (int, error) {
+func (b *wholeBody) Read(p []byte) (int, error) {
 	n, err := b.x.Read(p[:b.r.f.limit.most(len(p))])
 	b.n += int64(n)
 	b.r.mu.Lock()

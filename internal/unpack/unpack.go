@@ -100,8 +100,8 @@ type Account struct {
 	Complete       bool     // as many entries were found as the container says it has
 	Unproven       bool     // the checksum over all contents does not fit
 
-	// Doubts are a few ranges, in ascending order. If bytes in them changed on their way, that is why the container says
-	// something odd.
+	// Doubts are a few ranges, in ascending order. If bytes in them changed on their way, that is why the
+	// container says something odd.
 	Doubts []Range
 }
 
