@@ -91,7 +91,7 @@ func damagedAtSource() *Error {
 	return &Error{
 		Code: NotTheExport, Err: errSameAgain,
 		Message: "the bytes are damaged at their source: they came out the same twice",
-		Hint: "ask for a new export; everything else of this one is kept",
+		Hint:    "ask for a new export; everything else of this one is kept",
 	}
 }
 
