@@ -13,7 +13,7 @@ const maxMaster = 64 << 20
 func (f *Fetcher) Master(ctx context.Context, link Link) (*Master, error) {
 	s := &Source{Link: link, Fingerprint: link.fingerprint()}
 	s.Expiry, _ = expiry(link)
-	x, err := f.probeGet(ctx, s)
+	x, err := f.probeGet(ctx, s, probeTime)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, interrupted(ctx)

@@ -20,8 +20,11 @@ const (
 )
 
 // probe asks for s from its first byte and fills in what the answer tells. The body stays open for Start.
-func (f *Fetcher) probe(ctx context.Context, s *Source) {
-	x, err := f.probeGet(ctx, s)
+func (f *Fetcher) probe(ctx context.Context, s *Source) { f.probeWithin(ctx, s, probeTime) }
+
+// probeWithin is probe that gives up when nothing arrives for so long.
+func (f *Fetcher) probeWithin(ctx context.Context, s *Source, patience time.Duration) {
+	x, err := f.probeGet(ctx, s, patience)
 	if err == nil {
 		if err = s.learn(x); err == nil {
 			f.keepProbe(s, x)
@@ -78,7 +81,7 @@ func untrusted(err error) bool {
 }
 
 // probeGet sends the probing GET, again where that may help, and mended where the link looks damaged.
-func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
+func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duration) (*exchange, error) {
 	var t tries
 	defer f.asking(s, &t)()
 	empty := 0
@@ -95,7 +98,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source) (*exchange, error) {
 			return x, err
 		}
 		f.mu.Lock()
-		v := t.failed(err, nothing, time.Now(), min(probeTime, f.opts.budget()))
+		v := t.failed(err, nothing, time.Now(), min(patience, f.opts.budget()))
 		f.mu.Unlock()
 		var r *refusal
 		if errors.As(err, &r) && !r.transient {

@@ -24,6 +24,9 @@ type Run struct {
 	ended  chan struct{}  // closed when all is done
 	disk   *flusher
 
+	adding sync.Mutex           // guards taken, and the spool's list
+	taken  map[*spoolEntry]bool // entries of the spool that belong to sources
+
 	mu       sync.Mutex // guards what follows, and the objects
 	work     *sync.Cond // there may be something to do
 	order    []*Object  // all objects as they are fetched: data first, large files of listings last
@@ -33,6 +36,9 @@ type Run struct {
 	fetched  int64 // bytes taken from the network
 	retries  int
 	closed   bool
+
+	late        []late
+	lateObjects []*Object
 }
 
 // Start fetches everything in the plan into the spool directory dir, going on from what is there. It returns at once.
@@ -42,7 +48,9 @@ func (f *Fetcher) Start(ctx context.Context, p *Plan, dir string) (*Run, error) 
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{f: f, spool: sp, hosts: map[string]*host{}, ended: make(chan struct{}), started: time.Now()}
+	r := &Run{
+		f: f, spool: sp, hosts: map[string]*host{}, ended: make(chan struct{}), started: time.Now(), taken: map[*spoolEntry]bool{},
+	}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	r.work = sync.NewCond(&r.mu)
 	r.disk = newFlusher(r)
@@ -50,13 +58,12 @@ func (f *Fetcher) Start(ctx context.Context, p *Plan, dir string) (*Run, error) 
 		r.cancel()
 		return nil, errors.Join(err, r.release())
 	}
-	r.launch()
+	r.launch(p)
 	return r, nil
 }
 
 // open prepares the objects, and the spool for them.
 func (r *Run) open(p *Plan) error {
-	taken := map[*spoolEntry]bool{}
 	for _, src := range p.Sources {
 		if src.Err == nil && !src.probed() {
 			r.f.probe(r.ctx, src)
@@ -64,12 +71,7 @@ func (r *Run) open(p *Plan) error {
 		if src.Err != nil {
 			continue
 		}
-		e, known := r.spool.entryFor(src, taken)
-		if known && src.spooled == "" && !src.Listing && !r.f.beginsLike(r.spool.dir, src, e) {
-			e, known = r.spool.add(src), false
-		}
-		taken[e] = true
-		o, err := r.openObject(src, e, known)
+		o, err := r.add(src)
 		if err != nil {
 			return err
 		}
@@ -80,6 +82,19 @@ func (r *Run) open(p *Plan) error {
 		return err
 	}
 	return r.preflight()
+}
+
+// add finds, or begins, what the spool has of a source's object.
+func (r *Run) add(src *Source) (*Object, error) {
+	e, known := r.spool.entryFor(src, r.taken)
+	path := dataPath(r.spool.dir, e.Name)
+	if known && src.spooled == "" && src.taken != path && !src.Listing && !r.f.beginsLike(r.spool.dir, src, e) {
+		e, known = r.spool.add(src), false
+		path = dataPath(r.spool.dir, e.Name)
+	}
+	r.taken[e] = true
+	src.taken = path
+	return r.openObject(src, e, known)
 }
 
 // beginsLike compares what a source serves first with what is here: a date may be that of another export, and so may an ETag that
@@ -234,7 +249,7 @@ func (r *Run) preflight() error {
 
 // launch starts the goroutines: for each object one that hashes, for each host its workers, one that syncs, and one that
 // watches over all of them.
-func (r *Run) launch() {
+func (r *Run) launch(p *Plan) {
 	r.mu.Lock()
 	for _, o := range r.Objects {
 		if !o.complete {
@@ -242,6 +257,11 @@ func (r *Run) launch() {
 		}
 	}
 	r.mu.Unlock()
+	for _, src := range p.Sources {
+		if src.chaseable() {
+			r.moving.Go(func() { r.chase(src) })
+		}
+	}
 	stop := context.AfterFunc(r.ctx, r.interrupt)
 	watched, flushed := make(chan struct{}), make(chan struct{})
 	go func() { defer close(flushed); r.disk.loop() }()
@@ -307,7 +327,7 @@ func (r *Run) fatal(err error) {
 func (r *Run) settleAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, o := range r.Objects {
+	for _, o := range r.all() {
 		if !o.before {
 			o.probe.close(nil)
 			o.probe = nil
@@ -318,7 +338,7 @@ func (r *Run) settleAll() {
 // closeKept closes the answers at a host that are left open for Refetch alone: it allows no further connection beside them.
 // With the run's mutex held.
 func (r *Run) closeKept(host string) {
-	for _, o := range r.Objects {
+	for _, o := range r.all() {
 		if o.complete && o.Source.Link.host() == host {
 			o.probe.close(nil)
 			o.probe = nil
@@ -334,7 +354,7 @@ func (r *Run) Wait() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	worst := r.fatalErr
-	for _, o := range r.Objects {
+	for _, o := range r.all() {
 		if o.failed != nil && (worst == nil || o.failed.Code.Rank() < worst.Code.Rank()) {
 			worst = o.failed
 		}
@@ -364,7 +384,7 @@ func (r *Run) release() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var errs []error
-	for _, o := range r.Objects {
+	for _, o := range r.all() {
 		if o.closed {
 			continue
 		}
@@ -418,7 +438,7 @@ func (r *Run) Progress() Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := Progress{Fetched: r.fetched, Retries: r.retries, ByPart: map[Part]PartProgress{}, Waiting: r.waiting(time.Now())}
-	for _, o := range r.Objects {
+	for _, o := range r.all() {
 		part := p.ByPart[o.Source.Part]
 		here, size, reused := o.here, o.size, o.reused
 		if fp := o.files; fp != nil {

@@ -180,7 +180,11 @@ func (l *spoolList) find(src *Source, taken map[*spoolEntry]bool) *spoolEntry {
 		if taken[e] {
 			continue
 		}
-		here := e.sameListing(l.dir, src) || e.Identity.same(src.Identity, e.from(src.Fingerprint)) || src.spooled == dataPath(l.dir, e.Name)
+		path := dataPath(l.dir, e.Name)
+		if src.taken == path {
+			return e
+		}
+		here := e.sameListing(l.dir, src) || e.Identity.same(src.Identity, e.from(src.Fingerprint)) || src.spooled == path
 		if here && (found == nil || found.Part != src.Part && e.Part == src.Part) {
 			found = e
 		}

@@ -76,7 +76,7 @@ func (t *tries) waiting(part Part, host string, now time.Time) (Wait, bool) {
 // waiting lists the objects that are being fetched and do not get on. With the run's mutex held.
 func (r *Run) waiting(now time.Time) []Wait {
 	waits := r.f.Waiting()
-	for _, o := range r.Objects {
+	for _, o := range r.all() {
 		if o.settled() || o.complete || o.size >= 0 && o.here == o.size {
 			continue
 		}

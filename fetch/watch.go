@@ -84,7 +84,7 @@ func (r *Run) watch(quit <-chan struct{}) {
 				second = now
 			}
 			r.work.Broadcast() // waits may be over
-			for _, o := range r.Objects {
+			for _, o := range r.all() {
 				if o.files != nil {
 					o.files.cond.Broadcast()
 				}

@@ -142,3 +142,62 @@ func TestAPartThatIsBeingPreparedIsNotYet(t *testing.T) {
 	}
 	checkDelivered(t, root, r, whole())
 }
+
+// A part whose server is away for longer than a probe waits is followed in the same run, while the others are
+// received.
+func TestAPartThatAnswersLateIsTakenInTheSameRun(t *testing.T) {
+	for _, part := range []string{"data", "attachments", "cvs"} {
+		t.Run(part, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			began := time.Now()
+			served := 0
+			master := servedBy(t, func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool {
+				if !strings.Contains(r.URL.Path, part) {
+					return false
+				}
+				if time.Since(began) < 8*time.Second {
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return true
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				served++
+				return false
+			})
+			root := t.TempDir()
+			o := options(t, root)
+			o.Fetch.RetryBudget = 6 * time.Second
+			r, err := Take(t.Context(), MasterCSV{Raw: master}, o)
+			if err != nil {
+				t.Fatalf("take: %v", err)
+			}
+			checkDelivered(t, root, r, whole())
+			if served != 1 {
+				t.Errorf("the late part was served %d times, want once", served)
+			}
+		})
+	}
+}
+
+// One that stays away ends the run as not yet, with the others here.
+func TestAPartThatStaysAwayIsNotYet(t *testing.T) {
+	master := servedBy(t, func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool {
+		if strings.Contains(r.URL.Path, "cvs") {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}
+		return false
+	})
+	o := options(t, t.TempDir())
+	o.Fetch.RetryBudget = 2 * time.Second
+	began := time.Now()
+	r, err := Take(t.Context(), MasterCSV{Raw: master}, o)
+	var fe *fetch.Error
+	if !errors.As(err, &fe) || !fe.Retryable() || fe.Part != fetch.PartCVs || r.State != StateIncomplete {
+		t.Fatalf("take: %v, %+v; want that the CVs are not here yet", err, r)
+	}
+	if d := time.Since(began); d > 45*time.Second {
+		t.Errorf("the run ended after %s", d)
+	}
+}

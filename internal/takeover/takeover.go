@@ -250,7 +250,7 @@ func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 	r, done, err := t.make(ctx)
 	for try := 1; try <= mostRemakings; try++ {
 		why := madeInVain(err)
-		if why == "" || try > 1 && !errors.Is(err, errMended) {
+		if why == "" || try > 1 && !errors.Is(err, errMended) && !errors.Is(err, errLate) {
 			break
 		}
 		t.Talk("%s: the archive in the making is made again from what was received", why)
@@ -298,7 +298,7 @@ func madeInVain(err error) string {
 	switch {
 	case errors.Is(err, errOtherOrder):
 		return "a listing names its files in another order than before"
-	case errors.Is(err, errMended):
+	case errors.Is(err, errMended), errors.Is(err, errLate):
 		return err.Error()
 	case errors.Is(err, archive.ErrDamaged):
 		return fmt.Sprintf("the disk no longer holds what was written to it (%v)", err)

@@ -30,17 +30,18 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 	}
 	wg.Wait()
 	// Only now: a reader that waits for bytes is told of the fetch's end by the fetch.
-	fetched := t.fetching.Wait()
+	failures.add(t.fetching.Wait())
+	late := t.takeLate()
 	for _, s := range t.plan.Sources {
 		if s.Err != nil {
 			failures.add(s.Err)
 		}
 	}
-	if err := failures.worst(); err != nil && !(errors.Is(err, errMended) && fetched != nil) {
-		return err
+	if late {
+		failures.add(errLate)
 	}
-	if fetched != nil {
-		return fetched
+	if err := failures.worst(); err != nil {
+		return err
 	}
 	if f, ok := t.litter.finding(); ok {
 		t.found.add(f)
@@ -52,6 +53,22 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 			Detail: "the master CSV has no link for the data files: ask the vendor for them while the account is open"})
 	}
 	return nil
+}
+
+// errLate says that the bag in the making lacks what a link serves that could not be reached at first.
+var errLate = errors.New("a link that could not be reached at first has been followed now")
+
+// takeLate puts into the plan what came of the links that could not be reached when it was made. It reports
+// whether one of them has been followed since.
+func (t *takeover) takeLate() (followed bool) {
+	late := t.fetching.Late()
+	for i, s := range t.plan.Sources {
+		if now := late[s]; now != nil {
+			t.plan.Sources[i] = now
+			followed = followed || now.Err == nil
+		}
+	}
+	return followed
 }
 
 // tellContradictions reports the objects that do not match the checksum their server tells, and are right all the same.
@@ -148,7 +165,7 @@ func (f *failures) worst() error {
 func urgency(err error) int {
 	var fe *fetch.Error
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, errMended):
+	case errors.Is(err, context.Canceled), errors.Is(err, errMended), errors.Is(err, errLate):
 		return fetch.Interrupted.Rank() + 1
 	case !errors.As(err, &fe):
 		return -1
