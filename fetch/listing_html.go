@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/url"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -71,9 +73,13 @@ func linkAttrs(z *html.Tokenizer, more bool) (href, rel string) {
 	return href, rel
 }
 
+// namesFile fits a link's text that is the name of a file, whatever its address: "/download?id=7".
+var namesFile = regexp.MustCompile(`(?i)[^./]\.(pdf|docx?|rtf|txt|odt|ods|pages|jpe?g|png|gif|tiff?|bmp|webp|heic|msg|eml|xlsx?|csv|pptx?|zip|7z|tar|gz|zst|mp[34]|wav)$`)
+
 // indexEntry makes a file of a link in an index page. Links to folders, to other orders of the page and to other pages are not files.
 func indexEntry(base *url.URL, href, text string) (listed, bool) {
-	if href == "" || strings.HasPrefix(href, "#") || strings.HasPrefix(href, "?") {
+	named := namesFile.MatchString(text)
+	if href == "" || strings.HasPrefix(href, "#") || strings.HasPrefix(href, "?") && !named {
 		return listed{}, false
 	}
 	link, ok := resolve(base, href)
@@ -81,12 +87,7 @@ func indexEntry(base *url.URL, href, text string) (listed, bool) {
 		return listed{}, false
 	}
 	u := link.parsed()
-	file := path.Base(u.Path)
-	if strings.HasSuffix(u.Path, "/") || u.Path == "" || path.Ext(file) == "" {
-		return listed{}, false
-	}
-	switch strings.ToLower(path.Ext(file)) {
-	case ".css", ".js", ".php", ".aspx", ".ico", ".svg":
+	if !named && !fileAddress(u) {
 		return listed{}, false
 	}
 	l := listed{link: link, name: text, size: -1}
@@ -96,4 +97,13 @@ func indexEntry(base *url.URL, href, text string) (listed, bool) {
 	}
 	l.named()
 	return l, true
+}
+
+// fileAddress reports whether an address in an index page looks like a file's.
+func fileAddress(u *url.URL) bool {
+	ext := path.Ext(path.Base(u.Path))
+	if strings.HasSuffix(u.Path, "/") || ext == "" {
+		return false
+	}
+	return !slices.Contains([]string{".css", ".js", ".php", ".aspx", ".ico", ".svg"}, strings.ToLower(ext))
 }

@@ -55,6 +55,10 @@ func TestListingForms(t *testing.T) {
 			<a href="a%20b.pdf">a b.pdf</a> 20-Nov-2026 <a href="a-very-long-name-indeed.pdf">a-very-long-n..&gt;</a><a href="sub/">sub/</a><a rel="next" href="?p=2">more</a></body></html>`,
 			[]file{{"https://files.example.com/exports/7/a%20b.pdf", "a b.pdf", -1}, {"https://files.example.com/exports/7/a-very-long-name-indeed.pdf", "a-very-long-name-indeed.pdf", -1}},
 			"https://files.example.com/exports/7/?p=2"},
+		{"an index whose links run a program", unpack.KindHTML, `<html><body><a href="?order=name">Name</a> <a href="/login.php">Home</a> <a href="/get?id=7">Ines Alder.pdf</a>
+			<a href="fetch.php?f=8">offer.docx</a> <a href="?f=9">scan.tar.gz</a></body></html>`,
+			[]file{{"https://files.example.com/get?id=7", "Ines Alder.pdf", -1}, {"https://files.example.com/exports/7/fetch.php?f=8", "offer.docx", -1},
+				{"https://files.example.com/exports/7/?f=9", "scan.tar.gz", -1}}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []file

@@ -51,6 +51,7 @@ type Object struct {
 	resolved   Link      // where redirects led, while that works
 	resolves   int       // times that resolved was given up since bytes last came
 	pending    *Error    // a refusal; it becomes the failure when the open responses have ended
+	superseded bool      // what is served is not what is here
 	lastTry    bool      // refused with others open: asked once more, alone
 	ended      time.Time // when a connection's work last ended: the server may take a moment to notice
 	tries      tries

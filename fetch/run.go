@@ -392,6 +392,9 @@ func (r *Run) release() error {
 		o.probe.close(nil)
 		o.arrived.Broadcast()
 		errs = append(errs, o.close())
+		if o.superseded {
+			errs = append(errs, r.spool.supersede(o.name))
+		}
 	}
 	errs = append(errs, r.spool.close())
 	if err := errors.Join(errs...); err != nil && !errors.Is(err, os.ErrClosed) {

@@ -48,7 +48,7 @@ type spoolEntry struct {
 	Address      string      `json:"address"`      // of the last one, redacted
 	Links        []string    `json:"links"`        // marks of the links that led to it
 	Identity     Identity    `json:"identity"`
-	Changes      int         `json:"changes,omitempty"` // runs in which it looked like another object half-way
+	Superseded   bool        `json:"superseded,omitempty"` // what is here is not of what the source serves: the next run begins anew
 
 	// Marks of the links of listings that named it, and how many objects each of these named.
 	ListedBy map[string]int `json:"listed_by,omitempty"`
@@ -147,6 +147,16 @@ func (s *spool) add(src *Source) *spoolEntry {
 	return e
 }
 
+// supersede leaves what is here of an object where it is, and has the next run begin it anew.
+func (s *spool) supersede(name string) error {
+	for _, e := range s.list.Objects {
+		if e.Name == name {
+			e.Superseded = true
+		}
+	}
+	return s.save()
+}
+
 // note remembers by which link src, which serves the object, was found.
 func (e *spoolEntry) note(src *Source) {
 	if src.spooled != "" {
@@ -177,7 +187,7 @@ func (e *spoolEntry) note(src *Source) {
 func (l *spoolList) find(src *Source, taken map[*spoolEntry]bool) *spoolEntry {
 	var found *spoolEntry
 	for _, e := range slices.Backward(l.Objects) {
-		if taken[e] {
+		if taken[e] || e.Superseded {
 			continue
 		}
 		path := dataPath(l.dir, e.Name)
@@ -219,7 +229,7 @@ func MatchSpool(dir string, p *Plan) (Match, error) {
 		}
 		e := list.find(src, taken)
 		if e == nil {
-			if slices.ContainsFunc(list.Objects, func(e *spoolEntry) bool { return e.from(src.Fingerprint) }) {
+			if slices.ContainsFunc(list.Objects, func(e *spoolEntry) bool { return !e.Superseded && e.from(src.Fingerprint) }) {
 				m.Different++
 			}
 			continue

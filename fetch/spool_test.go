@@ -1,8 +1,10 @@
 package fetch
 
 import (
+	"errors"
 	"os"
 	"testing"
+	"time"
 )
 
 func remove(t *testing.T, path string) {
@@ -36,4 +38,31 @@ func dropDurable(t *testing.T, w *faultWorld) {
 	if err := j.f.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// "Run again to fetch the new one" has to be true, also where nothing but the bytes tells that it is another one.
+func TestAnObjectThatChangedIsBegunAnewByTheNextRun(t *testing.T) {
+	s := newFaultServer(t)
+	body := zipLike(faultSize, 5)
+	o := s.put("/x.zip", body)
+	o.etag, o.mod = "", time.Time{}
+	stopAfter(1<<20)(nil, o)
+	m, dir := s.master(t, "", "/x.zip", ""), t.TempDir()
+	r, err := take(t, newTestFetcher(t, nil), m, dir)
+	if err == nil {
+		t.Fatal("the first run was to break off")
+	}
+	r.Close()
+	o.fault = nil
+	o.body = append(body[:500_000:500_000], zipLike(faultSize, 77)[500_000:]...)
+	var fe *Error
+	if r, err = take(t, newTestFetcher(t, nil), m, dir); !errors.As(err, &fe) || fe.Code != ObjectChanged {
+		t.Fatalf("the second run: %v, want that the object has changed", err)
+	}
+	r.Close()
+	r, err = take(t, newTestFetcher(t, nil), m, dir)
+	if err != nil {
+		t.Fatalf("the third run: %v", err)
+	}
+	wantBytes(t, r.Objects[0], o.body)
 }

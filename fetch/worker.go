@@ -169,6 +169,7 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	case v.action == giveUp && errors.As(err, &ref) && !ref.transient:
 		r.refused(w, o, ref)
 	case v.action == giveUp:
+		o.superseded = changed.what == itsBytes
 		o.fail(v.err)
 	default:
 		if v.action == askWhole || v.action == inOrder {
