@@ -4,19 +4,41 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 // Choices are the decisions that make a World. Each has a random source of its own, so that leaving one oddity out
 // changes nothing else.
 type Choices struct {
-	Seed    uint64
-	Without []string // oddities that are left out
-	made    []string
-	wild    float64 // multiplies every probability: some worlds are nearly plain, some have everything at once
+	Selection
+	made []string
+	wild float64 // multiplies every probability: some worlds are nearly plain, some have everything at once
 }
 
-func newChoices(seed uint64, without []string) *Choices {
-	c := &Choices{Seed: seed, Without: without}
+// A Selection says which world it is, and which oddities it may have.
+type Selection struct {
+	Seed    uint64
+	Without []string // oddities that are left out
+	Only    []string // beginnings of the names of the only ones that are not; "dialect" is all of CSVs. Empty: all
+}
+
+// dialectNames are the oddities of CSVs.
+var dialectNames = []string{"headings", "delimiter", "quoting", "line-end", "encoding", "preamble", "money", "moments", "flags", "blank-before-quote", "ids"}
+
+func (s Selection) has(name string) bool {
+	if slices.Contains(s.Without, name) {
+		return false
+	}
+	return len(s.Only) == 0 || slices.ContainsFunc(s.Only, func(only string) bool {
+		if only == "dialect" {
+			return slices.ContainsFunc(dialectNames, func(d string) bool { return strings.HasPrefix(name, d) })
+		}
+		return strings.HasPrefix(name, only)
+	})
+}
+
+func newChoices(s Selection) *Choices {
+	c := &Choices{Selection: s}
 	c.wild = []float64{0.25, 0.5, 1, 1, 2}[c.random("wild").IntN(5)]
 	return c
 }
@@ -30,7 +52,7 @@ func (c *Choices) random(name string) *rand.Rand {
 
 // odd decides whether the world has an oddity, which has the given probability in a world of middling wildness.
 func (c *Choices) odd(name string, probability float64) bool {
-	if c.random("odd "+name).Float64() >= probability*c.wild || slices.Contains(c.Without, name) {
+	if c.random("odd "+name).Float64() >= probability*c.wild || !c.has(name) {
 		return false
 	}
 	c.made = append(c.made, name)
@@ -42,7 +64,7 @@ func (c *Choices) odd(name string, probability float64) bool {
 func (c *Choices) pick(name string, probability float64, ways ...string) string {
 	r := c.random("pick " + name)
 	way := ways[1+r.IntN(len(ways)-1)]
-	if r.Float64() >= probability*c.wild || slices.Contains(c.Without, name+"="+way) {
+	if r.Float64() >= probability*c.wild || !c.has(name+"="+way) {
 		return ways[0]
 	}
 	c.made = append(c.made, name+"="+way)

@@ -37,9 +37,9 @@ var Epoch = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 const host = "files.vendor.example"
 
-// New returns the world of a seed, without the oddities named.
-func New(seed uint64, without []string) *World {
-	w := &World{Choices: newChoices(seed, without)}
+// New returns the world of a seed.
+func New(s Selection) *World {
+	w := &World{Choices: newChoices(s)}
 	w.links = w.pick("links", 0.5, "signed", "opaque", "path")
 	w.life = 7 * 24 * time.Hour
 	if w.odd("short-lived-links", 0.1) {
@@ -63,6 +63,9 @@ func New(seed uint64, without []string) *World {
 // Story names the oddities of the world.
 func (w *World) Story() []string { return w.made }
 
+// FullDisks are the oddities that need a disk which can be made small.
+var FullDisks = []string{"full-disk-0", "full-disk-1", "full-disk-2"}
+
 // Steps are what happens to the first runs; later ones are left alone.
 func (w *World) Steps() []Step { return w.steps }
 
@@ -77,7 +80,7 @@ func (w *World) drawSteps() []Step {
 			steps = append(steps, Step{Interrupt: time.Duration(1+r.IntN(4000)) * time.Millisecond})
 		case w.odd(fmt.Sprintf("outage-%d", i), 0.05):
 			steps = append(steps, Step{Outage: true})
-		case w.odd(fmt.Sprintf("full-disk-%d", i), 0.05):
+		case w.odd(FullDisks[i], 0.05):
 			steps = append(steps, Step{Disk: 50 << r.IntN(8)})
 		default:
 			return steps
