@@ -55,7 +55,7 @@ Faults (--fault NAME, may be repeated):
 		args:  cobra.NoArgs,
 		flags: o.addFlags,
 		run:   func(ctx context.Context, e *env, _ []string) error { return o.run(ctx, e) },
-		subs:  []command{simulateEployCommand()},
+		subs:  []command{simulateEployCommand(), simulateOrgvueCommand()},
 	}
 }
 

@@ -1,0 +1,245 @@
+package orgvue
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxTries = 8
+	// timeout is of one request but for the upload.
+	timeout = 2 * time.Minute
+	// maxAnswer bounds an answer: the result of a million items is some 100 MB.
+	maxAnswer = 1 << 30
+)
+
+// A Client speaks to one dataset.
+type Client struct {
+	o    Options
+	host string
+}
+
+// New returns a client for options that Check has accepted.
+func New(o Options) (*Client, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{o: o, host: u.Host}, nil
+}
+
+func (c *Client) api(path string) string { return c.o.URL + "/api/v1/" + c.o.Tenant + "/" + path }
+
+// A call is one request. Those to other hosts than the API's are to URLs that grant what they are for: they
+// get no token.
+type call struct {
+	method, url string
+	body        func() (io.Reader, int64, error) // nil: none; asked for again with each try
+	once        bool                             // what it begins must not begin twice
+	timeout     time.Duration
+}
+
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// do makes a request until there is an answer that is not "later". An error has no URL in it.
+func (c *Client) do(ctx context.Context, q call) (*reply, error) {
+	var last error
+	for try := range maxTries {
+		r, err := c.once(ctx, q)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil && q.once:
+			return nil, &Error{Code: CodeNetwork,
+				Message: "the answer to the import was lost, so that nobody can tell whether it began: " +
+					err.Error(), Hint: "look at the dataset before you send again"}
+		case err != nil:
+			last = err
+		case r.status == http.StatusTooManyRequests:
+			e := refusal(r)
+			if slices.Contains(e.Codes, "42902") {
+				return nil, e
+			}
+			last = e
+		case r.status >= 500 && !q.once:
+			last = refusal(r)
+		default:
+			return r, nil
+		}
+		if err := sleep(ctx, backoff(r, try)); err != nil {
+			return nil, err
+		}
+	}
+	var e *Error
+	if errors.As(last, &e) {
+		return nil, e
+	}
+	return nil, &Error{Code: CodeNetwork, Retryable: true, Message: "the system cannot be reached: " +
+		last.Error(),
+		Hint: "run the same command again"}
+}
+
+// backoff is how long to wait: what the system says, or twice as long each time.
+func backoff(r *reply, try int) time.Duration {
+	if r != nil {
+		if n, err := strconv.Atoi(r.header.Get("Retry-After")); err == nil && n >= 0 && n < 3600 {
+			return time.Duration(n) * time.Second
+		}
+	}
+	return time.Second << min(try, 6)
+}
+
+func (c *Client) once(ctx context.Context, q call) (*reply, error) {
+	if q.timeout == 0 {
+		q.timeout = timeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, q.timeout)
+	defer cancel()
+	var body io.Reader = http.NoBody
+	size := int64(0)
+	if q.body != nil {
+		var err error
+		if body, size, err = q.body(); err != nil {
+			return nil, err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, q.method, q.url, body)
+	if err != nil {
+		return nil, errors.New("the system handed out a URL that cannot be read")
+	}
+	r.ContentLength = size
+	if r.URL.Host == c.host && strings.HasPrefix(r.URL.Path, "/api/") {
+		r.Header.Set("Authorization", "Bearer "+c.o.Token)
+		r.Header.Set("Content-Type", "application/json; charset=UTF-8")
+	} else if r.URL.Scheme != "https" && !c.o.AllowHTTP {
+		return nil, errors.New("the system handed out a URL that is not https")
+	}
+	if c.o.UserAgent != "" {
+		r.Header.Set("User-Agent", c.o.UserAgent)
+	}
+	answer, err := c.o.Transport.RoundTrip(r) // no redirects: they would take a token or a payload elsewhere
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	return &reply{answer.StatusCode, answer.Header, b}, nil
+}
+
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ask makes an API request with a JSON body and reads its JSON answer.
+func (c *Client) ask(ctx context.Context, method, path string, in, out any) (*reply, error) {
+	q := call{method: method, url: c.api(path)}
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		q.body = func() (io.Reader, int64, error) { return bytes.NewReader(b), int64(len(b)), nil }
+		q.once = strings.Contains(path, "/import")
+	}
+	r, err := c.do(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if r.status < 200 || r.status > 299 {
+		return nil, refusal(r)
+	}
+	if err := json.Unmarshal(r.body, out); err != nil {
+		return nil, fmt.Errorf("the system's answer is not JSON (status %d)", r.status)
+	}
+	return r, nil
+}
+
+// hints say what can be done about the system's own codes.
+var hints = map[string]string{
+	"40101":  "make a token on the tenant's Tokens page",
+	"40102":  "check that the whole token was copied, or make another one",
+	"40103":  "check that the whole token was copied",
+	"40301":  "wait until the token is active, or make another one",
+	"40302":  "make another token on the tenant's Tokens page",
+	"40303":  "the token is limited to other networks: send from one of them, or make another one",
+	"40321":  askAdmin,
+	"40322":  askAdmin,
+	"40323":  askAdmin,
+	"40324":  askAdmin,
+	"40345":  "the tenant has no usage plan: ask the vendor",
+	"400603": "check the dataset's ID",
+	"415001": "this is a fault of holdall: report it",
+	"42901":  "wait a minute, then run the same command again",
+	"42902":  "the day's quota is used up: run the same command again tomorrow",
+}
+
+const askAdmin = "ask whoever administers the tenant about this account"
+
+// refusal makes an error of an answer: {"errors":[{"name","code","message"}]}, several at once.
+func refusal(r *reply) *Error {
+	var a struct {
+		Errors []struct {
+			Code    any
+			Message string
+		}
+	}
+	e := &Error{Code: CodeRefused}
+	var messages []string
+	if json.Unmarshal(r.body, &a) == nil {
+		for _, x := range a.Errors {
+			code := fmt.Sprint(x.Code)
+			e.Codes = append(e.Codes, code)
+			messages = append(messages, fmt.Sprintf("%s (%s)", x.Message, code))
+			if e.Hint == "" {
+				e.Hint = hints[code]
+			}
+		}
+	}
+	if messages == nil {
+		messages = []string{fmt.Sprintf("status %d", r.status)}
+	}
+	e.Message = "the system refuses: " + strings.Join(messages, "; ")
+	switch {
+	case slices.Contains(e.Codes, "40302"):
+		e.Code = CodeExpired
+	case r.status == http.StatusUnauthorized || r.status == http.StatusForbidden:
+		e.Code = CodeDenied
+	case r.status == http.StatusTooManyRequests:
+		e.Code, e.Retryable = CodeBusy, true
+	case r.status >= 500:
+		e.Code, e.Retryable = CodeNetwork, true
+	}
+	return e
+}
