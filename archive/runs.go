@@ -1,0 +1,235 @@
+package archive
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"holdall/internal/digest"
+)
+
+// KindRun is the kind of the event that AppendRun adds to the ledger.
+const KindRun = "run"
+
+// A Run is one row of a root's log: a takeover, a pull, a verification, a copy, a send, or the wish to send
+// a record again.
+type Run struct {
+	ID          string    `json:"run"` // <UTC start>-<4 base32>
+	Started     time.Time `json:"started"`
+	Ended       time.Time `json:"ended"`
+	Direction   string    `json:"direction"` // in, out, or check
+	Type        string    `json:"type"`      // take, verify, copy, send, requeue
+	RecordType  string    `json:"record_type"`
+	Status      string    `json:"status"` // complete, paused, completed-with-failures, failed, …
+	Records     int64     `json:"records"`
+	Failed      int64     `json:"failed"`
+	Bytes       int64     `json:"bytes"`
+	Requests    int64     `json:"requests"`
+	TraceID     string    `json:"trace_id"`
+	Export      string    `json:"export"`
+	Operator    string    `json:"operator"`
+	Version     string    `json:"version"`
+	Destination string    `json:"destination"` // what records went to: orgvue:TENANT/DATASET
+	Detail      string    `json:"detail"`      // why a run failed, or a record is to be sent again
+
+	recordsFile string // of the root; empty: there are none
+	recordsSum  digest.Sum
+}
+
+// A RunRecord is one record that took part in a run.
+type RunRecord struct {
+	Type       string `json:"record_type"`
+	ID         string `json:"record_id"`
+	Action     string `json:"action"`
+	Status     string `json:"status"` // success, failed, requeued
+	ExternalID string `json:"external_id"`
+	SHA256     string `json:"sha256"`
+	Error      string `json:"error"`
+
+	// Fields are digests of what was sent, by property, so that the next send sends only what changed.
+	Fields map[string]string `json:"fields,omitempty"`
+}
+
+// NewRunID returns an identifier for a run that began at start.
+func NewRunID(start time.Time) string {
+	return start.UTC().Format(idTime) + "-" + strings.ToLower(rand.Text()[:4])
+}
+
+// AppendRun adds a run to the root's ledger, its records in a file of their own: written first, so that an
+// event never names what is not there.
+func AppendRun(ctx context.Context, s Store, r Run, records []RunRecord) error {
+	facts, err := r.facts()
+	if err != nil {
+		return err
+	}
+	if len(records) > 0 {
+		name := ledgerDir + "records/" + r.ID + ".jsonl.zst"
+		content, err := packRecords(records)
+		if err != nil {
+			return err
+		}
+		if err := putNew(ctx, s, name, content); err != nil {
+			return fmt.Errorf("ledger: write the records of run %s: %w", r.ID, err)
+		}
+		facts["records-file"], facts["records-sha256"] = name, digest.Of(content).String()
+	}
+	_, err = AppendEvent(ctx, s, Event{Kind: KindRun, Export: r.Export, Time: r.Ended, Facts: facts})
+	return err
+}
+
+// facts are what the JSON of a run has, as texts; what is empty is left out.
+func (r *Run) facts() (map[string]string, error) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var all map[string]any
+	if err := d.Decode(&all); err != nil {
+		return nil, err
+	}
+	facts := map[string]string{}
+	for name, value := range all {
+		if text := fmt.Sprint(value); text != "" && text != "0" && name != "export" {
+			facts[name] = text
+		}
+	}
+	return facts, nil
+}
+
+func packRecords(records []RunRecord) ([]byte, error) {
+	var b bytes.Buffer
+	z, err := zstd.NewWriter(&b)
+	if err != nil {
+		return nil, err
+	}
+	enc := json.NewEncoder(z)
+	enc.SetEscapeHTML(false)
+	for _, r := range records {
+		if err := enc.Encode(r); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), z.Close()
+}
+
+// Runs returns the runs of a root, oldest first. A takeover that an earlier version recorded is one, too.
+// Damage to the chain of events is an error beside what could be read; Events says more of it.
+func Runs(ctx context.Context, s Store) ([]Run, error) {
+	var runs []Run
+	taken := map[string]bool{} // exports that a run of their own tells of
+	var commits []Event
+	for e, err := range Events(ctx, s) {
+		if err != nil {
+			return withCommits(runs, commits, taken), err
+		}
+		switch e.Kind {
+		case KindRun:
+			r := runOf(e)
+			taken[r.Export] = taken[r.Export] || r.Type == "take" && r.Status == "complete"
+			runs = append(runs, r)
+		case KindTaken:
+			commits = append(commits, e)
+		}
+	}
+	return withCommits(runs, commits, taken), nil
+}
+
+// withCommits adds takeovers of which only the commit was recorded.
+func withCommits(runs []Run, commits []Event, taken map[string]bool) []Run {
+	var out []Run
+	for _, e := range commits {
+		if taken[e.Export] {
+			continue
+		}
+		n, _ := strconv.ParseInt(e.Facts["payload-bytes"], 10, 64)
+		out = append(out, Run{ID: e.Export, Started: StartOf(e.Export), Ended: e.Time, Direction: "in",
+			Type:   "take",
+			Status: "complete", Bytes: n, Export: e.Export})
+	}
+	out = append(out, runs...)
+	slices.SortStableFunc(out, func(a, b Run) int { return a.Ended.Compare(b.Ended) })
+	return out
+}
+
+func runOf(e Event) Run {
+	number := func(name string) int64 { n, _ := strconv.ParseInt(e.Facts[name], 10, 64); return n }
+	at := func(name string) time.Time { t, _ := time.Parse(time.RFC3339, e.Facts[name]); return t }
+	r := Run{
+		ID: e.Facts["run"], Started: at("started"), Ended: e.Time, Direction: e.Facts["direction"], Type: e.Facts["type"],
+		RecordType: e.Facts["record_type"], Status: e.Facts["status"], Records: number("records"), Failed: number("failed"),
+		Bytes: number("bytes"), Requests: number("requests"), TraceID: e.Facts["trace_id"], Export: e.Export,
+		Operator: e.Facts["operator"], Version: e.Facts["version"], Destination: e.Facts["destination"],
+		Detail: e.Facts["detail"], recordsFile: e.Facts["records-file"],
+	}
+	r.recordsSum, _ = digest.Parse(e.Facts["records-sha256"])
+	return r
+}
+
+// RunRecords yields the records of a run, verified: a file that was changed is an error before its first
+// record.
+func RunRecords(ctx context.Context, s Store, r Run) iter.Seq2[RunRecord, error] {
+	return func(yield func(RunRecord, error) bool) {
+		if r.recordsFile == "" {
+			return
+		}
+		if err := eachRecord(ctx, s, r, func(x RunRecord) bool { return yield(x, nil) }); err != nil {
+			yield(RunRecord{}, fmt.Errorf("ledger: records of run %s: %w", r.ID, err))
+		}
+	}
+}
+
+// maxRecords is the longest file of records that is read: some millions of records, compressed.
+const maxRecords = 1 << 30
+
+func eachRecord(ctx context.Context, s Store, r Run, use func(RunRecord) bool) error {
+	if !strings.HasPrefix(r.recordsFile, ledgerDir+"records/") || CheckStoreName(r.recordsFile) != nil {
+		return errors.New("the event names no file of records")
+	}
+	b, err := readAll(ctx, s, r.recordsFile, maxRecords)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is gone", s.Location(r.recordsFile))
+	}
+	if err != nil {
+		return err
+	}
+	if digest.Of(b) != r.recordsSum {
+		return fmt.Errorf("%s was changed", s.Location(r.recordsFile))
+	}
+	z, err := zstd.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	lines := bufio.NewReader(z)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var x RunRecord
+		if err := json.Unmarshal(line, &x); err != nil {
+			return err
+		}
+		if !use(x) {
+			return nil
+		}
+	}
+}
