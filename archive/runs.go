@@ -124,7 +124,8 @@ func packRecords(records []RunRecord) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return b.Bytes(), z.Close()
+	err = z.Close()
+	return b.Bytes(), err
 }
 
 // Runs returns the runs of a root, oldest first. A takeover that an earlier version recorded is one, too.
