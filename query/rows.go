@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -262,6 +263,16 @@ func (r *Rows) Strings() ([]string, error) {
 		all[i] = v.String
 	}
 	return all, r.err
+}
+
+// JSON returns the values of the current row as JSON: numbers, booleans, lists and NULL keep their kind, dates and times are
+// ISO 8601 texts.
+func (r *Rows) JSON() []json.RawMessage {
+	out := make([]json.RawMessage, len(r.row))
+	for i, v := range r.row {
+		out[i] = json.RawMessage(jsonValue(v, r.types[i]))
+	}
+	return out
 }
 
 // Err returns what ended the reading, unless it was the end of the result.

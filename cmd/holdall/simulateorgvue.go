@@ -55,7 +55,8 @@ func (o *simulateOrgvueOptions) addFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.failEvery, "fail-every", 0, "every `N`th item fails")
 	f.StringVar(&o.failShape, "fail-shape", "message", "`SHAPE` of a failed item: message, errors, bare")
 	f.DurationVar(&o.jobTime, "job-time", time.Second, "`TIME` that an import takes")
-	f.BoolVar(&o.resultLink, "result-link", false, "the result has a URL of its own; else it is where the upload was")
+	f.BoolVar(&o.resultLink, "result-link", false,
+		"the result has a URL of its own; else it is where the upload was")
 	f.IntVar(&o.throttle, "throttle-every", 0, "every `N`th request is refused for now")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to serve on; port 0 takes a free one")
 	f.StringVar(&o.credentials, "credentials", "./orgvue-token.txt", "`FILE` to write the token to")
@@ -90,7 +91,8 @@ func (o *simulateOrgvueOptions) run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	e.talk("serving the invented tenant %s with the dataset %s; its token is in %s", o.tenant, simulatedDataset,
+	e.talk("serving the invented tenant %s with the dataset %s; its token is in %s", o.tenant,
+		simulatedDataset,
 		o.credentials)
 	return serveUntil(ctx, ln, tenant, o.ttl)
 }
