@@ -25,8 +25,9 @@ const (
 
 // A Client speaks to one dataset.
 type Client struct {
-	o    Options
-	host string
+	o        Options
+	host     string
+	requests int
 }
 
 // New returns a client for options that Check has accepted.
@@ -37,6 +38,9 @@ func New(o Options) (*Client, error) {
 	}
 	return &Client{o: o, host: u.Host}, nil
 }
+
+// Requests is how many requests were made.
+func (c *Client) Requests() int { return c.requests }
 
 func (c *Client) api(path string) string { return c.o.URL + "/api/v1/" + c.o.Tenant + "/" + path }
 
@@ -64,7 +68,7 @@ func (c *Client) do(ctx context.Context, q call) (*reply, error) {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case err != nil && q.once:
-			return nil, &Error{Code: CodeNetwork,
+			return nil, &Error{Code: CodeNetwork, Unclear: true,
 				Message: "the answer to the import was lost, so that nobody can tell whether it began: " +
 					err.Error(), Hint: "look at the dataset before you send again"}
 		case err != nil:
@@ -131,6 +135,7 @@ func (c *Client) once(ctx context.Context, q call) (*reply, error) {
 	if c.o.UserAgent != "" {
 		r.Header.Set("User-Agent", c.o.UserAgent)
 	}
+	c.requests++
 	answer, err := c.o.Transport.RoundTrip(r) // no redirects: they would take a token or a payload elsewhere
 	if err != nil {
 		return nil, withoutURL(err)

@@ -16,6 +16,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -54,6 +55,7 @@ type Error struct {
 	Hint      string
 	Retryable bool
 	Codes     []string // the system's own
+	Unclear   bool     // an import may have begun
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -126,12 +128,18 @@ func (o *Options) checkURL() error {
 		return usage("it is the host that the tenant's API has, such as api.example.com",
 			"the URL of the API cannot be read")
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && o.AllowHTTP) {
+	if u.Scheme != "https" && !(u.Scheme == "http" && o.AllowHTTP && isLoopback(u.Hostname())) {
 		return usage("use https; --allow-private allows http on this machine",
 			"the URL of the API begins with %s", u.Scheme)
 	}
 	o.URL = u.Scheme + "://" + u.Host + strings.TrimSuffix(u.Path, "/api/v1")
 	return nil
+}
+
+// isLoopback reports whether a host is this machine.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // checkDates reads when a token begins and ends. One that is no JSON Web Token (RFC 7519) is left to the

@@ -74,7 +74,7 @@ func (c *Client) readItems(ctx context.Context, d *Dataset) error {
 		for name := range item {
 			names[name] = true
 		}
-		if id := idOf(item, c.o.keyProperty()); id != "" {
+		if id := idOf(item, c.o.KeyProperty()); id != "" {
 			d.Items = append(d.Items, id)
 		}
 	}
@@ -82,8 +82,8 @@ func (c *Client) readItems(ctx context.Context, d *Dataset) error {
 	return nil
 }
 
-// keyProperty is the property that identifies items.
-func (o *Options) keyProperty() string {
+// KeyProperty is the name of the property that identifies items.
+func (o *Options) KeyProperty() string {
 	switch {
 	case o.IDKey != "":
 		return o.IDKey

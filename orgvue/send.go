@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +19,7 @@ const (
 	Completed    = "completed"
 	WithFailures = "completed-with-failures"
 	Failed       = "failed"
+	Unknown      = "unknown" // nobody can tell whether items went in
 )
 
 // A Report is what an import ended in.
@@ -41,22 +43,28 @@ const (
 	maxPoll = 6 * time.Hour
 )
 
-// Send uploads a payload of n items, imports it, waits for the end and reads what became of each item.
+// Send uploads a payload of n items, imports it, waits for the end and reads what became of each item. A nil Report with an error
+// says that no import has begun.
 func (c *Client) Send(ctx context.Context, payload *os.File, n int) (*Report, error) {
 	urls, err := c.upload(ctx, payload)
 	if err != nil {
 		return nil, err
 	}
 	job, err := c.start(ctx, urls)
+	var e *Error
+	if errors.As(err, &e) && e.Unclear {
+		return &Report{State: Unknown}, err
+	}
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{State: Failed, TraceID: job.trace}
+	report := &Report{State: Unknown, TraceID: job.trace}
 	c.o.Talk("the import was accepted, and is followed to its end; its trace ID is %s", job.trace)
 	if err := c.follow(ctx, job); err != nil {
 		return report, err
 	}
 	if job.JobStatus == "failed" {
+		report.State = Failed
 		return report, &Error{Code: CodeRefused, Message: "the import failed as a whole",
 			Hint: "the vendor finds it by its trace ID " + job.trace}
 	}
@@ -244,7 +252,7 @@ func (c *Client) parseResult(r *reply) ([]ItemResult, bool) {
 		if !ok {
 			return nil, false
 		}
-		x := ItemResult{ID: idOf(item, c.o.keyProperty()), OK: strings.EqualFold(status, "success")}
+		x := ItemResult{ID: idOf(item, c.o.KeyProperty()), OK: strings.EqualFold(status, "success")}
 		if a := item["_action"]; a != nil {
 			x.Action = fmt.Sprint(a)
 		}

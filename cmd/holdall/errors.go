@@ -13,6 +13,7 @@ import (
 	"holdall/fetch"
 	"holdall/internal/digest"
 	"holdall/internal/redact"
+	"holdall/orgvue"
 )
 
 // The exit codes; docs/cli.md and the help topic "exit-codes" say what they mean.
@@ -82,6 +83,7 @@ func classify(err error) failure {
 		fe       *fetch.Error
 		mismatch *digest.MismatchError
 		usage    *usageError
+		sent     *orgvue.Error
 		hint     *hinted
 		report   = failure{Code: fetch.Internal, Message: err.Error(), exit: exitFailed}
 	)
@@ -91,6 +93,8 @@ func classify(err error) failure {
 	switch {
 	case errors.As(err, &usage):
 		return failure{Code: fetch.Usage, Message: usage.message, Hint: usage.hint, exit: exitUsage}
+	case errors.As(err, &sent):
+		return sendFailure(sent)
 	case errors.Is(err, context.Canceled):
 		return failure{Code: fetch.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted}
 	case errors.As(err, &fe):
@@ -116,6 +120,15 @@ func classify(err error) failure {
 		report.Hint = "check the path; \"holdall list ROOT\" shows the exports of a root"
 	}
 	return report
+}
+
+// sendFailure is a failure of a destination.
+func sendFailure(e *orgvue.Error) failure {
+	f := failure{Code: fetch.Code(e.Code), Message: e.Message, Hint: e.Hint, Retryable: e.Retryable, exit: fetch.Code(e.Code).Exit()}
+	if e.Code == orgvue.CodeRefused {
+		f.Code, f.exit = fetch.Internal, exitFailed
+	}
+	return f
 }
 
 var partNames = map[fetch.Part]string{

@@ -84,6 +84,11 @@ func (o *queryOptions) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	defer db.Close()
+	if interactive || needsLedger(sql) {
+		if err := x.attachLedger(ctx, db); err != nil {
+			return err
+		}
+	}
 	if interactive {
 		return shell(ctx, e, db, x.bag.ID())
 	}

@@ -25,7 +25,7 @@ type resultOptions struct {
 
 func (o *resultOptions) addFlags(f *pflag.FlagSet) {
 	o.output.addFlags(f)
-	f.StringVar(&o.format, "format", "", "`FORMAT`: table, tsv, csv, json, jsonl, markdown, parquet, xlsx "+
+	f.StringVar(&o.format, "format", "", "`FORMAT`: table, tsv, csv, json, jsonl, markdown, parquet, xlsx, orgvue-json, orgvue-csv "+
 		"(default: table on a terminal, else tsv)")
 	f.Int64Var(&o.limit, "limit", -1, "at most `N` rows, 0 for all (default: 500 in tables on a terminal, else all)")
 	f.BoolVar(&o.bom, "bom", false, "begin CSV and TSV with a byte order mark, for Excel")
@@ -70,8 +70,11 @@ func (o *resultOptions) chooseFormat(e *env) (query.Format, error) {
 
 func (o *resultOptions) namedFormat(e *env) (query.Format, error) {
 	f := query.Format(o.format)
+	if _, ok := payloadFormats[f]; ok {
+		return f, nil
+	}
 	if !slices.Contains(formats, f) {
-		return "", usagef("use table, tsv, csv, json, jsonl, markdown, parquet or xlsx", "unknown format %q", o.format)
+		return "", usagef("use table, tsv, csv, json, jsonl, markdown, parquet, xlsx, orgvue-json or orgvue-csv", "unknown format %q", o.format)
 	}
 	if (f == query.Parquet || f == query.XLSX) && o.output.path == "" && term.Is(e.stdout) {
 		return "", usagef("add -o FILE", "%s is not for a terminal", f)
@@ -151,6 +154,9 @@ func writeAnswer(ctx context.Context, e *env, w io.Writer, db *query.DB, s query
 		return err
 	}
 	defer rows.Close()
+	if form, ok := payloadFormats[o.Format]; ok {
+		return writePayload(w, rows, form, o.Limit)
+	}
 	done, err := query.Write(w, rows, o)
 	if err != nil {
 		return err

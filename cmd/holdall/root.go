@@ -64,7 +64,7 @@ Ask it:                         holdall query archives "select count(*) from can
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(e, c.Flags()) }
 	for _, c := range []command{
 		takeCommand(), listCommand(), statusCommand(), verifyCommand(), queryCommand(), tablesCommand(), reportCommand(), personCommand(),
-		filesCommand(), catCommand(), cleanCommand(), demoCommand(), simulateCommand(), versionCommand(),
+		filesCommand(), catCommand(), cleanCommand(), sendCommand(), logCommand(), demoCommand(), simulateCommand(), versionCommand(),
 	} {
 		root.AddCommand(c.cobra(e))
 	}

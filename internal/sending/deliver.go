@@ -1,0 +1,193 @@
+package sending
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"holdall/archive"
+	"holdall/internal/atomicfile"
+	"holdall/orgvue"
+)
+
+// interrupted is what a send leaves while it is on its way: should its process die, the next one knows of
+// what nobody can tell.
+type interrupted struct {
+	Run     archive.Run         `json:"run"`
+	Records []archive.RunRecord `json:"records"`
+}
+
+// deliver sends a payload and records what became of it.
+func (o *Options) deliver(ctx context.Context, c *orgvue.Client, payload *os.File, out *outgoing, r *Result,
+	began time.Time) error {
+	run := archive.Run{
+		ID: r.Run, Started: began.UTC(), Direction: "out", Type: "send", RecordType: o.RecordType, Export: o.Export,
+		Operator: o.Operator, Version: o.Version, Destination: Destination(&o.Orgvue), Records: int64(len(out.records)),
+	}
+	if info, err := payload.Stat(); err == nil {
+		run.Bytes = info.Size()
+	}
+	b, err := json.Marshal(interrupted{run, out.records})
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.WriteFile(o.interruptedName(), b); err != nil {
+		return err
+	}
+	report, err := c.Send(ctx, payload, len(out.records))
+	if ctx.Err() != nil && report == nil && err != nil {
+		report = &orgvue.Report{State: orgvue.Unknown}
+	}
+	r.Sent = len(out.records)
+	o.judge(report, err, out, r)
+	run.Ended, run.Status, run.TraceID = time.Now().UTC(), r.State, r.TraceID
+	run.Failed, run.Requests = int64(r.Failed), int64(c.Requests())
+	if err != nil {
+		run.Detail = err.Error()
+	}
+	records := out.records
+	if report == nil { // it never began, so that nothing is to be said of any record
+		records, r.Sent = nil, 0
+		run.Records, run.Failed = 0, 0
+	}
+	kept := context.WithoutCancel(ctx) // what happened is recorded, whoever has lost patience
+	if lerr := archive.AppendRun(kept, o.Store, run, records); lerr != nil {
+		return errors.Join(err, lerr)
+	}
+	return errors.Join(err, os.Remove(o.interruptedName()))
+}
+
+// judge fills in what became of each record.
+func (o *Options) judge(report *orgvue.Report, err error, out *outgoing, r *Result) {
+	r.State = orgvue.Failed
+	if report == nil {
+		return
+	}
+	r.State, r.TraceID = report.State, report.TraceID
+	results := match(out.records, report.Items)
+	for i := range out.records {
+		x := &out.records[i]
+		got := results[i]
+		switch {
+		case got == nil && err != nil && report.State == orgvue.Failed:
+			x.Status, x.Error = statusFailed, err.Error()
+		case got == nil:
+			x.Status, x.Error = orgvue.Unknown, "the result does not name this item"
+		case got.OK:
+			x.Status = statusSuccess
+			if got.ID != x.ID {
+				x.ExternalID = got.ID
+			}
+		default:
+			x.Status, x.Error = statusFailed, got.Error
+		}
+		if x.Status == statusSuccess {
+			r.Succeeded++
+			continue
+		}
+		r.Failed++
+		r.Failures = append(r.Failures, Failure{x.ID, x.Error})
+		if report.State == orgvue.Completed {
+			r.State = orgvue.WithFailures
+		}
+	}
+}
+
+// match finds each record's result: by its identifier, else by its place where the result has as many items
+// as were sent.
+func match(records []archive.RunRecord, results []orgvue.ItemResult) []*orgvue.ItemResult {
+	byID := map[string]*orgvue.ItemResult{}
+	for i := range results {
+		byID[results[i].ID] = &results[i]
+	}
+	out := make([]*orgvue.ItemResult, len(records))
+	for i, r := range records {
+		out[i] = byID[r.ID]
+		if out[i] == nil && len(results) == len(records) {
+			out[i] = &results[i]
+		}
+	}
+	return out
+}
+
+// settleInterrupted records a send whose process died: of its records nobody can tell whether they went in.
+func settleInterrupted(ctx context.Context, o Options) error {
+	left, err := filepath.Glob(filepath.Join(o.Work, payloadPattern))
+	if err != nil {
+		return err
+	}
+	for _, payload := range left {
+		if err := os.Remove(payload); err != nil {
+			return err
+		}
+	}
+	b, err := os.ReadFile(o.interruptedName())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var x interrupted
+	if err == nil {
+		err = json.Unmarshal(b, &x)
+	}
+	if err != nil {
+		return fmt.Errorf("read what an earlier send left: %w", err)
+	}
+	runs, err := archive.Runs(ctx, o.Store)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		if r.ID == x.Run.ID { // it died when it had recorded all
+			return os.Remove(o.interruptedName())
+		}
+	}
+	o.Talk("the send begun at %s was interrupted: the dataset will tell which of its %d records are there",
+		x.Run.Started.Format(time.DateTime), len(x.Records))
+	for i := range x.Records {
+		x.Records[i].Status, x.Records[i].Error = orgvue.Unknown, "the send was interrupted"
+	}
+	x.Run.Ended, x.Run.Status, x.Run.Failed = time.Now().UTC(), orgvue.Unknown, int64(len(x.Records))
+	if err := archive.AppendRun(ctx, o.Store, x.Run, x.Records); err != nil {
+		return err
+	}
+	return os.Remove(o.interruptedName())
+}
+
+// Requeue makes the next send to the destination of a run send one of its records again, whatever became of
+// it. It adds a tombstone to the ledger and changes nothing that is there.
+func Requeue(ctx context.Context, s archive.Store, runID, recordType, id, reason, operator,
+	version string) (*archive.Run, error) {
+	runs, err := archive.Runs(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range runs {
+		if run.ID != runID {
+			continue
+		}
+		for r, err := range archive.RunRecords(ctx, s, run) {
+			if err != nil {
+				return nil, err
+			}
+			if r.Type != recordType || r.ID != id {
+				continue
+			}
+			now := time.Now().UTC()
+			wish := archive.Run{ID: archive.NewRunID(now), Started: now, Ended: now, Direction: "out",
+				Type:       "requeue",
+				RecordType: recordType, Status: statusRequeued, Records: 1, Export: run.Export, Operator: operator, Version: version,
+				Destination: run.Destination, Detail: reason}
+			record := archive.RunRecord{Type: recordType, ID: id, Action: r.Action, Status: statusRequeued,
+				SHA256: r.SHA256}
+			return &wish, archive.AppendRun(ctx, s, wish, []archive.RunRecord{record})
+		}
+		return nil, usage("\"holdall log ROOT "+runID+" --records\" lists its records",
+			"%s:%s took no part in run %s", recordType, id, runID)
+	}
+	return nil, usage("\"holdall log ROOT\" lists the runs", "there is no run %s", runID)
+}
