@@ -63,6 +63,8 @@ type Object struct {
 	warned     bool           // that the link will expire too early
 	doubts     int            // times that everything was fetched again because of a digest; its hasher's
 
+	cut cutting
+
 	mend sync.Mutex // held by Refetch
 }
 
@@ -131,6 +133,9 @@ func (o *Object) await(off, n int64) (int64, error) {
 		}
 		if o.closed {
 			return 0, os.ErrClosed
+		}
+		if o.cut.now && off+n > end {
+			return 0, ErrCutOff
 		}
 		if off >= end && (o.size >= 0 || n == 0) {
 			return 0, eofUnless(n == 0)
@@ -225,7 +230,7 @@ type Verified struct {
 	Rung   string     `json:"rung"` // what was compared: "repr-digest", "x-amz-checksum-sha256", "etag-md5", "etag-multipart", "size", …
 
 	// Contradicts is a checksum of the server's that the bytes do not match, or "content-encoding" for the checks of that, though
-	// Rung proves them, or is RungDamaged or RungUnproven; or empty.
+	// Rung proves them, or is RungDamaged, RungUnproven or RungCut; or empty.
 	Contradicts string `json:"contradicts,omitempty"`
 
 	// Of an object that came in a Content-Encoding, Size and SHA256 are those of its content, and these of what was received.
@@ -238,6 +243,7 @@ type Verified struct {
 const (
 	RungDamaged  = "damaged"  // they came the same from two separate fetches
 	RungUnproven = "unproven" // they could not be asked for twice
+	RungCut      = "cut"      // every answer broke off there, in two runs: Contradicts is the length
 )
 
 // ReceivedPath is the file with the bytes as received, where these are encoded; else Path.

@@ -40,6 +40,7 @@ type Source struct {
 	origin   string     // mark of the master CSV's link that led here
 	siblings int        // that the listing named, itself included
 	taken    string     // path of its data in the spool that this process fetches it into
+	retaken  bool       // it was there already
 	spooled  string     // path of its data in the spool that answered for it, when it was not probed
 	sample   []fileKey  // of a listing, its first files
 	head     digest.Sum // of its first headLen bytes, as far as the probe looked

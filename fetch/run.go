@@ -93,8 +93,12 @@ func (r *Run) add(src *Source) (*Object, error) {
 		path = dataPath(r.spool.dir, e.Name)
 	}
 	r.taken[e] = true
-	src.taken = path
-	return r.openObject(src, e, known)
+	src.taken, src.retaken = path, src.taken == path
+	o, err := r.openObject(src, e, known)
+	if err == nil && o.files == nil {
+		o.cut.last = e.CutAt
+	}
+	return o, err
 }
 
 // beginsLike compares what a source serves first with what is here: a date may be that of another export, and so may an ETag that
@@ -170,6 +174,9 @@ func (o *Object) restore(mem *memory) {
 	if mem != nil {
 		if mem.size >= 0 {
 			o.size = mem.size
+		}
+		if mem.done != nil && mem.done.isCut() && (o.Source.spooled != "" || o.Source.retaken) {
+			o.cut.taken, o.size = true, mem.done.Size // there is nobody to ask for more, or somebody just did
 		}
 		for i, rec := range mem.pieces {
 			o.here += int64(rec.length)
@@ -273,6 +280,7 @@ func (r *Run) launch(p *Plan) {
 		close(quit)
 		<-watched
 		r.keepBeginnings()
+		r.noteCuts()
 		r.disk.stop()
 		<-flushed
 		r.settleAll()

@@ -49,6 +49,7 @@ type spoolEntry struct {
 	Links        []string    `json:"links"`        // marks of the links that led to it
 	Identity     Identity    `json:"identity"`
 	Superseded   bool        `json:"superseded,omitempty"` // what is here is not of what the source serves: the next run begins anew
+	CutAt        int64       `json:"cut_at,omitempty"` // the byte at which all answers of the last run broke off
 
 	// Marks of the links of listings that named it, and how many objects each of these named.
 	ListedBy map[string]int `json:"listed_by,omitempty"`

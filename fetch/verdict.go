@@ -161,7 +161,7 @@ func (t *tries) tooLong(budget time.Duration) *Error {
 	}
 	if errors.Is(t.err, io.ErrUnexpectedEOF) {
 		e.Message = fmt.Sprintf("the server's answers break off before their end, %d times in a row", t.wait.Tries()+1)
-		e.Hint = "run the same command again to go on; when they break off at the same place then, ask for a new export"
+		e.Hint = "run the same command again to go on; when that does not help, ask for a new export"
 	}
 	var ref *refusal
 	if errors.As(t.err, &ref) && ref.err.Code == Busy {

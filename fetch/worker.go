@@ -14,20 +14,21 @@ type worker struct {
 	bytes atomic.Int64 // taken from the network
 
 	// The run's mutex guards what follows.
-	busy    bool
-	object  *Object
-	asked   bool  // it made a request of its own; the worker's
-	span    *span // what it works on; only this worker changes which one
-	express bool  // it is what a reader waits for
-	began   time.Time
-	cancel  context.CancelFunc
-	atBegin int64     // bytes when it began
-	kept    int64     // bytes that went into the spool since it began
-	seen    int64     // bytes at the last look
-	rate    float64   // bytes a second, lately
-	slow    time.Time // since when it is much slower than the others, or trickles
-	atSlow  int64     // bytes then
-	tooSlow bool      // cancelled for that
+	busy     bool
+	object   *Object
+	asked    bool  // it made a request of its own; the worker's
+	accepted bool  // the answer began as it should
+	span     *span // what it works on; only this worker changes which one
+	express  bool  // it is what a reader waits for
+	began    time.Time
+	cancel   context.CancelFunc
+	atBegin  int64     // bytes when it began
+	kept     int64     // bytes that went into the spool since it began
+	seen     int64     // bytes at the last look
+	rate     float64   // bytes a second, lately
+	slow     time.Time // since when it is much slower than the others, or trickles
+	atSlow   int64     // bytes then
+	tooSlow  bool      // cancelled for that
 
 	trickles bool // and there is no other to compare it with: it brings next to nothing
 }
@@ -60,7 +61,7 @@ func (r *Run) runWorker(w *worker) {
 // serve fetches a task's span, and goes on with what follows it where the same response brings that too.
 func (r *Run) serve(ctx context.Context, w *worker, t task) error {
 	x, err := r.f.gate.unpark(t.probe), error(nil)
-	w.asked = x == nil
+	w.asked, w.accepted = x == nil, false
 	if x == nil {
 		if x, err = r.request(ctx, w, t.o, t.s); err != nil {
 			return err
@@ -70,6 +71,7 @@ func (r *Run) serve(ctx context.Context, w *worker, t task) error {
 		defer stop()
 	}
 	if err = r.accept(w, t.o, x); err == nil {
+		w.accepted = true
 		err = r.receive(ctx, w, t.o, x)
 	}
 	x.close(err)
@@ -157,6 +159,9 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	if errors.As(err, &changed) && o.onlyOne(changed.explain()) {
 		return nil
 	}
+	if o.brokeOff(w, err) {
+		return r.takeCut(o)
+	}
 	v := o.tries.failed(err, w.brought(), now, r.f.opts.budget())
 	if v.fewer {
 		r.closeKept(w.host.name)
@@ -170,7 +175,7 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 		r.refused(w, o, ref)
 	case v.action == giveUp:
 		o.superseded = changed.what == itsBytes
-		o.fail(v.err)
+		o.fail(o.cutHint(v.err))
 	default:
 		if v.action == askWhole || v.action == inOrder {
 			o.sequential, o.limit = true, 1

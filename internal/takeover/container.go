@@ -109,7 +109,7 @@ func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
 
 // unproved reports whether nothing proves an object's bytes, and a checksum of its server's speaks against them.
 func unproved(v fetch.Verified) bool {
-	return v.Rung == fetch.RungDamaged || v.Rung == fetch.RungUnproven
+	return v.Rung == fetch.RungDamaged || v.Rung == fetch.RungUnproven || v.Rung == fetch.RungCut
 }
 
 func vouched(ctx context.Context, o *fetch.Object) bool {

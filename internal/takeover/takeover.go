@@ -250,7 +250,7 @@ func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 	r, done, err := t.make(ctx)
 	for try := 1; try <= mostRemakings; try++ {
 		why := madeInVain(err)
-		if why == "" || try > 1 && !errors.Is(err, errMended) && !errors.Is(err, errLate) {
+		if why == "" || try > 1 && !makesAgain(err) {
 			break
 		}
 		t.Talk("%s: the archive in the making is made again from what was received", why)
@@ -293,12 +293,17 @@ func (t *takeover) make(ctx context.Context) (r *Result, done bool, err error) {
 // mostRemakings is how often one process makes the bag again because other bytes come each time.
 const mostRemakings = 5
 
+// makesAgain reports whether what is received by now makes another bag than the one in the making.
+func makesAgain(err error) bool {
+	return errors.Is(err, errMended) || errors.Is(err, errLate) || errors.Is(err, fetch.ErrCutOff)
+}
+
 // madeInVain says why the bag in the making is of no use though what it is made from is, or nothing.
 func madeInVain(err error) string {
 	switch {
 	case errors.Is(err, errOtherOrder):
 		return "a listing names its files in another order than before"
-	case errors.Is(err, errMended), errors.Is(err, errLate):
+	case makesAgain(err):
 		return err.Error()
 	case errors.Is(err, archive.ErrDamaged):
 		return fmt.Sprintf("the disk no longer holds what was written to it (%v)", err)

@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 		wg.Go(func() {
 			err := t.unpack(ctx, g)
 			failures.add(err)
-			if err != nil && !isFetchError(err) && !errors.Is(err, errMended) {
+			if err != nil && !isFetchError(err) && !makesAgain(err) {
 				cancel(err) // our own trouble: there is no sense in going on
 			}
 		})
@@ -82,6 +83,11 @@ func (t *takeover) tellContradictions(ctx context.Context) {
 				"%s (%s) does not fit its own server's checksum (%s), and came the same from two separate fetches: it is damaged at its source, "+
 					"or the checksum is wrong. What can be read of it is taken, and it is kept whole in %s; ask the vendor for this part again",
 				o.Source.Name, o.Source.Part, v.Contradicts, keptName(o, "data/received/containers/"))})
+		case v.Rung == fetch.RungCut:
+			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError, Detail: fmt.Sprintf(
+				"%s (%s) is cut off at its source: in two runs every answer broke off after %d bytes, before the end that the server "+
+					"tells. What can be read of it is taken, and it is kept as it is in %s; ask the vendor for this part again",
+				o.Source.Name, o.Source.Part, cmp.Or(v.Received, v.Size), keptName(o, "data/received/containers/"))})
 		case v.Rung == fetch.RungUnproven:
 			t.found.add(query.Finding{Code: query.DamagedUnproven, Severity: query.SeverityError, Detail: fmt.Sprintf(
 				"%s (%s) does not fit its server's checksum (%s), and could not be asked for a second time. What can be read of it is taken, "+
@@ -165,7 +171,7 @@ func (f *failures) worst() error {
 func urgency(err error) int {
 	var fe *fetch.Error
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, errMended), errors.Is(err, errLate):
+	case errors.Is(err, context.Canceled), makesAgain(err):
 		return fetch.Interrupted.Rank() + 1
 	case !errors.As(err, &fe):
 		return -1

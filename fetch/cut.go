@@ -1,0 +1,106 @@
+package fetch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+)
+
+// An object may be cut off where it is stored: every answer breaks off at the same byte, though the server tells a greater
+// length, or ends its chunks without an end. No number of runs brings the rest. It is taken as it is, and called cut off, when a
+// later run has broken off at that very byte as well; a single byte more in between, and it is not.
+
+const (
+	contradictsLength = "length" // stands, in place of a checksum, for the length that the server tells
+	enoughCuts        = 4        // answers of one run that break off at the same byte
+)
+
+// ErrCutOff is what a reader of an object gets that has counted on the length which the server told: there is less. The next Start
+// knows the object's true size from its beginning.
+var ErrCutOff = errors.New("the object is cut off at its source")
+
+// A cutting is where answers break off.
+type cutting struct {
+	at    int64 // all bytes before it are here, and none from there on
+	times int   // that they did, in this run
+	last  int64 // at, in the last run that got no further; 0 when it did
+	taken bool  // what is here has been taken for all there is
+	now   bool  // by this run, so that readers may have counted on more
+}
+
+// brokeOff notes that a connection of w broke off by err. It reports whether what is here is all that there is to be had. With the
+// run's mutex held.
+func (o *Object) brokeOff(w *worker, err error) bool {
+	breaks := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errAnswer) || errors.Is(err, syscall.ECONNRESET)
+	whole := len(o.active) == 0 && len(o.free) == 1 && o.free[0].pos == o.here && o.here > 0
+	if !w.accepted || !breaks || !whole {
+		return false
+	}
+	if o.cut.at != o.here {
+		o.cut.at, o.cut.times = o.here, 0
+	}
+	o.cut.times++
+	return o.cut.last == o.cut.at && o.cut.times >= enoughCuts
+}
+
+// cutHint says what the next run does when the answers break off at the same byte again.
+func (o *Object) cutHint(e *Error) *Error {
+	if o.cut.times < leastTries || o.cut.at != o.here {
+		return e
+	}
+	c := *e
+	c.Hint = fmt.Sprintf("run the same command again: if the answers break off after %d bytes then, too, that is taken for all there is", o.here)
+	return &c
+}
+
+// takeCut makes what is here the whole object. With the run's mutex held.
+func (r *Run) takeCut(o *Object) error {
+	s := o.free[0]
+	index, rest := s.pos/o.st.pieceSize, s.pos%o.st.pieceSize
+	if rest > 0 {
+		if err := o.st.record(pieceRecord{index, uint32(rest), s.crc}); err != nil {
+			return err
+		}
+		o.have.add(index, s.crc)
+	}
+	if err := o.st.data.Truncate(s.pos); err != nil {
+		return diskError(err, "set the size of the fetched object")
+	}
+	r.logf("%s: every answer breaks off after %d bytes, as in the run before", o.Source.Link, s.pos)
+	o.cut.taken, o.cut.now, o.free = true, true, nil
+	o.setSize(s.pos)
+	return nil
+}
+
+// isCut reports whether an object was taken though its server tells that there is more of it.
+func (v Verified) isCut() bool { return v.Contradicts == contradictsLength }
+
+// noteCuts writes down where objects that are not here broke off, for the next run.
+func (r *Run) noteCuts() {
+	r.adding.Lock()
+	defer r.adding.Unlock()
+	r.mu.Lock()
+	changed := false
+	for _, e := range r.spool.list.Objects {
+		for _, o := range r.all() {
+			if o.name != e.Name || o.files != nil {
+				continue
+			}
+			at := int64(0)
+			if o.cut.times >= leastTries || o.cut.taken {
+				at = o.cut.at
+			} else if o.cut.last == o.here { // this run ended before it could say
+				at = o.cut.last
+			}
+			changed = changed || e.CutAt != at
+			e.CutAt = at
+		}
+	}
+	r.mu.Unlock()
+	if changed {
+		if err := r.spool.save(); err != nil {
+			r.logf("where an object breaks off could not be written down: %v", err)
+		}
+	}
+}
