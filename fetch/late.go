@@ -25,8 +25,13 @@ func (r *Run) Late() map[*Source]*Source {
 }
 
 // chaseable reports whether a source that failed may be reached after all, by asking again before long.
-func (s *Source) chaseable() bool {
-	return s.Err != nil && !s.probed() && s.Err.Reason == "" && (s.Err.Code == Network || s.Err.Code == Busy)
+// budget is how long that is worth waiting for.
+func (s *Source) chaseable(budget time.Duration) bool {
+	e := s.Err
+	if e == nil || s.probed() || e.Reason != "" || e.Code != Network && e.Code != Busy {
+		return false
+	}
+	return e.ResumeAfter.IsZero() || time.Until(e.ResumeAfter) <= budget // else it said itself that it is of no use
 }
 
 // chase asks again for a source that could not be reached, while others are fetched and at least for a whole budget, and
@@ -42,7 +47,7 @@ func (r *Run) chase(planned *Source) {
 			}
 			return
 		}
-		if !s.chaseable() || r.ctx.Err() != nil || !r.moves() || !sleep(r.ctx, chaseEvery) {
+		if !s.chaseable(r.f.opts.budget()) || r.ctx.Err() != nil || !r.moves() || !sleep(r.ctx, chaseEvery) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if r.ctx.Err() == nil {

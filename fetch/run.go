@@ -265,7 +265,7 @@ func (r *Run) launch(p *Plan) {
 	}
 	r.mu.Unlock()
 	for _, src := range p.Sources {
-		if src.chaseable() {
+		if src.chaseable(r.f.opts.budget()) {
 			r.moving.Go(func() { r.chase(src) })
 		}
 	}
