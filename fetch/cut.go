@@ -50,7 +50,8 @@ func (o *Object) cutHint(e *Error) *Error {
 		return e
 	}
 	c := *e
-	c.Hint = fmt.Sprintf("run the same command again: if the answers break off after %d bytes then, too, that is taken for all there is", o.here)
+	c.Hint = fmt.Sprintf("run the same command again: if the answers break off after %d bytes then, too, these are taken as "+
+		"they are, and only a new export can bring the rest", o.here)
 	return &c
 }
 
