@@ -49,7 +49,7 @@ type spoolEntry struct {
 	Links        []string    `json:"links"`        // marks of the links that led to it
 	Identity     Identity    `json:"identity"`
 	Superseded   bool        `json:"superseded,omitempty"` // what is here is not of what the source serves: the next run begins anew
-	CutAt        int64       `json:"cut_at,omitempty"` // the byte at which all answers of the last run broke off
+	CutAt        int64       `json:"cut_at,omitempty"`     // the byte at which all answers of the last run broke off
 
 	// Marks of the links of listings that named it, and how many objects each of these named.
 	ListedBy map[string]int `json:"listed_by,omitempty"`
@@ -192,7 +192,7 @@ func (l *spoolList) find(src *Source, taken map[*spoolEntry]bool) *spoolEntry {
 			continue
 		}
 		path := dataPath(l.dir, e.Name)
-		if src.taken == path {
+		if src.taken == path && !e.Superseded {
 			return e
 		}
 		here := e.sameListing(l.dir, src) || e.Identity.same(src.Identity, e.from(src.Fingerprint)) || src.spooled == path
