@@ -17,6 +17,7 @@ import (
 type doubt struct {
 	why  string
 	page bool       // it looks like a page that tells of an error
+	slow bool       // it is believed only when it still comes some time later
 	sum  digest.Sum // of what came
 }
 
@@ -29,7 +30,7 @@ type sighting struct {
 }
 
 const (
-	pageTime    = 10 * time.Second // so long a page must stand in place of a file until it counts as what the server has
+	pageTime    = 10 * time.Second // so long a page, or nothing, must stand in place of a file until it counts as what the server has
 	enoughPages = 5                // files that bring the very same page, until it is clear that it stands for all of them
 )
 
@@ -38,7 +39,7 @@ func (p *filePool) doubtful(l listed, rec fileRecord, x *exchange, body, plain [
 	d := &doubt{sum: rec.sum}
 	switch {
 	case isPage(l, plain):
-		d.why, d.page = "a page that tells of an error seems to have come in its place", true
+		d.why, d.page, d.slow = "a page that tells of an error seems to have come in its place", true, true
 	case !sizeAgrees(l.size, int64(len(body))):
 		d.why = fmt.Sprintf("the listing tells %d bytes, and %d came", l.size, len(body))
 	case !checksumAgrees(x.identity, body):
@@ -46,7 +47,7 @@ func (p *filePool) doubtful(l listed, rec fileRecord, x *exchange, body, plain [
 	case !tagAgrees(l, x.identity, body):
 		d.why = "it does not match the ETag that the listing tells"
 	case l.size < 0 && len(body) == 0:
-		d.why = "it came without content"
+		d.why, d.slow = "it came without content", unframed(x)
 	case l.size < 0 && unframed(x):
 		d.why = "the server did not say where it ends"
 	default:
@@ -124,7 +125,7 @@ func isPage(l listed, body []byte) bool {
 // confirmed reports whether what is doubtful has come before, and long enough ago.
 func (p *filePool) confirmed(i int, d *doubt) bool {
 	wait := time.Duration(0)
-	if d.page {
+	if d.slow {
 		wait = min(pageTime, p.o.run.f.opts.budget()/5)
 	}
 	p.o.run.mu.Lock()

@@ -89,7 +89,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 		x, err := f.probeOnce(ctx, s, &t)
 		if err == nil && x.seemsEmpty() {
 			// That there is nothing must be said twice: a server in trouble says it too.
-			if empty++; empty < enoughEmpty {
+			if empty++; empty < x.enoughEmpty() {
 				err = unusable("it has no bytes")
 				x.close(err)
 			}
@@ -116,7 +116,14 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 	}
 }
 
-const enoughEmpty = 2 // answers without a byte prove that an object is empty
+// enoughEmpty is how many answers without a byte prove that an object is empty: fewer where each says that it has none, and
+// does not just end.
+func (x *exchange) enoughEmpty() int {
+	if x.bounds.total == 0 {
+		return 2
+	}
+	return 4
+}
 
 // seemsEmpty reports whether the object, as far as this answer goes, has no bytes.
 func (x *exchange) seemsEmpty() bool {

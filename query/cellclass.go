@@ -58,15 +58,22 @@ func classOf(v []byte) cellClass {
 // looksNumeric reports whether a cell is digits with at most signs, a currency and separators around them.
 func looksNumeric(v []byte) bool {
 	digits := 0
-	for _, b := range v {
+	for i, b := range v {
 		switch {
 		case b >= '0' && b <= '9':
 			digits++
+		case b == '\'' && separates(v, i):
 		case b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || strings.IndexByte(`"'@/:;_\`, b) >= 0:
 			return false
 		}
 	}
 	return digits > 0
+}
+
+// separates reports whether the character at i of a number stands in front of a group of three digits: 18'500.00.
+func separates(v []byte, i int) bool {
+	digit := func(i int) bool { return i >= 0 && i < len(v) && v[i] >= '0' && v[i] <= '9' }
+	return digit(i-1) && digit(i+1) && digit(i+2) && digit(i+3) && !digit(i+4)
 }
 
 // expected is the class that a column's type asks of its cells.

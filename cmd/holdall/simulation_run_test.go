@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -94,27 +95,35 @@ func mountDisk(dir string, kib int, flags uintptr) error {
 	return syscall.Mount("holdall-simulation", dir, "tmpfs", flags, fmt.Sprintf("size=%dk", kib))
 }
 
-// smallDisk lets the archives' disk hold so many KiB until it is called back.
+// ownDisk gives the archives a disk of their own, if it is to be full at some time.
+func (k *simulation) ownDisk() {
+	if !slices.ContainsFunc(k.w.Steps(), func(s takeoversim.Step) bool { return s.Disk > 0 }) {
+		return
+	}
+	root := filepath.Join(k.dir, "archives")
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		k.t.Fatal(err)
+	}
+	if err := mountDisk(root, 1<<20, 0); err != nil {
+		k.t.Fatalf("a disk for the archives: %v", err)
+	}
+	k.mounted = true
+}
+
+// smallDisk leaves so many KiB free on the archives' disk until it is called back.
 func (k *simulation) smallDisk(kib int) (enough func()) {
 	root := filepath.Join(k.dir, "archives")
-	flags := uintptr(syscall.MS_REMOUNT)
-	if !k.mounted {
-		if err := os.MkdirAll(root, 0o755); err != nil {
-			k.t.Fatal(err)
-		}
-		if left, _ := os.ReadDir(root); len(left) > 0 { // it cannot be moved below a mount
-			return func() {}
-		}
-		k.mounted, flags = true, 0
-	}
-	if err := mountDisk(root, kib, flags); err != nil {
-		k.t.Fatalf("a small disk: %v", err)
-	}
-	return func() {
-		if err := mountDisk(root, 1<<20, syscall.MS_REMOUNT); err != nil {
-			k.t.Fatalf("a disk with room: %v", err)
+	resize := func(kib int) {
+		if err := mountDisk(root, kib, syscall.MS_REMOUNT); err != nil {
+			k.t.Fatalf("another size of the disk: %v", err)
 		}
 	}
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(root, &s); err != nil {
+		k.t.Fatal(err)
+	}
+	resize(kib + int(s.Blocks-s.Bfree)*int(s.Bsize)>>10)
+	return func() { resize(1 << 20) }
 }
 
 // rot changes a byte of a file that an unfinished takeover left behind.

@@ -39,8 +39,9 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	if os.Getenv("HOLDALL_SIM_FROM") == "" {
-		for _, seed := range regressionSeeds(t) {
-			t.Run(fmt.Sprint("regression/", seed), func(t *testing.T) { check(t, takeoversim.Selection{Seed: seed, Without: chosen.Without}) })
+		for _, one := range regressions(t) {
+			one.Without = chosen.Without
+			t.Run(fmt.Sprint("regression/", one.Seed), func(t *testing.T) { check(t, one) })
 		}
 	}
 	limit, err := time.ParseDuration(orElse(os.Getenv("HOLDALL_SIM_TIME"), "0s"))
@@ -130,22 +131,24 @@ func orElse(s, otherwise string) string {
 
 func shellQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// regressionSeeds are worlds in which something went wrong once.
-func regressionSeeds(t *testing.T) []uint64 {
+// regressions are worlds in which something went wrong once.
+func regressions(t *testing.T) []takeoversim.Selection {
 	b, err := os.ReadFile("testdata/simulation-seeds.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var seeds []uint64
+	var all []takeoversim.Selection
 	for line := range strings.Lines(string(b)) {
-		if line, _, _ = strings.Cut(line, "#"); strings.TrimSpace(line) == "" {
+		line, _, _ = strings.Cut(line, "#")
+		words := strings.Fields(line)
+		if len(words) == 0 {
 			continue
 		}
-		n, err := strconv.ParseUint(strings.TrimSpace(line), 10, 64)
+		n, err := strconv.ParseUint(words[0], 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		seeds = append(seeds, n)
+		all = append(all, takeoversim.Selection{Seed: n, Only: words[1:]})
 	}
-	return seeds
+	return all
 }

@@ -42,6 +42,7 @@ func (k *simulation) violations() []string {
 	k.logf("%s", strings.Join(k.w.Story(), " "))
 	k.dir = scratch(k.t)
 	defer k.remove()
+	k.ownDisk()
 	seen := map[string]bool{}
 	for generation := range k.w.Truths {
 		if generation > 0 {

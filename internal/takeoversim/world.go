@@ -141,6 +141,9 @@ func (w *World) finish(o *object) {
 	if o.style.noLength || o.style.gzipped {
 		o.style.noRanges = o.style.noRanges || o.style.noLength
 	}
+	if o.style.once {
+		o.style.shortRanges = false // nobody could have all of it
+	}
 	o.faults = w.faultsOf(o.path, max(len(o.data), 200))
 	if o.style.once || !checked(o.path) {
 		kept := o.faults[:0]
