@@ -171,29 +171,36 @@ func isComplete(ctx context.Context, s Store, id string) (bool, error) {
 // has renamed one. A folder that cannot be read is among them, since nobody can say that it is not complete; whoever opens it
 // is told why.
 func IDs(ctx context.Context, s Store) ([]string, error) {
+	complete, _, err := Exports(ctx, s)
+	return complete, err
+}
+
+// Exports lists what IDs does, and the folders without a bagit.txt: exports in the making, or abandoned.
+func Exports(ctx context.Context, s Store) (complete, incomplete []string, err error) {
 	folders, err := exportFolders(ctx, s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	complete := make([]bool, len(folders))
+	is := make([]bool, len(folders))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requests)
 	for i, id := range folders {
 		g.Go(func() (err error) {
-			complete[i], err = isComplete(ctx, s, id)
+			is[i], err = isComplete(ctx, s, id)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var ids []string
 	for i, id := range folders {
-		if complete[i] {
-			ids = append(ids, id)
+		if is[i] {
+			complete = append(complete, id)
+		} else {
+			incomplete = append(incomplete, id)
 		}
 	}
-	return ids, nil
+	return complete, incomplete, nil
 }
 
 // requests is how many small requests are made of a store at once.

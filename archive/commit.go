@@ -34,7 +34,7 @@ func (b *Builder) Commit(ctx context.Context, s Store) error {
 	if err := b.deliver(ctx, s, prefix); err != nil {
 		return fmt.Errorf("commit to %s: %w", s.Location(prefix), err)
 	}
-	if err := putNew(ctx, s, readmeName, rootReadme()); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := putNew(ctx, s, readmeName, RootReadme()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("commit: write %s: %w", s.Location(readmeName), err)
 	}
 	if err := putNew(ctx, s, prefix+"/"+bagitName, []byte(bagit)); err != nil {

@@ -69,7 +69,7 @@ func (c *copying) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := putNew(ctx, c.to, readmeName, rootReadme()); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := putNew(ctx, c.to, readmeName, RootReadme()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	if err := c.bring(ctx, []string{bagitName}); err != nil {

@@ -14,5 +14,8 @@ var rootReadmeText string
 // bagReadme is the README.txt of a bag, for a reader who has nothing else.
 func bagReadme(id string) []byte { return []byte(strings.ReplaceAll(bagReadmeText, "{ID}", id)) }
 
-// rootReadme is the README.txt of a root.
-func rootReadme() []byte { return []byte(rootReadmeText) }
+// RootReadmeName is the name of the README.txt that every root has.
+const RootReadmeName = readmeName
+
+// RootReadme is its content, which says nothing of any export.
+func RootReadme() []byte { return []byte(rootReadmeText) }

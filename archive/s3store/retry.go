@@ -55,6 +55,9 @@ func byCode(codes map[class]string) map[string]class {
 }
 
 func classify(err error) class {
+	if isCredentials(err) {
+		return credentials
+	}
 	var status int
 	var response *smithyhttp.ResponseError
 	if errors.As(err, &response) {
@@ -67,8 +70,6 @@ func classify(err error) class {
 		}
 	}
 	switch {
-	case status == 0 && isCredentials(err):
-		return credentials
 	case status == 0, status == http.StatusRequestTimeout, status == http.StatusConflict,
 		status == http.StatusTooManyRequests, status >= 500 && status != http.StatusNotImplemented:
 		return passing
@@ -206,6 +207,9 @@ func (e *Error) Error() string {
 		why = "there is no such object"
 	case credentials:
 		why = fmt.Sprintf("the credentials are not accepted (%s)", why)
+	}
+	if isCredentials(e.err) {
+		why = "no credentials were found, or they could not be renewed"
 	}
 	return fmt.Sprintf("%s %s: %s", e.Op, e.Location, why)
 }

@@ -108,6 +108,12 @@ func httpClient() *awshttp.BuildableClient {
 	})
 }
 
+// CheckURL returns an error where a URL is none of a bucket or of a prefix in one.
+func CheckURL(url string) error {
+	_, _, err := parseURL(url)
+	return err
+}
+
 // parseURL splits s3://bucket/prefix; the prefix comes back empty or with a slash at its end.
 func parseURL(url string) (bucket, prefix string, err error) {
 	rest, ok := strings.CutPrefix(url, "s3://")

@@ -2,6 +2,8 @@ package s3test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,6 +40,7 @@ type Fault struct {
 type Proxy struct {
 	URL    string
 	target string
+	server *Server
 
 	mu    sync.Mutex // guards what follows
 	log   []Request
@@ -46,7 +49,7 @@ type Proxy struct {
 
 // NewProxy starts a proxy in front of s. It stops when the test ends.
 func (s *Server) NewProxy(t testing.TB) *Proxy {
-	p := &Proxy{target: s.URL}
+	p := &Proxy{target: s.URL, server: s}
 	server := httptest.NewServer(p)
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	p.URL = server.URL
@@ -68,6 +71,16 @@ func (p *Proxy) Take() []Request {
 	log := p.log
 	p.log = nil
 	return log
+}
+
+// Overwrite changes an object in Bucket behind everybody's back, as an intruder with other keys would.
+func (p *Proxy) Overwrite(t testing.TB, key string, change func([]byte) []byte) {
+	t.Helper()
+	_, content := p.server.Do("GET", Bucket+"/"+key, "", nil, nil)
+	content = change(content)
+	sum := sha256.Sum256(content)
+	headers := map[string]string{"x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(sum[:])}
+	p.server.Do("PUT", Bucket+"/"+key, "", headers, content)
 }
 
 // Count counts requests by their Op, and the bytes of all answers to GetObject.
