@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"holdall/archive"
-	"holdall/archive/dirstore"
 	"holdall/fetch"
 	"holdall/query"
 )
@@ -28,7 +27,8 @@ func (o ObjectRecord) known() fetch.Known {
 
 // archived returns the result of the newest complete export that holds what the plan serves, or nil. An archive whose record
 // cannot be read answers for nothing, and is no reason not to take this export.
-func archived(ctx context.Context, f *fetch.Fetcher, store *dirstore.Store, p *fetch.Plan, talk func(string, ...any)) (*Result, error) {
+func archived(ctx context.Context, f *fetch.Fetcher, store archive.Store, p *fetch.Plan,
+	talk func(string, ...any)) (*Result, error) {
 	ids, err := archive.IDs(ctx, store)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func silentLinks(silent []*fetch.Source) string {
 }
 
 // statusOf reads the record of one export.
-func statusOf(ctx context.Context, store *dirstore.Store, id string) (*Status, error) {
+func statusOf(ctx context.Context, store archive.Store, id string) (*Status, error) {
 	bag, err := archive.Open(ctx, store, id)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func statusOf(ctx context.Context, store *dirstore.Store, id string) (*Status, e
 
 // broken says what is missing of an archive at first sight, or nothing. Who is told that an export is archived may delete the
 // source.
-func broken(ctx context.Context, store *dirstore.Store, id string) (string, error) {
+func broken(ctx context.Context, store archive.Store, id string) (string, error) {
 	bag, err := archive.Open(ctx, store, id)
 	if err != nil {
 		return err.Error(), ctx.Err()
@@ -148,7 +148,7 @@ func (s *Status) holds(ctx context.Context, f *fetch.Fetcher, p *fetch.Plan) (he
 
 // sameContent returns the result of a complete export that holds, part by part and byte for byte, what has been received, or
 // nil. It settles what a server's headers leave open.
-func sameContent(ctx context.Context, store *dirstore.Store, received []ObjectRecord) (*Result, error) {
+func sameContent(ctx context.Context, store archive.Store, received []ObjectRecord) (*Result, error) {
 	ids, err := archive.IDs(ctx, store)
 	if err != nil {
 		return nil, err

@@ -146,7 +146,7 @@ func TestADamagedArchiveKeepsNothingFromBeingTakenOrListed(t *testing.T) {
 			t.Cleanup(func() { os.Chmod(one.Location, 0o700) })
 			s2 := newSite(t, map[string]string{"/data.zip": people(t, "Bea"), "/att.zip": zipOf(t, "b.txt", "two")})
 			two := mustTake(t, s2.master("s2", "/data.zip", "/att.zip"), options(t, root))
-			all, err := List(t.Context(), mustStore(t, root), root)
+			all, err := List(t.Context(), mustStore(t, root), WorkIn(root))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -30,6 +30,9 @@ const (
 	tablesInDatabase = 1
 )
 
+// packsHere is about what the packs of a bag that goes elsewhere take here at once.
+const packsHere = 2 << 30
+
 // diskNeeds says what is still to be written, where, as far as the sizes are known. Spool, archive and database are there side
 // by side when the archive is committed. r is the run that goes on, or nil.
 func diskNeeds(p *fetch.Plan, r *run, o Options) (needs []DiskNeed, unknown int) {
@@ -63,8 +66,11 @@ func diskNeeds(p *fetch.Plan, r *run, o Options) (needs []DiskNeed, unknown int)
 		bag += all
 	}
 	needs = addNeed(needs, o, "spool", spool, all-received)
-	needs = addNeed(needs, o, "archive", o.Root, bag-archived)
-	return addNeed(needs, o, "database", o.Root, tablesInDatabase*data), unknown
+	if o.Remote != nil { // the rest of the bag is there already
+		bag = min(bag, tablesInArchive*data+packsHere)
+	}
+	needs = addNeed(needs, o, "archive", o.Home(), bag-archived)
+	return addNeed(needs, o, "database", o.Home(), tablesInDatabase*data), unknown
 }
 
 // addNeed adds to the need on the file system of path.

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"holdall/archive"
-	"holdall/archive/dirstore"
 	"holdall/internal/atomicfile"
 	"holdall/internal/scratch"
 	"holdall/query"
@@ -22,6 +21,7 @@ const (
 	LeftRun      = "run"      // of a takeover
 	LeftScratch  = "scratch"  // of a process that was killed
 	LeftHistory  = "history"  // of what was typed
+	LeftCache    = "cache"    // of files fetched from a remote root, and fetched again when they are needed
 )
 
 // A Leftover is something outside of the archives that holds data of theirs.
@@ -57,6 +57,14 @@ func newLeftover(kind, path string, more ...string) Leftover {
 	return l
 }
 
+// Cached returns the cache in a directory, if there is one.
+func Cached(dir string) []Leftover {
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) == 0 {
+		return nil
+	}
+	return []Leftover{newLeftover(LeftCache, dir)}
+}
+
 func sizeBelow(path string) (n int64) {
 	filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
@@ -71,7 +79,7 @@ func sizeBelow(path string) (n int64) {
 
 // Databases returns the databases in a directory, and what processes that were killed left beside them. Of a root's own, store
 // tells which exports are gone; it may be nil. While another process makes one there, none is returned.
-func Databases(ctx context.Context, store *dirstore.Store, dir string) ([]Leftover, error) {
+func Databases(ctx context.Context, store archive.Store, dir string) ([]Leftover, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -113,8 +121,8 @@ func Databases(ctx context.Context, store *dirstore.Store, dir string) ([]Leftov
 	return all, nil
 }
 
-// Runs returns what takeovers left in a root. The caller holds the root's lock, so that none is at work.
-func Runs(ctx context.Context, store *dirstore.Store, root string) ([]Leftover, error) {
+// Runs returns what takeovers into a root left in work. The caller holds the root's lock: none is running.
+func Runs(ctx context.Context, store archive.Store, work string) ([]Leftover, error) {
 	taken := map[string]bool{}
 	for e, err := range archive.Events(ctx, store) {
 		if err != nil {
@@ -124,7 +132,6 @@ func Runs(ctx context.Context, store *dirstore.Store, root string) ([]Leftover, 
 			taken[e.Export] = true
 		}
 	}
-	work := Options{Root: root}.work()
 	entries, err := os.ReadDir(work)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -136,7 +143,7 @@ func Runs(ctx context.Context, store *dirstore.Store, root string) ([]Leftover, 
 	return all, err
 }
 
-func leftRun(ctx context.Context, store *dirstore.Store, dir string, taken map[string]bool) Leftover {
+func leftRun(ctx context.Context, store archive.Store, dir string, taken map[string]bool) Leftover {
 	if in, err := os.ReadDir(dir); err == nil && len(in) == 0 {
 		return newLeftover(LeftRun, dir) // killed when it was just made
 	}

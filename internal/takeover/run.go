@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"holdall/archive/dirstore"
+	"holdall/archive"
 	"holdall/fetch"
 	"holdall/internal/atomicfile"
 )
@@ -52,6 +52,8 @@ type runState struct {
 	// Suspected are the numbers of the objects of which bytes are, or were, fetched again that the bag in the
 	// making was made from already: it is of no use unless they came the same.
 	Suspected map[int]bool `json:"suspected,omitempty"`
+	// Export is the ID of the export, where files of it go into the root before the commit.
+	Export string `json:"export,omitempty"`
 	// Sealed is set before the commit begins.
 	Sealed *Result `json:"sealed,omitempty"`
 }
@@ -151,7 +153,7 @@ func (r *run) prepare(shape string) error {
 
 // dropBag removes the bag in the making, and what is recorded of it. It is made again from the spool.
 func (r *run) dropBag() error {
-	r.state.Doubted, r.state.Suspected = nil, nil
+	r.state.Doubted, r.state.Suspected, r.state.Export = nil, nil, ""
 	return errors.Join(os.RemoveAll(r.path("bag")), os.RemoveAll(r.path("orders")))
 }
 
@@ -201,7 +203,8 @@ type choice struct {
 }
 
 // choose probes the links and finds the archive or the run that already holds what they serve.
-func choose(ctx context.Context, f *fetch.Fetcher, m *fetch.Master, store *dirstore.Store, o Options) (*choice, error) {
+func choose(ctx context.Context, f *fetch.Fetcher, m *fetch.Master, store archive.Store,
+	o Options) (*choice, error) {
 	work := o.work()
 	plan, runs, err := probe(ctx, f, m, work, o)
 	if err != nil {
@@ -250,8 +253,6 @@ func (o Options) goingOn(r *run) {
 		o.Talk("%s is for new takeovers: this one goes on where it began", o.Spool)
 	}
 }
-
-func (o Options) work() string { return filepath.Join(o.Root, ".work") }
 
 // probe plans over the network. What the network cannot answer any more, a run that has it completely answers.
 func probe(ctx context.Context, f *fetch.Fetcher, m *fetch.Master, work string, o Options) (*fetch.Plan, []*run, error) {

@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"holdall/archive"
-	"holdall/archive/dirstore"
 	"holdall/fetch"
 	"holdall/internal/redact"
 	"holdall/internal/unpack"
@@ -123,7 +123,7 @@ func (t *takeover) tenant(ctx context.Context) string {
 
 func (t *takeover) result(tenant string, found []FindingCount) *Result {
 	r := &Result{
-		Export:   archive.NewID(Source, tenant, t.run.state.Started),
+		Export:   cmp.Or(t.run.state.Export, archive.NewID(Source, tenant, t.run.state.Started)),
 		State:    StateComplete,
 		Tables:   t.tables.counts(),
 		Findings: found,
@@ -238,7 +238,8 @@ func (t *takeover) commit(ctx context.Context, r *Result) (*Result, error) {
 		return t.unfinished(err), fmt.Errorf("commit %s: %w", r.Export, err)
 	}
 	t.committed = true
-	if err := placeDatabase(t.run.path("tables.duckdb"), databasePath(t.Root, r.Export)); err != nil {
+	to := filepath.Join(t.databases(), r.Export+".duckdb")
+	if err := placeDatabase(t.run.path("tables.duckdb"), to); err != nil {
 		t.Talk("the database could not be placed, and will be made again when it is needed: %v", err)
 	}
 	if t.fetching != nil {
@@ -253,7 +254,7 @@ func (t *takeover) commit(ctx context.Context, r *Result) (*Result, error) {
 
 // commitSealed commits what earlier processes had sealed when they ended, which needs no network: the bag, the line of the
 // ledger, or both. What cannot be committed waits, and keeps no other export from being taken.
-func commitSealed(ctx context.Context, store *dirstore.Store, o Options) {
+func commitSealed(ctx context.Context, store archive.Store, o Options) {
 	runs, err := openRuns(o.work(), o.Spool, func(string, string) {})
 	if err != nil {
 		o.Talk("the unfinished takeovers cannot be read: %v", err)
@@ -273,14 +274,12 @@ func commitSealed(ctx context.Context, store *dirstore.Store, o Options) {
 			o.Talk("the takeover begun at %s is archived now as %s", r.state.Started.Format(time.DateTime+" MST"), sealed.Export)
 			continue
 		case errors.Is(err, archive.ErrDamaged):
-			r.state.Sealed = nil // the bag is dropped when it is opened again, and made from the spool
-			err = errors.Join(err, r.save())
+			r.state.Sealed = nil // what was received is in the spool
+			err = errors.Join(err, r.dropBag(), r.save())
 		}
 		o.Talk("the takeover begun at %s is not archived yet: %v", r.state.Started.Format(time.DateTime+" MST"), redact.Error(errors.Join(err, t.close())))
 	}
 }
-
-func databasePath(root, id string) string { return filepath.Join(root, "db", id+".duckdb") }
 
 // placeDatabase moves a finished database to where queries look for it. It may have been moved already.
 func placeDatabase(from, to string) error {

@@ -3,13 +3,15 @@ package takeover
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"holdall/archive"
-	"holdall/archive/dirstore"
 	"holdall/fetch"
 	"holdall/internal/redact"
 	"holdall/query"
@@ -28,6 +30,7 @@ type Status struct {
 	Software   string               // that made the archive
 	Damage     string               // why the record cannot be read, in StateDamaged
 	Unfinished *Unfinished          // of a takeover that is not archived yet
+	Abandoned  bool                 // files without a bagit.txt, and no takeover here makes them: another may
 
 	findingsFile StoredFile
 	external     []query.Finding // of archives without findingsFile
@@ -129,24 +132,40 @@ func readStatus(ctx context.Context, bag *archive.Bag) (*Status, error) {
 
 // List returns what is recorded of every export of a root that was committed, oldest first, and of the takeovers that are not
 // finished. An archive whose record cannot be read is among them, in StateDamaged, with the reason.
-func List(ctx context.Context, store *dirstore.Store, root string) ([]*Status, error) {
-	ids, err := archive.IDs(ctx, store)
+func List(ctx context.Context, store archive.Store, work string) ([]*Status, error) {
+	ids, incomplete, err := archive.Exports(ctx, store)
 	if err != nil {
 		return nil, err
 	}
-	var all []*Status
-	for _, id := range ids {
-		s, err := statusOf(ctx, store, id)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err != nil {
-			s = &Status{Created: archive.StartOf(id), Damage: redact.Error(err).Error(), Result: Result{Export: id,
-				Location: store.Location("exports/" + id), State: StateDamaged, Tables: map[string]TableCount{}, Findings: []FindingCount{}}}
-		}
-		all = append(all, s)
+	all := make([]*Status, len(ids))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(statusAtOnce)
+	for i, id := range ids {
+		g.Go(func() error {
+			s, err := statusOf(gctx, store, id)
+			if errors.Is(err, archive.ErrCredentials) || errors.Is(err, archive.ErrUnavailable) {
+				return err
+			}
+			if err != nil {
+				s = bare(store, id, StateDamaged)
+				s.Damage = redact.Error(err).Error()
+			}
+			all[i] = s
+			return gctx.Err()
+		})
 	}
-	unfinished, err := Unfinisheds(root)
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	unfinished, err := Unfinisheds(work)
+	for _, id := range incomplete {
+		ours := slices.ContainsFunc(unfinished, func(s *Status) bool { return s.Export == id })
+		if !archive.StartOf(id).IsZero() && !ours {
+			s := bare(store, id, StateIncomplete)
+			s.Abandoned = true
+			all = append(all, s)
+		}
+	}
 	for _, s := range unfinished {
 		if !slices.ContainsFunc(all, func(x *Status) bool { return s.Export != "" && x.Export == s.Export }) {
 			all = append(all, s)
@@ -155,14 +174,24 @@ func List(ctx context.Context, store *dirstore.Store, root string) ([]*Status, e
 	return all, err
 }
 
+// statusAtOnce is how many exports' records are read at once: each takes a handful of small requests.
+const statusAtOnce = 8
+
+// bare is what the name of an export says.
+func bare(store archive.Store, id, state string) *Status {
+	return &Status{Created: archive.StartOf(id), Result: Result{
+		Export: id, Location: store.Location("exports/" + id), State: state,
+		Tables: map[string]TableCount{}, Findings: []FindingCount{},
+	}}
+}
+
 // Unfinisheds returns what is known of the takeovers into a root that are not archived yet, oldest first. A directory of one
 // that cannot be read is among them, in StateDamaged.
-func Unfinisheds(root string) ([]*Status, error) {
+func Unfinisheds(work string) ([]*Status, error) {
 	var all []*Status
 	empty := func(dir string) *Status {
 		return &Status{Result: Result{Location: dir, State: StateIncomplete, Tables: map[string]TableCount{}, Findings: []FindingCount{}}}
 	}
-	work := Options{Root: root}.work()
 	runs, err := openRuns(work, "", func(dir, damage string) {
 		s := empty(dir)
 		s.State, s.Damage = StateDamaged, damage
@@ -172,6 +201,7 @@ func Unfinisheds(root string) ([]*Status, error) {
 		s := empty(r.dir)
 		s.Created, s.Unfinished = r.state.Started, r.unfinished()
 		s.KeptBytes = s.Unfinished.Received
+		s.Export = r.state.Export
 		if r.state.Sealed != nil {
 			s.Export = r.state.Sealed.Export
 		}

@@ -25,7 +25,8 @@ const Source = "recruitly"
 
 // Options are the settings of a takeover.
 type Options struct {
-	Root           string        // directory that archives live in
+	Root           string        // directory that archives live in; not used with Remote
+	Remote         *Remote       // nil: the root is a directory
 	Spool          string        // directory that received bytes wait in; "": with the run, in Root/.work
 	Tenant         string        // account name for the ID; "": from the IDs in the data
 	Fetch          fetch.Options // Receipt is set by the takeover
@@ -69,7 +70,7 @@ type Forecast struct {
 
 // Plan reads the master CSV, probes its links and measures the pace at which they serve. It writes nothing.
 func Plan(ctx context.Context, m MasterCSV, o Options) (*Forecast, error) {
-	if err := CheckRoot(o.Root); err != nil {
+	if err := o.checkRoot(); err != nil {
 		return nil, err
 	}
 	f, err := fetch.New(o.Fetch)
@@ -138,19 +139,14 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 		o.Talk = func(string, ...any) {}
 	}
 	began := o.Now()
-	if err := CheckRoot(o.Root); err != nil {
+	if err := o.checkRoot(); err != nil {
 		return nil, err
 	}
-	store, err := dirstore.Open(o.Root, true)
+	store, release, err := o.openRoot()
 	if err != nil {
 		return nil, err
 	}
-	defer store.Close()
-	unlock, err := store.Lock()
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
+	defer release()
 	commitSealed(ctx, store, o)
 
 	ctx, stop := context.WithCancelCause(ctx)
@@ -217,7 +213,7 @@ func (o Options) report(p Progress) {
 // takeover is one Take at work.
 type takeover struct {
 	Options
-	store   *dirstore.Store
+	store   archive.Store
 	fetcher *fetch.Fetcher
 	master  *fetch.Master
 	plan    *fetch.Plan
@@ -268,6 +264,7 @@ func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 		}
 	}
 	if err != nil {
+		t.receiveRest(ctx, err)
 		return t.unfinished(err), err
 	}
 	if done {
@@ -382,6 +379,9 @@ func (t *takeover) receive(ctx context.Context) (err error) {
 		return err
 	}
 	if t.bag, err = openBuilder(t.run, t.Talk); err != nil {
+		return err
+	}
+	if err := t.deliver(); err != nil {
 		return err
 	}
 	t.found.path = t.run.path("tmp/found.jsonl")

@@ -338,7 +338,7 @@ func TestTheDatabaseIsMadeAgainFromTheArchive(t *testing.T) {
 		}
 		return v[0] + "\n" + v[1] + "\n" + v[2]
 	}
-	if _, err := os.Stat(databasePath(root, r.Export)); err != nil {
+	if _, err := os.Stat(filepath.Join(DatabasesIn(root), r.Export+".duckdb")); err != nil {
 		t.Fatalf("the takeover left no database to compare with: %v", err)
 	}
 	before := count()

@@ -36,7 +36,7 @@ func TestTheSpoolIsRememberedWithTheRun(t *testing.T) {
 	if r.State != StateIncomplete || r.KeptBytes < int64(len("letter a")+len(people(t, "Ada"))) {
 		t.Errorf("after a busy file: %+v, want what is kept to be counted", r)
 	}
-	all, err := List(t.Context(), mustStore(t, root), root)
+	all, err := List(t.Context(), mustStore(t, root), WorkIn(root))
 	if err != nil || len(all) != 1 || all[0].Unfinished == nil {
 		t.Fatalf("list of a root with one unfinished takeover: %+v, %v", all, err)
 	}
