@@ -143,24 +143,27 @@ func Runs(ctx context.Context, s Store) ([]Run, error) {
 			r := runOf(e)
 			taken[r.Export] = taken[r.Export] || r.Type == "take" && r.Status == "complete"
 			runs = append(runs, r)
-		case KindTaken:
+		case KindTaken, KindCopied:
 			commits = append(commits, e)
 		}
 	}
 	return withCommits(runs, commits, taken), nil
 }
 
-// withCommits adds takeovers of which only the commit was recorded.
+// withCommits adds copies, and takeovers of which only the commit was recorded.
 func withCommits(runs []Run, commits []Event, taken map[string]bool) []Run {
 	var out []Run
 	for _, e := range commits {
-		if taken[e.Export] {
+		kind := "take"
+		if e.Kind == KindCopied {
+			kind = "copy"
+		} else if taken[e.Export] {
 			continue
 		}
 		n, _ := strconv.ParseInt(e.Facts["payload-bytes"], 10, 64)
 		out = append(out, Run{ID: e.Export, Started: StartOf(e.Export), Ended: e.Time, Direction: "in",
-			Type:   "take",
-			Status: "complete", Bytes: n, Export: e.Export})
+			Type:   kind,
+			Status: "complete", Bytes: n, Export: e.Export, Detail: e.Facts["from"]})
 	}
 	out = append(out, runs...)
 	slices.SortStableFunc(out, func(a, b Run) int { return a.Ended.Compare(b.Ended) })

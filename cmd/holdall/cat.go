@@ -39,11 +39,11 @@ func runCat(ctx context.Context, e *env, args []string, force bool) error {
 	if err != nil {
 		return err
 	}
-	x, err := openExport(ctx, export)
+	bag, err := openPayload(ctx, e, export)
 	if err != nil {
 		return err
 	}
-	for row, err := range x.bag.Rows(ctx) {
+	for row, err := range bag.Rows(ctx) {
 		if err != nil {
 			return err
 		}
@@ -53,14 +53,14 @@ func runCat(ctx context.Context, e *env, args []string, force bool) error {
 		if err := mayShow(e, row.MediaType, force); err != nil {
 			return err
 		}
-		in, err := x.bag.OpenDocument(ctx, row)
+		in, err := bag.OpenDocument(ctx, row)
 		if err != nil {
 			return err
 		}
 		_, err = io.Copy(e.stdout, in)
 		return errors.Join(err, in.Close())
 	}
-	return withHint(fmt.Errorf("there is no document %q in %s", args[0], x.bag.ID()),
+	return withHint(fmt.Errorf("there is no document %q in %s", args[0], bag.ID()),
 		"\"holdall files EXPORT\" lists the documents")
 }
 

@@ -60,32 +60,35 @@ type cleanedItem struct {
 }
 
 func (o *cleanOptions) run(ctx context.Context, e *env, args []string) error {
-	all, err := userLeftovers(ctx)
+	all, err := userLeftovers(ctx, e, len(args) == 0)
 	if err != nil {
 		return err
 	}
 	var busy error
 	if len(args) == 1 {
-		store, root, err := openRoot(args[0])
+		h, err := openRoot(ctx, e, args[0])
 		if err != nil {
 			return err
 		}
-		defer store.Close()
+		defer h.close()
 		var here []takeover.Leftover
-		unlock, lerr := store.Lock()
+		unlock, lerr := h.lock()
 		if lerr == nil {
 			defer unlock()
-			if here, err = takeover.Runs(ctx, store, root); err != nil {
+			if here, err = takeover.Runs(ctx, h.store, h.runs()); err != nil {
 				return err
 			}
 		} else if errors.Is(lerr, dirstore.ErrLocked) {
 			busy = lerr
 		}
-		dbs, err := takeover.Databases(ctx, store, filepath.Join(root, "db"))
+		dbs, err := takeover.Databases(ctx, h.store, h.databases())
 		if err != nil {
 			return err
 		}
 		all = slices.Concat(here, dbs, all)
+		if h.cache != nil {
+			all = append(all, takeover.Cached(h.cache.Dir)...)
+		}
 	}
 	out, err := o.choose(all)
 	if err != nil {
@@ -97,8 +100,8 @@ func (o *cleanOptions) run(ctx context.Context, e *env, args []string) error {
 	return errors.Join(out.print(e), err, busy)
 }
 
-// userLeftovers are those of this user, of whatever root.
-func userLeftovers(ctx context.Context) ([]takeover.Leftover, error) {
+// userLeftovers are those of this user, of whatever root; those of roots in S3 only if no root is named.
+func userLeftovers(ctx context.Context, e *env, remote bool) ([]takeover.Leftover, error) {
 	dir, err := cacheDir("db")
 	if err != nil {
 		return nil, err
@@ -106,6 +109,13 @@ func userLeftovers(ctx context.Context) ([]takeover.Leftover, error) {
 	all, err := takeover.Databases(ctx, nil, dir)
 	if err != nil {
 		return nil, err
+	}
+	if remote {
+		of, err := remoteLeftovers(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, of...)
 	}
 	history, err := historyFile()
 	if err != nil {
@@ -119,7 +129,30 @@ func userLeftovers(ctx context.Context) ([]takeover.Leftover, error) {
 	return append(all, takeover.Scratch()...), nil
 }
 
-// choose decides what is to be removed: all but unfinished takeovers, and of those the ones that --run names.
+// remoteLeftovers are what was fetched from roots in S3, and the databases made of it. Takeovers are
+// listed with their root.
+func remoteLeftovers(ctx context.Context, e *env) (all []takeover.Leftover, err error) {
+	base, err := e.workBase()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := os.ReadDir(base)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, r := range roots {
+		dir := filepath.Join(base, r.Name())
+		dbs, err := takeover.Databases(ctx, nil, takeover.DatabasesIn(dir))
+		if err != nil {
+			return nil, err
+		}
+		all = slices.Concat(all, dbs, takeover.Cached(filepath.Join(dir, "cache")))
+	}
+	return all, err
+}
+
+// choose decides what is to be removed: all but unfinished takeovers, and of those the ones that --run
+// names.
 func (o *cleanOptions) choose(all []takeover.Leftover) (*cleaned, error) {
 	for _, name := range o.runs {
 		if !slices.ContainsFunc(all, func(l takeover.Leftover) bool { return l.Kind == takeover.LeftRun && l.Name == name }) {
@@ -183,6 +216,8 @@ func (i *cleanedItem) describe() string {
 		return "could not be removed"
 	case i.Kind == takeover.LeftHistory:
 		return "what was typed in the shell of query"
+	case i.Kind == takeover.LeftCache:
+		return "fetched again when it is needed"
 	case i.Kind == takeover.LeftScratch:
 		return "left by a process that was killed"
 	case i.Kind == takeover.LeftDatabase && i.Gone:
@@ -198,8 +233,8 @@ func (i *cleanedItem) describe() string {
 }
 
 // tellGone says that databases of exports that are gone lie in a root.
-func (e *env) tellGone(ctx context.Context, store *dirstore.Store, root string) {
-	all, err := takeover.Databases(ctx, store, filepath.Join(root, "db"))
+func (e *env) tellGone(ctx context.Context, h *home) {
+	all, err := takeover.Databases(ctx, h.store, h.databases())
 	n := 0
 	for _, l := range all {
 		if l.Gone {
@@ -207,8 +242,8 @@ func (e *env) tellGone(ctx context.Context, store *dirstore.Store, root string) 
 		}
 	}
 	if err == nil && n > 0 {
-		e.talk("%s holds %s; %q removes what is not needed", filepath.Join(root, "db"),
+		e.talk("%s holds %s; %q removes what is not needed", h.databases(),
 			count(n, "database of an export that is not here any more", "databases of exports that are not here any more"),
-			"holdall clean "+root+" --yes")
+			"holdall clean "+h.name+" --yes")
 	}
 }

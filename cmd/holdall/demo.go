@@ -45,6 +45,9 @@ func (o *demoOptions) run(ctx context.Context, e *env) (err error) {
 	if o.people < 1 {
 		return usagef("use 1 to 1000000", "--people %d makes no sense", o.people)
 	}
+	if isS3(o.to) {
+		return usagef("name a directory; take and copy put archives into S3", "demo cannot use %s", o.to)
+	}
 	if err := checkRoot(o.to); err != nil {
 		return err
 	}
@@ -67,7 +70,7 @@ func (o *demoOptions) run(ctx context.Context, e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	bag, err := openExport(ctx, result.Location)
+	bag, err := openExport(ctx, e, result.Location)
 	if err != nil {
 		return err
 	}

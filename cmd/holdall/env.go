@@ -20,6 +20,7 @@ type env struct {
 	lookup         func(string) (string, bool) // environment variables
 	quiet, verbose bool
 	json           bool
+	work           string // --work
 
 	dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: the system's network
 }

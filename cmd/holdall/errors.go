@@ -9,7 +9,9 @@ import (
 	"syscall"
 	"time"
 
+	"holdall/archive"
 	"holdall/archive/dirstore"
+	"holdall/archive/s3store"
 	"holdall/fetch"
 	"holdall/internal/digest"
 	"holdall/internal/redact"
@@ -26,6 +28,9 @@ const (
 	exitFindings    = 5
 	exitInterrupted = 130
 )
+
+// codeCredentials is the code of a store that does not accept its credentials.
+const codeCredentials fetch.Code = "credentials"
 
 // errFindings ends a command that did its work and found something. It has been told already.
 var errFindings = errors.New("there are findings")
@@ -109,11 +114,19 @@ func classify(err error) failure {
 	case isDiskFull(err):
 		report.Code, report.exit, report.Retryable = fetch.DiskFull, exitGoOn, true
 		report.Hint = "make room on the disk, then " + goOn
+	case errors.Is(err, archive.ErrCredentials):
+		report.Code, report.exit, report.Retryable = codeCredentials, exitGoOn, true
+		report.Hint = "renew the credentials (see \"holdall help s3\"), and " + goOn
+	case errors.Is(err, archive.ErrUnavailable):
+		report.Code, report.exit, report.Retryable = fetch.Network, exitGoOn, true
+		report.Hint = "check the network and AWS_ENDPOINT_URL_S3, and " + goOn
 	case errors.Is(err, dirstore.ErrLocked):
 		report.Code, report.exit, report.Retryable = fetch.Busy, exitGoOn, true
 		report.Hint = "wait until the other run ends, then " + goOn
 	case report.Hint == "" && errors.As(err, &mismatch):
 		report.Hint = "the archive is damaged there; \"holdall verify\" lists all that is damaged"
+	case report.Hint == "" && errors.Is(err, fs.ErrPermission) && errors.As(err, new(*s3store.Error)):
+		report.Hint = "let these credentials do what \"holdall help s3\" lists, and " + goOn
 	case report.Hint == "" && (errors.Is(err, fs.ErrPermission) || isReadOnly(err)):
 		report.Hint = "check that you may read and write there, or name another directory"
 	case errors.Is(err, fs.ErrNotExist) && report.Hint == "":

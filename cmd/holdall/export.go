@@ -8,19 +8,18 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"holdall/archive"
-	"holdall/archive/dirstore"
+	"holdall/archive/s3store"
 	"holdall/internal/takeover"
 	"holdall/query"
 )
 
 // An export is an opened EXPORT argument.
 type export struct {
+	*home
 	root  string // the root that it lies in; "" for an archive that lies alone
 	asked bool   // for by its root
-	store *dirstore.Store
 	bag   *archive.Bag
 }
 
@@ -36,8 +35,8 @@ func locate(arg string) (place, error) {
 	if arg == "" {
 		return place{}, usagef("name the root or the archive; \".\" is the current directory", "the path is empty")
 	}
-	if strings.HasPrefix(arg, "s3://") {
-		return place{}, usagef("copy the archive to a directory first", "roots in S3 are not supported by this version: %s", arg)
+	if isS3(arg) {
+		return locateS3(arg), nil
 	}
 	abs, err := filepath.Abs(arg)
 	if err != nil {
@@ -145,43 +144,45 @@ func isBag(dir string) bool {
 }
 
 // openRoot opens a ROOT argument for reading.
-func openRoot(arg string) (*dirstore.Store, string, error) {
-	at, err := locate(arg)
-	if err != nil {
-		return nil, "", err
-	}
-	if at.folder != "" {
-		return nil, "", usagef("name the directory that exports/ is in; \"holdall status\" shows one archive",
-			"%s is in an archive, not a root of archives", arg)
-	}
-	store, err := dirstore.Open(at.root, false)
-	return store, at.root, err
-}
-
-// openExport opens an EXPORT argument: an archive, or a ROOT, meaning the newest complete one in it.
-func openExport(ctx context.Context, arg string) (*export, error) {
+func openRoot(ctx context.Context, e *env, arg string) (*home, error) {
 	at, err := locate(arg)
 	if err != nil {
 		return nil, err
 	}
-	x, err := at.open(ctx)
+	if at.folder != "" {
+		return nil, usagef("name the directory that exports/ is in; \"holdall status\" shows one archive",
+			"%s is in an archive, not a root of archives", arg)
+	}
+	return e.openHome(ctx, at.root, false, s3store.Options{})
+}
+
+// openExport opens an EXPORT argument: an archive, or a ROOT, meaning the newest complete one in it.
+func openExport(ctx context.Context, e *env, arg string) (*export, error) {
+	at, err := locate(arg)
 	if err != nil {
-		return nil, at.explain(ctx, err)
+		return nil, err
+	}
+	x, err := at.open(ctx, e)
+	if err != nil {
+		return nil, at.explain(ctx, e, err)
 	}
 	return x, nil
 }
 
 // open opens the complete archive at the place, of a root the newest.
-func (at place) open(ctx context.Context) (*export, error) {
+func (at place) open(ctx context.Context, e *env) (*export, error) {
 	if at.root != "" {
-		store, err := dirstore.Open(at.root, false)
+		h, err := e.openHome(ctx, at.root, false, s3store.Options{})
 		if err != nil {
 			return nil, err
 		}
-		bag, err := archive.Open(ctx, store, at.folder)
-		return &export{root: at.root, asked: at.folder == "", store: store, bag: bag}, err
+		bag, err := archive.Open(ctx, h.store, at.folder)
+		if err == nil && h.cache != nil {
+			bag = bag.WithCache(h.cache)
+		}
+		return &export{home: h, root: at.root, asked: at.folder == "", bag: bag}, err
 	}
-	x, err := at.openAny(ctx)
+	x, err := at.openAny(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -192,40 +193,40 @@ func (at place) open(ctx context.Context) (*export, error) {
 }
 
 // openAny opens the archive at the place, also one that has lost its bagit.txt.
-func (at place) openAny(ctx context.Context) (*export, error) {
+func (at place) openAny(ctx context.Context, e *env) (*export, error) {
 	dir, folder := at.root, "exports/"+at.folder
 	if at.root == "" {
 		dir, folder = at.folder, ""
 	}
-	store, err := dirstore.Open(dir, false)
+	h, err := e.openHome(ctx, dir, false, s3store.Options{})
 	if err != nil {
 		return nil, err
 	}
-	bag, err := archive.OpenFolder(ctx, store, folder)
-	return &export{root: at.root, store: store, bag: bag}, err
+	bag, err := archive.OpenFolder(ctx, h.store, folder)
+	return &export{home: h, root: at.root, bag: bag}, err
 }
 
 // explain adds to the failure to open an archive what is there instead.
-func (at place) explain(ctx context.Context, err error) error {
+func (at place) explain(ctx context.Context, e *env, err error) error {
 	switch {
 	case errors.Is(err, archive.ErrIncomplete):
 		dir := at.folder
 		if at.root != "" {
-			dir = filepath.Join(at.root, "exports", at.folder)
+			dir = at.path(at.folder)
 		}
 		return withHint(err, fmt.Sprintf("%q says what is lost; of a copy that is not finished, finish it", "holdall verify "+dir))
 	case !errors.Is(err, fs.ErrNotExist) || at.root == "" || at.folder != "":
 		return err
 	}
-	store, oerr := dirstore.Open(at.root, false)
+	h, oerr := e.openHome(ctx, at.root, false, s3store.Options{})
 	if oerr != nil {
 		return err
 	}
-	defer store.Close()
-	if r, cerr := archive.CheckRoot(ctx, store); cerr == nil && len(r.Folders)+len(r.Faults) > 0 {
+	defer h.close()
+	if r, cerr := archive.CheckRoot(ctx, h.store); cerr == nil && len(r.Folders)+len(r.Faults) > 0 {
 		return withHint(err, fmt.Sprintf("what is there is not whole: %q says what is lost", "holdall verify "+at.root))
 	}
-	if all, lerr := takeover.Unfinisheds(at.root); lerr == nil && len(all) > 0 {
+	if all, lerr := takeover.Unfinisheds(h.runs()); lerr == nil && len(all) > 0 {
 		return &unfinishedOnly{withHint(err, "a takeover into this root is not finished: run \"holdall take\" again to go on"), all}
 	}
 	return withHint(err, "a ROOT has the directory exports in it, and \"holdall take\" makes both")
@@ -253,7 +254,7 @@ func (q quietly) Unwrap() error { return q.error }
 // archive lies alone or its root may not be written to. It holds what the archive holds, so the user is told where it is made.
 func (x *export) database(ctx context.Context, e *env) (*query.DB, error) {
 	if x.root != "" {
-		db, err := takeover.OpenDatabase(ctx, x.bag, filepath.Join(x.root, "db"), query.OpenOptions{}, e.talk)
+		db, err := takeover.OpenDatabase(ctx, x.bag, x.databases(), query.OpenOptions{}, e.talk)
 		if !errors.Is(err, fs.ErrPermission) && !isReadOnly(err) {
 			return db, err
 		}

@@ -57,7 +57,7 @@ func (o *filesOptions) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	x, err := openExport(ctx, export)
+	x, err := openExport(ctx, e, export)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type listed struct {
 	Created    time.Time            `json:"created"`
 	Damage     string               `json:"damage,omitempty"`
 	Unfinished *takeover.Unfinished `json:"unfinished,omitempty"`
+	Abandoned  bool                 `json:"abandoned,omitempty"`
 }
 
 func runList(ctx context.Context, e *env, args []string) error {
@@ -44,19 +45,19 @@ func runList(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	store, root, err := openRoot(named)
+	h, err := openRoot(ctx, e, named)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	all, err := takeover.List(ctx, store, root)
+	defer h.close()
+	all, err := takeover.List(ctx, h.store, h.runs())
 	if err != nil {
 		return err
 	}
 	if e.json {
 		out := []listed{}
 		for _, s := range all {
-			out = append(out, listed{s.Result, s.Created, s.Damage, s.Unfinished})
+			out = append(out, listed{s.Result, s.Created, s.Damage, s.Unfinished, s.Abandoned})
 		}
 		return errors.Join(e.printJSON(out), damageIn(all))
 	}
@@ -73,7 +74,7 @@ func runList(ctx context.Context, e *env, args []string) error {
 	if len(rows) == 0 {
 		e.talk("there is no export in %s", named)
 	}
-	e.tellGone(ctx, store, root)
+	e.tellGone(ctx, h)
 	return errors.Join(e.table([]string{"export", "created (UTC)", "state", "rows", "documents", "bytes", "findings"}, []int{3, 4, 5}, rows),
 		damageIn(all))
 }
@@ -90,6 +91,9 @@ func damageIn(all []*takeover.Status) error {
 func (e *env) tellOdd(s *takeover.Status) {
 	if s.Damage != "" {
 		e.talk("%s is damaged: %s", s.Location, s.Damage)
+	}
+	if s.Abandoned {
+		e.talk("%s has no bagit.txt: it is being made elsewhere, or what was making it is gone", s.Location)
 	}
 	u := s.Unfinished
 	if u == nil {
@@ -172,16 +176,16 @@ func runStatus(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	x, err := openExport(ctx, export)
+	x, err := openExport(ctx, e, export)
 	if err != nil {
 		return e.statusUnfinished(err)
 	}
 	if x.asked && !e.json {
-		unfinished, _ := takeover.Unfinisheds(x.root)
+		unfinished, _ := takeover.Unfinisheds(x.runs())
 		for _, u := range unfinished {
 			e.tellOdd(u)
 		}
-		e.tellGone(ctx, x.store, x.root)
+		e.tellGone(ctx, x.home)
 	}
 	s, err := takeover.ReadStatus(ctx, x.bag)
 	if err != nil {
@@ -227,7 +231,7 @@ func (e *env) statusUnfinished(err error) error {
 	}
 	if e.json {
 		s := only.all[len(only.all)-1]
-		return e.printJSON(listed{s.Result, s.Created, s.Damage, s.Unfinished})
+		return e.printJSON(listed{s.Result, s.Created, s.Damage, s.Unfinished, s.Abandoned})
 	}
 	for _, s := range only.all {
 		e.tellOdd(s)

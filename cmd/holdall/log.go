@@ -64,20 +64,20 @@ func (o *logOptions) run(ctx context.Context, e *env, args []string) error {
 	if len(args) == 1 && len(rest) == 1 && !runPattern(args[0]) {
 		root, rest = args[0], nil
 	}
-	store, _, err := openRoot(root)
+	h, err := openRoot(ctx, e, root)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	runs, err := archive.Runs(ctx, store)
+	defer h.close()
+	runs, err := archive.Runs(ctx, h.store)
 	if err != nil {
 		return withHint(err, "\"holdall verify ROOT\" says what is wrong with the ledger")
 	}
 	switch {
 	case len(rest) == 1:
-		return o.one(ctx, e, store, runs, rest[0])
+		return o.one(ctx, e, h.store, runs, rest[0])
 	case o.record != "":
-		return o.follow(ctx, e, store, runs)
+		return o.follow(ctx, e, h.store, runs)
 	case o.records || o.failed:
 		return usagef("name one run", "--records and --failed are of one run")
 	}
@@ -283,12 +283,12 @@ func (o *requeueOptions) run(ctx context.Context, e *env, args []string) error {
 	case strings.TrimSpace(o.reason) == "":
 		return usagef("add --reason TEXT", "it is not said why the record is to be sent again")
 	}
-	store, _, err := openRoot(root)
+	h, err := openRoot(ctx, e, root)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	r, err := sending.Requeue(ctx, store, rest[0], typ, id, o.reason, e.operator(), version())
+	defer h.close()
+	r, err := sending.Requeue(ctx, h.store, rest[0], typ, id, o.reason, e.operator(), version())
 	if err != nil {
 		return err
 	}

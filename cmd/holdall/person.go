@@ -50,7 +50,7 @@ func (o *personOptions) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	x, err := openExport(ctx, export)
+	x, err := openExport(ctx, e, export)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (o *queryOptions) run(ctx context.Context, e *env, args []string) error {
 	if !interactive && query.IsEmpty(sql) {
 		return usagef("add SQL as an argument, -f FILE, or - for standard input", "there is no SQL to run")
 	}
-	x, err := openExport(ctx, export)
+	x, err := openExport(ctx, e, export)
 	if err != nil {
 		return err
 	}

@@ -144,7 +144,7 @@ func (o *reportOptions) runOne(ctx context.Context, e *env, args []string, r rep
 	if err != nil {
 		return err
 	}
-	x, err := openExport(ctx, export)
+	x, err := openExport(ctx, e, export)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (o *reportOptions) runAll(ctx context.Context, e *env, args []string, all [
 	if err != nil {
 		return err
 	}
-	x, err := openExport(ctx, export)
+	x, err := openExport(ctx, e, export)
 	if err != nil {
 		return err
 	}

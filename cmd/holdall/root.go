@@ -61,10 +61,12 @@ Ask it:                         holdall query archives "select count(*) from can
 	p.BoolVarP(&e.quiet, "quiet", "q", false, "no talk on stderr, only warnings and errors")
 	p.BoolVarP(&e.verbose, "verbose", "v", false, "more talk on stderr")
 	p.BoolVar(&e.json, "json", false, "print one JSON value on stdout")
+	p.StringVar(&e.work, "work", "", "`DIR` for what roots in S3 need here (default in the user's cache)")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(e, c.Flags()) }
 	for _, c := range []command{
-		takeCommand(), listCommand(), statusCommand(), verifyCommand(), queryCommand(), tablesCommand(), reportCommand(), personCommand(),
-		filesCommand(), catCommand(), cleanCommand(), sendCommand(), logCommand(), demoCommand(), simulateCommand(), versionCommand(),
+		takeCommand(), listCommand(), statusCommand(), verifyCommand(), queryCommand(), tablesCommand(),
+		reportCommand(), personCommand(), filesCommand(), catCommand(), copyCommand(), cleanCommand(),
+		sendCommand(), logCommand(), demoCommand(), simulateCommand(), versionCommand(),
 	} {
 		root.AddCommand(c.cobra(e))
 	}

@@ -104,7 +104,7 @@ func (o *sendOptions) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	x, err := openExport(ctx, exportArg)
+	x, err := openExport(ctx, e, exportArg)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (o *sendOptions) check() (sql string, err error) {
 // options are those of the sending, with the token read and everything checked that can be without asking.
 func (o *sendOptions) options(e *env, x *export) (sending.Options, error) {
 	s := sending.Options{
-		Store: x.store, Work: filepath.Join(x.root, ".work"),
+		Store: x.store, Work: x.runs(),
 		ActionColumn: o.actionColumn, AllowDelete: o.allowDelete, ConfirmDeletes: o.confirmDeletes,
 		Export: x.bag.ID(), RecordType: o.recordType, Operator: e.operator(), Version: version(), Talk: e.talk,
 		Orgvue: orgvue.Options{

@@ -33,6 +33,7 @@ type takeOptions struct {
 	fresh          bool
 	dateOrder      string
 	dryRun         bool
+	s3Flags
 }
 
 func takeCommand() command {
@@ -61,7 +62,7 @@ other users of this machine while the command runs; a file or standard input is 
 }
 
 func (o *takeOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.to, "to", "", "`ROOT` that archives live in (required)")
+	f.StringVar(&o.to, "to", "", "`ROOT` that archives live in, a directory or s3://bucket/prefix (required)")
 	f.StringVar(&o.tenant, "tenant", "", "account `NAME` for the archive's ID (default: from the IDs in the data)")
 	f.IntVar(&o.connections, "connections", 0, "at most `N` requests open at once to a host (default: adaptive, 4 to 16 connections)")
 	f.Var(&o.maxRate, "max-rate", "at most `SIZE` bytes a second over all connections, such as 10M")
@@ -73,18 +74,20 @@ func (o *takeOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.fresh, "new", false, "do not resume; start a new archive")
 	f.StringVar(&o.dateOrder, "date-order", "", "`dmy or mdy`: decides dates that the files leave ambiguous")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only print the plan: links, kinds, sizes, expiry, disk needed, time")
+	o.s3Flags.addFlags(f)
 }
 
 func (o *takeOptions) check() error {
 	switch {
 	case o.to == "":
 		return usagef("add --to ROOT, the directory that archives live in", "no place to put the archive")
-	case strings.HasPrefix(o.to, "s3://"):
-		return usagef("take into a directory", "roots in S3 are not supported by this version: %s", o.to)
 	case !slices.Contains([]string{"", "dmy", "mdy"}, o.dateOrder):
 		return usagef("use --date-order dmy or --date-order mdy", "unknown date order %q", o.dateOrder)
 	case o.connections < 0:
 		return usagef("use 1 or more, or leave it out", "%d connections make no sense", o.connections)
+	}
+	if _, err := o.s3Flags.options(o.to); err != nil {
+		return err
 	}
 	if err := checkRoot(o.to); err != nil {
 		return err
@@ -94,6 +97,9 @@ func (o *takeOptions) check() error {
 
 // checkRoot refuses a place for archives that cannot be one, before anything is written.
 func checkRoot(root string) error {
+	if isS3(root) {
+		return checkS3(root)
+	}
 	info, err := os.Stat(root)
 	switch {
 	case err == nil && !info.IsDir():
@@ -111,17 +117,43 @@ func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	options := o.takeover(e)
+	release, err := o.openRemote(ctx, e, &options)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if o.dryRun {
 		return dryRun(ctx, e, master, options)
 	}
-	if err := os.MkdirAll(o.to, 0o700); err != nil {
-		return withHint(fmt.Errorf("make the root: %w", err), "name another directory with --to")
+	if err := os.MkdirAll(options.Home(), 0o700); err != nil {
+		return withHint(fmt.Errorf("make the root: %w", err), "name another directory with --to or --work")
 	}
 	show := newProgress(e)
 	options.Progress = show.update
 	result, err := takeover.Take(ctx, master, options)
 	show.end()
 	return e.conclude(result, stopped(ctx, err))
+}
+
+// openRemote opens a root that is no directory, and probes it, which writes its README.txt; a dry run
+// does not.
+func (o *takeOptions) openRemote(ctx context.Context, e *env, t *takeover.Options) (func() error, error) {
+	if !isS3(o.to) {
+		return func() error { return nil }, nil
+	}
+	options, err := o.s3Flags.options(o.to)
+	if err != nil {
+		return nil, err
+	}
+	h, err := e.openHome(ctx, o.to, true, options)
+	if err != nil {
+		return nil, err
+	}
+	t.Remote = &takeover.Remote{Store: h.store, Work: h.local}
+	if !o.dryRun {
+		t.Remote.Facts, err = h.probe(ctx, e)
+	}
+	return h.close, err
 }
 
 func (o *takeOptions) takeover(e *env) takeover.Options {

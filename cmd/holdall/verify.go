@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -12,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"holdall/archive"
-	"holdall/archive/dirstore"
+	"holdall/archive/s3store"
 	"holdall/internal/takeover"
 	"holdall/internal/term"
 )
@@ -107,24 +106,24 @@ type exportReport struct {
 
 // root checks a root's ledger and every export in it.
 func (v *verification) root(ctx context.Context, e *env, at place) error {
-	store, err := dirstore.Open(at.root, false)
+	h, err := e.openHome(ctx, at.root, false, s3store.Options{})
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	r, err := archive.CheckRoot(ctx, store)
+	defer h.close()
+	r, err := archive.CheckRoot(ctx, h.store)
 	if err != nil {
 		return err
 	}
 	if len(r.Folders)+len(r.Faults) == 0 {
-		return at.explain(ctx, errNoExport(at.root))
+		return at.explain(ctx, e, errNoExport(at.root))
 	}
 	for _, f := range r.Faults {
 		v.add("", f)
 	}
 	v.Notes = append(v.Notes, r.Notes...)
 	for _, folder := range r.Folders {
-		one, err := locate(filepath.Join(at.root, "exports", folder))
+		one, err := locate(at.path(folder))
 		if err == nil && one.folder == "" {
 			err = errors.New("there is no archive in it")
 		}
@@ -133,6 +132,9 @@ func (v *verification) root(ctx context.Context, e *env, at place) error {
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, archive.ErrCredentials) || errors.Is(err, archive.ErrUnavailable) {
+			return err
 		}
 		if err != nil {
 			v.add(folder, archive.Fault{Code: archive.FaultUnreadable, Path: "exports/" + folder, Documents: []string{}, Detail: err.Error()})
@@ -143,11 +145,11 @@ func (v *verification) root(ctx context.Context, e *env, at place) error {
 
 // export checks one export.
 func (v *verification) export(ctx context.Context, e *env, at place) error {
-	x, err := at.openAny(ctx)
+	x, err := at.openAny(ctx, e)
 	if err != nil {
 		return err
 	}
-	defer x.store.Close()
+	defer x.close()
 	show := newVerifyProgress(e, x.bag.ID())
 	r, err := takeover.Verify(ctx, x.bag, v.Level, "", show.update)
 	show.end()
@@ -227,6 +229,7 @@ func (v *verification) print(e *env) error {
 type verifyProgress struct {
 	e    *env
 	name string
+	verb string // what is done with the bytes
 	tick *ticker
 
 	mu          sync.Mutex // guards what follows
@@ -234,7 +237,7 @@ type verifyProgress struct {
 }
 
 func newVerifyProgress(e *env, name string) *verifyProgress {
-	p := &verifyProgress{e: e, name: name}
+	p := &verifyProgress{e: e, name: name, verb: "checked"}
 	if !e.quiet {
 		p.tick = startTicker(e, p.show)
 	}
@@ -250,7 +253,7 @@ func (p *verifyProgress) update(done, total int64) {
 func (p *verifyProgress) show() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	line := fmt.Sprintf("%s: checked %s of %s", p.name, term.Bytes(p.done), term.Bytes(p.total))
+	line := fmt.Sprintf("%s: %s %s of %s", p.name, p.verb, term.Bytes(p.done), term.Bytes(p.total))
 	if p.total > 0 && p.done == p.total {
 		line = p.name + ": comparing tables and documents"
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Killed at any moment, and run again each time, a takeover ends in the archive that an undisturbed one makes.
+// Killed at any moment, and run again each time, a takeover ends in the archive that an undisturbed one
+// makes.
 func TestKilledTakeoverGoesOn(t *testing.T) {
 	kills, people := setting(t, "HOLDALL_TEST_KILLS", 8), setting(t, "HOLDALL_TEST_KILL_PEOPLE", 80)
 	dir := t.TempDir()
@@ -34,7 +35,7 @@ func TestKilledTakeoverGoesOn(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	for round, done := 1, 0; done < kills; round++ {
 		root := filepath.Join(dir, "killed")
-		n, last := takeWithKills(t, random, kills-done, whole.wall, take(root))
+		n, last := runWithKills(t, nil, random, kills-done, whole.wall, take(root))
 		done += n
 		got := decode[taken](t, last)
 		t.Logf("round %d: %d kills, then %d bytes fetched, %d reused", round, n, got.FetchedBytes, got.ReusedBytes)
@@ -48,12 +49,13 @@ func TestKilledTakeoverGoesOn(t *testing.T) {
 	}
 }
 
-// takeWithKills runs the command again and again, kills most runs, and returns the number of kills and the run that was
-// left in peace to the end.
-func takeWithKills(t *testing.T, random *rand.Rand, most int, whole time.Duration, args []string) (int, outcome) {
+// runWithKills runs the command again and again, kills most runs, and returns the number of kills and the
+// run that was left in peace to the end.
+func runWithKills(t *testing.T, environ []string, random *rand.Rand, most int, whole time.Duration,
+	args []string) (int, outcome) {
 	t.Helper()
 	for killed := 0; ; {
-		r := start(t, args...)
+		r := startWith(t, environ, args...)
 		if killed < most {
 			// What is left gets less with each run: late moments must be hit, too.
 			delay := time.Duration(random.Float64() * float64(whole) / float64(1+killed%3))
@@ -108,7 +110,8 @@ func setting(t *testing.T, name string, otherwise int) int {
 	return n
 }
 
-// Files of a listing wait in a directory of their own while the program is killed; the last run is not told of it.
+// Files of a listing wait in a directory of their own while the program is killed; the last run is not
+// told of it.
 func TestAKilledListingGoesOnFromASpoolElsewhere(t *testing.T) {
 	dir := t.TempDir()
 	p, _ := simulate(t, dir, "--people", "60", "--seed", "12", "--shape", "listing")

@@ -69,9 +69,16 @@ type run struct {
 // start runs the program with nothing of this machine's settings, and a limit on its time.
 func start(t testing.TB, args ...string) *run {
 	t.Helper()
+	return startWith(t, nil, args...)
+}
+
+// startWith is start with more in the environment.
+func startWith(t testing.TB, environ []string, args ...string) *run {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	r := &run{cmd: exec.CommandContext(ctx, program, args...), args: args, begun: time.Now(), cancel: cancel}
 	r.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + shared, "LC_ALL=C.UTF-8", "TMPDIR=" + os.TempDir()}
+	r.cmd.Env = append(r.cmd.Env, environ...)
 	r.cmd.Dir = shared
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
 	r.cmd.WaitDelay = 5 * time.Second
