@@ -99,6 +99,13 @@ func TestARootInS3(t *testing.T) {
 	if len(list) != 1 || list[0].State != "complete" || !strings.HasSuffix(at, list[0].Export) {
 		t.Errorf("list: %+v, want %s", list, at)
 	}
+	var runs []struct{ Type, Export string }
+	if err := json.Unmarshal([]byte(must(t, good[:1], "log", s3Root, "--json").stdout), &runs); err != nil {
+		t.Fatal(err)
+	}
+	if len(runs) != 1 || runs[0].Type != "take" || runs[0].Export != list[0].Export {
+		t.Errorf("log: %+v, want the takeover", runs)
+	}
 	if got := must(t, good[:1], "status", at).stdout; !strings.Contains(got, "Candidates.csv") {
 		t.Errorf("status: %s", got)
 	}

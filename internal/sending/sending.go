@@ -88,6 +88,9 @@ func Send(ctx context.Context, rows Rows, o Options) (*Result, error) {
 		return nil, err
 	}
 	known.look(there.Items)
+	if err := os.MkdirAll(o.Work, 0o700); err != nil {
+		return nil, err
+	}
 	payload, err := os.CreateTemp(o.Work, payloadPattern)
 	if err != nil {
 		return nil, err
