@@ -51,6 +51,7 @@ const (
 	tagManifestName = "tagmanifest-sha256.txt"
 	readmeName      = "README.txt"
 	fileListName    = "custody/files.csv"
+	partListName    = "custody/parts.csv"
 	payloadDir      = "data/"
 	documentsDir    = "data/documents/"
 	largeDir        = "data/documents/large/"

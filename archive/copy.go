@@ -47,6 +47,7 @@ type copying struct {
 	to     Store
 	prefix string
 	sizes  map[string]int64
+	parts  map[string][]digest.Sum
 
 	mu       sync.Mutex // guards what follows
 	report   CopyReport
@@ -94,10 +95,13 @@ func (c *copying) look(ctx context.Context) error {
 		c.report.Files++
 		c.report.Bytes += info.Size
 	}
-	for _, name := range append([]string{bagitName}, sealNames...) {
+	for _, name := range []string{bagitName, bagInfoName, fileListName, manifestName, tagManifestName} {
 		if _, ok := c.b.sums[name]; !ok {
 			return fmt.Errorf("no manifest of %s names %s: it is damaged", c.b.Location(), name)
 		}
+	}
+	if err := c.readParts(ctx); err != nil {
+		return err
 	}
 	for name := range c.b.sums {
 		if _, ok := c.sizes[name]; !ok {
@@ -105,6 +109,18 @@ func (c *copying) look(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// readParts learns the digests of the parts of long files.
+func (c *copying) readParts(ctx context.Context) error {
+	if _, ok := c.b.sums[partListName]; !ok {
+		return nil
+	}
+	content, err := c.b.readTag(ctx, partListName)
+	if err == nil {
+		c.parts, err = parsePartList(content)
+	}
+	return err
 }
 
 func (c *copying) bring(ctx context.Context, names []string) error {
@@ -160,10 +176,11 @@ func (c *copying) arrived(ctx context.Context, name string) (bool, error) {
 	}
 	other := &fs.PathError{Op: "copy", Path: c.to.Location(c.prefix + name),
 		Err: fmt.Errorf("%w, with other content", fs.ErrExist)}
+	same, known := info.keptAs(c.parts[name])
 	switch {
-	case info.Size != c.sizes[name], !info.SHA256.IsZero() && info.SHA256 != c.b.sums[name]:
+	case info.Size != c.sizes[name], !info.SHA256.IsZero() && info.SHA256 != c.b.sums[name], known && !same:
 		return false, other
-	case !info.SHA256.IsZero():
+	case !info.SHA256.IsZero(), known:
 		return true, nil
 	}
 	r, err := c.to.Open(ctx, c.prefix+name, 0, -1)

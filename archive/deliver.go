@@ -373,6 +373,12 @@ func (b *Builder) checkOne(ctx context.Context, s Store, name string, rec fileRe
 	case !info.SHA256.IsZero() || b.moved && rec.Name != tagManifestName:
 		return nil
 	}
+	if same, known := info.keptAs(rec.Parts); known {
+		if !same {
+			return fmt.Errorf("%w: %s was put together from other parts", ErrDamaged, s.Location(name))
+		}
+		return nil
+	}
 	r, err := s.Open(ctx, name, 0, -1)
 	if err != nil {
 		return err

@@ -19,11 +19,11 @@ import (
 // ownNames are the files that the package writes itself.
 var ownNames = map[string]bool{
 	bagitName: true, bagInfoName: true, manifestName: true, tagManifestName: true, readmeName: true,
-	fileListName: true, indexName: true,
+	fileListName: true, partListName: true, indexName: true,
 }
 
 // sealNames are those of them that Seal writes.
-var sealNames = []string{fileListName, readmeName, bagInfoName, manifestName, tagManifestName}
+var sealNames = []string{partListName, fileListName, readmeName, bagInfoName, manifestName, tagManifestName}
 
 // Create starts a file of the bag, named by its path from the bag's root. The file appears with Commit.
 // A name outside the format's alphabet, or one already taken, is an error.
@@ -122,7 +122,11 @@ func (f *File) commit(content *contentRecord) (fileRecord, error) {
 		return fileRecord{}, fmt.Errorf("commit %s: %w", f.name, err)
 	}
 	rec := fileRecord{Name: f.name, Size: f.out.sum.Size(), SHA256: f.out.sum.Sum(), Content: content, blocks: f.out.blocks.all()}
-	if err := f.b.record(rec); err != nil {
+	err := f.b.divide(&rec)
+	if err == nil {
+		err = f.b.record(rec)
+	}
+	if err != nil {
 		return fileRecord{}, fmt.Errorf("commit %s: %w", f.name, err)
 	}
 	return rec, nil

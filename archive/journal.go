@@ -20,6 +20,8 @@ type fileRecord struct {
 
 	// Of the content, where the file holds it zstd-compressed.
 	Content *contentRecord `json:"content,omitempty"`
+	// Of the parts in which an object store takes the file, where it is too long to be taken whole.
+	Parts []digest.Sum `json:"parts,omitempty"`
 	// Where the file is a pack.
 	Pack *packRecord `json:"pack,omitempty"`
 

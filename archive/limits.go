@@ -26,10 +26,14 @@ type limits struct {
 	packBytes   int64 // a pack closes before it would grow beyond this; a larger document has a pack of its own
 	packEntries int   // and before it would hold more rows than this
 	inMemory    int64 // a longer document is spilled to disk while it is read
+	parts       int64 // of a longer file the digests of its parts are recorded, see PartLimit
 	ownFile     int64 // a longer document is a file of its own, because a ZIP without ZIP64 ends at 4 GiB
 }
 
 // A ZIP without ZIP64 holds 65,535 entries and 4 GiB; 64 MiB of that are left for _pack.csv and the directory.
 func defaultLimits() limits {
-	return limits{packBytes: 256 << 20, packEntries: 60_000, inMemory: 16 << 20, ownFile: 4<<30 - 64<<20}
+	return limits{
+		packBytes: 256 << 20, packEntries: 60_000, inMemory: 16 << 20, ownFile: 4<<30 - 64<<20,
+		parts: PartLimit,
+	}
 }

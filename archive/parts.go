@@ -1,10 +1,16 @@
 package archive
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
+	"strconv"
 
 	"holdall/internal/digest"
 )
@@ -46,4 +52,80 @@ func PartsDigest(parts []digest.Sum) string {
 		h.Write(p[:])
 	}
 	return fmt.Sprintf("%s-%d", base64.StdEncoding.EncodeToString(h.Sum(nil)), len(parts))
+}
+
+// divide takes the digests of a long file's parts.
+func (b *Builder) divide(rec *fileRecord) error {
+	if rec.Size <= b.limits.parts {
+		return nil
+	}
+	f, err := os.Open(b.path(rec.Name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	rec.Parts, err = PartDigests(digest.NewReader(f, rec.Size, rec.SHA256), PartSize(rec.Size))
+	return err
+}
+
+// partColumns are those of custody/parts.csv.
+var partColumns = []string{"path", "part", "bytes", "sha256"}
+
+// partList returns custody/parts.csv, or nothing where no file of the bag is that long.
+func (b *Builder) partList() []byte {
+	var out bytes.Buffer
+	w := csv.NewWriter(&out)
+	w.Write(partColumns)
+	any := false
+	for _, rec := range b.records() {
+		size := PartSize(rec.Size)
+		for i, sum := range rec.Parts {
+			n := min(size, rec.Size-int64(i)*size)
+			w.Write([]string{rec.Name, strconv.Itoa(i + 1), strconv.FormatInt(n, 10), sum.String()})
+			any = true
+		}
+	}
+	w.Flush()
+	if !any {
+		return nil
+	}
+	return out.Bytes()
+}
+
+// parsePartList returns the digests of the parts of each long file.
+func parsePartList(content []byte) (map[string][]digest.Sum, error) {
+	parts := map[string][]digest.Sum{}
+	if content == nil {
+		return parts, nil
+	}
+	r := csv.NewReader(bytes.NewReader(content))
+	r.FieldsPerRecord = len(partColumns)
+	header, err := r.Read()
+	if err == nil && !slices.Equal(header, partColumns) {
+		err = fmt.Errorf("its header is %q", header)
+	}
+	for err == nil {
+		var rec []string
+		if rec, err = r.Read(); err != nil {
+			break
+		}
+		var sum digest.Sum
+		if sum, err = digest.Parse(rec[3]); err == nil && rec[1] != strconv.Itoa(len(parts[rec[0]])+1) {
+			err = fmt.Errorf("part %s of %s is out of order", rec[1], rec[0])
+		}
+		parts[rec[0]] = append(parts[rec[0]], sum)
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return parts, err
+}
+
+// keptAs reports whether what a store keeps of an object in parts is that of these parts; known is false
+// where it keeps nothing of the kind, or nobody knows the parts.
+func (info Info) keptAs(parts []digest.Sum) (same, known bool) {
+	if info.Parts == "" || len(parts) == 0 {
+		return false, false
+	}
+	return info.Parts == PartsDigest(parts), true
 }

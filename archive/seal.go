@@ -88,6 +88,11 @@ func (b *Builder) writeSealFiles(info BagInfo) error {
 	if err := b.writeFile(readmeName, bagReadme(info.ID)); err != nil {
 		return err
 	}
+	if list := b.partList(); list != nil {
+		if err := b.writeFile(partListName, list); err != nil {
+			return err
+		}
+	}
 	if err := b.writeFile(fileListName, b.fileList()); err != nil {
 		return err
 	}

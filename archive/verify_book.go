@@ -17,6 +17,7 @@ import (
 type book struct {
 	sums  map[string]digest.Sum // every file that should be there
 	files map[string]fileLine   // of custody/files.csv, where that is intact
+	parts map[string][]digest.Sum
 
 	ownFaults map[string]bool // files whose damage is told already
 	certain   map[string]bool // manifests that are known to be intact
@@ -40,7 +41,10 @@ func (v *verifier) openBooks(ctx context.Context) (*book, error) {
 	b := &book{sums: map[string]digest.Sum{}, files: map[string]fileLine{}, ownFaults: map[string]bool{}, certain: map[string]bool{}}
 	v.book = b
 	contents := map[string][]byte{}
-	for _, name := range []string{tagManifestName, manifestName, fileListName, bagitName} {
+	for _, name := range []string{tagManifestName, manifestName, fileListName, partListName, bagitName} {
+		if name == partListName && v.book.sums[name].IsZero() && !v.lists(name) {
+			continue // as in most bags
+		}
 		content, err := v.bag.readTag(ctx, name)
 		if err != nil {
 			if err := v.unreadable(ctx, name, err); err != nil {
@@ -63,7 +67,7 @@ func (v *verifier) openBooks(ctx context.Context) (*book, error) {
 		v.readFileList(contents[fileListName])
 	}
 	v.pairLostNames()
-	return b, nil
+	return b, v.readPartList(contents[partListName])
 }
 
 // askLedger compares the tag manifest with what the root's ledger says of it, and reports whether they agree.
@@ -152,6 +156,27 @@ func (v *verifier) readFileList(content []byte) {
 	if !errors.Is(err, io.EOF) {
 		v.add(FaultContent, fileListName, "%v", err)
 	}
+}
+
+// lists reports whether a file lies in the store.
+func (v *verifier) lists(name string) bool {
+	_, ok := v.present[name]
+	return ok
+}
+
+// readPartList takes custody/parts.csv into the book, if it is what the tag manifest says.
+func (v *verifier) readPartList(content []byte) error {
+	v.book.parts = map[string][]digest.Sum{}
+	if content == nil || digest.Of(content) != v.book.sums[partListName] {
+		return nil // what that means the digests say
+	}
+	parts, err := parsePartList(content)
+	if err != nil {
+		v.add(FaultContent, partListName, "%v", err)
+		return nil
+	}
+	v.book.parts = parts
+	return nil
 }
 
 func (v *verifier) takeFileLine(rec []string) error {

@@ -42,9 +42,15 @@ func (v *verifier) listed(name string) (Info, bool) {
 // judgeKept compares what the store keeps of a file, which may be nothing. A digest that somebody only
 // claimed does not prove that the file is as it was; one that differs proves that something is wrong.
 func (v *verifier) judgeKept(name string, info Info) bool {
+	same, known := info.keptAs(v.book.parts[name])
 	switch {
 	case !info.SHA256.IsZero():
 		return v.judgeFile(name, info.SHA256)
+	case known && same:
+		return true
+	case known:
+		v.add(FaultHash, name, "it was put together from other parts than custody/parts.csv names")
+		return false
 	case !info.Claimed.IsZero() && info.Claimed != v.book.sums[name]:
 		v.add(FaultHash, name, "who put it there claims sha256 %s, not %s", info.Claimed, v.book.sums[name])
 		return false

@@ -17,8 +17,13 @@ import (
 	"holdall/internal/digest"
 )
 
-// Memory is a store in memory that keeps digests, as an object store does. The zero value is empty and ready.
+// Memory is a store in memory that keeps digests, as an object store does. The zero value is empty and
+// ready.
 type Memory struct {
+	// PartLimit imitates S3, which keeps of a longer object the digest of its parts only; 0: no object is
+	// too long.
+	PartLimit int64
+
 	mu      sync.Mutex // guards objects
 	objects map[string][]byte
 }
@@ -79,7 +84,15 @@ func (m *Memory) Stat(_ context.Context, name string) (archive.Info, error) {
 	if err != nil {
 		return archive.Info{}, err
 	}
-	return archive.Info{Name: name, Size: int64(len(b)), SHA256: digest.Of(b), Modified: time.Unix(0, 0)}, nil
+	info := archive.Info{Name: name, Size: int64(len(b)), SHA256: digest.Of(b), Modified: time.Unix(0, 0)}
+	if m.PartLimit > 0 && info.Size > m.PartLimit {
+		parts, err := archive.PartDigests(bytes.NewReader(b), archive.PartSize(info.Size))
+		if err != nil {
+			return archive.Info{}, err
+		}
+		info.Claimed, info.SHA256, info.Parts = info.SHA256, digest.Sum{}, archive.PartsDigest(parts)
+	}
+	return info, nil
 }
 
 // List implements archive.Store.
@@ -133,7 +146,8 @@ func (m *Memory) Objects() map[string][]byte {
 	return maps.Clone(m.objects)
 }
 
-// Replace puts content under name whatever was there, as only a damaged disk or an intruder would; nil removes the object.
+// Replace puts content under name whatever was there, as only a damaged disk or an intruder would; nil
+// removes the object.
 func (m *Memory) Replace(name string, content []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
