@@ -17,7 +17,7 @@ func TestAttachedTablesAreReadAndNotChanged(t *testing.T) {
 	if err := b.Finish(ctx); err != nil {
 		t.Fatal(err)
 	}
-	db, err := Open(ctx, path, OpenOptions{})
+	db, err := Open(ctx, path, nil, OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
-	"holdall/internal/atomicfile"
 	"holdall/schemas"
 )
 
@@ -41,9 +40,9 @@ const defaultMemory = 192 << 20
 // that write the same moment in different ways load to the same value, and no time has to be guessed at the end of summer
 // time. The zone stands in archive_meta.
 type Builder struct {
-	path string // where the database will appear
-	part string // where it is made
-	work string // temporary files; removed with Finish and Close
+	path string // where Finish makes the database
+	work string // temporary files, the working database among them; removed with Close
+	dir  string // in work: the Parquet files of the tables
 	opts BuildOptions
 	db   *sql.DB
 
@@ -52,6 +51,8 @@ type Builder struct {
 	tables []*loaded
 	names  *names
 	closed bool
+
+	documents TableReport // as LoadDocuments made it
 }
 
 // A loaded is a table that LoadCSV has made.
@@ -64,7 +65,8 @@ type loaded struct {
 	misread error  // why DuckDB's reading of a clean file was not taken; nil if it was, or never tried
 }
 
-// Create starts a database at path, replacing a file there. It appears there, complete, with Finish.
+// Create starts to make tables from CSVs. What comes of them are files (see File and WriteParquet) and a Catalog of them, or
+// with Finish a database at path.
 func Create(ctx context.Context, path string, o BuildOptions) (*Builder, error) {
 	if o.DateOrder != "" && o.DateOrder != orderDMY && o.DateOrder != orderMDY {
 		return nil, fmt.Errorf("date order %q: want dmy or mdy", o.DateOrder)
@@ -86,7 +88,7 @@ func Create(ctx context.Context, path string, o BuildOptions) (*Builder, error) 
 		return nil, fmt.Errorf("time zone %q: %w", o.TimeZone, err)
 	}
 	o.Snapshot = o.Snapshot.In(zone)
-	started := &Builder{path: path, part: path + atomicfile.Suffix, opts: o, names: newNames(reservedTables...)}
+	started := &Builder{path: path, opts: o, names: newNames(reservedTables...), documents: gap(documentsTable)}
 	if started.work, err = os.MkdirTemp(o.TempDir, ".holdall-build-"); err != nil {
 		return nil, err
 	}
@@ -96,12 +98,14 @@ func Create(ctx context.Context, path string, o BuildOptions) (*Builder, error) 
 	return started, nil
 }
 
-// begin makes the empty database.
+// begin makes the empty working database.
 func (b *Builder) begin(ctx context.Context) (err error) {
-	if err := removeIfThere(b.part, b.part+".wal"); err != nil {
+	b.dir = filepath.Join(b.work, "tables")
+	if err := os.Mkdir(b.dir, 0o700); err != nil {
 		return err
 	}
-	if b.db, err = openEngine(engine{path: b.part, work: b.work, memory: b.opts.MemoryLimit, threads: b.opts.Threads}); err != nil {
+	if b.db, err = openEngine(engine{path: filepath.Join(b.work, "work.duckdb"), work: b.work, memory: b.opts.MemoryLimit, threads: b.opts.Threads,
+		then: []string{"SET GLOBAL parquet_metadata_cache = true"}}); err != nil {
 		return err
 	}
 	if err := register(ctx, b.db); err != nil {
@@ -119,6 +123,8 @@ type engine struct {
 	threads  int
 	readOnly bool
 	then     []string // statements to run once, after attaching
+	// seal does what is to be done once with the first connection, and returns what is run on every one; nil: nothing
+	seal func(driver.Conn) ([]string, error)
 }
 
 // catalog is the name the database is attached under. SQL inside the database never uses it.
@@ -136,32 +142,47 @@ func openEngine(e engine) (*sql.DB, error) {
 		settings.Set("threads", strconv.Itoa(e.threads))
 	}
 	once, each := e.statements()
+	first := true // the first connection, which nobody shares yet
 	connector, err := duckdb.NewConnector(":memory:?"+settings.Encode(), func(c driver.ExecerContext) error {
-		for _, statement := range append(once, each...) {
-			if _, err := c.ExecContext(context.Background(), statement, nil); err != nil {
+		if first {
+			first = false
+			if err := execEach(c, once); err != nil {
 				return err
 			}
+			if e.seal != nil {
+				sealed, err := e.seal(c.(driver.Conn))
+				if err != nil {
+					return err
+				}
+				each = append(each, sealed...)
+			}
 		}
-		if once != nil { // the first connection, which nobody shares yet
-			once = nil
-		}
-		return nil
+		return execEach(c, each)
 	})
 	if err != nil {
 		return nil, err
 	}
 	db := sql.OpenDB(connector)
-	first, err := db.Conn(context.Background())
+	c, err := db.Conn(context.Background())
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return db, first.Close()
+	return db, c.Close()
+}
+
+func execEach(c driver.ExecerContext, statements []string) error {
+	for _, s := range statements {
+		if _, err := c.ExecContext(context.Background(), s, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // statements returns what is run once, and what is run on every connection.
 func (e engine) statements() (once, each []string) {
 	if e.path == "" {
-		return nil, nil
+		return e.then, nil
 	}
 	attach := "ATTACH " + text(e.path) + " AS " + catalog
 	if e.readOnly {
@@ -199,7 +220,7 @@ func sqlError(statement string, err error) error {
 	return fmt.Errorf("%w (in %q)", err, statement)
 }
 
-// Close drops an unfinished database. After Finish it does nothing.
+// Close drops everything but what Finish made. It may be called more than once.
 func (b *Builder) Close() error {
 	b.state.Lock()
 	defer b.state.Unlock()
@@ -207,12 +228,16 @@ func (b *Builder) Close() error {
 		return nil
 	}
 	b.closed = true
-	var errs []error
-	if b.db != nil {
-		errs = append(errs, b.db.Close())
+	return errors.Join(b.closeEngine(), os.RemoveAll(b.work))
+}
+
+func (b *Builder) closeEngine() error {
+	if b.db == nil {
+		return nil
 	}
-	errs = append(errs, removeIfThere(b.part, b.part+".wal"), os.RemoveAll(b.work))
-	return errors.Join(errs...)
+	db := b.db
+	b.db = nil
+	return db.Close()
 }
 
 func removeIfThere(paths ...string) error {

@@ -16,6 +16,7 @@ type column struct {
 	heading   string // as received; empty when the file lacks the column
 	index     int    // in the file; -1 when the file lacks it
 	typ       string // a DuckDB type; for an unknown column, VARCHAR until its values have been seen
+	layout    layout // in which its values are written; see there
 	about     string // its description
 	evidence  string
 	key       string
@@ -28,7 +29,7 @@ type column struct {
 
 // planColumns lays out a table: the schema's columns in its order, then the file's others in theirs.
 func planColumns(t schemas.Table, s *scanned) []column {
-	names := newNames("row_number")
+	names := newNames(storedColumns...)
 	var columns []column
 	match := t.Match(s.headings)
 	at := make(map[int]int)

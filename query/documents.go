@@ -68,35 +68,82 @@ func (b *Builder) LoadDocuments(ctx context.Context, indexCSV io.Reader) (err er
 	defer b.write.Unlock()
 	return b.onConnection(ctx, func(c *sql.Conn) error {
 		if err := b.loadIndex(ctx, c, l, s, f); err != nil {
-			return errors.Join(err, undo(context.WithoutCancel(ctx), c, documentsTable.Name))
+			return errors.Join(err, execAll(context.WithoutCancel(ctx), c, "DROP TABLE IF EXISTS main.documents"))
 		}
 		return nil
 	})
 }
 
 func (b *Builder) loadIndex(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, f *os.File) error {
-	read := b.readAsItIs
+	source := asItIs(l, s, f)
 	if s.unclean != "" {
-		read = b.readNormalised
-	}
-	if err := read(ctx, c, l, s, f); err != nil {
-		return err
-	}
-	if err := b.checkRaw(ctx, c, l, s); err != nil {
-		return err
-	}
-	if err := execAll(ctx, c, b.documentsSQL(l), dropRaw(documentsTable.Name)); err != nil {
-		return err
-	}
-	return transact(ctx, c, func() error {
-		if err := countCells(ctx, c, l, converter{}); err != nil {
+		normal, err := b.normalForm(ctx, c, l, s, f)
+		defer os.Remove(normal)
+		if err != nil {
 			return err
 		}
-		return storeReport(ctx, c, &l.TableReport)
-	})
+		source = normalised(l, s, normal)
+	}
+	if err := execAll(ctx, c, "CREATE OR REPLACE TEMP TABLE index_rows AS "+source); err != nil {
+		return err
+	}
+	if err := checkIndex(ctx, c, l, s); err != nil {
+		return err
+	}
+	if err := execAll(ctx, c, b.documentsSQL(l), "DROP TABLE temp.index_rows"); err != nil {
+		return err
+	}
+	return b.reportDocuments(ctx, c, l)
 }
 
-// documentsSQL makes documents from raw.documents, with the names of the owners.
+// checkIndex compares what DuckDB has read of the index with what the scan counted.
+func checkIndex(ctx context.Context, c *sql.Conn, l *loaded, s *scanned) error {
+	sums := []string{"count(*)"}
+	columns := l.received()
+	for _, col := range columns {
+		sums = append(sums, fmt.Sprintf("coalesce(sum(strlen(%s)), 0)::BIGINT", ident(col.name)))
+	}
+	got, err := queryInts(ctx, c, "SELECT "+strings.Join(sums, ", ")+" FROM temp.index_rows", len(sums))
+	if err != nil {
+		return err
+	}
+	if got[0] != s.records {
+		return fmt.Errorf("the index has %d rows, but %d were loaded", s.records, got[0])
+	}
+	for i, col := range columns {
+		if got[i+1] != col.stats.bytes {
+			return fmt.Errorf("column %s has %d bytes in the index, but %d were loaded", col.name, col.stats.bytes, got[i+1])
+		}
+	}
+	return nil
+}
+
+// reportDocuments counts the values of the index, none of which may be lost.
+func (b *Builder) reportDocuments(ctx context.Context, c *sql.Conn, l *loaded) error {
+	l.describeColumns(converter{})
+	counts := []string{"count(*)"}
+	for _, col := range l.columns {
+		counts = append(counts, fmt.Sprintf("count(%s)", ident(col.name)))
+	}
+	n, err := queryInts(ctx, c, "SELECT "+strings.Join(counts, ", ")+" FROM main.documents", len(counts))
+	if err != nil {
+		return err
+	}
+	l.Rows = n[0]
+	for i, col := range l.columns {
+		if col.typ != "VARCHAR" && n[i+1] != col.stats.filled {
+			return fmt.Errorf("column %s: %d of its %d values are none", col.name, col.stats.filled-n[i+1], col.stats.filled)
+		}
+		l.TableReport.Columns[i].Nulls = l.Rows - n[i+1]
+		l.TableReport.Columns[i].Layout, l.TableReport.Columns[i].Reason = "", ""
+	}
+	b.state.Lock()
+	defer b.state.Unlock()
+	b.documents = l.TableReport
+	return nil
+}
+
+// documentsSQL makes documents from index_rows, with the names of the owners.
 func (b *Builder) documentsSQL(l *loaded) string {
 	var selected []string
 	for i, col := range l.columns {
@@ -112,7 +159,7 @@ func (b *Builder) documentsSQL(l *loaded) string {
 	}
 	return fmt.Sprintf(`CREATE TABLE main.documents AS
 		WITH o AS (SELECT owner_type, owner_id, any_value(name) AS name FROM (%s) GROUP BY ALL)
-		SELECT %s FROM raw.documents AS d LEFT JOIN o ON o.owner_id = d.owner_id AND o.owner_type = d.owner_type ORDER BY d.row_number`,
+		SELECT %s FROM temp.index_rows AS d LEFT JOIN o ON o.owner_id = d.owner_id AND o.owner_type = d.owner_type ORDER BY d.rowid`,
 		b.ownerNames(), strings.Join(selected, ", "))
 }
 
@@ -151,8 +198,8 @@ func (b *Builder) Tenant(ctx context.Context) (string, error) {
 	return prefix, err
 }
 
-// WriteParquet writes a typed table, or documents, to path as zstd Parquet and returns its rows. They stand in the order of
-// the CSV, and the same table gives the same bytes.
+// WriteParquet writes a table that no CSV brings (documents, findings, quarantine) to path as zstd Parquet and returns its
+// rows, in their order.
 func (b *Builder) WriteParquet(ctx context.Context, table, path string) (rows int64, err error) {
 	b.write.Lock()
 	defer b.write.Unlock()
@@ -160,7 +207,7 @@ func (b *Builder) WriteParquet(ctx context.Context, table, path string) (rows in
 	if err != nil {
 		return 0, err
 	}
-	copySQL := fmt.Sprintf("COPY (SELECT * FROM main.%s) TO %s (FORMAT parquet, COMPRESSION zstd, PRESERVE_ORDER true, ROW_GROUP_SIZE 40960)", ident(table), text(path))
+	copySQL := fmt.Sprintf("COPY (SELECT * FROM main.%s) TO %s %s", ident(table), text(path), parquetOptions)
 	result, err := b.db.ExecContext(ctx, copySQL)
 	if err != nil {
 		return 0, sqlError(copySQL, err)

@@ -5,16 +5,18 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"holdall/schemas"
 )
 
-// LoadCSV loads one received CSV: file is its name as received, path a local plain copy of its bytes. It makes
-// raw.<table> and the typed <table>, and adds to rejects and findings. Nothing is lost silently: rows loaded plus rows
+// LoadCSV loads one received CSV: file is its name as received, path a local plain copy of its bytes. It stores the table
+// as Parquet (see File), from which all that SQL sees of it is derived, and adds to findings. Nothing is lost silently: rows loaded plus rows
 // quarantined equal an independent count, and the bytes of each column those that were counted, or LoadCSV fails.
 func (b *Builder) LoadCSV(ctx context.Context, file, path string) (_ *TableReport, err error) {
 	defer func() {
@@ -114,76 +116,73 @@ func nameOfFile(file string) string {
 	return "unnamed"
 }
 
-// load writes a planned table. A file that DuckDB reads otherwise than we do is written in the normal form and read again.
+// load stores a planned table. A file that DuckDB reads otherwise than we do is written in the normal form and read again.
 func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File) error {
 	b.write.Lock()
 	defer b.write.Unlock()
 	return b.onConnection(ctx, func(c *sql.Conn) error {
 		if s.unclean == "" {
-			err := b.loadOrUndo(ctx, c, l, s, text, b.readAsItIs)
+			err := b.loadOrUndo(ctx, c, l, s, asItIs(l, s, text))
 			if err == nil || ctx.Err() != nil {
 				return err
 			}
 			l.misread = err
 		}
-		return b.loadOrUndo(ctx, c, l, s, text, b.readNormalised)
+		normal, err := b.normalForm(ctx, c, l, s, text)
+		if normal != "" {
+			defer os.Remove(normal)
+		}
+		if err != nil {
+			return errors.Join(err, b.undo(context.WithoutCancel(ctx), c, l.Table))
+		}
+		return b.loadOrUndo(ctx, c, l, s, normalised(l, s, normal))
 	})
 }
 
-// A reader makes raw.<table> from a file.
-type reader func(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File) error
-
-// loadOrUndo loads a table, or leaves nothing of it. The tables are made outside a transaction: inside one, DuckDB makes them
-// with one thread.
-func (b *Builder) loadOrUndo(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File, read reader) error {
-	err := b.loadVia(ctx, c, l, s, text, read)
+// loadOrUndo loads a table, or leaves nothing of it.
+func (b *Builder) loadOrUndo(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, source string) error {
+	err := b.loadFrom(ctx, c, l, s, source)
 	if err == nil {
 		return nil
 	}
-	return errors.Join(err, undo(context.WithoutCancel(ctx), c, l.Table))
+	return errors.Join(err, b.undo(context.WithoutCancel(ctx), c, l.Table))
 }
 
 // undo drops what there is of a table.
-func undo(ctx context.Context, c *sql.Conn, table string) error {
-	return execAll(ctx, c, "DROP TABLE IF EXISTS main."+ident(table), dropRaw(table),
-		"DELETE FROM quarantine WHERE table_name = "+text(table))
+func (b *Builder) undo(ctx context.Context, c *sql.Conn, table string) error {
+	return errors.Join(removeIfThere(b.File(table)), execAll(ctx, c, "DROP VIEW IF EXISTS main."+ident(table),
+		"DELETE FROM quarantine WHERE table_name = "+text(table)))
 }
 
-// dropRaw drops raw.<table>, a view, and the table of cells that it shows.
-func dropRaw(table string) string {
-	return fmt.Sprintf("DROP VIEW IF EXISTS raw.%[1]s; DROP TABLE IF EXISTS cells.%[1]s", ident(table))
+// loadFrom stores a table from a query for its texts, and checks it.
+func (b *Builder) loadFrom(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, source string) error {
+	if err := l.typeUnknown(ctx, c, source, b.converter(l)); err != nil {
+		return err
+	}
+	l.describeColumns(b.converter(l))
+	if err := b.store(ctx, c, l, source); err != nil {
+		return err
+	}
+	if err := b.checkStored(ctx, c, l, s); err != nil {
+		return err
+	}
+	if err := execAll(ctx, c, fmt.Sprintf("CREATE VIEW main.%s AS %s", ident(l.Table), l.typedSQL(b.source(l.Table)))); err != nil {
+		return err
+	}
+	return insertFindings(ctx, c, loadFindings(l, s))
 }
 
-// showCells makes the view raw.<table> of cells.<table>, which has a column row_number of its own. However a file was
-// read, raw.<table> is a view: DuckDB refuses to drop as a view what is a table, even with IF EXISTS.
-func showCells(table string) string {
-	return fmt.Sprintf("CREATE VIEW raw.%[1]s AS FROM cells.%[1]s", ident(table))
+func (b *Builder) converter(l *loaded) converter {
+	return converter{order: l.readAs, zone: b.opts.TimeZone}
 }
 
-func (b *Builder) loadVia(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File, read reader) error {
-	if err := read(ctx, c, l, s, text); err != nil {
-		return err
-	}
-	if err := b.checkRaw(ctx, c, l, s); err != nil {
-		return err
-	}
-	conv := converter{order: l.readAs, zone: b.opts.TimeZone}
-	if err := typeUnknown(ctx, c, l, conv); err != nil {
-		return err
-	}
-	if err := makeTyped(ctx, c, l, conv); err != nil {
-		return err
-	}
-	return transact(ctx, c, func() error {
-		if err := countCells(ctx, c, l, conv); err != nil {
-			return err
-		}
-		if err := storeReport(ctx, c, &l.TableReport); err != nil {
-			return err
-		}
-		return insertFindings(ctx, c, loadFindings(l, s))
-	})
+// File returns the local path of the Parquet file of a table that was loaded. It is there until Close.
+func (b *Builder) File(table string) string {
+	return filepath.Join(b.dir, strings.ReplaceAll(url.PathEscape(table), "%", "-")+".parquet")
 }
+
+// source is a stored table for SQL.
+func (b *Builder) source(table string) string { return readParquet(text(b.File(table))) }
 
 // onConnection runs do on a connection of its own.
 func (b *Builder) onConnection(ctx context.Context, do func(*sql.Conn) error) (err error) {
@@ -197,9 +196,16 @@ func (b *Builder) onConnection(ctx context.Context, do func(*sql.Conn) error) (e
 
 // inTransaction runs do on a connection of its own, and commits or undoes what it did.
 func (b *Builder) inTransaction(ctx context.Context, do func(*sql.Conn) error) error {
-	return b.onConnection(ctx, func(c *sql.Conn) error {
-		return transact(ctx, c, func() error { return do(c) })
-	})
+	return inTransaction(ctx, b.db, do)
+}
+
+func inTransaction(ctx context.Context, db *sql.DB, do func(*sql.Conn) error) (err error) {
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	return transact(ctx, c, func() error { return do(c) })
 }
 
 // transact commits or undoes what do does on a connection.
@@ -227,55 +233,49 @@ func (l *loaded) received() []column {
 	return cols
 }
 
-// readAsItIs has DuckDB read a file that needs no change. Rows stand in its order, so that a row's id is its position; to
-// number them while reading would take DuckDB twice the time.
-func (b *Builder) readAsItIs(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File) error {
+// asItIs is a query for the texts of a file that needs no change, in its order. To number the rows would take DuckDB twice
+// the time; their place in the Parquet file is their number.
+func asItIs(l *loaded, s *scanned, text *os.File) string {
+	l.Numbered = len(l.received()) == 0
 	if s.loadable == 0 {
-		return makeEmptyRaw(ctx, c, l)
+		return l.noTexts()
 	}
 	newLine := `\n`
 	if s.ends[endCRLF] > 0 {
 		newLine = `\r\n`
 	}
-	return execAll(ctx, c,
-		fmt.Sprintf("CREATE TABLE cells.%s AS FROM %s", ident(l.Table), readCSV(text.Name(), l.received(), "", string(s.d.delim), newLine, s.longest, true)),
-		fmt.Sprintf("CREATE VIEW raw.%[1]s AS SELECT rowid + 1 AS row_number, * FROM cells.%[1]s", ident(l.Table)))
+	return "FROM " + readCSV(text.Name(), l.received(), "", string(s.d.delim), newLine, s.longest, true)
 }
 
-// readNormalised has DuckDB read the normal form of a file, and puts its bad records into quarantine.
-func (b *Builder) readNormalised(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File) error {
+// normalForm writes the normal form of a file, and puts its bad records into quarantine.
+func (b *Builder) normalForm(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File) (path string, err error) {
 	l.Quarantined = 0
-	var normal string
-	var longest int
-	err := appendRows(c, catalog, "main", "quarantine", func(add func(...any) error) (err error) {
-		normal, longest, err = normalise(ctx, text, s, b.work, func(r badRecord) error {
+	err = appendRows(c, catalog, "main", "quarantine", func(add func(...any) error) (err error) {
+		path, s.longest, err = normalise(ctx, text, s, b.work, func(r badRecord) error {
 			l.Quarantined++
 			return add(l.Table, r.row, r.record, r.reason)
 		})
 		return err
 	})
-	if normal != "" {
-		defer os.Remove(normal)
-	}
-	if err != nil {
-		return err
-	}
-	if s.loadable == 0 {
-		return makeEmptyRaw(ctx, c, l)
-	}
-	return execAll(ctx, c,
-		fmt.Sprintf("CREATE TABLE cells.%s AS SELECT row_number::BIGINT AS row_number, * EXCLUDE (row_number) FROM %s",
-			ident(l.Table), readCSV(normal, l.received(), "row_number", ",", `\n`, longest, false)),
-		showCells(l.Table))
+	return path, err
 }
 
-func makeEmptyRaw(ctx context.Context, c *sql.Conn, l *loaded) error {
-	columns := []string{"row_number BIGINT"}
-	for _, col := range l.received() {
-		columns = append(columns, ident(col.name)+" VARCHAR")
+// normalised is a query for the texts of a file in the normal form.
+func normalised(l *loaded, s *scanned, path string) string {
+	l.Numbered = l.Quarantined > 0 || len(l.received()) == 0
+	if s.loadable == 0 {
+		return l.noTexts()
 	}
-	return execAll(ctx, c, fmt.Sprintf("CREATE TABLE cells.%s (%s)", ident(l.Table), strings.Join(columns, ", ")),
-		showCells(l.Table))
+	return "FROM " + readCSV(path, l.received(), rowNumber, ",", `\n`, s.longest, false)
+}
+
+// noTexts is a query for no rows.
+func (l *loaded) noTexts() string {
+	columns := []string{"NULL::VARCHAR AS " + rowNumber}
+	for _, col := range l.received() {
+		columns = append(columns, "NULL::VARCHAR AS "+ident(col.name))
+	}
+	return "SELECT " + strings.Join(columns, ", ") + " WHERE false"
 }
 
 // readCSV is a call of DuckDB's reader with nothing left for it to guess. Its buffer must hold the longest line, and
@@ -297,29 +297,6 @@ func readCSV(path string, columns []column, first, delim, newLine string, longes
 	return fmt.Sprintf(`read_csv(%s, auto_detect=false, header=%t, columns={%s}, force_not_null=[%s], delim=%s, quote='"', escape='"',
 		new_line='%s', encoding='utf-8', max_line_size=%d, buffer_size=%d, null_padding=false, ignore_errors=false)`,
 		text(path), header, strings.Join(types, ", "), strings.Join(names, ", "), text(delim), newLine, line, max(8<<20, 2*line))
-}
-
-// checkRaw compares what DuckDB has read with what the scan counted: records, and bytes of every column.
-func (b *Builder) checkRaw(ctx context.Context, c *sql.Conn, l *loaded, s *scanned) error {
-	columns := l.received()
-	sums := []string{"count(*)"}
-	for _, col := range columns {
-		sums = append(sums, fmt.Sprintf("coalesce(sum(strlen(%s)), 0)::BIGINT", ident(col.name)))
-	}
-	got, err := queryInts(ctx, c, fmt.Sprintf("SELECT %s FROM raw.%s", strings.Join(sums, ", "), ident(l.Table)), len(sums))
-	if err != nil {
-		return err
-	}
-	if got[0] != s.loadable || s.loadable+l.Quarantined != s.records {
-		return fmt.Errorf("the file has %d records, but %d were loaded and %d put into quarantine", s.records, got[0], l.Quarantined)
-	}
-	for i, col := range columns {
-		if want := s.columns[col.index].bytes; got[i+1] != want {
-			return fmt.Errorf("column %s has %d bytes in the file, but %d were loaded", col.name, want, got[i+1])
-		}
-	}
-	l.Rows = got[0]
-	return nil
 }
 
 // querier is a connection or a database.

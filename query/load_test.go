@@ -17,9 +17,27 @@ import (
 	"holdall/schemas"
 )
 
+// showTexts makes the views that only the catalog has: of every cell as text, and of the rejected ones.
+func showTexts(t testing.TB, b *Builder) {
+	t.Helper()
+	statements, rejects := []string{"CREATE SCHEMA IF NOT EXISTS raw"}, []string{"SELECT " + nulls(ownReport("rejects").Columns) + " WHERE false"}
+	for _, l := range b.tables {
+		source := b.source(l.Table)
+		statements = append(statements, fmt.Sprintf("CREATE OR REPLACE VIEW raw.%s AS %s", ident(l.Table), l.rawSQL(source)))
+		if sql := l.rejectsSQL(source); sql != "" {
+			rejects = append(rejects, sql)
+		}
+	}
+	statements = append(statements, "CREATE OR REPLACE VIEW rejects AS "+strings.Join(rejects, " UNION ALL "))
+	if err := b.exec(context.Background(), statements...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // cells returns the result of a query on an unfinished database, NULL as "NULL".
 func cells(t testing.TB, b *Builder, query string) [][]string {
 	t.Helper()
+	showTexts(t, b)
 	rows, err := b.db.Query(query)
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)

@@ -215,16 +215,11 @@ func yieldPiece(ctx context.Context, c *sql.Conn, from, to int64, yield func(Mat
 
 // sources makes views of what is matched against: the loaded tables, or nothing where they are missing.
 func (b *Builder) sources() string {
-	attachments, loaded := b.relation("attachments")
-	row := "NULL::BIGINT"
-	if loaded {
-		row = "rowid"
-	}
 	sql := fmt.Sprintf(`
-CREATE TEMP VIEW att AS SELECT %s AS r, lower(attachment_id) AS id_key, attachment_id, record_id, upper(record_type) AS record_type,
+CREATE TEMP VIEW att AS SELECT r, lower(attachment_id) AS id_key, attachment_id, record_id, upper(record_type) AS record_type,
 	record_reference, file_name, lower(nfc_normalize(file_name)) AS name_key, file_size,
 	regexp_replace(lower(nfc_normalize(replace(file_path, '\', '/'))), '^(\.{1,2}/|/)+', '') AS path_key, is_cv
-	FROM %s;`, row, attachments)
+	FROM %s;`, b.attachmentRows())
 	candidates, _ := b.relation("candidates")
 	contacts, _ := b.relation("contacts")
 	sql += fmt.Sprintf(`
@@ -232,6 +227,20 @@ CREATE TEMP VIEW cand AS SELECT candidate_id, 'CANDIDATE ' || lower(candidate_id
 CREATE TEMP VIEW person AS SELECT 'CANDIDATE ' || lower(candidate_id) AS owner, full_name, first_name, surname, email FROM %[1]s WHERE candidate_id IS NOT NULL
 	UNION ALL SELECT 'CONTACT ' || lower(contact_id), full_name, first_name, surname, email FROM %[2]s WHERE contact_id IS NOT NULL;`, candidates, contacts)
 	return sql + "CREATE TEMP VIEW owner AS " + b.owners() + ";"
+}
+
+// attachmentRows is a query for the attachments and, as r, their rows' places.
+func (b *Builder) attachmentRows() string {
+	const name = "attachments"
+	b.state.Lock()
+	defer b.state.Unlock()
+	for _, l := range b.tables {
+		if l.Table == name {
+			return "(" + l.typedSQL(b.source(name), fileRowNumber+" AS r") + ")"
+		}
+	}
+	t, _ := schemas.ByName(schemas.Recruitly(), name)
+	return "(SELECT NULL::BIGINT AS r, " + nulls(gap(t).Columns) + " WHERE false)"
 }
 
 const fullNameSQL = "coalesce(full_name, concat_ws(' ', first_name, surname))"
@@ -258,9 +267,5 @@ func (b *Builder) relation(name string) (sql string, loaded bool) {
 		}
 	}
 	t, _ := schemas.ByName(schemas.Recruitly(), name)
-	columns := make([]string, len(t.Columns))
-	for i, c := range t.Columns {
-		columns[i] = fmt.Sprintf("NULL::%s AS %s", c.Type, ident(c.Name))
-	}
-	return "(SELECT " + strings.Join(columns, ", ") + " WHERE false)", false
+	return "(SELECT " + nulls(gap(t).Columns) + " WHERE false)", false
 }

@@ -3,8 +3,10 @@ package query
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,11 +41,18 @@ type OpenOptions struct {
 	Threads     int    // 0: one a core
 }
 
-// Open opens a finished database. A file made by another version of this package is an error matching ErrOutdated:
-// make it again from the archive.
-func Open(ctx context.Context, path string, o OpenOptions) (*DB, error) {
+// A Resolver returns the local path of a file that Catalog.Parts names.
+type Resolver func(name string) (path string, err error)
+
+// Open opens a database: the catalog at path, and the files that its views read, which resolve finds. SQL reaches nothing
+// but these files. A nil Resolver is for databases that Builder.Finish made. A catalog made by another version of this
+// package is an error matching ErrOutdated: make it again from the archive.
+func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
+	}
+	if resolve == nil {
+		resolve = func(name string) (string, error) { return filepath.Join(Files(path), name), nil }
 	}
 	if o.MemoryLimit == 0 {
 		o.MemoryLimit = defaultMemory
@@ -53,36 +62,74 @@ func Open(ctx context.Context, path string, o OpenOptions) (*DB, error) {
 		return nil, err
 	}
 	d := &DB{work: work, export: filepath.Join(work.Path, "result.parquet")}
-	d.db, err = openEngine(engine{path: path, work: work.Path, memory: o.MemoryLimit, threads: o.Threads, readOnly: true, then: []string{
-		// The order matters: after the second nothing more can be allowed, after the third nothing changed.
-		"SET GLOBAL allowed_paths = [" + text(d.export) + "]",
-		"SET GLOBAL enable_external_access = false",
-		"SET GLOBAL lock_configuration = true",
-	}})
-	if err == nil {
-		err = d.checkVersion(ctx)
-	} else if strings.Contains(err.Error(), "version") || strings.Contains(err.Error(), "not a valid DuckDB database") {
+	e := engine{path: path, work: work.Path, memory: o.MemoryLimit, threads: o.Threads, readOnly: true}
+	e.seal = func(c driver.Conn) ([]string, error) { return d.seal(ctx, c, resolve) }
+	if d.db, err = openEngine(e); err != nil && (strings.Contains(err.Error(), "version") || strings.Contains(err.Error(), "not a valid DuckDB database")) {
 		err = fmt.Errorf("%w: %w", ErrOutdated, err)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, plainError(ctx, err)), d.Close())
 	}
 	return d, nil
 }
 
-func (d *DB) checkVersion(ctx context.Context) error {
-	var version string
-	err := d.db.QueryRowContext(ctx, "SELECT value FROM archive_meta WHERE key = 'database_format'").Scan(&version)
+// seal looks at the catalog on the first connection, and then closes the engine off from everything but the files that the
+// catalog names. It returns the statements that every connection begins with.
+func (d *DB) seal(ctx context.Context, c driver.Conn, resolve Resolver) ([]string, error) {
+	version, err := pairs(ctx, c, "SELECT key, value FROM "+catalog+".archive_meta WHERE key = 'database_format'")
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrOutdated, err)
+		return nil, fmt.Errorf("%w: %w", ErrOutdated, err)
 	}
-	if version != formatVersion {
-		return fmt.Errorf("%w: its format is %s, this program's is %s", ErrOutdated, version, formatVersion)
+	if v := version["database_format"]; v != catalogVersion {
+		return nil, fmt.Errorf("%w: its format is %s, this program's is %s", ErrOutdated, v, catalogVersion)
 	}
-	return nil
+	parts, err := pairs(ctx, c, "SELECT relation, name FROM "+catalog+".holdall.parts")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOutdated, err)
+	}
+	allowed := []string{text(d.export)}
+	for relation, name := range parts {
+		file, err := resolve(name)
+		if err != nil {
+			return nil, err
+		}
+		parts[relation] = file
+		allowed = append(allowed, text(file))
+	}
+	// The order matters: after the second nothing more can be allowed, after the third nothing changed.
+	for _, s := range []string{
+		"SET GLOBAL allowed_paths = [" + strings.Join(allowed, ", ") + "]",
+		"SET GLOBAL enable_external_access = false",
+		"SET GLOBAL lock_configuration = true",
+	} {
+		if _, err := c.(driver.ExecerContext).ExecContext(ctx, s, nil); err != nil {
+			return nil, err
+		}
+	}
+	return []string{partsVariable(parts)}, nil
+}
+
+// pairs returns the rows of a query of two texts by the first.
+func pairs(ctx context.Context, c driver.Conn, query string) (map[string]string, error) {
+	rows, err := c.(driver.QueryerContext).QueryContext(ctx, query, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all, row := map[string]string{}, make([]driver.Value, 2)
+	for {
+		switch err := rows.Next(row); {
+		case errors.Is(err, io.EOF):
+			return all, nil
+		case err != nil:
+			return nil, err
+		}
+		key, _ := row[0].(string)
+		all[key], _ = row[1].(string)
+	}
 }
 
 // Close closes the database.
@@ -114,6 +161,16 @@ func (d *DB) Tables(ctx context.Context) ([]TableReport, error) {
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
+	}
+	for i := range all {
+		if all[i].Rows != rowsUnknown {
+			continue
+		}
+		n, err := queryInts(ctx, d.db, "SELECT count(*) FROM main."+ident(all[i].Table), 1)
+		if err != nil {
+			return nil, err
+		}
+		all[i].Rows = n[0]
 	}
 	return all, d.addColumns(ctx, all, at)
 }

@@ -64,13 +64,6 @@ func TestLoadAtSize(t *testing.T) {
 		info, _ := os.Stat(files[name])
 		step(name + " " + strconv.FormatInt(r.Rows, 10) + " rows " + strconv.FormatInt(info.Size()>>20, 10) + " MiB")
 	}
-	for name := range files {
-		table := strings.ToLower(strings.TrimSuffix(name, ".csv"))
-		if _, err := b.WriteParquet(ctx, table, filepath.Join(t.TempDir(), table)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	step("parquet")
 	loadSimulated(t, b, e)
 	step("match, documents")
 	if err := b.Reconcile(ctx, map[string]bool{"attachments": true, "cvs": true}); err != nil {

@@ -56,37 +56,34 @@ func (r *reconciler) fillGaps(ctx context.Context, c *sql.Conn) error {
 	tables := missingTables(r.b.tables)
 	r.b.state.Unlock()
 	var found []Finding
+	var gaps []string
 	for _, t := range tables {
 		r.missing[t.Name] = true
 		found = append(found, Finding{Code: TableMissing, Severity: SeverityError, Table: t.Name, Detail: "the export has no " + t.File})
-		if err := makeGap(ctx, c, t); err != nil {
-			return err
-		}
+		gaps = append(gaps, makeGap(t))
 	}
-	have, err := queryInts(ctx, c, "SELECT count(*) FROM duckdb_tables() WHERE database_name = '"+catalog+"' AND schema_name = 'main' AND table_name = 'documents'", 1)
-	if err != nil {
+	if err := execAll(ctx, c, append(gaps, makeGap(documentsTable))...); err != nil {
 		return err
-	}
-	if have[0] == 0 {
-		if err := makeGap(ctx, c, documentsTable); err != nil {
-			return err
-		}
 	}
 	return insertFindings(ctx, c, found)
 }
 
-// makeGap makes a table that was not received, empty.
-func makeGap(ctx context.Context, c *sql.Conn, t schemas.Table) error {
+// makeGap is SQL for a table that was not received, empty.
+func makeGap(t schemas.Table) string {
+	columns := make([]string, len(t.Columns))
+	for i, col := range t.Columns {
+		columns[i] = ident(col.Name) + " " + col.Type
+	}
+	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS main.%s (%s)", ident(t.Name), strings.Join(columns, ", "))
+}
+
+// gap is the report on such a table.
+func gap(t schemas.Table) TableReport {
 	report := TableReport{Table: t.Name, Known: t.Name != documentsTable.Name, Description: t.Description, Kind: "table"}
-	var columns []string
 	for _, col := range t.Columns {
-		columns = append(columns, ident(col.Name)+" "+col.Type)
 		report.Columns = append(report.Columns, ColumnReport{Column: col.Name, Type: col.Type, Description: col.Description, Sensitive: col.Sensitive, Known: true})
 	}
-	if err := execAll(ctx, c, fmt.Sprintf("CREATE TABLE IF NOT EXISTS main.%s (%s)", ident(t.Name), strings.Join(columns, ", "))); err != nil {
-		return err
-	}
-	return storeReport(ctx, c, &report)
+	return report
 }
 
 // finding makes a statement that adds a finding for each row of from. id and detail are SQL.

@@ -8,7 +8,7 @@ func (r *reconciler) attachments() []string {
 		return []string{finding(PartMissing, SeverityError, "documents", "NULL",
 			"'the attachments were not received; ' || n || ' rows of attachments have no file: ask the vendor for them while the account is open'", "(SELECT count(*) AS n FROM main.attachments)")}
 	}
-	all := append(lostAttachments(), manyFiles(),
+	all := append(lostAttachments(r.b.attachmentRows()), manyFiles(),
 		finding(SizeMismatch, SeverityWarning, "attachments", "a.attachment_id", `concat(coalesce(a.file_name, d.original_name), ': the row says ', a.file_size, ' bytes, the file has ', d.size)`,
 			`main.attachments AS a JOIN main.documents AS d USING (attachment_id) WHERE d.part = 'attachments' AND a.file_size <> d.size AND d.state IS DISTINCT FROM 'damaged-in-source'`))
 	if r.missing["attachments"] {

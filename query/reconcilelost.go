@@ -4,6 +4,7 @@ import "fmt"
 
 // What the tables promise and no document answers is missing only if no document that is nobody's may be it.
 //
+//	attachment  the rows of attachments and, as r, their places
 //	lost     rows of attachments without a document; a view, as there may be a million
 //	stray    documents without a row
 //	perhaps  a lost row and a stray document that may be its file
@@ -11,12 +12,12 @@ import "fmt"
 // perhapsSQL brings lost rows and stray documents together that size, owner, name or id does not keep apart. Blocks that
 // are too large to be compared name by name are brought together as a whole by their owner.
 var perhapsSQL = `
-CREATE OR REPLACE TEMP TABLE lost_row AS SELECT rowid AS r FROM main.attachments AS a
+CREATE OR REPLACE TEMP TABLE lost_row AS SELECT r FROM temp.attachment AS a
 	WHERE NOT EXISTS (FROM main.documents AS d WHERE d.attachment_id = a.attachment_id)
-		AND rowid NOT IN (SELECT unnest(list_sort(rows)[2:]) FROM (SELECT list(rowid) AS rows FROM main.attachments WHERE attachment_id IS NOT NULL GROUP BY attachment_id HAVING count(*) > 1));
+		AND r NOT IN (SELECT unnest(list_sort(rows)[2:]) FROM (SELECT list(r) AS rows FROM temp.attachment WHERE attachment_id IS NOT NULL GROUP BY attachment_id HAVING count(*) > 1));
 CREATE OR REPLACE TEMP VIEW lost AS
-SELECT rowid AS r, attachment_id, file_path, file_name, nullif(file_size, 0) AS file_size, upper(record_type) AS kind, record_id, is_cv FROM main.attachments
-	WHERE rowid IN (SELECT r FROM temp.lost_row);
+SELECT r, attachment_id, file_path, file_name, nullif(file_size, 0) AS file_size, upper(record_type) AS kind, record_id, is_cv FROM temp.attachment
+	WHERE r IN (SELECT r FROM temp.lost_row);
 CREATE OR REPLACE TEMP TABLE stray AS
 SELECT doc_id, part, original_name, regexp_extract(replace(original_name, '\', '/'), '[^/]*$') AS base, nullif(size, 0) AS size, owner_type, owner_id,
 	matched_by IS NOT DISTINCT FROM '` + byAmbiguous + `' AS ambiguous
@@ -45,14 +46,14 @@ func unmarked(part, column string) string {
 	return fmt.Sprintf(`(SELECT count(*) FILTER (%[2]s IS NULL) * 10 > count(%[2]s) FROM main.documents WHERE part = '%[1]s')`, part, column)
 }
 
-// lostAttachments reports rows without a document.
-func lostAttachments() []string {
+// lostAttachments reports rows without a document. rows is a query for the attachments and their places.
+func lostAttachments(rows string) []string {
 	const unclear = `temp.lost AS l LEFT JOIN (SELECT r, count(*) AS n, string_agg(original_name, '; ' ORDER BY doc_id) FILTER (place <= 3) AS names
 			FROM (SELECT r, doc_id, original_name, row_number() OVER (PARTITION BY r ORDER BY doc_id) AS place FROM temp.perhaps JOIN temp.stray USING (doc_id))
 			GROUP BY r) AS p USING (r)`
 	const unsized = `p.n IS NULL AND l.file_size IS NULL AND EXISTS (FROM temp.anyones)`
 	const name = `coalesce(l.file_path, l.file_name, 'it')`
-	return []string{perhapsSQL,
+	return []string{"CREATE OR REPLACE TEMP VIEW attachment AS FROM " + rows, perhapsSQL,
 		finding(AttachmentMissing, SeverityError, "attachments", "attachment_id", `concat('no file for ', `+name+`)`, unclear+` WHERE p.n IS NULL AND NOT (`+unsized+`)`),
 		finding(AttachmentUnclear, SeverityWarning, "attachments", "attachment_id",
 			`CASE WHEN p.n IS NULL THEN concat('no file is surely that of ', `+name+`, '; it may be one of ', (SELECT count(*) FROM temp.anyones), ' that are nobody''s')
@@ -111,6 +112,6 @@ func lostCVs() []string {
 }
 
 func dropLost() []string {
-	return []string{`DROP VIEW IF EXISTS temp.lost; DROP TABLE IF EXISTS temp.lost_row; DROP TABLE IF EXISTS temp.stray; DROP TABLE IF EXISTS temp.perhaps; DROP TABLE IF EXISTS temp.anyones;
+	return []string{`DROP VIEW IF EXISTS temp.lost; DROP VIEW IF EXISTS temp.attachment; DROP TABLE IF EXISTS temp.lost_row; DROP TABLE IF EXISTS temp.stray; DROP TABLE IF EXISTS temp.perhaps; DROP TABLE IF EXISTS temp.anyones;
 	DROP TABLE IF EXISTS temp.lost_cv; DROP TABLE IF EXISTS temp.stray_cv; DROP TABLE IF EXISTS temp.perhaps_cv;`}
 }

@@ -16,7 +16,8 @@ type TableReport struct {
 	LinesAbove  int            `json:"lines_above,omitempty"` // lines before the headings
 	Dates       string         `json:"dates"`                 // dmy, mdy, iso, epoch, text, ambiguous, mixed; empty: there are none
 	Description string         `json:"description"`
-	Kind        string         `json:"kind"` // table or view
+	Kind        string         `json:"kind"`               // table or view
+	Numbered    bool           `json:"numbered,omitempty"` // its Parquet file has a column row_number
 	Columns     []ColumnReport `json:"columns"`
 }
 
@@ -25,10 +26,13 @@ type ColumnReport struct {
 	Column      string `json:"column"`
 	Type        string `json:"type"`
 	Heading     string `json:"heading"`            // as received; empty when the file lacks the column
+	Position    int    `json:"position,omitempty"` // in the file, from 1; 0 when the file lacks the column
+	Layout      string `json:"layout,omitempty"`   // in which its values are written; see layout
 	Notation    string `json:"notation,omitempty"` // of numbers: point (1,250.50), comma (1.250,50), mixed, ambiguous; empty: plain, or no numbers
 	Description string `json:"description"`
 	Nulls       int64  `json:"nulls"`
 	Rejected    int64  `json:"rejected"`
 	Sensitive   bool   `json:"sensitive"`
-	Known       bool   `json:"-"`
+	Known       bool   `json:"known,omitempty"`  // the schema has it
+	Reason      string `json:"reason,omitempty"` // why the rejected cells do not fit the type
 }

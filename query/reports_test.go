@@ -38,7 +38,7 @@ func open(t testing.TB, path string, o OpenOptions) *DB {
 	if o.TempDir == "" {
 		o.TempDir = t.TempDir()
 	}
-	d, err := Open(context.Background(), path, o)
+	d, err := Open(context.Background(), path, nil, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,12 +16,14 @@ type columnStats struct {
 	bytes      int64 // of all its values
 	filled     int64 // values that are neither empty nor blank
 	dates      dateEvidence
-	semicolons int64 // values with a semicolon
-	brackets   int64 // values that begin with [
-	excel      int64 // values that a spreadsheet program has damaged: 4.47E+11, ="0044"
-	nuls       int64 // values with a NUL byte
-	nulls      int64 // values that are \N
-	wants      wants // what its type asks to be looked at
+	semicolons int64         // values with a semicolon
+	brackets   int64         // values that begin with [
+	excel      int64         // values that a spreadsheet program has damaged: 4.47E+11, ="0044"
+	nuls       int64         // values with a NUL byte
+	nulls      int64         // values that are \N
+	plain      plainEvidence // of a column that is not known
+	samples    []string      // some of the values, where the layout matters
+	wants      wants         // what its type asks to be looked at
 	numbers    numberEvidence
 	notation   notation
 	decidedBy  string // what the notation was decided by, where not by the column itself
@@ -34,19 +36,23 @@ const (
 	wantDates wants = 1 << iota
 	wantNumbers
 	wantLists
+	wantType    // the column is not known
+	wantSamples // its values are not kept as text
 )
 
 // wantsOf says what the values of a type are looked at for.
 func wantsOf(typ string) wants {
 	switch {
+	case typ == "VARCHAR":
+		return 0
 	case typ == "VARCHAR[]":
-		return wantLists
+		return wantLists | wantSamples
 	case expected(typ) == classDate:
-		return wantDates
+		return wantDates | wantSamples
 	case expected(typ) == classNumber:
-		return wantNumbers
+		return wantNumbers | wantSamples
 	}
-	return 0
+	return wantSamples
 }
 
 // A scanned file is a CSV after the one pass that decides how it is read.
@@ -186,7 +192,7 @@ func (s *scanned) readHeadings(head record, found *doubts) {
 	}
 	s.columns = make([]columnStats, len(s.headings))
 	for i := range s.columns {
-		s.columns[i].wants = wantDates // a column that is not known may be one of dates
+		s.columns[i].wants = wantDates | wantType | wantSamples
 	}
 	if table, ok := s.knows.table(s.headings); ok {
 		s.table = table
@@ -272,6 +278,15 @@ func (c *columnStats) look(v cell) {
 		if v.size() <= 64 && isExcelDamage(v.value()) {
 			c.excel++
 		}
+	}
+	if c.wants == 0 {
+		return
+	}
+	if c.wants&wantSamples != 0 && (c.filled <= 16 || c.filled&(c.filled-1) == 0) && v.size() <= 64 {
+		c.samples = append(c.samples, string(v.value()))
+	}
+	if c.wants&wantType != 0 {
+		c.plain.add(v.text)
 	}
 	if c.wants&wantDates != 0 {
 		c.dates.add(v.text)

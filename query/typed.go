@@ -11,9 +11,10 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// typeUnknown gives a type to columns that the schema does not know, where every value fits and none loses
-// anything by it.
-func typeUnknown(ctx context.Context, c *sql.Conn, l *loaded, conv converter) error {
+// typeUnknown gives a type to columns that the schema does not know, where every value fits and none loses anything by it.
+// source is a query for the texts.
+func (l *loaded) typeUnknown(ctx context.Context, c *sql.Conn, source string, conv converter) error {
+	var dates []*column
 	for i := range l.columns {
 		col := &l.columns[i]
 		if col.known || col.stats.filled == 0 {
@@ -22,106 +23,105 @@ func typeUnknown(ctx context.Context, c *sql.Conn, l *loaded, conv converter) er
 		if l.Dates == orderAmbiguous || l.Dates == orderMixed {
 			col.stats.dates.shapes &^= shapeSlashed | shapeTwelve
 		}
-		typ, err := narrowestType(ctx, c, l.Table, *col, conv)
-		if err != nil {
-			return err
+		if col.stats.dates.count == col.stats.filled {
+			dates = append(dates, col)
 		}
-		col.typ = typ
-		if expected(typ) == classNumber { // each is a plain one
+		col.typ = col.stats.plain.typeOf(col.stats.filled)
+		if expected(col.typ) == classNumber { // each is a plain one
 			col.stats.numbers = numberEvidence{integers: col.stats.filled, simple: col.stats.filled}
 		}
 	}
-	return nil
+	return typeDates(ctx, c, source, dates, conv)
 }
 
-// narrowestType tries types on the values of a column. Numbers count only in their plain form: 007 and +44
-// are text.
-func narrowestType(ctx context.Context, c *sql.Conn, table string, col column, conv converter) (string, error) {
-	ref := ident(col.name)
-	when := "ts"
-	if col.stats.dates.count != col.stats.filled {
-		when = "NULL::TIMESTAMP"
+// typeDates gives columns whose values all look like dates a type, unless one of them is no date: 31/02/2024.
+func typeDates(ctx context.Context, c *sql.Conn, source string, columns []*column, conv converter) error {
+	if len(columns) == 0 {
+		return nil
 	}
-	const plain = `-?(0|[1-9]\d{0,14})`
-	query := fmt.Sprintf(`SELECT count(*) FILTER (regexp_full_match(%[1]s, '%[2]s')),
-		count(*) FILTER (regexp_full_match(%[1]s, '%[2]s(\.\d{2})')),
-		count(*) FILTER (lower(%[1]s) IN ('true', 'false', 'yes', 'no')),
-		count(%[3]s), count(*) FILTER (%[3]s = date_trunc('day', %[3]s))
-		FROM (SELECT %[1]s, %[4]s AS ts FROM raw.%[5]s WHERE trim(%[1]s) <> '') AS conv`,
-		ref, plain, when, conv.timestamp(ref, col.stats.dates.shapes), ident(table))
-	n, err := queryInts(ctx, c, query, 5)
-	if err != nil {
-		return "", err
+	var times, counts []string
+	for i, col := range columns {
+		ref := ident(col.name)
+		times = append(times, fmt.Sprintf("CASE WHEN trim(%s) <> '' THEN %s END AS t%d", ref, conv.timestamp(ref, col.stats.dates.shapes), i))
+		counts = append(counts, fmt.Sprintf("count(t%[1]d), count(*) FILTER (t%[1]d = date_trunc('day', t%[1]d))", i))
 	}
-	all := col.stats.filled
-	switch {
-	case n[4] == all:
-		return "DATE", nil
-	case n[3] == all:
-		return "TIMESTAMP", nil
-	case n[0] == all:
-		return "BIGINT", nil
-	case n[0]+n[1] == all:
-		return "DECIMAL(18,2)", nil
-	case n[2] == all:
-		return "BOOLEAN", nil
-	}
-	return "VARCHAR", nil
-}
-
-// makeTyped makes the typed table in the order of the file's rows.
-func makeTyped(ctx context.Context, c *sql.Conn, l *loaded, conv converter) error {
-	var selected []string
-	for _, col := range l.columns {
-		value := "NULL::" + col.typ
-		if col.index >= 0 {
-			value = conv.expression(ident(col.name), col.typ, col.stats)
-		}
-		selected = append(selected, fmt.Sprintf("(%s)::%s AS %s", value, col.typ, ident(col.name)))
-	}
-	return execAll(ctx, c, fmt.Sprintf("CREATE TABLE main.%s AS SELECT %s FROM raw.%s", ident(l.Table), strings.Join(selected, ",\n"), ident(l.Table)))
-}
-
-// countCells fills in the report's columns, and lists in rejects the cells that have text but no value.
-func countCells(ctx context.Context, c *sql.Conn, l *loaded, conv converter) error {
-	counts := make([]string, len(l.columns))
-	for i, col := range l.columns {
-		counts[i] = fmt.Sprintf("count(%s)", ident(col.name))
-	}
-	values, err := queryInts(ctx, c, fmt.Sprintf("SELECT %s FROM main.%s", strings.Join(counts, ", "), ident(l.Table)), len(counts))
+	query := fmt.Sprintf("SELECT %s FROM (SELECT %s FROM (%s))", strings.Join(counts, ", "), strings.Join(times, ",\n"), source)
+	n, err := queryInts(ctx, c, query, 2*len(columns))
 	if err != nil {
 		return err
 	}
-	l.TableReport.Columns, l.Rejected = nil, 0
-	for i, col := range l.columns {
-		rejected := int64(0)
-		if col.typ != "VARCHAR" {
-			rejected = col.stats.filled - values[i]
+	for i, col := range columns {
+		switch col.stats.filled {
+		case n[2*i+1]:
+			col.typ = "DATE"
+		case n[2*i]:
+			col.typ = "TIMESTAMP"
 		}
-		if rejected != 0 {
-			if err := listRejects(ctx, c, l.Table, col, conv, rejected); err != nil {
-				return err
-			}
-		}
-		l.Rejected += rejected
-		l.TableReport.Columns = append(l.TableReport.Columns, ColumnReport{Column: col.name, Type: col.typ, Heading: col.heading,
-			Notation: col.stats.notation.String(), Description: col.about, Nulls: l.Rows - values[i], Rejected: rejected, Sensitive: col.sensitive, Known: col.known})
 	}
 	return nil
 }
 
-func listRejects(ctx context.Context, c *sql.Conn, table string, col column, conv converter, want int64) error {
-	ref := ident(col.name)
-	query := fmt.Sprintf("INSERT INTO rejects SELECT %s, %s, row_number, %s, %s FROM raw.%s WHERE trim(%s) <> '' AND (%s) IS NULL",
-		text(table), text(col.name), ref, text(conv.rejection(col.typ, col.stats)), ident(table), ref, conv.expression(ref, col.typ, col.stats))
-	result, err := c.ExecContext(ctx, query)
-	if err != nil {
-		return sqlError(query, err)
+// plainEvidence counts the values of a column that is not known which are in the form that leaves no doubt: 007 and +44 are
+// text.
+type plainEvidence struct{ whole, amounts, flags int64 }
+
+func (e *plainEvidence) add(v []byte) {
+	switch whole, amount := isPlainNumber(v); {
+	case whole:
+		e.whole++
+	case amount:
+		e.amounts++
+	case len(v) <= 5:
+		switch strings.ToLower(string(v)) {
+		case "true", "false", "yes", "no":
+			e.flags++
+		}
 	}
-	if n, err := result.RowsAffected(); err != nil || n != want {
-		return errors.Join(err, fmt.Errorf("column %s: %d cells have no value, but %d are listed", col.name, want, n))
+}
+
+// isPlainNumber reports whether a value is a whole number of at most 15 digits, or such a number with two decimals.
+func isPlainNumber(v []byte) (whole, amount bool) {
+	if len(v) > 0 && v[0] == '-' {
+		v = v[1:]
 	}
-	return nil
+	n, rest := leadingDigits(v)
+	if n == 0 || n > 15 || n > 1 && v[0] == '0' {
+		return false, false
+	}
+	if len(rest) == 0 {
+		return true, false
+	}
+	return false, len(rest) == 3 && rest[0] == '.' && isDigit(rest[1]) && isDigit(rest[2])
+}
+
+func isDigit(b byte) bool { return b >= '0' && b <= '9' }
+
+// typeOf returns the type that all of a column's values fit.
+func (e plainEvidence) typeOf(filled int64) string {
+	switch filled {
+	case e.whole:
+		return "BIGINT"
+	case e.whole + e.amounts:
+		return "DECIMAL(18,2)"
+	case e.flags:
+		return "BOOLEAN"
+	}
+	return "VARCHAR"
+}
+
+// describeColumns begins the report on the columns, whose types are known now.
+func (l *loaded) describeColumns(conv converter) {
+	l.TableReport.Columns = nil
+	for i := range l.columns {
+		col := &l.columns[i]
+		r := ColumnReport{Column: col.name, Type: col.typ, Heading: col.heading, Position: col.index + 1, Notation: col.stats.notation.String(),
+			Description: col.about, Sensitive: col.sensitive, Known: col.known}
+		if col.index >= 0 && col.typ != "VARCHAR" {
+			col.layout = layoutOf(col.typ, conv.order, col.stats)
+			r.Layout, r.Reason = col.layout, conv.rejection(col.typ, col.stats)
+		}
+		l.TableReport.Columns = append(l.TableReport.Columns, r)
+	}
 }
 
 // appendRows adds rows to a table in bulk, those that fill passes to add. It takes part in the connection's
@@ -144,10 +144,10 @@ func appendRows(c *sql.Conn, catalog, schema, table string, fill func(add func(.
 	})
 }
 
-// storeReport keeps a report in the database, for DB.Tables.
-func storeReport(ctx context.Context, c *sql.Conn, r *TableReport) error {
-	_, err := c.ExecContext(ctx, `INSERT INTO holdall.tables SELECT coalesce(max(position), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM holdall.tables`,
-		r.Table, cleanText([]byte(r.File)), r.Known, r.Kind, r.Rows, r.Quarantined, r.Rejected, r.Encoding, r.Delimiter, r.LineEnd, r.Quoting, cleanText([]byte(r.Decided)), r.LinesAbove, r.Dates, r.Description)
+// storeReport keeps a report in the catalog, for DB.Tables.
+func storeReport(ctx context.Context, c *sql.Conn, position int, r *TableReport) error {
+	_, err := c.ExecContext(ctx, `INSERT INTO holdall.tables VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		position, r.Table, cleanText([]byte(r.File)), r.Known, r.Kind, r.Rows, r.Quarantined, r.Rejected, r.Encoding, r.Delimiter, r.LineEnd, r.Quoting, cleanText([]byte(r.Decided)), r.LinesAbove, r.Dates, r.Description)
 	if err != nil {
 		return err
 	}

@@ -251,7 +251,8 @@ func (q quietly) Error() string { return "" }
 func (q quietly) Unwrap() error { return q.error }
 
 // database opens the export's database, making it where it is missing: in ROOT/db, or in the user's cache directory when the
-// archive lies alone or its root may not be written to. It holds what the archive holds, so the user is told where it is made.
+// archive lies alone or its root may not be written to. Of older archives it holds what the tables hold, so the user is told
+// where it is made.
 func (x *export) database(ctx context.Context, e *env) (*query.DB, error) {
 	if x.root != "" {
 		db, err := takeover.OpenDatabase(ctx, x.bag, x.databases(), query.OpenOptions{}, e.talk)
@@ -265,7 +266,7 @@ func (x *export) database(ctx context.Context, e *env) (*query.DB, error) {
 	}
 	path := filepath.Join(dir, x.bag.ID()+".duckdb")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		e.talk("its database is made outside of the archive, with all that is in the tables: %s; \"holdall clean\" removes it", path)
+		e.talk("its catalog is made outside of the archive: %s; \"holdall clean\" removes it", path)
 	}
 	return takeover.OpenDatabase(ctx, x.bag, dir, query.OpenOptions{}, e.talk)
 }

@@ -8,28 +8,64 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"holdall/archive"
 	"holdall/internal/scratch"
 	"holdall/query"
 )
 
-// OpenDatabase opens the database of an archived export for SQL. It is made from the archive when it is not there, or
-// was made by another version: in dir, where it stays for the next time.
+// OpenDatabase opens an archived export for SQL: views of the archive's own Parquet files. The catalog of them is made when it
+// is not there, or was made by another version: in dir, where it stays for the next time. Archives of before the Parquet
+// files gave the received texts back are read from their CSVs once; what comes of that stays in dir as well.
 func OpenDatabase(ctx context.Context, bag *archive.Bag, dir string, o query.OpenOptions, talk func(string, ...any)) (*query.DB, error) {
 	path := filepath.Join(dir, bag.ID()+".duckdb")
-	db, err := query.Open(ctx, path, o)
+	files := filesOf(ctx, bag, path)
+	db, err := query.Open(ctx, path, files, o)
 	if err == nil || !errors.Is(err, query.ErrOutdated) && !errors.Is(err, fs.ErrNotExist) {
 		return db, err
 	}
 	if err := makeWritable(dir); err != nil {
 		return nil, err
 	}
-	talk("making the database of %s from the archive, in %s", bag.ID(), dir)
-	if _, err := rebuild(ctx, bag, path); err != nil {
+	if err := makeDatabase(ctx, bag, path, talk); err != nil {
 		return nil, fmt.Errorf("make the database of %s from the archive: %w", bag.ID(), err)
 	}
-	return query.Open(ctx, path, o)
+	return query.Open(ctx, path, files, o)
+}
+
+// filesOf finds the files that a catalog at path names: in the bag, in the cache of a bag that is elsewhere, or, by names without
+// a folder, beside the catalog.
+func filesOf(ctx context.Context, bag *archive.Bag, path string) query.Resolver {
+	return func(name string) (string, error) {
+		if !strings.Contains(name, "/") {
+			return filepath.Join(query.Files(path), name), nil
+		}
+		local, err := bag.LocalFile(ctx, name)
+		if errors.Is(err, errors.ErrUnsupported) {
+			return filepath.Join(bag.Location(), filepath.FromSlash(name)), nil
+		}
+		return local, err
+	}
+}
+
+// makeDatabase makes what OpenDatabase opens.
+func makeDatabase(ctx context.Context, bag *archive.Bag, path string, talk func(string, ...any)) error {
+	s, err := readStatus(ctx, bag)
+	if err != nil {
+		return err
+	}
+	if s.catalog != nil {
+		return query.WriteCatalog(ctx, path, *s.catalog)
+	}
+	talk("making the tables of %s from the CSVs in the archive, in %s", bag.ID(), filepath.Dir(path))
+	work, err := scratch.Make(filepath.Dir(path), query.BuildPrefix)
+	if err != nil {
+		return err
+	}
+	defer work.Remove()
+	_, err = rebuild(ctx, bag, s, path, work.Path, (*query.Builder).Finish)
+	return err
 }
 
 // makeWritable makes dir, and finds out whether files can be made in it.
@@ -37,7 +73,7 @@ func makeWritable(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	probe, err := scratch.Make(dir, rebuildPrefix)
+	probe, err := scratch.Make(dir, query.BuildPrefix)
 	if err != nil {
 		return err
 	}
@@ -50,21 +86,9 @@ type rebuilt struct {
 	findings []FindingCount
 }
 
-// rebuildPrefix begins the names of the directories that databases are made with, beside them.
-const rebuildPrefix = ".rebuild-"
-
-// rebuild makes the database at path from nothing but the bag, in the way that the takeover made it.
-func rebuild(ctx context.Context, bag *archive.Bag, path string) (*rebuilt, error) {
-	s, err := readStatus(ctx, bag)
-	if err != nil {
-		return nil, err
-	}
-	work, err := scratch.Make(filepath.Dir(path), rebuildPrefix)
-	if err != nil {
-		return nil, err
-	}
-	defer work.Remove()
-	tmp := work.Path
+// rebuild makes the tables again from nothing but the bag, in the way that the takeover made them, with temporary files in
+// tmp. finish is called with the Builder, whose database would appear at path.
+func rebuild(ctx context.Context, bag *archive.Bag, s *Status, path, tmp string, finish func(*query.Builder, context.Context) error) (*rebuilt, error) {
 	b, err := query.Create(ctx, path, query.BuildOptions{
 		TempDir: tmp, DateOrder: s.DateOrder, Snapshot: s.Created, Meta: meta(s.Software),
 	})
@@ -90,7 +114,7 @@ func rebuild(ctx context.Context, bag *archive.Bag, path string) (*rebuilt, erro
 	if r.findings, err = b.FindingCounts(ctx); err != nil {
 		return nil, err
 	}
-	return r, b.Finish(ctx)
+	return r, finish(b, ctx)
 }
 
 // reload loads a table from the CSV that was received.

@@ -210,7 +210,7 @@ func (d *dataFiles) keepOrLoad(ctx context.Context, received, plain string, firs
 		return err
 	}
 	parquet := "data/tables/" + safeName(report.Table) + "/part-00000.parquet"
-	if record.Parquet, err = t.writeParquet(ctx, report.Table, parquet); err != nil {
+	if record.Parquet, err = t.keepTable(report.Table, parquet); err != nil {
 		return err
 	}
 	t.tables.add(record)

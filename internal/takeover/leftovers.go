@@ -65,6 +65,11 @@ func Cached(dir string) []Leftover {
 	return []Leftover{newLeftover(LeftCache, dir)}
 }
 
+func dirExists(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 func sizeBelow(path string) (n int64) {
 	filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
@@ -101,19 +106,30 @@ func Databases(ctx context.Context, store archive.Store, dir string) ([]Leftover
 		}
 	}
 	var all []Leftover
-	dead := scratch.Dead(dir, rebuildPrefix)
+	dead := scratch.Dead(dir, query.BuildPrefix)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), rebuildPrefix) && e.IsDir() {
+		if strings.HasPrefix(e.Name(), query.BuildPrefix) && e.IsDir() {
 			if !slices.Contains(dead, filepath.Join(dir, e.Name())) {
 				return nil, nil
 			}
 			all = append(all, newLeftover(LeftScratch, filepath.Join(dir, e.Name())))
 			continue
 		}
+		if id, ok := strings.CutSuffix(e.Name(), ".tables"); ok && e.IsDir() {
+			if _, err := os.Stat(filepath.Join(dir, id+".duckdb")); errors.Is(err, fs.ErrNotExist) { // of a process that was killed
+				all = append(all, newLeftover(LeftScratch, filepath.Join(dir, e.Name())))
+			}
+			continue
+		}
 		id, rest, ok := strings.Cut(e.Name(), ".duckdb")
 		ours := rest == "" || rest == ".wal" || strings.HasPrefix(rest, atomicfile.Suffix)
 		if ok && ours && e.Type().IsRegular() {
-			l := newLeftover(LeftDatabase, filepath.Join(dir, e.Name()))
+			path := filepath.Join(dir, e.Name())
+			var more []string
+			if files := query.Files(path); dirExists(files) {
+				more = append(more, files)
+			}
+			l := newLeftover(LeftDatabase, path, more...)
 			l.Export, l.Gone = id, store != nil && !exports[id]
 			all = append(all, l)
 		}

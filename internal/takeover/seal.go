@@ -16,6 +16,7 @@ import (
 	"holdall/fetch"
 	"holdall/internal/redact"
 	"holdall/internal/unpack"
+	"holdall/query"
 )
 
 // seal closes the packs, reconciles, writes the records, and reads the whole bag back. It returns the result to be.
@@ -47,11 +48,15 @@ func (t *takeover) seal(ctx context.Context) (*Result, error) {
 	}
 	tenant := t.tenant(ctx)
 	r := t.result(tenant, found)
-	if err := t.writeRecords(ctx, r); err != nil {
+	catalog, err := t.catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.writeRecords(ctx, r, catalog); err != nil {
 		return nil, err
 	}
 	t.report(Progress{Phase: "verifying", Progress: t.fetching.Progress(), Documents: t.counts.total()})
-	if err := t.finish(ctx, archive.BagInfo{
+	if err := t.finish(ctx, catalog, archive.BagInfo{
 		ID: r.Export, Organization: "Recruitly full data export, account " + tenant, Started: t.run.state.Started, Software: t.Software,
 		Description: "Full data export as received: ten tables, attachments, internal CVs, and the record of their receipt",
 	}); err != nil {
@@ -62,8 +67,8 @@ func (t *takeover) seal(ctx context.Context) (*Result, error) {
 	return r, t.run.save()
 }
 
-// finish reads the whole bag back and finishes the database, side by side.
-func (t *takeover) finish(ctx context.Context, info archive.BagInfo) error {
+// finish reads the whole bag back and makes the catalog, side by side.
+func (t *takeover) finish(ctx context.Context, c query.Catalog, info archive.BagInfo) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if err := t.bag.Seal(ctx, info); err != nil {
@@ -72,10 +77,7 @@ func (t *takeover) finish(ctx context.Context, info archive.BagInfo) error {
 		return nil
 	})
 	g.Go(func() error {
-		if err := t.db.Finish(ctx); err != nil {
-			return fmt.Errorf("finish the database: %w", err)
-		}
-		return nil
+		return query.WriteCatalog(ctx, t.run.path("tables.duckdb"), c)
 	})
 	return g.Wait()
 }
@@ -92,12 +94,29 @@ func (t *takeover) index(ctx context.Context) error {
 	if err := errors.Join(t.db.LoadDocuments(ctx, in), in.Close()); err != nil {
 		return fmt.Errorf("load the index: %w", err)
 	}
-	const name = "data/documents/index.parquet"
-	if err := t.bag.Discard(name); err != nil {
-		return err
+	return t.writeParquet(ctx, "documents", indexParquet)
+}
+
+// indexParquet has the documents, as the index has them, with the names of their owners.
+const indexParquet = "data/documents/index.parquet"
+
+// quarantineFile has the records that could not be loaded, of an export that has any.
+const quarantineFile = "data/tables/quarantine/part-00000.parquet"
+
+// catalog describes the tables and names the files of the bag that hold them.
+func (t *takeover) catalog(ctx context.Context) (query.Catalog, error) {
+	c := t.db.Catalog()
+	c.Parts["documents"], c.Parts["findings"] = indexParquet, findingsFile
+	quarantined := int64(0)
+	for _, r := range t.tables.list() {
+		c.Parts[r.Table] = r.Parquet.Path
+		quarantined += r.Quarantined
 	}
-	_, err = t.writeParquet(ctx, "documents", name)
-	return err
+	if quarantined == 0 {
+		return c, t.bag.Discard(quarantineFile)
+	}
+	c.Parts["quarantine"] = quarantineFile
+	return c, t.writeParquet(ctx, "quarantine", quarantineFile)
 }
 
 // reconcile adds to the findings what the tables and the documents tell, and sums all up.
@@ -135,7 +154,7 @@ func (t *takeover) result(tenant string, found []FindingCount) *Result {
 
 // writeRecords writes everything in the bag that is about the export instead of from it. An earlier process may have
 // come this far and died; what it wrote is made anew.
-func (t *takeover) writeRecords(ctx context.Context, r *Result) error {
+func (t *takeover) writeRecords(ctx context.Context, r *Result, c query.Catalog) error {
 	objects, err := t.objects(ctx)
 	if err != nil {
 		return err
@@ -152,7 +171,7 @@ func (t *takeover) writeRecords(ctx context.Context, r *Result) error {
 		{"data/documents/refused.csv", t.writeRefused},
 		{"custody/receipts.jsonl", t.writeReceipts},
 		{"custody/containers.jsonl", func(w io.Writer) error { return t.writeContainers(w, objects) }},
-		{"custody/completeness.json", func(w io.Writer) error { return t.writeCompleteness(w, r, objects, list, shown) }},
+		{"custody/completeness.json", func(w io.Writer) error { return t.writeCompleteness(w, r, c, objects, list, shown) }},
 		{"datapackage.json", func(w io.Writer) error { return writeJSON(w, datapackage(r, t.run.state.Started, t.tables.list())) }},
 	}
 	for _, rec := range records {

@@ -33,6 +33,7 @@ type Status struct {
 	Abandoned  bool                 // files without a bagit.txt, and no takeover here makes them: another may
 
 	findingsFile StoredFile
+	catalog      *query.Catalog  // nil for archives whose Parquet files do not give the received texts back
 	external     []query.Finding // of archives without findingsFile
 }
 
@@ -59,6 +60,7 @@ type completeness struct {
 	Links        []ObjectRecord        `json:"links"`
 	TableRecords []TableRecord         `json:"table_records"`
 	Parts        map[string]PartCount  `json:"parts"`
+	Catalog      *query.Catalog        `json:"catalog,omitempty"`
 	FindingsFile *StoredFile           `json:"findings_file,omitempty"`
 	Shown        []query.Finding       `json:"findings_shown"`
 	All          []query.Finding       `json:"all_findings,omitempty"`       // of archives without findings_file: every finding
@@ -69,11 +71,11 @@ type completeness struct {
 
 const completenessFile = "custody/completeness.json"
 
-func (t *takeover) writeCompleteness(w io.Writer, r *Result, objects []ObjectRecord, list StoredFile, shown []query.Finding) error {
+func (t *takeover) writeCompleteness(w io.Writer, r *Result, catalog query.Catalog, objects []ObjectRecord, list StoredFile, shown []query.Finding) error {
 	c := completeness{
 		Export: r.Export, Created: t.run.state.Started, State: r.State, Tables: r.Tables, Documents: r.Documents,
 		FetchedBytes: r.FetchedBytes, ReusedBytes: r.ReusedBytes, Seconds: r.Seconds, Findings: r.Findings,
-		Links: objects, TableRecords: t.tables.list(), Parts: map[string]PartCount{}, FindingsFile: &list, Shown: shown,
+		Links: objects, TableRecords: t.tables.list(), Parts: map[string]PartCount{}, Catalog: &catalog, FindingsFile: &list, Shown: shown,
 		DateOrder: t.DateOrder, Software: t.Software,
 	}
 	for _, o := range objects {
@@ -123,6 +125,11 @@ func readStatus(ctx context.Context, bag *archive.Bag) (*Status, error) {
 	}
 	if c.FindingsFile != nil {
 		s.findingsFile = *c.FindingsFile
+	}
+	if s.catalog = c.Catalog; s.catalog != nil {
+		for _, t := range c.TableRecords {
+			s.catalog.Tables = append(s.catalog.Tables, t.TableReport)
+		}
 	}
 	for part := range c.Parts {
 		s.Parts[part] = true

@@ -180,17 +180,45 @@ func (t *takeover) keepFile(name, from string) (StoredFile, error) {
 	return storedZstd(name, c), err
 }
 
-// writeParquet stores a table of the database as Parquet in the bag.
-func (t *takeover) writeParquet(ctx context.Context, table, name string) (StoredFile, error) {
+// keepTable stores a loaded table's Parquet file in the bag, unless an earlier process did. What that wrote is made anew where
+// it differs: another version of this program may have written what this one's record does not describe.
+func (t *takeover) keepTable(table, name string) (StoredFile, error) {
+	local := t.db.File(table)
 	if info, ok := t.bag.Has(name); ok {
-		return stored(name, info), nil
+		sum, err := localSum(local)
+		if err != nil || sum == info.SHA256 {
+			return stored(name, info), err
+		}
+		if err := t.bag.Discard(name); err != nil {
+			return StoredFile{}, err
+		}
+	}
+	return t.copyIn(name, local)
+}
+
+func localSum(path string) (digest.Sum, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return digest.Sum{}, err
+	}
+	defer f.Close()
+	w := digest.NewWriter()
+	_, err = io.Copy(w, f)
+	return w.Sum(), err
+}
+
+// writeParquet stores a table that no CSV brings as Parquet in the bag, in place of what an earlier process wrote.
+func (t *takeover) writeParquet(ctx context.Context, table, name string) error {
+	if err := t.bag.Discard(name); err != nil {
+		return err
 	}
 	tmp := filepath.Join(t.run.path("tmp"), safeName(table)+".parquet")
 	defer os.Remove(tmp)
 	if _, err := t.db.WriteParquet(ctx, table, tmp); err != nil {
-		return StoredFile{}, fmt.Errorf("write %s as parquet: %w", table, err)
+		return fmt.Errorf("write %s as parquet: %w", table, err)
 	}
-	return t.copyIn(name, tmp)
+	_, err := t.copyIn(name, tmp)
+	return err
 }
 
 // copyIn stores a local file in the bag as it is.

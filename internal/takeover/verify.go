@@ -48,7 +48,8 @@ func compareTables(ctx context.Context, bag *archive.Bag, dir string) ([]archive
 	if err != nil {
 		return nil, err
 	}
-	again, err := rebuild(ctx, bag, filepath.Join(tmp, "tables.duckdb"))
+	drop := func(*query.Builder, context.Context) error { return nil }
+	again, err := rebuild(ctx, bag, s, filepath.Join(tmp, "tables.duckdb"), tmp, drop)
 	if err != nil {
 		return nil, err
 	}
