@@ -209,16 +209,28 @@ func (w *world) entries() iter.Seq2[Entry, error] {
 	}
 }
 
+// wrongOnce are seeds in which something went wrong once.
+var wrongOnce = []uint64{
+	1052, // letters replaced: "W. Dvo__k.pdf"
+	1061, // bytes lost, and what is left read in another character set
+}
+
 // No file is given to a row or a person that is not its own, and nothing that is here is called missing, whatever the
 // exporter's habits. Where ids or sizes leave no doubt, hardly anything stays undecided. HOLDALL_QUERY_WORLDS sets how
 // many exports are made.
 func TestNoOwnerIsGuessed(t *testing.T) {
 	t.Parallel()
 	worlds, _ := strconv.Atoi(os.Getenv("HOLDALL_QUERY_WORLDS"))
-	worlds = max(worlds, 25)
 	first, _ := strconv.ParseUint(os.Getenv("HOLDALL_QUERY_SEED"), 10, 64)
+	var seeds []uint64
+	if worlds == 0 {
+		worlds, seeds = 25, append(seeds, wrongOnce...)
+	}
+	for i := range uint64(worlds) {
+		seeds = append(seeds, first+i)
+	}
 	var clear, found int
-	for seed := first; seed < first+uint64(worlds); seed++ {
+	for _, seed := range seeds {
 		w := newWorld(seed)
 		c, f := w.check(t, fmt.Sprintf("seed %d (ids %s, folders by %s, sizes %t)", seed, w.ids, w.layout, w.sized))
 		clear, found = clear+c, found+f

@@ -164,6 +164,14 @@ func otherCharsets(name string) []string {
 		return nil
 	}
 	var all []string
+	if strings.ContainsRune(name, utf8.RuneError) { // bytes were lost of one word: the others are whole
+		for _, word := range strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(" ._-", r) }) {
+			if !strings.ContainsRune(word, utf8.RuneError) {
+				all = append(all, otherCharsets(word)...)
+			}
+		}
+		return all
+	}
 	for _, as := range misreadAs {
 		raw, err := as.NewEncoder().String(norm.NFC.String(name))
 		if err != nil {

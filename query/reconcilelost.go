@@ -80,7 +80,8 @@ const ambiguousRows = `(SELECT d.doc_id, d.original_name, p.ids FROM main.docume
 	WHERE part = 'attachments' AND attachment_id IS NULL AND matched_by = '` + byAmbiguous + `')`
 
 // lostCVsSQL does the same for candidates who are said to have a CV, and CVs that are nobody's. A CV that is named for
-// somebody else is not theirs; one without a name may be anybody's.
+// somebody else is not theirs; one without a name may be anybody's. Where letters were replaced, what is left of a name on
+// one side of them has to do: "W. Dvo__k.pdf".
 const lostCVsSQL = `
 CREATE OR REPLACE TEMP TABLE lost_cv AS SELECT candidate_id, reference, full_name, first_name, surname FROM main.candidates AS c
 	WHERE has_cv AND NOT EXISTS (FROM main.documents AS d WHERE d.owner_id = c.candidate_id AND d.part = 'cvs');
@@ -89,8 +90,11 @@ CREATE OR REPLACE TEMP TABLE stray_cv AS SELECT doc_id, original_name, name_word
 CREATE OR REPLACE TEMP TABLE perhaps_cv AS
 WITH said AS (SELECT doc_id, unnest(string_split(said, ' ')) AS word FROM temp.stray_cv WHERE said <> ''),
 words AS (SELECT candidate_id, unnest(string_split(name_words(concat_ws(' ', full_name, first_name, surname, '')), ' ')) AS word FROM temp.lost_cv WHERE EXISTS (FROM said)),
-token AS (SELECT doc_id, unnest(list_concat(string_split_regex(lower(original_name), '[^\pL\pN]+'), string_split_regex(lower(original_name), '[^\pL\pN-]+'))) AS token FROM temp.stray_cv)
+token AS (SELECT doc_id, unnest(list_concat(string_split_regex(lower(original_name), '[^\pL\pN]+'), string_split_regex(lower(original_name), '[^\pL\pN-]+'))) AS token FROM temp.stray_cv),
+torn AS (SELECT doc_id, word FROM said JOIN temp.stray_cv USING (doc_id) WHERE length(word) >= 3 AND regexp_matches(original_name, '\pL[_?\x{FFFD}]+\pL'))
 SELECT candidate_id, doc_id FROM words JOIN said USING (word) WHERE length(word) > 1
+UNION SELECT candidate_id, doc_id FROM words JOIN torn ON left(words.word, 3) = left(torn.word, 3) AND starts_with(words.word, torn.word)
+UNION SELECT candidate_id, doc_id FROM words JOIN torn ON right(words.word, 3) = right(torn.word, 3) AND ends_with(words.word, torn.word)
 UNION SELECT candidate_id, doc_id FROM temp.lost_cv JOIN token ON token = lower(candidate_id)
 UNION SELECT candidate_id, doc_id FROM temp.lost_cv JOIN token ON left(token, 8) = lower(left(candidate_id, 8)) AND starts_with(lower(candidate_id), token) WHERE length(token) >= 8
 UNION SELECT candidate_id, doc_id FROM temp.lost_cv JOIN token ON token = lower(reference);`
