@@ -60,9 +60,11 @@ func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, know
 	r := p.o.run
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	x, err := r.f.get(ctx, p.wantOf(i, l))
-	if err != nil {
-		return 0, err
+	x := r.f.takeSample(p.o.Source, l)
+	if x == nil {
+		if x, err = r.f.get(ctx, p.wantOf(i, l)); err != nil {
+			return 0, err
+		}
 	}
 	handed := false
 	defer func() {

@@ -198,26 +198,40 @@ func onlyOnes(files []listed, samples []FileSample) ([]listed, []FileSample) {
 		slices.DeleteFunc(samples, func(x FileSample) bool { return times[x.Told] != 1 })
 }
 
-// fileSample fetches a small file of a listing.
-func (f *Fetcher) fileSample(ctx context.Context, s *Source, l listed) (FileSample, error) {
-	x, err := f.get(ctx, want{object: s.Number, part: s.Part, link: l.link, to: -1})
-	if err != nil {
-		return FileSample{}, err
+// fileSampleOnce is fileSample without another try.
+func (f *Fetcher) fileSampleOnce(ctx context.Context, s *Source, l listed) (FileSample, error) {
+	x := f.takeSample(s, l)
+	if x == nil {
+		var err error
+		if x, err = f.get(ctx, want{object: s.Number, part: s.Part, link: l.link, to: -1}); err != nil {
+			return FileSample{}, err
+		}
 	}
 	deadline, _ := expiry(l.link)
-	if err = f.judge(x, deadline); err == nil && x.bounds.start != 0 {
+	err := f.judge(x, deadline)
+	if err == nil && x.bounds.start != 0 {
 		err = errSample
 	}
-	w := digest.NewWriter()
-	n := int64(0)
+	var body []byte
 	if err == nil && x.resp.StatusCode != http.StatusRequestedRangeNotSatisfiable { // else the file is empty
-		n, err = io.Copy(w, io.LimitReader(x, largeFile+1))
+		body, err = io.ReadAll(io.LimitReader(x, largeFile+1))
 	}
-	if err == nil && (n > largeFile || x.bounds.total >= 0 && n != x.bounds.total) {
+	n, sum := int64(len(body)), digest.Of(body)
+	switch {
+	case err != nil:
+	case n > largeFile:
 		err = errSample
+	case x.bounds.total >= 0 && n != x.bounds.total:
+		err = io.ErrUnexpectedEOF
+	}
+	if err == nil {
+		x.receipt.SHA256 = sum
 	}
 	x.close(err)
-	return FileSample{l.facts(), n, w.Sum()}, err
+	if err == nil {
+		f.keepSample(s, l, x, body)
+	}
+	return FileSample{l.facts(), n, sum}, err
 }
 
 // readAgain reads a listing from its first page, beside the probe that stays open for the fetch.

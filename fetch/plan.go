@@ -45,7 +45,8 @@ type Source struct {
 	sample   []fileKey  // of a listing, its first files
 	head     digest.Sum // of its first headLen bytes, as far as the probe looked
 	headLen  int64
-	told     *ListingDigest // of a listing, once it has been read to be recognised
+	told     *ListingDigest       // of a listing, once it has been read to be recognised
+	sampled  map[string]*exchange // of a listing, answers by link that are kept for the fetch; the Fetcher's mutex guards it
 }
 
 // Plan probes every link of m with one GET each. A link that fails is a Source with Err; only cancellation, or a master

@@ -162,7 +162,8 @@ func TestADamagedArchiveKeepsNothingFromBeingTakenOrListed(t *testing.T) {
 	}
 }
 
-// Listings are signed anew each time, and their order means nothing.
+// Listings are signed anew each time, and their order means nothing. A file is asked for once, whatever comes of it: its link
+// may work no second time.
 func TestAListingIsRecognisedByItsFiles(t *testing.T) {
 	files := map[string]string{"/f/a.txt": "letter a", "/f/b.txt": "letter b", "/f/c.txt": "letter c"}
 	csv := func(s *site, secret string, etags bool, names ...string) string {
@@ -187,7 +188,7 @@ func TestAListingIsRecognisedByItsFiles(t *testing.T) {
 	}{
 		{name: "in another order", names: []string{"c.txt", "a.txt", "b.txt"}, same: true, fetched: 1},
 		{name: "that tells ETags", etags: true, names: []string{"a.txt", "b.txt", "c.txt"}, same: true, fetched: 0},
-		{name: "one of whose files was replaced", names: []string{"a.txt", "b.txt", "c.txt"}, change: "/f/b.txt", fetched: 2},
+		{name: "one of whose files was replaced", names: []string{"a.txt", "b.txt", "c.txt"}, change: "/f/b.txt", fetched: 1},
 		{name: "with a file less", names: []string{"a.txt", "c.txt"}, fetched: 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

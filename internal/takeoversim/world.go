@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -45,6 +46,7 @@ func New(s Selection) *World {
 	if w.odd("short-lived-links", 0.1) {
 		w.life = time.Duration(w.number("life", 2, 90)) * time.Second
 	}
+	w.steps = w.drawSteps()
 	generations := 1
 	if w.odd("second-export", 0.05) {
 		generations = 2
@@ -54,7 +56,6 @@ func New(s Selection) *World {
 		w.Truths = append(w.Truths, t)
 		w.objects = append(w.objects, w.exports(t, g))
 	}
-	w.steps = w.drawSteps()
 	w.server = &server{w: w, state: State{Requests: map[string]int{}, Clock: Epoch}}
 	w.net = newNetwork(w.server.serve, func() bool { return w.Outage })
 	return w
@@ -121,16 +122,22 @@ func (w *World) exports(t *Truth, generation int) []*object {
 		all = append(all, w.wrap(p.part, p.files)...)
 	}
 	for _, o := range all {
-		w.finish(o)
+		w.finish(o, false)
 		for _, f := range o.files {
-			w.finish(f)
+			w.finish(f, true)
 		}
 	}
 	return all
 }
 
+// stopped reports whether a run is stopped from outside. Nobody could have a file of a listing then whose link works once: the
+// stopped run may have used it, and a server that says "gone" says no more than that.
+func (w *World) stopped() bool {
+	return slices.ContainsFunc(w.steps, func(s Step) bool { return s.Kill > 0 || s.Interrupt > 0 || s.Disk > 0 })
+}
+
 // finish gives an object its store's style and its faults.
-func (w *World) finish(o *object) {
+func (w *World) finish(o *object, listed bool) {
 	odd := func(name string, p float64) bool { return w.odd(o.path+":"+name, p) }
 	o.style = objectStyle{
 		noRanges: odd("no-ranges", 0.05), noETag: odd("no-etag", 0.05), weakETag: odd("weak-etag", 0.04), edgeETag: odd("edge-etag", 0.02),
@@ -143,6 +150,7 @@ func (w *World) finish(o *object) {
 	}
 	if o.style.once {
 		o.style.shortRanges = false // nobody could have all of it
+		o.style.once = !listed || !w.stopped()
 	}
 	o.faults = w.faultsOf(o.path, max(len(o.data), 200))
 	if o.style.once || !checked(o.path) {
