@@ -3,10 +3,10 @@ package fetch
 import (
 	"errors"
 	"fmt"
+	"holdall/fetch/failure"
+	"holdall/internal/filetype"
 	"net/http"
 	"time"
-
-	"holdall/internal/unpack"
 )
 
 // errChanged says that a response is of another object than the one begun.
@@ -18,8 +18,8 @@ func (e errChanged) Error() string {
 	return fmt.Sprintf("the object changed at its source (%s) while it was being fetched", e.what)
 }
 
-func (e errChanged) explain() *Error {
-	return &Error{Code: ObjectChanged, Message: e.Error(), Hint: "run the same command again to fetch the new one; the old part is kept beside it"}
+func (e errChanged) explain() *failure.Error {
+	return &failure.Error{Code: failure.ObjectChanged, Message: e.Error(), Hint: "run the same command again to fetch the new one; the old part is kept beside it"}
 }
 
 // errIgnored says that the server sent the object from its first byte, though a later part was asked for.
@@ -79,12 +79,12 @@ func (o *Object) pageInstead(x *exchange, now time.Time) error {
 		return nil
 	}
 	first := x.peek(1024)
-	switch k := unpack.Detect(first); k {
+	switch k := filetype.Detect(first); k {
 	case o.Source.Kind:
-	case unpack.KindHTML, unpack.KindXML, unpack.KindJSON:
+	case filetype.HTML, filetype.XML, filetype.JSON:
 		e := notTheExport(k, x.final)
 		if !o.Source.Expiry.IsZero() && now.After(o.Source.Expiry) {
-			e.Code, e.Message, e.Hint = LinkExpired, e.Message+": the link has expired", hintNewLink
+			e.Code, e.Message, e.Hint = failure.LinkExpired, e.Message+": the link has expired", failure.HintNewLink
 		}
 		return &refusal{err: e}
 	}
@@ -107,7 +107,7 @@ func (r *Run) unsatisfied(o *Object, x *exchange, err error) error {
 		return err
 	}
 	if !x.final.IsZero() {
-		return &refusal{err: notTheExport(unpack.KindHTML, x.final)}
+		return &refusal{err: notTheExport(filetype.HTML, x.final)}
 	}
 	return errChanged{"its size"}
 }

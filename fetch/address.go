@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"holdall/fetch/failure"
 	"net"
 	"net/netip"
 	"syscall"
@@ -48,11 +49,11 @@ var embedding = []struct {
 func publicAddress(ip net.IP) error {
 	a, ok := netip.AddrFromSlice(ip)
 	if !ok {
-		return forbid(ReasonPrivateAddress, "%s is no address", ip)
+		return forbid(failure.ReasonPrivateAddress, "%s is no address", ip)
 	}
 	a = a.Unmap()
 	if kind := insideAddress(a); kind != "" {
-		return forbid(ReasonPrivateAddress, "the link leads to %s, a %s address", a, kind)
+		return forbid(failure.ReasonPrivateAddress, "the link leads to %s, a %s address", a, kind)
 	}
 	return nil
 }

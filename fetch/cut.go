@@ -3,6 +3,7 @@ package fetch
 import (
 	"errors"
 	"fmt"
+	"holdall/fetch/failure"
 	"io"
 	"syscall"
 )
@@ -45,7 +46,7 @@ func (o *Object) brokeOff(w *worker, err error) bool {
 }
 
 // cutHint says what the next run does when the answers break off at the same byte again.
-func (o *Object) cutHint(e *Error) *Error {
+func (o *Object) cutHint(e *failure.Error) *failure.Error {
 	if o.cut.times < leastTries || o.cut.at != o.here {
 		return e
 	}
@@ -66,7 +67,7 @@ func (r *Run) takeCut(o *Object) error {
 		o.have.add(index, s.crc)
 	}
 	if err := o.st.data.Truncate(s.pos); err != nil {
-		return diskError(err, "set the size of the fetched object")
+		return failure.Disk(err, "set the size of the fetched object")
 	}
 	r.logf("%s: every answer breaks off after %d bytes, as in the run before", o.Source.Link, s.pos)
 	o.cut.taken, o.cut.now, o.free = true, true, nil

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 	"net"
 	"net/http"
 	"os"
@@ -69,7 +71,7 @@ func TestAFetchRunsInVirtualTimeOverANetworkInMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		m, err := ReadMaster([]byte("Attachments\nhttp://files.example/a.zip?sig=s\n"))
+		m, err := master.Read([]byte("Attachments\nhttp://files.example/a.zip?sig=s\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,10 +128,10 @@ func TestAGivenDialObeysTheAddressPolicy(t *testing.T) {
 		return net.Dial("tcp", ln.Addr().String())
 	}
 	s := probeOne(t, Options{AllowHTTP: true, Dial: dial}, "http://192.168.7.7/a.zip")
-	wantErr(t, s, LinkDenied, "private")
+	wantErr(t, s, failure.LinkDenied, "private")
 	if dialled > 0 {
 		t.Errorf("a private address was dialled %d times", dialled)
 	}
 	s = probeOne(t, Options{AllowHTTP: true, Dial: dial}, "http://files.example/a.zip")
-	wantErr(t, s, LinkDenied, "loopback")
+	wantErr(t, s, failure.LinkDenied, "loopback")
 }

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 	"holdall/internal/testneed"
 )
 
@@ -65,7 +67,7 @@ func ownDisk(t *testing.T, size string) string {
 }
 
 // slowObject serves an object of 4 MiB at 4 MiB/s.
-func slowObject(t *testing.T) (*faultServer, *Master, []byte) {
+func slowObject(t *testing.T) (*faultServer, *master.CSV, []byte) {
 	s := newFaultServer(t)
 	body := zipLike(4<<20, 1)
 	s.put("/attachments.zip", body).fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
@@ -76,7 +78,7 @@ func slowObject(t *testing.T) (*faultServer, *Master, []byte) {
 }
 
 // takeUntil fetches m into dir and calls then once so many bytes are here.
-func takeUntil(t *testing.T, f *Fetcher, m *Master, dir string, bytes int64, then func()) error {
+func takeUntil(t *testing.T, f *Fetcher, m *master.CSV, dir string, bytes int64, then func()) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -96,9 +98,9 @@ func takeUntil(t *testing.T, f *Fetcher, m *Master, dir string, bytes int64, the
 	return r.Wait()
 }
 
-func wantCodeOf(t *testing.T, err error, want Code) {
+func wantCodeOf(t *testing.T, err error, want failure.Code) {
 	t.Helper()
-	var e *Error
+	var e *failure.Error
 	if !errors.As(err, &e) || e.Code != want || e.Hint == "" {
 		t.Errorf("got %v, want %s and a hint", err, want)
 	}
@@ -109,7 +111,7 @@ func TestInsideDiskTooSmall(t *testing.T) {
 	s, m, _ := slowObject(t)
 	f := newTestFetcher(t, nil)
 	err := takeUntil(t, f, m, dir, 0, func() {})
-	wantCodeOf(t, err, DiskFull)
+	wantCodeOf(t, err, failure.DiskFull)
 	if n := len(s.log()); n != 1 {
 		t.Errorf("%d requests, want the probe only", n)
 	}
@@ -121,7 +123,7 @@ func TestInsideDiskFillsUp(t *testing.T) {
 	f := newTestFetcher(t, nil)
 	ballast := dir + "/ballast"
 	err := takeUntil(t, f, m, dir, 1<<20, func() { os.WriteFile(ballast, make([]byte, 8<<20), 0o600) })
-	wantCodeOf(t, err, DiskFull)
+	wantCodeOf(t, err, failure.DiskFull)
 	goOn(t, f, m, dir, ballast, body)
 }
 
@@ -133,7 +135,7 @@ func TestInsideDiskReadOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := takeUntil(t, f, m, dir, 0, func() {})
-	wantCodeOf(t, err, Usage)
+	wantCodeOf(t, err, failure.Usage)
 }
 
 func TestInsideDiskFillsUpWithFiles(t *testing.T) {
@@ -150,7 +152,7 @@ func TestInsideDiskFillsUpWithFiles(t *testing.T) {
 	f := newTestFetcher(t, nil)
 	ballast := dir + "/ballast"
 	err := takeUntil(t, f, m, dir, 200_000, func() { os.WriteFile(ballast, make([]byte, 8<<20), 0o600) })
-	wantCodeOf(t, err, DiskFull)
+	wantCodeOf(t, err, failure.DiskFull)
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
@@ -163,10 +165,10 @@ func TestInsideDiskFillsUpWithFiles(t *testing.T) {
 }
 
 func testDiskErrors(t *testing.T) {
-	for errno, want := range map[syscall.Errno]Code{
-		syscall.ENOSPC: DiskFull, syscall.EDQUOT: DiskFull, syscall.EROFS: Usage, syscall.EACCES: Usage, syscall.EIO: Internal,
+	for errno, want := range map[syscall.Errno]failure.Code{
+		syscall.ENOSPC: failure.DiskFull, syscall.EDQUOT: failure.DiskFull, syscall.EROFS: failure.Usage, syscall.EACCES: failure.Usage, syscall.EIO: failure.Internal,
 	} {
-		err := diskError(&os.PathError{Op: "write", Path: "x", Err: errno}, "write fetched bytes to the spool")
+		err := failure.Disk(&os.PathError{Op: "write", Path: "x", Err: errno}, "write fetched bytes to the spool")
 		wantCodeOf(t, err, want)
 	}
 }
@@ -191,7 +193,7 @@ func TestInsideDiskFillsUpAtTheJournal(t *testing.T) {
 		}
 		os.WriteFile(ballast, make([]byte, 96<<20), 0o600)
 	})
-	wantCodeOf(t, err, DiskFull)
+	wantCodeOf(t, err, failure.DiskFull)
 	if !strings.Contains(err.Error(), "journal") {
 		t.Errorf("%v; want that the journal had no room", err)
 	}
@@ -231,7 +233,7 @@ func TestInsideDiskHasNoRoomForAName(t *testing.T) {
 		}
 	}
 	_, err = take(t, f, m, dir)
-	wantCodeOf(t, err, DiskFull)
+	wantCodeOf(t, err, failure.DiskFull)
 	if err == nil || !strings.Contains(err.Error(), ".part") {
 		t.Errorf("%v; want that there was no room for a new file", err)
 	}
@@ -239,7 +241,7 @@ func TestInsideDiskHasNoRoomForAName(t *testing.T) {
 }
 
 // goOn makes room on the disk, and wants the next run to end well and to use what is here.
-func goOn(t *testing.T, f *Fetcher, m *Master, dir, ballast string, body []byte) {
+func goOn(t *testing.T, f *Fetcher, m *master.CSV, dir, ballast string, body []byte) {
 	t.Helper()
 	if err := os.RemoveAll(ballast); err != nil {
 		t.Fatal(err)

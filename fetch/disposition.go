@@ -1,17 +1,12 @@
 package fetch
 
 import (
+	"holdall/fetch/link"
 	"mime"
 	"net/http"
-	"path"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
-
-// maxName is the longest file name kept, in bytes.
-const maxName = 255
 
 var bareName = regexp.MustCompile(`(?i)filename=`)
 
@@ -24,7 +19,7 @@ func dispositionName(h http.Header) string {
 	}
 	_, params, err := mime.ParseMediaType(v)
 	if err == nil {
-		return cleanName(params["filename"])
+		return link.CleanName(params["filename"])
 	}
 	// Many servers leave out the quotes or the disposition's type.
 	at := bareName.FindStringIndex(v)
@@ -32,39 +27,5 @@ func dispositionName(h http.Header) string {
 		return ""
 	}
 	raw, _, _ := strings.Cut(v[at[1]:], ";")
-	return cleanName(strings.Trim(strings.TrimSpace(raw), `"`))
-}
-
-// cleanName makes a name of what may be a path, hold control characters, or be endless. What is not a name becomes nothing.
-func cleanName(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(path.Base(strings.ReplaceAll(s, `\`, "/")))
-	if s == "." || s == ".." || s == "/" {
-		return ""
-	}
-	if len(s) > maxName {
-		ext := path.Ext(s)
-		if len(ext) > 16 {
-			ext = ""
-		}
-		s = cutString(s, maxName-len(ext)) + ext
-	}
-	return s
-}
-
-// cutString returns at most n bytes of s and no torn rune.
-func cutString(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
+	return link.CleanName(strings.Trim(strings.TrimSpace(raw), `"`))
 }

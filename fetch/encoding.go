@@ -15,8 +15,9 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"holdall/fetch/failure"
 	"holdall/internal/digest"
-	"holdall/internal/unpack"
+	"holdall/internal/filetype"
 )
 
 // An object may come in a Content-Encoding that nobody asked for: it was stored so, or a server on the way compresses. Ranges,
@@ -66,7 +67,7 @@ func begins(enc string, b []byte) bool {
 	case "compress":
 		return bytes.HasPrefix(b, []byte("\x1f\x9d"))
 	}
-	return unpack.Detect(b) == unpack.KindUnknown // br has no mark of its own
+	return filetype.Detect(b) == filetype.Unknown // br has no mark of its own
 }
 
 // decoder reads one encoding. Its reader fails where the encoding's own checks do.
@@ -92,9 +93,9 @@ type errNoDecoder string
 func (e errNoDecoder) Error() string { return "no reader for " + string(e) }
 
 // explain is the failure of a link that serves an encoding which cannot be read.
-func (e errNoDecoder) explain() *Error {
-	return &Error{
-		Code: NotTheExport, Message: fmt.Sprintf("the link serves the export compressed in a way that holdall does not read (Content-Encoding: %s)", string(e)),
+func (e errNoDecoder) explain() *failure.Error {
+	return &failure.Error{
+		Code: failure.NotTheExport, Message: fmt.Sprintf("the link serves the export compressed in a way that holdall does not read (Content-Encoding: %s)", string(e)),
 		Hint: "ask the vendor to serve it as it is; what was received is kept",
 	}
 }
@@ -117,7 +118,7 @@ func decodeSome(enc string, first []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	b, _ := io.ReadAll(io.LimitReader(r, sniffLen))
+	b, _ := io.ReadAll(io.LimitReader(r, filetype.HeadLen))
 	return b
 }
 
@@ -183,7 +184,7 @@ func (r *Run) decode(o *Object, v Verified, lenient bool) (Verified, error) {
 	path := plainPath(r.spool.dir, o.name)
 	out, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return v, diskError(err, "decode a fetched object")
+		return v, failure.Disk(err, "decode a fetched object")
 	}
 	sum := digest.NewWriter()
 	err = decodeInto(r.ctx, io.MultiWriter(out, sum), o.coded, io.NewSectionReader(o.st.data, 0, v.Size))
@@ -192,7 +193,7 @@ func (r *Run) decode(o *Object, v Verified, lenient bool) (Verified, error) {
 			err = os.Rename(path+".part", path)
 		}
 		if err != nil {
-			err = diskError(err, "decode a fetched object")
+			err = failure.Disk(err, "decode a fetched object")
 		}
 	}
 	if err != nil {
@@ -216,7 +217,7 @@ func decodeInto(ctx context.Context, w io.Writer, coded []string, r io.Reader) e
 	for {
 		n, err := in.Read(buf)
 		if _, werr := w.Write(buf[:n]); werr != nil {
-			return diskError(werr, "decode a fetched object")
+			return failure.Disk(werr, "decode a fetched object")
 		}
 		switch {
 		case err == io.EOF:
@@ -224,7 +225,7 @@ func decodeInto(ctx context.Context, w io.Writer, coded []string, r io.Reader) e
 		case err != nil:
 			return fmt.Errorf("%w: %w", errCoded, err)
 		case ctx.Err() != nil:
-			return interrupted(ctx)
+			return failure.Stopped(ctx)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"holdall/fetch/link"
 	"holdall/internal/digest"
 	"holdall/internal/redact"
 )
@@ -17,7 +18,7 @@ import (
 // A Receipt records one HTTP exchange. It is written to the archive, so it holds no secret.
 type Receipt struct {
 	Object       int        `json:"object"` // Source.Number; 0 for the master CSV
-	Part         Part       `json:"part,omitempty"`
+	Part         link.Part  `json:"part,omitempty"`
 	URL          string     `json:"url"` // redacted
 	Range        string     `json:"range,omitempty"`
 	Status       int        `json:"status"`
@@ -42,14 +43,14 @@ type exchange struct {
 	cancel   context.CancelFunc
 	closing  sync.Once
 	receipt  Receipt
-	final    Link // where redirects led; zero when there were none
+	final    link.Link // where redirects led; zero when there were none
 }
 
 // A want is what a request asks for.
 type want struct {
 	object  int
-	part    Part
-	link    Link // where to ask, which may be where an earlier redirect led
+	part    link.Part
+	link    link.Link // where to ask, which may be where an earlier redirect led
 	from    int64
 	to      int64 // exclusive; -1 up to the end
 	whole   bool  // from its first byte, without Range
@@ -94,7 +95,7 @@ func (f *Fetcher) get(ctx context.Context, w want) (*exchange, error) {
 	x.receipt.LastModified = resp.Header.Get("Last-Modified")
 	x.receipt.Date = resp.Header.Get("Date")
 	if u := resp.Request.URL.String(); u != w.link.Secret() {
-		if x.final, err = NewLink(u); err == nil {
+		if x.final, err = link.New(u); err == nil {
 			x.receipt.URL = x.final.String()
 		}
 	}

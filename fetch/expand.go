@@ -3,12 +3,13 @@ package fetch
 import (
 	"bytes"
 	"context"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
+	"holdall/internal/filetype"
 	"path"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
-
-	"holdall/internal/unpack"
 )
 
 // expand puts the objects of p that are listings of ZIPs or tars (attachments-1.zip, attachments-2.zip, …) in their place: each
@@ -56,10 +57,10 @@ func (f *Fetcher) containers(ctx context.Context, s *Source, before int) []*Sour
 	var found []*Source
 	for _, l := range f.listedContainers(s) {
 		t := &Source{
-			Number: before + len(found) + 1, Part: s.Part, Label: s.Label, Link: l.link, Fingerprint: l.link.fingerprint(), Name: l.link.fileName(), Identity: Identity{Size: -1},
+			Number: before + len(found) + 1, Part: s.Part, Label: s.Label, Link: l.Link, Fingerprint: l.Link.Fingerprint(), Name: l.Link.FileName(), Identity: Identity{Size: -1},
 			ListedIn: s.Fingerprint, origin: s.origin,
 		}
-		if t.Expiry, t.ExpiryFrom = expiry(l.link); t.Expiry.IsZero() {
+		if t.Expiry, t.ExpiryFrom = link.Expiry(l.Link); t.Expiry.IsZero() {
 			t.Expiry, t.ExpiryFrom = s.Expiry, s.ExpiryFrom
 		}
 		found = append(found, t)
@@ -100,11 +101,11 @@ func (f *Fetcher) containers(ctx context.Context, s *Source, before int) []*Sour
 }
 
 // listedContainers returns a listing's entries when it is short, and all of them are ZIPs or tars by their names.
-func (f *Fetcher) listedContainers(s *Source) []listed {
+func (f *Fetcher) listedContainers(s *Source) []listing.Entry {
 	f.mu.Lock()
 	x := f.probes[s]
 	f.mu.Unlock()
-	if x == nil || len(x.prefix) == sniffLen || x.receipt.Error != "" || nextOf(x) != "" {
+	if x == nil || len(x.prefix) == filetype.HeadLen || x.receipt.Error != "" || nextOf(x) != "" {
 		return nil
 	}
 	first, _, err := x.content()
@@ -115,18 +116,18 @@ func (f *Fetcher) listedContainers(s *Source) []listed {
 	if !x.final.IsZero() {
 		base = x.final
 	}
-	var all []listed
-	seen := map[Link]bool{}
+	var all []listing.Entry
+	seen := map[link.Link]bool{}
 	others := false
-	end, err := readListing(s.Kind, bytes.NewReader(first), base.parsed(), func(l listed) error {
-		others = others || !containerName(l.name) && !containerName(l.link.parsed().Path)
-		if !seen[l.link] {
+	end, err := listing.Read(s.Kind, bytes.NewReader(first), base.URL(), func(l listing.Entry) error {
+		others = others || !containerName(l.Name) && !containerName(l.Link.URL().Path)
+		if !seen[l.Link] {
 			all = append(all, l)
 		}
-		seen[l.link] = true
+		seen[l.Link] = true
 		return nil
 	})
-	if err != nil || end.next != "" || end.more || others || len(all) > maxContainers {
+	if err != nil || end.Next != "" || end.More || others || len(all) > maxContainers {
 		return nil
 	}
 	return all
@@ -142,9 +143,9 @@ func containerName(name string) bool {
 	return false
 }
 
-func isContainer(k unpack.Kind) bool {
+func isContainer(k filetype.Type) bool {
 	switch k {
-	case unpack.KindZIP, unpack.KindTar, unpack.KindTarGzip, unpack.KindTarZstd:
+	case filetype.ZIP, filetype.Tar, filetype.TarGzip, filetype.TarZstd:
 		return true
 	}
 	return false

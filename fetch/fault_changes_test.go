@@ -2,6 +2,8 @@ package fetch
 
 import (
 	"crypto/sha256"
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 	"net/http"
 	"testing"
 	"time"
@@ -19,19 +21,19 @@ var changeFaults = []faultCase{
 		other := &served{body: zipLike(faultSize, 77), etag: `"replaced"`, mod: o.mod.Add(time.Hour)}
 		other.serve(w, r)
 		return true
-	}), want: ObjectChanged, hint: "again"},
-	{name: "replaced between two runs, same size", fault: stopAfter(1 << 20), first: Network,
+	}), want: failure.ObjectChanged, hint: "again"},
+	{name: "replaced between two runs, same size", fault: stopAfter(1 << 20), first: failure.Network,
 		between: func(t *testing.T, w *faultWorld) { replace(w.object) }},
-	{name: "replaced between two runs, no ETag", fault: func(w *faultWorld, o *served) { o.etag = ""; stopAfter(1<<20)(w, o) }, first: Network,
+	{name: "replaced between two runs, no ETag", fault: func(w *faultWorld, o *served) { o.etag = ""; stopAfter(1<<20)(w, o) }, first: failure.Network,
 		between: func(t *testing.T, w *faultWorld) { replace(w.object); w.object.etag = "" }},
-	{name: "replaced between two runs, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{}; stopAfter(1<<20)(w, o) }, first: Network,
+	{name: "replaced between two runs, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{}; stopAfter(1<<20)(w, o) }, first: failure.Network,
 		between: func(t *testing.T, w *faultWorld) {
 			w.object.body = zipLike(faultSize, 77)
 		}},
-	{name: "replaced between two runs from the middle on, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{}; stopAfter(1<<20)(w, o) }, first: Network,
+	{name: "replaced between two runs from the middle on, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{}; stopAfter(1<<20)(w, o) }, first: failure.Network,
 		between: func(t *testing.T, w *faultWorld) {
 			w.object.body = append(w.body[:500_000:500_000], zipLike(faultSize, 77)[500_000:]...)
-		}, want: ObjectChanged, hint: "again"},
+		}, want: failure.ObjectChanged, hint: "again"},
 	{name: "a complete object was replaced, nothing tells", fault: func(w *faultWorld, o *served) { o.etag, o.mod = "", time.Time{} },
 		between: func(t *testing.T, w *faultWorld) { w.object.body = zipLike(faultSize, 77) }},
 	{name: "a weak ETag", fault: func(_ *faultWorld, o *served) { o.etag = `W/"1"` }},
@@ -47,40 +49,40 @@ var changeFaults = []faultCase{
 			return n%3 == 2
 		}
 	}, opts: slow},
-	{name: "a fresh link to the same object", fault: stopAfter(1 << 20), first: Network,
+	{name: "a fresh link to the same object", fault: stopAfter(1 << 20), first: failure.Network,
 		between: func(t *testing.T, w *faultWorld) {
 			w.objects["/moved/again.zip"] = w.object
 		},
-		master2: func(t *testing.T, w *faultWorld) *Master { return w.master(t, "", "/moved/again.zip", "") },
+		master2: func(t *testing.T, w *faultWorld) *master.CSV { return w.master(t, "", "/moved/again.zip", "") },
 		check: func(t *testing.T, w *faultWorld, r *Run, err error) {
 			if p := r.Progress(); p.Reused == 0 || p.Fetched+p.Reused != p.Total {
 				t.Errorf("progress %+v, want the old bytes reused", p)
 			}
 		}},
-	{name: "a fresh link after a break in the middle of a piece", fault: stopAfter(1<<20 + 100_003), first: Network,
+	{name: "a fresh link after a break in the middle of a piece", fault: stopAfter(1<<20 + 100_003), first: failure.Network,
 		between: func(t *testing.T, w *faultWorld) {
 			w.objects["/moved/again.zip"] = w.object
 		},
-		master2: func(t *testing.T, w *faultWorld) *Master { return w.master(t, "", "/moved/again.zip", "") },
+		master2: func(t *testing.T, w *faultWorld) *master.CSV { return w.master(t, "", "/moved/again.zip", "") },
 		check: func(t *testing.T, w *faultWorld, r *Run, err error) {
 			if p := r.Progress(); p.Reused != 1<<20+100_003 || p.Fetched+p.Reused != p.Total {
 				t.Errorf("progress %+v, want every byte that had come reused", p)
 			}
 		}},
-	{name: "a fresh link to another export", fault: stopAfter(1 << 20), first: Network,
+	{name: "a fresh link to another export", fault: stopAfter(1 << 20), first: failure.Network,
 		between: func(t *testing.T, w *faultWorld) {
 			w.object = w.place("/other.zip", zipLike(faultSize, 78))
 		},
-		master2: func(t *testing.T, w *faultWorld) *Master { return w.master(t, "", "/other.zip", "") },
+		master2: func(t *testing.T, w *faultWorld) *master.CSV { return w.master(t, "", "/other.zip", "") },
 		check: func(t *testing.T, w *faultWorld, r *Run, err error) {
 			if p := r.Progress(); p.Reused != 0 {
 				t.Errorf("progress %+v, want nothing of the other export reused", p)
 			}
 		}},
 
-	{name: "a fresh link to the same object on another host", fault: stopAfter(1 << 20), first: Network,
+	{name: "a fresh link to the same object on another host", fault: stopAfter(1 << 20), first: failure.Network,
 		between: func(t *testing.T, w *faultWorld) {},
-		master2: func(t *testing.T, w *faultWorld) *Master {
+		master2: func(t *testing.T, w *faultWorld) *master.CSV {
 			other := newFaultServer(t)
 			o := other.put("/elsewhere/x.zip", w.body)
 			o.etag, o.mod = w.object.etag, w.object.mod
@@ -91,7 +93,7 @@ var changeFaults = []faultCase{
 				t.Errorf("progress %+v, want the old bytes reused", p)
 			}
 		}},
-	{name: "the server tells a digest that the bytes never match, and they are a ZIP whose own checksums fit", world: func(t *testing.T, w *faultWorld) *Master {
+	{name: "the server tells a digest that the bytes never match, and they are a ZIP whose own checksums fit", world: func(t *testing.T, w *faultWorld) *master.CSV {
 		w.object = w.put("/attachments.zip", zipOf(t, 300))
 		return w.master(t, "", "/attachments.zip", "")
 	}, fault: toldWrong, outcome: "every byte is right, and the contradiction is told", check: func(t *testing.T, w *faultWorld, r *Run, runErr error) {

@@ -3,6 +3,8 @@ package fetch
 import (
 	"bytes"
 	"fmt"
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -46,7 +48,7 @@ var connectionFaults = []faultCase{
 		case <-time.After(10 * time.Second):
 		}
 		return true
-	}), want: Network, hint: "again"},
+	}), want: failure.Network, hint: "again"},
 	{name: "a body shorter than its length", fault: first(2, broken(1000))},
 	{name: "every answer ends before its length, at the same byte of the object", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		start, end := asked(r, o)
@@ -58,7 +60,7 @@ var connectionFaults = []faultCase{
 		w.Write(o.body[min(start, len(o.body)):min(end, len(o.body))])
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
-	}), want: Network, hint: "new export", check: fewRequests(20)},
+	}), want: failure.Network, hint: "new export", check: fewRequests(20)},
 	{name: "a chunked body without an end", fault: first(2, func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		start, end := asked(r, o)
 		w.Header().Set("ETag", o.etag)
@@ -102,7 +104,7 @@ var connectionFaults = []faultCase{
 			return broken(800_000)(o, rw, r)
 		}
 	}},
-	{name: "a redirect to another host", world: func(t *testing.T, w *faultWorld) *Master {
+	{name: "a redirect to another host", world: func(t *testing.T, w *faultWorld) *master.CSV {
 		w.object = w.put("/attachments.zip", w.body)
 		front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			http.Redirect(rw, r, w.link("/attachments.zip"), http.StatusTemporaryRedirect)
@@ -157,7 +159,7 @@ var connectionFaults = []faultCase{
 }
 
 // bigObject serves an object that several connections share.
-func bigObject(t *testing.T, w *faultWorld) *Master {
+func bigObject(t *testing.T, w *faultWorld) *master.CSV {
 	w.object = w.put("/attachments.zip", zipLike(20<<20+1, 43))
 	return w.master(t, "", "/attachments.zip", "")
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"holdall/fetch/failure"
 	"holdall/internal/digest"
 )
 
@@ -194,8 +195,8 @@ func testBrotli(t *testing.T) {
 	s := newFaultServer(t)
 	encodedAs(s.put("/attachments.zip", bytes.Repeat([]byte("\x8b\x02\x80\x93\xd1\x07"), 1000)), "Content-Encoding", "br")
 	_, err := take(t, newTestFetcher(t, nil), s.master(t, "", "/attachments.zip", ""), t.TempDir())
-	var e *Error
-	if !errors.As(err, &e) || e.Code != NotTheExport || !strings.Contains(e.Message, "br") {
+	var e *failure.Error
+	if !errors.As(err, &e) || e.Code != failure.NotTheExport || !strings.Contains(e.Message, "br") {
 		t.Errorf("Wait = %v, want that br is named", err)
 	}
 }

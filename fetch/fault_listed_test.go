@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
 	"io"
 	"net/http"
 	"net/url"
@@ -57,7 +60,7 @@ func testListedBusy(t *testing.T) {
 	})
 	f, dir, m := newTestFetcher(t, shortBudget), t.TempDir(), s.master(t, "", "/list", "")
 	r, err := take(t, f, m, dir)
-	if e, ok := err.(*Error); !ok || e.Code.Exit() != 3 || !strings.Contains(e.Message, "1 of the listing's 20 files") {
+	if e, ok := err.(*failure.Error); !ok || e.Code.Exit() != 3 || !strings.Contains(e.Message, "1 of the listing's 20 files") {
 		t.Fatalf("Wait = %v, want one file not here yet", err)
 	}
 	r.Close()
@@ -87,7 +90,7 @@ func testListedExpired(t *testing.T) {
 	})
 	f, dir := newTestFetcher(t, nil), t.TempDir()
 	r, err := take(t, f, s.master(t, "", "/list", ""), dir)
-	if e, ok := err.(*Error); !ok || e.Code != LinkExpired {
+	if e, ok := err.(*failure.Error); !ok || e.Code != failure.LinkExpired {
 		t.Fatalf("Wait = %v, want an expired link", err)
 	}
 	if p := r.Progress(); p.Fetched < 19*600 {
@@ -322,7 +325,7 @@ func testPageCut(t *testing.T) {
 	serveListing(s, "json", 25, 100, func(i int) int { return 300 })
 	s.put("/list", s.objects["/list"].body[:1500])
 	_, err := take(t, newTestFetcher(t, shortBudget), s.master(t, "", "/list", ""), t.TempDir())
-	if e, ok := err.(*Error); !ok || e.Code.Exit() != 3 || !strings.Contains(e.Message, "breaks off") {
+	if e, ok := err.(*failure.Error); !ok || e.Code.Exit() != 3 || !strings.Contains(e.Message, "breaks off") {
 		t.Errorf("Wait = %v, want a listing that breaks off", err)
 	}
 }
@@ -380,13 +383,13 @@ func TestNamesInLinks(t *testing.T) {
 		{"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/cv.pdf", "9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/cv.pdf", "cv.pdf"},
 		{"https://f.example.com/cvs/demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80/cv.pdf?sig=x", "demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80/cv.pdf", "demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80/cv.pdf"},
 	} {
-		link, err := NewLink(tc.link)
+		href, err := link.New(tc.link)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := listed{link: link, name: tc.told}
-		if l.named(); l.label() != tc.want {
-			t.Errorf("the file at %s, told as %q, is named %q, want %q", tc.link, tc.told, l.label(), tc.want)
+		l := listing.Entry{Link: href, Name: tc.told}
+		if l.HideTokens(); l.Label() != tc.want {
+			t.Errorf("the file at %s, told as %q, is named %q, want %q", tc.link, tc.told, l.Label(), tc.want)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package fetch
 import (
 	"errors"
 	"fmt"
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 	"io"
 	"net/http"
 	"strings"
@@ -27,7 +29,7 @@ var onceFaults = []faultCase{
 			t.Errorf("the end of the object: %v", err)
 		}
 	}, opts: patient, check: oneAnswer(4)},
-	{name: "links that work once, of three parts on one host", world: func(t *testing.T, w *faultWorld) *Master {
+	{name: "links that work once, of three parts on one host", world: func(t *testing.T, w *faultWorld) *master.CSV {
 		for _, part := range []string{"/data.zip", "/attachments.zip", "/cvs.zip"} {
 			w.object = w.put(part, zipLike(5<<20, uint64(len(part))))
 			once(410)(w, w.object)
@@ -48,8 +50,8 @@ var onceFaults = []faultCase{
 			o = &served{body: zipLike(len(o.body), uint64(n)), etag: fmt.Sprintf(`"made %d"`, n)}
 			return broken(2<<20)(o, w, r)
 		}
-	}, opts: func(o *Options) { o.Idle, o.RetryBudget = 20*time.Second, 20*time.Second }, want: ObjectChanged, hint: "again"},
-	{name: "a link that works once, and tells no length", world: func(t *testing.T, w *faultWorld) *Master {
+	}, opts: func(o *Options) { o.Idle, o.RetryBudget = 20*time.Second, 20*time.Second }, want: failure.ObjectChanged, hint: "again"},
+	{name: "a link that works once, and tells no length", world: func(t *testing.T, w *faultWorld) *master.CSV {
 		w.object = w.put("/attachments.zip", zipOf(t, 3000))
 		return w.master(t, "", "/attachments.zip", "")
 	}, fault: func(_ *faultWorld, o *served) {
@@ -85,7 +87,7 @@ func oneAnswer(most int) func(*testing.T, *faultWorld, *Run, error) {
 			return
 		}
 		for _, o := range r.Objects {
-			path := o.Source.Link.parsed().Path
+			path := o.Source.Link.URL().Path
 			wantBytes(t, o, w.objects[path].body)
 		}
 	}

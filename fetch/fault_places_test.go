@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"holdall/fetch/failure"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -79,7 +80,7 @@ func testRebinding(t *testing.T) {
 	s.put("/a.zip", zipLike(1000, 1))
 	r := nameServer(t, func(n int) []string { return []string{"127.0.0.1"} })
 	src := probeOne(t, Options{AllowHTTP: true, resolver: r}, named(s, "/a.zip"))
-	wantErr(t, src, LinkDenied, "loopback")
+	wantErr(t, src, failure.LinkDenied, "loopback")
 	if n := len(s.log()); n != 0 {
 		t.Errorf("%d requests were sent", n)
 	}

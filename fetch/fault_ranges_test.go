@@ -2,6 +2,8 @@ package fetch
 
 import (
 	"fmt"
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -42,9 +44,9 @@ var rangeFaults = []faultCase{
 		return o.partial(w, start, min(end, start+300_000), len(o.body))
 	})},
 	{name: "parts begin later than asked for", fault: after(1, ranged(beginsLater)), check: fewRequests(10)},
-	{name: "parts begin later than asked for, and so does the whole object", fault: after(1, beginsLater), want: Network, hint: "again"},
+	{name: "parts begin later than asked for, and so does the whole object", fault: after(1, beginsLater), want: failure.Network, hint: "again"},
 	{name: "parts without Content-Range", fault: after(1, ranged(noContentRange)), check: fewRequests(10)},
-	{name: "parts without Content-Range, and the whole object likewise", fault: after(1, noContentRange), want: Network, hint: "again"},
+	{name: "parts without Content-Range, and the whole object likewise", fault: after(1, noContentRange), want: failure.Network, hint: "again"},
 	{name: "parts with a senseless Content-Range", fault: after(1, ranged(func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		start, end := asked(r, o)
 		return answer(w, 206, o.body[start:end], "ETag", o.etag, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", end, start, len(o.body)))
@@ -85,7 +87,7 @@ var rangeFaults = []faultCase{
 	{name: "a part with another total", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		start, end := asked(r, o)
 		return o.partial(w, start, end, len(o.body)+1)
-	}), want: ObjectChanged, hint: "again"},
+	}), want: failure.ObjectChanged, hint: "again"},
 	{name: "no part tells the total", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		start, end := asked(r, o)
 		if start >= len(o.body) {
@@ -105,11 +107,11 @@ var rangeFaults = []faultCase{
 			return n%2 == 0 && answer(w, 206, []byte("\x1f\x8b\x08"), "Content-Encoding", "gzip", "ETag", o.etag)
 		}
 	}, opts: slow},
-	{name: "an empty object", world: func(t *testing.T, w *faultWorld) *Master {
+	{name: "an empty object", world: func(t *testing.T, w *faultWorld) *master.CSV {
 		w.object = w.put("/attachments.zip", nil)
 		return w.master(t, "", "/attachments.zip", "")
 	}},
-	{name: "an empty object whose server answers 416 bytes */0", world: func(t *testing.T, w *faultWorld) *Master {
+	{name: "an empty object whose server answers 416 bytes */0", world: func(t *testing.T, w *faultWorld) *master.CSV {
 		w.object = w.put("/attachments.zip", nil)
 		return w.master(t, "", "/attachments.zip", "")
 	}, fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
@@ -117,9 +119,9 @@ var rangeFaults = []faultCase{
 	})},
 	{name: "416 for bytes that must be there", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		return answer(w, 416, nil, "Content-Range", fmt.Sprintf("bytes */%d", len(o.body)))
-	}), want: Network, hint: "again"},
+	}), want: failure.Network, hint: "again"},
 
-	{name: "a proxy on the way takes Range out of requests", world: func(t *testing.T, w *faultWorld) *Master {
+	{name: "a proxy on the way takes Range out of requests", world: func(t *testing.T, w *faultWorld) *master.CSV {
 		w.object = w.put("/attachments.zip", w.body)
 		proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
 			target, _ := url.Parse(w.URL)
@@ -167,9 +169,9 @@ func noContentRange(o *served, w http.ResponseWriter, r *http.Request) bool {
 	return answer(w, 206, o.body[start:end], "ETag", o.etag)
 }
 
-func mustMaster(t *testing.T, text string) *Master {
+func mustMaster(t *testing.T, text string) *master.CSV {
 	t.Helper()
-	m, err := ReadMaster([]byte(text))
+	m, err := master.Read([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +191,7 @@ func raw(w http.ResponseWriter, head string, body []byte) bool {
 }
 
 // manySpans serves an object that several connections work on from the beginning.
-func manySpans(t *testing.T, w *faultWorld) *Master {
+func manySpans(t *testing.T, w *faultWorld) *master.CSV {
 	w.object = w.put("/attachments.zip", zipLike(24<<20+99, 9))
 	return w.master(t, "", "/attachments.zip", "")
 }

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"holdall/fetch/failure"
 	"syscall"
 	"testing"
 )
@@ -17,29 +18,29 @@ var spoolFaults = []faultCase{
 	{name: "the same, and the server is busy when the piece is to be fetched again", test: testBusyRefetch, outcome: "it is tried again; the piece is whole"},
 	{name: "the same, and the link has died meanwhile", test: testDeadRefetch, outcome: "`link-expired`: new master CSV; never called damaged at its source"},
 	{name: "a piece rots in the spool, and a checksum inside the object tells", test: testRottenPiece, outcome: "the piece is fetched again; never called damaged at its source"},
-	{name: "the journal is torn", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+	{name: "the journal is torn", fault: stopAfter(1 << 20), first: failure.Network, between: func(t *testing.T, w *faultWorld) {
 		w.change(t, ".journal", func(b []byte) []byte { return b[:len(b)-5] })
 	}},
-	{name: "the journal is full of zeros from the middle on", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+	{name: "the journal is full of zeros from the middle on", fault: stopAfter(1 << 20), first: failure.Network, between: func(t *testing.T, w *faultWorld) {
 		w.change(t, ".journal", func(b []byte) []byte { clear(b[len(b)/2:]); return b })
 	}},
-	{name: "the journal is lost, the preallocated file is left", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+	{name: "the journal is lost, the preallocated file is left", fault: stopAfter(1 << 20), first: failure.Network, between: func(t *testing.T, w *faultWorld) {
 		w.change(t, ".journal", func(b []byte) []byte { return nil })
 	}},
-	{name: "the spool's list is lost", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+	{name: "the spool's list is lost", fault: stopAfter(1 << 20), first: failure.Network, between: func(t *testing.T, w *faultWorld) {
 		remove(t, w.dir+"/spool.json")
 	}},
-	{name: "the data is lost, the journal is left", fault: stopAfter(1 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+	{name: "the data is lost, the journal is left", fault: stopAfter(1 << 20), first: failure.Network, between: func(t *testing.T, w *faultWorld) {
 		remove(t, w.spoolFile(".data"))
 	}},
-	{name: "the data was cut", fault: stopAfter(2 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+	{name: "the data was cut", fault: stopAfter(2 << 20), first: failure.Network, between: func(t *testing.T, w *faultWorld) {
 		w.change(t, ".data", func(b []byte) []byte { return b[:300_000] })
 	}},
-	{name: "data that was not synced became zeros in a power loss", fault: stopAfter(2 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+	{name: "data that was not synced became zeros in a power loss", fault: stopAfter(2 << 20), first: failure.Network, between: func(t *testing.T, w *faultWorld) {
 		dropDurable(t, w)
 		w.change(t, ".data", func(b []byte) []byte { clear(b[256<<10:]); return b })
 	}},
-	{name: "the state of another export", fault: stopAfter(2 << 20), first: Network, between: func(t *testing.T, w *faultWorld) {
+	{name: "the state of another export", fault: stopAfter(2 << 20), first: failure.Network, between: func(t *testing.T, w *faultWorld) {
 		w.object = w.place("/attachments.zip", zipLike(faultSize, 99))
 	}},
 }

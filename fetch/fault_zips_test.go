@@ -10,6 +10,8 @@ import (
 	"io"
 	"testing"
 
+	"holdall/fetch/master"
+	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 )
 
@@ -85,7 +87,7 @@ var zipFaults = []faultCase{
 func zipFault(name, outcome string, build func(*testing.T) []byte, want map[string]string) faultCase {
 	return faultCase{
 		name: name, outcome: outcome,
-		world: func(t *testing.T, w *faultWorld) *Master {
+		world: func(t *testing.T, w *faultWorld) *master.CSV {
 			w.object = w.put("/attachments.zip", build(t))
 			return w.master(t, "", "/attachments.zip", "")
 		},
@@ -107,7 +109,7 @@ func readZIP(t *testing.T, o *Object, size int64, wanted map[string]string) map[
 	z, err := unpack.OpenZIP(o, size, unpack.Limits{})
 	if err != nil {
 		got[""] = damage(err)
-		if z, err = unpack.Recover(o, size, unpack.KindZIP, unpack.Limits{}); err != nil {
+		if z, err = unpack.Recover(o, size, filetype.ZIP, unpack.Limits{}); err != nil {
 			t.Fatal(err)
 		}
 	}

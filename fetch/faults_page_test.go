@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"fmt"
+	"holdall/fetch/failure"
 	"os"
 	"strings"
 	"testing"
@@ -63,7 +64,7 @@ func (c faultCase) result() string {
 		return "every byte is right"
 	}
 	todo := "new master CSV"
-	if (&Error{Code: c.want}).Retryable() {
+	if (&failure.Error{Code: c.want}).Retryable() {
 		todo = "run again"
 	}
 	return fmt.Sprintf("`%s`: %s", c.want, todo)

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 	"os"
 	"strings"
 	"sync"
@@ -17,17 +19,17 @@ import (
 type faultCase struct {
 	name string // what happens
 	// world prepares the server, and returns the master CSV. The default serves one object, prepared by fault.
-	world func(t *testing.T, w *faultWorld) *Master
+	world func(t *testing.T, w *faultWorld) *master.CSV
 	fault func(w *faultWorld, o *served)
 	opts  func(*Options)
 	// between, when set, happens after a first run, which must end in the code first ("" is success). Then comes a second run,
 	// with the object's fault taken away. The server's lock is held.
 	between func(t *testing.T, w *faultWorld)
-	first   Code
-	master2 func(t *testing.T, w *faultWorld) *Master // for the second run; default: the same
-	want    Code                                      // "" means that every byte is right
-	hint    string                                    // part of the error's hint
-	while   func(t *testing.T, w *faultWorld, r *Run) // reads while the last run is under way
+	first   failure.Code
+	master2 func(t *testing.T, w *faultWorld) *master.CSV // for the second run; default: the same
+	want    failure.Code                                  // "" means that every byte is right
+	hint    string                                        // part of the error's hint
+	while   func(t *testing.T, w *faultWorld, r *Run)     // reads while the last run is under way
 	check   func(t *testing.T, w *faultWorld, r *Run, err error)
 	// test takes the place of all that, and says what comes of it in outcome.
 	test    func(t *testing.T)
@@ -73,7 +75,7 @@ func TestFaults(t *testing.T) {
 
 func runFault(t *testing.T, c faultCase) {
 	w := &faultWorld{faultServer: newFaultServer(t), dir: t.TempDir(), body: zipLike(faultSize, 42)}
-	var m *Master
+	var m *master.CSV
 	if c.world != nil {
 		m = c.world(t, w)
 	} else {
@@ -114,7 +116,7 @@ func runFault(t *testing.T, c faultCase) {
 	}
 	r, err := w.run(t, opts, m, c.while)
 	w.wantCode(t, "the run", err, c.want)
-	var e *Error
+	var e *failure.Error
 	if errors.As(err, &e) {
 		if !strings.Contains(e.Hint, c.hint) || e.Hint == "" {
 			t.Errorf("hint %q, want something with %q", e.Hint, c.hint)
@@ -143,7 +145,7 @@ func runFault(t *testing.T, c faultCase) {
 }
 
 // run is one run of holdall's fetching, as a new process would do it.
-func (w *faultWorld) run(t *testing.T, opts Options, m *Master, while func(*testing.T, *faultWorld, *Run)) (*Run, error) {
+func (w *faultWorld) run(t *testing.T, opts Options, m *master.CSV, while func(*testing.T, *faultWorld, *Run)) (*Run, error) {
 	t.Helper()
 	f, err := New(opts)
 	if err != nil {
@@ -180,10 +182,10 @@ func (w *faultWorld) run(t *testing.T, opts Options, m *Master, while func(*test
 	return r, err
 }
 
-func (w *faultWorld) wantCode(t *testing.T, which string, err error, want Code) {
+func (w *faultWorld) wantCode(t *testing.T, which string, err error, want failure.Code) {
 	t.Helper()
-	var got Code
-	var e *Error
+	var got failure.Code
+	var e *failure.Error
 	if errors.As(err, &e) {
 		got = e.Code
 	} else if err != nil {

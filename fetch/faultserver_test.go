@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"holdall/fetch/master"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -127,7 +128,7 @@ func (s *faultServer) log() []string {
 }
 
 // master returns a master CSV for the three parts.
-func (s *faultServer) master(t *testing.T, data, attachments, cvs string) *Master {
+func (s *faultServer) master(t *testing.T, data, attachments, cvs string) *master.CSV {
 	t.Helper()
 	var head, row []string
 	for _, l := range []struct{ name, path string }{{"Data files", data}, {"Attachments", attachments}, {"Internal CVs", cvs}} {
@@ -135,7 +136,7 @@ func (s *faultServer) master(t *testing.T, data, attachments, cvs string) *Maste
 			head, row = append(head, l.name), append(row, s.link(l.path))
 		}
 	}
-	m, err := ReadMaster([]byte(strings.Join(head, ",") + "\n" + strings.Join(row, ",") + "\n"))
+	m, err := master.Read([]byte(strings.Join(head, ",") + "\n" + strings.Join(row, ",") + "\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +159,7 @@ func newTestFetcher(t *testing.T, change func(*Options)) *Fetcher {
 }
 
 // take plans and fetches m into dir, and waits for the end.
-func take(t *testing.T, f *Fetcher, m *Master, dir string) (*Run, error) {
+func take(t *testing.T, f *Fetcher, m *master.CSV, dir string) (*Run, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	t.Cleanup(cancel)
@@ -180,7 +181,7 @@ func take(t *testing.T, f *Fetcher, m *Master, dir string) (*Run, error) {
 }
 
 // offline is the plan of m as far as the spool in dir answers it, without any request.
-func (f *Fetcher) offline(t *testing.T, m *Master, dir string) *Plan {
+func (f *Fetcher) offline(t *testing.T, m *master.CSV, dir string) *Plan {
 	t.Helper()
 	p, err := f.outline(m)
 	if err == nil {

@@ -8,6 +8,7 @@ package fetch
 
 import (
 	"context"
+	"holdall/fetch/failure"
 	"net"
 	"net/http"
 	"sync"
@@ -55,7 +56,7 @@ type Fetcher struct {
 // New returns a Fetcher.
 func New(opts Options) (*Fetcher, error) {
 	if opts.Connections < 0 || opts.MaxRate < 0 {
-		return nil, &Error{Code: Usage, Message: "the number of connections and the rate cannot be negative"}
+		return nil, &failure.Error{Code: failure.Usage, Message: "the number of connections and the rate cannot be negative"}
 	}
 	client, pol, err := newClient(opts)
 	if err != nil {

@@ -3,6 +3,7 @@ package fetch
 import (
 	"bytes"
 	"context"
+	"holdall/fetch/link"
 	"io"
 	"net/http"
 	"strings"
@@ -12,10 +13,10 @@ import (
 
 func TestThreePartsArriveWhole(t *testing.T) {
 	s := newFaultServer(t)
-	bodies := map[Part][]byte{PartData: zipLike(300<<10, 1), PartAttachments: zipLike(30<<20+12345, 2), PartCVs: zipLike(9<<20, 3)}
-	s.put("/data.zip", bodies[PartData])
-	s.put("/attachments.zip", bodies[PartAttachments])
-	s.put("/cvs.zip", bodies[PartCVs])
+	bodies := map[link.Part][]byte{link.PartData: zipLike(300<<10, 1), link.PartAttachments: zipLike(30<<20+12345, 2), link.PartCVs: zipLike(9<<20, 3)}
+	s.put("/data.zip", bodies[link.PartData])
+	s.put("/attachments.zip", bodies[link.PartAttachments])
+	s.put("/cvs.zip", bodies[link.PartCVs])
 	m := s.master(t, "/data.zip", "/attachments.zip", "/cvs.zip")
 	dir := t.TempDir()
 	f := newTestFetcher(t, nil)

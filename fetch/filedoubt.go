@@ -8,8 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"holdall/fetch/listing"
 	"holdall/internal/digest"
-	"holdall/internal/unpack"
+	"holdall/internal/filetype"
 )
 
 // A doubt is why what came for a file of a listing may not be the file. It is asked for again; what comes a second time is what
@@ -35,20 +36,20 @@ const (
 )
 
 // doubtful returns why body may not be the listed file, or nil. plain is its content, where it came encoded.
-func (p *filePool) doubtful(l listed, rec fileRecord, x *exchange, body, plain []byte) *doubt {
+func (p *filePool) doubtful(l listing.Entry, rec fileRecord, x *exchange, body, plain []byte) *doubt {
 	d := &doubt{sum: rec.sum}
 	switch {
 	case isPage(l, plain):
 		d.why, d.page, d.slow = "a page that tells of an error seems to have come in its place", true, true
-	case !sizeAgrees(l.size, int64(len(body))):
-		d.why = fmt.Sprintf("the listing tells %d bytes, and %d came", l.size, len(body))
+	case !sizeAgrees(l.Size, int64(len(body))):
+		d.why = fmt.Sprintf("the listing tells %d bytes, and %d came", l.Size, len(body))
 	case !checksumAgrees(x.identity, body):
 		d.why = "it does not match the checksum that came with it"
 	case !tagAgrees(l, x.identity, body):
 		d.why = "it does not match the ETag that the listing tells"
-	case l.size < 0 && len(body) == 0:
+	case l.Size < 0 && len(body) == 0:
 		d.why, d.slow = "it came without content", unframed(x)
-	case l.size < 0 && unframed(x):
+	case l.Size < 0 && unframed(x):
 		d.why = "the server did not say where it ends"
 	default:
 		return nil
@@ -87,8 +88,8 @@ func checksumAgrees(id Identity, body []byte) bool {
 }
 
 // tagAgrees compares the ETag that a listing tells with the one that came; where none came, and it is an MD5, with the content.
-func tagAgrees(l listed, id Identity, body []byte) bool {
-	told := strings.Trim(l.etag, `"`)
+func tagAgrees(l listing.Entry, id Identity, body []byte) bool {
+	told := strings.Trim(l.ETag, `"`)
 	if got := strings.Trim(id.strong(), `"`); told == "" || got != "" {
 		return told == "" || told == got
 	}
@@ -108,15 +109,15 @@ var binaryNames = map[string]bool{
 var pageNames = map[string]bool{".html": true, ".htm": true, ".xhtml": true, ".xml": true, ".json": true, ".svg": true, ".txt": true}
 
 // isPage reports whether body looks like a page of a server or a proxy in place of the file.
-func isPage(l listed, body []byte) bool {
-	ext := strings.ToLower(path.Ext(l.label()))
-	if pageNames[ext] || l.size >= 0 && l.size == int64(len(body)) {
+func isPage(l listing.Entry, body []byte) bool {
+	ext := strings.ToLower(path.Ext(l.Label()))
+	if pageNames[ext] || l.Size >= 0 && l.Size == int64(len(body)) {
 		return false
 	}
-	switch unpack.Detect(body[:min(len(body), 4096)]) {
-	case unpack.KindHTML:
+	switch filetype.Detect(body[:min(len(body), 4096)]) {
+	case filetype.HTML:
 		return true
-	case unpack.KindXML, unpack.KindJSON:
+	case filetype.XML, filetype.JSON:
 		return binaryNames[ext]
 	}
 	return false
@@ -144,12 +145,12 @@ func (p *filePool) seenAgain(i int, what string, wait time.Duration) bool {
 	return now.Sub(s.at) >= wait
 }
 
-// odd says in what a file that is here is not what the listing tells of it, or nothing. It has come so twice.
-func (l listed) odd(r fileRecord) string {
-	switch tag := strings.Trim(l.etag, `"`); {
-	case !sizeAgrees(l.size, r.size):
-		return fmt.Sprintf("the listing tells %d bytes, and it has %d", l.size, r.size)
-	case tag != "" && r.tag != 0 && r.tag != tagOf(l.etag) && r.tag != tagOf(`"`+tag+`"`):
+// oddity says in what a file that is here is not what the listing tells of it, or nothing. It has come so twice.
+func oddity(l listing.Entry, r fileRecord) string {
+	switch tag := strings.Trim(l.ETag, `"`); {
+	case !sizeAgrees(l.Size, r.size):
+		return fmt.Sprintf("the listing tells %d bytes, and it has %d", l.Size, r.size)
+	case tag != "" && r.tag != 0 && r.tag != tagOf(l.ETag) && r.tag != tagOf(`"`+tag+`"`):
 		return "the listing tells another ETag than came with it"
 	}
 	return ""

@@ -9,8 +9,11 @@ import (
 	"net/http"
 	"time"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
 	"holdall/internal/digest"
-	"holdall/internal/unpack"
+	"holdall/internal/filetype"
 )
 
 // work is one connection's worth of fetching files.
@@ -32,9 +35,9 @@ func (p *filePool) obtain(ctx context.Context, i int, buf *[]byte) (record uint3
 	if err != nil {
 		return 0, err
 	}
-	key := keyOf(l.link)
+	key := keyOf(l.Link)
 	known, ok := p.set.find(key, l)
-	if ok && known.record.mark != markOf(l.link) && p.crowded(key) {
+	if ok && known.record.mark != markOf(l.Link) && p.crowded(key) {
 		ok = false // the place does not tell which of its files this one is
 	}
 	if ok && known.certain {
@@ -56,7 +59,7 @@ func (p *filePool) reuse(r fileRecord) {
 }
 
 // fetch asks for file i. One that proves to be known is not read.
-func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, known find, buf *[]byte) (record uint32, err error) {
+func (p *filePool) fetch(ctx context.Context, i int, l listing.Entry, key fileKey, known find, buf *[]byte) (record uint32, err error) {
 	r := p.o.run
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -72,19 +75,19 @@ func (p *filePool) fetch(ctx context.Context, i int, l listed, key fileKey, know
 			x.close(err)
 		}
 	}()
-	deadline, _ := expiry(l.link)
+	deadline, _ := link.Expiry(l.Link)
 	if err = r.f.judge(x, deadline); err != nil {
 		return 0, err
 	}
 	tag := tagOf(x.identity.strong())
 	if tag != 0 && tag == known.record.tag && x.bounds.total == known.record.size {
-		if x.bounds.total <= sniffLen {
+		if x.bounds.total <= filetype.HeadLen {
 			_, _ = io.CopyN(io.Discard, x, x.bounds.total) // or the connection is lost
 		}
 		p.reuse(known.record)
 		return known.number, nil
 	}
-	rec := fileRecord{key: key, mark: markOf(l.link), told: l.told(), tag: tag, modified: modifiedOf(x, l)}
+	rec := fileRecord{key: key, mark: markOf(l.Link), told: l.Summary(), tag: tag, modified: modifiedOf(x, l)}
 	if x.resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
 		return p.keep(i, l, rec, x, nil)
 	}
@@ -125,10 +128,10 @@ func (p *filePool) historyOf(i int) *tries {
 }
 
 // wantOf is what to ask for to have file i.
-func (p *filePool) wantOf(i int, l listed) want {
+func (p *filePool) wantOf(i int, l listing.Entry) want {
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	q := want{object: p.o.Source.Number, part: p.o.Source.Part, link: l.link, to: -1}
+	q := want{object: p.o.Source.Number, part: p.o.Source.Part, link: l.Link, to: -1}
 	if t := p.tries[i]; t != nil {
 		q.whole, q.retries = t.whole, t.wait.Tries()
 	}
@@ -163,7 +166,7 @@ func (p *filePool) read(ctx context.Context, x *exchange, buf []byte) (int, erro
 }
 
 // keep checks a small file and puts it with the others.
-func (p *filePool) keep(i int, l listed, rec fileRecord, x *exchange, body []byte) (uint32, error) {
+func (p *filePool) keep(i int, l listing.Entry, rec fileRecord, x *exchange, body []byte) (uint32, error) {
 	plain, err := decodeBody(x.identity.Encoding, body)
 	if err != nil {
 		return 0, unusable("it came compressed (%s) and cannot be read: %w", x.identity.Encoding, err)
@@ -190,39 +193,39 @@ func (p *filePool) keep(i int, l listed, rec fileRecord, x *exchange, body []byt
 }
 
 // nameServed remembers the name that came with a file of which the listing tells none.
-func (p *filePool) nameServed(l listed, rec fileRecord, x *exchange) error {
-	if l.name != "" {
+func (p *filePool) nameServed(l listing.Entry, rec fileRecord, x *exchange) error {
+	if l.Name != "" {
 		return nil
 	}
 	name := dispositionName(x.resp.Header)
-	if name == "" || tokenLike(name) {
+	if name == "" || link.TokenLike(name) {
 		return nil
 	}
 	if err := p.set.served.put(rec, name); err != nil {
-		return diskError(err, "write down the name of a fetched file")
+		return failure.Disk(err, "write down the name of a fetched file")
 	}
 	return nil
 }
 
-func modifiedOf(x *exchange, l listed) time.Time {
-	if t := anyTime(x.identity.LastModified); !t.IsZero() {
+func modifiedOf(x *exchange, l listing.Entry) time.Time {
+	if t := listing.ParseTime(x.identity.LastModified); !t.IsZero() {
 		return t
 	}
-	return l.modified
+	return l.Modified
 }
 
 // large fetches a file in pieces, as an object beside the listing. x is its first response.
-func (p *filePool) large(i int, l listed, rec fileRecord, x *exchange) (uint32, error) {
+func (p *filePool) large(i int, l listing.Entry, rec fileRecord, x *exchange) (uint32, error) {
 	r := p.o.run
 	if x.identity.Encoding != "" && len(x.prefix) == 0 {
-		x.peek(sniffLen)
+		x.peek(filetype.HeadLen)
 	}
 	src := &Source{
-		Number: p.o.Source.Number, Part: p.o.Source.Part, Link: l.link, Name: l.label(), Kind: unpack.KindUnknown, Identity: x.identity,
-		Ranges: x.resp.StatusCode == http.StatusPartialContent, Fingerprint: l.link.fingerprint(),
+		Number: p.o.Source.Number, Part: p.o.Source.Part, Link: l.Link, Name: l.Label(), Kind: filetype.Unknown, Identity: x.identity,
+		Ranges: x.resp.StatusCode == http.StatusPartialContent, Fingerprint: l.Link.Fingerprint(),
 		coded: layers(x.identity.Encoding, x.prefix),
 	}
-	src.Expiry, src.ExpiryFrom = expiry(l.link)
+	src.Expiry, src.ExpiryFrom = link.Expiry(l.Link)
 	rec.offset = p.claim(i, rec, x.identity)
 	sub, err := r.beside(src, p.set.ownName(rec.offset), x)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/listing"
 	"holdall/internal/digest"
 )
 
@@ -39,9 +41,9 @@ type filePool struct {
 	sizable   int                         // large files being fetched
 	refused   int                         // refusals in a row
 	notes     []string                    // why the listing may name more files than were read
-	digest    *ListingDigest              // of a listing that an earlier run completed
+	digest    *listing.Digest             // of a listing that an earlier run completed
 	at        []uint32                    // for each file its record's number and one; 0 while there is none
-	errs      map[int]*Error              // files that have failed for good
+	errs      map[int]*failure.Error      // files that have failed for good
 	seen      map[uint64]int32
 	same      map[int][]int  // files with the very link of an earlier one
 	alias     map[int]bool   // these
@@ -70,7 +72,7 @@ func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
 		return nil, errors.Join(err, set.close())
 	}
 	p := &filePool{
-		o: o, shelf: sh, set: set, cond: sync.NewCond(&r.mu), errs: map[int]*Error{}, seen: map[uint64]int32{},
+		o: o, shelf: sh, set: set, cond: sync.NewCond(&r.mu), errs: map[int]*failure.Error{}, seen: map[uint64]int32{},
 		same: map[int][]int{}, alias: map[int]bool{}, twice: map[int]bool{}, tries: map[int]*tries{},
 		first: map[int]sighting{}, pages: map[digest.Sum]map[int]bool{}, owned: map[uint64]int{}, places: map[uint64]int{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
 	}
@@ -81,12 +83,12 @@ func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
 }
 
 // add takes in the next file of the listing.
-func (p *filePool) add(l listed) error {
+func (p *filePool) add(l listing.Entry) error {
 	if err := p.shelf.add(l); err != nil {
 		return err
 	}
-	h := markOf(l.link)
-	key := keyOf(l.link)
+	h := markOf(l.Link)
+	key := keyOf(l.Link)
 	known, ok := p.set.find(key, l)
 	r := p.o.run
 	r.mu.Lock()
@@ -141,7 +143,7 @@ func (p *filePool) copySettled(from, to int) {
 }
 
 // settle says what became of file i; with the run's mutex held.
-func (p *filePool) settle(i int, record uint32, err *Error) {
+func (p *filePool) settle(i int, record uint32, err *failure.Error) {
 	if err != nil {
 		p.errs[i] = err
 	} else {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"holdall/fetch/link"
 	"holdall/internal/digest"
 )
 
@@ -78,7 +79,7 @@ func decodeFile(b []byte) (kind byte, r fileRecord, ok bool) {
 }
 
 // markOf tells the links of a listing apart, without giving them away.
-func markOf(l Link) uint64 {
+func markOf(l link.Link) uint64 {
 	sum := sha256.Sum256([]byte("holdall file\x00" + l.Secret()))
 	return binary.LittleEndian.Uint64(sum[:])
 }
@@ -93,14 +94,14 @@ func tagOf(etag string) uint64 {
 }
 
 // keyOf names a file by the host and path of its link and the parameters that are no part of a signature.
-func keyOf(l Link) fileKey {
-	u := l.parsed()
+func keyOf(l link.Link) fileKey {
+	u := l.URL()
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\x00%s\x00", strings.ToLower(u.Host), u.EscapedPath())
 	q := u.Query()
 	var names []string
 	for name := range q {
-		if !signatureParam(name) {
+		if !link.IsSignature(name) {
 			names = append(names, name)
 		}
 	}
@@ -110,34 +111,6 @@ func keyOf(l Link) fileKey {
 	}
 	return fileKey(h.Sum(nil))
 }
-
-// signatureParam reports whether a query parameter belongs to a signature, so that it changes each time a link is signed.
-func signatureParam(name string) bool {
-	n := strings.ToLower(name)
-	if strings.HasPrefix(n, "x-amz-") || strings.HasPrefix(n, "x-goog-") {
-		return true
-	}
-	switch n {
-	case "expires", "signature", "awsaccesskeyid", "googleaccessid", "key-pair-id", "policy", "token", "sig", "exp", "hmac",
-		"sv", "se", "st", "sp", "sr", "spr", "sip", "ss", "srt", "skoid", "sktid", "skt", "ske", "sks", "skv":
-		return true
-	}
-	return false
-}
-
-// told sums up what the listing tells of a file: its name, and the size, ETag and date by which another file in the same place
-// would show.
-func (l listed) told() uint64 {
-	var at int64
-	if !l.modified.IsZero() {
-		at = l.modified.UnixNano()
-	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%d", l.name, l.etag, at, l.size))
-	return binary.LittleEndian.Uint64(sum[:])
-}
-
-// vouched reports whether the listing tells of a file what another one at its place would not have.
-func (l listed) vouched() bool { return l.etag != "" || l.size >= 0 && !l.modified.IsZero() }
 
 // peekFiles returns the bytes of the files of a listing that are here.
 func peekFiles(dir, name string) int64 {

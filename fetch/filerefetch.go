@@ -7,7 +7,11 @@ import (
 	"os"
 	"time"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
 	"holdall/internal/digest"
+	"holdall/internal/filetype"
 )
 
 // RefetchFile is Refetch for a file of a listing: it is fetched again whole. Files and OpenFile give the
@@ -18,8 +22,8 @@ func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err err
 		return false, errors.New("the file is not here")
 	}
 	if p.shelf == nil {
-		return false, o.Source.failure(&Error{
-			Code: LinkExpired, Hint: hintNewLink,
+		return false, o.Source.failure(&failure.Error{
+			Code: failure.LinkExpired, Hint: failure.HintNewLink,
 			Message: "the listing could not be asked for again, and the links in it are not kept",
 		})
 	}
@@ -70,7 +74,7 @@ func (p *filePool) mendFile(ctx context.Context, i int, n uint32) (changed bool,
 			return changed, nil
 		}
 		if ctx.Err() != nil {
-			return false, interrupted(ctx)
+			return false, failure.Stopped(ctx)
 		}
 		v := t.failed(err, nothing, time.Now(), r.f.opts.budget())
 		if v.action == giveUp || v.action == stopAll {
@@ -78,25 +82,25 @@ func (p *filePool) mendFile(ctx context.Context, i int, n uint32) (changed bool,
 		}
 		r.retried()
 		if !sleep(ctx, v.after) {
-			return false, interrupted(ctx)
+			return false, failure.Stopped(ctx)
 		}
 	}
 }
 
 // mendFileOnce is one request of mendFile.
 func (p *filePool) mendFileOnce(
-	ctx context.Context, l listed, t *tries, rec fileRecord, n uint32,
+	ctx context.Context, l listing.Entry, t *tries, rec fileRecord, n uint32,
 ) (changed bool, err error) {
 	r := p.o.run
 	x, err := r.f.get(ctx, want{
-		object: p.o.Source.Number, part: p.o.Source.Part, link: l.link,
+		object: p.o.Source.Number, part: p.o.Source.Part, link: l.Link,
 		to: -1, whole: t.whole, retries: t.wait.Tries() + 1,
 	})
 	if err != nil {
 		return false, err
 	}
 	defer func() { x.close(err) }()
-	deadline, _ := expiry(l.link)
+	deadline, _ := link.Expiry(l.Link)
 	if err = r.f.judge(x, deadline); err != nil {
 		return false, err
 	}
@@ -105,7 +109,7 @@ func (p *filePool) mendFileOnce(
 	}
 	out, err := os.CreateTemp(r.spool.dir, "again-*")
 	if err != nil {
-		return false, diskError(err, "write a fetched file to the spool")
+		return false, failure.Disk(err, "write a fetched file to the spool")
 	}
 	defer os.Remove(out.Name())
 	defer out.Close()
@@ -120,7 +124,7 @@ func (p *filePool) mendFileOnce(
 
 // copyWhole writes what an answer carries, decoded, and sums it up. An answer that breaks off is an error.
 func (r *Run) copyWhole(ctx context.Context, out io.Writer, x *exchange) (*digest.Writer, error) {
-	x.peek(sniffLen)
+	x.peek(filetype.HeadLen)
 	raw := &wholeBody{ctx: ctx, r: r, x: x}
 	content, err := decoders(layers(x.identity.Encoding, x.prefix), raw)
 	if err != nil {
@@ -131,7 +135,7 @@ func (r *Run) copyWhole(ctx context.Context, out io.Writer, x *exchange) (*diges
 	_, err = io.Copy(io.MultiWriter(w, sum), content)
 	switch {
 	case w.err != nil:
-		return nil, diskError(w.err, "write a fetched file to the spool")
+		return nil, failure.Disk(w.err, "write a fetched file to the spool")
 	case raw.err != nil:
 		return nil, cutShort(raw.err)
 	case err != nil:
@@ -186,7 +190,7 @@ func (p *filePool) replace(n uint32, rec fileRecord, f *os.File) error {
 	if rec.size <= largeFile {
 		body := make([]byte, rec.size)
 		if _, err = f.ReadAt(body, 0); err != nil && err != io.EOF {
-			return diskError(err, "read a fetched file back")
+			return failure.Disk(err, "read a fetched file back")
 		}
 		now, err = p.set.put(rec, body)
 	} else {
@@ -211,7 +215,7 @@ func (p *filePool) replace(n uint32, rec fileRecord, f *os.File) error {
 // putFile keeps a large file whose bytes are in f, in a place of its own.
 func (s *fileSet) putFile(rec fileRecord, f *os.File) (uint32, error) {
 	if err := datasync(f); err != nil {
-		return 0, diskError(err, "sync a fetched file")
+		return 0, failure.Disk(err, "sync a fetched file")
 	}
 	rec.segment = 0
 	for {
@@ -219,7 +223,7 @@ func (s *fileSet) putFile(rec fileRecord, f *os.File) (uint32, error) {
 		path := dataPath(s.dir, s.ownName(rec.offset))
 		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
 			if err := os.Rename(f.Name(), path); err != nil {
-				return 0, diskError(err, "write a fetched file to the spool")
+				return 0, failure.Disk(err, "write a fetched file to the spool")
 			}
 			return s.append(rec)
 		}

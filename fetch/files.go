@@ -14,6 +14,9 @@ import (
 	"os"
 	"time"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
 	"holdall/internal/atomicfile"
 	"holdall/internal/digest"
 )
@@ -26,8 +29,8 @@ type File struct {
 	Size         int64 // of what was received; -1 with Err
 	LastModified time.Time
 	SHA256       digest.Sum
-	Odd          string // in what it is not what the listing tells of it, though it came so twice; or empty
-	Err          *Error // why this file is not here
+	Odd          string         // in what it is not what the listing tells of it, though it came so twice; or empty
+	Err          *failure.Error // why this file is not here
 }
 
 // A fileLine is a file in what is kept of a listing: one JSON object a line, without its link's secrets. Complete listings
@@ -45,9 +48,9 @@ type fileLine struct {
 }
 
 type fileFault struct {
-	Code    Code   `json:"code"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
+	Code    failure.Code `json:"code"`
+	Message string       `json:"message"`
+	Hint    string       `json:"hint,omitempty"`
 }
 
 // Files yields a listing's files in the listing's order, each when it is here or has failed for good. Files that are not here
@@ -99,24 +102,24 @@ func (p *filePool) file(i int) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	f := File{Index: i, Name: l.name, RawName: l.raw, Size: -1, LastModified: l.modified}
+	f := File{Index: i, Name: l.Name, RawName: l.RawName, Size: -1, LastModified: l.Modified}
 	p.o.run.mu.Lock()
 	at, fault := p.at[i], p.errs[i]
 	p.o.run.mu.Unlock()
 	if fault != nil {
 		f.Err = fault
-		return f.withName(l.label()), nil
+		return f.withName(l.Label()), nil
 	}
 	r, err := p.set.record(at - 1)
 	if err != nil {
 		return File{}, err
 	}
-	f.Odd = l.odd(r)
+	f.Odd = oddity(l, r)
 	f.Size, f.SHA256 = r.size, r.sum
 	if !r.modified.IsZero() {
 		f.LastModified = r.modified
 	}
-	return f.withName(cmp.Or(p.set.served.get(r), l.label())), nil
+	return f.withName(cmp.Or(p.set.served.get(r), l.Label())), nil
 }
 
 // withName names a file of which the listing tells no name so, or by its place.
@@ -163,7 +166,7 @@ func indexPath(dir, name string) string { return dir + "/" + name + ".index" }
 func (p *filePool) save(dir, name string) (Verified, error) {
 	out, err := atomicfile.Create(dataPath(dir, name))
 	if err != nil {
-		return Verified{}, diskError(err, "write down a listing")
+		return Verified{}, failure.Disk(err, "write down a listing")
 	}
 	defer out.Close()
 	sum := digest.NewWriter()
@@ -180,30 +183,30 @@ func (p *filePool) save(dir, name string) (Verified, error) {
 			return Verified{}, err
 		}
 		if err := enc.Encode(f.line(l)); err != nil {
-			return Verified{}, diskError(err, "write down a listing")
+			return Verified{}, failure.Disk(err, "write down a listing")
 		}
 	}
 	if err := w.Flush(); err != nil {
-		return Verified{}, diskError(err, "write down a listing")
+		return Verified{}, failure.Disk(err, "write down a listing")
 	}
 	index := make([]byte, 0, 4*len(p.at))
 	for _, n := range p.at {
 		index = binary.LittleEndian.AppendUint32(index, n)
 	}
 	if err := atomicfile.WriteFile(indexPath(dir, name), index); err != nil {
-		return Verified{}, diskError(err, "write down a listing")
+		return Verified{}, failure.Disk(err, "write down a listing")
 	}
 	if err := p.saveDigest(dir, name); err != nil {
-		return Verified{}, diskError(err, "write down a listing")
+		return Verified{}, failure.Disk(err, "write down a listing")
 	}
 	if err := out.Commit(); err != nil {
-		return Verified{}, diskError(err, "write down a listing")
+		return Verified{}, failure.Disk(err, "write down a listing")
 	}
 	return Verified{Size: sum.Size(), SHA256: sum.Sum(), Rung: "size"}, nil
 }
 
-func (f File) line(l listed) fileLine {
-	out := fileLine{Index: f.Index, Name: f.Name, RawName: l.raw, Link: l.link.String(), Size: f.Size, SHA256: f.SHA256, Odd: f.Odd}
+func (f File) line(l listing.Entry) fileLine {
+	out := fileLine{Index: f.Index, Name: f.Name, RawName: l.RawName, Link: l.Link.String(), Size: f.Size, SHA256: f.SHA256, Odd: f.Odd}
 	if !f.LastModified.IsZero() {
 		out.LastModified = &f.LastModified
 	}
@@ -217,7 +220,7 @@ func (f File) line(l listed) fileLine {
 func (o *Object) keptFiles(yield func(File, error) bool) {
 	in, err := os.Open(o.path)
 	if err != nil {
-		yield(File{}, diskError(err, "read a listing back"))
+		yield(File{}, failure.Disk(err, "read a listing back"))
 		return
 	}
 	defer in.Close()
@@ -229,7 +232,7 @@ func (o *Object) keptFiles(yield func(File, error) bool) {
 		}
 		var l fileLine
 		if err != nil || json.Unmarshal(b, &l) != nil {
-			yield(File{}, &Error{Code: Internal, Message: "what is kept of a listing is damaged", Err: err})
+			yield(File{}, &failure.Error{Code: failure.Internal, Message: "what is kept of a listing is damaged", Err: err})
 			return
 		}
 		if !yield(l.file(o.Source.Part), nil) {
@@ -238,7 +241,7 @@ func (o *Object) keptFiles(yield func(File, error) bool) {
 	}
 }
 
-func (l fileLine) file(part Part) File {
+func (l fileLine) file(part link.Part) File {
 	f := File{Index: l.Index, Name: l.Name, RawName: l.RawName, Size: l.Size, SHA256: l.SHA256, Odd: l.Odd}
 	if f.RawName == nil {
 		f.RawName = []byte(l.Name)
@@ -247,7 +250,7 @@ func (l fileLine) file(part Part) File {
 		f.LastModified = *l.LastModified
 	}
 	if l.Error != nil {
-		f.Err = &Error{Code: l.Error.Code, Part: part, Link: l.Link, Message: l.Error.Message, Hint: l.Error.Hint}
+		f.Err = &failure.Error{Code: l.Error.Code, Part: part, Link: l.Link, Message: l.Error.Message, Hint: l.Error.Hint}
 	}
 	return f
 }
@@ -259,7 +262,7 @@ func (o *Object) readListing(p []byte, off int64) (int, error) {
 	}
 	f, err := os.Open(o.path)
 	if err != nil {
-		return 0, diskError(err, "read a listing back")
+		return 0, failure.Disk(err, "read a listing back")
 	}
 	defer f.Close()
 	return f.ReadAt(p, off)

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/listing"
 	"holdall/internal/digest"
 )
 
@@ -59,10 +61,10 @@ func openFileSet(dir, name string) (*fileSet, error) {
 	s := &fileSet{dir: dir, name: name}
 	var err error
 	if s.journal, err = os.OpenFile(s.journalPath(), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return nil, diskError(err, "open the journal of a listing")
+		return nil, failure.Disk(err, "open the journal of a listing")
 	}
 	if s.served, err = openServedNames(dir + "/" + name + ".names"); err != nil {
-		return nil, errors.Join(diskError(err, "open the names of a listing's files"), s.journal.Close())
+		return nil, errors.Join(failure.Disk(err, "open the names of a listing's files"), s.journal.Close())
 	}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -85,7 +87,7 @@ func (s *fileSet) ownName(number int64) string {
 func (s *fileSet) load() error {
 	durable, err := s.lastDurable()
 	if err != nil {
-		return diskError(err, "read the journal of a listing")
+		return failure.Disk(err, "read the journal of a listing")
 	}
 	in := bufio.NewReaderSize(io.NewSectionReader(s.journal, 0, 1<<62), 1<<20)
 	b := make([]byte, fileRecordSize)
@@ -111,7 +113,7 @@ func (s *fileSet) load() error {
 		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.record, b.record))
 	})
 	if err := s.journal.Truncate(int64(s.n) * fileRecordSize); err != nil {
-		return diskError(err, "write the journal of a listing")
+		return failure.Disk(err, "write the journal of a listing")
 	}
 	// New files go into a new segment: the last one may end in bytes that no record tells of.
 	return s.nextSegment(last + 1)
@@ -154,7 +156,7 @@ func (s *fileSet) holds(r fileRecord) bool {
 func (s *fileSet) nextSegment(n uint32) error {
 	f, err := os.OpenFile(s.segmentPath(n), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return diskError(err, "make a segment for the files of a listing")
+		return failure.Disk(err, "make a segment for the files of a listing")
 	}
 	for uint32(len(s.segments)) < n {
 		s.segments, s.dirty = append(s.segments, nil), append(s.dirty, false)
@@ -173,10 +175,10 @@ type find struct {
 
 // find returns the record of a file that an earlier run fetched and of which the listing told the same: by the very link, or by
 // its place. Several different ones at one place are none: the place does not tell them apart.
-func (s *fileSet) find(k fileKey, l listed) (find, bool) {
+func (s *fileSet) find(k fileKey, l listing.Entry) (find, bool) {
 	var found find
 	var seen, several bool
-	mark, told := markOf(l.link), l.told()
+	mark, told := markOf(l.Link), l.Summary()
 	for _, o := range slices.Backward(s.oldAt(k)) { // the last is what was fetched again
 		r, err := s.record(o.record)
 		if err != nil || r.key != k || r.told != told {
@@ -186,7 +188,7 @@ func (s *fileSet) find(k fileKey, l listed) (find, bool) {
 			return find{o.record, r, true}, true
 		}
 		several = several || seen && r.sum != found.record.sum
-		found, seen = find{o.record, r, l.vouched()}, true
+		found, seen = find{o.record, r, l.Identified()}, true
 	}
 	return found, seen && !several
 }
@@ -206,11 +208,11 @@ func (s *fileSet) oldAt(k fileKey) []oldFile {
 func (s *fileSet) record(n uint32) (fileRecord, error) {
 	b := make([]byte, fileRecordSize)
 	if _, err := s.journal.ReadAt(b, int64(n)*fileRecordSize); err != nil {
-		return fileRecord{}, diskError(err, "read the journal of a listing")
+		return fileRecord{}, failure.Disk(err, "read the journal of a listing")
 	}
 	kind, r, ok := decodeFile(b)
 	if !ok || kind != recFile {
-		return fileRecord{}, &Error{Code: Internal, Message: "the journal of a listing is damaged"}
+		return fileRecord{}, &failure.Error{Code: failure.Internal, Message: "the journal of a listing is damaged"}
 	}
 	return r, nil
 }
@@ -229,7 +231,7 @@ func (s *fileSet) put(r fileRecord, body []byte) (uint32, error) {
 	s.at += r.size
 	s.mu.Unlock()
 	if _, err := seg.WriteAt(body, r.offset); err != nil {
-		return 0, diskError(err, "write a fetched file to the spool")
+		return 0, failure.Disk(err, "write a fetched file to the spool")
 	}
 	return s.append(r)
 }
@@ -239,7 +241,7 @@ func (s *fileSet) append(r fileRecord) (uint32, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, err := s.journal.WriteAt(r.encode(), int64(s.n)*fileRecordSize); err != nil {
-		return 0, diskError(err, "write the journal of a listing")
+		return 0, failure.Disk(err, "write the journal of a listing")
 	}
 	s.dirty[r.segment] = r.segment > 0
 	s.unsynced.Add(r.size + fileRecordSize)
@@ -263,18 +265,18 @@ func (s *fileSet) sync() error {
 	}
 	for _, f := range files {
 		if err := datasync(f); err != nil {
-			return diskError(err, "sync the files of a listing")
+			return failure.Disk(err, "sync the files of a listing")
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unsynced.Add(-pending)
 	if _, err := s.journal.WriteAt(durableRecord(records), int64(s.n)*fileRecordSize); err != nil {
-		return diskError(err, "write the journal of a listing")
+		return failure.Disk(err, "write the journal of a listing")
 	}
 	s.n++
 	if err := datasync(s.journal); err != nil {
-		return diskError(err, "sync the journal of a listing")
+		return failure.Disk(err, "sync the journal of a listing")
 	}
 	return nil
 }
@@ -291,7 +293,7 @@ func (s *fileSet) openRecord(r fileRecord) (io.ReadCloser, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, diskError(err, "open a fetched file")
+		return nil, failure.Disk(err, "open a fetched file")
 	}
 	section := io.NewSectionReader(f, r.offset, r.size)
 	return &fileReader{digest.NewReader(section, r.size, r.sum), f}, nil

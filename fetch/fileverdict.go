@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"holdall/internal/digest"
-	"holdall/internal/unpack"
+	"holdall/internal/filetype"
 )
 
 // put takes in what became of an attempt at file i.
@@ -90,10 +92,10 @@ func (p *filePool) pageForAll(i int, d *doubt) bool {
 	if len(of) < enoughPages && (!p.listed || len(of) < left || p.good > 0) {
 		return false
 	}
-	e := notTheExport(unpack.KindHTML, Link{})
+	e := notTheExport(filetype.HTML, link.Link{})
 	e.Message = "the listing's links: " + e.Message
 	if at := p.o.Source.Expiry; !at.IsZero() && p.o.run.f.clock.server(p.o.run.f.now()).After(at) {
-		e.Code, e.Hint = LinkExpired, hintNewLink
+		e.Code, e.Hint = failure.LinkExpired, failure.HintNewLink
 	}
 	p.o.fail(e)
 	return true
@@ -103,7 +105,7 @@ func (p *filePool) pageForAll(i int, d *doubt) bool {
 // server that is not certain is asked twice.
 func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 	e := ref.err
-	if e.Code == LinkExpired {
+	if e.Code == failure.LinkExpired {
 		p.expire(i, e)
 		return
 	}
@@ -113,7 +115,7 @@ func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 	}
 	p.refused++
 	all := p.good == 0 && p.refused >= min(enoughPages, len(p.at)) || p.refused >= 4*maxFileConns
-	if all && e.Code != LinkGone || e.Code == LinkGone && p.good == 0 && p.refused >= 4*maxFileConns {
+	if all && e.Code != failure.LinkGone || e.Code == failure.LinkGone && p.good == 0 && p.refused >= 4*maxFileConns {
 		p.failAll(e)
 		return
 	}
@@ -124,7 +126,7 @@ func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 const enoughExpired = 3
 
 // expire takes in that file i's link has expired.
-func (p *filePool) expire(i int, e *Error) {
+func (p *filePool) expire(i int, e *failure.Error) {
 	if p.expired++; p.alone && p.expired >= enoughExpired {
 		p.failAll(e)
 		return
@@ -132,20 +134,20 @@ func (p *filePool) expire(i int, e *Error) {
 	p.settle(i, 0, p.fileError(i, e))
 }
 
-func (p *filePool) failAll(e *Error) {
+func (p *filePool) failAll(e *failure.Error) {
 	c := *e
 	c.Message = "the listing's links: " + e.Message
 	p.o.fail(&c)
 }
 
 // pending reports whether a failed file is not given up: another try, or a new link, will bring it.
-func pending(e *Error) bool { return e.Retryable() || e.Code == LinkExpired }
+func pending(e *failure.Error) bool { return e.Retryable() || e.Code == failure.LinkExpired }
 
 // unsettled is the failure of a listing of which files are not here yet, though all others are; nil when there are none.
-func (p *filePool) unsettled() *Error {
+func (p *filePool) unsettled() *failure.Error {
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	var worst *Error
+	var worst *failure.Error
 	n := 0
 	for _, e := range p.errs {
 		if !pending(e) {
@@ -163,18 +165,18 @@ func (p *filePool) unsettled() *Error {
 }
 
 // notYet is the failure of a listing of which n files are not here yet, one of them because of e.
-func (p *filePool) notYet(n int, e *Error) *Error {
+func (p *filePool) notYet(n int, e *failure.Error) *failure.Error {
 	c := *e
 	c.Message = fmt.Sprintf("%d of the listing's %d files are not here yet: %s", n, len(p.at), e.Message)
 	return &c
 }
 
 // fileError makes an error of file i.
-func (p *filePool) fileError(i int, e *Error) *Error {
+func (p *filePool) fileError(i int, e *failure.Error) *failure.Error {
 	c := *e
 	c.Part = p.o.Source.Part
 	if l, err := p.shelf.get(i); err == nil {
-		c.Link = l.link.String()
+		c.Link = l.Link.String()
 	}
 	return &c
 }

@@ -2,13 +2,15 @@ package fetch
 
 import (
 	"bytes"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
+	"holdall/fetch/master"
+	"holdall/internal/filetype"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"holdall/internal/unpack"
 )
 
 func FuzzReadMaster(f *testing.F) {
@@ -21,7 +23,7 @@ func FuzzReadMaster(f *testing.F) {
 	f.Add([]byte("From: a@example.com\nTo: b@example.com\nSubject: c\n\nhttps://a.example/x?sig=1\n"))
 	f.Add([]byte("x\thttps://a.safelinks.protection.outlook.com/?url=https%3A%2F%2Fb.example%2F&amp;x"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		m, err := ReadMaster(raw)
+		m, err := master.Read(raw)
 		if err != nil {
 			return
 		}
@@ -30,7 +32,7 @@ func FuzzReadMaster(f *testing.F) {
 		}
 		red := m.Redacted()
 		for _, l := range m.Links {
-			u := l.Link.parsed()
+			u := l.Link.URL()
 			if u.Hostname() == "" {
 				t.Errorf("a link without a host: %q", l.Link.Secret())
 			}
@@ -39,10 +41,10 @@ func FuzzReadMaster(f *testing.F) {
 				t.Errorf("the redacted copy shows %q", sig)
 			}
 			_ = l.Link.String()
-			_ = l.Link.fingerprint()
+			_ = l.Link.Fingerprint()
 			_ = keyOf(l.Link)
-			expiry(l.Link)
-			mendings(l.Link)
+			link.Expiry(l.Link)
+			link.Repairs(l.Link)
 		}
 	})
 }
@@ -56,20 +58,20 @@ func FuzzListing(f *testing.F) {
 	} {
 		f.Add(byte(i), []byte(s))
 	}
-	kinds := []unpack.Kind{unpack.KindCSV, unpack.KindJSON, unpack.KindXML, unpack.KindHTML}
+	kinds := []filetype.Type{filetype.CSV, filetype.JSON, filetype.XML, filetype.HTML}
 	f.Fuzz(func(t *testing.T, k byte, b []byte) {
 		base, err := url.Parse("https://files.example.com/a/b?x=1")
 		if err != nil {
 			t.Fatal(err)
 		}
 		kind := kinds[int(k)%len(kinds)]
-		_, _ = readListing(kind, bytes.NewReader(b), base, func(l listed) error {
-			if l.link.IsZero() || !utf8.ValidString(l.name) || l.size < -1 {
+		_, _ = listing.Read(kind, bytes.NewReader(b), base, func(l listing.Entry) error {
+			if l.Link.IsZero() || !utf8.ValidString(l.Name) || l.Size < -1 {
 				t.Errorf("%+v", l)
 			}
 			return nil
 		})
-		looksLikeListing(PartCVs, kind, b)
+		listing.Detect(link.PartCVs, kind, b)
 	})
 }
 
@@ -95,7 +97,7 @@ func FuzzContentDisposition(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		name := dispositionName(http.Header{"Content-Disposition": {s}})
-		if strings.ContainsAny(name, "/\\\x00\r\n") || name == ".." || name == "." || len(name) > maxName || !utf8.ValidString(name) {
+		if strings.ContainsAny(name, "/\\\x00\r\n") || name == ".." || name == "." || len(name) > link.MaxName || !utf8.ValidString(name) {
 			t.Errorf("%q gives %q", s, name)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"io"
 	"sync"
 
+	"holdall/fetch/failure"
 	"holdall/internal/digest"
 )
 
@@ -113,7 +114,7 @@ func (e errPiece) Error() string {
 func (h *hasher) advance(s *store, buf []byte, index int64, n int, crc uint32) error {
 	b := buf[:n]
 	if _, err := io.ReadFull(io.NewSectionReader(s.data, index*s.pieceSize, int64(n)), b); err != nil {
-		return diskError(err, "read back fetched bytes from the spool")
+		return failure.Disk(err, "read back fetched bytes from the spool")
 	}
 	if crc32.Checksum(b, castagnoli) != crc {
 		return errPiece{index}
@@ -156,7 +157,7 @@ func (r *Run) follow(o *Object) {
 				return
 			}
 		default:
-			r.fatal(asError(err, Internal, "read the spool"))
+			r.fatal(failure.From(err, failure.Internal, "read the spool"))
 			return
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -36,7 +38,7 @@ func childFetch(dir string) int {
 	if err != nil {
 		return 9
 	}
-	m, err := ReadMaster(raw)
+	m, err := master.Read(raw)
 	if err != nil {
 		fmt.Println(err)
 		return 9
@@ -80,7 +82,7 @@ func childFetch(dir string) int {
 	}
 	if err := r.Wait(); err != nil {
 		fmt.Println(err)
-		if e := (*Error)(nil); errors.As(err, &e) && e.Code == Interrupted {
+		if e := (*failure.Error)(nil); errors.As(err, &e) && e.Code == failure.Interrupted {
 			r.Close()
 			fmt.Println("fetched", r.Progress().Fetched)
 			return childInterrupted
@@ -96,7 +98,7 @@ func childFetch(dir string) int {
 }
 
 // startChild starts a process that fetches m into dir. What it prints is read after Wait.
-func startChild(t *testing.T, m *Master, dir string) (*exec.Cmd, *strings.Builder) {
+func startChild(t *testing.T, m *master.CSV, dir string) (*exec.Cmd, *strings.Builder) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "HOLDALL_FETCH_INTO="+dir, "HOLDALL_FETCH_FILES=1", "GORACE=atexit_sleep_ms=0")
@@ -111,7 +113,7 @@ func startChild(t *testing.T, m *Master, dir string) (*exec.Cmd, *strings.Builde
 
 // killAtRandom runs children that fetch m into dir, kills each after a random time up to most, and lets the last one
 // finish. It returns how many were killed.
-func killAtRandom(t *testing.T, m *Master, dir string, kills int, most time.Duration) int {
+func killAtRandom(t *testing.T, m *master.CSV, dir string, kills int, most time.Duration) int {
 	t.Helper()
 	killed := 0
 	for {

@@ -7,18 +7,21 @@ import (
 	"io"
 	"slices"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
 	"holdall/internal/digest"
 )
 
 // A Known is what is recorded of an object that was received, by which it is recognised when links lead to it again. It is
 // the one rule for "archived already": what only looks alike (the same place, the same size) is never taken for the same.
 type Known struct {
-	Part     Part
+	Part     link.Part
 	Identity Identity
 	SHA256   digest.Sum
-	Samples  []Sample       // of its content
-	Links    []string       // marks of the links that led to it
-	Listing  *ListingDigest // of an object that is a listing
+	Samples  []Sample        // of its content
+	Links    []string        // marks of the links that led to it
+	Listing  *listing.Digest // of an object that is a listing
 }
 
 // A Sample is a stretch of an object's content.
@@ -47,7 +50,7 @@ const (
 
 // Marks returns what the source's links are recognised by later: hashes that give nothing of them away.
 func (s *Source) Marks() []string {
-	marks := []string{s.Link.mark()}
+	marks := []string{s.Link.Mark()}
 	if s.origin != "" && s.origin != marks[0] {
 		marks = append(marks, s.origin)
 	}
@@ -110,7 +113,7 @@ func (f *Fetcher) Recognise(ctx context.Context, s *Source, k Known) (Evidence, 
 	for _, sample := range k.Samples {
 		sum, err := f.sample(ctx, s, sample)
 		if ctx.Err() != nil {
-			return Unknown, interrupted(ctx)
+			return Unknown, failure.Stopped(ctx)
 		}
 		if err != nil {
 			return Alike, nil // it is fetched again, and compared whole

@@ -1,6 +1,9 @@
 package fetch
 
-import "time"
+import (
+	"holdall/fetch/failure"
+	"time"
+)
 
 // chaseEvery is how long a source that cannot be reached is left alone while others still arrive.
 const chaseEvery = time.Minute
@@ -28,7 +31,7 @@ func (r *Run) Late() map[*Source]*Source {
 // budget is how long that is worth waiting for.
 func (s *Source) chaseable(budget time.Duration) bool {
 	e := s.Err
-	if e == nil || s.probed() || e.Reason != "" || e.Code != Network && e.Code != Busy {
+	if e == nil || s.probed() || e.Reason != "" || e.Code != failure.Network && e.Code != failure.Busy {
 		return false
 	}
 	return e.ResumeAfter.IsZero() || time.Until(e.ResumeAfter) <= budget // else it said itself that it is of no use
@@ -87,7 +90,7 @@ func (r *Run) fetchLate(planned, found *Source) error {
 	r.lateObjects = append(r.lateObjects, o)
 	r.order = byPriority(append(r.order, o))
 	if r.ctx.Err() != nil {
-		o.fail(interrupted(r.ctx))
+		o.fail(failure.Stopped(r.ctx))
 	}
 	if !o.complete {
 		r.begin(o)

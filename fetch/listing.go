@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
+	"holdall/internal/filetype"
 	"io"
 	"net/url"
 	"os"
 	"slices"
 	"sync"
-
-	"holdall/internal/unpack"
 )
 
 // openListing prepares an object that is a listing: for its files, which begin to be fetched while it is still being read.
@@ -38,7 +40,7 @@ func (r *Run) reopenListing(o *Object, e *spoolEntry) error {
 	o.files = &filePool{o: o, set: set, listed: true, cond: sync.NewCond(&r.mu)}
 	index, err := os.ReadFile(indexPath(r.spool.dir, e.Name))
 	if err != nil {
-		return errors.Join(diskError(err, "read a listing back"), set.close())
+		return errors.Join(failure.Disk(err, "read a listing back"), set.close())
 	}
 	for ; len(index) >= 4; index = index[4:] {
 		o.files.at = append(o.files.at, binary.LittleEndian.Uint32(index))
@@ -49,7 +51,7 @@ func (r *Run) reopenListing(o *Object, e *spoolEntry) error {
 		return errors.Join(err, set.close())
 	}
 	if o.files.digest, err = readListingDigest(r.spool.dir, e.Name); err != nil {
-		return errors.Join(diskError(err, "read a listing back"), set.close())
+		return errors.Join(failure.Disk(err, "read a listing back"), set.close())
 	}
 	o.size, o.complete, o.verified = v.Size, true, v
 	return nil
@@ -136,8 +138,8 @@ func (r *Run) dataFirst(o *Object) bool {
 		if o.settled() {
 			return false
 		}
-		busy := o.Source.Part != PartData && slices.ContainsFunc(r.Objects, func(d *Object) bool {
-			return d.Source.Part == PartData && d.files == nil && !d.settled() && len(d.free) > 0
+		busy := o.Source.Part != link.PartData && slices.ContainsFunc(r.Objects, func(d *Object) bool {
+			return d.Source.Part == link.PartData && d.files == nil && !d.settled() && len(d.free) > 0
 		})
 		if !busy {
 			return true
@@ -157,7 +159,7 @@ func (r *Run) completeListing(o *Object) error {
 	}
 	j, err := createJournal(journalPath(r.spool.dir, o.name), 1, 0)
 	if err != nil {
-		return diskError(err, "write the spool's journal")
+		return failure.Disk(err, "write the spool's journal")
 	}
 	defer j.f.Close()
 	// With files or pages missing the next run has something to do, so the listing is not done for good.
@@ -168,7 +170,7 @@ func (r *Run) completeListing(o *Object) error {
 		err = datasync(j.f)
 	}
 	if err != nil {
-		return diskError(err, "write the spool's journal")
+		return failure.Disk(err, "write the spool's journal")
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -192,7 +194,7 @@ func (r *Run) beside(src *Source, name string, x *exchange) (*Object, error) {
 	defer r.mu.Unlock()
 	r.order = append(r.order, o)
 	if o.failed == nil && r.ctx.Err() != nil {
-		o.fail(interrupted(r.ctx))
+		o.fail(failure.Stopped(r.ctx))
 	}
 	r.begin(o)
 	return o, nil
@@ -214,10 +216,10 @@ func (r *Run) dismiss(o *Object) {
 const maxSample = 100
 
 // fileSample returns the keys of the first files of a listing, by which a later listing is recognised as one of the same files.
-func fileSample(k unpack.Kind, first []byte, base *url.URL) []fileKey {
+func fileSample(k filetype.Type, first []byte, base *url.URL) []fileKey {
 	var keys []fileKey
-	_, _ = readListing(k, bytes.NewReader(wholeLines(first)), base, func(l listed) error {
-		keys = append(keys, keyOf(l.link))
+	_, _ = listing.Read(k, bytes.NewReader(listing.WholeLines(first)), base, func(l listing.Entry) error {
+		keys = append(keys, keyOf(l.Link))
 		if len(keys) == maxSample {
 			return io.EOF
 		}

@@ -1,10 +1,7 @@
 package fetch
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,73 +11,23 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
 	"holdall/internal/atomicfile"
 	"holdall/internal/digest"
 )
 
-// A ListingDigest is what is recorded of a listing, by which one of the same files is recognised though its links are signed
-// anew and its order is another.
-type ListingDigest struct {
-	Files int `json:"files"`
-	// Told is the sum of what the listing tells of its files, each file's name, size, ETag and date hashed, whatever their order.
-	Told digest.Sum `json:"told"`
-	// Vouched says that it tells an ETag of every file. Else equal names do not prove equal contents.
-	Vouched bool `json:"vouched"`
-	// Dated says that it tells a size and a date of every file: with samples of their contents, that is enough.
-	Dated bool `json:"dated"`
-	// Content is the sum of the files' names and contents; nothing when one of them is not here.
-	Content digest.Sum `json:"content"`
-	// Samples are small files, spread over the listing: all of its files where these are few and small.
-	Samples []FileSample `json:"samples,omitempty"`
-}
-
-// A FileSample is one file of a listing: what the listing told of it, and what came.
-type FileSample struct {
-	Told   digest.Sum `json:"told"`
-	Size   int64      `json:"size"`
-	SHA256 digest.Sum `json:"sha256"`
-}
-
 // maxFileSamples bounds what it costs to recognise a listing that tells no ETags: so many small files are fetched once more.
 const maxFileSamples = 64
 
-// facts hashes what a listing tells of a file that stays when its link is signed anew.
-func (l listed) facts() digest.Sum {
-	var at int64
-	if !l.modified.IsZero() {
-		at = l.modified.Unix()
-	}
-	return digest.Of(fmt.Appendf(nil, "%q %d %q %d", l.label(), l.size, l.etag, at))
-}
-
-// add takes a file in. Sums of hashes do not depend on the order in which they are added.
-func (d *ListingDigest) add(l listed) {
-	d.Vouched = (d.Files == 0 || d.Vouched) && l.etag != ""
-	d.Dated = (d.Files == 0 || d.Dated) && l.size >= 0 && !l.modified.IsZero()
-	d.Files++
-	addSum(&d.Told, l.facts())
-}
-
-// addSum adds two digests word by word.
-func addSum(to *digest.Sum, sum digest.Sum) {
-	for i := 0; i < len(to); i += 8 {
-		word := binary.LittleEndian.Uint64(to[i:]) + binary.LittleEndian.Uint64(sum[i:])
-		binary.LittleEndian.PutUint64(to[i:], word)
-	}
-}
-
-// SameContent reports whether two listings led to files of the same names and contents, all of which came.
-func (d *ListingDigest) SameContent(other *ListingDigest) bool {
-	return d != nil && other != nil && d.Files == other.Files && d.Content == other.Content && (d.Files == 0 || !d.Content.IsZero())
-}
-
 // listingDigest is what can be recorded of the listing, or nil when that is not known: it was completed by an earlier run.
-func (o *Object) listingDigest() (*ListingDigest, error) {
+func (o *Object) listingDigest() (*listing.Digest, error) {
 	p := o.files
 	if p.shelf == nil {
 		return p.digest, nil
 	}
-	d, whole := &ListingDigest{}, len(p.notes) == 0
+	d, whole := &listing.Digest{}, len(p.notes) == 0
 	n := p.shelf.len()
 	step := max(1, n/maxFileSamples)
 	for i := range n {
@@ -88,26 +35,22 @@ func (o *Object) listingDigest() (*ListingDigest, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.add(l)
+		d.Add(l)
 		f, err := p.file(i)
 		if err != nil {
 			return nil, err
 		}
 		whole = whole && f.Err == nil
-		addSum(&d.Content, digest.Of(fmt.Appendf(nil, "%q %s", f.Name, f.SHA256)))
+		listing.AddSum(&d.Content, digest.Of(fmt.Appendf(nil, "%q %s", f.Name, f.SHA256)))
 		if i%step == 0 && len(d.Samples) < maxFileSamples && f.Err == nil && f.Size <= largeFile {
-			d.Samples = append(d.Samples, FileSample{l.facts(), f.Size, f.SHA256})
+			d.Samples = append(d.Samples, listing.FileSample{Told: l.Facts(), Size: f.Size, SHA256: f.SHA256})
 		}
 	}
 	if !whole {
 		d.Content = digest.Sum{}
 	}
-	slices.SortFunc(d.Samples, compareSamples)
+	slices.SortFunc(d.Samples, listing.CompareSamples)
 	return d, nil
-}
-
-func compareSamples(a, b FileSample) int {
-	return cmp.Or(bytes.Compare(a.Told[:], b.Told[:]), bytes.Compare(a.SHA256[:], b.SHA256[:]))
 }
 
 // recogniseListing reads the listing to its end and compares what it tells of its files with what is recorded. Where it tells
@@ -118,10 +61,10 @@ func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evi
 		return Unknown, nil
 	}
 	if s.told == nil {
-		d := &ListingDigest{}
-		err := f.readAgain(ctx, s, func(l listed) error { d.add(l); return nil })
+		d := &listing.Digest{}
+		err := f.readAgain(ctx, s, func(l listing.Entry) error { d.Add(l); return nil })
 		if ctx.Err() != nil {
-			return Unknown, interrupted(ctx)
+			return Unknown, failure.Stopped(ctx)
 		}
 		if err != nil {
 			return Unknown, nil // the fetch will find out why
@@ -143,14 +86,14 @@ func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evi
 
 // compareFiles fetches the files that are recorded as samples and compares them. Of several files of which the listing tells the
 // same, a part of them cannot be compared.
-func (f *Fetcher) compareFiles(ctx context.Context, s *Source, d *ListingDigest) (Evidence, error) {
+func (f *Fetcher) compareFiles(ctx context.Context, s *Source, d *listing.Digest) (Evidence, error) {
 	recorded := map[digest.Sum]bool{}
 	for _, x := range d.Samples {
 		recorded[x.Told] = true
 	}
-	var files []listed
-	err := f.readAgain(ctx, s, func(l listed) error {
-		if recorded[l.facts()] {
+	var files []listing.Entry
+	err := f.readAgain(ctx, s, func(l listing.Entry) error {
+		if recorded[l.Facts()] {
 			files = append(files, l)
 		}
 		if len(files) > 2*maxFileSamples {
@@ -165,7 +108,7 @@ func (f *Fetcher) compareFiles(ctx context.Context, s *Source, d *ListingDigest)
 	if err != nil || len(files) != len(samples) || len(files) == 0 && d.Files > 0 {
 		return Alike, nil
 	}
-	got := make([]FileSample, len(files))
+	got := make([]listing.FileSample, len(files))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
 	if n := f.opts.Connections; n > 0 {
@@ -179,35 +122,35 @@ func (f *Fetcher) compareFiles(ctx context.Context, s *Source, d *ListingDigest)
 	}
 	err = g.Wait()
 	if ctx.Err() != nil {
-		return Unknown, interrupted(ctx)
+		return Unknown, failure.Stopped(ctx)
 	}
 	if err != nil {
 		return Alike, nil
 	}
-	slices.SortFunc(got, compareSamples)
+	slices.SortFunc(got, listing.CompareSamples)
 	return sameIf(slices.Equal(got, samples)), nil
 }
 
 // onlyOnes leaves out the files, and the samples, of which the listing tells what it tells of another file, too.
-func onlyOnes(files []listed, samples []FileSample) ([]listed, []FileSample) {
+func onlyOnes(files []listing.Entry, samples []listing.FileSample) ([]listing.Entry, []listing.FileSample) {
 	times := map[digest.Sum]int{}
 	for _, l := range files {
-		times[l.facts()]++
+		times[l.Facts()]++
 	}
-	return slices.DeleteFunc(files, func(l listed) bool { return times[l.facts()] > 1 }),
-		slices.DeleteFunc(samples, func(x FileSample) bool { return times[x.Told] != 1 })
+	return slices.DeleteFunc(files, func(l listing.Entry) bool { return times[l.Facts()] > 1 }),
+		slices.DeleteFunc(samples, func(x listing.FileSample) bool { return times[x.Told] != 1 })
 }
 
 // fileSampleOnce is fileSample without another try.
-func (f *Fetcher) fileSampleOnce(ctx context.Context, s *Source, l listed) (FileSample, error) {
+func (f *Fetcher) fileSampleOnce(ctx context.Context, s *Source, l listing.Entry) (listing.FileSample, error) {
 	x := f.takeSample(s, l)
 	if x == nil {
 		var err error
-		if x, err = f.get(ctx, want{object: s.Number, part: s.Part, link: l.link, to: -1}); err != nil {
-			return FileSample{}, err
+		if x, err = f.get(ctx, want{object: s.Number, part: s.Part, link: l.Link, to: -1}); err != nil {
+			return listing.FileSample{}, err
 		}
 	}
-	deadline, _ := expiry(l.link)
+	deadline, _ := link.Expiry(l.Link)
 	err := f.judge(x, deadline)
 	if err == nil && x.bounds.start != 0 {
 		err = errSample
@@ -231,11 +174,11 @@ func (f *Fetcher) fileSampleOnce(ctx context.Context, s *Source, l listed) (File
 	if err == nil {
 		f.keepSample(s, l, x, body)
 	}
-	return FileSample{l.facts(), n, sum}, err
+	return listing.FileSample{Told: l.Facts(), Size: n, SHA256: sum}, err
 }
 
 // readAgain reads a listing from its first page, beside the probe that stays open for the fetch.
-func (f *Fetcher) readAgain(ctx context.Context, s *Source, yield func(listed) error) error {
+func (f *Fetcher) readAgain(ctx context.Context, s *Source, yield func(listing.Entry) error) error {
 	return (&pages{f: f, ctx: ctx, src: s, yield: yield}).read(nil)
 }
 
@@ -254,11 +197,11 @@ func (p *filePool) saveDigest(dir, name string) error {
 	return atomicfile.WriteFile(digestPath(dir, name), b)
 }
 
-func readListingDigest(dir, name string) (*ListingDigest, error) {
+func readListingDigest(dir, name string) (*listing.Digest, error) {
 	b, err := os.ReadFile(digestPath(dir, name))
 	if err != nil {
 		return nil, err
 	}
-	d := new(ListingDigest)
+	d := new(listing.Digest)
 	return d, json.Unmarshal(b, d)
 }

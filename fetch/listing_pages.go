@@ -13,8 +13,11 @@ import (
 	"slices"
 	"time"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
 	"holdall/internal/digest"
-	"holdall/internal/unpack"
+	"holdall/internal/filetype"
 )
 
 const maxPages = 1_000_000 // of one listing
@@ -24,7 +27,7 @@ type pages struct {
 	f       *Fetcher
 	ctx     context.Context
 	src     *Source
-	yield   func(listed) error
+	yield   func(listing.Entry) error
 	retried func()   // called before a request is repeated; may be nil
 	notes   []string // why the listing may name more files than were read
 
@@ -35,23 +38,23 @@ type pages struct {
 // read reads all pages. x is the first one's response, or nil. What the listing says of itself that does not fit what was read
 // is noted: a page that is said to follow, and cannot be had.
 func (p *pages) read(x *exchange) error {
-	link := p.src.Link
+	href := p.src.Link
 	p.total = -1
-	seen, contents := map[Link]bool{}, map[digest.Sum]bool{}
+	seen, contents := map[link.Link]bool{}, map[digest.Sum]bool{}
 	for page := range maxPages {
-		seen[link] = true
-		s := &pageReader{p: p, link: link, x: x}
-		var d ListingDigest
-		end, err := readListing(p.src.Kind, &decodingReader{r: s, told: s.encoding}, s.base(), func(l listed) error {
-			d.add(l)
+		seen[href] = true
+		s := &pageReader{p: p, link: href, x: x}
+		var d listing.Digest
+		end, err := listing.Read(p.src.Kind, &decodingReader{r: s, told: s.encoding}, s.base(), func(l listing.Entry) error {
+			d.Add(l)
 			return p.yield(l)
 		})
 		if err = s.close(err, page); err != nil {
 			return err
 		}
 		p.files += d.Files
-		p.total = max(p.total, end.total)
-		if end.cut && s.encoding() == "" && !bytes.HasSuffix(s.tail, []byte("\n")) || !s.whole() {
+		p.total = max(p.total, end.Total)
+		if end.Cut && s.encoding() == "" && !bytes.HasSuffix(s.tail, []byte("\n")) || !s.whole() {
 			p.note("page %d breaks off before its end", page+1)
 		}
 		if contents[d.Told] && d.Files > 0 {
@@ -59,19 +62,19 @@ func (p *pages) read(x *exchange) error {
 			return nil
 		}
 		contents[d.Told] = true
-		if end.next == "" {
-			end.next = s.next
+		if end.Next == "" {
+			end.Next = s.next
 		}
-		if end.next == "" {
-			return p.last(end.more)
+		if end.Next == "" {
+			return p.last(end.More)
 		}
-		n, err := NewLink(end.next)
+		n, err := link.New(end.Next)
 		if err != nil || seen[n] {
-			return p.last(end.more || err != nil)
+			return p.last(end.More || err != nil)
 		}
-		link, x = n, nil
+		href, x = n, nil
 	}
-	return &Error{Code: NotTheExport, Message: "the listing has no end", Hint: hintFor(NotTheExport)}
+	return &failure.Error{Code: failure.NotTheExport, Message: "the listing has no end", Hint: failure.HintFor(failure.NotTheExport)}
 }
 
 // last takes in that no page follows, though more says that one should.
@@ -92,7 +95,7 @@ func (p *pages) note(format string, args ...any) {
 // server that starts over is known to send the same.
 type pageReader struct {
 	p    *pages
-	link Link
+	link link.Link
 	x    *exchange
 	next string // from the Link header
 
@@ -110,9 +113,9 @@ type pageReader struct {
 // base is what relative links are relative to.
 func (s *pageReader) base() *url.URL {
 	if s.x != nil && !s.x.final.IsZero() {
-		return s.x.final.parsed()
+		return s.x.final.URL()
 	}
-	return s.link.parsed()
+	return s.link.URL()
 }
 
 func (s *pageReader) Read(b []byte) (int, error) {
@@ -183,11 +186,11 @@ func (s *pageReader) whole() bool {
 	}
 	end := bytes.TrimSpace(s.tail)
 	switch s.p.src.Kind {
-	case unpack.KindJSON:
+	case filetype.JSON:
 		return bytes.HasSuffix(end, []byte("}")) || bytes.HasSuffix(end, []byte("]"))
-	case unpack.KindXML:
+	case filetype.XML:
 		return bytes.HasSuffix(end, []byte(">")) && bytes.Contains(end, []byte("</"))
-	case unpack.KindHTML:
+	case filetype.HTML:
 		return !s.html || bytes.Contains(bytes.ToLower(end), []byte("</html>"))
 	}
 	return s.framed || bytes.HasSuffix(s.tail, []byte("\n"))
@@ -234,7 +237,7 @@ func (s *pageReader) open() error {
 	if err != nil {
 		return err
 	}
-	deadline, _ := expiry(s.link)
+	deadline, _ := link.Expiry(s.link)
 	err = s.p.f.judge(x, deadline)
 	if errors.Is(err, errUnsatisfied) && s.at > 0 && x.bounds.total == s.at {
 		x.close(nil)
@@ -276,8 +279,8 @@ func (s *pageReader) skip(x *exchange) error {
 func (s *pageReader) pause(err error) error {
 	v := s.tries.failed(err, nothing, time.Now(), s.p.f.opts.budget())
 	switch {
-	case v.action == giveUp && v.err.Code == ObjectChanged:
-		return &Error{Code: ObjectChanged, Message: "the listing changed while it was being read", Hint: hintFor(ObjectChanged)}
+	case v.action == giveUp && v.err.Code == failure.ObjectChanged:
+		return &failure.Error{Code: failure.ObjectChanged, Message: "the listing changed while it was being read", Hint: failure.HintFor(failure.ObjectChanged)}
 	case v.action == giveUp || v.action == stopAll:
 		return v.err
 	}
@@ -285,7 +288,7 @@ func (s *pageReader) pause(err error) error {
 		s.p.retried()
 	}
 	if !sleep(s.p.ctx, v.after) {
-		return interrupted(s.p.ctx)
+		return failure.Stopped(s.p.ctx)
 	}
 	return nil
 }
@@ -295,17 +298,17 @@ func (s *pageReader) close(err error, page int) error {
 	if s.x != nil {
 		s.x.close(err)
 	}
-	var e *Error
+	var e *failure.Error
 	switch {
-	case !errors.Is(err, errListing), errors.As(err, &e): // e is why it could not be read on
+	case !errors.Is(err, listing.ErrFormat), errors.As(err, &e): // e is why it could not be read on
 		return err
 	case !s.whole():
-		return &Error{
-			Code: Network, Message: fmt.Sprintf("page %d of the listing breaks off before its end, each time it is asked for", page+1),
+		return &failure.Error{
+			Code: failure.Network, Message: fmt.Sprintf("page %d of the listing breaks off before its end, each time it is asked for", page+1),
 			Hint: "run the same command again later; if it stays so, ask for the listing anew", Err: err,
 		}
 	}
-	return &Error{
-		Code: NotTheExport, Message: fmt.Sprintf("page %d of the listing cannot be read", page+1), Hint: hintFor(NotTheExport), Err: err,
+	return &failure.Error{
+		Code: failure.NotTheExport, Message: fmt.Sprintf("page %d of the listing cannot be read", page+1), Hint: failure.HintFor(failure.NotTheExport), Err: err,
 	}
 }

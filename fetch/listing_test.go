@@ -7,6 +7,11 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
+	"holdall/fetch/master"
+	"holdall/internal/filetype"
 	"io"
 	"net/http"
 	"net/url"
@@ -18,8 +23,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"holdall/internal/unpack"
 )
 
 func TestListingForms(t *testing.T) {
@@ -33,37 +36,37 @@ func TestListingForms(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name string
-		kind unpack.Kind
+		kind filetype.Type
 		text string
 		want []file
 		next string
 	}{
-		{"CSV with a heading", unpack.KindCSV, "File Name,Size,Link\r\n\"a, b.pdf\",12,https://f.example.com/1?sig=x\r\nc.doc,0,https://f.example.com/2?sig=y\r\n",
+		{"CSV with a heading", filetype.CSV, "File Name,Size,Link\r\n\"a, b.pdf\",12,https://f.example.com/1?sig=x\r\nc.doc,0,https://f.example.com/2?sig=y\r\n",
 			[]file{{"https://f.example.com/1?sig=x", "a, b.pdf", 12}, {"https://f.example.com/2?sig=y", "c.doc", 0}}, ""},
-		{"CSV of bare links", unpack.KindUnknown, "https://f.example.com/x/a.pdf?sig=x\nhttps://f.example.com/x/b%20c.pdf?sig=y\n",
+		{"CSV of bare links", filetype.Unknown, "https://f.example.com/x/a.pdf?sig=x\nhttps://f.example.com/x/b%20c.pdf?sig=y\n",
 			[]file{{"https://f.example.com/x/a.pdf?sig=x", "a.pdf", -1}, {"https://f.example.com/x/b%20c.pdf?sig=y", "b c.pdf", -1}}, ""},
-		{"CSV with semicolons and a path", unpack.KindCSV, "url;path\nhttps://f.example.com/1;12/cv.pdf\n", []file{{"https://f.example.com/1", "12/cv.pdf", -1}}, ""},
-		{"JSON objects and a next page", unpack.KindJSON, `{"files":[{"name":"a.pdf","size":5,"url":"https://f.example.com/1"},{"fileName":"b.pdf","meta":{"x":1},"downloadUrl":"/rel/2"}],"next":"?page=2","url":"https://f.example.com/self"}`,
+		{"CSV with semicolons and a path", filetype.CSV, "url;path\nhttps://f.example.com/1;12/cv.pdf\n", []file{{"https://f.example.com/1", "12/cv.pdf", -1}}, ""},
+		{"JSON objects and a next page", filetype.JSON, `{"files":[{"name":"a.pdf","size":5,"url":"https://f.example.com/1"},{"fileName":"b.pdf","meta":{"x":1},"downloadUrl":"/rel/2"}],"next":"?page=2","url":"https://f.example.com/self"}`,
 			[]file{{"https://f.example.com/1", "a.pdf", 5}, {"https://files.example.com/rel/2", "b.pdf", -1}}, "https://files.example.com/exports/7/?page=2"},
-		{"JSON array of links", unpack.KindJSON, `["https://f.example.com/a.pdf","https://f.example.com/b.pdf"]`,
+		{"JSON array of links", filetype.JSON, `["https://f.example.com/a.pdf","https://f.example.com/b.pdf"]`,
 			[]file{{"https://f.example.com/a.pdf", "a.pdf", -1}, {"https://f.example.com/b.pdf", "b.pdf", -1}}, ""},
-		{"S3", unpack.KindXML, `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><IsTruncated>true</IsTruncated><NextContinuationToken>t+1</NextContinuationToken>
+		{"S3", filetype.XML, `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><IsTruncated>true</IsTruncated><NextContinuationToken>t+1</NextContinuationToken>
 			<Contents><Key>12/cv é.pdf</Key><LastModified>2026-11-20T08:00:00.000Z</LastModified><ETag>"e"</ETag><Size>7</Size></Contents><Contents><Key>dir/</Key><Size>0</Size></Contents></ListBucketResult>`,
 			[]file{{"https://files.example.com/exports/7/12/cv%20%C3%A9.pdf?tok=1", "12/cv é.pdf", 7}},
 			"https://files.example.com/exports/7/?X-Amz-Signature=abc&continuation-token=t%2B1&list-type=2&tok=1"},
-		{"a web server's index", unpack.KindHTML, `<html><head><title>Index of /x</title><link rel="stylesheet" href="s.css"></head><body><h1>Index of /x</h1><a href="../">../</a> <a href="?C=N;O=D">Name</a>
+		{"a web server's index", filetype.HTML, `<html><head><title>Index of /x</title><link rel="stylesheet" href="s.css"></head><body><h1>Index of /x</h1><a href="../">../</a> <a href="?C=N;O=D">Name</a>
 			<a href="a%20b.pdf">a b.pdf</a> 20-Nov-2026 <a href="a-very-long-name-indeed.pdf">a-very-long-n..&gt;</a><a href="sub/">sub/</a><a rel="next" href="?p=2">more</a></body></html>`,
 			[]file{{"https://files.example.com/exports/7/a%20b.pdf", "a b.pdf", -1}, {"https://files.example.com/exports/7/a-very-long-name-indeed.pdf", "a-very-long-name-indeed.pdf", -1}},
 			"https://files.example.com/exports/7/?p=2"},
-		{"an index whose links run a program", unpack.KindHTML, `<html><body><a href="?order=name">Name</a> <a href="/login.php">Home</a> <a href="/get?id=7">Ines Alder.pdf</a>
+		{"an index whose links run a program", filetype.HTML, `<html><body><a href="?order=name">Name</a> <a href="/login.php">Home</a> <a href="/get?id=7">Ines Alder.pdf</a>
 			<a href="fetch.php?f=8">offer.docx</a> <a href="?f=9">scan.tar.gz</a></body></html>`,
 			[]file{{"https://files.example.com/get?id=7", "Ines Alder.pdf", -1}, {"https://files.example.com/exports/7/fetch.php?f=8", "offer.docx", -1},
 				{"https://files.example.com/exports/7/?f=9", "scan.tar.gz", -1}}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []file
-			end, err := readListing(tc.kind, strings.NewReader(tc.text), base, func(l listed) error {
-				got = append(got, file{l.link.Secret(), l.label(), l.size})
+			end, err := listing.Read(tc.kind, strings.NewReader(tc.text), base, func(l listing.Entry) error {
+				got = append(got, file{l.Link.Secret(), l.Label(), l.Size})
 				return nil
 			})
 			if err != nil {
@@ -72,10 +75,10 @@ func TestListingForms(t *testing.T) {
 			if d := cmp.Diff(tc.want, got); d != "" {
 				t.Errorf("files (-want +got):\n%s", d)
 			}
-			if end.next != tc.next {
-				t.Errorf("next = %q, want %q", end.next, tc.next)
+			if end.Next != tc.next {
+				t.Errorf("next = %q, want %q", end.Next, tc.next)
 			}
-			if len(got) > 0 && !looksLikeListing(PartAttachments, tc.kind, []byte(tc.text)) {
+			if len(got) > 0 && !listing.Detect(link.PartAttachments, tc.kind, []byte(tc.text)) {
 				t.Error("it is not recognised as a listing")
 			}
 		})
@@ -85,20 +88,20 @@ func TestListingForms(t *testing.T) {
 func TestWhatIsNoListing(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		part Part
-		kind unpack.Kind
+		part link.Part
+		kind filetype.Type
 		text string
 	}{
-		{"a table with a column of links among many", PartData, unpack.KindCSV, "Id,Name,Email,Phone,Owner,Status,City,Country,LinkedIn\n1,a,b,c,d,e,f,g,https://li.example/1\n"},
-		{"a table where some rows have a link", PartCVs, unpack.KindCSV, "Id,Web\n1,https://a.example/x.pdf\n2,\n"},
-		{"a table of links to different hosts", PartCVs, unpack.KindCSV, "Id,Web\n1,https://a.example/x.pdf\n2,https://b.example/x.pdf\n"},
-		{"a data table of links to documents", PartData, unpack.KindCSV, "Id,Url\n1,https://a.example/x.pdf\n"},
-		{"a sign-in page", PartCVs, unpack.KindHTML, signInPage},
-		{"a sign-in page with a link to a file", PartCVs, unpack.KindHTML, `<html><a href="help.pdf">Help</a><input type="password"></html>`},
-		{"an error in JSON", PartCVs, unpack.KindJSON, `{"error":"expired"}`},
-		{"an error in XML", PartCVs, unpack.KindXML, string(s3Error("AccessDenied", "no"))},
+		{"a table with a column of links among many", link.PartData, filetype.CSV, "Id,Name,Email,Phone,Owner,Status,City,Country,LinkedIn\n1,a,b,c,d,e,f,g,https://li.example/1\n"},
+		{"a table where some rows have a link", link.PartCVs, filetype.CSV, "Id,Web\n1,https://a.example/x.pdf\n2,\n"},
+		{"a table of links to different hosts", link.PartCVs, filetype.CSV, "Id,Web\n1,https://a.example/x.pdf\n2,https://b.example/x.pdf\n"},
+		{"a data table of links to documents", link.PartData, filetype.CSV, "Id,Url\n1,https://a.example/x.pdf\n"},
+		{"a sign-in page", link.PartCVs, filetype.HTML, signInPage},
+		{"a sign-in page with a link to a file", link.PartCVs, filetype.HTML, `<html><a href="help.pdf">Help</a><input type="password"></html>`},
+		{"an error in JSON", link.PartCVs, filetype.JSON, `{"error":"expired"}`},
+		{"an error in XML", link.PartCVs, filetype.XML, string(s3Error("AccessDenied", "no"))},
 	} {
-		if looksLikeListing(tc.part, tc.kind, []byte(tc.text)) {
+		if listing.Detect(tc.part, tc.kind, []byte(tc.text)) {
 			t.Errorf("%s is taken for a listing", tc.name)
 		}
 	}
@@ -324,7 +327,7 @@ func testListingDeadLinks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if (file.Err != nil) != (file.Index == 7) || file.Index == 7 && (file.Err.Code != LinkGone || file.Size != -1) {
+		if (file.Err != nil) != (file.Index == 7) || file.Index == 7 && (file.Err.Code != failure.LinkGone || file.Size != -1) {
 			t.Errorf("file %d: %v", file.Index, file.Err)
 		}
 	}
@@ -350,8 +353,8 @@ func testListingExpires(t *testing.T) {
 		}
 	}
 	_, err := take(t, newTestFetcher(t, nil), s.master(t, "", "", "/list"), t.TempDir())
-	var e *Error
-	if !errors.As(err, &e) || e.Code != LinkExpired {
+	var e *failure.Error
+	if !errors.As(err, &e) || e.Code != failure.LinkExpired {
 		t.Errorf("Wait = %v, want expired links", err)
 	}
 	if got := len(s.log()); got > 101+maxFileConns+1 {
@@ -366,8 +369,8 @@ func testListingOfPages(t *testing.T) {
 		always(refuses(200, []byte(signInPage), "Content-Type", "text/html"))(nil, s.objects[n])
 	}
 	_, err := take(t, newTestFetcher(t, nil), s.master(t, "", "", "/list"), t.TempDir())
-	var e *Error
-	if !errors.As(err, &e) || e.Code != NotTheExport {
+	var e *failure.Error
+	if !errors.As(err, &e) || e.Code != failure.NotTheExport {
 		t.Errorf("Wait = %v, want not-the-export", err)
 	}
 }
@@ -413,7 +416,7 @@ func testFreshListing(t *testing.T) {
 	f := newTestFetcher(t, func(o *Options) { o.Connections = 1 })
 	if _, err := take(t, f, s.master(t, "", "", "/list"), dir); err == nil {
 		t.Fatal("no error")
-	} else if err := err.(*Error); err.Code != LinkExpired {
+	} else if err := err.(*failure.Error); err.Code != failure.LinkExpired {
 		t.Fatal(err)
 	}
 	os.Remove(filepath.Join(dir, "lock"))
@@ -519,7 +522,7 @@ func TestAListingOfZIPsIsTheZIPs(t *testing.T) {
 				t.Fatalf("%d objects, want %d", len(r.Objects), len(want))
 			}
 			for i, o := range r.Objects {
-				if o.Source.Number != i+1 || o.Source.Kind != unpack.KindZIP {
+				if o.Source.Number != i+1 || o.Source.Kind != filetype.ZIP {
 					t.Errorf("object %d: number %d, kind %s", i, o.Source.Number, o.Source.Kind)
 				}
 				wantBytes(t, o, bodies[want[i]])
@@ -532,7 +535,7 @@ func TestAListingOfZIPsIsTheZIPs(t *testing.T) {
 }
 
 // testDeadButComplete goes on with a spool that holds all of m, whose links do not answer any more.
-func testDeadButComplete(t *testing.T, s *faultServer, m *Master, dir string, bodies map[string][]byte, want []string) {
+func testDeadButComplete(t *testing.T, s *faultServer, m *master.CSV, dir string, bodies map[string][]byte, want []string) {
 	s.mu.Lock()
 	served := s.objects
 	s.objects = nil
@@ -548,8 +551,8 @@ func testDeadButComplete(t *testing.T, s *faultServer, m *Master, dir string, bo
 		t.Fatal(err)
 	}
 	for _, s := range p.Sources {
-		if s.Err == nil || s.Err.Code != LinkGone {
-			t.Errorf("%s: %v, want %s", s.Link, s.Err, LinkGone)
+		if s.Err == nil || s.Err.Code != failure.LinkGone {
+			t.Errorf("%s: %v, want %s", s.Link, s.Err, failure.LinkGone)
 		}
 	}
 	if err := f.AnswerFrom(dir, p); err != nil {
@@ -567,7 +570,7 @@ func testDeadButComplete(t *testing.T, s *faultServer, m *Master, dir string, bo
 		t.Fatalf("%d objects, %v; want %d", len(r.Objects), err, len(want))
 	}
 	for i, o := range r.Objects {
-		if o.Source.Number != i+1 || "/"+o.Source.Link.fileName() != want[i] {
+		if o.Source.Number != i+1 || "/"+o.Source.Link.FileName() != want[i] {
 			t.Errorf("object %d: number %d, %s", i, o.Source.Number, o.Source.Link)
 		}
 		wantBytes(t, o, bodies[want[i]])

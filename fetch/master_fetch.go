@@ -2,33 +2,33 @@ package fetch
 
 import (
 	"context"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 	"io"
 	"net/http"
 )
 
-// maxMaster is the largest master CSV read.
-const maxMaster = 64 << 20
-
 // Master fetches a master CSV from a link.
-func (f *Fetcher) Master(ctx context.Context, link Link) (*Master, error) {
-	s := &Source{Link: link, Fingerprint: link.fingerprint()}
-	s.Expiry, _ = expiry(link)
+func (f *Fetcher) Master(ctx context.Context, href link.Link) (*master.CSV, error) {
+	s := &Source{Link: href, Fingerprint: href.Fingerprint()}
+	s.Expiry, _ = link.Expiry(href)
 	x, err := f.probeGet(ctx, s, probeTime)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, interrupted(ctx)
+			return nil, failure.Stopped(ctx)
 		}
 		return nil, s.failure(err)
 	}
-	raw, err := io.ReadAll(io.LimitReader(x, maxMaster+1))
+	raw, err := io.ReadAll(io.LimitReader(x, master.MaxSize+1))
 	x.close(err)
 	switch {
 	case err != nil:
 		return nil, s.failure(err)
-	case len(raw) > maxMaster:
-		return nil, s.failure(NotAMaster(raw, "more than 64 MB"))
+	case len(raw) > master.MaxSize:
+		return nil, s.failure(master.Mistaken(raw, "more than 64 MB"))
 	}
-	m, err := ReadMaster(raw)
+	m, err := master.Read(raw)
 	if err != nil {
 		return nil, s.failure(err)
 	}

@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 	"strings"
 	"testing"
 
@@ -79,16 +82,16 @@ func testPackedMaster(t *testing.T) {
 		{"a ZIP that a Mac made", zipFile(t, "Export/", "", "Export/master.csv", plain, "__MACOSX/Export/._master.csv", "\x00\x05\x16\x07"), "in a ZIP"},
 		{"a workbook in a ZIP", zipFile(t, "master.xlsx", string(excelWorkbook(t))), "Excel workbook"},
 	} {
-		m, err := ReadMaster(tc.raw)
+		m, err := master.Read(tc.raw)
 		if err != nil {
 			t.Errorf("%s: %v", tc.name, err)
 			continue
 		}
-		got := map[Part]string{}
+		got := map[link.Part]string{}
 		for _, l := range m.Links {
 			got[l.Part] = l.Link.Secret()
 		}
-		if d := cmp.Diff(map[Part]string{PartData: dataURL, PartAttachments: attachURL, PartCVs: cvsURL}, got); d != "" || len(m.Links) != 3 {
+		if d := cmp.Diff(map[link.Part]string{link.PartData: dataURL, link.PartAttachments: attachURL, link.PartCVs: cvsURL}, got); d != "" || len(m.Links) != 3 {
 			t.Errorf("%s: %d links (-want +got):\n%s", tc.name, len(m.Links), d)
 		}
 		if notes := strings.Join(m.Notes, "\n"); !strings.Contains(notes, tc.note) {
@@ -107,9 +110,9 @@ func testMistakenForMaster(t *testing.T) {
 		{"a PDF", "%PDF-1.7\n" + link, "a PDF", "save the CSV"},
 		{"a mail", "Return-Path: <noreply@example.com>\r\nFrom: Exports <noreply@example.com>\r\nTo: ops@example.com\r\nSubject: Your export\r\n\r\nIt is here: " + link, "a mail", "save the CSV"},
 		{"an mbox", "From MAILER Thu Nov 26\nFrom: Exports <noreply@example.com>\nDate: x\nSubject: y\n\n" + link, "a mail", "save the CSV"},
-		{"a mail of Outlook", compound + string(wide("__properties_version1.0")) + link, "Outlook", "save the CSV"},
-		{"an old workbook", compound + string(wide("Workbook")) + link, ".xls", "save it as CSV"},
-		{"a locked workbook", compound + string(wide("EncryptedPackage")), "password", "save it as CSV"},
+		{"a mail of Outlook", compound + string(inUTF16("__properties_version1.0", false)) + link, "Outlook", "save the CSV"},
+		{"an old workbook", compound + string(inUTF16("Workbook", false)) + link, ".xls", "save it as CSV"},
+		{"a locked workbook", compound + string(inUTF16("EncryptedPackage", false)), "password", "save it as CSV"},
 		{"a document of LibreOffice", string(zipFile(t, "mimetype", "application/vnd.oasis.opendocument.spreadsheet", "content.xml", "<a/>")), "LibreOffice", "save it as CSV"},
 		{"a document of Numbers", string(zipFile(t, "Index/Document.iwa", "x")), "Numbers", "save it as CSV"},
 		{"a workbook without links", string(zipFile(t, "xl/workbook.xml", workbookXML, "xl/worksheets/sheet1.xml", sheetHead+"</sheetData></worksheet>")), "Excel workbook", "save it as CSV"},
@@ -124,9 +127,9 @@ func testMistakenForMaster(t *testing.T) {
 		{"a table of the export, with links in it", "Candidate Id,Full Name,Email,LinkedIn Url,Created On\nacme1,Ada Oduya,ada@example.com,https://www.linkedin.com/in/ada,2024-01-02\n", "Candidates.csv", "holdall fetches them itself"},
 		{"noise", "\x01\x00\x02\x00\x00\x07" + link, "binary file", "export e-mail"},
 	} {
-		_, err := ReadMaster([]byte(tc.raw))
-		var e *Error
-		if !errors.As(err, &e) || e.Code != NotTheExport || !strings.Contains(e.Message, tc.what) || !strings.Contains(e.Hint, tc.hint) {
+		_, err := master.Read([]byte(tc.raw))
+		var e *failure.Error
+		if !errors.As(err, &e) || e.Code != failure.NotTheExport || !strings.Contains(e.Message, tc.what) || !strings.Contains(e.Hint, tc.hint) {
 			t.Errorf("%s: %+v, want it named %q and a hint with %q", tc.name, err, tc.what, tc.hint)
 			continue
 		}
@@ -144,7 +147,7 @@ func TestOddMastersAreRead(t *testing.T) {
 		{"a list of links in angle brackets", "<" + dataURL + ">\n<" + attachURL + ">\n"},
 		{"links in JSON", `{"data":"` + dataURL + `","attachments":"` + attachURL + `"}`},
 	} {
-		if m, err := ReadMaster([]byte(tc.raw)); err != nil || len(m.Links) != 2 {
+		if m, err := master.Read([]byte(tc.raw)); err != nil || len(m.Links) != 2 {
 			t.Errorf("%s: %+v, %v; want two links", tc.name, m, err)
 		}
 	}
@@ -155,7 +158,7 @@ func TestOnlyLink(t *testing.T) {
 		opaqueURL: true, "\ufeff<" + opaqueURL + ">\r\n\r\n": true, "\"" + opaqueURL + "\"\n": true,
 		"Data files," + opaqueURL: false, opaqueURL + "\n" + dataURL: false, "the export: " + opaqueURL: false, "Link\n" + opaqueURL: false,
 	} {
-		m, err := ReadMaster([]byte(text))
+		m, err := master.Read([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 	"net/http"
 	"net/url"
 	"os"
@@ -32,17 +35,17 @@ var masterFaults = []faultCase{
 }
 
 func testReadMaster(t *testing.T) {
-	type link struct {
-		Part Part
+	type href struct {
+		Part link.Part
 		URL  string
 	}
-	three := []link{{PartData, dataURL}, {PartAttachments, attachURL}, {PartCVs, cvsURL}}
+	three := []href{{link.PartData, dataURL}, {link.PartAttachments, attachURL}, {link.PartCVs, cvsURL}}
 	esc := func(s string) string { return strings.ReplaceAll(s, "&", "&amp;") }
 	safe := "https://nam02.safelinks.protection.outlook.com/?url=" + url.QueryEscape(attachURL) + "&data=05%7C01&sdata=x%3D&reserved=0"
 	proofpoint := "https://urldefense.proofpoint.com/v2/url?u=" + strings.NewReplacer("-", "-2D", "_", "-5F", "%", "-", "/", "_").Replace(url.QueryEscape(attachURL)) + "&d=DwMF&c=x"
 	for _, tc := range []struct {
 		name, text string
-		want       []link
+		want       []href
 		note       string // part of a note, if one is wanted
 	}{
 		{"a column each", "Data Files,Attachments,Internal CVs\n" + dataURL + "," + attachURL + "," + cvsURL + "\n", three, ""},
@@ -57,28 +60,28 @@ func testReadMaster(t *testing.T) {
 		{"UTF-16 without a mark", string(inUTF16("Data files,Attachments,CVs\n"+dataURL+","+attachURL+","+cvsURL+"\n", false)), three, "UTF-16"},
 		{"spreadsheet formulas", "Part,Link\nData files,\"=HYPERLINK(\"\"" + dataURL + "\"\",\"\"Download\"\")\"\nAttachments,\"=HYPERLINK(\"\"" + attachURL + "\"\")\"\nCVs,\"=HYPERLINK(\"\"" + cvsURL + "\"\";\"\"get\"\")\"\n", three, ""},
 		{"formulas that say what they are", "Link\n\"=HYPERLINK(\"\"" + opaqueURL + "1\"\",\"\"Attachments\"\")\"\n\"=HYPERLINK(\"\"" + opaqueURL + "2\"\",\"\"Internal CVs\"\")\"\n",
-			[]link{{PartAttachments, opaqueURL + "1"}, {PartCVs, opaqueURL + "2"}}, `no link for the part "data"`},
+			[]href{{link.PartAttachments, opaqueURL + "1"}, {link.PartCVs, opaqueURL + "2"}}, `no link for the part "data"`},
 		{"no labels but the links' own names", dataURL + "\n" + attachURL + "\n" + cvsURL + "\n", three, ""},
-		{"wrapped by SafeLinks", "Attachments\n" + safe + "\n", []link{{PartAttachments, attachURL}}, "SafeLinks"},
-		{"wrapped by Proofpoint", "Attachments\n" + proofpoint + "\n", []link{{PartAttachments, attachURL}}, "Proofpoint"},
+		{"wrapped by SafeLinks", "Attachments\n" + safe + "\n", []href{{link.PartAttachments, attachURL}}, "SafeLinks"},
+		{"wrapped by Proofpoint", "Attachments\n" + proofpoint + "\n", []href{{link.PartAttachments, attachURL}}, "Proofpoint"},
 		{"an account column that sounds like data", "Account,Attachments,CVs\nAcme Data Ltd," + opaqueURL + "1," + opaqueURL + "2\n",
-			[]link{{PartAttachments, opaqueURL + "1"}, {PartCVs, opaqueURL + "2"}}, ""},
-		{"two of three", "Data files,Attachments,Internal CVs\n" + dataURL + ",," + cvsURL + "\n", []link{three[0], three[2]}, `no link for the part "attachments"`},
+			[]href{{link.PartAttachments, opaqueURL + "1"}, {link.PartCVs, opaqueURL + "2"}}, ""},
+		{"two of three", "Data files,Attachments,Internal CVs\n" + dataURL + ",," + cvsURL + "\n", []href{three[0], three[2]}, `no link for the part "attachments"`},
 		{"several for one part", "Part,Link\nData," + dataURL + "\nAttachments 1," + attachURL + "1\nAttachments 2," + attachURL + "2\nCVs," + cvsURL + "\n",
-			[]link{three[0], {PartAttachments, attachURL + "1"}, {PartAttachments, attachURL + "2"}, three[2]}, ""},
-		{"the same twice", "Part,Link\nData," + dataURL + "\nAttachments," + dataURL + "\n", []link{three[0], {PartAttachments, dataURL}}, "more than once"},
-		{"labels that say nothing", "A,B\nx," + opaqueURL + "\n", []link{{PartUnknown, opaqueURL}}, "nothing says which part"},
-		{"a link in a sentence", "Note\nPlease find the attachments here: <" + attachURL + ">.\n", []link{{PartAttachments, attachURL}}, ""},
-		{"Latin-1 labels", "R\xe9sum\xe9s\n" + opaqueURL + "\n", []link{{PartCVs, opaqueURL}}, "not UTF-8"},
+			[]href{three[0], {link.PartAttachments, attachURL + "1"}, {link.PartAttachments, attachURL + "2"}, three[2]}, ""},
+		{"the same twice", "Part,Link\nData," + dataURL + "\nAttachments," + dataURL + "\n", []href{three[0], {link.PartAttachments, dataURL}}, "more than once"},
+		{"labels that say nothing", "A,B\nx," + opaqueURL + "\n", []href{{link.PartUnknown, opaqueURL}}, "nothing says which part"},
+		{"a link in a sentence", "Note\nPlease find the attachments here: <" + attachURL + ">.\n", []href{{link.PartAttachments, attachURL}}, ""},
+		{"Latin-1 labels", "R\xe9sum\xe9s\n" + opaqueURL + "\n", []href{{link.PartCVs, opaqueURL}}, "not UTF-8"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m, err := ReadMaster([]byte(tc.text))
+			m, err := master.Read([]byte(tc.text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got []link
+			var got []href
 			for _, l := range m.Links {
-				got = append(got, link{l.Part, l.Link.Secret()})
+				got = append(got, href{l.Part, l.Link.Secret()})
 			}
 			if d := cmp.Diff(tc.want, got); d != "" {
 				t.Errorf("links (-want +got):\n%s", d)
@@ -111,7 +114,7 @@ func inUTF16(s string, mark bool) []byte {
 }
 
 func TestRedactedHidesASignatureWithSpaces(t *testing.T) {
-	m, err := ReadMaster([]byte("Part,Link\nattachments,\"https://a.example/x.zip?sig=first second/third\"\ncvs,https://a.example/y.zip?sig=fourth fifth\n"))
+	m, err := master.Read([]byte("Part,Link\nattachments,\"https://a.example/x.zip?sig=first second/third\"\ncvs,https://a.example/y.zip?sig=fourth fifth\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +125,7 @@ func TestRedactedHidesASignatureWithSpaces(t *testing.T) {
 }
 
 func TestRedactedHidesTheRestOfALinkThatWasCut(t *testing.T) {
-	m, err := ReadMaster([]byte("Part,Link\ncvs,https://a.example/y.zip?X-Amz-Expires=604800&X-Amz-Signa\nture=0123456789abcdef0123\n0123456789abcdef0123456789abcdef0123\n"))
+	m, err := master.Read([]byte("Part,Link\ncvs,https://a.example/y.zip?X-Amz-Expires=604800&X-Amz-Signa\nture=0123456789abcdef0123\n0123456789abcdef0123456789abcdef0123\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +137,7 @@ func TestRedactedHidesTheRestOfALinkThatWasCut(t *testing.T) {
 
 func TestRedactedKeepsEverythingElse(t *testing.T) {
 	text := "Part;Link;Note\r\n\"Data; files\";" + dataURL + ";ready\r\n\r\nAttachments ;\"" + attachURL + "\";\"say \"\"hi\"\"\"\r\n"
-	m, err := ReadMaster([]byte(text))
+	m, err := master.Read([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,19 +150,19 @@ func TestRedactedKeepsEverythingElse(t *testing.T) {
 func testWhatIsNoMaster(t *testing.T) {
 	for _, tc := range []struct {
 		name, text string
-		want       Code
+		want       failure.Code
 	}{
-		{"nothing", " \r\n", NotTheExport},
-		{"a web page", signInPage, NotTheExport},
-		{"an expired link's answer", string(s3Error("AccessDenied", "Request has expired")), LinkExpired},
-		{"an expired token", string(s3Error("ExpiredToken", "The provided token has expired.")), LinkExpired},
-		{"another error", string(s3Error("NoSuchKey", "")), NotTheExport},
-		{"an error in JSON", `{"error":{"code":"Gone"}}`, NotTheExport},
-		{"a table without links", "a,b\n1,2\n", NotTheExport},
-		{"a ZIP", "PK\x03\x04....", NotTheExport},
+		{"nothing", " \r\n", failure.NotTheExport},
+		{"a web page", signInPage, failure.NotTheExport},
+		{"an expired link's answer", string(s3Error("AccessDenied", "Request has expired")), failure.LinkExpired},
+		{"an expired token", string(s3Error("ExpiredToken", "The provided token has expired.")), failure.LinkExpired},
+		{"another error", string(s3Error("NoSuchKey", "")), failure.NotTheExport},
+		{"an error in JSON", `{"error":{"code":"Gone"}}`, failure.NotTheExport},
+		{"a table without links", "a,b\n1,2\n", failure.NotTheExport},
+		{"a ZIP", "PK\x03\x04....", failure.NotTheExport},
 	} {
-		_, err := ReadMaster([]byte(tc.text))
-		var e *Error
+		_, err := master.Read([]byte(tc.text))
+		var e *failure.Error
 		if !errors.As(err, &e) || e.Code != tc.want || e.Hint == "" {
 			t.Errorf("%s: %v, want %s and a hint", tc.name, err, tc.want)
 		}
@@ -177,14 +180,14 @@ func testMasterIsFetched(t *testing.T) {
 	f := newTestFetcher(t, func(o *Options) { o.Receipt = func(r Receipt) { receipts = append(receipts, r) } })
 	for _, tc := range []struct {
 		path string
-		want Code
-	}{{"/master.csv", ""}, {"/expired.csv", LinkExpired}, {"/page.csv", NotTheExport}} {
-		l, err := NewLink(s.link(tc.path))
+		want failure.Code
+	}{{"/master.csv", ""}, {"/expired.csv", failure.LinkExpired}, {"/page.csv", failure.NotTheExport}} {
+		l, err := link.New(s.link(tc.path))
 		if err != nil {
 			t.Fatal(err)
 		}
 		m, err := f.Master(context.Background(), l)
-		var e *Error
+		var e *failure.Error
 		switch {
 		case errors.As(err, &e):
 			if e.Code != tc.want || strings.Contains(e.Error(), secret) {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"holdall/internal/digest"
 )
 
@@ -37,23 +39,23 @@ type Object struct {
 	complete bool
 	verified Verified
 	plain    []*os.File // the content of one that comes encoded, the last one counts
-	failed   *Error
+	failed   *failure.Error
 	closed   bool
 
-	probe      *exchange // the body that Plan left open, or nil; of a complete object for Refetch
-	before     bool      // all of it was here when the run began
-	proved     bool      // a second request for it was answered like the first
-	single     bool      // none was: what the open answer brings is all that can be had
-	signed     bool      // its link is of a storage service, and works until it expires
-	sequential bool      // one connection, in order: the server ignores ranges, or nothing would show a change
-	endSeen    int64     // where a body without a length ended
-	limit      int       // most connections
-	resolved   Link      // where redirects led, while that works
-	resolves   int       // times that resolved was given up since bytes last came
-	pending    *Error    // a refusal; it becomes the failure when the open responses have ended
-	superseded bool      // what is served is not what is here
-	lastTry    bool      // refused with others open: asked once more, alone
-	ended      time.Time // when a connection's work last ended: the server may take a moment to notice
+	probe      *exchange      // the body that Plan left open, or nil; of a complete object for Refetch
+	before     bool           // all of it was here when the run began
+	proved     bool           // a second request for it was answered like the first
+	single     bool           // none was: what the open answer brings is all that can be had
+	signed     bool           // its link is of a storage service, and works until it expires
+	sequential bool           // one connection, in order: the server ignores ranges, or nothing would show a change
+	endSeen    int64          // where a body without a length ended
+	limit      int            // most connections
+	resolved   link.Link      // where redirects led, while that works
+	resolves   int            // times that resolved was given up since bytes last came
+	pending    *failure.Error // a refusal; it becomes the failure when the open responses have ended
+	superseded bool           // what is served is not what is here
+	lastTry    bool           // refused with others open: asked once more, alone
+	ended      time.Time      // when a connection's work last ended: the server may take a moment to notice
 	tries      tries
 	notBefore  time.Time      // no request before
 	ahead      int64          // where the last express span ended, and how long it was:
@@ -110,7 +112,7 @@ func (o *Object) ReadAt(p []byte, off int64) (int, error) {
 	}
 	got, readErr := o.st.data.ReadAt(p[:n], off)
 	if readErr != nil && got < int(n) {
-		return got, diskError(readErr, "read back fetched bytes from the spool")
+		return got, failure.Disk(readErr, "read back fetched bytes from the spool")
 	}
 	return got, err
 }
@@ -155,7 +157,7 @@ func (o *Object) await(off, n int64) (int64, error) {
 			*w = interval{first, end}
 			if !o.settled() && !o.sequential && !o.soon(first) {
 				r.work.Broadcast()
-				r.hurry(r.host(o.Source.Link.host()))
+				r.hurry(r.host(o.Source.Link.Host()))
 			}
 		}
 		o.arrived.Wait()
@@ -207,7 +209,7 @@ func (o *Object) until(ctx context.Context, cond func() bool) error {
 		case o.closed:
 			return os.ErrClosed
 		case ctx.Err() != nil:
-			return interrupted(ctx)
+			return failure.Stopped(ctx)
 		}
 		o.arrived.Wait()
 	}
@@ -250,7 +252,7 @@ const (
 func (o *Object) ReceivedPath() string { return o.path }
 
 // fail ends the object; with the run's mutex held.
-func (o *Object) fail(err *Error) {
+func (o *Object) fail(err *failure.Error) {
 	if o.failed != nil || o.complete {
 		return
 	}

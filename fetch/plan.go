@@ -7,32 +7,36 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
+	"holdall/fetch/master"
 	"holdall/internal/digest"
-	"holdall/internal/unpack"
+	"holdall/internal/filetype"
 )
 
 // A Plan says what the links of a master CSV serve.
 type Plan struct {
-	Sources []*Source // in the order data, attachments, cvs, unknown, and then of the master CSV; the same link twice is one
-	Missing []Part    // parts for which there is no link
+	Sources []*Source   // in the order data, attachments, cvs, unknown, and then of the master CSV; the same link twice is one
+	Missing []link.Part // parts for which there is no link
 }
 
 // A Source is one link, probed.
 type Source struct {
 	Number      int // from 1, in the order of Plan.Sources
-	Part        Part
+	Part        link.Part
 	Label       string
-	Link        Link
-	Fingerprint string      // of host and path, without secrets: tells whether two masters mean the same place
-	Name        string      // file name, from Content-Disposition or the path; never a path; "" when unknown
-	Kind        unpack.Kind // by the first bytes
-	Listing     bool        // a page of further links, one a file
+	Link        link.Link
+	Fingerprint string        // of host and path, without secrets: tells whether two masters mean the same place
+	Name        string        // file name, from Content-Disposition or the path; never a path; "" when unknown
+	Kind        filetype.Type // by the first bytes
+	Listing     bool          // a page of further links, one a file
 	Identity    Identity
-	Ranges      bool      // the server answers ranges
-	Expiry      time.Time // upper bound; zero when unknown
-	ExpiryFrom  string    // how it is known: "X-Amz-Expires", "vendor: 7 days from the master CSV", …
-	Repair      string    // how a damaged link was mended
-	Err         *Error    // why it cannot be fetched; such a source is not fetched
+	Ranges      bool           // the server answers ranges
+	Expiry      time.Time      // upper bound; zero when unknown
+	ExpiryFrom  string         // how it is known: "X-Amz-Expires", "vendor: 7 days from the master CSV", …
+	Repair      string         // how a damaged link was mended
+	Err         *failure.Error // why it cannot be fetched; such a source is not fetched
 
 	ListedIn string // fingerprint of the listing that named it; "" when the master CSV did
 
@@ -45,14 +49,14 @@ type Source struct {
 	sample   []fileKey  // of a listing, its first files
 	head     digest.Sum // of its first headLen bytes, as far as the probe looked
 	headLen  int64
-	told     *ListingDigest       // of a listing, once it has been read to be recognised
+	told     *listing.Digest      // of a listing, once it has been read to be recognised
 	sampled  map[string]*exchange // of a listing, answers by link that are kept for the fetch; the Fetcher's mutex guards it
 }
 
 // Plan probes every link of m with one GET each. A link that fails is a Source with Err; only cancellation, or a master
 // in which no link at all can be tried, is an error. Bodies of the probes stay open, to be read on by Start; call Close on
 // the Fetcher when there is no Start.
-func (f *Fetcher) Plan(ctx context.Context, m *Master) (*Plan, error) {
+func (f *Fetcher) Plan(ctx context.Context, m *master.CSV) (*Plan, error) {
 	p, err := f.outline(m)
 	if err != nil {
 		return nil, err
@@ -68,19 +72,19 @@ func (f *Fetcher) Plan(ctx context.Context, m *Master) (*Plan, error) {
 	_ = g.Wait()
 	f.expand(ctx, p)
 	if ctx.Err() != nil {
-		return nil, interrupted(ctx)
+		return nil, failure.Stopped(ctx)
 	}
 	return p, nil
 }
 
 // outline is a plan before anything has been asked.
-func (f *Fetcher) outline(m *Master) (*Plan, error) {
+func (f *Fetcher) outline(m *master.CSV) (*Plan, error) {
 	if m == nil || len(m.Links) == 0 {
-		return nil, &Error{Code: NotTheExport, Message: "the master CSV holds no link", Hint: hintFor(NotTheExport)}
+		return nil, &failure.Error{Code: failure.NotTheExport, Message: "the master CSV holds no link", Hint: failure.HintFor(failure.NotTheExport)}
 	}
 	p := &Plan{}
-	seen := map[Link]bool{}
-	for _, part := range []Part{PartData, PartAttachments, PartCVs, PartUnknown} {
+	seen := map[link.Link]bool{}
+	for _, part := range []link.Part{link.PartData, link.PartAttachments, link.PartCVs, link.PartUnknown} {
 		n := len(p.Sources)
 		for _, l := range m.Links {
 			if l.Part != part || seen[l.Link] {
@@ -88,16 +92,16 @@ func (f *Fetcher) outline(m *Master) (*Plan, error) {
 			}
 			seen[l.Link] = true
 			s := &Source{
-				Number: len(p.Sources) + 1, Part: part, Label: l.Label, Link: l.Link, Fingerprint: l.Link.fingerprint(),
-				Name: l.Link.fileName(), Identity: Identity{Size: -1}, Repair: l.Repair, origin: l.Link.mark(),
+				Number: len(p.Sources) + 1, Part: part, Label: l.Label, Link: l.Link, Fingerprint: l.Link.Fingerprint(),
+				Name: l.Link.FileName(), Identity: Identity{Size: -1}, Repair: l.Repair, origin: l.Link.Mark(),
 			}
-			s.Expiry, s.ExpiryFrom = expiry(l.Link)
+			s.Expiry, s.ExpiryFrom = link.Expiry(l.Link)
 			if s.Expiry.IsZero() && !m.Date.IsZero() {
-				s.Expiry, s.ExpiryFrom = m.Date.Add(vendorLife), "vendor: 7 days from the master CSV"
+				s.Expiry, s.ExpiryFrom = m.Date.Add(link.VendorLife), "vendor: 7 days from the master CSV"
 			}
 			p.Sources = append(p.Sources, s)
 		}
-		if len(p.Sources) == n && part != PartUnknown {
+		if len(p.Sources) == n && part != link.PartUnknown {
 			p.Missing = append(p.Missing, part)
 		}
 	}
@@ -124,7 +128,7 @@ func (f *Fetcher) AnswerFrom(spool string, p *Plan) error {
 // answer returns what the spool holds completely of s: one source, those of a listing of containers, or none.
 func (l *spoolList) answer(s *Source) []*Source {
 	for _, e := range slices.Backward(l.Objects) {
-		if slices.Contains(e.Links, s.Link.mark()) || s.ListedIn == "" && slices.Contains(e.Links, s.origin) {
+		if slices.Contains(e.Links, s.Link.Mark()) || s.ListedIn == "" && slices.Contains(e.Links, s.origin) {
 			if !e.completeIn(l.dir) {
 				return nil
 			}
@@ -166,8 +170,8 @@ func (e *spoolEntry) source(dir string, s *Source) *Source {
 	if n := len(e.Fingerprints); n > 0 {
 		t.Fingerprint = e.Fingerprints[n-1]
 	}
-	if link, err := NewLink(e.Address); err == nil {
-		t.Link = link
+	if href, err := link.New(e.Address); err == nil {
+		t.Link = href
 	}
 	return t
 }

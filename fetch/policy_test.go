@@ -6,6 +6,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 	"io"
 	"log"
 	"net"
@@ -49,7 +51,7 @@ func probeOne(t *testing.T, o Options, link string) *Source {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	m, err := ReadMaster([]byte("Attachments\n" + link + "\n"))
+	m, err := master.Read([]byte("Attachments\n" + link + "\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +67,7 @@ func probeOne(t *testing.T, o Options, link string) *Source {
 	return p.Sources[0]
 }
 
-func wantErr(t *testing.T, s *Source, code Code, text string) {
+func wantErr(t *testing.T, s *Source, code failure.Code, text string) {
 	t.Helper()
 	if s.Err == nil || s.Err.Code != code || !strings.Contains(s.Err.Error(), text) {
 		t.Errorf("got %v, want %s with %q", s.Err, code, text)
@@ -110,14 +112,14 @@ func testWhereALinkMayLead(t *testing.T) {
 	q := "?sig=" + secret
 
 	t.Run("a loopback address is refused when it is dialled", func(t *testing.T) {
-		wantErr(t, probeOne(t, Options{AllowHTTP: true}, srv.URL+"/a.zip"+q), LinkDenied, "loopback")
+		wantErr(t, probeOne(t, Options{AllowHTTP: true}, srv.URL+"/a.zip"+q), failure.LinkDenied, "loopback")
 	})
 	t.Run("a name for this machine is refused", func(t *testing.T) {
 		link := strings.Replace(srv.URL, "127.0.0.1", "localhost", 1) + "/a.zip" + q
-		wantErr(t, probeOne(t, Options{AllowHTTP: true}, link), LinkDenied, "localhost")
+		wantErr(t, probeOne(t, Options{AllowHTTP: true}, link), failure.LinkDenied, "localhost")
 	})
 	t.Run("plain http is refused", func(t *testing.T) {
-		wantErr(t, probeOne(t, Options{}, "http://files.example.com/a.zip"+q), LinkDenied, "plain http")
+		wantErr(t, probeOne(t, Options{}, "http://files.example.com/a.zip"+q), failure.LinkDenied, "plain http")
 	})
 	if len(seen) > 0 {
 		t.Errorf("%d requests went through", len(seen))
@@ -137,13 +139,13 @@ func testWhereALinkMayLead(t *testing.T) {
 		}
 	})
 	t.Run("a redirect loop ends", func(t *testing.T) {
-		wantErr(t, probeOne(t, private, srv.URL+"/loop"+q), LinkDenied, "redirects")
+		wantErr(t, probeOne(t, private, srv.URL+"/loop"+q), failure.LinkDenied, "redirects")
 	})
 	t.Run("a redirect to another scheme is refused", func(t *testing.T) {
-		wantErr(t, probeOne(t, private, srv.URL+"/file"+q), LinkDenied, "scheme")
+		wantErr(t, probeOne(t, private, srv.URL+"/file"+q), failure.LinkDenied, "scheme")
 	})
 	t.Run("an unknown certificate is refused, and accepted with its CA", func(t *testing.T) {
-		wantErr(t, probeOne(t, private, tlsSrv.URL+"/a.zip"+q), Network, "certificate")
+		wantErr(t, probeOne(t, private, tlsSrv.URL+"/a.zip"+q), failure.Network, "certificate")
 		o := private
 		o.CAFile = ca
 		if s := probeOne(t, o, tlsSrv.URL+"/a.zip"+q); s.Err != nil {
@@ -153,7 +155,7 @@ func testWhereALinkMayLead(t *testing.T) {
 	t.Run("a redirect from https to http is refused", func(t *testing.T) {
 		o := private
 		o.CAFile = ca
-		wantErr(t, probeOne(t, o, tlsSrv.URL+"/down"+q), LinkDenied, "from https to http")
+		wantErr(t, probeOne(t, o, tlsSrv.URL+"/down"+q), failure.LinkDenied, "from https to http")
 	})
 	t.Run("only HTTP/1.1 is spoken", func(t *testing.T) {
 		h2 := httptest.NewUnstartedServer(mux)
@@ -188,7 +190,7 @@ func TestAProxyIsUsedAndMayBePrivate(t *testing.T) {
 	if s.Err != nil || !strings.HasPrefix(asked, "http://files.example.com/a.zip") {
 		t.Errorf("%v; the proxy was asked for %q", s.Err, asked)
 	}
-	wantErr(t, probeOne(t, Options{AllowHTTP: true}, "http://10.0.0.1/a.zip?sig="+secret), LinkDenied, "private")
+	wantErr(t, probeOne(t, Options{AllowHTTP: true}, "http://10.0.0.1/a.zip?sig="+secret), failure.LinkDenied, "private")
 }
 
 func TestServersThatEchoTheLink(t *testing.T) {

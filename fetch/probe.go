@@ -9,13 +9,15 @@ import (
 	"net/http"
 	"time"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
 	"holdall/internal/digest"
+	"holdall/internal/filetype"
 	"holdall/internal/redact"
-	"holdall/internal/unpack"
 )
 
 const (
-	sniffLen  = 64 << 10 // looked at to tell what an object is, and kept of what is not the export
 	probeTime = 30 * time.Second
 )
 
@@ -36,8 +38,8 @@ func (f *Fetcher) probeWithin(ctx context.Context, s *Source, patience time.Dura
 }
 
 // failure makes a source's Error of whatever went wrong.
-func (s *Source) failure(err error) *Error {
-	var e *Error
+func (s *Source) failure(err error) *failure.Error {
+	var e *failure.Error
 	if !errors.As(err, &e) {
 		e = netError(err)
 	}
@@ -47,21 +49,21 @@ func (s *Source) failure(err error) *Error {
 }
 
 // netError classifies an error of the transport.
-func netError(err error) *Error {
-	e := &Error{Code: Network, Message: "the server could not be reached", Hint: hintFor(Network), Err: redact.Error(err)}
+func netError(err error) *failure.Error {
+	e := &failure.Error{Code: failure.Network, Message: "the server could not be reached", Hint: failure.HintFor(failure.Network), Err: redact.Error(err)}
 	var no *forbidden
 	switch {
 	case errors.As(err, &no):
-		e.Code, e.Reason, e.Message = LinkDenied, no.reason, "the link leads to where holdall does not go"
+		e.Code, e.Reason, e.Message = failure.LinkDenied, no.reason, "the link leads to where holdall does not go"
 		e.Hint = "ask for a new master CSV, or allow this destination when you trust the link"
-		if no.reason == ReasonRedirect {
+		if no.reason == failure.ReasonRedirect {
 			e.Message = "the link's redirects lead nowhere"
 			e.Hint = "open the link in a browser: when it does not lead to a download there either, ask for a new master CSV"
 		}
 	case errors.Is(err, errProxy):
-		e.Reason, e.Hint = ReasonProxy, "check the proxy, with its user and password, and run the same command again to go on"
+		e.Reason, e.Hint = failure.ReasonProxy, "check the proxy, with its user and password, and run the same command again to go on"
 	case untrusted(err):
-		e.Reason, e.Message = ReasonCertificate, "the server's certificate is not trusted"
+		e.Reason, e.Message = failure.ReasonCertificate, "the server's certificate is not trusted"
 		e.Hint = "when a proxy of your own network stands in between, trust its certificate; else do not go on: somebody may be listening"
 	case errors.Is(err, errAnswer), errors.Is(err, errIgnored), errors.Is(err, errUnsatisfied):
 		e.Message = "the server's answers are of no use"
@@ -108,7 +110,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 			return nil, v.err
 		}
 		if v.fewer {
-			f.dropProbes(s.Link.host())
+			f.dropProbes(s.Link.Host())
 		}
 		if !sleep(ctx, v.after) {
 			return nil, err
@@ -132,22 +134,22 @@ func (x *exchange) seemsEmpty() bool {
 
 // probeMended tries what a link may have been before it was damaged on its way. first is the refusal of the link as it is.
 func (f *Fetcher) probeMended(ctx context.Context, s *Source, first *refusal) (*exchange, error) {
-	if first.err.Code == LinkExpired || first.err.Code == LinkGone {
+	if first.err.Code == failure.LinkExpired || first.err.Code == failure.LinkGone {
 		return nil, first
 	}
-	for _, m := range mendings(s.Link) {
+	for _, m := range link.Repairs(s.Link) {
 		t := *s
-		t.Link = m.link
+		t.Link = m.Link
 		x, err := f.probeOnce(ctx, &t, new(tries))
 		if err != nil {
 			continue
 		}
-		s.Link, s.Repair, s.Fingerprint = m.link, m.note, m.link.fingerprint()
+		s.Link, s.Repair, s.Fingerprint = m.Link, m.Note, m.Link.Fingerprint()
 		return x, nil
 	}
-	if s.Repair != "" || looksDamaged(s.Link) {
+	if s.Repair != "" || link.Damaged(s.Link) {
 		e := *first.err
-		e.Code, e.Message, e.Hint = LinkDamaged, e.Message+"; it looks damaged, and mending it did not help", hintFor(LinkDamaged)
+		e.Code, e.Message, e.Hint = failure.LinkDamaged, e.Message+"; it looks damaged, and mending it did not help", failure.HintFor(failure.LinkDamaged)
 		return nil, &e
 	}
 	return nil, first
@@ -169,7 +171,7 @@ func (f *Fetcher) probeOnce(ctx context.Context, s *Source, past *tries) (*excha
 		x.close(err)
 		return nil, err
 	}
-	x.peek(sniffLen)
+	x.peek(filetype.HeadLen)
 	if err := f.notReady(x); err != nil {
 		x.close(err)
 		return nil, err
@@ -179,13 +181,13 @@ func (f *Fetcher) probeOnce(ctx context.Context, s *Source, past *tries) (*excha
 
 // notReady recognises a page that says, with a time to come back, that the object is still being made.
 func (f *Fetcher) notReady(x *exchange) error {
-	r := &refusal{err: &Error{}}
+	r := &refusal{err: &failure.Error{}}
 	if !r.asks(x.resp.Header, f.clock.server(f.now())) {
 		return nil
 	}
 	first, _, _ := x.content()
-	switch k := unpack.Detect(first); k {
-	case unpack.KindHTML, unpack.KindXML, unpack.KindJSON:
+	switch k := filetype.Detect(first); k {
+	case filetype.HTML, filetype.XML, filetype.JSON:
 		r.notYet(fmt.Sprintf("the server answered with a message in %s and a time to wait", k))
 		return r
 	}
@@ -214,7 +216,7 @@ func (f *Fetcher) judge(x *exchange, expiry time.Time) error {
 		}
 		return errUnsatisfied
 	}
-	body, _ := io.ReadAll(io.LimitReader(x.resp.Body, sniffLen))
+	body, _ := io.ReadAll(io.LimitReader(x.resp.Body, filetype.HeadLen))
 	x.receipt.Length += int64(len(body))
 	return refuse(x.resp, body, expiry, f.clock.server(f.now()))
 }
@@ -231,7 +233,7 @@ func (s *Source) learn(x *exchange) error {
 	s.Ranges = x.resp.StatusCode == http.StatusPartialContent
 	if name := dispositionName(x.resp.Header); name != "" {
 		s.Name = name
-	} else if n := x.final.fileName(); n != "" {
+	} else if n := x.final.FileName(); n != "" {
 		s.Name = n
 	}
 	first, coded, err := x.content()
@@ -244,17 +246,17 @@ func (s *Source) learn(x *exchange) error {
 		x.prefix = nil
 	}
 	s.head, s.headLen = digest.Of(first), int64(len(first))
-	s.Kind = unpack.Detect(first)
-	s.Listing = looksLikeListing(s.Part, s.Kind, first)
+	s.Kind = filetype.Detect(first)
+	s.Listing = listing.Detect(s.Part, s.Kind, first)
 	if s.Listing {
 		base := s.Link
 		if !x.final.IsZero() {
 			base = x.final
 		}
-		s.sample = fileSample(s.Kind, first, base.parsed())
+		s.sample = fileSample(s.Kind, first, base.URL())
 	}
 	switch s.Kind {
-	case unpack.KindHTML, unpack.KindXML, unpack.KindJSON:
+	case filetype.HTML, filetype.XML, filetype.JSON:
 		if !s.Listing {
 			return notTheExport(s.Kind, x.final)
 		}
@@ -263,15 +265,15 @@ func (s *Source) learn(x *exchange) error {
 }
 
 // notTheExport explains a page where an export should be.
-func notTheExport(k unpack.Kind, final Link) *Error {
-	e := &Error{Code: NotTheExport, Hint: hintFor(NotTheExport)}
+func notTheExport(k filetype.Type, final link.Link) *failure.Error {
+	e := &failure.Error{Code: failure.NotTheExport, Hint: failure.HintFor(failure.NotTheExport)}
 	switch k {
-	case unpack.KindHTML:
+	case filetype.HTML:
 		e.Message = "the link shows a web page (a sign-in or error page) instead of the export"
 	default:
 		e.Message = fmt.Sprintf("the link serves a message in %s instead of the export", k)
 	}
-	if final != (Link{}) {
+	if final != (link.Link{}) {
 		e.Message += ", after a redirect to " + final.String()
 	}
 	return e

@@ -8,18 +8,19 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 )
 
 // proves reads an object whole and names what in it proves that every byte is as it was written: the CRC-32 of every entry of
 // a ZIP whose directory leaves nothing out at its end, or that of a gzip stream. It is empty for anything else.
-func proves(ctx context.Context, kind unpack.Kind, r io.ReaderAt, size int64) string {
+func proves(ctx context.Context, kind filetype.Type, r io.ReaderAt, size int64) string {
 	switch kind {
-	case unpack.KindZIP:
+	case filetype.ZIP:
 		if zipProves(ctx, r, size) {
 			return "zip-crc32"
 		}
-	case unpack.KindTarGzip:
+	case filetype.TarGzip:
 		z, err := gzip.NewReader(io.NewSectionReader(r, 0, size))
 		if err == nil {
 			_, err = io.Copy(io.Discard, readerUntil{ctx, z})

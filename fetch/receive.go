@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"hash/crc32"
+	"holdall/fetch/failure"
+	"holdall/internal/filetype"
 	"io"
 	"time"
-
-	"holdall/internal/unpack"
 )
 
 // errMaybeEnd is the end of a body that has no length, where nothing proves that it is the end of the object and not of a
@@ -18,7 +18,7 @@ var errMaybeEnd = errors.New("the answer ended, and the server had not told the 
 // endsAt reports whether a body without a length that ended at pos has proven to be whole: a ZIP by its own end record, and
 // anything else by the end that chunks have. With the run's mutex held.
 func (o *Object) endsAt(x *exchange, pos int64) bool {
-	if o.Source.Kind == unpack.KindZIP && o.coded == nil {
+	if o.Source.Kind == filetype.ZIP && o.coded == nil {
 		return endsAsZIP(o.st.data, pos)
 	}
 	return pos > 0 && len(x.resp.TransferEncoding) > 0
@@ -52,7 +52,7 @@ func (r *Run) skip(ctx context.Context, w *worker, o *Object, x *exchange, at in
 				ours = make([]byte, len(w.buf))
 			}
 			if m, err := o.st.data.ReadAt(ours[:got], at); m < got {
-				return diskError(err, "read back fetched bytes from the spool")
+				return failure.Disk(err, "read back fetched bytes from the spool")
 			}
 			if !bytes.Equal(ours[:got], w.buf[:got]) {
 				return errChanged{itsBytes}

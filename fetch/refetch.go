@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/crc32"
+	"holdall/fetch/failure"
 	"io"
 	"os"
 	"time"
@@ -87,9 +88,9 @@ func (o *Object) beginMending(off, n int64) (from, to int64, err error) {
 	return from, to, nil
 }
 
-func damagedAtSource() *Error {
-	return &Error{
-		Code: NotTheExport, Err: errSameAgain,
+func damagedAtSource() *failure.Error {
+	return &failure.Error{
+		Code: failure.NotTheExport, Err: errSameAgain,
 		Message: "the bytes are damaged at their source: they came out the same twice",
 		Hint:    "ask for a new export; everything else of this one is kept",
 	}
@@ -104,9 +105,9 @@ func (o *Object) endMending() {
 
 // unprovable marks a refusal that ends all hope for bytes that were here when the run began. A link that has simply run out
 // of time proves nothing: one that lasts longer gives the bytes again.
-func (o *Object) unprovable(e *Error) *Error {
+func (o *Object) unprovable(e *failure.Error) *failure.Error {
 	fresh := o.before && o.Source.probed() && o.Source.spooled == ""
-	if expired := e.Code == LinkExpired && !o.Source.Expiry.IsZero(); !fresh || expired || !e.NeedsNewLink() {
+	if expired := e.Code == failure.LinkExpired && !o.Source.Expiry.IsZero(); !fresh || expired || !e.NeedsNewLink() {
 		return e
 	}
 	c := *e
@@ -126,7 +127,7 @@ func (r *Run) mend(o *Object, again func() (changed bool, err error)) (changed b
 	}
 	c, err := again()
 	changed = changed || c
-	var refused *Error
+	var refused *failure.Error
 	if errors.As(err, &refused) && refused.NeedsNewLink() {
 		if x := r.keptAnswer(o, true); x != nil {
 			if c, kerr := r.mendByAnswer(o, x); kerr == nil {
@@ -173,7 +174,7 @@ func (r *Run) mendSpan(ctx context.Context, o *Object, from, to int64) (changed 
 			return changed, nil
 		}
 		if ctx.Err() != nil {
-			return changed, interrupted(ctx)
+			return changed, failure.Stopped(ctx)
 		}
 		had := nothing
 		if at > from {
@@ -188,7 +189,7 @@ func (r *Run) mendSpan(ctx context.Context, o *Object, from, to int64) (changed 
 		r.retries++
 		r.mu.Unlock()
 		if !sleep(ctx, v.after) {
-			return changed, interrupted(ctx)
+			return changed, failure.Stopped(ctx)
 		}
 	}
 }
@@ -299,7 +300,7 @@ func (r *Run) rehash(o *Object) error {
 		crc := o.have.crcs[index]
 		r.mu.Unlock()
 		if err := o.hash.advance(o.st, buf, index, int(n), crc); err != nil {
-			return o.Source.failure(asError(err, Internal, "read the spool"))
+			return o.Source.failure(failure.From(err, failure.Internal, "read the spool"))
 		}
 	}
 	sum, all := o.hash.digests()
@@ -317,7 +318,7 @@ func (r *Run) rehash(o *Object) error {
 	plain := v
 	if o.coded != nil {
 		if plain, err = r.decode(o, v, false); err != nil {
-			return o.Source.failure(asError(err, Network, "decode what was fetched again"))
+			return o.Source.failure(failure.From(err, failure.Network, "decode what was fetched again"))
 		}
 	}
 	if err := o.st.finish(v); err != nil {

@@ -2,6 +2,8 @@ package fetch
 
 import (
 	"errors"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"net/http"
 	"os"
 	"testing"
@@ -54,8 +56,8 @@ func testDeadRefetch(t *testing.T) {
 		return refuses(403, s3Error("AccessDenied", "Request has expired"))(o, w, r)
 	})
 	_, err := r.Objects[0].Refetch(t.Context(), 700_000, 1)
-	var e *Error
-	if !errors.As(err, &e) || e.Code != LinkExpired || e.Part != PartAttachments || SameAgain(err) {
+	var e *failure.Error
+	if !errors.As(err, &e) || e.Code != failure.LinkExpired || e.Part != link.PartAttachments || SameAgain(err) {
 		t.Errorf("Refetch = %v, want that the link has expired", err)
 	}
 }

@@ -3,9 +3,9 @@ package fetch
 import (
 	"errors"
 	"fmt"
+	"holdall/fetch/listing"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 )
 
@@ -27,7 +27,7 @@ func parseContentRange(s string) (bounds, error) {
 	}
 	total := int64(-1)
 	if size != "*" {
-		if total, ok = parseSize(size); !ok {
+		if total, ok = listing.ParseSize(size); !ok {
 			return bounds{}, bad
 		}
 	}
@@ -35,23 +35,12 @@ func parseContentRange(s string) (bounds, error) {
 		return bounds{-1, -1, total}, nil
 	}
 	a, b, ok := strings.Cut(span, "-")
-	start, ok1 := parseSize(a)
-	last, ok2 := parseSize(b)
+	start, ok1 := listing.ParseSize(a)
+	last, ok2 := listing.ParseSize(b)
 	if !ok || !ok1 || !ok2 || last < start || total >= 0 && last >= total {
 		return bounds{}, bad
 	}
 	return bounds{start, last + 1, total}, nil
-}
-
-// parseSize reads decimal digits and nothing else: no sign, no space. The largest size is left out, so that one may be added.
-func parseSize(s string) (int64, bool) {
-	for _, c := range s {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil && n < 1<<62
 }
 
 // errAnswer marks a response that cannot be used as an answer to what was asked, though its status is one of success.

@@ -8,8 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"holdall/internal/diskspace"
-	"holdall/internal/unpack"
+	"holdall/internal/filetype"
 )
 
 // A Run is a fetch under way.
@@ -31,7 +33,7 @@ type Run struct {
 	work     *sync.Cond // there may be something to do
 	order    []*Object  // all objects as they are fetched: data first, large files of listings last
 	hosts    map[string]*host
-	fatalErr *Error
+	fatalErr *failure.Error
 	started  time.Time
 	fetched  int64 // bytes taken from the network
 	retries  int
@@ -117,7 +119,7 @@ func (f *Fetcher) beginsLike(dir string, src *Source, e *spoolEntry) bool {
 func byPriority(objects []*Object) []*Object {
 	var first, rest []*Object
 	for _, o := range objects {
-		if o.Source.Part == PartData {
+		if o.Source.Part == link.PartData {
 			first = append(first, o)
 		} else {
 			rest = append(rest, o)
@@ -141,18 +143,18 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 		var err error
 		o.st, mem, err = openStore(r.spool.dir, e.Name, e.Identity)
 		if err != nil && !errors.Is(err, errNoStore) {
-			return nil, diskError(err, "go on with the spool")
+			return nil, failure.Disk(err, "go on with the spool")
 		}
 	}
 	if o.st == nil {
 		var err error
 		if o.st, err = createStore(r.spool.dir, e.Name, src.Identity); err != nil {
-			return nil, diskError(err, "start an object in the spool")
+			return nil, failure.Disk(err, "start an object in the spool")
 		}
 		mem = nil
 	}
 	o.probe = r.f.takeProbe(src)
-	_, signed := expiry(src.Link)
+	_, signed := link.Expiry(src.Link)
 	o.signed = signed != ""
 	if o.coded = src.coded; src.spooled != "" {
 		o.coded = layers(o.id.Encoding, o.st.begins())
@@ -246,8 +248,8 @@ func (r *Run) preflight() error {
 	}
 	space, ok := diskspace.Of(r.spool.dir)
 	if ok && need > space.Free {
-		return &Error{
-			Code: DiskFull, Reason: ReasonSpoolFull, Hint: hintSpace,
+		return &failure.Error{
+			Code: failure.DiskFull, Reason: failure.ReasonSpoolFull, Hint: failure.HintSpace,
 			Message: fmt.Sprintf("%d bytes are still to be fetched, but only %d are free for the spool", need, space.Free),
 		}
 	}
@@ -295,8 +297,8 @@ func (r *Run) begin(o *Object) {
 		return
 	}
 	r.moving.Go(func() { r.follow(o) })
-	h := r.host(o.Source.Link.host())
-	if o.Source.Kind == unpack.KindZIP {
+	h := r.host(o.Source.Link.Host())
+	if o.Source.Kind == filetype.ZIP {
 		h.keptUntil = time.Now().Add(kept) // a ZIP is read from its end
 	}
 	for ; h.running < h.most; h.running++ {
@@ -311,14 +313,14 @@ func (r *Run) interrupt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, o := range r.order {
-		o.fail(interrupted(r.ctx))
+		o.fail(failure.Stopped(r.ctx))
 	}
 	r.work.Broadcast()
 }
 
 // fatal stops everything, because of something that is not one link's fault.
 func (r *Run) fatal(err error) {
-	e := asError(err, Internal, "fetch")
+	e := failure.From(err, failure.Internal, "fetch")
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fatalErr == nil {
@@ -347,7 +349,7 @@ func (r *Run) settleAll() {
 // With the run's mutex held.
 func (r *Run) closeKept(host string) {
 	for _, o := range r.all() {
-		if o.complete && o.Source.Link.host() == host {
+		if o.complete && o.Source.Link.Host() == host {
 			o.probe.close(nil)
 			o.probe = nil
 		}
@@ -406,7 +408,7 @@ func (r *Run) release() error {
 	}
 	errs = append(errs, r.spool.close())
 	if err := errors.Join(errs...); err != nil && !errors.Is(err, os.ErrClosed) {
-		return diskError(err, "close the spool")
+		return failure.Disk(err, "close the spool")
 	}
 	return nil
 }
@@ -435,7 +437,7 @@ type Progress struct {
 	Connections int
 	Retries     int
 	Waiting     []Wait // the links that do not get on, and why
-	ByPart      map[Part]PartProgress
+	ByPart      map[link.Part]PartProgress
 }
 
 // PartProgress is the progress of one part.
@@ -448,7 +450,7 @@ type PartProgress struct {
 func (r *Run) Progress() Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p := Progress{Fetched: r.fetched, Retries: r.retries, ByPart: map[Part]PartProgress{}, Waiting: r.waiting(time.Now())}
+	p := Progress{Fetched: r.fetched, Retries: r.retries, ByPart: map[link.Part]PartProgress{}, Waiting: r.waiting(time.Now())}
 	for _, o := range r.all() {
 		part := p.ByPart[o.Source.Part]
 		here, size, reused := o.here, o.size, o.reused

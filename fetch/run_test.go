@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"net/http"
 	"os"
 	"strings"
@@ -37,8 +39,8 @@ func testCancelled(t *testing.T) {
 	began := time.Now()
 	cancel()
 	err = r.Wait()
-	var e *Error
-	if !errors.As(err, &e) || e.Code != Interrupted || !errors.Is(err, context.Canceled) {
+	var e *failure.Error
+	if !errors.As(err, &e) || e.Code != failure.Interrupted || !errors.Is(err, context.Canceled) {
 		t.Errorf("Wait = %v, want an interruption", err)
 	}
 	if took := time.Since(began); took > 2*time.Second {
@@ -71,8 +73,8 @@ func testOneRunAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = take(t, f, m, dir)
-	var e *Error
-	if !errors.As(err, &e) || e.Code != Busy || !e.Retryable() || !strings.Contains(e.Message, fmt.Sprintf("process %d on", os.Getpid())) {
+	var e *failure.Error
+	if !errors.As(err, &e) || e.Code != failure.Busy || !e.Retryable() || !strings.Contains(e.Message, fmt.Sprintf("process %d on", os.Getpid())) {
 		t.Errorf("a second run = %v, want busy, and by whom", err)
 	}
 	r.Close()
@@ -90,8 +92,8 @@ func testOneDeadLink(t *testing.T) {
 	s.put("/cvs.zip", cvs)
 	f := newTestFetcher(t, nil)
 	r, err := take(t, f, s.master(t, "/data.zip", "/attachments.zip", "/cvs.zip"), t.TempDir())
-	var e *Error
-	if !errors.As(err, &e) || e.Code != LinkExpired || e.Part != PartAttachments {
+	var e *failure.Error
+	if !errors.As(err, &e) || e.Code != failure.LinkExpired || e.Part != link.PartAttachments {
 		t.Errorf("Wait = %v, want the expired link of the attachments", err)
 	}
 	wantBytes(t, r.Objects[0], data)

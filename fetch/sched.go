@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"holdall/fetch/link"
 	"slices"
 	"time"
 )
@@ -49,7 +50,7 @@ func (r *Run) take(w *worker, cancel context.CancelFunc) (task, bool) {
 // over reports whether everything that comes from h is settled. Out of a listing large files may still come.
 func (r *Run) over(h *host) bool {
 	for _, o := range r.order {
-		if !o.settled() && (o.files != nil || o.Source.Link.host() == h.name) {
+		if !o.settled() && (o.files != nil || o.Source.Link.Host() == h.name) {
 			return false
 		}
 	}
@@ -62,7 +63,7 @@ func (r *Run) pick(h *host) (task, bool) {
 	now := time.Now()
 	var open []*Object
 	for _, o := range r.order {
-		if o.Source.Link.host() == h.name && o.mayFetch(now) {
+		if o.Source.Link.Host() == h.name && o.mayFetch(now) {
 			open = append(open, o)
 		}
 	}
@@ -86,7 +87,7 @@ func (r *Run) pick(h *host) (task, bool) {
 			if !steal && len(o.free) == 0 || steal && o.victim(h) == nil {
 				continue
 			}
-			if best == nil || len(o.active) < len(best.active) && best.Source.Part != PartData {
+			if best == nil || len(o.active) < len(best.active) && best.Source.Part != link.PartData {
 				best = o
 			}
 		}
@@ -113,7 +114,7 @@ func (o *Object) task(s *span) task {
 // again reports whether o's link is known to work more than once. Until then one further request at a time is made, and the
 // first answer, which may be the only one there will ever be, is left alone.
 func (o *Object) again() bool {
-	return !o.single && (o.run.host(o.Source.Link.host()).again || o.signed)
+	return !o.single && (o.run.host(o.Source.Link.Host()).again || o.signed)
 }
 
 // open counts o's open answers, the probe's included.
@@ -329,7 +330,7 @@ func (r *Run) hurry(h *host) {
 	var from *Object
 	var longest *span
 	for _, x := range r.order {
-		if x.Source.Link.host() != h.name || x.sequential || !x.again() {
+		if x.Source.Link.Host() != h.name || x.sequential || !x.again() {
 			continue
 		}
 		for s := range x.active {
@@ -353,7 +354,7 @@ func (r *Run) wanted(h *host) int {
 	now := time.Now()
 	n := 0
 	for _, o := range r.order {
-		if len(o.waits) == 0 || o.settled() || o.sequential || o.pending != nil || now.Before(o.notBefore) || now.Before(o.tries.again) || o.Source.Link.host() != h.name {
+		if len(o.waits) == 0 || o.settled() || o.sequential || o.pending != nil || now.Before(o.notBefore) || now.Before(o.tries.again) || o.Source.Link.Host() != h.name {
 			continue
 		}
 		seen := map[int64]bool{}
@@ -380,7 +381,7 @@ func (o *Object) awaited(off int64) bool {
 func (r *Run) ending(h *host) int {
 	n := 0
 	for _, o := range r.order {
-		if o.Source.Link.host() != h.name {
+		if o.Source.Link.Host() != h.name {
 			continue
 		}
 		for s, w := range o.active {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"holdall/fetch/link"
 	"holdall/internal/redact"
 )
 
@@ -59,7 +60,7 @@ func (t *trail) hide(text string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for ; t.known < len(t.urls); t.known++ {
-		t.secrets = append(t.secrets, secretsOf(t.urls[t.known])...)
+		t.secrets = append(t.secrets, link.Secrets(t.urls[t.known])...)
 	}
 	for _, s := range t.secrets {
 		text = strings.ReplaceAll(text, s, redact.Hidden)
@@ -76,39 +77,3 @@ func (e *scrubbed) Error() string { return e.text }
 
 // Is lets errors.Is look at the cause; Unwrap would give away its text.
 func (e *scrubbed) Is(target error) bool { return errors.Is(e.err, target) }
-
-// secretsOf returns the pieces of a URL that must not be shown: its password, its query and the values in it, and its path
-// where redact does not show that.
-func secretsOf(u *url.URL) []string {
-	var out []string
-	add := func(s string) {
-		if len(s) > 5 {
-			out = append(out, s)
-		}
-	}
-	if u.User != nil {
-		add(u.User.String())
-		p, _ := u.User.Password()
-		add(p)
-	}
-	add(u.RawQuery)
-	for _, pair := range strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
-		_, v, _ := strings.Cut(pair, "=")
-		add(v)
-		if plain, err := url.QueryUnescape(v); err == nil {
-			add(plain)
-		}
-	}
-	shown := redact.URL(u.String())
-	for _, label := range strings.Split(u.Hostname(), ".") { // which the resolver's errors quote
-		if !strings.Contains(shown, label) {
-			add(label)
-		}
-	}
-	for _, part := range strings.Split(u.EscapedPath(), "/") {
-		if !strings.Contains(shown, part) {
-			add(part)
-		}
-	}
-	return out
-}

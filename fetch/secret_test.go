@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,7 +35,7 @@ func wantNoSecret(t *testing.T, dir string) {
 }
 
 func TestALinkPrintsRedacted(t *testing.T) {
-	l, err := NewLink("https://files.example.com/x/attachments.zip?sig=" + secret)
+	l, err := link.New("https://files.example.com/x/attachments.zip?sig=" + secret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,15 +43,15 @@ func TestALinkPrintsRedacted(t *testing.T) {
 		t.Error("Secret does not return the whole link")
 	}
 	type holder struct {
-		L    Link
-		l    Link
-		list []Link
-		m    map[Link]int
+		L    link.Link
+		l    link.Link
+		list []link.Link
+		m    map[link.Link]int
 	}
-	h := holder{l, l, []Link{l}, map[Link]int{l: 1}}
+	h := holder{l, l, []link.Link{l}, map[link.Link]int{l: 1}}
 	src := &Source{Link: l}
 	for _, verb := range []string{"%v", "%s", "%q", "%+v", "%#v", "%x", "%X", "%d", "%10s", "%T"} {
-		for _, v := range []any{l, &l, h, &h, *src, src, []any{l}, MasterLink{Link: l}} {
+		for _, v := range []any{l, &l, h, &h, *src, src, []any{l}, master.Link{Link: l}} {
 			if got := fmt.Sprintf(verb, v); strings.Contains(got, secret) || strings.Contains(strings.ToLower(got), fmt.Sprintf("%x", secret)) {
 				t.Errorf("Sprintf(%q, %T) shows the secret: %s", verb, v, got)
 			}
@@ -64,10 +66,10 @@ func TestALinkPrintsRedacted(t *testing.T) {
 	if got, want := fmt.Sprint(l), "https://files.example.com/…/attachments.zip?…"; got != want {
 		t.Errorf("String = %q, want %q", got, want)
 	}
-	if _, err := NewLink("ftp://files.example.com/" + secret); err == nil || strings.Contains(err.Error(), secret) {
+	if _, err := link.New("ftp://files.example.com/" + secret); err == nil || strings.Contains(err.Error(), secret) {
 		t.Errorf("NewLink of another scheme: %v; want an error without the secret", err)
 	}
-	if _, err := NewLink("https://files.example.com/%zz" + secret); err == nil || strings.Contains(err.Error(), secret) {
+	if _, err := link.New("https://files.example.com/%zz" + secret); err == nil || strings.Contains(err.Error(), secret) {
 		t.Errorf("NewLink of nonsense: %v; want an error without the secret", err)
 	}
 }

@@ -6,11 +6,13 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
-	"unique"
 )
 
 // A shelf holds what a listing says of its files, up to millions, outside of memory. Their links are secrets, so what lies
@@ -31,7 +33,7 @@ const shelfBuffer = 256 << 10
 func newShelf(dir string) (*shelf, error) {
 	f, err := os.CreateTemp(dir, "listing-*.part")
 	if err != nil {
-		return nil, diskError(err, "make room for a listing")
+		return nil, failure.Disk(err, "make room for a listing")
 	}
 	os.Remove(filepath.Clean(f.Name())) // where that is refused, the file goes with the spool
 	var key [32]byte
@@ -45,19 +47,19 @@ func newShelf(dir string) (*shelf, error) {
 }
 
 // add puts an entry behind the others.
-func (s *shelf) add(l listed) error {
+func (s *shelf) add(l listing.Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.at = append(s.at, s.end)
 	before := len(s.buf)
-	for _, field := range [][]byte{[]byte(l.link.Secret()), []byte(l.name), l.raw, []byte(l.etag)} {
+	for _, field := range [][]byte{[]byte(l.Link.Secret()), []byte(l.Name), l.RawName, []byte(l.ETag)} {
 		s.buf = binary.AppendUvarint(s.buf, uint64(len(field)))
 		s.buf = append(s.buf, field...)
 	}
-	s.buf = binary.AppendVarint(s.buf, l.size)
+	s.buf = binary.AppendVarint(s.buf, l.Size)
 	var sec int64
-	if !l.modified.IsZero() {
-		sec = l.modified.Unix()
+	if !l.Modified.IsZero() {
+		sec = l.Modified.Unix()
 	}
 	s.buf = binary.AppendVarint(s.buf, sec)
 	s.end += int64(len(s.buf) - before)
@@ -73,7 +75,7 @@ func (s *shelf) flush() error {
 	_, err := s.f.WriteAt(s.buf, off)
 	s.buf = s.buf[:0]
 	if err != nil {
-		return diskError(err, "keep a listing")
+		return failure.Disk(err, "keep a listing")
 	}
 	return nil
 }
@@ -97,7 +99,7 @@ func (s *shelf) len() int {
 var errShelf = errors.New("the kept listing is damaged")
 
 // get returns entry i.
-func (s *shelf) get(i int) (listed, error) {
+func (s *shelf) get(i int) (listing.Entry, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	from, to := s.at[i], s.end
@@ -110,36 +112,36 @@ func (s *shelf) get(i int) (listed, error) {
 		copy(b, s.buf[from-written:])
 	} else {
 		if _, err := s.f.ReadAt(b, from); err != nil {
-			return listed{}, diskError(err, "read a kept listing")
+			return listing.Entry{}, failure.Disk(err, "read a kept listing")
 		}
 		s.crypt(b, from)
 	}
 	return parseListed(b)
 }
 
-func parseListed(b []byte) (listed, error) {
+func parseListed(b []byte) (listing.Entry, error) {
 	var fields [4][]byte
 	for i := range fields {
 		n, w := binary.Uvarint(b)
 		if w <= 0 || n > uint64(len(b)-w) {
-			return listed{}, errShelf
+			return listing.Entry{}, errShelf
 		}
 		fields[i], b = b[w:w+int(n)], b[w+int(n):]
 	}
 	size, w := binary.Varint(b)
 	if w <= 0 {
-		return listed{}, errShelf
+		return listing.Entry{}, errShelf
 	}
 	sec, w2 := binary.Varint(b[w:])
 	if w2 <= 0 {
-		return listed{}, errShelf
+		return listing.Entry{}, errShelf
 	}
-	l := listed{link: Link{unique.Make(string(fields[0]))}, name: string(fields[1]), etag: string(fields[3]), size: size}
+	l := listing.Entry{Link: link.Trusted(string(fields[0])), Name: string(fields[1]), ETag: string(fields[3]), Size: size}
 	if len(fields[2]) > 0 {
-		l.raw = fields[2]
+		l.RawName = fields[2]
 	}
 	if sec != 0 {
-		l.modified = time.Unix(sec, 0).UTC()
+		l.Modified = time.Unix(sec, 0).UTC()
 	}
 	return l, nil
 }

@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"holdall/internal/atomicfile"
+	"holdall/internal/filetype"
 	"holdall/internal/flock"
-	"holdall/internal/unpack"
 )
 
 // A spool is a directory of objects as received. spool.json says which objects there are; each one's journal says what of it
@@ -39,17 +41,17 @@ type spoolList struct {
 
 // A spoolEntry is one object of a spool. Objects are never removed: one that changed at its source stays beside its successor.
 type spoolEntry struct {
-	Name         string      `json:"name"` // of its files, without suffix
-	Part         Part        `json:"part"`
-	FileName     string      `json:"file_name,omitempty"`
-	Kind         unpack.Kind `json:"kind"`
-	Listing      bool        `json:"listing,omitempty"`
-	Fingerprints []string    `json:"fingerprints"` // of the places that served it
-	Address      string      `json:"address"`      // of the last one, redacted
-	Links        []string    `json:"links"`        // marks of the links that led to it
-	Identity     Identity    `json:"identity"`
-	Superseded   bool        `json:"superseded,omitempty"` // what is here is not of what the source serves: the next run begins anew
-	CutAt        int64       `json:"cut_at,omitempty"`     // the byte at which all answers of the last run broke off
+	Name         string        `json:"name"` // of its files, without suffix
+	Part         link.Part     `json:"part"`
+	FileName     string        `json:"file_name,omitempty"`
+	Kind         filetype.Type `json:"kind"`
+	Listing      bool          `json:"listing,omitempty"`
+	Fingerprints []string      `json:"fingerprints"` // of the places that served it
+	Address      string        `json:"address"`      // of the last one, redacted
+	Links        []string      `json:"links"`        // marks of the links that led to it
+	Identity     Identity      `json:"identity"`
+	Superseded   bool          `json:"superseded,omitempty"` // what is here is not of what the source serves: the next run begins anew
+	CutAt        int64         `json:"cut_at,omitempty"`     // the byte at which all answers of the last run broke off
 
 	// Marks of the links of listings that named it, and how many objects each of these named.
 	ListedBy map[string]int `json:"listed_by,omitempty"`
@@ -60,22 +62,22 @@ const spoolFormat = 1
 // openSpool opens or makes the spool in dir and locks it.
 func openSpool(dir string) (*spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, diskError(err, "make the spool")
+		return nil, failure.Disk(err, "make the spool")
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, diskError(err, "lock the spool")
+		return nil, failure.Disk(err, "lock the spool")
 	}
 	if err := flock.TryLock(lock); errors.Is(err, flock.ErrLocked) {
 		defer lock.Close()
-		return nil, &Error{
-			Code: Busy, Message: "another run is fetching into the same spool: " + flock.DescribeOwner(lock), Hint: "wait until it has ended, or stop it",
+		return nil, &failure.Error{
+			Code: failure.Busy, Message: "another run is fetching into the same spool: " + flock.DescribeOwner(lock), Hint: "wait until it has ended, or stop it",
 		}
 	} else if err != nil {
-		return nil, errors.Join(diskError(err, "lock the spool"), lock.Close())
+		return nil, errors.Join(failure.Disk(err, "lock the spool"), lock.Close())
 	}
 	if err := flock.RecordOwner(lock); err != nil {
-		return nil, errors.Join(diskError(err, "lock the spool"), lock.Close())
+		return nil, errors.Join(failure.Disk(err, "lock the spool"), lock.Close())
 	}
 	s := &spool{dir: dir, lock: lock}
 	if s.list, err = readSpool(dir); err != nil {
@@ -92,23 +94,23 @@ func readSpool(dir string) (spoolList, error) {
 		return list, nil
 	}
 	if err != nil {
-		return list, diskError(err, "read the spool's list")
+		return list, failure.Disk(err, "read the spool's list")
 	}
 	if err := json.Unmarshal(b, &list); err != nil {
-		return list, &Error{
-			Code: Internal, Reason: ReasonSpoolUnusable, Message: "the spool's list (spool.json) is damaged",
+		return list, &failure.Error{
+			Code: failure.Internal, Reason: failure.ReasonSpoolUnusable, Message: "the spool's list (spool.json) is damaged",
 			Hint: "move the spool away, or choose another directory for it", Err: err,
 		}
 	}
 	if list.Format != spoolFormat {
-		return list, &Error{
-			Code: Usage, Reason: ReasonSpoolUnusable, Hint: hintSpool,
+		return list, &failure.Error{
+			Code: failure.Usage, Reason: failure.ReasonSpoolUnusable, Hint: failure.HintSpool,
 			Message: fmt.Sprintf("the spool has format %d, which this version does not know", list.Format),
 		}
 	}
 	for _, e := range list.Objects {
 		if e == nil || e.Name != filepath.Base(e.Name) || e.Name == "." || e.Name == "" {
-			return list, &Error{Code: Internal, Message: "the spool's list (spool.json) is damaged"}
+			return list, &failure.Error{Code: failure.Internal, Message: "the spool's list (spool.json) is damaged"}
 		}
 	}
 	return list, nil
@@ -121,7 +123,7 @@ func (s *spool) save() error {
 		err = atomicfile.WriteFile(filepath.Join(s.dir, "spool.json"), append(b, '\n'))
 	}
 	if err != nil {
-		return diskError(err, "write the spool's list")
+		return failure.Disk(err, "write the spool's list")
 	}
 	return nil
 }
@@ -167,7 +169,7 @@ func (e *spoolEntry) note(src *Source) {
 		e.Fingerprints = append(e.Fingerprints, src.Fingerprint)
 	}
 	e.Address = src.Link.String()
-	marks := []string{src.Link.mark()}
+	marks := []string{src.Link.Mark()}
 	if src.ListedIn == "" {
 		marks = append(marks, src.origin)
 	} else {
@@ -314,7 +316,7 @@ func (e *spoolEntry) beginsLike(dir string, first []byte) bool {
 
 // A SpoolObject is what a spool has of one object.
 type SpoolObject struct {
-	Part     Part
+	Part     link.Part
 	Name     string
 	Listing  bool
 	Size     int64 // -1 when not known

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"errors"
+	"holdall/fetch/failure"
 	"os"
 	"testing"
 	"time"
@@ -55,8 +56,8 @@ func TestAnObjectThatChangedIsBegunAnewByTheNextRun(t *testing.T) {
 	r.Close()
 	o.fault = nil
 	o.body = append(body[:500_000:500_000], zipLike(faultSize, 77)[500_000:]...)
-	var fe *Error
-	if r, err = take(t, newTestFetcher(t, nil), m, dir); !errors.As(err, &fe) || fe.Code != ObjectChanged {
+	var fe *failure.Error
+	if r, err = take(t, newTestFetcher(t, nil), m, dir); !errors.As(err, &fe) || fe.Code != failure.ObjectChanged {
 		t.Fatalf("the second run: %v, want that the object has changed", err)
 	}
 	r.Close()

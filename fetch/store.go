@@ -3,6 +3,7 @@ package fetch
 import (
 	"errors"
 	"hash/crc32"
+	"holdall/fetch/failure"
 	"io"
 	"os"
 	"path/filepath"
@@ -174,7 +175,7 @@ func (s *store) write(p []byte, off int64) error {
 	_, err := s.data.WriteAt(p, off)
 	s.writing.Unlock()
 	if err != nil {
-		return diskError(err, "write fetched bytes to the spool")
+		return failure.Disk(err, "write fetched bytes to the spool")
 	}
 	s.unsynced.Add(int64(len(p)))
 	if next := off + int64(len(p)); off/earlySync != next/earlySync {
@@ -195,7 +196,7 @@ func (s *store) record(rec pieceRecord) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.journal.piece(rec, s.mark); err != nil {
-		return diskError(err, "write the spool's journal")
+		return failure.Disk(err, "write the spool's journal")
 	}
 	s.records++
 	return nil
@@ -213,22 +214,22 @@ func (s *store) sync(hashAt int64, hashState []byte) error {
 	s.mu.Unlock()
 	pending := s.unsynced.Load()
 	if err := datasync(s.data); err != nil {
-		return diskError(err, "sync the spool")
+		return failure.Disk(err, "sync the spool")
 	}
 	s.unsynced.Add(-pending)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.journal.durable(records); err != nil {
-		return diskError(err, "write the spool's journal")
+		return failure.Disk(err, "write the spool's journal")
 	}
 	s.durables = records
 	if hashState != nil {
 		if err := s.journal.hash(hashAt, hashState); err != nil {
-			return diskError(err, "write the spool's journal")
+			return failure.Disk(err, "write the spool's journal")
 		}
 	}
 	if err := datasync(s.journal.f); err != nil {
-		return diskError(err, "sync the spool's journal")
+		return failure.Disk(err, "sync the spool's journal")
 	}
 	return nil
 }
@@ -241,10 +242,10 @@ func (s *store) finish(v Verified) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.journal.done(v); err != nil {
-		return diskError(err, "write the spool's journal")
+		return failure.Disk(err, "write the spool's journal")
 	}
 	if err := datasync(s.journal.f); err != nil {
-		return diskError(err, "sync the spool's journal")
+		return failure.Disk(err, "sync the spool's journal")
 	}
 	return nil
 }
@@ -254,10 +255,10 @@ func (s *store) setSize(n int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.journal.size(n); err != nil {
-		return diskError(err, "write the spool's journal")
+		return failure.Disk(err, "write the spool's journal")
 	}
 	if err := s.data.Truncate(n); err != nil {
-		return diskError(err, "set the size of the fetched object")
+		return failure.Disk(err, "set the size of the fetched object")
 	}
 	return nil
 }
@@ -267,7 +268,7 @@ func (s *store) dropPiece(i int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.journal.drop(i, 1); err != nil {
-		return diskError(err, "write the spool's journal")
+		return failure.Disk(err, "write the spool's journal")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"holdall/fetch/failure"
 	"net"
 	"net/http"
 	"net/url"
@@ -30,14 +31,14 @@ var errRefused = errors.New("refused")
 
 // A forbidden is an errRefused with what is wrong with the destination.
 type forbidden struct {
-	reason Reason
+	reason failure.Reason
 	what   string
 }
 
 func (e *forbidden) Error() string        { return "refused: " + e.what }
 func (e *forbidden) Is(target error) bool { return target == errRefused }
 
-func forbid(reason Reason, format string, a ...any) error {
+func forbid(reason failure.Reason, format string, a ...any) error {
 	return &forbidden{reason, fmt.Sprintf(format, a...)}
 }
 
@@ -101,14 +102,14 @@ func trust(file string) (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(file)
 	if err != nil {
-		return nil, &Error{Code: Usage, Message: "read the CA file", Err: err}
+		return nil, &failure.Error{Code: failure.Usage, Message: "read the CA file", Err: err}
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, &Error{Code: Usage, Message: fmt.Sprintf("the CA file %s holds no PEM certificate", file)}
+		return nil, &failure.Error{Code: failure.Usage, Message: fmt.Sprintf("the CA file %s holds no PEM certificate", file)}
 	}
 	return pool, nil
 }
@@ -152,17 +153,17 @@ func (p *policy) check(u *url.URL) error {
 	case "https":
 	case "http":
 		if !p.opts.AllowHTTP && !p.opts.AllowPrivate {
-			return forbid(ReasonPlainHTTP, "the link is plain http, which anyone on the way can read and change")
+			return forbid(failure.ReasonPlainHTTP, "the link is plain http, which anyone on the way can read and change")
 		}
 	default:
-		return forbid(ReasonRedirect, "the link's scheme is not https")
+		return forbid(failure.ReasonRedirect, "the link's scheme is not https")
 	}
 	if p.opts.AllowPrivate {
 		return nil
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return forbid(ReasonPrivateAddress, "%s is this machine itself", host)
+		return forbid(failure.ReasonPrivateAddress, "%s is this machine itself", host)
 	}
 	if ip := net.ParseIP(host); ip != nil {
 		return publicAddress(ip)
@@ -222,7 +223,7 @@ func publicPeer(address string) error {
 	host, _, _ = strings.Cut(host, "%")
 	ip := net.ParseIP(host)
 	if ip == nil {
-		return forbid(ReasonPrivateAddress, "%s is no address", address)
+		return forbid(failure.ReasonPrivateAddress, "%s is no address", address)
 	}
 	return publicAddress(ip)
 }
@@ -233,10 +234,10 @@ func (p *policy) redirect(req *http.Request, via []*http.Request) error {
 		t.add(req.URL)
 	}
 	if len(via) > maxRedirects {
-		return forbid(ReasonRedirect, "more than %d redirects", maxRedirects)
+		return forbid(failure.ReasonRedirect, "more than %d redirects", maxRedirects)
 	}
 	if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
-		return forbid(ReasonRedirect, "redirected from https to %s", req.URL.Scheme)
+		return forbid(failure.ReasonRedirect, "redirected from https to %s", req.URL.Scheme)
 	}
 	req.Header.Del("Referer")
 	return p.check(req.URL)

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"holdall/fetch/failure"
 	"holdall/internal/retry"
 )
 
@@ -24,9 +25,9 @@ const (
 // A verdict is the one decision about a failed try, the same for probes, objects, pages of listings and listed files.
 type verdict struct {
 	action
-	after time.Duration // wait so long
-	fewer bool          // the server has had enough of so many connections
-	err   *Error        // why, with giveUp and stopAll
+	after time.Duration  // wait so long
+	fewer bool           // the server has had enough of so many connections
+	err   *failure.Error // why, with giveUp and stopAll
 }
 
 // tries is the history of the tries at one thing since it last got on. The zero value is that of a thing not tried yet.
@@ -115,7 +116,7 @@ func (t *tries) failed(err error, had brought, now time.Time, budget time.Durati
 // judge is failed without regard to time.
 func (t *tries) judge(err error) verdict {
 	var ref *refusal
-	var e *Error
+	var e *failure.Error
 	var changed errChanged
 	switch {
 	case errors.As(err, &ref):
@@ -124,7 +125,7 @@ func (t *tries) judge(err error) verdict {
 		}
 		return verdict{after: ref.after, fewer: ref.throttled}
 	case errors.As(err, &e):
-		if e.Code.local() {
+		if e.Code.Local() {
 			return verdict{action: stopAll, err: e}
 		}
 		return verdict{action: giveUp, err: e}
@@ -149,7 +150,7 @@ func (t *tries) judge(err error) verdict {
 }
 
 // tooLong is the failure of a thing that did not get on for the whole budget.
-func (t *tries) tooLong(budget time.Duration) *Error {
+func (t *tries) tooLong(budget time.Duration) *failure.Error {
 	var changed errChanged
 	if errors.As(t.err, &changed) {
 		return changed.explain()
@@ -164,9 +165,9 @@ func (t *tries) tooLong(budget time.Duration) *Error {
 		e.Hint = "run the same command again to go on; when that does not help, ask for a new export"
 	}
 	var ref *refusal
-	if errors.As(t.err, &ref) && ref.err.Code == Busy {
-		e.Code, e.Message, e.Err = Busy, ref.err.Message, nil
-		e.Hint = hintFor(Busy)
+	if errors.As(t.err, &ref) && ref.err.Code == failure.Busy {
+		e.Code, e.Message, e.Err = failure.Busy, ref.err.Message, nil
+		e.Hint = failure.HintFor(failure.Busy)
 	}
 	e.ResumeAfter = t.told
 	return e

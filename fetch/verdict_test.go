@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"holdall/fetch/failure"
 	"io"
 	"syscall"
 	"testing"
@@ -8,8 +9,8 @@ import (
 )
 
 func TestTheVerdictOnAFailedTry(t *testing.T) {
-	busy := &refusal{err: &Error{Code: Network}, transient: true, throttled: true, after: 7 * time.Second}
-	gone := &refusal{err: &Error{Code: LinkGone}}
+	busy := &refusal{err: &failure.Error{Code: failure.Network}, transient: true, throttled: true, after: 7 * time.Second}
+	gone := &refusal{err: &failure.Error{Code: failure.LinkGone}}
 	rubbish := unusable("status 206, but no Content-Range")
 	for _, tc := range []struct {
 		name  string
@@ -17,7 +18,7 @@ func TestTheVerdictOnAFailedTry(t *testing.T) {
 		err   error
 		past  tries
 		want  action
-		code  Code          // with giveUp and stopAll
+		code  failure.Code  // with giveUp and stopAll
 		after time.Duration // at least
 		fewer bool
 	}{
@@ -25,18 +26,18 @@ func TestTheVerdictOnAFailedTry(t *testing.T) {
 		{name: "many broken connections", times: 8, err: io.ErrUnexpectedEOF, want: tryAgain, after: 15 * time.Second},
 		{name: "a server that is busy and says for how long", times: 1, err: busy, want: tryAgain, after: 7 * time.Second, fewer: true},
 		{name: "a connection refused", times: 1, err: syscall.ECONNREFUSED, want: tryAgain, fewer: true},
-		{name: "a link that is gone", times: 1, err: gone, want: giveUp, code: LinkGone},
+		{name: "a link that is gone", times: 1, err: gone, want: giveUp, code: failure.LinkGone},
 		{name: "an unusable answer", times: 1, err: rubbish, want: tryAgain},
 		{name: "unusable answers in a row", times: enoughUnusable, err: rubbish, want: askWhole},
 		{name: "a range ignored by a server that knows none", times: 1, err: errIgnored, want: inOrder},
 		{name: "a range ignored by a server that knows ranges", times: 1, err: errIgnored, past: tries{ranged: true}, want: tryAgain},
 		{name: "another ETag", times: 1, err: errChanged{"its ETag"}, want: tryAgain},
-		{name: "another ETag each time", times: enoughChanges, err: errChanged{"its ETag"}, want: giveUp, code: ObjectChanged},
-		{name: "other bytes", times: 1, err: errChanged{itsBytes}, want: giveUp, code: ObjectChanged},
-		{name: "a full disk", times: 1, err: diskError(syscall.ENOSPC, "write"), want: stopAll, code: DiskFull},
-		{name: "a forbidden address", times: 1, err: forbid(ReasonPrivateAddress, "10.0.0.1"), want: giveUp, code: LinkDenied},
+		{name: "another ETag each time", times: enoughChanges, err: errChanged{"its ETag"}, want: giveUp, code: failure.ObjectChanged},
+		{name: "other bytes", times: 1, err: errChanged{itsBytes}, want: giveUp, code: failure.ObjectChanged},
+		{name: "a full disk", times: 1, err: failure.Disk(syscall.ENOSPC, "write"), want: stopAll, code: failure.DiskFull},
+		{name: "a forbidden address", times: 1, err: forbid(failure.ReasonPrivateAddress, "10.0.0.1"), want: giveUp, code: failure.LinkDenied},
 		{name: "nothing for longer than the budget, after too few tries", times: 2, err: io.ErrUnexpectedEOF, past: tries{since: time.Now().Add(-time.Hour)}, want: tryAgain},
-		{name: "nothing for longer than the budget", times: leastTries, err: io.ErrUnexpectedEOF, past: tries{since: time.Now().Add(-time.Hour)}, want: giveUp, code: Network},
+		{name: "nothing for longer than the budget", times: leastTries, err: io.ErrUnexpectedEOF, past: tries{since: time.Now().Add(-time.Hour)}, want: giveUp, code: failure.Network},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var v verdict
@@ -67,16 +68,5 @@ func TestTheVerdictOnATryThatBroughtSomething(t *testing.T) {
 		if last := i == enoughBarren-1; last != (v.action == giveUp) || !last && v.after == 0 {
 			t.Fatalf("after the bytes came that are here already, %d times: %+v", i+1, v)
 		}
-	}
-}
-
-func TestEveryCodeHasItsConsequences(t *testing.T) {
-	for code, f := range codes {
-		if (f.exit == 3 || f.exit == 130) != f.retryable || code.Exit() != f.exit || code.Retryable() != f.retryable {
-			t.Errorf("%s: exit %d, retryable %v", code, f.exit, f.retryable)
-		}
-	}
-	if Code("unheard-of").Exit() != 1 {
-		t.Error("a code that nobody knows is not a failure")
 	}
 }

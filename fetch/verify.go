@@ -13,6 +13,7 @@ import (
 	"hash"
 	"hash/crc32"
 	"hash/crc64"
+	"holdall/fetch/failure"
 	"io"
 	"os"
 	"regexp"
@@ -179,8 +180,8 @@ func (r *Run) content(o *Object, v *Verified) (plain Verified, changed bool, err
 
 // failWith ends o, or the whole run where the trouble is this machine's.
 func (r *Run) failWith(o *Object, err error) {
-	e := asError(err, Internal, "verify what was fetched")
-	if e.Code.local() {
+	e := failure.From(err, failure.Internal, "verify what was fetched")
+	if e.Code.Local() {
 		r.fatal(e)
 		return
 	}
@@ -199,8 +200,8 @@ const enoughDoubts = 3
 func (r *Run) doubt(o *Object, wrong string) (proof string, changed bool, err error) {
 	r.logf("%s: the bytes do not match the checksum that the server gives (%s); fetching them once more", o.Source.Link, wrong)
 	changed, err = r.second(o)
-	var e *Error
-	if changed || r.ctx.Err() != nil || errors.As(err, &e) && (e.Retryable() || e.Code.local()) {
+	var e *failure.Error
+	if changed || r.ctx.Err() != nil || errors.As(err, &e) && (e.Retryable() || e.Code.Local()) {
 		return "", changed, err
 	}
 	if proof = o.proof(); proof != "" {
@@ -218,8 +219,8 @@ func (r *Run) doubt(o *Object, wrong string) (proof string, changed bool, err er
 // second fetches everything a second time. changed is true when something else came.
 func (r *Run) second(o *Object) (changed bool, err error) {
 	if o.doubts++; o.doubts > enoughDoubts {
-		return false, &Error{
-			Code: Network, Hint: hintFor(Network), Message: "the bytes fit no checksum, and come out different each time they are fetched",
+		return false, &failure.Error{
+			Code: failure.Network, Hint: failure.HintFor(failure.Network), Message: "the bytes fit no checksum, and come out different each time they are fetched",
 		}
 	}
 	o.mend.Lock()
@@ -243,9 +244,9 @@ func (o *Object) proof() string {
 }
 
 // misfit is the failure of an object whose server says something else of it than what it serves, each time.
-func misfit(wrong string) *Error {
-	return &Error{
-		Code: NotTheExport, Err: errSameAgain,
+func misfit(wrong string) *failure.Error {
+	return &failure.Error{
+		Code: failure.NotTheExport, Err: errSameAgain,
 		Message: fmt.Sprintf("the bytes do not match the checksum that the server gives (%s), though they came out the same twice", wrong),
 		Hint:    "the platform holds a damaged file, or says something wrong of it: ask for a new export; what was received is kept",
 	}
@@ -311,13 +312,13 @@ func multipartMatches(path string, size int64, sum, count string) (bool, error) 
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return false, diskError(err, "read back a fetched object")
+		return false, failure.Disk(err, "read back a fetched object")
 	}
 	defer f.Close()
 	for _, part := range partSizes(size, n) {
 		got, err := multipartSum(f, size, part)
 		if err != nil {
-			return false, diskError(err, "read back a fetched object")
+			return false, failure.Disk(err, "read back a fetched object")
 		}
 		if got == sum {
 			return true, nil

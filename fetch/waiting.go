@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"holdall/fetch/link"
 	"holdall/internal/redact"
 )
 
@@ -16,7 +17,7 @@ const waitShown = 3 * time.Second
 
 // A Wait is a part that does not get on at the moment, and why.
 type Wait struct {
-	Part  Part
+	Part  link.Part
 	Host  string
 	Since time.Time     // when something last came, or was first asked for
 	Next  time.Time     // when it is tried again; zero while an answer is awaited
@@ -54,7 +55,7 @@ func seconds(d time.Duration) string {
 }
 
 // waiting describes the tries at something of part at host, or is false when they get on.
-func (t *tries) waiting(part Part, host string, now time.Time) (Wait, bool) {
+func (t *tries) waiting(part link.Part, host string, now time.Time) (Wait, bool) {
 	w := Wait{Part: part, Host: host, Since: t.since, Try: t.wait.Tries() + 1}
 	var ref *refusal
 	switch {
@@ -80,7 +81,7 @@ func (r *Run) waiting(now time.Time) []Wait {
 		if o.settled() || o.complete || o.size >= 0 && o.here == o.size {
 			continue
 		}
-		host := o.Source.Link.host()
+		host := o.Source.Link.Host()
 		if fp := o.files; fp != nil {
 			if quiet := now.Sub(fp.lastBytes); fp.shelf != nil && quiet >= waitShown && (fp.busy > 0 || len(fp.again) > 0) {
 				waits = append(waits, Wait{Part: o.Source.Part, Host: host, Since: fp.lastBytes})
@@ -117,7 +118,7 @@ func (f *Fetcher) Waiting() []Wait {
 	defer f.mu.Unlock()
 	var waits []Wait
 	for s, t := range f.asked {
-		if w, ok := t.waiting(s.Part, s.Link.host(), now); ok {
+		if w, ok := t.waiting(s.Part, s.Link.Host(), now); ok {
 			waits = append(waits, w)
 		}
 	}

@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 	"net/http"
 	"strings"
 	"testing"
@@ -38,7 +40,7 @@ func TestWaitingIsShownAsWaiting(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer f.Close()
-				m, err := ReadMaster([]byte("Attachments\nhttp://files.example/a.zip?sig=" + secret + "\n"))
+				m, err := master.Read([]byte("Attachments\nhttp://files.example/a.zip?sig=" + secret + "\n"))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -64,12 +66,12 @@ func stay(_ http.ResponseWriter, r *http.Request, _ int) { <-r.Context().Done() 
 // An object under way shows the same, and says nothing where bytes flow.
 func TestAnObjectThatStallsIsShown(t *testing.T) {
 	r := &Run{f: &Fetcher{asked: map[*Source]*tries{}}, hosts: map[string]*host{}}
-	link, err := NewLink("https://files.example/a.zip?sig=" + secret)
+	href, err := link.New("https://files.example/a.zip?sig=" + secret)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	o := &Object{Source: &Source{Part: PartCVs, Link: link}, run: r, size: 100, active: map[*span]*worker{{}: {}}}
+	o := &Object{Source: &Source{Part: link.PartCVs, Link: href}, run: r, size: 100, active: map[*span]*worker{{}: {}}}
 	r.Objects = []*Object{o}
 	o.tries.since = now.Add(-time.Second)
 	if w := r.waiting(now); len(w) != 0 {

@@ -3,6 +3,8 @@ package fetch
 import (
 	"context"
 	"errors"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"sync/atomic"
 	"time"
 )
@@ -200,9 +202,9 @@ func (w *worker) brought() brought {
 func (r *Run) refused(w *worker, o *Object, ref *refusal) {
 	switch {
 	case !o.resolved.IsZero() && o.resolves == 0:
-		o.resolved, o.resolves = Link{}, 1
+		o.resolved, o.resolves = link.Link{}, 1
 		o.tries.again = time.Now().Add(o.tries.wait.Next())
-	case !o.lastTry && (!ref.certain && !o.alone(w) && ref.err.Code == LinkDenied || ref.err.Code == NotTheExport):
+	case !o.lastTry && (!ref.certain && !o.alone(w) && ref.err.Code == failure.LinkDenied || ref.err.Code == failure.NotTheExport):
 		// Some servers refuse more than one connection in this way, and some proxies have a bad moment.
 		o.pending, o.lastTry, o.limit = ref.err, true, 1
 	case o.lastTry && len(o.active) > 0:
@@ -215,7 +217,7 @@ func (r *Run) refused(w *worker, o *Object, ref *refusal) {
 // onlyOne reports whether there is still an open answer, of an object for which no second request was ever answered like the
 // first: its link works once, or the server makes the object anew for each request. Then that answer is read to its end, and
 // why becomes the failure only if it breaks. With the run's mutex held.
-func (o *Object) onlyOne(why *Error) bool {
+func (o *Object) onlyOne(why *failure.Error) bool {
 	if o.proved || o.probe == nil && len(o.active) == 0 {
 		return false
 	}

@@ -12,21 +12,23 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 	"holdall/internal/unpack"
 )
 
 // A report is what a child tells of its run.
 type report struct {
-	Path     string     `json:"path"` // of the first object
-	Rung     string     `json:"rung"`
-	Fetched  int64      `json:"fetched"`
-	Reused   int64      `json:"reused"`
-	Files    int        `json:"files"`
-	Entries  int        `json:"entries"`
-	Sums     string     `json:"sums"` // SHA-256 over those of the files, in order
-	Requests int        `json:"requests"`
-	Memory   int64      `json:"memory"` // the most there was of it, in bytes
-	Code     fetch.Code `json:"code,omitempty"`
+	Path     string       `json:"path"` // of the first object
+	Rung     string       `json:"rung"`
+	Fetched  int64        `json:"fetched"`
+	Reused   int64        `json:"reused"`
+	Files    int          `json:"files"`
+	Entries  int          `json:"entries"`
+	Sums     string       `json:"sums"` // SHA-256 over those of the files, in order
+	Requests int          `json:"requests"`
+	Memory   int64        `json:"memory"` // the most there was of it, in bytes
+	Code     failure.Code `json:"code,omitempty"`
 }
 
 // child fetches one link as the program does, with default settings, and prints a report.
@@ -42,7 +44,7 @@ func child(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	m, err := fetch.ReadMaster([]byte("Part,Link\nattachments," + *link + "\n"))
+	m, err := master.Read([]byte("Part,Link\nattachments," + *link + "\n"))
 	if err != nil {
 		return err
 	}
@@ -53,8 +55,8 @@ func child(args []string) error {
 	}
 	err = follow(f, m, *spool, *readZIP, *planOnly, &out)
 	f.Close()
-	var e *fetch.Error
-	if errors.As(err, &e) && e.Code == fetch.LinkExpired {
+	var e *failure.Error
+	if errors.As(err, &e) && e.Code == failure.LinkExpired {
 		out.Code, err = e.Code, nil
 	}
 	if err != nil {
@@ -76,7 +78,7 @@ func peakMemory() int64 {
 	return kib << 10
 }
 
-func follow(f *fetch.Fetcher, m *fetch.Master, spool string, readZIP, planOnly bool, out *report) error {
+func follow(f *fetch.Fetcher, m *master.CSV, spool string, readZIP, planOnly bool, out *report) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 	p, err := f.Plan(ctx, m)

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"holdall/archive"
-	"holdall/fetch"
+	"holdall/fetch/link"
 	"holdall/internal/exportsim"
 	"holdall/internal/reports"
 	"holdall/internal/takeover"
@@ -96,14 +96,14 @@ func (o *demoOptions) run(ctx context.Context, e *env) (err error) {
 
 func (o *demoOptions) take(ctx context.Context, e *env, server *exportsim.Server) (*takeover.Result, error) {
 	e.talk("taking it over; each of its links is signed and expires: %s", server.MasterURL())
-	link, err := fetch.NewLink(server.MasterURL())
+	href, err := link.New(server.MasterURL())
 	if err != nil {
 		return nil, err
 	}
 	options := (&takeOptions{to: o.to, allowPrivate: true}).takeover(e)
 	show := newProgress(e)
 	options.Progress = show.update
-	result, err := takeover.Take(ctx, takeover.MasterCSV{Link: link}, options)
+	result, err := takeover.Take(ctx, takeover.MasterCSV{Link: href}, options)
 	show.end()
 	if err != nil {
 		return nil, err

@@ -12,7 +12,8 @@ import (
 	"holdall/archive"
 	"holdall/archive/dirstore"
 	"holdall/archive/s3store"
-	"holdall/fetch"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"holdall/internal/digest"
 	"holdall/internal/redact"
 	"holdall/orgvue"
@@ -60,21 +61,21 @@ func withHint(err error, hint string) error {
 	return &hinted{err, hint}
 }
 
-// A failure is what the user is told, and what --json prints.
-type failure struct {
-	Code      fetch.Code `json:"code"`
-	Message   string     `json:"message"`
-	Hint      string     `json:"hint"`
-	Retryable bool       `json:"retryable"`
+// An errorReport is what the user is told, and what --json prints.
+type errorReport struct {
+	Code      failure.Code `json:"code"`
+	Message   string       `json:"message"`
+	Hint      string       `json:"hint"`
+	Retryable bool         `json:"retryable"`
 
-	ResumeAfter string     `json:"resume_after,omitempty"` // RFC 3339; when the server said to come back
-	Part        fetch.Part `json:"part,omitempty"`         // of the link that failed
-	Link        string     `json:"link,omitempty"`         // redacted
+	ResumeAfter string    `json:"resume_after,omitempty"` // RFC 3339; when the server said to come back
+	Part        link.Part `json:"part,omitempty"`         // of the link that failed
+	Link        string    `json:"link,omitempty"`         // redacted
 	exit        int
 }
 
-// describe turns an error into a failure. Its text is redacted here once more, whatever came before.
-func describe(err error) failure {
+// describe turns an error into an errorReport. Its text is redacted here once more, whatever came before.
+func describe(err error) errorReport {
 	f := classify(err)
 	f.Message = redact.Text(f.Message)
 	f.Hint = redact.Text(f.Hint)
@@ -83,27 +84,27 @@ func describe(err error) failure {
 
 const goOn = "run the same command again to go on"
 
-func classify(err error) failure {
+func classify(err error) errorReport {
 	var (
-		fe       *fetch.Error
+		fe       *errorReport.Error
 		mismatch *digest.MismatchError
 		usage    *usageError
 		sent     *orgvue.Error
 		hint     *hinted
-		report   = failure{Code: fetch.Internal, Message: err.Error(), exit: exitFailed}
+		report   = errorReport{Code: failure.Internal, Message: err.Error(), exit: exitFailed}
 	)
 	if errors.As(err, &hint) {
 		report.Hint = hint.hint
 	}
 	switch {
 	case errors.As(err, &usage):
-		return failure{Code: fetch.Usage, Message: usage.message, Hint: usage.hint, exit: exitUsage}
+		return failure{Code: failure.Usage, Message: usage.message, Hint: usage.hint, exit: exitUsage}
 	case errors.As(err, &sent):
 		return sendFailure(sent)
 	case errors.Is(err, context.Canceled):
-		return failure{Code: fetch.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted}
+		return failure{Code: failure.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted}
 	case errors.As(err, &fe):
-		report = failure{
+		report = errorReport{
 			Code: fe.Code, Message: aboutLink(fe, err.Error()), Hint: hintOf(fe),
 			Retryable: fe.Retryable(), exit: fe.Code.Exit(),
 		}
@@ -112,16 +113,16 @@ func classify(err error) failure {
 			report.ResumeAfter = fe.ResumeAfter.UTC().Format(time.RFC3339)
 		}
 	case isDiskFull(err):
-		report.Code, report.exit, report.Retryable = fetch.DiskFull, exitGoOn, true
+		report.Code, report.exit, report.Retryable = failure.DiskFull, exitGoOn, true
 		report.Hint = "make room on the disk, then " + goOn
 	case errors.Is(err, archive.ErrCredentials):
 		report.Code, report.exit, report.Retryable = codeCredentials, exitGoOn, true
 		report.Hint = "renew the credentials (see \"holdall help s3\"), and " + goOn
 	case errors.Is(err, archive.ErrUnavailable):
-		report.Code, report.exit, report.Retryable = fetch.Network, exitGoOn, true
+		report.Code, report.exit, report.Retryable = failure.Network, exitGoOn, true
 		report.Hint = "check the network and AWS_ENDPOINT_URL_S3, and " + goOn
 	case errors.Is(err, dirstore.ErrLocked):
-		report.Code, report.exit, report.Retryable = fetch.Busy, exitGoOn, true
+		report.Code, report.exit, report.Retryable = failure.Busy, exitGoOn, true
 		report.Hint = "wait until the other run ends, then " + goOn
 	case report.Hint == "" && errors.As(err, &mismatch):
 		report.Hint = "the archive is damaged there; \"holdall verify\" lists all that is damaged"
@@ -136,21 +137,21 @@ func classify(err error) failure {
 }
 
 // sendFailure is a failure of a destination.
-func sendFailure(e *orgvue.Error) failure {
-	f := failure{Code: fetch.Code(e.Code), Message: e.Message, Hint: e.Hint, Retryable: e.Retryable, exit: fetch.Code(e.Code).Exit()}
+func sendFailure(e *orgvue.Error) errorReport {
+	f := errorReport{Code: failure.Code(e.Code), Message: e.Message, Hint: e.Hint, Retryable: e.Retryable, exit: failure.Code(e.Code).Exit()}
 	if e.Code == orgvue.CodeRefused {
-		f.Code, f.exit = fetch.Internal, exitFailed
+		f.Code, f.exit = failure.Internal, exitFailed
 	}
 	return f
 }
 
-var partNames = map[fetch.Part]string{
-	fetch.PartData: "the data files", fetch.PartAttachments: "the attachments", fetch.PartCVs: "the internal CVs", fetch.PartUnknown: "an unnamed part",
+var partNames = map[link.Part]string{
+	link.PartData: "the data files", link.PartAttachments: "the attachments", link.PartCVs: "the internal CVs", link.PartUnknown: "an unnamed part",
 }
 
 // aboutLink adds which link a failure is about: of three that look alike, the user has to know which one to ask for. The link
 // comes last, because whatever follows a link is taken for a part of it and hidden.
-func aboutLink(e *fetch.Error, message string) string {
+func aboutLink(e *errorReport.Error, message string) string {
 	switch {
 	case e.Part != "":
 		message = "the link for " + partNames[e.Part] + ": " + message
@@ -190,7 +191,7 @@ func (e *env) fail(err error) int {
 		// A command that has printed its object already has put the error into it.
 		var told *toldInJSON
 		if !errors.As(err, &told) {
-			e.printJSON(map[string]failure{"error": f})
+			e.printJSON(map[string]errorReport{"error": f})
 		}
 	}
 	e.say("%s", f.Message)

@@ -3,9 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"holdall/fetch/failure"
 	"testing"
-
-	"holdall/fetch"
 )
 
 // Ctrl-C in the middle of a statement makes the database engine fail in its own words.
@@ -17,7 +16,7 @@ func TestWhatTheUserStoppedIsNoFailure(t *testing.T) {
 	}
 	cancel()
 	f := describe(stopped(ctx, interrupted))
-	if f.exit != exitInterrupted || f.Code != fetch.Interrupted || !f.Retryable || f.Hint == "" {
+	if f.exit != exitInterrupted || f.Code != failure.Interrupted || !f.Retryable || f.Hint == "" {
 		t.Errorf("stopped: %+v, want exit 130", f)
 	}
 	if stopped(ctx, nil) != nil {

@@ -1,24 +1,24 @@
 package main
 
-import "holdall/fetch"
+import "holdall/fetch/failure"
 
 // hintOf says what the user can do about a failed fetch, with the flags that this command line has for it.
-func hintOf(e *fetch.Error) string {
+func hintOf(e *errorReport.Error) string {
 	switch e.Reason {
-	case fetch.ReasonPrivateAddress:
+	case failure.ReasonPrivateAddress:
 		return "when you trust this link, allow it with --allow-private; else ask for a new master CSV"
-	case fetch.ReasonPlainHTTP:
+	case failure.ReasonPlainHTTP:
 		return "when you trust this link, allow it with --allow-http; else ask for a new master CSV"
-	case fetch.ReasonProxy:
+	case failure.ReasonProxy:
 		return "check the proxy in HTTPS_PROXY, with its user and password, and " + goOn
-	case fetch.ReasonCertificate:
+	case failure.ReasonCertificate:
 		return "when a proxy of your own network stands in between, give its certificate with --ca-file; " +
 			"else do not go on: somebody may be listening"
-	case fetch.ReasonSpoolFull:
+	case failure.ReasonSpoolFull:
 		return "free space, or choose another directory with --spool, and run the same command again"
-	case fetch.ReasonSpoolLost:
+	case failure.ReasonSpoolLost:
 		return "connect that disk or bring the directory back, or name where it is now with --spool; --new begins again"
-	case fetch.ReasonSpoolUnusable:
+	case failure.ReasonSpoolUnusable:
 		return "choose another directory with --spool"
 	}
 	if !e.ResumeAfter.IsZero() && e.Retryable() {

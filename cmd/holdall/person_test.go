@@ -43,7 +43,7 @@ func TestOnePersonIsMeantOrNobody(t *testing.T) {
 		o := holdall(t, "person", root, tc.who, "--json")
 		var got struct {
 			Matches []person.Match
-			Error   *failure
+			Error   *errorReport
 		}
 		err := json.Unmarshal([]byte(o.stdout), &got)
 		ids := []string{}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/fetch/link"
 	"holdall/internal/redact"
 	"holdall/internal/takeover"
 	"holdall/internal/term"
@@ -14,30 +15,30 @@ import (
 
 // plannedLink is a link of a plan as --dry-run --json prints it.
 type plannedLink struct {
-	Number       int        `json:"number"`
-	Part         fetch.Part `json:"part"`
-	Label        string     `json:"label"`
-	Link         string     `json:"link"` // redacted
-	Name         string     `json:"name"`
-	Kind         string     `json:"kind"`
-	Size         int64      `json:"size"` // -1 when unknown
-	Ranges       bool       `json:"ranges"`
-	ETag         string     `json:"etag,omitempty"`
-	LastModified string     `json:"last_modified,omitempty"`
-	Expiry       time.Time  `json:"expiry,omitzero"`
-	ExpiryFrom   string     `json:"expiry_from,omitempty"`
-	Repair       string     `json:"repair,omitempty"`
-	Error        *failure   `json:"error,omitempty"`
+	Number       int       `json:"number"`
+	Part         link.Part `json:"part"`
+	Label        string    `json:"label"`
+	Link         string    `json:"link"` // redacted
+	Name         string    `json:"name"`
+	Kind         string    `json:"kind"`
+	Size         int64     `json:"size"` // -1 when unknown
+	Ranges       bool      `json:"ranges"`
+	ETag         string    `json:"etag,omitempty"`
+	LastModified string    `json:"last_modified,omitempty"`
+	Expiry       time.Time `json:"expiry,omitzero"`
+	ExpiryFrom   string    `json:"expiry_from,omitempty"`
+	Repair       string    `json:"repair,omitempty"`
+	Error        *errorReport  `json:"error,omitempty"`
 }
 
 type plannedTakeover struct {
 	Links      []plannedLink `json:"links"`
-	Missing    []fetch.Part  `json:"missing"`
+	Missing    []link.Part   `json:"missing"`
 	Bytes      int64         `json:"bytes"`                   // known sizes
 	DiskNeeded int64         `json:"disk_needed"`             // for spool, archive and database together
 	Unknown    int           `json:"unknown_sizes,omitempty"` // links that Bytes and DiskNeeded leave out
 
-	Error *failure `json:"error,omitempty"` // when there is not room for it
+	Error *errorReport `json:"error,omitempty"` // when there is not room for it
 
 	Disk    []takeover.DiskNeed `json:"disk"`                       // what is still to be written, by file system
 	Pace    int64               `json:"bytes_per_second,omitempty"` // measured over one connection a link
@@ -45,7 +46,7 @@ type plannedTakeover struct {
 }
 
 func planJSON(p *takeover.Forecast) plannedTakeover {
-	out := plannedTakeover{Links: []plannedLink{}, Missing: append([]fetch.Part{}, p.Missing...)}
+	out := plannedTakeover{Links: []plannedLink{}, Missing: append([]link.Part{}, p.Missing...)}
 	for _, s := range p.Sources {
 		l := plannedLink{
 			Number: s.Number, Part: s.Part, Label: s.Label, Link: fmt.Sprint(s.Link), Name: s.Name, Kind: kind(s),

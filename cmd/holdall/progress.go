@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"holdall/fetch"
+	"holdall/fetch/link"
 	"holdall/internal/takeover"
 	"holdall/internal/term"
 )
@@ -132,7 +132,7 @@ func (p *progress) waits() []string {
 
 func (p *progress) lines() []string {
 	var lines []string
-	for _, part := range []fetch.Part{fetch.PartData, fetch.PartAttachments, fetch.PartCVs, fetch.PartUnknown} {
+	for _, part := range []link.Part{link.PartData, link.PartAttachments, link.PartCVs, link.PartUnknown} {
 		b, ok := p.current.ByPart[part]
 		if !ok {
 			continue

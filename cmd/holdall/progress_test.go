@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/fetch/link"
 	"holdall/internal/takeover"
 )
 
@@ -13,8 +14,8 @@ import (
 func TestWaitingIsShownAsWaiting(t *testing.T) {
 	now := time.Now()
 	p := &progress{now: func() time.Time { return now }}
-	wait := fetch.Wait{Part: fetch.PartCVs, Host: "files.example.com", Since: now.Add(-24 * time.Second), Try: 1}
-	asked := fetch.Wait{Part: fetch.PartData, Host: "files.example.com", Since: now, Next: now.Add(60 * time.Second), Try: 2, Asked: time.Minute}
+	wait := fetch.Wait{Part: link.PartCVs, Host: "files.example.com", Since: now.Add(-24 * time.Second), Try: 1}
+	asked := fetch.Wait{Part: link.PartData, Host: "files.example.com", Since: now, Next: now.Add(60 * time.Second), Try: 2, Asked: time.Minute}
 	const first, second = "cvs: no answer from files.example.com for 24 s", "data: files.example.com asks for 60 s, trying again in 60 s (try 2)"
 	for _, tc := range []struct {
 		name string

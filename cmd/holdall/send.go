@@ -263,7 +263,7 @@ func (e *env) concludeSend(r *sending.Result, err error) error {
 	if e.json {
 		out := struct {
 			*sending.Result
-			Error *failure `json:"error,omitempty"`
+			Error *errorReport `json:"error,omitempty"`
 		}{Result: r}
 		if err != nil {
 			f := describe(err)

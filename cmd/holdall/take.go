@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"holdall/fetch"
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 	"holdall/internal/takeover"
 	"holdall/internal/term"
 )
@@ -173,11 +175,11 @@ const maxMaster = 16 << 20
 
 func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
 	if lower := strings.ToLower(arg); strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://") {
-		link, err := fetch.NewLink(arg)
+		href, err := link.New(arg)
 		if err != nil {
 			return takeover.MasterCSV{}, usagef("check that the whole link was copied", "%v", err)
 		}
-		return takeover.MasterCSV{Link: link}, nil
+		return takeover.MasterCSV{Link: href}, nil
 	}
 	if scheme, _, ok := strings.Cut(arg, "://"); ok && !strings.ContainsAny(scheme, `/\.`) {
 		return takeover.MasterCSV{}, usagef("give the path of the file, an https link, or - for standard input",
@@ -193,7 +195,7 @@ func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
 		return takeover.MasterCSV{}, fmt.Errorf("read the master CSV: %w", err)
 	}
 	if len(raw) > maxMaster {
-		return takeover.MasterCSV{}, fetch.NotAMaster(raw, "more than "+term.Bytes(maxMaster))
+		return takeover.MasterCSV{}, master.Mistaken(raw, "more than "+term.Bytes(maxMaster))
 	}
 	if raw == nil {
 		raw = []byte{}
@@ -234,7 +236,7 @@ func openMaster(e *env, arg string) (io.ReadCloser, time.Time, error) {
 // takeJSON is the object that take prints: the result and, when it did not finish, why.
 type takeJSON struct {
 	takeover.Result
-	Error       *failure `json:"error,omitempty"`
+	Error       *errorReport `json:"error,omitempty"`
 	ResumeAfter string   `json:"resume_after,omitempty"` // as in the error
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"holdall/fetch"
+	"holdall/fetch/link"
 	"holdall/internal/unpack"
 )
 
@@ -54,7 +55,7 @@ func requestsToTheFirstDocument(t *testing.T, path string) int64 {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	p, err := f.Plan(t.Context(), master(t, part{fetch.PartAttachments, s.URL + "/many.zip?sig=" + secret}))
+	p, err := f.Plan(t.Context(), masterOf(t, part{link.PartAttachments, s.URL + "/many.zip?sig=" + secret}))
 	if err != nil {
 		t.Fatal(err)
 	}

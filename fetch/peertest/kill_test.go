@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 )
 
 // A mirror serves an export at so many bytes a second for each response, and counts what it sends. Its pace keeps the
@@ -210,8 +212,8 @@ func TestKilledAThousandTimes(t *testing.T) {
 	objects, files := layExport(t, www, total)
 	m := newMirror(t, www, 4<<20)
 	point(t, www, m.URL)
-	parts := []part{{fetch.PartData, m.URL + "/data.zip?sig=" + secret}, {fetch.PartAttachments, m.URL + "/attachments.tar?sig=" + secret}, {fetch.PartCVs, m.URL + "/cvs.csv?sig=" + secret}}
-	torture := &torture{t: t, m: m, master: master(t, parts...), most: 600 * time.Millisecond}
+	parts := []part{{link.PartData, m.URL + "/data.zip?sig=" + secret}, {link.PartAttachments, m.URL + "/attachments.tar?sig=" + secret}, {link.PartCVs, m.URL + "/cvs.csv?sig=" + secret}}
+	torture := &torture{t: t, m: m, master: masterOf(t, parts...), most: 600 * time.Millisecond}
 	for torture.kills < kills {
 		torture.cycle(kills, objects, files)
 	}
@@ -222,7 +224,7 @@ func TestKilledAThousandTimes(t *testing.T) {
 type torture struct {
 	t      *testing.T
 	m      *mirror
-	master *fetch.Master
+	master *master.CSV
 	most   time.Duration // between a start and its kill
 
 	kills, cycles            int
@@ -331,7 +333,7 @@ func (k *torture) compare(dir string) {
 	if err := r.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	names := map[fetch.Part]string{fetch.PartData: "data.zip", fetch.PartAttachments: "attachments.tar"}
+	names := map[link.Part]string{link.PartData: "data.zip", link.PartAttachments: "attachments.tar"}
 	for _, o := range r.Objects {
 		if o.Source.Listing {
 			k.compareFiles(o)

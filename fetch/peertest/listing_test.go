@@ -16,13 +16,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"holdall/fetch"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 )
 
 // takeFiles fetches a listing and the files it leads to. For each name it returns what came, or the code of what went wrong.
-func takeFiles(t testing.TB, link, dir string) (outcome, map[string]string) {
+func takeFiles(t testing.TB, href, dir string) (outcome, map[string]string) {
 	t.Helper()
 	files := map[string]string{}
-	out := takeAnd(t, fetch.Options{RetryBudget: 5 * time.Second}, master(t, part{fetch.PartCVs, link}), dir, func(r *fetch.Run) {
+	out := takeAnd(t, fetch.Options{RetryBudget: 5 * time.Second}, masterOf(t, part{link.PartCVs, href}), dir, func(r *fetch.Run) {
 		if len(r.Objects) != 1 || !r.Objects[0].Source.Listing {
 			t.Fatalf("not recognised as a listing: %v", r.Objects)
 		}
@@ -122,7 +124,7 @@ func TestAListingOfPresignedLinks(t *testing.T) {
 	}
 	row("two words.txt", b.link("cvs/two words.txt", time.Hour)) // twice
 	row("gone.txt", b.link("cvs/gone.txt", time.Hour))
-	files["gone.txt"] = string(fetch.LinkGone)
+	files["gone.txt"] = string(failure.LinkGone)
 	b.put("cvs.csv", []byte(list.String()), nil)
 
 	dir := t.TempDir()

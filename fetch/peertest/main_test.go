@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/fetch/master"
 )
 
 // spoolEnv, where it is set, makes of the test binary a process that fetches into that directory, so that it can be killed.
@@ -32,7 +33,7 @@ func childTake(dir string) error {
 	if err != nil {
 		return err
 	}
-	m, err := fetch.ReadMaster(raw)
+	m, err := master.Read(raw)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"holdall/internal/nginxtest"
 	"holdall/internal/testneed"
 )
@@ -111,9 +113,9 @@ const secret = "5eCreT0nTheLink7"
 // threeParts are links to data.zip, attachments.zip and cvs.zip below base.
 func threeParts(base string) []part {
 	return []part{
-		{fetch.PartData, base + "/data.zip?sig=" + secret},
-		{fetch.PartAttachments, base + "/attachments.zip?sig=" + secret},
-		{fetch.PartCVs, base + "/cvs.zip?sig=" + secret},
+		{link.PartData, base + "/data.zip?sig=" + secret},
+		{link.PartAttachments, base + "/attachments.zip?sig=" + secret},
+		{link.PartCVs, base + "/cvs.zip?sig=" + secret},
 	}
 }
 
@@ -163,9 +165,9 @@ func TestNginxInAllItsMoods(t *testing.T) {
 			t.Parallel()
 			s := serve(t, files, tt.http)
 			dir := t.TempDir()
-			out := take(t, fetch.Options{RetryBudget: time.Minute}, master(t, threeParts(s.url)...), dir)
+			out := take(t, fetch.Options{RetryBudget: time.Minute}, masterOf(t, threeParts(s.url)...), dir)
 			total := 0
-			for _, p := range []fetch.Part{fetch.PartData, fetch.PartAttachments, fetch.PartCVs} {
+			for _, p := range []link.Part{link.PartData, link.PartAttachments, link.PartCVs} {
 				out.wantBytes(t, p, files[string(p)+".zip"])
 				total += len(files[string(p)+".zip"])
 			}
@@ -194,8 +196,8 @@ func TestWhatAProxyCompressesIsDecoded(t *testing.T) {
 		server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; proxy_set_header Accept-Encoding gzip; proxy_http_version 1.1; } }
 		server { listen 127.0.0.1:PORT1; root ROOT; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any; }`)
 	dir := t.TempDir()
-	out := take(t, fetch.Options{RetryBudget: time.Second}, master(t, threeParts(s.url)[0]), dir)
-	out.wantBytes(t, fetch.PartData, files["data.zip"])
+	out := take(t, fetch.Options{RetryBudget: time.Second}, masterOf(t, threeParts(s.url)[0]), dir)
+	out.wantBytes(t, link.PartData, files["data.zip"])
 	out.wantNoSecret(t, dir, secret)
 }
 
@@ -203,14 +205,14 @@ func TestNginxWithAPrivateAuthority(t *testing.T) {
 	t.Parallel()
 	files := map[string][]byte{"data.zip": exportZIP(t, 1, 3<<20)}
 	s := serve(t, files, `server { listen 127.0.0.1:PORT0 ssl; root ROOT; }`)
-	link := strings.Replace(threeParts(s.url)[0].link, "http://", "https://", 1)
+	href := strings.Replace(threeParts(s.url)[0].link, "http://", "https://", 1)
 	for _, tt := range []struct {
 		name, ca string
-		want     fetch.Code
+		want     failure.Code
 	}{
 		{"its authority trusted with CAFile", "ca.pem", ""},
-		{"nothing said about its authority", "", fetch.Network},
-		{"another authority trusted", "other-ca.pem", fetch.Network},
+		{"nothing said about its authority", "", failure.Network},
+		{"another authority trusted", "other-ca.pem", failure.Network},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			opts := fetch.Options{RetryBudget: time.Second}
@@ -219,10 +221,10 @@ func TestNginxWithAPrivateAuthority(t *testing.T) {
 			}
 			dir := t.TempDir()
 			begun := time.Now()
-			out := take(t, opts, master(t, part{fetch.PartData, link}), dir)
+			out := take(t, opts, masterOf(t, part{link.PartData, href}), dir)
 			out.wantNoSecret(t, dir, secret)
 			if tt.want == "" {
-				out.wantBytes(t, fetch.PartData, files["data.zip"])
+				out.wantBytes(t, link.PartData, files["data.zip"])
 				return
 			}
 			out.wantCode(t, tt.want)
@@ -265,11 +267,11 @@ func TestAFileReplacedBetweenTwoRunsIsFetchedWhole(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			m, dir := master(t, threeParts(s.url)[0]), t.TempDir()
+			m, dir := masterOf(t, threeParts(s.url)[0]), t.TempDir()
 			put(before, time.Hour)
-			take(t, fetch.Options{}, m, dir).wantBytes(t, fetch.PartData, before)
+			take(t, fetch.Options{}, m, dir).wantBytes(t, link.PartData, before)
 			put(after, 0)
-			take(t, fetch.Options{}, m, dir).wantBytes(t, fetch.PartData, after)
+			take(t, fetch.Options{}, m, dir).wantBytes(t, link.PartData, after)
 		})
 	}
 }

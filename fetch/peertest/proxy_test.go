@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"holdall/internal/testneed"
 )
 
@@ -61,16 +63,16 @@ func TestThroughAnHTTPProxy(t *testing.T) {
 		lines  []string
 		user   string // before the proxy's address
 		seen   string // in the proxy's log
-		want   fetch.Code
+		want   failure.Code
 	}{
 		{name: "plain http", scheme: "http", seen: "GET http://Localhost"},
 		{name: "https in a tunnel", scheme: "https", seen: "CONNECT Localhost"},
 		{name: "plain http with a password", scheme: "http", lines: []string{"BasicAuth clerk " + password}, user: "clerk:" + password + "@", seen: "GET http://Localhost"},
 		{name: "https with a password", scheme: "https", lines: []string{"BasicAuth clerk " + password}, user: "clerk:" + password + "@", seen: "CONNECT Localhost"},
 		// Nothing in this proxy's 401 tells it from the server's own.
-		{name: "plain http with a wrong password", scheme: "http", lines: []string{"BasicAuth clerk another"}, user: "clerk:" + password + "@", want: fetch.LinkDenied},
-		{name: "https with a wrong password", scheme: "https", lines: []string{"BasicAuth clerk another"}, user: "clerk:" + password + "@", want: fetch.Network},
-		{name: "https where the proxy forbids the port", scheme: "https", lines: []string{"ConnectPort 443"}, want: fetch.Network},
+		{name: "plain http with a wrong password", scheme: "http", lines: []string{"BasicAuth clerk another"}, user: "clerk:" + password + "@", want: failure.LinkDenied},
+		{name: "https with a wrong password", scheme: "https", lines: []string{"BasicAuth clerk another"}, user: "clerk:" + password + "@", want: failure.Network},
+		{name: "https where the proxy forbids the port", scheme: "https", lines: []string{"ConnectPort 443"}, want: failure.Network},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newProxy(t, tt.lines...)
@@ -83,7 +85,7 @@ func TestThroughAnHTTPProxy(t *testing.T) {
 			t.Setenv(strings.ToUpper(tt.scheme)+"_PROXY", "http://"+tt.user+p.address)
 			t.Setenv(tt.scheme+"_proxy", "http://"+tt.user+p.address)
 			dir := t.TempDir()
-			m := master(t, threeParts(throughProxy(site.url, tt.scheme))...)
+			m := masterOf(t, threeParts(throughProxy(site.url, tt.scheme))...)
 			begun := time.Now()
 			out := take(t, fetch.Options{CAFile: filepath.Join(https.dir, "ca.pem"), RetryBudget: 2 * time.Second}, m, dir)
 			out.wantNoSecret(t, dir, secret, password)
@@ -98,7 +100,7 @@ func TestThroughAnHTTPProxy(t *testing.T) {
 				return
 			}
 			total := 0
-			for _, part := range []fetch.Part{fetch.PartData, fetch.PartAttachments, fetch.PartCVs} {
+			for _, part := range []link.Part{link.PartData, link.PartAttachments, link.PartCVs} {
 				out.wantBytes(t, part, files[string(part)+".zip"])
 				total += len(files[string(part)+".zip"])
 			}
@@ -122,8 +124,8 @@ func TestADeadProxyIsNamed(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://"+address)
 	t.Setenv("http_proxy", "http://"+address)
 	dir := t.TempDir()
-	out := take(t, fetch.Options{RetryBudget: time.Second}, master(t, threeParts("http://files.example.test")[0]), dir)
-	out.wantCode(t, fetch.Network)
+	out := take(t, fetch.Options{RetryBudget: time.Second}, masterOf(t, threeParts("http://files.example.test")[0]), dir)
+	out.wantCode(t, failure.Network)
 	if out.err != nil && !strings.Contains(out.err.Error(), "proxy") {
 		t.Errorf("the message does not say that the proxy is the trouble: %v", out.err)
 	}

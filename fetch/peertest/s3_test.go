@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"holdall/internal/s3test"
 	"holdall/internal/testneed"
 )
@@ -146,12 +148,12 @@ func TestAnExportOnARealS3Server(t *testing.T) {
 	b.put("cvs.zip", files["cvs.zip"], map[string]string{"x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(sum[:])})
 
 	parts := []part{
-		{fetch.PartData, b.link("data.zip", time.Hour)},
-		{fetch.PartAttachments, b.link("attachments.zip", time.Hour)},
-		{fetch.PartCVs, b.link("cvs.zip", time.Hour)},
+		{link.PartData, b.link("data.zip", time.Hour)},
+		{link.PartAttachments, b.link("attachments.zip", time.Hour)},
+		{link.PartCVs, b.link("cvs.zip", time.Hour)},
 	}
 	dir := t.TempDir()
-	out := take(t, fetch.Options{}, master(t, parts...), dir)
+	out := take(t, fetch.Options{}, masterOf(t, parts...), dir)
 	total := 0
 	for _, p := range parts {
 		out.wantBytes(t, p.name, files[string(p.name)+".zip"])
@@ -162,7 +164,7 @@ func TestAnExportOnARealS3Server(t *testing.T) {
 		t.Errorf("fetched %d bytes of %d", out.progress.Fetched, total)
 	}
 	// What a server says of its checksums on a link presigned for a plain GET decides how far cvs.zip can be verified.
-	for p, want := range map[fetch.Part]string{fetch.PartData: "etag-md5", fetch.PartAttachments: "etag-multipart", fetch.PartCVs: "etag-md5"} {
+	for p, want := range map[link.Part]string{link.PartData: "etag-md5", link.PartAttachments: "etag-multipart", link.PartCVs: "etag-md5"} {
 		if got := out.objects[p].Rung; got != want {
 			t.Errorf("%s is verified by %q, want %q", p, got, want)
 		}
@@ -185,10 +187,10 @@ func TestALinkSignedForChecksums(t *testing.T) {
 	body := exportZIP(t, 5, 2<<20)
 	sum := sha256.Sum256(body)
 	b.put("data.zip", body, map[string]string{"x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(sum[:])})
-	link := b.presign("GET", b.base, "/export/data.zip", url.Values{"x-amz-checksum-mode": {"ENABLED"}}, nil, time.Hour, time.Now())
-	out := take(t, fetch.Options{}, master(t, part{fetch.PartData, link}), t.TempDir())
-	out.wantBytes(t, fetch.PartData, body)
-	if got := out.objects[fetch.PartData].Rung; got != "etag-md5" && got != "x-amz-checksum-sha256" {
+	href := b.presign("GET", b.base, "/export/data.zip", url.Values{"x-amz-checksum-mode": {"ENABLED"}}, nil, time.Hour, time.Now())
+	out := take(t, fetch.Options{}, masterOf(t, part{link.PartData, href}), t.TempDir())
+	out.wantBytes(t, link.PartData, body)
+	if got := out.objects[link.PartData].Rung; got != "etag-md5" && got != "x-amz-checksum-sha256" {
 		t.Errorf("verified by %q; want a digest", got)
 	}
 }
@@ -206,24 +208,24 @@ func TestLinksThatARealS3ServerRefuses(t *testing.T) {
 	stranger := signer{"AKIASTRANGEREXAMPLE0", "another/invented/secret", "us-east-1"}
 	for _, tt := range []struct {
 		name, link string
-		want       fetch.Code
+		want       failure.Code
 	}{
-		{"a signature with one wrong digit", string(flipped), fetch.LinkDenied},
+		{"a signature with one wrong digit", string(flipped), failure.LinkDenied},
 		// Amazon answers 403 InvalidAccessKeyId here, this server 404 XAdminUserNotFound; either way a new link is what helps.
-		{"a key nobody knows", stranger.presign("GET", b.base, "/export/data.zip", nil, nil, time.Hour, time.Now()), fetch.LinkGone},
-		{"signed for HEAD", b.presign("HEAD", b.base, "/export/data.zip", nil, nil, time.Hour, time.Now()), fetch.LinkDenied},
+		{"a key nobody knows", stranger.presign("GET", b.base, "/export/data.zip", nil, nil, time.Hour, time.Now()), failure.LinkGone},
+		{"signed for HEAD", b.presign("HEAD", b.base, "/export/data.zip", nil, nil, time.Hour, time.Now()), failure.LinkDenied},
 		{
 			"signed together with a header that only the vendor's program sends",
-			b.presign("GET", b.base, "/export/data.zip", nil, map[string]string{"x-amz-checksum-mode": "ENABLED"}, time.Hour, time.Now()), fetch.LinkDenied,
+			b.presign("GET", b.base, "/export/data.zip", nil, map[string]string{"x-amz-checksum-mode": "ENABLED"}, time.Hour, time.Now()), failure.LinkDenied,
 		},
-		{"an object that was never there", b.link("nothing.zip", time.Hour), fetch.LinkGone},
-		{"expired an hour ago", b.presign("GET", b.base, "/export/data.zip", nil, nil, time.Minute, time.Now().Add(-time.Hour)), fetch.LinkExpired},
+		{"an object that was never there", b.link("nothing.zip", time.Hour), failure.LinkGone},
+		{"expired an hour ago", b.presign("GET", b.base, "/export/data.zip", nil, nil, time.Minute, time.Now().Add(-time.Hour)), failure.LinkExpired},
 		{"escaped for HTML", strings.ReplaceAll(good, "&", "&amp;"), ""},
 		{"with every % lost to an escape", strings.ReplaceAll(good, "%", "%25"), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			out := take(t, fetch.Options{RetryBudget: time.Second}, master(t, part{fetch.PartData, tt.link}), dir)
+			out := take(t, fetch.Options{RetryBudget: time.Second}, masterOf(t, part{link.PartData, tt.link}), dir)
 			out.wantNoSecret(t, dir, signatureOf(t, strings.ReplaceAll(tt.link, "amp;", "")), secretKey)
 			if tt.want == "" {
 				if out.err != nil || out.plan.Sources[0].Repair == "" {
@@ -243,9 +245,9 @@ func TestADeletedObjectIsGone(t *testing.T) {
 	t.Parallel()
 	b := newBucket(t)
 	b.put("data.zip", exportZIP(t, 1, 100<<10), nil)
-	m := master(t, part{fetch.PartData, b.link("data.zip", time.Hour)})
+	m := masterOf(t, part{link.PartData, b.link("data.zip", time.Hour)})
 	b.do("DELETE", "data.zip", nil, nil, nil)
-	take(t, fetch.Options{RetryBudget: time.Second}, m, t.TempDir()).wantCode(t, fetch.LinkGone)
+	take(t, fetch.Options{RetryBudget: time.Second}, m, t.TempDir()).wantCode(t, failure.LinkGone)
 }
 
 // The line drops every megabyte, and the links last three seconds.
@@ -263,8 +265,8 @@ func TestLinksThatExpireWhileTheyAreFollowed(t *testing.T) {
 	const life = 3 * time.Second
 	short := b.link("data.zip", life)
 	begun := time.Now()
-	first := take(t, fetch.Options{RetryBudget: 20 * time.Second}, master(t, part{fetch.PartData, short}), dir)
-	first.wantCode(t, fetch.LinkExpired)
+	first := take(t, fetch.Options{RetryBudget: 20 * time.Second}, masterOf(t, part{link.PartData, short}), dir)
+	first.wantCode(t, failure.LinkExpired)
 	first.wantNoSecret(t, dir, signatureOf(t, short), secretKey)
 	if first.progress.Done == 0 || first.progress.Done >= int64(len(body)) {
 		t.Fatalf("%d of %d bytes came before the expiry; the test needs some", first.progress.Done, len(body))
@@ -291,8 +293,8 @@ func TestLinksThatExpireWhileTheyAreFollowed(t *testing.T) {
 
 	line.set(0, 0)
 	fresh := b.presign("GET", direct, "/export/data.zip", nil, nil, time.Hour, time.Now()) // at another host and port
-	second := take(t, fetch.Options{}, master(t, part{fetch.PartData, fresh}), dir)
-	second.wantBytes(t, fetch.PartData, body)
+	second := take(t, fetch.Options{}, masterOf(t, part{link.PartData, fresh}), dir)
+	second.wantBytes(t, link.PartData, body)
 	second.wantNoSecret(t, dir, signatureOf(t, short), signatureOf(t, fresh), secretKey)
 	twice := first.progress.Fetched + second.progress.Fetched - int64(len(body))
 	t.Logf("%d bytes reused, %d fetched twice", second.progress.Reused, twice)
@@ -310,19 +312,19 @@ func TestTheSameObjectUnderANewLinkIsNotFetchedAgain(t *testing.T) {
 	body := exportZIP(t, 1, 6<<20)
 	b.putInParts("data.zip", body, 5<<20)
 	dir := t.TempDir()
-	m := master(t, part{fetch.PartData, b.link("data.zip", time.Hour)})
-	take(t, fetch.Options{}, m, dir).wantBytes(t, fetch.PartData, body)
-	again := take(t, fetch.Options{}, master(t, part{fetch.PartData, b.link("data.zip", 2*time.Hour)}), dir)
-	again.wantBytes(t, fetch.PartData, body)
+	m := masterOf(t, part{link.PartData, b.link("data.zip", time.Hour)})
+	take(t, fetch.Options{}, m, dir).wantBytes(t, link.PartData, body)
+	again := take(t, fetch.Options{}, masterOf(t, part{link.PartData, b.link("data.zip", 2*time.Hour)}), dir)
+	again.wantBytes(t, link.PartData, body)
 	if again.progress.Fetched != 0 {
 		t.Errorf("a second run fetched %d bytes", again.progress.Fetched)
 	}
 	// The same object, put again in one piece: the same bytes under another ETag are another object to be careful with.
 	b.put("data.zip", body, nil)
 	put := take(t, fetch.Options{}, m, dir)
-	put.wantBytes(t, fetch.PartData, body)
+	put.wantBytes(t, link.PartData, body)
 	sum := sha256.Sum256(body)
-	if got := put.objects[fetch.PartData].SHA256.String(); !strings.Contains(got, hex.EncodeToString(sum[:])) {
+	if got := put.objects[link.PartData].SHA256.String(); !strings.Contains(got, hex.EncodeToString(sum[:])) {
 		t.Errorf("SHA-256 = %s, want %x", got, sum)
 	}
 }

@@ -17,6 +17,9 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 )
 
 // exportZIP invents a ZIP of about that many bytes, whose entries do not compress; the same for the same seed.
@@ -48,19 +51,19 @@ func noise(seed uint64, n int) []byte {
 
 // A part is a link in a master CSV.
 type part struct {
-	name fetch.Part
+	name link.Part
 	link string
 }
 
 // master makes a master CSV of links.
-func master(t testing.TB, parts ...part) *fetch.Master {
+func masterOf(t testing.TB, parts ...part) *master.CSV {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("Part,Link\r\n")
 	for _, p := range parts {
 		fmt.Fprintf(&b, "%s,%s\r\n", p.name, p.link)
 	}
-	m, err := fetch.ReadMaster([]byte(b.String()))
+	m, err := master.Read([]byte(b.String()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,26 +73,26 @@ func master(t testing.TB, parts ...part) *fetch.Master {
 // An outcome is what is left of a run that has ended.
 type outcome struct {
 	plan     *fetch.Plan
-	objects  map[fetch.Part]fetch.Verified // of complete objects
-	paths    map[fetch.Part]string         // in the spool
+	objects  map[link.Part]fetch.Verified // of complete objects
+	paths    map[link.Part]string         // in the spool
 	receipts []fetch.Receipt
 	progress fetch.Progress
-	err      *fetch.Error // of the run, else of the first source that could not be planned
+	err      *failure.Error // of the run, else of the first source that could not be planned
 	log      string
 }
 
 // take fetches what m leads to into the spool dir, and waits until that has ended.
-func take(t testing.TB, opts fetch.Options, m *fetch.Master, dir string) outcome {
+func take(t testing.TB, opts fetch.Options, m *master.CSV, dir string) outcome {
 	t.Helper()
 	return takeAnd(t, opts, m, dir, func(*fetch.Run) {})
 }
 
 // takeAnd is take, with a look at the run before it is closed.
-func takeAnd(t testing.TB, opts fetch.Options, m *fetch.Master, dir string, look func(*fetch.Run)) outcome {
+func takeAnd(t testing.TB, opts fetch.Options, m *master.CSV, dir string, look func(*fetch.Run)) outcome {
 	t.Helper()
 	var mu sync.Mutex
 	var log strings.Builder
-	out := outcome{objects: map[fetch.Part]fetch.Verified{}, paths: map[fetch.Part]string{}}
+	out := outcome{objects: map[link.Part]fetch.Verified{}, paths: map[link.Part]string{}}
 	opts.AllowPrivate = true
 	opts.Receipt = func(r fetch.Receipt) { out.receipts = append(out.receipts, r) }
 	opts.Log = func(format string, a ...any) {
@@ -139,7 +142,7 @@ func takeAnd(t testing.TB, opts fetch.Options, m *fetch.Master, dir string, look
 }
 
 // wantBytes compares a part in the spool, and its recorded size, with what was served.
-func (o outcome) wantBytes(t testing.TB, p fetch.Part, want []byte) {
+func (o outcome) wantBytes(t testing.TB, p link.Part, want []byte) {
 	t.Helper()
 	if o.err != nil {
 		t.Fatalf("the run failed: %s: %v\n%s", o.err.Code, o.err, o.log)
@@ -154,7 +157,7 @@ func (o outcome) wantBytes(t testing.TB, p fetch.Part, want []byte) {
 }
 
 // wantCode checks in which class a run failed, and that the user is told what to do.
-func (o outcome) wantCode(t testing.TB, want fetch.Code) {
+func (o outcome) wantCode(t testing.TB, want failure.Code) {
 	t.Helper()
 	if o.err == nil {
 		t.Fatalf("the run succeeded; want %s", want)

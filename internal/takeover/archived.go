@@ -8,13 +8,14 @@ import (
 
 	"holdall/archive"
 	"holdall/fetch"
+	"holdall/fetch/link"
 	"holdall/query"
 )
 
 // known is what an archive's record says of an object, to recognise it by.
 func (o ObjectRecord) known() fetch.Known {
 	k := fetch.Known{
-		Part:     fetch.Part(o.Part),
+		Part:     link.Part(o.Part),
 		Identity: fetch.Identity{Size: o.Size, ETag: o.ETag, LastModified: o.LastModified, Checksums: o.Checksums},
 		Samples:  o.Samples, Links: o.Links, Listing: o.Listing,
 	}

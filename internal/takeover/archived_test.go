@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"holdall/fetch"
+	"holdall/fetch/failure"
 	"holdall/query"
 )
 
@@ -95,7 +95,7 @@ func TestAnArchiveAnswersForASilentLinkOnlyIfItIsTheVeryLink(t *testing.T) {
 		t.Errorf("nothing says that nobody could be asked:\n%s", said())
 	}
 	// The same places, and another signature: another export may be meant.
-	wantCode(t, s.master("s2", "/data.zip", "/att.zip"), quick(t, root), fetch.LinkGone)
+	wantCode(t, s.master("s2", "/data.zip", "/att.zip"), quick(t, root), failure.LinkGone)
 }
 
 func TestADamagedArchiveDoesNotAnswerForItsExport(t *testing.T) {

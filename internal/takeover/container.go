@@ -17,6 +17,7 @@ import (
 	"holdall/fetch"
 	"holdall/internal/atomicfile"
 	"holdall/internal/digest"
+	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 	"holdall/query"
 )
@@ -39,7 +40,7 @@ type origin struct {
 	object  *fetch.Object // the one that documents are numbered by
 	name    string        // "02 attachments.zip", or "02 attachments.zip/Part-1.zip"
 	inside  string        // index of the entry that the container is, within the object; "" for the object itself
-	kind    unpack.Kind
+	kind    filetype.Type
 	bytes   io.ReaderAt
 	size    int64
 	volumes []int64 // of a split ZIP, where each begins
@@ -96,14 +97,14 @@ func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
 		return s, nil
 	}
 	var err error
-	if s.size, err = o.Size(ctx); err != nil || s.kind != unpack.KindTarZstd {
+	if s.size, err = o.Size(ctx); err != nil || s.kind != filetype.TarZstd {
 		return s, err
 	}
 	first := make([]byte, min(s.size, 256<<10)) // a whole block of zstd, which the first bytes that were looked at may not be
 	if n, err := o.ReadAt(first, 0); n < len(first) {
 		return s, err
 	}
-	s.kind = unpack.Detect(first)
+	s.kind = filetype.Detect(first)
 	return s, nil
 }
 
@@ -127,16 +128,16 @@ func vouched(ctx context.Context, o *fetch.Object) bool {
 // open opens the container. damaged says that its structure is known to be, and that what is left is wanted.
 func (t *takeover) open(ctx context.Context, s *origin, damaged bool) (container, error) {
 	if s.object.Source.Listing && s.inside == "" {
-		return &listing{ctx: ctx, object: s.object, dead: t.deadFile(s.object), files: map[int]fetch.File{}}, nil
+		return &listingOf{ctx: ctx, object: s.object, dead: t.deadFile(s.object), files: map[int]fetch.File{}}, nil
 	}
 	switch {
-	case s.kind == unpack.KindCSV:
+	case s.kind == filetype.CSV:
 		return &single{name: uncompressedName(s.object.Source.Name), origin: s}, nil
 	case !isContainer(s.kind):
 		return nil, errNotContainer
 	case damaged:
 		return unpack.Recover(s.bytes, s.size, s.kind, unpack.Limits{})
-	case s.kind != unpack.KindZIP:
+	case s.kind != filetype.ZIP:
 		return unpack.OpenTar(s.bytes, s.size, s.kind, unpack.Limits{})
 	}
 	c, err := unpack.OpenSplitZIP(s.bytes, s.size, s.volumes, unpack.Limits{})
@@ -146,9 +147,9 @@ func (t *takeover) open(ctx context.Context, s *origin, damaged bool) (container
 	return c, err
 }
 
-func isContainer(k unpack.Kind) bool {
+func isContainer(k filetype.Type) bool {
 	switch k {
-	case unpack.KindZIP, unpack.KindTar, unpack.KindTarGzip, unpack.KindTarZstd:
+	case filetype.ZIP, filetype.Tar, filetype.TarGzip, filetype.TarZstd:
 		return true
 	}
 	return false
@@ -181,7 +182,7 @@ func (s *single) Rest(func(unpack.Entry) error) (unpack.Account, error) {
 var errOtherOrder = errors.New("the listing is not the one that the archive in the making was begun with")
 
 // checkListing waits until all files of a listing are here, and reports what of it is not as it says.
-func (t *takeover) checkListing(ctx context.Context, o *fetch.Object, l *listing) error {
+func (t *takeover) checkListing(ctx context.Context, o *fetch.Object, l *listingOf) error {
 	if _, err := o.Wait(ctx); err != nil {
 		return err
 	}
@@ -200,7 +201,7 @@ func (t *takeover) checkListing(ctx context.Context, o *fetch.Object, l *listing
 
 // sameOrder compares the files of a listing with those of the process that began the bag: document IDs are
 // made of places in the listing, and a server may give it another order each time.
-func (t *takeover) sameOrder(o *fetch.Object, l *listing) error {
+func (t *takeover) sameOrder(o *fetch.Object, l *listingOf) error {
 	sum := digest.NewWriter()
 	for _, i := range slices.Sorted(maps.Keys(l.files)) {
 		f := l.files[i]
@@ -222,7 +223,7 @@ func (t *takeover) sameOrder(o *fetch.Object, l *listing) error {
 }
 
 // listing is a page of links, one a file. A file whose link is dead is told to dead, once, and is no entry.
-type listing struct {
+type listingOf struct {
 	ctx    context.Context
 	object *fetch.Object
 	dead   func(fetch.File)
@@ -230,7 +231,7 @@ type listing struct {
 	told   bool
 }
 
-func (l *listing) Entries() iter.Seq2[unpack.Entry, error] {
+func (l *listingOf) Entries() iter.Seq2[unpack.Entry, error] {
 	return func(yield func(unpack.Entry, error) bool) {
 		for f, err := range l.object.Files(l.ctx) {
 			if err != nil {
@@ -253,12 +254,12 @@ func (l *listing) Entries() iter.Seq2[unpack.Entry, error] {
 	}
 }
 
-func (l *listing) Open(e unpack.Entry) (io.ReadCloser, error) {
+func (l *listingOf) Open(e unpack.Entry) (io.ReadCloser, error) {
 	return l.object.OpenFile(l.files[e.Index])
 }
 
-func (l *listing) OpenRaw(e unpack.Entry) (io.ReadCloser, error) { return l.Open(e) }
+func (l *listingOf) OpenRaw(e unpack.Entry) (io.ReadCloser, error) { return l.Open(e) }
 
-func (l *listing) Rest(func(unpack.Entry) error) (unpack.Account, error) {
+func (l *listingOf) Rest(func(unpack.Entry) error) (unpack.Account, error) {
 	return unpack.Account{}, nil
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"holdall/fetch"
+	"holdall/fetch/failure"
 	"holdall/query"
 )
 
@@ -55,7 +55,7 @@ func TestAnObjectThatAlwaysBreaksOff(t *testing.T) {
 			end := strings.Index(z, "CA-1/offer.txt") + 40
 			breaksAt(t, o, func() int { return end }, how)
 			root, m := t.TempDir(), s.master("quiet", "/data.zip", "/attachments.zip", "/cvs.zip")
-			wantCode(t, m, quick(t, root), fetch.Network)
+			wantCode(t, m, quick(t, root), failure.Network)
 			r := mustTake(t, m, quick(t, root))
 			if !r.Faulty() || r.Documents.Attachments == 0 || r.Documents.CVs != 1 {
 				t.Errorf("%+v; want findings, the attachment that is whole, and the CV", r)
@@ -79,7 +79,7 @@ func TestAnObjectThatBreaksOffLaterEachTime(t *testing.T) {
 	breaksAt(t, o, func() int { return end }, "ranges")
 	root, m := t.TempDir(), s.master("quiet", "/data.zip", "/attachments.zip", "/cvs.zip")
 	for _, end = range []int{len(z) / 2, len(z)/2 + 1, len(z) - 1} {
-		wantCode(t, m, quick(t, root), fetch.Network)
+		wantCode(t, m, quick(t, root), failure.Network)
 	}
 	end = len(z)
 	r := mustTake(t, m, quick(t, root))
@@ -105,7 +105,7 @@ func TestACutOffObjectMayBeWholeLater(t *testing.T) {
 	opts := quick(t, root)
 	opts.Fetch.RetryBudget = 3 * time.Second
 	for range 2 { // the second of which takes what there is of the attachments
-		wantCode(t, m, opts, fetch.Network)
+		wantCode(t, m, opts, failure.Network)
 	}
 	end, busy = len(z), false
 	r := mustTake(t, m, quick(t, root))

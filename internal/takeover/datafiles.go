@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 	"holdall/query"
 	"holdall/schemas"
@@ -54,7 +55,7 @@ func (in *intake) data(ctx context.Context, s *origin) error {
 	if err != nil {
 		return in.unreadable(s, err)
 	}
-	if l, ok := x.c.(*listing); ok {
+	if l, ok := x.c.(*listingOf); ok {
 		if err := in.t.checkListing(ctx, in.o, l); err != nil {
 			return err
 		}
@@ -157,7 +158,7 @@ func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error 
 		if first, err = readHead(unpacked); err != nil {
 			return err
 		}
-		if isContainer(unpack.Detect(first)) {
+		if isContainer(filetype.Detect(first)) {
 			d.inner = append(d.inner, e)
 			return nil
 		}
@@ -171,7 +172,7 @@ func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error 
 		if _, ok := tableOf(name); ok || !isOffice(first) {
 			return d.keepWrapped(e, plain, fmt.Errorf("it is %s, which is not read", format))
 		}
-	case isContainer(unpack.Detect(first)), isPiece(name) && bytes.IndexByte(first, 0) >= 0:
+	case isContainer(filetype.Detect(first)), isPiece(name) && bytes.IndexByte(first, 0) >= 0:
 		d.inner = append(d.inner, e)
 		return nil
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"holdall/fetch"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"holdall/internal/diskspace"
 )
 
@@ -54,7 +56,7 @@ func diskNeeds(p *fetch.Plan, r *run, o Options) (needs []DiskNeed, unknown int)
 		case s.Err != nil:
 		case s.Listing || s.Identity.Size < 0:
 			unknown++
-		case s.Part == fetch.PartData:
+		case s.Part == link.PartData:
 			data += s.Identity.Size
 			all += s.Identity.Size
 		default:
@@ -105,8 +107,8 @@ func CheckDisk(needs []DiskNeed) error {
 	if short == nil {
 		return nil
 	}
-	return &fetch.Error{
-		Code: fetch.DiskFull, Reason: fetch.ReasonSpoolFull, Message: strings.Join(short, "; "),
+	return &failure.Error{
+		Code: failure.DiskFull, Reason: failure.ReasonSpoolFull, Message: strings.Join(short, "; "),
 		Hint: "free space, or choose another directory for the spool, and run the same command again",
 	}
 }

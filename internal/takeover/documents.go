@@ -50,7 +50,7 @@ func (in *intake) documents(ctx context.Context, s *origin) error {
 	if err != nil {
 		return in.unreadable(s, err)
 	}
-	if l, ok := x.c.(*listing); ok {
+	if l, ok := x.c.(*listingOf); ok {
 		if err := in.t.checkListing(ctx, in.o, l); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"holdall/fetch"
+	"holdall/fetch/failure"
 	"holdall/internal/unpack"
 )
 
@@ -51,7 +52,7 @@ func (s *origin) heal(ctx context.Context, damage error, from, n int64, try int)
 		return true, nil
 	}
 	if err == nil && try >= mostHealings {
-		err = &fetch.Error{Code: fetch.Network, Part: s.object.Source.Part, Link: s.object.Source.Link.String(),
+		err = &failure.Error{Code: failure.Network, Part: s.object.Source.Part, Link: s.object.Source.Link.String(),
 			Message: fmt.Sprintf("%s came out different, and wrong, each of %d times: %v", s.name, try, damage)}
 	}
 	if err != nil && s.vouched != nil && s.vouched(ctx) {

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"holdall/fetch"
+	"holdall/fetch/failure"
 	"holdall/query"
 )
 
@@ -35,8 +35,8 @@ func TestDamageBehindALinkThatWorksOnce(t *testing.T) {
 				d.once, d.breaks, d.damage = file, c.breaks, damageTo(file, &flipper{at: int64(x.at), times: c.times})
 				root, raw := t.TempDir(), d.serve(t)
 				first, err := Take(t.Context(), MasterCSV{Raw: raw}, options(t, root))
-				var fe *fetch.Error
-				if !errors.As(err, &fe) || fe.Code != fetch.LinkGone {
+				var fe *failure.Error
+				if !errors.As(err, &fe) || fe.Code != failure.LinkGone {
 					t.Fatalf("the first run ends with %v, %+v; want a request for a new link", err, first)
 				}
 				r, err := Take(t.Context(), MasterCSV{Raw: bytes.ReplaceAll(raw, []byte("hush"), []byte("whist"))}, options(t, root))

@@ -14,7 +14,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
-	"holdall/fetch"
+	"holdall/fetch/failure"
 	"holdall/internal/testneed"
 )
 
@@ -109,7 +109,7 @@ func TestARefusedRefetchIsNotYet(t *testing.T) {
 			o := options(t, root)
 			o.Fetch.RetryBudget = 2 * time.Second
 			_, err := Take(t.Context(), MasterCSV{Raw: raw}, o)
-			var fe *fetch.Error
+			var fe *failure.Error
 			if !errors.As(err, &fe) || !fe.Retryable() {
 				t.Fatalf("with a refused refetch: %v; want an error that may be tried again", err)
 			}

@@ -11,6 +11,7 @@ import (
 	"holdall/archive"
 	"holdall/fetch"
 	"holdall/internal/digest"
+	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 	"holdall/query"
 )
@@ -136,7 +137,7 @@ func (in *intake) enter(ctx context.Context, s *origin, x *contents, use func(un
 		x.odd++
 	}
 	x.directory = sum.Sum()
-	if x.damaged != nil && s.kind != unpack.KindZIP {
+	if x.damaged != nil && s.kind != filetype.ZIP {
 		acc, err := x.c.Rest(nil)
 		s.unproven = acc.Unproven
 		return err

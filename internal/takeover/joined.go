@@ -11,13 +11,14 @@ import (
 	"strings"
 
 	"holdall/fetch"
-	"holdall/internal/unpack"
+	"holdall/fetch/link"
+	"holdall/internal/filetype"
 )
 
 // A piece is one file of what may be a split container, by its name and its first bytes.
 type piece struct {
 	name string
-	kind unpack.Kind
+	kind filetype.Type
 }
 
 var (
@@ -71,7 +72,7 @@ func split(pieces []piece) (groups [][]int, volumes map[int]bool) {
 	for _, found := range collect(pieces, partName) {
 		slices.SortFunc(found, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
 		if isContainer(pieces[found[0].at].kind) && !slices.ContainsFunc(found[1:], func(n numbered) bool {
-			return pieces[n.at].kind != unpack.KindUnknown
+			return pieces[n.at].kind != filetype.Unknown
 		}) {
 			join(found, found[0].number)
 		}
@@ -125,8 +126,8 @@ func (g objectGroup) head() *fetch.Object { return g.objects[0] }
 
 // groupObjects finds split containers among the objects of each part.
 func groupObjects(objects []*fetch.Object) []objectGroup {
-	byPart := map[fetch.Part][]*fetch.Object{}
-	var order []fetch.Part
+	byPart := map[link.Part][]*fetch.Object{}
+	var order []link.Part
 	for _, o := range objects {
 		if byPart[o.Source.Part] == nil {
 			order = append(order, o.Source.Part)
@@ -177,7 +178,7 @@ func (g objectGroup) origin(ctx context.Context) (*origin, error) {
 		s.volumes = j.starts
 	}
 	if !isContainer(s.kind) { // the first volume of a split ZIP may begin with its own mark
-		s.kind = unpack.KindZIP
+		s.kind = filetype.ZIP
 	}
 	s.refetch = func(ctx context.Context, off, n int64) (bool, error) { return g.refetch(ctx, j, off, n) }
 	s.vouched = func(ctx context.Context) bool {

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"holdall/fetch"
+	"holdall/fetch/link"
 )
 
 // owners tells packing when the tables that documents' owners are found in are loaded.
@@ -19,7 +20,7 @@ func newOwners(p *fetch.Plan) *owners {
 	o := &owners{waiting: map[int]bool{}, ready: make(chan struct{})}
 	for _, s := range p.Sources {
 		switch {
-		case s.Part != fetch.PartData:
+		case s.Part != link.PartData:
 		case s.Err != nil:
 			o.lost = true
 		default:

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"holdall/archive"
+	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 )
 
@@ -100,7 +101,7 @@ func (in *intake) feed(ctx context.Context, s *origin, c container, known *entry
 // sideBySide is how many entries of a container can be read at once. A tar is read from front to back.
 func sideBySide(s *origin) int {
 	switch s.kind {
-	case unpack.KindTar, unpack.KindTarGzip, unpack.KindTarZstd:
+	case filetype.Tar, filetype.TarGzip, filetype.TarZstd:
 		return 1
 	}
 	return min(runtime.GOMAXPROCS(0), 4)

@@ -7,7 +7,9 @@ import (
 	"io"
 
 	"holdall/fetch"
+	"holdall/fetch/failure"
 	"holdall/internal/digest"
+	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 )
 
@@ -43,7 +45,7 @@ func (in *intake) recheck(
 		}
 		err = nil
 	}
-	var fe *fetch.Error
+	var fe *failure.Error
 	lost := errors.As(err, &fe) && fe.NeedsNewLink()
 	switch {
 	case errors.Is(err, errMended):
@@ -62,8 +64,8 @@ func (in *intake) recheck(
 // container has checksums of its own. Other bytes than before are errMended: what was extracted is not what
 // is there now.
 func (in *intake) refetchEntries(s *origin, c container, entries []unpack.Entry) refetcher {
-	l, listed := c.(*listing)
-	if !listed && (s.refetch == nil || s.kind != unpack.KindTar) {
+	l, listed := c.(*listingOf)
+	if !listed && (s.refetch == nil || s.kind != filetype.Tar) {
 		return nil
 	}
 	again := func(ctx context.Context, e unpack.Entry) (bool, error) {

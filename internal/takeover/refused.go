@@ -16,6 +16,7 @@ import (
 
 	"holdall/archive"
 	"holdall/fetch"
+	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 	"holdall/query"
 )
@@ -97,7 +98,7 @@ func (f *refusedFile) add(s *origin, c container, e unpack.Entry) error {
 func (f *refusedFile) keep(s *origin, c container, e unpack.Entry) (int64, error) {
 	if f.room == 0 {
 		f.room = math.MaxInt64
-		if s.kind == unpack.KindZIP && !s.object.Source.Listing {
+		if s.kind == filetype.ZIP && !s.object.Source.Listing {
 			f.room = max(s.size, 1<<20)
 		}
 	}

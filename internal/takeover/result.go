@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/fetch/listing"
 	"holdall/query"
 )
 
@@ -80,11 +81,11 @@ type ObjectRecord struct {
 	ReceivedSHA256 string `json:"received_sha256,omitempty"`
 
 	// By these the object is recognised when links lead to it again.
-	Received  time.Time            `json:"received,omitzero"`
-	Checksums map[string]string    `json:"checksums,omitempty"` // that the server told: header to value
-	Samples   []fetch.Sample       `json:"samples,omitempty"`
-	Links     []string             `json:"links,omitempty"` // hashes of the links that led to it
-	Listing   *fetch.ListingDigest `json:"listing,omitempty"`
+	Received  time.Time         `json:"received,omitzero"`
+	Checksums map[string]string `json:"checksums,omitempty"` // that the server told: header to value
+	Samples   []fetch.Sample    `json:"samples,omitempty"`
+	Links     []string          `json:"links,omitempty"` // hashes of the links that led to it
+	Listing   *listing.Digest   `json:"listing,omitempty"`
 }
 
 // counts counts documents as they go into packs.

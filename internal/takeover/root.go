@@ -2,11 +2,10 @@ package takeover
 
 import (
 	"fmt"
+	"holdall/fetch/failure"
 	"os"
 	"path/filepath"
 	"slices"
-
-	"holdall/fetch"
 )
 
 // CheckRoot refuses a root that lies inside of an archive: whatever is written there makes that archive invalid. Nothing has
@@ -33,8 +32,8 @@ func CheckRoot(root string) error {
 }
 
 func insideError(root, what string) error {
-	return &fetch.Error{
-		Code: fetch.Usage, Message: fmt.Sprintf("%s lies inside of %s, which nothing may be added to", root, what),
+	return &failure.Error{
+		Code: failure.Usage, Message: fmt.Sprintf("%s lies inside of %s, which nothing may be added to", root, what),
 		Hint: "name the directory that holds the archives, or another one",
 	}
 }

@@ -16,6 +16,9 @@ import (
 
 	"holdall/archive"
 	"holdall/fetch"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 	"holdall/internal/atomicfile"
 )
 
@@ -173,7 +176,7 @@ func (r *run) doubt(o *fetch.Object, why error) error {
 
 // refusal is what the server said, for a sentence that says the rest.
 func refusal(err error) string {
-	var e *fetch.Error
+	var e *failure.Error
 	if errors.As(err, &e) {
 		return e.Message
 	}
@@ -203,7 +206,7 @@ type choice struct {
 }
 
 // choose probes the links and finds the archive or the run that already holds what they serve.
-func choose(ctx context.Context, f *fetch.Fetcher, m *fetch.Master, store archive.Store,
+func choose(ctx context.Context, f *fetch.Fetcher, m *master.CSV, store archive.Store,
 	o Options) (*choice, error) {
 	work := o.work()
 	plan, runs, err := probe(ctx, f, m, work, o)
@@ -255,7 +258,7 @@ func (o Options) goingOn(r *run) {
 }
 
 // probe plans over the network. What the network cannot answer any more, a run that has it completely answers.
-func probe(ctx context.Context, f *fetch.Fetcher, m *fetch.Master, work string, o Options) (*fetch.Plan, []*run, error) {
+func probe(ctx context.Context, f *fetch.Fetcher, m *master.CSV, work string, o Options) (*fetch.Plan, []*run, error) {
 	var runs []*run
 	if !o.New {
 		var err error
@@ -305,8 +308,8 @@ func lostSpool(runs []*run, p *fetch.Plan) error {
 		if _, err := os.Stat(r.spool()); err == nil || r.state.Spool == "" || !r.promisedAny(p) {
 			continue
 		}
-		return &fetch.Error{
-			Code: fetch.Usage, Reason: fetch.ReasonSpoolLost,
+		return &failure.Error{
+			Code: failure.Usage, Reason: failure.ReasonSpoolLost,
 			Message: fmt.Sprintf("what the takeover begun at %s received waits in %s, and that is not there now",
 				r.state.Started.Format(time.DateTime+" MST"), r.state.Spool),
 			Hint: "connect that disk, or bring the directory back",
@@ -344,7 +347,7 @@ func matching(runs []*run, plan *fetch.Plan) (best *run, different bool) {
 
 // reachable is nil when at least one source of the plan can be fetched; else the first failure.
 func reachable(p *fetch.Plan) error {
-	var first *fetch.Error
+	var first *failure.Error
 	for _, s := range p.Sources {
 		if s.Err == nil {
 			return nil
@@ -370,7 +373,7 @@ func shape(objects []*fetch.Object, o Options) string {
 	return b.String()
 }
 
-func joinParts(parts []fetch.Part) string {
+func joinParts(parts []link.Part) string {
 	var names []string
 	for _, p := range parts {
 		names = append(names, string(p))

@@ -14,8 +14,9 @@ import (
 
 	"holdall/archive"
 	"holdall/fetch"
+	"holdall/fetch/link"
+	"holdall/internal/filetype"
 	"holdall/internal/redact"
-	"holdall/internal/unpack"
 	"holdall/query"
 )
 
@@ -24,7 +25,7 @@ func (t *takeover) seal(ctx context.Context) (*Result, error) {
 	t.report(Progress{Phase: "archiving", Progress: t.fetching.Progress(), Documents: t.counts.total()})
 	parts := map[string]bool{}
 	for _, s := range t.plan.Sources {
-		if s.Part != fetch.PartAttachments && s.Part != fetch.PartCVs {
+		if s.Part != link.PartAttachments && s.Part != link.PartCVs {
 			continue
 		}
 		parts[string(s.Part)] = true
@@ -220,7 +221,7 @@ func (t *takeover) objects(ctx context.Context) ([]ObjectRecord, error) {
 // rung is how far verification went. What the server said nothing about is checked by what a ZIP says of itself: every
 // entry has been read against its CRC-32 by now, and those that did not fit are findings.
 func rung(s *fetch.Source, v fetch.Verified) string {
-	if v.Rung == "size" && s.Kind == unpack.KindZIP {
+	if v.Rung == "size" && s.Kind == filetype.ZIP {
 		return "zip-crc32"
 	}
 	return v.Rung

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,8 +14,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"holdall/fetch"
 )
 
 // A manner is how a server answers the n-th request for an object; false where it answers as servers should.
@@ -126,8 +126,8 @@ func TestAPartThatIsBeingPreparedIsNotYet(t *testing.T) {
 	o := options(t, root)
 	o.Fetch.RetryBudget = 2 * time.Second
 	r, err := Take(t.Context(), MasterCSV{Raw: master}, o)
-	var fe *fetch.Error
-	if !errors.As(err, &fe) || fe.Code != fetch.Busy || fe.Part != fetch.PartAttachments || time.Until(fe.ResumeAfter) < 19*time.Minute {
+	var fe *failure.Error
+	if !errors.As(err, &fe) || fe.Code != failure.Busy || fe.Part != link.PartAttachments || time.Until(fe.ResumeAfter) < 19*time.Minute {
 		t.Fatalf("take: %v (to be resumed after %v); want that the attachments are not ready", err, fe.ResumeAfter)
 	}
 	if r.State != StateIncomplete {
@@ -193,8 +193,8 @@ func TestAPartThatStaysAwayIsNotYet(t *testing.T) {
 	o.Fetch.RetryBudget = 2 * time.Second
 	began := time.Now()
 	r, err := Take(t.Context(), MasterCSV{Raw: master}, o)
-	var fe *fetch.Error
-	if !errors.As(err, &fe) || !fe.Retryable() || fe.Part != fetch.PartCVs || r.State != StateIncomplete {
+	var fe *failure.Error
+	if !errors.As(err, &fe) || !fe.Retryable() || fe.Part != link.PartCVs || r.State != StateIncomplete {
 		t.Fatalf("take: %v, %+v; want that the CVs are not here yet", err, r)
 	}
 	if d := time.Since(began); d > 45*time.Second {

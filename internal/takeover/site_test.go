@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"holdall/archive/dirstore"
-	"holdall/fetch"
+	"holdall/fetch/failure"
 )
 
 // A site is a small server of which a test decides everything.
@@ -167,10 +167,10 @@ func mustTake(t *testing.T, m MasterCSV, o Options) *Result {
 }
 
 // wantCode fails the test unless a takeover ends in a failure of that class.
-func wantCode(t *testing.T, m MasterCSV, o Options, code fetch.Code) *Result {
+func wantCode(t *testing.T, m MasterCSV, o Options, code failure.Code) *Result {
 	t.Helper()
 	r, err := Take(context.Background(), m, o)
-	var fe *fetch.Error
+	var fe *failure.Error
 	if !errors.As(err, &fe) || fe.Code != code {
 		t.Fatalf("take: %+v, error %v; want %s", r, err, code)
 	}

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"holdall/archive"
-	"holdall/fetch"
+	"holdall/fetch/failure"
 	"holdall/internal/redact"
 	"holdall/query"
 )
@@ -212,7 +212,7 @@ func Unfinisheds(work string) ([]*Status, error) {
 		if r.state.Sealed != nil {
 			s.Export = r.state.Sealed.Export
 		}
-		if stop := r.state.Stopped; stop != nil && (&fetch.Error{Code: stop.Code}).NeedsNewLink() {
+		if stop := r.state.Stopped; stop != nil && (&failure.Error{Code: stop.Code}).NeedsNewLink() {
 			s.State = StateExpired
 		}
 		all = append(all, s)

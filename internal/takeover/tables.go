@@ -14,6 +14,7 @@ import (
 
 	"holdall/archive"
 	"holdall/internal/digest"
+	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 	"holdall/query"
 	"holdall/schemas"
@@ -102,13 +103,13 @@ func safeName(s string) string {
 }
 
 func looksLikeCSV(name string, first []byte) bool {
-	kind := unpack.Detect(first)
+	kind := filetype.Detect(first)
 	switch strings.ToLower(path.Ext(name)) {
 	case ".csv", ".tsv", ".tab":
-		return kind == unpack.KindCSV || kind == unpack.KindUnknown || len(first) == 0
+		return kind == filetype.CSV || kind == filetype.Unknown || len(first) == 0
 	case ".txt", ".dat", "":
 		_, known := schemas.ByFile(schemas.Recruitly(), name)
-		return known && (kind == unpack.KindCSV || kind == unpack.KindUnknown && mayBeText(first))
+		return known && (kind == filetype.CSV || kind == filetype.Unknown && mayBeText(first))
 	}
 	return false
 }

@@ -16,6 +16,9 @@ import (
 	"holdall/archive"
 	"holdall/archive/dirstore"
 	"holdall/fetch"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 	"holdall/internal/diskspace"
 	"holdall/query"
 )
@@ -52,7 +55,7 @@ type Progress struct {
 type MasterCSV struct {
 	Raw  []byte
 	Date time.Time // of Raw, as far as known: links that do not tell their expiry live so many days from it
-	Link fetch.Link
+	Link link.Link
 }
 
 // ErrRunning says that another process works on the same root.
@@ -98,28 +101,28 @@ func Plan(ctx context.Context, m MasterCSV, o Options) (*Forecast, error) {
 	return forecast, nil
 }
 
-func readMaster(ctx context.Context, f *fetch.Fetcher, m MasterCSV) (*fetch.Master, error) {
+func readMaster(ctx context.Context, f *fetch.Fetcher, m MasterCSV) (*master.CSV, error) {
 	if m.Raw != nil {
-		master, err := fetch.ReadMaster(m.Raw)
+		file, err := master.Read(m.Raw)
 		if err != nil {
 			return nil, err
 		}
-		master.Date = m.Date
-		return behindOnlyLink(ctx, f, master)
+		file.Date = m.Date
+		return behindOnlyLink(ctx, f, file)
 	}
 	return f.Master(ctx, m.Link)
 }
 
 // behindOnlyLink follows the link of a file that holds nothing else: people save the link that they were mailed. What it leads to
 // is the master CSV, or, when it is none, a part of the export.
-func behindOnlyLink(ctx context.Context, f *fetch.Fetcher, file *fetch.Master) (*fetch.Master, error) {
+func behindOnlyLink(ctx context.Context, f *fetch.Fetcher, file *master.CSV) (*master.CSV, error) {
 	link, only := file.OnlyLink()
 	if !only {
 		return file, nil
 	}
 	master, err := f.Master(ctx, link)
-	var fe *fetch.Error
-	if errors.As(err, &fe) && fe.Code == fetch.NotTheExport {
+	var fe *failure.Error
+	if errors.As(err, &fe) && fe.Code == failure.NotTheExport {
 		return file, nil
 	}
 	if err == nil {
@@ -215,7 +218,7 @@ type takeover struct {
 	Options
 	store   archive.Store
 	fetcher *fetch.Fetcher
-	master  *fetch.Master
+	master  *master.CSV
 	plan    *fetch.Plan
 	run     *run
 	began   time.Time
@@ -257,8 +260,8 @@ func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 		r, done, err = t.make(ctx)
 	}
 	if errors.Is(err, errMended) {
-		err = &fetch.Error{
-			Code: fetch.Network, Err: err,
+		err = &failure.Error{
+			Code: failure.Network, Err: err,
 			Message: "what is in doubt comes out different each time that it is fetched",
 			Hint:    "run the same command again, over another network when it happens again",
 		}
@@ -336,7 +339,7 @@ func (t *takeover) reset() {
 // unfinished describes what a takeover that failed leaves behind.
 func (t *takeover) unfinished(err error) *Result {
 	r := &Result{Location: t.run.dir, State: StateIncomplete, Tables: map[string]TableCount{}, Findings: []FindingCount{}}
-	var fe *fetch.Error
+	var fe *failure.Error
 	if errors.As(err, &fe) && fe.NeedsNewLink() {
 		r.State = StateExpired
 	}

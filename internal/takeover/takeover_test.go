@@ -22,6 +22,9 @@ import (
 	"holdall/archive"
 	"holdall/archive/dirstore"
 	"holdall/fetch"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 	"holdall/internal/digest"
 	"holdall/internal/exportsim"
 	"holdall/query"
@@ -230,17 +233,17 @@ func TestAnExportThatIsArchivedIsNotFetchedAgain(t *testing.T) {
 // An export whose master CSV leads to a listing of part ZIPs is known again when the listing's link has died.
 func TestAnArchivedListingOfZIPsIsKnownAgain(t *testing.T) {
 	x, s := platform(t, exportsim.Config{Seed: 13, People: 20, Shape: exportsim.ShapeParts})
-	m, err := fetch.ReadMaster(s.MasterCSV())
+	m, err := master.Read(s.MasterCSV())
 	if err != nil {
 		t.Fatal(err)
 	}
-	lists := map[fetch.Part]string{}
+	lists := map[link.Part]string{}
 	for _, l := range m.Links {
 		lists[l.Part] += "\"" + l.Link.Secret() + "\"\n"
 	}
 	dead := false
 	lister := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		list, ok := lists[fetch.Part(path.Base(r.URL.Path))]
+		list, ok := lists[link.Part(path.Base(r.URL.Path))]
 		if !ok || dead {
 			http.Error(w, "gone", http.StatusGone)
 			return
@@ -274,8 +277,8 @@ func TestExpiredLinksKeepWhatIsHereAndAFreshMasterGoesOn(t *testing.T) {
 	o.Fetch.Connections = 4
 	old := s.MasterCSV()
 	r, err := Take(t.Context(), MasterCSV{Raw: old}, o)
-	var fe *fetch.Error
-	if !errors.As(err, &fe) || fe.Code != fetch.LinkExpired {
+	var fe *failure.Error
+	if !errors.As(err, &fe) || fe.Code != failure.LinkExpired {
 		t.Fatalf("take with links that die: error %v, want link-expired", err)
 	}
 	if r == nil || r.State != StateExpired {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holdall/fetch"
+	"holdall/fetch/failure"
 	"holdall/internal/redact"
 )
 
@@ -29,9 +30,9 @@ type PromisedLink struct {
 
 // A Stop is why a process that worked on a takeover ended.
 type Stop struct {
-	Time    time.Time  `json:"time"`
-	Code    fetch.Code `json:"code"`
-	Message string     `json:"message"`
+	Time    time.Time    `json:"time"`
+	Code    failure.Code `json:"code"`
+	Message string       `json:"message"`
 }
 
 // An Unfinished is a takeover that is not archived yet.
@@ -121,13 +122,13 @@ func (r *run) unfinished() *Unfinished {
 
 // stopped records why this process ends. A killed one records nothing.
 func (r *run) stopped(err error, at time.Time) error {
-	s := &Stop{Time: at.UTC().Truncate(time.Second), Code: fetch.Internal, Message: redact.Text(err.Error())}
-	var fe *fetch.Error
+	s := &Stop{Time: at.UTC().Truncate(time.Second), Code: failure.Internal, Message: redact.Text(err.Error())}
+	var fe *failure.Error
 	switch {
 	case errors.As(err, &fe):
 		s.Code = fe.Code
 	case errors.Is(err, context.Canceled):
-		s.Code, s.Message = fetch.Interrupted, "the user stopped it"
+		s.Code, s.Message = failure.Interrupted, "the user stopped it"
 	}
 	r.state.Stopped = s
 	return r.save()

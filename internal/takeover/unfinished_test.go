@@ -12,6 +12,7 @@ import (
 
 	"holdall/archive"
 	"holdall/fetch"
+	"holdall/fetch/failure"
 	"holdall/internal/diskspace"
 )
 
@@ -32,7 +33,7 @@ func TestTheSpoolIsRememberedWithTheRun(t *testing.T) {
 	o := quick(t, root)
 	o.Spool = elsewhere
 	m := s.master("s1", "/data.zip", "/list.csv")
-	r := wantCode(t, m, o, fetch.Network)
+	r := wantCode(t, m, o, failure.Network)
 	if r.State != StateIncomplete || r.KeptBytes < int64(len("letter a")+len(people(t, "Ada"))) {
 		t.Errorf("after a busy file: %+v, want what is kept to be counted", r)
 	}
@@ -41,7 +42,7 @@ func TestTheSpoolIsRememberedWithTheRun(t *testing.T) {
 		t.Fatalf("list of a root with one unfinished takeover: %+v, %v", all, err)
 	}
 	u := all[0].Unfinished
-	if !strings.HasPrefix(u.Spool, elsewhere) || u.Lost || u.Stopped == nil || u.Stopped.Code != fetch.Network || u.Received != r.KeptBytes || len(u.Links) != 2 ||
+	if !strings.HasPrefix(u.Spool, elsewhere) || u.Lost || u.Stopped == nil || u.Stopped.Code != failure.Network || u.Received != r.KeptBytes || len(u.Links) != 2 ||
 		!u.Links[0].Complete || u.Links[1].Complete || u.Links[1].Files != 1 || strings.Contains(u.Links[1].URL, "s1") {
 		t.Errorf("unfinished takeover: %+v, stopped %+v", u, u.Stopped)
 	}
@@ -51,7 +52,7 @@ func TestTheSpoolIsRememberedWithTheRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	o = quick(t, root)
-	r2 := wantCode(t, m, o, fetch.Usage)
+	r2 := wantCode(t, m, o, failure.Usage)
 	if r2 != nil {
 		t.Errorf("with the spool gone: %+v", r2)
 	}
@@ -80,7 +81,7 @@ func TestWithoutTheFlagTheSpoolElsewhereIsGoneOnWith(t *testing.T) {
 	o := quick(t, root)
 	o.Spool = t.TempDir()
 	m := s.master("s1", "/data.zip", "/att.zip", "/list.csv")
-	wantCode(t, m, o, fetch.Network)
+	wantCode(t, m, o, failure.Network)
 	busy.Store(false)
 	o = quick(t, root)
 	done := mustTake(t, m, o)
@@ -239,7 +240,7 @@ func TestTheDiskIsLookedAtBeforeTheFirstByte(t *testing.T) {
 				mustTake(t, m, o)
 				return
 			}
-			if r := wantCode(t, m, o, fetch.DiskFull); r == nil || r.FetchedBytes != 0 {
+			if r := wantCode(t, m, o, failure.DiskFull); r == nil || r.FetchedBytes != 0 {
 				t.Errorf("%+v, want nothing fetched", r)
 			}
 		})
@@ -258,7 +259,7 @@ func TestARootInsideOfAnArchiveIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 	}
 	before := treeSize(root)
 	for _, to := range []string{one.Location, one.Location + "/data/new", link + "/x/y", root + "/exports", root + "/.work/z"} {
-		wantCode(t, m, options(t, to), fetch.Usage)
+		wantCode(t, m, options(t, to), failure.Usage)
 		if _, err := Plan(t.Context(), m, options(t, to)); err == nil {
 			t.Errorf("%s is planned for", to)
 		}

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"holdall/fetch"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"holdall/query"
 )
 
@@ -49,7 +51,7 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 	}
 	t.tellContradictions(ctx)
 	t.tellDoubts()
-	if slices.Contains(t.plan.Missing, fetch.PartData) { // reconciling reports the other parts
+	if slices.Contains(t.plan.Missing, link.PartData) { // reconciling reports the other parts
 		t.found.add(query.Finding{Code: query.PartMissing, Severity: query.SeverityError,
 			Detail: "the master CSV has no link for the data files: ask the vendor for them while the account is open"})
 	}
@@ -117,7 +119,7 @@ func (t *takeover) tellDoubts() {
 
 func (t *takeover) unpack(ctx context.Context, g objectGroup) error {
 	switch g.head().Source.Part {
-	case fetch.PartData:
+	case link.PartData:
 		err := t.loadData(ctx, g)
 		for _, o := range g.objects {
 			if err != nil {
@@ -126,14 +128,14 @@ func (t *takeover) unpack(ctx context.Context, g objectGroup) error {
 			t.owners.know(o.Source.Number)
 		}
 		return err
-	case fetch.PartAttachments, fetch.PartCVs:
+	case link.PartAttachments, link.PartCVs:
 		return t.packDocuments(ctx, g)
 	}
 	return t.keepUnknown(ctx, g.head())
 }
 
 func isFetchError(err error) bool {
-	var fe *fetch.Error
+	var fe *failure.Error
 	return errors.As(err, &fe)
 }
 
@@ -169,10 +171,10 @@ func (f *failures) worst() error {
 // urgency is fetch's rank of an error; what is none of fetch's comes before all of those, and the consequence of another
 // failure, or of the user's wish, or what this process mends itself, after all.
 func urgency(err error) int {
-	var fe *fetch.Error
+	var fe *failure.Error
 	switch {
 	case errors.Is(err, context.Canceled), makesAgain(err):
-		return fetch.Interrupted.Rank() + 1
+		return failure.Interrupted.Rank() + 1
 	case !errors.As(err, &fe):
 		return -1
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 	"holdall/query"
 )
@@ -89,7 +90,7 @@ func (in *intake) inspect(ctx context.Context, s *origin, c container, inner []u
 		if err != nil {
 			return nil, nil, err
 		}
-		pieces = append(pieces, piece{e.Name, unpack.Detect(first)})
+		pieces = append(pieces, piece{e.Name, filetype.Detect(first)})
 	}
 	groups, volumes := split(pieces)
 	return groups, volumes, nil
@@ -155,7 +156,7 @@ func (in *intake) within(ctx context.Context, s *origin, c container, entries []
 
 // extracted is the origin of a container that lies in one piece or several in another.
 func (in *intake) extracted(s *origin, c container, entries []unpack.Entry) *origin {
-	_, listed := c.(*listing)
+	_, listed := c.(*listingOf)
 	return &origin{
 		object: s.object, name: s.name + "/" + stem(entries[0].Name),
 		inside: fmt.Sprintf("%06d", entries[0].Index), alone: listed,
@@ -172,11 +173,11 @@ func (s *origin) use(f *os.File, size int64, scratch string, use func(*origin) e
 	if err != nil {
 		return err
 	}
-	s.kind = unpack.Detect(first)
+	s.kind = filetype.Detect(first)
 	if s.volumes != nil {
-		s.kind = unpack.KindZIP
+		s.kind = filetype.ZIP
 	}
-	if decompressor(first) != nil && s.kind == unpack.KindUnknown {
+	if decompressor(first) != nil && s.kind == filetype.Unknown {
 		defer os.Remove(scratch)
 		if _, err := decompress(f, size, scratch); err != nil {
 			return err
@@ -193,9 +194,9 @@ func (s *origin) use(f *os.File, size int64, scratch string, use func(*origin) e
 		if first, err = headOf(unpacked); err != nil {
 			return err
 		}
-		s.bytes, s.size, s.kind = unpacked, info.Size(), unpack.Detect(first)
+		s.bytes, s.size, s.kind = unpacked, info.Size(), filetype.Detect(first)
 	}
-	if !isContainer(s.kind) && s.kind != unpack.KindCSV || isOffice(first) {
+	if !isContainer(s.kind) && s.kind != filetype.CSV || isOffice(first) {
 		return errNotContainer
 	}
 	return use(s)
@@ -367,7 +368,7 @@ func (in *intake) behindJunk(s *origin, use func(*origin) error) error {
 			return err
 		}
 		r.Close()
-		s.kind = unpack.KindZIP
+		s.kind = filetype.ZIP
 		return use(s)
 	}
 	return errNotContainer

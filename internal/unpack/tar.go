@@ -3,6 +3,7 @@ package unpack
 import (
 	"errors"
 	"fmt"
+	"holdall/internal/filetype"
 	"io"
 	"iter"
 	"sync"
@@ -13,7 +14,7 @@ import (
 type tarFile struct {
 	r    io.ReaderAt
 	size int64
-	kind Kind
+	kind filetype.Type
 	lim  Limits
 
 	lenient bool // what is damaged is passed over
@@ -30,7 +31,7 @@ type tarFile struct {
 // later cost one more pass when they are opened in ascending Offset, and one pass each when not. A tar has no
 // checksum of contents; Open verifies their length, and the checksums of gzip and zstd are verified where
 // Entries ends. A hard link is refused like a symbolic one.
-func OpenTar(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error) {
+func OpenTar(r io.ReaderAt, size int64, kind filetype.Type, lim Limits) (Container, error) {
 	t, err := newTar(r, size, kind, lim)
 	if err != nil {
 		return nil, err
@@ -38,14 +39,14 @@ func OpenTar(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error
 	return t, nil
 }
 
-func newTar(r io.ReaderAt, size int64, kind Kind, lim Limits) (*tarFile, error) {
-	if kind != KindTar && kind != KindTarGzip && kind != KindTarZstd {
+func newTar(r io.ReaderAt, size int64, kind filetype.Type, lim Limits) (*tarFile, error) {
+	if kind != filetype.Tar && kind != filetype.TarGzip && kind != filetype.TarZstd {
 		return nil, fmt.Errorf("open tar: %w: it is %s", ErrFormat, kind)
 	}
 	return &tarFile{r: r, size: size, kind: kind, lim: lim.orDefaults()}, nil
 }
 
-func (t *tarFile) Kind() Kind { return t.kind }
+func (t *tarFile) Kind() filetype.Type { return t.kind }
 
 // Entries reads the headers from the start. An error, of the source or matching ErrFormat or ErrLimit, ends
 // it and says how far it got. What stands behind the end mark is read on if it is more of a tar; a missing
@@ -70,7 +71,7 @@ func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 			}
 			if t.lenient && (errors.Is(err, ErrFormat) || errors.Is(err, ErrChecksum)) {
 				acc.Contradictions = append(acc.Contradictions, fmt.Sprintf("after %d entries: %v", index, errors.Unwrap(err)))
-				acc.Unproven = t.kind != KindTar
+				acc.Unproven = t.kind != filetype.Tar
 				err = io.EOF
 			}
 			if err == io.EOF {
@@ -113,7 +114,7 @@ func (t *tarFile) Rest(func(Entry) error) (Account, error) {
 		acc = t.acc
 	}
 	rest := *acc
-	if t.kind == KindTar { // what is behind a compression has its checksum
+	if t.kind == filetype.Tar { // what is behind a compression has its checksum
 		rest.settleDoubts(t.size)
 	}
 	return rest, nil
@@ -171,7 +172,7 @@ func (t *tarFile) member(e Entry) (*tarStream, error) {
 
 // seek returns a stream that stands at off: the kept one if it has not gone further.
 func (t *tarFile) seek(off int64) (*tarStream, error) {
-	if t.kind == KindTar {
+	if t.kind == filetype.Tar {
 		return newTarStream(t, off)
 	}
 	s := t.take(func(s *tarStream) bool { return s.pos <= off })
@@ -202,7 +203,7 @@ func (t *tarFile) take(fits func(*tarStream) bool) *tarStream {
 
 // keep takes a stream back. A plain tar needs none.
 func (t *tarFile) keep(s *tarStream) {
-	if t.kind == KindTar {
+	if t.kind == filetype.Tar {
 		return
 	}
 	t.mu.Lock()

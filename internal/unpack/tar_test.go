@@ -17,20 +17,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"holdall/internal/filetype"
 	"holdall/internal/testneed"
 )
 
 // tarKinds are the three ways a tar arrives.
 var tarKinds = []struct {
-	kind Kind
+	kind filetype.Type
 	pack func(testing.TB, string) string
 }{
-	{KindTar, func(_ testing.TB, s string) string { return s }},
-	{KindTarGzip, gzipped},
-	{KindTarZstd, zstdOf},
+	{filetype.Tar, func(_ testing.TB, s string) string { return s }},
+	{filetype.TarGzip, gzipped},
+	{filetype.TarZstd, zstdOf},
 }
 
-func openTarString(t testing.TB, s string, kind Kind, lim Limits) Container {
+func openTarString(t testing.TB, s string, kind filetype.Type, lim Limits) Container {
 	t.Helper()
 	c, err := OpenTar(strings.NewReader(s), int64(len(s)), kind, lim)
 	if err != nil {
@@ -116,7 +117,7 @@ func TestCompressedTarIsDecompressedOnce(t *testing.T) {
 	}
 	packed := gzipped(t, makeTar(t, members...))
 	r := &counted{r: strings.NewReader(packed)}
-	c, err := OpenTar(r, int64(len(packed)), KindTarGzip, Limits{})
+	c, err := OpenTar(r, int64(len(packed)), filetype.TarGzip, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,24 +204,24 @@ func TestBrokenTar(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		tar     string
-		kind    Kind
+		kind    filetype.Type
 		lim     Limits
 		entries int // before the error
 		want    error
 		message string
 	}{
-		{"no tar", strings.Repeat("text ", 500), KindTar, Limits{}, 0, ErrFormat, "header"},
-		{"cut in a header", whole[:100], KindTar, Limits{}, 0, ErrFormat, "cut at byte 100"},
-		{"cut in content", whole[:1000], KindTar, Limits{}, 1, ErrFormat, "cut at byte 1000"},
-		{"a damaged header", whole[:second-tarBlock] + "X" + whole[second-tarBlock+1:], KindTar, Limits{}, 1, ErrFormat, "invalid tar header"},
-		{"too many entries", whole, KindTar, Limits{Entries: 1}, 1, ErrLimit, "more than 1 entries"},
-		{"gzip cut in the middle", gzipped(t, whole)[:80], KindTarGzip, Limits{}, 0, ErrFormat, "cut at byte"},
-		{"gzip without its checksum", cutEnd(gzipped(t, whole), 8), KindTarGzip, Limits{}, 2, ErrFormat, "cut at byte"},
-		{"gzip with a wrong checksum", cutEnd(gzipped(t, whole), 8) + "12345678", KindTarGzip, Limits{}, 2, ErrFormat, "checksum"},
-		{"no gzip", whole, KindTarGzip, Limits{}, 0, ErrFormat, "invalid header"},
-		{"zstd cut in the middle", zstdOf(t, whole)[:50], KindTarZstd, Limits{}, 0, ErrFormat, "cut at byte"},
-		{"no zstd", whole, KindTarZstd, Limits{}, 0, ErrFormat, "magic"},
-		{"a bomb", gzipped(t, makeTar(t, file("a", strings.Repeat("\x00", 4<<20)))), KindTarGzip, Limits{}, 1, ErrLimit, "decompresses to more than"},
+		{"no tar", strings.Repeat("text ", 500), filetype.Tar, Limits{}, 0, ErrFormat, "header"},
+		{"cut in a header", whole[:100], filetype.Tar, Limits{}, 0, ErrFormat, "cut at byte 100"},
+		{"cut in content", whole[:1000], filetype.Tar, Limits{}, 1, ErrFormat, "cut at byte 1000"},
+		{"a damaged header", whole[:second-filetype.TarBlock] + "X" + whole[second-filetype.TarBlock+1:], filetype.Tar, Limits{}, 1, ErrFormat, "invalid tar header"},
+		{"too many entries", whole, filetype.Tar, Limits{Entries: 1}, 1, ErrLimit, "more than 1 entries"},
+		{"gzip cut in the middle", gzipped(t, whole)[:80], filetype.TarGzip, Limits{}, 0, ErrFormat, "cut at byte"},
+		{"gzip without its checksum", cutEnd(gzipped(t, whole), 8), filetype.TarGzip, Limits{}, 2, ErrFormat, "cut at byte"},
+		{"gzip with a wrong checksum", cutEnd(gzipped(t, whole), 8) + "12345678", filetype.TarGzip, Limits{}, 2, ErrFormat, "checksum"},
+		{"no gzip", whole, filetype.TarGzip, Limits{}, 0, ErrFormat, "invalid header"},
+		{"zstd cut in the middle", zstdOf(t, whole)[:50], filetype.TarZstd, Limits{}, 0, ErrFormat, "cut at byte"},
+		{"no zstd", whole, filetype.TarZstd, Limits{}, 0, ErrFormat, "magic"},
+		{"a bomb", gzipped(t, makeTar(t, file("a", strings.Repeat("\x00", 4<<20)))), filetype.TarGzip, Limits{}, 1, ErrLimit, "decompresses to more than"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := openTarString(t, tc.tar, tc.kind, tc.lim)
@@ -236,13 +237,13 @@ func cutEnd(s string, n int) string { return s[:len(s)-n] }
 
 func TestCutContentOfTar(t *testing.T) {
 	whole := makeTar(t, file("a", strings.Repeat("content ", 200)))
-	c := openTarString(t, whole[:1000], KindTar, Limits{})
+	c := openTarString(t, whole[:1000], filetype.Tar, Limits{})
 	for e := range c.Entries() {
 		if e.Name == "" {
 			continue
 		}
 		b, err := readEntry(c, e)
-		if len(b) != 1000-tarBlock || !errors.Is(err, ErrChecksum) || !strings.Contains(err.Error(), "after 488 of 1600 bytes") {
+		if len(b) != 1000-filetype.TarBlock || !errors.Is(err, ErrChecksum) || !strings.Contains(err.Error(), "after 488 of 1600 bytes") {
 			t.Errorf("got %d bytes, error %v", len(b), err)
 		}
 	}
@@ -282,7 +283,7 @@ func TestRawBytesOfTar(t *testing.T) {
 			r.Close()
 		}
 		for i, want := range []string{"content", "/etc/passwd", "more"} {
-			if !bytes.Contains(raw[i], []byte(want)) || len(raw[i])%tarBlock != 0 {
+			if !bytes.Contains(raw[i], []byte(want)) || len(raw[i])%filetype.TarBlock != 0 {
 				t.Errorf("%s: raw bytes %d are %d bytes without %q", k.kind, i, len(raw[i]), want)
 			}
 		}
@@ -292,22 +293,22 @@ func TestRawBytesOfTar(t *testing.T) {
 func TestTarsOfOtherPrograms(t *testing.T) {
 	for _, tc := range []struct {
 		name, program string
-		kind          Kind
+		kind          filetype.Type
 		args          []string
 	}{
-		{"GNU tar, ustar", "tar", KindTar, []string{"-cf", "out", "--format=ustar", "files"}},
-		{"GNU tar, gnu", "tar", KindTar, []string{"-cf", "out", "--format=gnu", "files"}},
-		{"GNU tar, pax", "tar", KindTar, []string{"-cf", "out", "--format=pax", "files"}},
-		{"GNU tar, sparse gnu", "tar", KindTar, []string{"-cSf", "out", "--format=gnu", "files"}},
-		{"GNU tar, sparse pax 0.1", "tar", KindTar, []string{"-cSf", "out", "--format=pax", "--sparse-version=0.1", "files"}},
-		{"GNU tar, sparse pax 1.0", "tar", KindTar, []string{"-cSf", "out", "--format=pax", "files"}},
-		{"GNU tar, gzip", "tar", KindTarGzip, []string{"-czf", "out", "files"}},
-		{"GNU tar, zstd", "tar", KindTarZstd, []string{"-c", "--zstd", "-f", "out", "files"}},
-		{"Python tarfile", "python3", KindTarGzip, []string{"-c", "import tarfile\nwith tarfile.open('out', 'w:gz') as t: t.add('files')"}},
+		{"GNU tar, ustar", "tar", filetype.Tar, []string{"-cf", "out", "--format=ustar", "files"}},
+		{"GNU tar, gnu", "tar", filetype.Tar, []string{"-cf", "out", "--format=gnu", "files"}},
+		{"GNU tar, pax", "tar", filetype.Tar, []string{"-cf", "out", "--format=pax", "files"}},
+		{"GNU tar, sparse gnu", "tar", filetype.Tar, []string{"-cSf", "out", "--format=gnu", "files"}},
+		{"GNU tar, sparse pax 0.1", "tar", filetype.Tar, []string{"-cSf", "out", "--format=pax", "--sparse-version=0.1", "files"}},
+		{"GNU tar, sparse pax 1.0", "tar", filetype.Tar, []string{"-cSf", "out", "--format=pax", "files"}},
+		{"GNU tar, gzip", "tar", filetype.TarGzip, []string{"-czf", "out", "files"}},
+		{"GNU tar, zstd", "tar", filetype.TarZstd, []string{"-c", "--zstd", "-f", "out", "files"}},
+		{"Python tarfile", "python3", filetype.TarGzip, []string{"-c", "import tarfile\nwith tarfile.open('out', 'w:gz') as t: t.add('files')"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			program := testneed.Command(t, tc.program, "Debian "+tc.program)
-			if tc.kind == KindTarZstd {
+			if tc.kind == filetype.TarZstd {
 				testneed.Command(t, "zstd", "Debian zstd")
 			}
 			dir := t.TempDir()
@@ -323,7 +324,7 @@ func TestTarsOfOtherPrograms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := Detect(b[:512]); got != tc.kind {
+			if got := filetype.Detect(b[:512]); got != tc.kind {
 				t.Errorf("Detect = %q, want %q", got, tc.kind)
 			}
 			checkFiles(t, openTarString(t, string(b), tc.kind, Limits{OverallRatio: 1000}), want)

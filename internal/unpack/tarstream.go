@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"holdall/internal/filetype"
 	"io"
 	"math"
 	"strconv"
@@ -41,13 +42,13 @@ type tarStream struct {
 func newTarStream(t *tarFile, off int64) (*tarStream, error) {
 	src := &span{r: t.r, off: off, end: t.size}
 	s := &tarStream{src: src, r: src, pos: off, end: off, most: math.MaxInt64, release: func() {}, lenient: t.lenient}
-	if t.kind == KindTar {
+	if t.kind == filetype.Tar {
 		return s, nil
 	}
 	s.most = ratioFree + min(t.lim.OverallRatio, math.MaxInt64/2/max(t.size, 1))*t.size
 	s.buffer = newBuffer(src)
 	var err error
-	if t.kind == KindTarGzip {
+	if t.kind == filetype.TarGzip {
 		s.r, err = newGzipMembers(s.buffer, s.behind)
 	} else {
 		s.r, s.release, err = newZstdFrames(s.buffer, s.behind)
@@ -195,7 +196,7 @@ func (s *tarStream) measure(h *tar.Header) int64 {
 	return stored
 }
 
-func padded(n int64) int64 { return (n + tarBlock - 1) &^ (tarBlock - 1) }
+func padded(n int64) int64 { return (n + filetype.TarBlock - 1) &^ (filetype.TarBlock - 1) }
 
 func isSparse(h *tar.Header) bool {
 	if h.Typeflag == tar.TypeGNUSparse {
@@ -211,9 +212,9 @@ func isSparse(h *tar.Header) bool {
 
 // rawHeader finds the member's own header behind extended ones; it returns the size in it and where it ends.
 func rawHeader(headers []byte) (size, end int64) {
-	for end+tarBlock <= int64(len(headers)) {
-		block := headers[end : end+tarBlock]
-		size, end = rawSize(block[124:136]), end+tarBlock
+	for end+filetype.TarBlock <= int64(len(headers)) {
+		block := headers[end : end+filetype.TarBlock]
+		size, end = rawSize(block[124:136]), end+filetype.TarBlock
 		if strings.IndexByte("xgLK", block[156]) < 0 {
 			return size, end
 		}
@@ -276,7 +277,7 @@ func (s *tarStream) finish() error {
 func (s *tarStream) resync(cause error) error {
 	s.contradict("%v", cause)
 	if s.buffer == nil {
-		s.pos = min(s.start+tarBlock, s.src.end)
+		s.pos = min(s.start+filetype.TarBlock, s.src.end)
 		s.src.off = s.pos
 	}
 	s.unaccounted(s.start, s.pos)
@@ -286,12 +287,12 @@ func (s *tarStream) resync(cause error) error {
 // seekHeader looks block by block for the next header. It returns errMore before one, and io.EOF where the
 // tar ends.
 func (s *tarStream) seekHeader(told string) error {
-	block := make([]byte, tarBlock)
+	block := make([]byte, filetype.TarBlock)
 	for {
 		at := s.pos
 		n, err := io.ReadFull(s, block)
 		switch {
-		case n == tarBlock && block[0] != 0 && tarChecksumFits(block):
+		case n == filetype.TarBlock && block[0] != 0 && filetype.TarChecksumFits(block):
 			s.unread(block)
 			s.end = at
 			if told != "" {
@@ -358,5 +359,5 @@ func (s *tarStream) damage(err error) error {
 	if s.buffer != nil {
 		return &Damage{0, s.src.off, err}
 	}
-	return &Damage{min(s.start, s.src.end), min(max(s.pos, s.start+tarBlock), s.src.end), err}
+	return &Damage{min(s.start, s.src.end), min(max(s.pos, s.start+filetype.TarBlock), s.src.end), err}
 }

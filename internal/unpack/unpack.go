@@ -7,25 +7,10 @@ package unpack
 
 import (
 	"errors"
+	"holdall/internal/filetype"
 	"io"
 	"iter"
 	"time"
-)
-
-// A Kind says what a received object is, decided by its first bytes.
-type Kind string
-
-// The kinds of object that a link may lead to.
-const (
-	KindZIP     Kind = "zip"
-	KindTar     Kind = "tar"
-	KindTarGzip Kind = "tar.gz"
-	KindTarZstd Kind = "tar.zst"
-	KindCSV     Kind = "csv"
-	KindHTML    Kind = "html"
-	KindXML     Kind = "xml"
-	KindJSON    Kind = "json"
-	KindUnknown Kind = "unknown"
 )
 
 // A Refusal says why an entry is not taken over as a document. An entry that is a document has none.
@@ -117,7 +102,7 @@ const mostExamples = 20
 // A Container is an opened ZIP or tar.
 type Container interface {
 	// Kind says which.
-	Kind() Kind
+	Kind() filetype.Type
 	// Entries yields every entry in the order of Index, refused ones too, in bounded memory at any count.
 	// It may be ranged over more than once.
 	Entries() iter.Seq2[Entry, error]
@@ -134,8 +119,8 @@ type Container interface {
 }
 
 // Open opens a container of size bytes that is of a kind. Damage to its structure is an error: a *Damage.
-func Open(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error) {
-	if kind == KindZIP {
+func Open(r io.ReaderAt, size int64, kind filetype.Type, lim Limits) (Container, error) {
+	if kind == filetype.ZIP {
 		return OpenZIP(r, size, lim)
 	}
 	return OpenTar(r, size, kind, lim)
@@ -143,8 +128,8 @@ func Open(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error) {
 
 // Recover opens a container whose structure is known to be damaged: its Entries and Rest give what is left,
 // and only the source and limits are errors. Its Account says what is damaged.
-func Recover(r io.ReaderAt, size int64, kind Kind, lim Limits) (Container, error) {
-	if kind == KindZIP {
+func Recover(r io.ReaderAt, size int64, kind filetype.Type, lim Limits) (Container, error) {
+	if kind == filetype.ZIP {
 		return recoverZIP(r, size, lim)
 	}
 	t, err := newTar(r, size, kind, lim)

@@ -3,6 +3,7 @@ package unpack
 import (
 	"errors"
 	"fmt"
+	"holdall/internal/filetype"
 	"io"
 	"iter"
 	"sync"
@@ -83,7 +84,7 @@ func recoverZIP(r io.ReaderAt, size int64, lim Limits) (Container, error) {
 	return &zipFile{r: r, lim: lim.orDefaults(), end: end, lenient: true}, nil
 }
 
-func (z *zipFile) Kind() Kind { return KindZIP }
+func (z *zipFile) Kind() filetype.Type { return filetype.ZIP }
 
 // Wide reports whether entries may lie, or be, beyond 4 GiB in a ZIP that has 32 bits to say so. Which of the
 // possible places is meant, the bytes there tell: Entries reads each entry's own header, so that all should

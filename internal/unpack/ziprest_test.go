@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"holdall/internal/filetype"
 	"holdall/internal/testneed"
 )
 
@@ -50,7 +51,7 @@ func rest(t testing.TB, c Container) rested {
 // recovered opens a ZIP by what is left of it.
 func recovered(t testing.TB, b []byte) Container {
 	t.Helper()
-	c, err := Recover(bytes.NewReader(b), int64(len(b)), KindZIP, Limits{})
+	c, err := Recover(bytes.NewReader(b), int64(len(b)), filetype.ZIP, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +165,7 @@ func TestFakeHeadersDoNotCostTheSquare(t *testing.T) {
 	header := append(fake.localHeader(nil), 0x00, 0x01, 0x00)
 	r := &countedReader{ReaderAt: bytes.NewReader(bytes.Repeat(header, 40_000))}
 	size := int64(40_000 * len(header))
-	c, err := Recover(r, size, KindZIP, Limits{})
+	c, err := Recover(r, size, filetype.ZIP, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +269,7 @@ func FuzzZipLikeOthers(f *testing.F) {
 		} else if !errors.Is(err, ErrFormat) {
 			t.Fatalf("error of an unknown kind: %v", err)
 		}
-		c, err := Recover(bytes.NewReader(b), int64(len(b)), KindZIP, Limits{EntrySize: 1 << 20})
+		c, err := Recover(bytes.NewReader(b), int64(len(b)), filetype.ZIP, Limits{EntrySize: 1 << 20})
 		if err != nil {
 			t.Fatal(err)
 		}

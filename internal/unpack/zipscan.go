@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"holdall/internal/filetype"
 	"io"
 )
 
@@ -185,14 +186,14 @@ func (s *zipScan) describe(from, to int64) string {
 	if readFullAt(s.z.r, first, from) != nil || readFullAt(s.z.r, last, to-int64(len(last))) != nil {
 		return "unreadable"
 	}
-	switch kind := Detect(first); {
+	switch kind := filetype.Detect(first); {
 	case string(last) == "APK Sig Block 42":
 		return "an APK signing block"
 	case bytes.HasPrefix(first, []byte("MZ")) || bytes.HasPrefix(first, []byte("\x7fELF")) || bytes.HasPrefix(first, []byte("#!")):
 		return "a program, as in front of a self-extracting ZIP"
-	case kind != KindUnknown:
+	case kind != filetype.Unknown:
 		return string(kind)
-	case looksLikeText(string(first)):
+	case filetype.LooksLikeText(string(first)):
 		return "text"
 	}
 	return "bytes of no known form"

@@ -1,4 +1,4 @@
-package fetch
+package master
 
 import (
 	"archive/zip"
@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"holdall/schemas"
 )
 
@@ -19,14 +21,14 @@ var (
 )
 
 // unpacked returns the CSV in what was handed over: as it is, or out of the gzip, the ZIP or the workbook that it was put into.
-func (m *Master) unpacked() ([]byte, error) {
+func (m *CSV) unpacked() ([]byte, error) {
 	raw := m.Raw
 	for range 2 { // a workbook may have been compressed by a mail program
 		switch {
 		case bytes.HasPrefix(raw, gzipMagic):
 			plain, err := gunzip(raw)
 			if err != nil {
-				return nil, &Error{Code: NotTheExport, Message: "the master CSV is compressed, and cannot be decompressed",
+				return nil, &failure.Error{Code: failure.NotTheExport, Message: "the master CSV is compressed, and cannot be decompressed",
 					Hint: "download it again from the link in the export e-mail", Err: err}
 			}
 			m.Notes = append(m.Notes, "the master CSV is compressed (gzip); it was decompressed")
@@ -54,19 +56,19 @@ func gunzip(raw []byte) ([]byte, error) {
 
 // readMember reads what is decompressed, which may be far more than what it was made of.
 func readMember(r io.Reader) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxMaster+1))
-	if err == nil && len(b) > maxMaster {
-		err = fmt.Errorf("more than %d bytes", maxMaster)
+	b, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	if err == nil && len(b) > MaxSize {
+		err = fmt.Errorf("more than %d bytes", MaxSize)
 	}
 	return b, err
 }
 
 // unzip returns the CSV of a ZIP: a workbook's cells, or the one CSV that a mail program or a browser has put into it.
-func (m *Master) unzip(raw []byte) ([]byte, error) {
+func (m *CSV) unzip(raw []byte) ([]byte, error) {
 	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
-		return nil, &Error{
-			Code: NotTheExport, Hint: hintMaster, Err: err,
+		return nil, &failure.Error{
+			Code: failure.NotTheExport, Hint: hintMaster, Err: err,
 			Message: "this is a ZIP or a workbook that is cut off or damaged, not a master CSV",
 		}
 	}
@@ -86,7 +88,7 @@ func (m *Master) unzip(raw []byte) ([]byte, error) {
 		return nil, e
 	}
 	if len(content) == 1 {
-		if b, err := readZIPMember(content[0]); err == nil && (bytes.HasPrefix(b, zipMagic) || hasLink(new(Master).decode(b))) {
+		if b, err := readZIPMember(content[0]); err == nil && (bytes.HasPrefix(b, zipMagic) || link.In(new(CSV).decode(b))) {
 			m.Notes = append(m.Notes, "the master CSV came in a ZIP; it was taken out")
 			return b, nil
 		}
@@ -95,7 +97,7 @@ func (m *Master) unzip(raw []byte) ([]byte, error) {
 }
 
 func readZIPMember(f *zip.File) ([]byte, error) {
-	if f.UncompressedSize64 > maxMaster {
+	if f.UncompressedSize64 > MaxSize {
 		return nil, errors.New("too large")
 	}
 	r, err := f.Open()
@@ -116,7 +118,7 @@ var zipForms = []struct{ file, what, hint string }{
 }
 
 // mistakenZIP names a ZIP that cannot be a master CSV put into one.
-func mistakenZIP(files map[string]*zip.File, content []*zip.File) *Error {
+func mistakenZIP(files map[string]*zip.File, content []*zip.File) *failure.Error {
 	for _, f := range zipForms {
 		if files[f.file] != nil {
 			return notMaster(f.what, f.hint)
@@ -129,3 +131,6 @@ func mistakenZIP(files map[string]*zip.File, content []*zip.File) *Error {
 	}
 	return nil
 }
+
+// maxMaster is the largest master CSV read.
+const MaxSize = 64 << 20

@@ -1,4 +1,4 @@
-package unpack
+package filetype
 
 import (
 	"bytes"
@@ -17,24 +17,24 @@ import (
 // Bytes decide, never names. What is compressed is looked into as far as the bytes go: gzip is KindTarGzip only when a tar
 // begins in it. zstd cannot be decoded from a part of a block, so it is KindTarZstd unless a complete block shows otherwise.
 // A ZIP with junk in front is recognised when its first entry begins within the bytes given.
-func Detect(first []byte) Kind {
+func Detect(first []byte) Type {
 	switch {
 	case startsZIP(first):
-		return KindZIP
+		return ZIP
 	case bytes.HasPrefix(first, []byte{0x1f, 0x8b, 8}):
 		return detectGzip(first)
 	case startsZstd(first):
 		return detectZstd(first)
 	case startsTar(first):
-		return KindTar
+		return Tar
 	}
-	if kind := detectText(decodeText(first)); kind != KindUnknown {
+	if kind := detectText(decodeText(first)); kind != Unknown {
 		return kind
 	}
 	if zipAfterJunk(first) {
-		return KindZIP
+		return ZIP
 	}
-	return KindUnknown
+	return Unknown
 }
 
 // startsZIP knows the four ways a ZIP may begin: an entry, an empty directory, and the two marks of once-spanned archives.
@@ -71,38 +71,38 @@ func startsZstd(b []byte) bool {
 	return magic == 0xfd2fb528 || magic&^0xf == 0x184d2a50 // a frame, or a skippable frame as pzstd writes first
 }
 
-func detectGzip(first []byte) Kind {
+func detectGzip(first []byte) Type {
 	z, err := gzip.NewReader(bytes.NewReader(first))
 	if err != nil {
-		return KindUnknown
+		return Unknown
 	}
 	if startsTar(readSome(z)) {
-		return KindTarGzip
+		return TarGzip
 	}
-	return KindUnknown
+	return Unknown
 }
 
-func detectZstd(first []byte) Kind {
+func detectZstd(first []byte) Type {
 	z, err := zstd.NewReader(bytes.NewReader(first), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(1<<27))
 	if err != nil {
-		return KindUnknown
+		return Unknown
 	}
 	defer z.Close()
-	inner, err := io.ReadAll(io.LimitReader(z, tarBlock))
+	inner, err := io.ReadAll(io.LimitReader(z, TarBlock))
 	if err != nil || startsTar(inner) { // cut too early to tell, or a tar
-		return KindTarZstd
+		return TarZstd
 	}
-	return KindUnknown
+	return Unknown
 }
 
 // readSome returns what the cut stream yields of its first tar block.
 func readSome(r io.Reader) []byte {
-	var block [tarBlock]byte
+	var block [TarBlock]byte
 	n, _ := io.ReadFull(r, block[:])
 	return block[:n]
 }
 
-const tarBlock = 512
+const TarBlock = 512
 
 // startsTar knows POSIX and GNU headers by their magic, and older ones by their checksum.
 func startsTar(b []byte) bool {
@@ -112,11 +112,11 @@ func startsTar(b []byte) bool {
 	if string(b[257:262]) == "ustar" {
 		return true
 	}
-	return len(b) >= tarBlock && b[0] != 0 && tarChecksumFits(b[:tarBlock])
+	return len(b) >= TarBlock && b[0] != 0 && TarChecksumFits(b[:TarBlock])
 }
 
 // tarChecksumFits compares a header's checksum field, six octal digits, with the sum of its bytes (POSIX.1-1988 ustar).
-func tarChecksumFits(block []byte) bool {
+func TarChecksumFits(block []byte) bool {
 	field := strings.Trim(string(block[148:156]), " \x00")
 	want := 0
 	for _, c := range field {
@@ -155,40 +155,40 @@ func decodeUTF16(b []byte, order binary.ByteOrder) string {
 	return string(utf16.Decode(units))
 }
 
-func detectText(s string) Kind {
-	if !looksLikeText(s) {
-		return KindUnknown
+func detectText(s string) Type {
+	if !LooksLikeText(s) {
+		return Unknown
 	}
 	s = strings.TrimLeft(s, " \t\r\n")
 	switch {
 	case s == "", strings.HasPrefix(s, "%PDF-"), strings.HasPrefix(s, `{\rtf`):
-		return KindUnknown
+		return Unknown
 	case s[0] == '<':
 		return detectMarkup(s)
 	case startsJSON(s):
-		return KindJSON
+		return JSON
 	case startsCSV(s):
-		return KindCSV
+		return CSV
 	}
-	return KindUnknown
+	return Unknown
 }
 
 // looksLikeText refuses control characters; bytes that are no UTF-8 may be an older encoding.
-func looksLikeText(s string) bool {
+func LooksLikeText(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool {
 		return r < ' ' && r != '\t' && r != '\r' && r != '\n' && r != utf8.RuneError
 	}) < 0
 }
 
 // detectMarkup tells HTML from other XML by the first tag that is neither a comment nor a processing instruction.
-func detectMarkup(s string) Kind {
-	kind := KindUnknown
+func detectMarkup(s string) Type {
+	kind := Unknown
 	for {
 		s = strings.TrimLeft(s, " \t\r\n")
 		var end string
 		switch {
 		case strings.HasPrefix(s, "<?"):
-			kind, end = KindXML, "?>"
+			kind, end = XML, "?>"
 		case strings.HasPrefix(s, "<!--"):
 			end = "-->"
 		default:
@@ -209,7 +209,7 @@ var htmlTags = map[string]bool{
 	"form": true, "span": true, "a": true, "b": true, "br": true, "ul": true, "iframe": true, "noscript": true, "main": true,
 }
 
-func detectTag(s string, otherwise Kind) Kind {
+func detectTag(s string, otherwise Type) Type {
 	if !strings.HasPrefix(s, "<") {
 		return otherwise
 	}
@@ -217,9 +217,9 @@ func detectTag(s string, otherwise Kind) Kind {
 	if strings.HasPrefix(s, "!doctype") {
 		words := strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == '>' })
 		if len(words) > 1 && words[1] == "html" {
-			return KindHTML
+			return HTML
 		}
-		return KindXML
+		return XML
 	}
 	end := strings.IndexAny(s, " \t\r\n/>")
 	if end < 0 {
@@ -227,9 +227,9 @@ func detectTag(s string, otherwise Kind) Kind {
 	}
 	switch name := s[:end]; {
 	case htmlTags[name]:
-		return KindHTML
+		return HTML
 	case name != "" && (name[0] >= 'a' && name[0] <= 'z' || name[0] == '_' || name[0] >= utf8.RuneSelf):
-		return KindXML
+		return XML
 	}
 	return otherwise
 }

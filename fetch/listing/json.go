@@ -1,27 +1,28 @@
-package fetch
+package listing
 
 import (
 	"encoding/json"
 	"fmt"
+	"holdall/fetch/link"
 	"io"
 	"net/url"
 	"strings"
 )
 
 // readJSONListing finds every object that holds a link, however deep, and every bare link in an array.
-func readJSONListing(r io.Reader, base *url.URL, yield func(listed) error) (pageEnd, error) {
+func readJSONListing(r io.Reader, base *url.URL, yield func(Entry) error) (PageEnd, error) {
 	d := json.NewDecoder(r)
 	d.UseNumber()
-	j := &jsonListing{d: d, base: base, yield: yield, end: pageEnd{total: -1}}
+	j := &jsonListing{d: d, base: base, yield: yield, end: PageEnd{Total: -1}}
 	if err := j.value("", nil, 0); err != nil {
 		return j.end, err
 	}
-	if j.end.next != "" {
-		u, err := base.Parse(j.end.next)
+	if j.end.Next != "" {
+		u, err := base.Parse(j.end.Next)
 		if err != nil {
-			return pageEnd{more: true, total: j.end.total}, nil
+			return PageEnd{More: true, Total: j.end.Total}, nil
 		}
-		j.end.next = u.String()
+		j.end.Next = u.String()
 	}
 	return j.end, nil
 }
@@ -29,8 +30,8 @@ func readJSONListing(r io.Reader, base *url.URL, yield func(listed) error) (page
 type jsonListing struct {
 	d     *json.Decoder
 	base  *url.URL
-	yield func(listed) error
-	end   pageEnd
+	yield func(Entry) error
+	end   PageEnd
 	n     int // files yielded
 }
 
@@ -39,11 +40,11 @@ const maxDepth = 32
 // value reads one value. key is the member it stands under; in collects the scalars of the object around it.
 func (j *jsonListing) value(key string, in *fields, depth int) error {
 	if depth > maxDepth {
-		return fmt.Errorf("%w: nested too deep", errListing)
+		return fmt.Errorf("%w: nested too deep", ErrFormat)
 	}
 	tok, err := j.d.Token()
 	if err != nil {
-		return fmt.Errorf("%w: %w", errListing, err)
+		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	switch t := tok.(type) {
 	case json.Delim:
@@ -59,7 +60,7 @@ func (j *jsonListing) value(key string, in *fields, depth int) error {
 		}
 		return j.scalar(key, t.String(), in)
 	case bool:
-		j.end.more = j.end.more || t && saysMore[strings.Join(labelWords(key), " ")]
+		j.end.More = j.end.More || t && saysMore[strings.Join(link.Words(key), " ")]
 	}
 	return nil
 }
@@ -69,30 +70,30 @@ var saysMore = map[string]bool{"has more": true, "more": true, "has next": true,
 
 // count takes in how many files a listing says it has.
 func (j *jsonListing) count(key, v string) {
-	switch strings.Join(labelWords(key), " ") {
+	switch strings.Join(link.Words(key), " ") {
 	case "total", "total count", "total files", "total items", "total results":
-		if n, ok := parseSize(v); ok {
-			j.end.total = n
+		if n, ok := ParseSize(v); ok {
+			j.end.Total = n
 		}
 	}
 }
 
 func (j *jsonListing) scalar(key, v string, in *fields) error {
-	switch words := strings.Join(labelWords(key), " "); words {
+	switch words := strings.Join(link.Words(key), " "); words {
 	case "next", "next page", "next url", "next link", "next page url", "odata next link":
-		j.end.next = v
+		j.end.Next = v
 		return nil
 	case "next page token", "next token", "next cursor", "continuation token", "next continuation token", "next marker":
-		j.end.more = j.end.more || v != ""
+		j.end.More = j.end.More || v != ""
 		return nil
 	}
 	if in != nil {
 		in.set(key, v)
 		return nil
 	}
-	f := fields{entry: listed{size: -1}}
+	f := fields{entry: Entry{Size: -1}}
 	f.set("url", v)
-	if !hasLink(v) {
+	if !link.In(v) {
 		return nil
 	}
 	if l, ok := f.listed(j.base); ok {
@@ -113,11 +114,11 @@ func (j *jsonListing) array(key string, depth int) error {
 }
 
 func (j *jsonListing) object(depth int) error {
-	f := fields{entry: listed{size: -1}}
+	f := fields{entry: Entry{Size: -1}}
 	for j.d.More() {
 		tok, err := j.d.Token()
 		if err != nil {
-			return fmt.Errorf("%w: %w", errListing, err)
+			return fmt.Errorf("%w: %w", ErrFormat, err)
 		}
 		key, _ := tok.(string)
 		if err := j.value(key, &f, depth+1); err != nil {
@@ -125,7 +126,7 @@ func (j *jsonListing) object(depth int) error {
 		}
 	}
 	if _, err := j.d.Token(); err != nil {
-		return fmt.Errorf("%w: %w", errListing, err)
+		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	// A link beside the files is the listing's own.
 	if l, ok := f.listed(j.base); ok && (depth > 0 || j.n == 0) {

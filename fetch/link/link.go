@@ -1,4 +1,4 @@
-package fetch
+package link
 
 import (
 	"crypto/sha256"
@@ -21,7 +21,7 @@ type Link struct {
 }
 
 // NewLink makes a Link of an absolute http or https URL. Its errors do not quote the URL.
-func NewLink(s string) (Link, error) {
+func New(s string) (Link, error) {
 	s = strings.TrimSpace(s)
 	u, err := url.Parse(s)
 	if err != nil {
@@ -74,7 +74,7 @@ func (l Link) Format(s fmt.State, verb rune) {
 func (l Link) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // parsed returns the link's URL; NewLink has made sure that it parses.
-func (l Link) parsed() *url.URL {
+func (l Link) URL() *url.URL {
 	u, err := url.Parse(l.Secret())
 	if err != nil {
 		return &url.URL{}
@@ -83,27 +83,30 @@ func (l Link) parsed() *url.URL {
 }
 
 // host returns the host and port that the link leads to first.
-func (l Link) host() string { return strings.ToLower(l.parsed().Host) }
+func (l Link) Host() string { return strings.ToLower(l.URL().Host) }
 
 // fingerprint names a place, host and path, without giving it away.
-func (l Link) fingerprint() string {
-	u := l.parsed()
+func (l Link) Fingerprint() string {
+	u := l.URL()
 	sum := sha256.Sum256([]byte(strings.ToLower(u.Host) + "\x00" + u.EscapedPath()))
 	return hex.EncodeToString(sum[:])
 }
 
 // mark tells whether two links are the very same, without giving either away: 64 bits of a hash are too few to find a
 // signature by, and enough to recognise one.
-func (l Link) mark() string {
+func (l Link) Mark() string {
 	sum := sha256.Sum256([]byte("holdall link\x00" + l.Secret()))
 	return hex.EncodeToString(sum[:8])
 }
 
 // fileName returns the last element of the link's path when it looks like the name of a file, else nothing.
-func (l Link) fileName() string {
-	base := path.Base(l.parsed().Path)
+func (l Link) FileName() string {
+	base := path.Base(l.URL().Path)
 	if path.Ext(base) == "" || strings.Contains(redact.URL("https://x.example/"+url.PathEscape(base)), redact.Hidden) {
 		return ""
 	}
-	return cleanName(base)
+	return CleanName(base)
 }
+
+// trusted returns the Link of a URL that has been one before, without looking at it again.
+func Trusted(s string) Link { return Link{unique.Make(s)} }

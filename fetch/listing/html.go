@@ -1,4 +1,4 @@
-package fetch
+package listing
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 )
 
 // readHTMLListing reads the links of an index page, as web servers make them for a folder.
-func readHTMLListing(r io.Reader, base *url.URL, yield func(listed) error) (pageEnd, error) {
+func readHTMLListing(r io.Reader, base *url.URL, yield func(Entry) error) (PageEnd, error) {
 	next := ""
 	z := html.NewTokenizer(r)
 	z.SetMaxBuf(1 << 20)
@@ -23,9 +23,9 @@ func readHTMLListing(r io.Reader, base *url.URL, yield func(listed) error) (page
 		switch z.Next() {
 		case html.ErrorToken:
 			if err := z.Err(); err != io.EOF {
-				return pageEnd{}, fmt.Errorf("%w: %w", errListing, err)
+				return PageEnd{}, fmt.Errorf("%w: %w", ErrFormat, err)
 			}
-			return pageEnd{next: next, total: -1}, nil
+			return PageEnd{Next: next, Total: -1}, nil
 		case html.TextToken:
 			if inside {
 				text += string(z.Text())
@@ -52,7 +52,7 @@ func readHTMLListing(r io.Reader, base *url.URL, yield func(listed) error) (page
 			inside = false
 			if l, ok := indexEntry(base, href, strings.TrimSpace(text)); ok {
 				if err := yield(l); err != nil {
-					return pageEnd{}, err
+					return PageEnd{}, err
 				}
 			}
 		}
@@ -77,25 +77,25 @@ func linkAttrs(z *html.Tokenizer, more bool) (href, rel string) {
 var namesFile = regexp.MustCompile(`(?i)[^./]\.(pdf|docx?|rtf|txt|odt|ods|pages|jpe?g|png|gif|tiff?|bmp|webp|heic|msg|eml|xlsx?|csv|pptx?|zip|7z|tar|gz|zst|mp[34]|wav)$`)
 
 // indexEntry makes a file of a link in an index page. Links to folders, to other orders of the page and to other pages are not files.
-func indexEntry(base *url.URL, href, text string) (listed, bool) {
+func indexEntry(base *url.URL, href, text string) (Entry, bool) {
 	named := namesFile.MatchString(text)
 	if href == "" || strings.HasPrefix(href, "#") || strings.HasPrefix(href, "?") && !named {
-		return listed{}, false
+		return Entry{}, false
 	}
 	link, ok := resolve(base, href)
 	if !ok {
-		return listed{}, false
+		return Entry{}, false
 	}
-	u := link.parsed()
+	u := link.URL()
 	if !named && !fileAddress(u) {
-		return listed{}, false
+		return Entry{}, false
 	}
-	l := listed{link: link, name: text, size: -1}
+	l := Entry{Link: link, Name: text, Size: -1}
 	// Web servers cut long names short in the text; the link has the whole one.
 	if text == "" || strings.HasSuffix(text, "..>") || strings.HasSuffix(text, "…") || path.Ext(text) == "" {
-		l.name = ""
+		l.Name = ""
 	}
-	l.named()
+	l.HideTokens()
 	return l, true
 }
 

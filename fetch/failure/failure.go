@@ -1,4 +1,4 @@
-package fetch
+package failure
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"holdall/fetch/link"
 	"holdall/internal/redact"
 )
 
@@ -66,7 +67,7 @@ func (c Code) Exit() int {
 }
 
 // local reports whether the trouble is this machine's and not a link's.
-func (c Code) local() bool { return c == DiskFull || c == Internal || c == Usage }
+func (c Code) Local() bool { return c == DiskFull || c == Internal || c == Usage }
 
 // A Reason tells failures of one code apart where different things can be done about them.
 type Reason string
@@ -87,7 +88,7 @@ const (
 type Error struct {
 	Code        Code
 	Reason      Reason    // or empty
-	Part        Part      // of the link it happened to, or empty
+	Part        link.Part // of the link it happened to, or empty
 	Link        string    // redacted, or empty
 	Message     string    // what happened, to what
 	Hint        string    // what to do next; it names no flag, for the command line knows its own
@@ -119,7 +120,7 @@ func (e *Error) Retryable() bool { return e.Code.Retryable() }
 func (e *Error) NeedsNewLink() bool { return e.Code.Exit() == LinkExpired.Exit() }
 
 // asError returns err as an *Error, of class code where it is none yet.
-func asError(err error, code Code, message string) *Error {
+func From(err error, code Code, message string) *Error {
 	var e *Error
 	if errors.As(err, &e) {
 		return e
@@ -128,7 +129,7 @@ func asError(err error, code Code, message string) *Error {
 }
 
 // interrupted is the failure of whatever a cancelled context stopped.
-func interrupted(ctx context.Context) *Error {
+func Stopped(ctx context.Context) *Error {
 	return &Error{
 		Code: Interrupted, Message: "stopped before everything was fetched",
 		Hint: "run the same command again to go on", Err: context.Cause(ctx),
@@ -136,12 +137,12 @@ func interrupted(ctx context.Context) *Error {
 }
 
 const (
-	hintSpace = "free space, or choose another directory for the spool, and run the same command again"
-	hintSpool = "choose another directory for the spool"
+	HintSpace = "free space, or choose another directory for the spool, and run the same command again"
+	HintSpool = "choose another directory for the spool"
 )
 
 // diskError classifies a failure to write path, which is named by its role and not by a link.
-func diskError(err error, doing string) *Error {
+func Disk(err error, doing string) *Error {
 	var e *Error
 	if errors.As(err, &e) {
 		return e
@@ -149,14 +150,30 @@ func diskError(err error, doing string) *Error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return &Error{
 			Code: DiskFull, Reason: ReasonSpoolFull, Message: fmt.Sprintf("%s: no space left", doing),
-			Hint: hintSpace, Err: err,
+			Hint: HintSpace, Err: err,
 		}
 	}
 	if errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
 		return &Error{
 			Code: Usage, Reason: ReasonSpoolUnusable, Message: fmt.Sprintf("%s: the directory cannot be written to", doing),
-			Hint: hintSpool, Err: err,
+			Hint: HintSpool, Err: err,
 		}
 	}
 	return &Error{Code: Internal, Message: doing, Hint: "check the disk; what is fetched so far is kept", Err: err}
+}
+
+const HintNewLink = "ask for a new master CSV (or a new export) and run the same command with it; everything fetched so far is kept"
+
+func HintFor(c Code) string {
+	switch c {
+	case LinkExpired, LinkGone, LinkDenied:
+		return HintNewLink
+	case LinkDamaged:
+		return "copy the master CSV as a file instead of through a mail or chat program, or ask for a new one"
+	case NotTheExport:
+		return "open the link's page in a browser; when it asks you to sign in or shows an error, ask for a new master CSV"
+	case Network, Busy, ObjectChanged:
+		return "run the same command again to go on"
+	}
+	return ""
 }

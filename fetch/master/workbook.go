@@ -1,4 +1,4 @@
-package fetch
+package master
 
 import (
 	"archive/zip"
@@ -7,6 +7,8 @@ import (
 	"encoding/csv"
 	"encoding/xml"
 	"fmt"
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 	"path"
 	"slices"
 	"strconv"
@@ -17,7 +19,7 @@ import (
 // behind them, which are kept apart from the cells. Names are compared without their namespaces, of which there are two sets.
 
 // workbook returns a workbook's cells as CSV, one sheet after the other.
-func (m *Master) workbook(files map[string]*zip.File) ([]byte, error) {
+func (m *CSV) workbook(files map[string]*zip.File) ([]byte, error) {
 	var sheets []string
 	for name := range files {
 		if ok, _ := path.Match("xl/worksheets/*.xml", name); ok {
@@ -36,9 +38,9 @@ func (m *Master) workbook(files map[string]*zip.File) ([]byte, error) {
 		err = writeSheet(w, files, name, shared)
 	}
 	w.Flush()
-	if err != nil || len(sheets) == 0 || !hasLink(out.String()) {
-		return nil, &Error{
-			Code: NotTheExport, Message: "this is an Excel workbook, and no link can be read from it",
+	if err != nil || len(sheets) == 0 || !link.In(out.String()) {
+		return nil, &failure.Error{
+			Code: failure.NotTheExport, Message: "this is an Excel workbook, and no link can be read from it",
 			Hint: hintSaveAsCSV, Err: err,
 		}
 	}
@@ -139,7 +141,7 @@ func writeSheet(w *csv.Writer, files map[string]*zip.File, name string, shared [
 }
 
 // text is what the cell would be in a CSV: a link that is only behind its text is put beside it.
-func (c sheetCell) text(shared []string, link string) string {
+func (c sheetCell) text(shared []string, href string) string {
 	s := c.Value
 	switch c.Type {
 	case "s":
@@ -150,12 +152,12 @@ func (c sheetCell) text(shared []string, link string) string {
 		s = c.Inline.String()
 	}
 	switch {
-	case hasLink(s):
+	case link.In(s):
 		return s
-	case hasLink(c.Formula):
+	case link.In(c.Formula):
 		return "=" + c.Formula
-	case hasLink(link):
-		return strings.TrimSpace(s + " " + link)
+	case link.In(href):
+		return strings.TrimSpace(s + " " + href)
 	}
 	return s
 }

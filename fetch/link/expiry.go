@@ -1,4 +1,4 @@
-package fetch
+package link
 
 import (
 	"encoding/base64"
@@ -10,12 +10,12 @@ import (
 )
 
 // vendorLife is how long the vendor says that its links live.
-const vendorLife = 7 * 24 * time.Hour
+const VendorLife = 7 * 24 * time.Hour
 
 // expiry reads from a signed link when it stops working, at the latest, and says how it knows. A link signed by temporary
 // credentials may die earlier. It is zero for a link that does not tell.
-func expiry(l Link) (time.Time, string) {
-	q := l.parsed().Query()
+func Expiry(l Link) (time.Time, string) {
+	q := l.URL().Query()
 	get := func(name string) string { return param(q, name) }
 	switch {
 	case get("X-Amz-Algorithm") != "":

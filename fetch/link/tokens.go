@@ -1,4 +1,4 @@
-package fetch
+package link
 
 import (
 	"path"
@@ -7,34 +7,31 @@ import (
 	"strings"
 )
 
-// named makes the name that a listing tells text, without what may grant access: that would lie in the archive for ever.
-func (l *listed) named() {
-	l.name = withoutTokens(l.name, l.link)
-	if valid := strings.ToValidUTF8(l.name, "\uFFFD"); valid != l.name {
-		l.raw, l.name = []byte(l.name), valid
+// signatureParam reports whether a query parameter belongs to a signature, so that it changes each time a link is signed.
+func IsSignature(name string) bool {
+	n := strings.ToLower(name)
+	if strings.HasPrefix(n, "x-amz-") || strings.HasPrefix(n, "x-goog-") {
+		return true
 	}
-}
-
-// label is the name that the listing tells, or else the one in the link; it may be empty. A name that comes with the file goes
-// before the link's.
-func (l listed) label() string {
-	if l.name != "" {
-		return l.name
+	switch n {
+	case "expires", "signature", "awsaccesskeyid", "googleaccessid", "key-pair-id", "policy", "token", "sig", "exp", "hmac",
+		"sv", "se", "st", "sp", "sr", "spr", "sip", "ss", "srt", "skoid", "sktid", "skt", "ske", "sks", "skv":
+		return true
 	}
-	return nameIn(l.link)
+	return false
 }
 
 // nameIn returns the last element of a link's path, unless it may be what grants access.
-func nameIn(l Link) string {
-	base := path.Base(l.parsed().Path)
+func NameIn(l Link) string {
+	base := path.Base(l.URL().Path)
 	if base == "/" || base == "." || slices.Contains(tokensOf(l), base) {
 		return ""
 	}
-	return cleanName(base)
+	return CleanName(base)
 }
 
 // withoutTokens drops the elements of a name that may be what grants access in the link.
-func withoutTokens(name string, l Link) string {
+func WithoutTokens(name string, l Link) string {
 	tokens := tokensOf(l)
 	elements := strings.Split(name, "/")
 	elements = slices.DeleteFunc(elements, func(e string) bool { return slices.Contains(tokens, e) })
@@ -44,15 +41,15 @@ func withoutTokens(name string, l Link) string {
 // tokensOf returns the elements of a link's host, path and query that may grant access. Where the query is signed, the path
 // need not; where a folder of the path looks like a token, what stands behind it need not, if it ends in a file's name.
 func tokensOf(l Link) []string {
-	u := l.parsed()
+	u := l.URL()
 	tokens := slices.DeleteFunc(strings.FieldsFunc(u.Host+"/"+u.RawQuery, func(r rune) bool { return strings.ContainsRune("/.&=:", r) }),
-		func(e string) bool { return !tokenLike(e) })
+		func(e string) bool { return !TokenLike(e) })
 	if signed(l) {
 		return tokens
 	}
 	named := path.Ext(u.Path) != ""
 	for _, e := range strings.Split(u.Path, "/") {
-		if tokenLike(e) {
+		if TokenLike(e) {
 			tokens = append(tokens, e)
 			if named {
 				break
@@ -64,8 +61,8 @@ func tokensOf(l Link) []string {
 
 // signed reports whether a link's query grants access.
 func signed(l Link) bool {
-	for name := range l.parsed().Query() {
-		if signatureParam(name) {
+	for name := range l.URL().Query() {
+		if IsSignature(name) {
 			return true
 		}
 	}
@@ -81,7 +78,7 @@ var (
 // tokenLike reports whether an element of a path looks like a secret instead of a name or an ID: a long run of letters and
 // digits that change often. The IDs of records (UUIDs, object IDs of 24 digits, numbers) are none where they name a file by its
 // extension; they are what a file's owner is found by.
-func tokenLike(element string) bool {
+func TokenLike(element string) bool {
 	ext := path.Ext(element)
 	if len(ext) > 6 {
 		ext = ""

@@ -1,4 +1,4 @@
-package fetch
+package master
 
 import (
 	"bytes"
@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strings"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/loosecsv"
 	"holdall/schemas"
 )
 
@@ -21,16 +24,16 @@ const (
 )
 
 // notMaster is the failure of a file that is something else.
-func notMaster(what, hint string) *Error {
-	return &Error{Code: NotTheExport, Message: "this is " + what + ", not a master CSV", Hint: hint}
+func notMaster(what, hint string) *failure.Error {
+	return &failure.Error{Code: failure.NotTheExport, Message: "this is " + what + ", not a master CSV", Hint: hint}
 }
 
 // NotAMaster says what a file of size bytes is that is too large for a master CSV, judging by its beginning.
-func NotAMaster(head []byte, size string) error {
+func Mistaken(head []byte, size string) error {
 	if e := mistakenBinary(head); e != nil {
 		return e
 	}
-	m := &Master{Raw: head}
+	m := &CSV{Raw: head}
 	if e := mistakenText(m.decode(head)); e != nil {
 		return e
 	}
@@ -69,7 +72,7 @@ var compoundForms = []struct{ stream, what, hint string }{
 }
 
 // mistakenBinary names a file that is no text; nil when it may be one.
-func mistakenBinary(b []byte) *Error {
+func mistakenBinary(b []byte) *failure.Error {
 	for _, f := range binaryForms {
 		if bytes.HasPrefix(b, []byte(f.magic)) && (len(f.magic) > 3 || bytes.IndexByte(b, 0) >= 0) {
 			return notMaster(f.what, f.hint)
@@ -109,12 +112,12 @@ func wide(s string) []byte {
 }
 
 // mistakenText names a text that is no master CSV; nil when it may be one.
-func mistakenText(text string) *Error {
+func mistakenText(text string) *failure.Error {
 	t := strings.TrimLeft(text, " \t\r\n")
 	switch {
 	case t == "":
-		return &Error{
-			Code: NotTheExport, Message: "the master CSV is empty",
+		return &failure.Error{
+			Code: failure.NotTheExport, Message: "the master CSV is empty",
 			Hint: "download it again from the link in the export e-mail",
 		}
 	case strings.Contains(t, "\x00"):
@@ -125,7 +128,7 @@ func mistakenText(text string) *Error {
 		return notMaster("a shortcut to a web page (or another property list of a Mac)", hintOpenLink)
 	case isMail(t):
 		return notMaster("a mail", hintOpenLink)
-	case t[0] == '<' && !startsFold(t, "<http"), t[0] == '{' && !hasLink(t):
+	case t[0] == '<' && !startsFold(t, "<http"), t[0] == '{' && !link.In(t):
 		return mistakenPage(t)
 	}
 	return mistakenTable(t)
@@ -136,21 +139,21 @@ func startsFold(s, prefix string) bool {
 }
 
 // mistakenPage explains a web page or an error message where the master CSV should be.
-func mistakenPage(t string) *Error {
-	code, detail := errorCode([]byte(t))
-	if saysExpired(code, detail) {
-		return &Error{
-			Code: LinkExpired, Hint: hintNewLink,
+func mistakenPage(t string) *failure.Error {
+	code, detail := failure.StoreError([]byte(t))
+	if failure.SaysExpired(code, detail) {
+		return &failure.Error{
+			Code: failure.LinkExpired, Hint: failure.HintNewLink,
 			Message: "this is not a master CSV but the message that its link has expired (" + code + ")",
 		}
 	}
 	if code != "" {
-		return &Error{
-			Code: NotTheExport, Hint: hintNewLink,
+		return &failure.Error{
+			Code: failure.NotTheExport, Hint: failure.HintNewLink,
 			Message: "this is not a master CSV but an error message of its server (" + code + ")",
 		}
 	}
-	return notMaster("a web page or an error message", hintFor(NotTheExport))
+	return notMaster("a web page or an error message", failure.HintFor(failure.NotTheExport))
 }
 
 // mailHeader is a line that mails begin with, and lists of links do not.
@@ -176,18 +179,18 @@ func isMail(t string) bool {
 
 // mistakenTable recognises one of the export's own tables, whose cells may hold links of all sorts: by its headings, the key
 // of its rows among them.
-func mistakenTable(text string) *Error {
+func mistakenTable(text string) *failure.Error {
 	first, _, _ := strings.Cut(text, "\n")
 	if len(first) > 64<<10 {
 		return nil
 	}
-	rows := readGrid(first + "\n").rows
+	rows := loosecsv.Read(first + "\n").Rows
 	if len(rows) == 0 {
 		return nil
 	}
 	var headings []string
 	for _, c := range rows[0] {
-		headings = append(headings, c.text)
+		headings = append(headings, c.Text)
 	}
 	table, ok := schemas.ByColumns(schemas.Recruitly(), headings)
 	if !ok {

@@ -1,4 +1,4 @@
-package fetch
+package link
 
 import (
 	"net/url"
@@ -6,25 +6,25 @@ import (
 )
 
 // A mending is what a link may have been before something on its way changed it.
-type mending struct {
-	link Link
-	note string
+type Repair struct {
+	Link Link
+	Note string
 }
 
 // mendings returns what l may have been before it was damaged, the likeliest first. They are tried only when l is refused.
-func mendings(l Link) []mending {
+func Repairs(l Link) []Repair {
 	s := l.Secret()
 	base, query, ok := strings.Cut(s, "?")
 	if !ok {
 		return nil
 	}
-	var out []mending
+	var out []Repair
 	add := func(q, note string) {
 		if q == query {
 			return
 		}
-		if m, err := NewLink(base + "?" + q); err == nil {
-			out = append(out, mending{m, note})
+		if m, err := New(base + "?" + q); err == nil {
+			out = append(out, Repair{m, note})
 		}
 	}
 	add(strings.ReplaceAll(query, "+", "%2B"), "plus signs in the link had lost their escaping (%2B)")
@@ -37,7 +37,7 @@ func mendings(l Link) []mending {
 }
 
 // looksDamaged reports whether a link shows traces of damage that no signer leaves.
-func looksDamaged(l Link) bool {
+func Damaged(l Link) bool {
 	s := l.Secret()
 	return strings.Contains(s, "&amp;") || strings.Contains(s, "%25") || strings.ContainsAny(s, " <>\"")
 }

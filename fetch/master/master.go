@@ -1,52 +1,43 @@
-package fetch
+package master
 
 import (
 	"bytes"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/unicode"
 
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/loosecsv"
 	"holdall/internal/redact"
 )
 
-// A Part is what a link of the master CSV promises.
-type Part string
-
-// The three parts of an export.
-const (
-	PartData        Part = "data"
-	PartAttachments Part = "attachments"
-	PartCVs         Part = "cvs"
-	PartUnknown     Part = "unknown"
-)
-
 // A Master is a master CSV: the links that lead to an export.
-type Master struct {
-	Raw   []byte       // as received, secrets and all; never written anywhere
-	Links []MasterLink // in the order found
-	Notes []string     // what was odd and how it was read, for the user; no secrets
-	Date  time.Time    // when it was made, as far as known; zero otherwise. Vendor links live 7 days from it
+type CSV struct {
+	Raw   []byte    // as received, secrets and all; never written anywhere
+	Links []Link    // in the order found
+	Notes []string  // what was odd and how it was read, for the user; no secrets
+	Date  time.Time // when it was made, as far as known; zero otherwise. Vendor links live 7 days from it
 
 	text string // Raw as CSV in UTF-8, whatever it came in; secrets and all
 }
 
 // A MasterLink is one link of a master CSV, with what the CSV says about it.
-type MasterLink struct {
-	Part   Part
+type Link struct {
+	Part   link.Part
 	Label  string // the heading, neighbouring cell or file name that the Part was taken from
-	Link   Link
+	Link   link.Link
 	Repair string // how a damaged link was mended, or empty
 }
 
 // ReadMaster finds the links in a master CSV. One that was saved as an Excel workbook, compressed, or put into a ZIP is read
 // as well. Anything else, or a file without any link, is an *Error that names what it is.
-func ReadMaster(raw []byte) (*Master, error) {
-	m := &Master{Raw: raw}
+func Read(raw []byte) (*CSV, error) {
+	m := &CSV{Raw: raw}
 	plain, err := m.unpacked()
 	if err != nil {
 		return nil, err
@@ -58,23 +49,23 @@ func ReadMaster(raw []byte) (*Master, error) {
 	if e := mistakenText(m.text); e != nil {
 		return nil, e
 	}
-	g := readGrid(m.text)
+	g := loosecsv.Read(m.text)
 	columns := map[int]bool{}
-	for _, row := range g.rows {
+	for _, row := range g.Rows {
 		for c, cell := range row {
-			if hasLink(cell.text) {
+			if link.In(cell.Text) {
 				columns[c] = true
 			}
 		}
 	}
-	for r, row := range g.rows {
+	for r, row := range g.Rows {
 		for c, cell := range row {
-			m.takeCell(g, r, c, cell.text, len(columns) > 1)
+			m.takeCell(g, r, c, cell.Text, len(columns) > 1)
 		}
 	}
 	if len(m.Links) == 0 {
-		return nil, &Error{
-			Code: NotTheExport, Message: "there is no link in the master CSV",
+		return nil, &failure.Error{
+			Code: failure.NotTheExport, Message: "there is no link in the master CSV",
 			Hint: "use the file that the link in the export e-mail leads to, or that link itself",
 		}
 	}
@@ -83,16 +74,16 @@ func ReadMaster(raw []byte) (*Master, error) {
 }
 
 // OnlyLink returns the link of a file that holds nothing else, not even a word on what it leads to.
-func (m *Master) OnlyLink() (Link, bool) {
+func (m *CSV) OnlyLink() (link.Link, bool) {
 	t := strings.Trim(strings.TrimSpace(m.text), `<>"`)
 	if len(m.Links) != 1 || strings.ContainsAny(t, " \t\r\n,;") || !startsFold(t, "http") {
-		return Link{}, false
+		return link.Link{}, false
 	}
 	return m.Links[0].Link, true
 }
 
 // decode returns a text as UTF-8, and notes when it was not.
-func (m *Master) decode(raw []byte) string {
+func (m *CSV) decode(raw []byte) string {
 	var enc string
 	var order unicode.Endianness
 	switch {
@@ -134,81 +125,37 @@ func looksUTF16(raw []byte, zero int) bool {
 }
 
 // takeCell adds the links of one cell.
-func (m *Master) takeCell(g *grid, r, c int, text string, manyColumns bool) {
-	for _, found := range linksIn(text) {
-		whole, repair := unwrap(found)
-		link, err := NewLink(whole)
+func (m *CSV) takeCell(g *loosecsv.Table, r, c int, text string, manyColumns bool) {
+	for _, found := range link.Find(text) {
+		whole, repair := link.Unwrap(found)
+		href, err := link.New(whole)
 		if err != nil {
 			m.Notes = append(m.Notes, fmt.Sprintf("row %d: %v", r+1, err))
 			continue
 		}
-		part, label := classify(g.labels(r, c, link, manyColumns))
-		m.Links = append(m.Links, MasterLink{Part: part, Label: label, Link: link, Repair: repair})
+		part, label := classify(labels(g, r, c, href, manyColumns))
+		m.Links = append(m.Links, Link{Part: part, Label: label, Link: href, Repair: repair})
 	}
 }
 
 // classify returns the part that the first telling label names, and that label; else the first label.
-func classify(labels []string) (Part, string) {
+func classify(labels []string) (link.Part, string) {
 	first := ""
 	for _, l := range labels {
-		if p := partOf(l); p != PartUnknown {
+		if p := link.PartOf(l); p != link.PartUnknown {
 			return p, l
 		}
 		if first == "" {
 			first = l
 		}
 	}
-	return PartUnknown, first
-}
-
-// partOf reads a part from a label in any case, order and spelling.
-func partOf(label string) Part {
-	words := labelWords(label)
-	has := func(starts ...string) bool {
-		return slices.ContainsFunc(words, func(w string) bool {
-			return slices.ContainsFunc(starts, func(s string) bool { return strings.HasPrefix(w, s) })
-		})
-	}
-	switch {
-	case has("attachment", "attached"):
-		return PartAttachments
-	case slices.Contains(words, "cv"), slices.Contains(words, "cvs"), has("resume", "résumé", "curricul"):
-		return PartCVs
-	case has("data", "csv", "table", "record"):
-		return PartData
-	}
-	return PartUnknown
-}
-
-// labelWords splits at everything but letters, and where a capital follows a small letter.
-func labelWords(label string) []string {
-	var words []string
-	var word []rune
-	flush := func() {
-		if len(word) > 0 {
-			words = append(words, strings.ToLower(string(word)))
-			word = nil
-		}
-	}
-	var last rune
-	for _, r := range label {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r > 0x7f
-		if !letter || last >= 'a' && last <= 'z' && r >= 'A' && r <= 'Z' {
-			flush()
-		}
-		if letter {
-			word = append(word, r)
-		}
-		last = r
-	}
-	flush()
-	return words
+	return link.PartUnknown, first
 }
 
 // note tells what is unusual about the links as a whole.
-func (m *Master) note() {
-	seen := map[Link]int{}
-	count := map[Part]int{}
+func (m *CSV) note() {
+	seen := map[link.Link]int{}
+	count := map[link.Part]int{}
 	for _, l := range m.Links {
 		if seen[l.Link]++; seen[l.Link] == 2 {
 			m.Notes = append(m.Notes, "the same link stands in the master CSV more than once ("+l.Link.String()+"); it is fetched once")
@@ -220,27 +167,27 @@ func (m *Master) note() {
 			m.Notes = append(m.Notes, l.Repair+" ("+l.Link.String()+")")
 		}
 	}
-	for _, p := range []Part{PartData, PartAttachments, PartCVs} {
+	for _, p := range []link.Part{link.PartData, link.PartAttachments, link.PartCVs} {
 		if count[p] == 0 {
 			m.Notes = append(m.Notes, fmt.Sprintf("there is no link for the part %q", p))
 		}
 	}
-	if n := count[PartUnknown]; n > 0 {
+	if n := count[link.PartUnknown]; n > 0 {
 		m.Notes = append(m.Notes, fmt.Sprintf("for %d of the links nothing says which part they are", n))
 	}
 }
 
 // Redacted returns the master CSV with each link's secrets replaced; everything else is as received, but in UTF-8. Of a
 // workbook it is the cells, as CSV.
-func (m *Master) Redacted() []byte {
+func (m *CSV) Redacted() []byte {
 	text := m.text
 	var b strings.Builder
 	at := 0
-	for _, row := range readGrid(text).rows {
+	for _, row := range loosecsv.Read(text).Rows {
 		for _, cell := range row {
-			b.WriteString(text[at:cell.start])
-			b.WriteString(redactCell(text[cell.start:cell.end], cell.text))
-			at = cell.end
+			b.WriteString(text[at:cell.Start])
+			b.WriteString(redactCell(text[cell.Start:cell.End], cell.Text))
+			at = cell.End
 		}
 	}
 	b.WriteString(text[at:])
@@ -254,14 +201,14 @@ var straySecret = regexp.MustCompile(`([\w-]+=)[^\s"'<>]{12,}|[A-Za-z0-9%+/_=-]{
 // cell that is nothing but one link is redacted whole: one that has lost its escaping may have spaces in its signature.
 func redactCell(raw, text string) string {
 	quoted := strings.HasPrefix(strings.TrimLeft(raw, " "), `"`)
-	if quoted && hasLink(text) {
+	if quoted && link.In(text) {
 		raw = text
 	}
-	if links := linksIn(text); len(links) == 1 && strings.ContainsAny(links[0], " \t") {
+	if links := link.Find(text); len(links) == 1 && strings.ContainsAny(links[0], " \t") {
 		raw = strings.ReplaceAll(raw, links[0], redact.URL(links[0]))
 	}
 	raw = straySecret.ReplaceAllString(redact.Text(raw), "$1"+redact.Hidden)
-	if quoted && hasLink(text) {
+	if quoted && link.In(text) {
 		raw = `"` + strings.ReplaceAll(raw, `"`, `""`) + `"`
 	}
 	return raw

@@ -1,8 +1,9 @@
-package fetch
+package listing
 
 import (
 	"encoding/xml"
 	"fmt"
+	"holdall/fetch/link"
 	"io"
 	"net/url"
 	"strconv"
@@ -20,7 +21,7 @@ func listingParam(name string) bool {
 }
 
 // readBucketPage reads S3's answer to ListObjects, version 1 or 2.
-func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (pageEnd, error) {
+func readBucketPage(r io.Reader, base *url.URL, yield func(Entry) error) (PageEnd, error) {
 	d := xml.NewDecoder(r)
 	var page struct {
 		truncated   bool
@@ -29,14 +30,14 @@ func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (pageE
 		encoded     bool
 	}
 	depth := 0
-	none := pageEnd{total: -1}
+	none := PageEnd{Total: -1}
 	for {
 		tok, err := d.Token()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return none, fmt.Errorf("%w: %w", errListing, err)
+			return none, fmt.Errorf("%w: %w", ErrFormat, err)
 		}
 		start, ok := tok.(xml.StartElement)
 		if !ok {
@@ -46,7 +47,7 @@ func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (pageE
 			continue
 		}
 		if depth == 0 && start.Name.Local != "ListBucketResult" {
-			return none, fmt.Errorf("%w: it is an XML document of another kind", errListing)
+			return none, fmt.Errorf("%w: it is an XML document of another kind", ErrFormat)
 		}
 		switch start.Name.Local {
 		case "ListBucketResult":
@@ -57,7 +58,7 @@ func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (pageE
 				Size                    int64
 			}
 			if err := d.DecodeElement(&c, &start); err != nil {
-				return none, fmt.Errorf("%w: %w", errListing, err)
+				return none, fmt.Errorf("%w: %w", ErrFormat, err)
 			}
 			page.key = c.Key
 			if page.encoded {
@@ -68,19 +69,19 @@ func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (pageE
 			if strings.HasSuffix(c.Key, "/") && c.Size == 0 {
 				continue // a folder
 			}
-			l := listed{name: c.Key, size: c.Size, etag: c.ETag, modified: anyTime(c.LastModified)}
+			l := Entry{Name: c.Key, Size: c.Size, ETag: c.ETag, Modified: ParseTime(c.LastModified)}
 			var ok bool
-			if l.link, ok = keyLink(base, c.Key); !ok {
+			if l.Link, ok = keyLink(base, c.Key); !ok {
 				continue
 			}
-			l.named()
+			l.HideTokens()
 			if err := yield(l); err != nil {
 				return none, err
 			}
 		default:
 			var text string
 			if err := d.DecodeElement(&text, &start); err != nil {
-				return none, fmt.Errorf("%w: %w", errListing, err)
+				return none, fmt.Errorf("%w: %w", ErrFormat, err)
 			}
 			switch start.Name.Local {
 			case "IsTruncated":
@@ -97,15 +98,15 @@ func readBucketPage(r io.Reader, base *url.URL, yield func(listed) error) (pageE
 	if !page.truncated {
 		return none, nil
 	}
-	end := pageEnd{more: true, total: -1}
+	end := PageEnd{More: true, Total: -1}
 	if page.token != "" || page.marker != "" || page.key != "" {
-		end.next = nextBucketPage(base, page.token, page.marker, page.key)
+		end.Next = nextBucketPage(base, page.token, page.marker, page.key)
 	}
 	return end, nil
 }
 
 // keyLink is the link of an object of a bucket that is listed at base.
-func keyLink(base *url.URL, key string) (Link, bool) {
+func keyLink(base *url.URL, key string) (link.Link, bool) {
 	u := *base
 	u.RawPath = ""
 	u.Path = strings.TrimSuffix(base.Path, "/") + "/" + key
@@ -116,7 +117,7 @@ func keyLink(base *url.URL, key string) (Link, bool) {
 		}
 	}
 	u.RawQuery = q.Encode()
-	l, err := NewLink(u.String())
+	l, err := link.New(u.String())
 	return l, err == nil
 }
 

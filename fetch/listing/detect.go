@@ -1,20 +1,21 @@
-package fetch
+package listing
 
 import (
 	"bytes"
+	"holdall/fetch/link"
+	"holdall/fetch/loosecsv"
+	"holdall/internal/filetype"
 	"net/url"
-
-	"holdall/internal/unpack"
 )
 
 // looksLikeListing reports whether an object that begins so is a page of links, one a file, and not a table or a message.
-func looksLikeListing(part Part, k unpack.Kind, first []byte) bool {
+func Detect(part link.Part, k filetype.Type, first []byte) bool {
 	switch k {
-	case unpack.KindXML:
+	case filetype.XML:
 		return bytes.Contains(first, []byte("<ListBucketResult"))
-	case unpack.KindHTML, unpack.KindJSON:
-		return len(sampleListing(k, first)) > 0 && !bytes.Contains(bytes.ToLower(first), []byte(`type="password"`))
-	case unpack.KindCSV, unpack.KindUnknown:
+	case filetype.HTML, filetype.JSON:
+		return len(Sample(k, first)) > 0 && !bytes.Contains(bytes.ToLower(first), []byte(`type="password"`))
+	case filetype.CSV, filetype.Unknown:
 		return csvOfLinks(part, first)
 	}
 	return false
@@ -25,30 +26,30 @@ func looksLikeListing(part Part, k unpack.Kind, first []byte) bool {
 const maxListingColumns = 8
 
 // csvOfLinks recognises a CSV in which every row leads to one file on one host.
-func csvOfLinks(part Part, first []byte) bool {
-	g := readGrid(string(wholeLines(first)))
+func csvOfLinks(part link.Part, first []byte) bool {
+	g := loosecsv.Read(string(WholeLines(first)))
 	rows, links := 0, 0
 	host := ""
-	for i, row := range g.rows {
+	for i, row := range g.Rows {
 		if len(row) > maxListingColumns {
 			return false
 		}
 		n := 0
 		for _, cell := range row {
-			if !hasLink(cell.text) {
+			if !link.In(cell.Text) {
 				continue
 			}
 			n++
-			u, err := url.Parse(cell.text)
+			u, err := url.Parse(cell.Text)
 			if err != nil || host != "" && u.Host != host {
 				return false
 			}
 			host = u.Host
-			if part == PartData && partOf(u.Path) == PartUnknown {
+			if part == link.PartData && link.PartOf(u.Path) == link.PartUnknown {
 				return false
 			}
 		}
-		if n == 0 && i == 0 || len(row) == 1 && row[0].text == "" {
+		if n == 0 && i == 0 || len(row) == 1 && row[0].Text == "" {
 			continue // the heading
 		}
 		rows++
@@ -60,8 +61,8 @@ func csvOfLinks(part Part, first []byte) bool {
 }
 
 // wholeLines cuts off the line that b ends in, unless there is no other.
-func wholeLines(b []byte) []byte {
-	if len(b) < sniffLen {
+func WholeLines(b []byte) []byte {
+	if len(b) < filetype.HeadLen {
 		return b
 	}
 	if i := bytes.LastIndexByte(b, '\n'); i > 0 {
@@ -71,10 +72,10 @@ func wholeLines(b []byte) []byte {
 }
 
 // sampleListing returns the files that the beginning of a listing names.
-func sampleListing(k unpack.Kind, first []byte) []listed {
-	var out []listed
+func Sample(k filetype.Type, first []byte) []Entry {
+	var out []Entry
 	base := &url.URL{Scheme: "https", Host: "listing.invalid", Path: "/"}
-	_, _ = readListing(k, bytes.NewReader(wholeLines(first)), base, func(l listed) error {
+	_, _ = Read(k, bytes.NewReader(WholeLines(first)), base, func(l Entry) error {
 		out = append(out, l)
 		return nil
 	})

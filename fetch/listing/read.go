@@ -1,79 +1,70 @@
-package fetch
+package listing
 
 import (
 	"bufio"
 	"errors"
+	"holdall/fetch/link"
+	"holdall/internal/filetype"
 	"io"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
-
-	"holdall/internal/unpack"
 )
 
-// listed is one file as its listing tells of it.
-type listed struct {
-	link     Link
-	name     string // as text; may be empty, or hold slashes
-	raw      []byte // the name as received, where that is something else
-	size     int64  // -1 when not told
-	etag     string
-	modified time.Time
-}
-
 // errListing says that a page is not a listing after all.
-var errListing = errors.New("the listing cannot be read")
+var ErrFormat = errors.New("the listing cannot be read")
 
 // readListing yields the files of one page in its order, in memory that does not grow with their number, and returns the
 // what it says of the pages behind it. Links may be relative to base.
-func readListing(k unpack.Kind, r io.Reader, base *url.URL, yield func(listed) error) (pageEnd, error) {
+func Read(k filetype.Type, r io.Reader, base *url.URL, yield func(Entry) error) (PageEnd, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	if b, _ := br.Peek(3); string(b) == "\xef\xbb\xbf" {
 		br.Discard(3)
 	}
 	switch k {
-	case unpack.KindXML:
+	case filetype.XML:
 		return readBucketPage(br, base, yield)
-	case unpack.KindJSON:
+	case filetype.JSON:
 		return readJSONListing(br, base, yield)
-	case unpack.KindHTML:
+	case filetype.HTML:
 		return readHTMLListing(br, base, yield)
 	}
 	return readCSVListing(br, base, yield)
 }
 
 // A pageEnd is what a page of a listing says of itself.
-type pageEnd struct {
-	next  string // the address of the next page, absolute, or nothing
-	more  bool   // that there are more files than on this page
-	total int64  // how many there are in all; -1 when not told
-	cut   bool   // its last row is not whole
+type PageEnd struct {
+	Next  string // the address of the next page, absolute, or nothing
+	More  bool   // that there are more files than on this page
+	Total int64  // how many there are in all; -1 when not told
+	Cut   bool   // its last row is not whole
 }
 
 // fields collects what the columns of a row, or the members of a JSON object, say of one file.
 type fields struct {
 	link, name, path string
-	entry            listed
+	entry            Entry
 }
 
 // set takes in one value by the name it stands under.
 func (f *fields) set(key, value string) {
 	value = strings.TrimSpace(value)
-	words := strings.Join(labelWords(key), " ")
+	words := strings.Join(link.Words(key), " ")
 	switch {
 	case value == "":
-	case schemeAt.MatchString(value) && schemeAt.FindStringIndex(value)[0] == 0:
+	case link.Scheme.MatchString(value) && link.Scheme.FindStringIndex(value)[0] == 0:
 		if f.link == "" {
 			f.link = value
 		}
 	case words == "size" || strings.HasSuffix(words, " size") || words == "bytes" || words == "length" || words == "content length":
-		if n, ok := parseSize(value); ok {
-			f.entry.size = n
+		if n, ok := ParseSize(value); ok {
+			f.entry.Size = n
 		}
 	case words == "etag" || words == "e tag":
-		f.entry.etag = value
+		f.entry.ETag = value
 	case strings.Contains(words, "modified"):
-		f.entry.modified = anyTime(value)
+		f.entry.Modified = ParseTime(value)
 	case words == "path" || words == "key":
 		f.path = value
 	case words == "name" || strings.HasSuffix(words, "file name") || strings.HasSuffix(words, "filename") || words == "file" || words == "title":
@@ -88,39 +79,50 @@ func (f *fields) set(key, value string) {
 }
 
 // listed returns the file, or false when the fields hold no link.
-func (f *fields) listed(base *url.URL) (listed, bool) {
+func (f *fields) listed(base *url.URL) (Entry, bool) {
 	if f.link == "" {
-		return listed{}, false
+		return Entry{}, false
 	}
-	raw, _ := unwrap(f.link)
+	raw, _ := link.Unwrap(f.link)
 	l, ok := resolve(base, raw)
 	if !ok {
-		return listed{}, false
+		return Entry{}, false
 	}
-	f.entry.link = l
-	f.entry.name = f.name
+	f.entry.Link = l
+	f.entry.Name = f.name
 	if f.path != "" {
-		f.entry.name = f.path
+		f.entry.Name = f.path
 	}
-	f.entry.named()
+	f.entry.HideTokens()
 	return f.entry, true
 }
 
-func resolve(base *url.URL, ref string) (Link, bool) {
+func resolve(base *url.URL, ref string) (link.Link, bool) {
 	u, err := base.Parse(strings.TrimSpace(ref))
 	if err != nil {
-		return Link{}, false
+		return link.Link{}, false
 	}
 	u.Fragment = ""
-	l, err := NewLink(u.String())
+	l, err := link.New(u.String())
 	return l, err == nil
 }
 
-func anyTime(s string) time.Time {
+func ParseTime(s string) time.Time {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05", "2006-01-02T15:04:05", time.RFC1123, time.RFC1123Z, "02-Jan-2006 15:04"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC()
 		}
 	}
 	return time.Time{}
+}
+
+// parseSize reads decimal digits and nothing else: no sign, no space. The largest size is left out, so that one may be added.
+func ParseSize(s string) (int64, bool) {
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil && n < 1<<62
 }

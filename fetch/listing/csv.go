@@ -1,22 +1,25 @@
-package fetch
+package listing
 
 import (
 	"bufio"
 	"encoding/csv"
 	"fmt"
+	"holdall/fetch/link"
+	"holdall/fetch/loosecsv"
+	"holdall/internal/filetype"
 	"io"
 	"net/url"
 	"strings"
 )
 
 // readCSVListing reads rows that hold a link each, with or without a heading.
-func readCSVListing(br *bufio.Reader, base *url.URL, yield func(listed) error) (pageEnd, error) {
-	head, _ := br.Peek(sniffLen)
+func readCSVListing(br *bufio.Reader, base *url.URL, yield func(Entry) error) (PageEnd, error) {
+	head, _ := br.Peek(filetype.HeadLen)
 	r := csv.NewReader(br)
-	r.Comma = rune(guessDelimiter(string(head)))
+	r.Comma = rune(loosecsv.Delimiter(string(head)))
 	r.LazyQuotes, r.FieldsPerRecord, r.ReuseRecord = true, -1, true
 	var heading []string
-	end := pageEnd{total: -1}
+	end := PageEnd{Total: -1}
 	width := 0 // of the row before
 	for row := 0; ; row++ {
 		record, err := r.Read()
@@ -24,13 +27,13 @@ func readCSVListing(br *bufio.Reader, base *url.URL, yield func(listed) error) (
 			return end, nil
 		}
 		if err != nil {
-			return end, fmt.Errorf("%w: row %d: %w", errListing, row+1, err)
+			return end, fmt.Errorf("%w: row %d: %w", ErrFormat, row+1, err)
 		}
-		if row == 0 && !hasLink(strings.Join(record, " ")) {
+		if row == 0 && !link.In(strings.Join(record, " ")) {
 			heading = append(heading, record...)
 			continue
 		}
-		f := fields{entry: listed{size: -1}}
+		f := fields{entry: Entry{Size: -1}}
 		for i, v := range record {
 			key := "name" // without a heading, what stands beside the link is its name
 			if heading != nil && i < len(heading) {
@@ -43,7 +46,7 @@ func readCSVListing(br *bufio.Reader, base *url.URL, yield func(listed) error) (
 				return end, err
 			}
 		}
-		end.cut = len(record) < width && len(strings.Join(record, "")) > 0
+		end.Cut = len(record) < width && len(strings.Join(record, "")) > 0
 		width = max(width, len(record))
 	}
 }
