@@ -31,7 +31,7 @@ const (
 )
 
 // codeCredentials is the code of a store that does not accept its credentials.
-const codeCredentials fetch.Code = "credentials"
+const codeCredentials failure.Code = "credentials"
 
 // errFindings ends a command that did its work and found something. It has been told already.
 var errFindings = errors.New("there are findings")
@@ -86,7 +86,7 @@ const goOn = "run the same command again to go on"
 
 func classify(err error) errorReport {
 	var (
-		fe       *errorReport.Error
+		fe       *failure.Error
 		mismatch *digest.MismatchError
 		usage    *usageError
 		sent     *orgvue.Error
@@ -98,11 +98,11 @@ func classify(err error) errorReport {
 	}
 	switch {
 	case errors.As(err, &usage):
-		return failure{Code: failure.Usage, Message: usage.message, Hint: usage.hint, exit: exitUsage}
+		return errorReport{Code: failure.Usage, Message: usage.message, Hint: usage.hint, exit: exitUsage}
 	case errors.As(err, &sent):
 		return sendFailure(sent)
 	case errors.Is(err, context.Canceled):
-		return failure{Code: failure.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted}
+		return errorReport{Code: failure.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted}
 	case errors.As(err, &fe):
 		report = errorReport{
 			Code: fe.Code, Message: aboutLink(fe, err.Error()), Hint: hintOf(fe),
@@ -151,7 +151,7 @@ var partNames = map[link.Part]string{
 
 // aboutLink adds which link a failure is about: of three that look alike, the user has to know which one to ask for. The link
 // comes last, because whatever follows a link is taken for a part of it and hidden.
-func aboutLink(e *errorReport.Error, message string) string {
+func aboutLink(e *failure.Error, message string) string {
 	switch {
 	case e.Part != "":
 		message = "the link for " + partNames[e.Part] + ": " + message

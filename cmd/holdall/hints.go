@@ -3,7 +3,7 @@ package main
 import "holdall/fetch/failure"
 
 // hintOf says what the user can do about a failed fetch, with the flags that this command line has for it.
-func hintOf(e *errorReport.Error) string {
+func hintOf(e *failure.Error) string {
 	switch e.Reason {
 	case failure.ReasonPrivateAddress:
 		return "when you trust this link, allow it with --allow-private; else ask for a new master CSV"

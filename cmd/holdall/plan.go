@@ -15,20 +15,20 @@ import (
 
 // plannedLink is a link of a plan as --dry-run --json prints it.
 type plannedLink struct {
-	Number       int       `json:"number"`
-	Part         link.Part `json:"part"`
-	Label        string    `json:"label"`
-	Link         string    `json:"link"` // redacted
-	Name         string    `json:"name"`
-	Kind         string    `json:"kind"`
-	Size         int64     `json:"size"` // -1 when unknown
-	Ranges       bool      `json:"ranges"`
-	ETag         string    `json:"etag,omitempty"`
-	LastModified string    `json:"last_modified,omitempty"`
-	Expiry       time.Time `json:"expiry,omitzero"`
-	ExpiryFrom   string    `json:"expiry_from,omitempty"`
-	Repair       string    `json:"repair,omitempty"`
-	Error        *errorReport  `json:"error,omitempty"`
+	Number       int          `json:"number"`
+	Part         link.Part    `json:"part"`
+	Label        string       `json:"label"`
+	Link         string       `json:"link"` // redacted
+	Name         string       `json:"name"`
+	Kind         string       `json:"kind"`
+	Size         int64        `json:"size"` // -1 when unknown
+	Ranges       bool         `json:"ranges"`
+	ETag         string       `json:"etag,omitempty"`
+	LastModified string       `json:"last_modified,omitempty"`
+	Expiry       time.Time    `json:"expiry,omitzero"`
+	ExpiryFrom   string       `json:"expiry_from,omitempty"`
+	Repair       string       `json:"repair,omitempty"`
+	Error        *errorReport `json:"error,omitempty"`
 }
 
 type plannedTakeover struct {

@@ -195,7 +195,7 @@ func TestCredentialsThatExpireInTheMiddle(t *testing.T) {
 	o := must(t, []int{exitGoOn}, "take", master, "--to", s3Root, "--work", work, "--allow-private", "--json")
 	var got struct {
 		KeptBytes int64 `json:"kept_bytes"`
-		Error     failure
+		Error     errorReport
 	}
 	err := json.Unmarshal([]byte(o.stdout), &got)
 	if err != nil || got.Error.Code != codeCredentials || got.KeptBytes == 0 {

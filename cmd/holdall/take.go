@@ -237,7 +237,7 @@ func openMaster(e *env, arg string) (io.ReadCloser, time.Time, error) {
 type takeJSON struct {
 	takeover.Result
 	Error       *errorReport `json:"error,omitempty"`
-	ResumeAfter string   `json:"resume_after,omitempty"` // as in the error
+	ResumeAfter string       `json:"resume_after,omitempty"` // as in the error
 }
 
 // conclude tells how a takeover ended.
