@@ -1,9 +1,21 @@
 // Package fetch follows the links of a master CSV and brings their bytes into a spool: verified, resumable at any
 // instant, each byte once.
 //
-// ReadMaster finds the links. A Fetcher probes them into a Plan, which says what each one serves, and Start fetches all of
-// it. The objects can be read while they arrive. Links are credentials: they are kept as Link, which prints redacted, and
-// never reach a disk.
+// Package master finds the links. A Fetcher probes them into a Plan, which says what each one serves, and Start
+// fetches all of it. The objects can be read while they arrive. Links are credentials: they are kept as
+// link.Link, which prints redacted, and never reach a disk.
+//
+// Where to look for what:
+//
+//	link, master, listing, failure   rooms below this one, which ask no network (loosecsv is theirs)
+//	plan.go, probe.go, expand.go     what each link serves; known.go: whether that is here already
+//	run.go, object.go, sched.go      a fetch under way: its objects, which bytes are fetched next
+//	worker.go, receive.go, accept.go one connection: the request, its bytes, whether they are of use
+//	watch.go, gate.go, pace.go       how many connections a host gets, slow ones, the rate
+//	verdict.go, classify.go          whether and when a failed try is repeated; what a refusal means
+//	verify.go, refetch.go, proof.go  what shows that an object is whole; damage fetched again
+//	spool.go, store.go, journal.go   what lies on the disk, and how it survives a kill
+//	listing*.go, file*.go, shelf.go  listings, and the fetching and keeping of their files
 package fetch
 
 import (

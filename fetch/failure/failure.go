@@ -1,3 +1,8 @@
+// Package failure has the failures of a takeover that a user can do something about: one Error, one table of
+// codes with all that follows from each (how much it matters, whether trying again helps, the exit code), and
+// the reading of the error messages of storage services.
+//
+// No text of an Error holds a secret.
 package failure
 
 import (
@@ -66,7 +71,7 @@ func (c Code) Exit() int {
 	return codes[Internal].exit
 }
 
-// local reports whether the trouble is this machine's and not a link's.
+// Local reports whether the trouble is this machine's and not a link's.
 func (c Code) Local() bool { return c == DiskFull || c == Internal || c == Usage }
 
 // A Reason tells failures of one code apart where different things can be done about them.
@@ -76,12 +81,14 @@ type Reason string
 const (
 	ReasonPrivateAddress Reason = "private-address" // the link leads to an address that is not public
 	ReasonPlainHTTP      Reason = "plain-http"      // the link is not https
-	ReasonRedirect       Reason = "redirect"        // redirects lead in a circle, from https to http, or to no web address
-	ReasonProxy          Reason = "proxy"           // the proxy refuses the user, or to go there
-	ReasonCertificate    Reason = "certificate"     // the server's certificate is not trusted
-	ReasonSpoolFull      Reason = "spool-full"      // no space for the spool
-	ReasonSpoolLost      Reason = "spool-lost"      // the spool that a takeover began with is not where it was
-	ReasonSpoolUnusable  Reason = "spool-unusable"  // the spool cannot be written to, or is not one that this version can read
+	// redirects lead in a circle, from https to http, or to no web address
+	ReasonRedirect    Reason = "redirect"
+	ReasonProxy       Reason = "proxy"       // the proxy refuses the user, or to go there
+	ReasonCertificate Reason = "certificate" // the server's certificate is not trusted
+	ReasonSpoolFull   Reason = "spool-full"  // no space for the spool
+	ReasonSpoolLost   Reason = "spool-lost"  // the spool that a takeover began with is not where it was
+	// the spool cannot be written to, or is not one that this version can read
+	ReasonSpoolUnusable Reason = "spool-unusable"
 )
 
 // An Error is a failure that a user can do something about. Its text holds no secret.
@@ -119,7 +126,7 @@ func (e *Error) Retryable() bool { return e.Code.Retryable() }
 // NeedsNewLink reports whether only a new link, of a fresh master CSV or a new export, can help.
 func (e *Error) NeedsNewLink() bool { return e.Code.Exit() == LinkExpired.Exit() }
 
-// asError returns err as an *Error, of class code where it is none yet.
+// From returns err as an *Error, of class code where it is none yet.
 func From(err error, code Code, message string) *Error {
 	var e *Error
 	if errors.As(err, &e) {
@@ -128,7 +135,7 @@ func From(err error, code Code, message string) *Error {
 	return &Error{Code: code, Message: message, Err: redact.Error(err)}
 }
 
-// interrupted is the failure of whatever a cancelled context stopped.
+// Stopped is the failure of whatever a cancelled context stopped.
 func Stopped(ctx context.Context) *Error {
 	return &Error{
 		Code: Interrupted, Message: "stopped before everything was fetched",
@@ -141,7 +148,7 @@ const (
 	HintSpool = "choose another directory for the spool"
 )
 
-// diskError classifies a failure to write path, which is named by its role and not by a link.
+// Disk classifies a failure to write path, which is named by its role and not by a link.
 func Disk(err error, doing string) *Error {
 	var e *Error
 	if errors.As(err, &e) {
@@ -155,14 +162,18 @@ func Disk(err error, doing string) *Error {
 	}
 	if errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
 		return &Error{
-			Code: Usage, Reason: ReasonSpoolUnusable, Message: fmt.Sprintf("%s: the directory cannot be written to", doing),
-			Hint: HintSpool, Err: err,
+			Code: Usage, Reason: ReasonSpoolUnusable,
+			Message: fmt.Sprintf("%s: the directory cannot be written to", doing),
+			Hint:    HintSpool, Err: err,
 		}
 	}
-	return &Error{Code: Internal, Message: doing, Hint: "check the disk; what is fetched so far is kept", Err: err}
+	return &Error{
+		Code: Internal, Message: doing, Hint: "check the disk; what is fetched so far is kept", Err: err,
+	}
 }
 
-const HintNewLink = "ask for a new master CSV (or a new export) and run the same command with it; everything fetched so far is kept"
+const HintNewLink = "ask for a new master CSV (or a new export) and run the same command with it; " +
+	"everything fetched so far is kept"
 
 func HintFor(c Code) string {
 	switch c {
@@ -171,7 +182,8 @@ func HintFor(c Code) string {
 	case LinkDamaged:
 		return "copy the master CSV as a file instead of through a mail or chat program, or ask for a new one"
 	case NotTheExport:
-		return "open the link's page in a browser; when it asks you to sign in or shows an error, ask for a new master CSV"
+		return "open the link's page in a browser; when it asks you to sign in or shows an error, ask for " +
+			"a new master CSV"
 	case Network, Busy, ObjectChanged:
 		return "run the same command again to go on"
 	}

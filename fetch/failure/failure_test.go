@@ -4,7 +4,8 @@ import "testing"
 
 func TestEveryCodeHasItsConsequences(t *testing.T) {
 	for code, f := range codes {
-		if (f.exit == 3 || f.exit == 130) != f.retryable || code.Exit() != f.exit || code.Retryable() != f.retryable {
+		if (f.exit == 3 || f.exit == 130) != f.retryable || code.Exit() != f.exit ||
+			code.Retryable() != f.retryable {
 			t.Errorf("%s: exit %d, retryable %v", code, f.exit, f.retryable)
 		}
 	}

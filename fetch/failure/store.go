@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// saysExpired reports whether a storage service's error says outright that the link's time is over.
+// SaysExpired reports whether a storage service's error says outright that the link's time is over.
 func SaysExpired(code, detail string) bool {
 	switch code {
 	case "ExpiredToken", "ExpiredRequest", "TokenExpired":
@@ -22,13 +22,15 @@ func SaysExpired(code, detail string) bool {
 // shownCode returns an error code as it may be shown: a server may put anything there.
 func shownCode(code string) string {
 	code = strings.TrimSpace(code)
-	if len(code) > 48 || strings.ContainsFunc(code, func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') }) {
+	if len(code) > 48 || strings.ContainsFunc(
+		code, func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') },
+	) {
 		return ""
 	}
 	return code
 }
 
-// errorCode reads the code and the texts of an S3, Google or Azure error body, XML or JSON.
+// StoreError reads the code and the texts of an S3, Google or Azure error body, XML or JSON.
 func StoreError(body []byte) (code, detail string) {
 	body = bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\xef\xbb\xbf"))
 	var x struct {

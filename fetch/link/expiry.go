@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// vendorLife is how long the vendor says that its links live.
+// VendorLife is how long the vendor says that its links live.
 const VendorLife = 7 * 24 * time.Hour
 
-// expiry reads from a signed link when it stops working, at the latest, and says how it knows. A link signed by temporary
-// credentials may die earlier. It is zero for a link that does not tell.
+// Expiry reads from a signed link when it stops working, at the latest, and says how it knows. A link signed
+// by temporary credentials may die earlier. It is zero for a link that does not tell.
 func Expiry(l Link) (time.Time, string) {
 	q := l.URL().Query()
 	get := func(name string) string { return param(q, name) }

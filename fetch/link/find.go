@@ -14,7 +14,7 @@ var (
 
 func In(s string) bool { return Scheme.MatchString(s) }
 
-// linksIn returns the links of a cell as they stand there. A cell that is nothing but one link is taken whole, so that
+// Find returns the links of a cell as they stand there. A cell that is nothing but one link is taken whole, so that
 // a link that lost its escaping is not cut at the first space.
 func Find(text string) []string {
 	t := strings.Trim(strings.TrimSpace(text), `<>`)
@@ -22,7 +22,8 @@ func Find(text string) []string {
 	if len(at) == 0 {
 		return nil
 	}
-	if at[0][0] == 0 && (len(at) == 1 || !strings.ContainsAny(t, " \t\r\n")) && !strings.ContainsAny(t, "\"<>\r\n") {
+	if at[0][0] == 0 && (len(at) == 1 || !strings.ContainsAny(t, " \t\r\n")) &&
+		!strings.ContainsAny(t, "\"<>\r\n") {
 		return []string{t}
 	}
 	var out []string
@@ -32,12 +33,12 @@ func Find(text string) []string {
 	return out
 }
 
-// stripLinks returns a cell's text beside its links.
+// Strip returns a cell's text without its links.
 func Strip(text string) string {
 	return formula.ReplaceAllString(linkAt.ReplaceAllString(text, ""), " ")
 }
 
-// unwrap takes off what mail programs and protections put around a link, and says so.
+// Unwrap takes off what mail programs and mail protection wrap a link in, and says so.
 func Unwrap(s string) (link, repair string) {
 	var notes []string
 	for range 4 {

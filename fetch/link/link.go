@@ -1,3 +1,8 @@
+// Package link knows the links of an export: what a link promises, what in it is secret, when it dies, and
+// how one that was damaged on its way is repaired. It asks nobody; package fetch follows links.
+//
+// A Link prints redacted. Find and Unwrap take links out of texts and out of what mail programs wrap them in;
+// Expiry reads from a signature when a link stops working; Repairs returns what a refused link may have been.
 package link
 
 import (
@@ -20,7 +25,7 @@ type Link struct {
 	url unique.Handle[string]
 }
 
-// NewLink makes a Link of an absolute http or https URL. Its errors do not quote the URL.
+// New makes a Link of an absolute http or https URL. Its errors do not quote the URL.
 func New(s string) (Link, error) {
 	s = strings.TrimSpace(s)
 	u, err := url.Parse(s)
@@ -56,7 +61,7 @@ func (l Link) String() string {
 }
 
 // GoString returns what may be shown of the link.
-func (l Link) GoString() string { return fmt.Sprintf("fetch.Link(%q)", l.String()) }
+func (l Link) GoString() string { return fmt.Sprintf("link.Link(%q)", l.String()) }
 
 // Format prints what may be shown of the link, under every verb.
 func (l Link) Format(s fmt.State, verb rune) {
@@ -73,7 +78,7 @@ func (l Link) Format(s fmt.State, verb rune) {
 // MarshalText returns what may be shown of the link. It cannot be read back.
 func (l Link) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
-// parsed returns the link's URL; NewLink has made sure that it parses.
+// URL returns the link's URL; New has made sure that it parses.
 func (l Link) URL() *url.URL {
 	u, err := url.Parse(l.Secret())
 	if err != nil {
@@ -82,31 +87,33 @@ func (l Link) URL() *url.URL {
 	return u
 }
 
-// host returns the host and port that the link leads to first.
+// Host returns the host and port that the link leads to first.
 func (l Link) Host() string { return strings.ToLower(l.URL().Host) }
 
-// fingerprint names a place, host and path, without giving it away.
+// Fingerprint names a place, host and path, without giving it away.
 func (l Link) Fingerprint() string {
 	u := l.URL()
 	sum := sha256.Sum256([]byte(strings.ToLower(u.Host) + "\x00" + u.EscapedPath()))
 	return hex.EncodeToString(sum[:])
 }
 
-// mark tells whether two links are the very same, without giving either away: 64 bits of a hash are too few to find a
-// signature by, and enough to recognise one.
+// Mark tells whether two links are the very same, without giving either away: 64 bits of a hash are too few
+// to find a signature by, and enough to recognise one.
 func (l Link) Mark() string {
 	sum := sha256.Sum256([]byte("holdall link\x00" + l.Secret()))
 	return hex.EncodeToString(sum[:8])
 }
 
-// fileName returns the last element of the link's path when it looks like the name of a file, else nothing.
+// FileName returns the last element of the link's path when it looks like the name of a file, else nothing.
 func (l Link) FileName() string {
 	base := path.Base(l.URL().Path)
-	if path.Ext(base) == "" || strings.Contains(redact.URL("https://x.example/"+url.PathEscape(base)), redact.Hidden) {
+	if path.Ext(base) == "" || strings.Contains(
+		redact.URL("https://x.example/"+url.PathEscape(base)), redact.Hidden,
+	) {
 		return ""
 	}
 	return CleanName(base)
 }
 
-// trusted returns the Link of a URL that has been one before, without looking at it again.
+// Trusted returns the Link of a URL that has been one before, without looking at it again.
 func Trusted(s string) Link { return Link{unique.Make(s)} }

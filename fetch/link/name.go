@@ -7,10 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxName is the longest file name kept, in bytes.
+// MaxName is the longest file name kept, in bytes.
 const MaxName = 255
 
-// cleanName makes a name of what may be a path, hold control characters, or be endless. What is not a name becomes nothing.
+// CleanName makes a name of what may be a path, hold control characters, or be endless. What is not a name
+// becomes nothing.
 func CleanName(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.Map(func(r rune) rune {

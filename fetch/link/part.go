@@ -16,7 +16,7 @@ const (
 	PartUnknown     Part = "unknown"
 )
 
-// partOf reads a part from a label in any case, order and spelling.
+// PartOf reads a part from a label in any case, order and spelling.
 func PartOf(label string) Part {
 	words := Words(label)
 	has := func(starts ...string) bool {
@@ -35,7 +35,7 @@ func PartOf(label string) Part {
 	return PartUnknown
 }
 
-// labelWords splits at everything but letters, and where a capital follows a small letter.
+// Words splits at everything but letters, and where a capital follows a small letter.
 func Words(label string) []string {
 	var words []string
 	var word []rune

@@ -7,8 +7,8 @@ import (
 	"holdall/internal/redact"
 )
 
-// secretsOf returns the pieces of a URL that must not be shown: its password, its query and the values in it, and its path
-// where redact does not show that.
+// Secrets returns the pieces of a URL that must not be shown: its password, its query and the values in it,
+// and its path where redact does not show that.
 func Secrets(u *url.URL) []string {
 	var out []string
 	add := func(s string) {

@@ -7,21 +7,23 @@ import (
 	"strings"
 )
 
-// signatureParam reports whether a query parameter belongs to a signature, so that it changes each time a link is signed.
+// IsSignature reports whether a query parameter belongs to a signature, so that it changes each time a link
+// is signed.
 func IsSignature(name string) bool {
 	n := strings.ToLower(name)
 	if strings.HasPrefix(n, "x-amz-") || strings.HasPrefix(n, "x-goog-") {
 		return true
 	}
 	switch n {
-	case "expires", "signature", "awsaccesskeyid", "googleaccessid", "key-pair-id", "policy", "token", "sig", "exp", "hmac",
+	case "expires", "signature", "awsaccesskeyid", "googleaccessid", "key-pair-id", "policy", "token", "sig",
+		"exp", "hmac",
 		"sv", "se", "st", "sp", "sr", "spr", "sip", "ss", "srt", "skoid", "sktid", "skt", "ske", "sks", "skv":
 		return true
 	}
 	return false
 }
 
-// nameIn returns the last element of a link's path, unless it may be what grants access.
+// NameIn returns the last element of a link's path, unless it may be what grants access.
 func NameIn(l Link) string {
 	base := path.Base(l.URL().Path)
 	if base == "/" || base == "." || slices.Contains(tokensOf(l), base) {
@@ -30,7 +32,7 @@ func NameIn(l Link) string {
 	return CleanName(base)
 }
 
-// withoutTokens drops the elements of a name that may be what grants access in the link.
+// WithoutTokens drops the elements of a name that may be what grants access in the link.
 func WithoutTokens(name string, l Link) string {
 	tokens := tokensOf(l)
 	elements := strings.Split(name, "/")
@@ -38,11 +40,14 @@ func WithoutTokens(name string, l Link) string {
 	return strings.Join(elements, "/")
 }
 
-// tokensOf returns the elements of a link's host, path and query that may grant access. Where the query is signed, the path
-// need not; where a folder of the path looks like a token, what stands behind it need not, if it ends in a file's name.
+// tokensOf returns the elements of a link's host, path and query that may grant access. Where the query is
+// signed, the path need not; where a folder of the path looks like a token, what stands behind it need not,
+// if it ends in a file's name.
 func tokensOf(l Link) []string {
 	u := l.URL()
-	tokens := slices.DeleteFunc(strings.FieldsFunc(u.Host+"/"+u.RawQuery, func(r rune) bool { return strings.ContainsRune("/.&=:", r) }),
+	tokens := slices.DeleteFunc(strings.FieldsFunc(
+		u.Host+"/"+u.RawQuery, func(r rune) bool { return strings.ContainsRune("/.&=:", r) },
+	),
 		func(e string) bool { return !TokenLike(e) })
 	if signed(l) {
 		return tokens
@@ -75,9 +80,9 @@ var (
 	changes  = regexp.MustCompile(`[0-9][A-Za-z]|[A-Za-z][0-9]|[a-z][A-Z]`)
 )
 
-// tokenLike reports whether an element of a path looks like a secret instead of a name or an ID: a long run of letters and
-// digits that change often. The IDs of records (UUIDs, object IDs of 24 digits, numbers) are none where they name a file by its
-// extension; they are what a file's owner is found by.
+// TokenLike reports whether an element of a path looks like a secret instead of a name or an ID: a long run
+// of letters and digits that change often. The IDs of records (UUIDs, object IDs of 24 digits, numbers) are
+// none where they name a file by its extension; they are what a file's owner is found by.
 func TokenLike(element string) bool {
 	ext := path.Ext(element)
 	if len(ext) > 6 {

@@ -8,7 +8,8 @@ import (
 	"net/url"
 )
 
-// looksLikeListing reports whether an object that begins so is a page of links, one a file, and not a table or a message.
+// Detect reports whether an object that begins so is a page of links, one a file, and not a table or a
+// message.
 func Detect(part link.Part, k filetype.Type, first []byte) bool {
 	switch k {
 	case filetype.XML:
@@ -21,8 +22,8 @@ func Detect(part link.Part, k filetype.Type, first []byte) bool {
 	return false
 }
 
-// maxListingColumns is how wide a CSV may be and still be a listing. The tables of an export that have a column of links are
-// wider: they say what the links belong to.
+// maxListingColumns is how wide a CSV may be and still be a listing. The tables of an export that have a
+// column of links are wider: they say what the links belong to.
 const maxListingColumns = 8
 
 // csvOfLinks recognises a CSV in which every row leads to one file on one host.
@@ -60,7 +61,7 @@ func csvOfLinks(part link.Part, first []byte) bool {
 	return links > 0 && links == rows
 }
 
-// wholeLines cuts off the line that b ends in, unless there is no other.
+// WholeLines cuts off the line that b ends in, unless there is no other.
 func WholeLines(b []byte) []byte {
 	if len(b) < filetype.HeadLen {
 		return b
@@ -71,7 +72,7 @@ func WholeLines(b []byte) []byte {
 	return b
 }
 
-// sampleListing returns the files that the beginning of a listing names.
+// Sample returns the files that the beginning of a listing names.
 func Sample(k filetype.Type, first []byte) []Entry {
 	var out []Entry
 	base := &url.URL{Scheme: "https", Host: "listing.invalid", Path: "/"}

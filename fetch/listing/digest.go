@@ -9,15 +9,17 @@ import (
 	"holdall/internal/digest"
 )
 
-// A ListingDigest is what is recorded of a listing, by which one of the same files is recognised though its links are signed
-// anew and its order is another.
+// A Digest is what is recorded of a listing, by which one of the same files is recognised though its links
+// are signed anew and its order is another.
 type Digest struct {
 	Files int `json:"files"`
-	// Told is the sum of what the listing tells of its files, each file's name, size, ETag and date hashed, whatever their order.
+	// Told is the sum of what the listing tells of its files, each file's name, size, ETag and date hashed,
+	// whatever their order.
 	Told digest.Sum `json:"told"`
 	// Vouched says that it tells an ETag of every file. Else equal names do not prove equal contents.
 	Vouched bool `json:"vouched"`
-	// Dated says that it tells a size and a date of every file: with samples of their contents, that is enough.
+	// Dated says that it tells a size and a date of every file: with samples of their contents, that is
+	// enough.
 	Dated bool `json:"dated"`
 	// Content is the sum of the files' names and contents; nothing when one of them is not here.
 	Content digest.Sum `json:"content"`
@@ -32,7 +34,7 @@ type FileSample struct {
 	SHA256 digest.Sum `json:"sha256"`
 }
 
-// facts hashes what a listing tells of a file that stays when its link is signed anew.
+// Facts hashes what a listing tells of a file that stays when its link is signed anew.
 func (l Entry) Facts() digest.Sum {
 	var at int64
 	if !l.Modified.IsZero() {
@@ -41,7 +43,7 @@ func (l Entry) Facts() digest.Sum {
 	return digest.Of(fmt.Appendf(nil, "%q %d %q %d", l.Label(), l.Size, l.ETag, at))
 }
 
-// add takes a file in. Sums of hashes do not depend on the order in which they are added.
+// Add takes a file in. Sums of hashes do not depend on the order in which they are added.
 func (d *Digest) Add(l Entry) {
 	d.Vouched = (d.Files == 0 || d.Vouched) && l.ETag != ""
 	d.Dated = (d.Files == 0 || d.Dated) && l.Size >= 0 && !l.Modified.IsZero()
@@ -49,7 +51,7 @@ func (d *Digest) Add(l Entry) {
 	AddSum(&d.Told, l.Facts())
 }
 
-// addSum adds two digests word by word.
+// AddSum adds two digests word by word.
 func AddSum(to *digest.Sum, sum digest.Sum) {
 	for i := 0; i < len(to); i += 8 {
 		word := binary.LittleEndian.Uint64(to[i:]) + binary.LittleEndian.Uint64(sum[i:])
@@ -59,7 +61,8 @@ func AddSum(to *digest.Sum, sum digest.Sum) {
 
 // SameContent reports whether two listings led to files of the same names and contents, all of which came.
 func (d *Digest) SameContent(other *Digest) bool {
-	return d != nil && other != nil && d.Files == other.Files && d.Content == other.Content && (d.Files == 0 || !d.Content.IsZero())
+	return d != nil && other != nil && d.Files == other.Files && d.Content == other.Content &&
+		(d.Files == 0 || !d.Content.IsZero())
 }
 
 func CompareSamples(a, b FileSample) int {

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// named makes the name that a listing tells text, without what may grant access: that would lie in the archive for ever.
+// HideTokens makes the name that a listing gives valid text, without what may grant access: that would lie in
+// the archive for ever.
 func (l *Entry) HideTokens() {
 	l.Name = link.WithoutTokens(l.Name, l.Link)
 	if valid := strings.ToValidUTF8(l.Name, "\uFFFD"); valid != l.Name {
@@ -17,8 +18,8 @@ func (l *Entry) HideTokens() {
 	}
 }
 
-// label is the name that the listing tells, or else the one in the link; it may be empty. A name that comes with the file goes
-// before the link's.
+// Label is the name that the listing gives, or else the one in the link; it may be empty. A name that comes
+// with the file goes before the link's.
 func (l Entry) Label() string {
 	if l.Name != "" {
 		return l.Name
@@ -26,7 +27,7 @@ func (l Entry) Label() string {
 	return link.NameIn(l.Link)
 }
 
-// listed is one file as its listing tells of it.
+// An Entry is one file as its listing describes it.
 type Entry struct {
 	Link     link.Link
 	Name     string // as text; may be empty, or hold slashes
@@ -36,8 +37,8 @@ type Entry struct {
 	Modified time.Time
 }
 
-// told sums up what the listing tells of a file: its name, and the size, ETag and date by which another file in the same place
-// would show.
+// Summary sums up what the listing tells of a file: its name, and the size, ETag and date by which another
+// file in the same place would show.
 func (l Entry) Summary() uint64 {
 	var at int64
 	if !l.Modified.IsZero() {
@@ -47,5 +48,5 @@ func (l Entry) Summary() uint64 {
 	return binary.LittleEndian.Uint64(sum[:])
 }
 
-// vouched reports whether the listing tells of a file what another one at its place would not have.
+// Identified reports whether the listing tells of a file what another one at its place would not have.
 func (l Entry) Identified() bool { return l.ETag != "" || l.Size >= 0 && !l.Modified.IsZero() }

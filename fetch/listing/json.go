@@ -66,7 +66,10 @@ func (j *jsonListing) value(key string, in *fields, depth int) error {
 }
 
 // saysMore are members that say of a page that others follow, and not where.
-var saysMore = map[string]bool{"has more": true, "more": true, "has next": true, "has next page": true, "is truncated": true, "truncated": true}
+var saysMore = map[string]bool{
+	"has more": true, "more": true, "has next": true, "has next page": true, "is truncated": true,
+	"truncated": true,
+}
 
 // count takes in how many files a listing says it has.
 func (j *jsonListing) count(key, v string) {
@@ -83,7 +86,8 @@ func (j *jsonListing) scalar(key, v string, in *fields) error {
 	case "next", "next page", "next url", "next link", "next page url", "odata next link":
 		j.end.Next = v
 		return nil
-	case "next page token", "next token", "next cursor", "continuation token", "next continuation token", "next marker":
+	case "next page token", "next token", "next cursor", "continuation token", "next continuation token",
+		"next marker":
 		j.end.More = j.end.More || v != ""
 		return nil
 	}
@@ -128,7 +132,7 @@ func (j *jsonListing) object(depth int) error {
 	if _, err := j.d.Token(); err != nil {
 		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	// A link beside the files is the listing's own.
+	// A link alongside the files is the listing's own.
 	if l, ok := f.listed(j.base); ok && (depth > 0 || j.n == 0) {
 		j.n++
 		return j.yield(l)

@@ -1,3 +1,7 @@
+// Package listing reads listings: pages of links, one a file, as CSV, JSON, an index page in HTML, or S3's
+// XML. They come from others and are not trusted. Detect tells a listing from a table or a message, Read
+// yields the entries of one page, and a Digest recognises a listing whose links have been signed anew. It
+// asks no network.
 package listing
 
 import (
@@ -12,11 +16,11 @@ import (
 	"time"
 )
 
-// errListing says that a page is not a listing after all.
+// ErrFormat says that a page is not a listing after all.
 var ErrFormat = errors.New("the listing cannot be read")
 
-// readListing yields the files of one page in its order, in memory that does not grow with their number, and returns the
-// what it says of the pages behind it. Links may be relative to base.
+// Read yields the files of one page in its order, in memory that does not grow with their number, and returns
+// what it says of the pages that follow. Links may be relative to base.
 func Read(k filetype.Type, r io.Reader, base *url.URL, yield func(Entry) error) (PageEnd, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	if b, _ := br.Peek(3); string(b) == "\xef\xbb\xbf" {
@@ -33,7 +37,7 @@ func Read(k filetype.Type, r io.Reader, base *url.URL, yield func(Entry) error) 
 	return readCSVListing(br, base, yield)
 }
 
-// A pageEnd is what a page of a listing says of itself.
+// A PageEnd is what a page of a listing says of itself.
 type PageEnd struct {
 	Next  string // the address of the next page, absolute, or nothing
 	More  bool   // that there are more files than on this page
@@ -57,7 +61,8 @@ func (f *fields) set(key, value string) {
 		if f.link == "" {
 			f.link = value
 		}
-	case words == "size" || strings.HasSuffix(words, " size") || words == "bytes" || words == "length" || words == "content length":
+	case words == "size" || strings.HasSuffix(words, " size") || words == "bytes" || words == "length" ||
+		words == "content length":
 		if n, ok := ParseSize(value); ok {
 			f.entry.Size = n
 		}
@@ -67,7 +72,8 @@ func (f *fields) set(key, value string) {
 		f.entry.Modified = ParseTime(value)
 	case words == "path" || words == "key":
 		f.path = value
-	case words == "name" || strings.HasSuffix(words, "file name") || strings.HasSuffix(words, "filename") || words == "file" || words == "title":
+	case words == "name" || strings.HasSuffix(words, "file name") || strings.HasSuffix(words, "filename") ||
+		words == "file" || words == "title":
 		if f.name == "" {
 			f.name = value
 		}
@@ -108,7 +114,10 @@ func resolve(base *url.URL, ref string) (link.Link, bool) {
 }
 
 func ParseTime(s string) time.Time {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05", "2006-01-02T15:04:05", time.RFC1123, time.RFC1123Z, "02-Jan-2006 15:04"} {
+	for _, layout := range []string{
+		time.RFC3339Nano, "2006-01-02 15:04:05", "2006-01-02T15:04:05", time.RFC1123, time.RFC1123Z,
+		"02-Jan-2006 15:04",
+	} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC()
 		}
@@ -116,7 +125,8 @@ func ParseTime(s string) time.Time {
 	return time.Time{}
 }
 
-// parseSize reads decimal digits and nothing else: no sign, no space. The largest size is left out, so that one may be added.
+// ParseSize reads decimal digits and nothing else: no sign, no space. The largest size is left out, so that
+// one may be added.
 func ParseSize(s string) (int64, bool) {
 	for _, c := range s {
 		if c < '0' || c > '9' {

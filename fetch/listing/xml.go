@@ -10,11 +10,12 @@ import (
 	"strings"
 )
 
-// listingParam reports whether a query parameter is one by which a bucket is listed, or of a version 4 signature, which holds
-// for the listing alone. Neither belongs to the links of its files.
+// listingParam reports whether a query parameter is one by which a bucket is listed, or of a version 4
+// signature, which holds for the listing alone. Neither belongs to the links of its files.
 func listingParam(name string) bool {
 	switch strings.ToLower(name) {
-	case "list-type", "prefix", "delimiter", "marker", "continuation-token", "max-keys", "start-after", "encoding-type", "fetch-owner":
+	case "list-type", "prefix", "delimiter", "marker", "continuation-token", "max-keys", "start-after",
+		"encoding-type", "fetch-owner":
 		return true
 	}
 	return strings.HasPrefix(strings.ToLower(name), "x-amz-")

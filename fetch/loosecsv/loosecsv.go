@@ -1,3 +1,5 @@
+// Package loosecsv reads small tables that people and mail programs have had their hands on. Quotes are
+// honoured where they make sense, nothing is an error, and each cell remembers where it stood.
 package loosecsv
 
 import (
@@ -6,8 +8,8 @@ import (
 	"strings"
 )
 
-// A grid is a table read leniently: quotes are honoured where they make sense, nothing is an error, and each cell
-// remembers where it stood.
+// A Table is a table read leniently: quotes are honoured where they make sense, nothing is an error, and each
+// cell remembers where it stood.
 type Table struct{ Rows [][]Cell }
 
 type Cell struct {
@@ -89,7 +91,7 @@ func plainEnd(text string, i int, delim byte) int {
 	return i
 }
 
-// guessDelimiter looks at the first line without a link, else at what stands before the links.
+// Delimiter looks at the first line without a link, else at what stands before the links.
 func Delimiter(text string) byte {
 	const candidates = ",;\t"
 	best, most := byte(','), 0

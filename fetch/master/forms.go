@@ -13,22 +13,28 @@ import (
 	"holdall/schemas"
 )
 
-// People hand over what they have: the mail, the page they saved, the workbook that Excel made, the export itself. Each is
-// named for what it is, with what to give instead. Nothing here decides what a link serves; see package unpack for that.
+// People hand over what they have: the mail, the page they saved, the workbook that Excel made, the export
+// itself. Each is named for what it is, with what to give instead. Nothing here decides what a link serves;
+// see package unpack for that.
 
 const (
-	hintMaster    = "use the file that the link in the export e-mail leads to, or that link itself"
-	hintOpenLink  = "open the link in it, save the CSV file that it leads to, and give that file, or the link itself"
-	hintSmallFile = "give the master CSV, the small file whose links lead to such files; holdall fetches them itself"
-	hintSaveAsCSV = "save it as CSV (UTF-8), or use the CSV file as it came from the link in the export e-mail"
+	hintMaster   = "use the file that the link in the export e-mail leads to, or that link itself"
+	hintOpenLink = "open the link in it, save the CSV file that it leads to, and give that file, or the " +
+		"link itself"
+	hintSmallFile = "give the master CSV, the small file whose links lead to such files; holdall fetches " +
+		"them itself"
+	hintSaveAsCSV = "save it as CSV (UTF-8), or use the CSV file as it came from the link in the export " +
+		"e-mail"
 )
 
 // notMaster is the failure of a file that is something else.
 func notMaster(what, hint string) *failure.Error {
-	return &failure.Error{Code: failure.NotTheExport, Message: "this is " + what + ", not a master CSV", Hint: hint}
+	return &failure.Error{
+		Code: failure.NotTheExport, Message: "this is " + what + ", not a master CSV", Hint: hint,
+	}
 }
 
-// NotAMaster says what a file of size bytes is that is too large for a master CSV, judging by its beginning.
+// Mistaken says what a file of size bytes is that is too large for a master CSV, judging by its beginning.
 func Mistaken(head []byte, size string) error {
 	if e := mistakenBinary(head); e != nil {
 		return e
@@ -61,12 +67,15 @@ var binaryForms = []struct{ magic, what, hint string }{
 	{"\x7fELF", "a program", hintMaster},
 }
 
-// compoundForms are documents of old Office programs and of Outlook: one container, told apart by the names of the streams
-// in it, which are UTF-16.
+// compoundForms are documents of old Office programs and of Outlook: one container, told apart by the names
+// of the streams in it, which are UTF-16.
 var compoundForms = []struct{ stream, what, hint string }{
 	{"__properties_version1.0", "a mail saved by Outlook", hintOpenLink},
 	{"__nameid_version1.0", "a mail saved by Outlook", hintOpenLink},
-	{"EncryptedPackage", "a workbook or document that is locked with a password", "open it, " + hintSaveAsCSV},
+	{
+		"EncryptedPackage", "a workbook or document that is locked with a password",
+		"open it, " + hintSaveAsCSV,
+	},
 	{"Workbook", "an Excel workbook of the old kind (.xls)", hintSaveAsCSV},
 	{"WordDocument", "a Word document", hintOpenLink},
 }
@@ -86,7 +95,8 @@ func mistakenBinary(b []byte) *failure.Error {
 		}
 		return notMaster("an Office document of an old kind", hintSaveAsCSV)
 	}
-	if kind, _, _ := strings.Cut(http.DetectContentType(b), "/"); kind == "image" || kind == "video" || kind == "audio" {
+	if kind, _, _ := strings.Cut(http.DetectContentType(b), "/"); kind == "image" || kind == "video" ||
+		kind == "audio" {
 		return notMaster(article(kind), hintMaster)
 	}
 	if len(b) > 12 && string(b[4:8]) == "ftyp" {
@@ -157,7 +167,9 @@ func mistakenPage(t string) *failure.Error {
 }
 
 // mailHeader is a line that mails begin with, and lists of links do not.
-var mailHeader = regexp.MustCompile(`(?i)^(?:from|received|return-path|delivered-to|message-id|mime-version|subject|date|to|x-[a-z-]+|dkim-signature|content-type): `)
+var mailHeader = regexp.MustCompile(
+	`(?i)^(?:from|received|return-path|delivered-to|message-id|mime-version|subject|date|to|x-[a-z-]+|dkim-signature|content-type): `,
+)
 
 // isMail reports whether a text begins with the header of a mail (RFC 5322), or of one in an mbox.
 func isMail(t string) bool {
@@ -177,8 +189,8 @@ func isMail(t string) bool {
 	return len(seen) >= 3 && seen["from: "]
 }
 
-// mistakenTable recognises one of the export's own tables, whose cells may hold links of all sorts: by its headings, the key
-// of its rows among them.
+// mistakenTable recognises one of the export's own tables, whose cells may hold links of all sorts: by its
+// headings, the key of its rows among them.
 func mistakenTable(text string) *failure.Error {
 	first, _, _ := strings.Cut(text, "\n")
 	if len(first) > 64<<10 {

@@ -1,3 +1,6 @@
+// Package master reads master CSVs: the small file, from people's hands, in whatever form, whose links lead
+// to an export. Read is what to call first. It finds the links in a CSV, a workbook or a compressed file,
+// says which part of the export each promises, and names what was handed over by mistake. It asks no network.
 package master
 
 import (
@@ -16,7 +19,7 @@ import (
 	"holdall/internal/redact"
 )
 
-// A Master is a master CSV: the links that lead to an export.
+// A CSV is a master CSV: the links that lead to an export.
 type CSV struct {
 	Raw   []byte    // as received, secrets and all; never written anywhere
 	Links []Link    // in the order found
@@ -26,7 +29,7 @@ type CSV struct {
 	text string // Raw as CSV in UTF-8, whatever it came in; secrets and all
 }
 
-// A MasterLink is one link of a master CSV, with what the CSV says about it.
+// A Link is one link of a master CSV, with what the CSV says about it.
 type Link struct {
 	Part   link.Part
 	Label  string // the heading, neighbouring cell or file name that the Part was taken from
@@ -34,8 +37,8 @@ type Link struct {
 	Repair string // how a damaged link was mended, or empty
 }
 
-// ReadMaster finds the links in a master CSV. One that was saved as an Excel workbook, compressed, or put into a ZIP is read
-// as well. Anything else, or a file without any link, is an *Error that names what it is.
+// Read finds the links in a master CSV. One that was saved as an Excel workbook, compressed, or put into a
+// ZIP is read as well. Anything else, or a file without any link, is an *Error that names what it is.
 func Read(raw []byte) (*CSV, error) {
 	m := &CSV{Raw: raw}
 	plain, err := m.unpacked()
@@ -111,7 +114,8 @@ func (m *CSV) decode(raw []byte) string {
 	return string(out)
 }
 
-// looksUTF16 recognises UTF-16 without a mark by the zeros at every other byte; zero is where they stand in each pair.
+// looksUTF16 recognises UTF-16 without a mark by the zeros at every other byte; zero is where they stand in
+// each pair.
 func looksUTF16(raw []byte, zero int) bool {
 	if len(raw) < 16 || len(raw)%2 != 0 {
 		return false
@@ -152,13 +156,17 @@ func classify(labels []string) (link.Part, string) {
 	return link.PartUnknown, first
 }
 
-// note tells what is unusual about the links as a whole.
+// note reports what is unusual about the links as a whole.
 func (m *CSV) note() {
 	seen := map[link.Link]int{}
 	count := map[link.Part]int{}
 	for _, l := range m.Links {
 		if seen[l.Link]++; seen[l.Link] == 2 {
-			m.Notes = append(m.Notes, "the same link stands in the master CSV more than once ("+l.Link.String()+"); it is fetched once")
+			m.Notes = append(
+				m.Notes,
+				"the same link stands in the master CSV more than once ("+l.Link.String()+
+					"); it is fetched once",
+			)
 		}
 		if seen[l.Link] == 1 {
 			count[l.Part]++
@@ -177,8 +185,8 @@ func (m *CSV) note() {
 	}
 }
 
-// Redacted returns the master CSV with each link's secrets replaced; everything else is as received, but in UTF-8. Of a
-// workbook it is the cells, as CSV.
+// Redacted returns the master CSV with each link's secrets replaced; everything else is as received, but in
+// UTF-8. Of a workbook it is the cells, as CSV.
 func (m *CSV) Redacted() []byte {
 	text := m.text
 	var b strings.Builder
@@ -194,11 +202,13 @@ func (m *CSV) Redacted() []byte {
 	return []byte(b.String())
 }
 
-// straySecret is what looks like the rest of a link that was cut in two: an assignment, or a long run of what signatures are made of.
+// straySecret is what looks like the rest of a link that was cut in two: an assignment, or a long run of what
+// signatures are made of.
 var straySecret = regexp.MustCompile(`([\w-]+=)[^\s"'<>]{12,}|[A-Za-z0-9%+/_=-]{32,}`)
 
-// redactCell redacts a cell as it stands in the file. What counts is its text: quotes in odd places may cut a link in two. A
-// cell that is nothing but one link is redacted whole: one that has lost its escaping may have spaces in its signature.
+// redactCell redacts a cell as it stands in the file. What counts is its text: quotes in odd places may cut a
+// link in two. A cell that is nothing but one link is redacted whole: one that has lost its escaping may have
+// spaces in its signature.
 func redactCell(raw, text string) string {
 	quoted := strings.HasPrefix(strings.TrimLeft(raw, " "), `"`)
 	if quoted && link.In(text) {

@@ -20,7 +20,8 @@ var (
 	gzipMagic = []byte("\x1f\x8b\x08")
 )
 
-// unpacked returns the CSV in what was handed over: as it is, or out of the gzip, the ZIP or the workbook that it was put into.
+// unpacked returns the CSV in what was handed over: as it is, or out of the gzip, the ZIP or the workbook
+// that it was put into.
 func (m *CSV) unpacked() ([]byte, error) {
 	raw := m.Raw
 	for range 2 { // a workbook may have been compressed by a mail program
@@ -28,8 +29,9 @@ func (m *CSV) unpacked() ([]byte, error) {
 		case bytes.HasPrefix(raw, gzipMagic):
 			plain, err := gunzip(raw)
 			if err != nil {
-				return nil, &failure.Error{Code: failure.NotTheExport, Message: "the master CSV is compressed, and cannot be decompressed",
-					Hint: "download it again from the link in the export e-mail", Err: err}
+				return nil, &failure.Error{Code: failure.NotTheExport,
+					Message: "the master CSV is compressed, and cannot be decompressed",
+					Hint:    "download it again from the link in the export e-mail", Err: err}
 			}
 			m.Notes = append(m.Notes, "the master CSV is compressed (gzip); it was decompressed")
 			raw = plain
@@ -63,7 +65,8 @@ func readMember(r io.Reader) ([]byte, error) {
 	return b, err
 }
 
-// unzip returns the CSV of a ZIP: a workbook's cells, or the one CSV that a mail program or a browser has put into it.
+// unzip returns the CSV of a ZIP: a workbook's cells, or the one CSV that a mail program or a browser has put
+// into it.
 func (m *CSV) unzip(raw []byte) ([]byte, error) {
 	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
@@ -88,7 +91,8 @@ func (m *CSV) unzip(raw []byte) ([]byte, error) {
 		return nil, e
 	}
 	if len(content) == 1 {
-		if b, err := readZIPMember(content[0]); err == nil && (bytes.HasPrefix(b, zipMagic) || link.In(new(CSV).decode(b))) {
+		if b, err := readZIPMember(content[0]); err == nil && (bytes.HasPrefix(b, zipMagic) ||
+			link.In(new(CSV).decode(b))) {
 			m.Notes = append(m.Notes, "the master CSV came in a ZIP; it was taken out")
 			return b, nil
 		}
@@ -125,12 +129,13 @@ func mistakenZIP(files map[string]*zip.File, content []*zip.File) *failure.Error
 		}
 	}
 	for _, f := range content {
-		if t, ok := schemas.ByFile(schemas.Recruitly(), f.Name); ok && strings.EqualFold(path.Ext(f.Name), ".csv") {
+		if t, ok := schemas.ByFile(schemas.Recruitly(), f.Name); ok &&
+			strings.EqualFold(path.Ext(f.Name), ".csv") {
 			return notMaster("a ZIP of the export itself (it holds "+t.File+")", hintSmallFile)
 		}
 	}
 	return nil
 }
 
-// maxMaster is the largest master CSV read.
+// MaxSize is the largest master CSV read.
 const MaxSize = 64 << 20

@@ -15,8 +15,9 @@ import (
 	"strings"
 )
 
-// A workbook (.xlsx, ECMA-376) is a ZIP of XML files. What is needed of it is little: the text of the cells, and the links
-// behind them, which are kept apart from the cells. Names are compared without their namespaces, of which there are two sets.
+// A workbook (.xlsx, ECMA-376) is a ZIP of XML files. What is needed of it is little: the text of the cells,
+// and the links behind them, which are kept apart from the cells. Names are compared without their
+// namespaces, of which there are two sets.
 
 // workbook returns a workbook's cells as CSV, one sheet after the other.
 func (m *CSV) workbook(files map[string]*zip.File) ([]byte, error) {
@@ -27,7 +28,9 @@ func (m *CSV) workbook(files map[string]*zip.File) ([]byte, error) {
 		}
 	}
 	// sheet2 before sheet10
-	slices.SortFunc(sheets, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
+	slices.SortFunc(
+		sheets, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) },
+	)
 	var out bytes.Buffer
 	w := csv.NewWriter(&out)
 	shared, err := sharedStrings(files["xl/sharedStrings.xml"])
@@ -44,7 +47,9 @@ func (m *CSV) workbook(files map[string]*zip.File) ([]byte, error) {
 			Hint: hintSaveAsCSV, Err: err,
 		}
 	}
-	m.Notes = append(m.Notes, "the master CSV was saved as an Excel workbook; its links were read from the cells")
+	m.Notes = append(
+		m.Notes, "the master CSV was saved as an Excel workbook; its links were read from the cells",
+	)
 	return out.Bytes(), nil
 }
 
@@ -140,7 +145,7 @@ func writeSheet(w *csv.Writer, files map[string]*zip.File, name string, shared [
 	return nil
 }
 
-// text is what the cell would be in a CSV: a link that is only behind its text is put beside it.
+// text is what the cell would be in a CSV: a link that lies behind its text is put after it.
 func (c sheetCell) text(shared []string, href string) string {
 	s := c.Value
 	switch c.Type {

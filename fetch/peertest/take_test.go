@@ -131,7 +131,7 @@ func takeAnd(t testing.TB, opts fetch.Options, m *master.CSV, dir string, look f
 	defer mu.Unlock()
 	out.log = log.String()
 	if err != nil && !errors.As(err, &out.err) {
-		t.Fatalf("the run failed with something else than a *fetch.Error: %v", err)
+		t.Fatalf("the run failed with something else than a *failure.Error: %v", err)
 	}
 	for _, s := range out.plan.Sources {
 		if out.err == nil {

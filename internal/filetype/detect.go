@@ -14,9 +14,10 @@ import (
 
 // Detect says what an object is from its first bytes; 512 are enough, a tar needs at least 262.
 //
-// Bytes decide, never names. What is compressed is looked into as far as the bytes go: gzip is KindTarGzip only when a tar
-// begins in it. zstd cannot be decoded from a part of a block, so it is KindTarZstd unless a complete block shows otherwise.
-// A ZIP with junk in front is recognised when its first entry begins within the bytes given.
+// Bytes decide, never names. What is compressed is looked into as far as the bytes go: gzip is KindTarGzip
+// only when a tar begins in it. zstd cannot be decoded from a part of a block, so it is KindTarZstd unless a
+// complete block shows otherwise. A ZIP with junk in front is recognised when its first entry begins within
+// the bytes given.
 func Detect(first []byte) Type {
 	switch {
 	case startsZIP(first):
@@ -37,7 +38,8 @@ func Detect(first []byte) Type {
 	return Unknown
 }
 
-// startsZIP knows the four ways a ZIP may begin: an entry, an empty directory, and the two marks of once-spanned archives.
+// startsZIP knows the four ways a ZIP may begin: an entry, an empty directory, and the two marks of
+// once-spanned archives.
 func startsZIP(b []byte) bool {
 	for _, magic := range []string{"PK\x03\x04", "PK\x05\x06", "PK\x07\x08PK\x03\x04", "PK00PK\x03\x04"} {
 		if bytes.HasPrefix(b, []byte(magic)) {
@@ -68,7 +70,8 @@ func startsZstd(b []byte) bool {
 		return false
 	}
 	magic := binary.LittleEndian.Uint32(b)
-	return magic == 0xfd2fb528 || magic&^0xf == 0x184d2a50 // a frame, or a skippable frame as pzstd writes first
+	// a frame, or a skippable frame as pzstd writes first
+	return magic == 0xfd2fb528 || magic&^0xf == 0x184d2a50
 }
 
 func detectGzip(first []byte) Type {
@@ -83,7 +86,10 @@ func detectGzip(first []byte) Type {
 }
 
 func detectZstd(first []byte) Type {
-	z, err := zstd.NewReader(bytes.NewReader(first), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(1<<27))
+	z, err := zstd.NewReader(
+		bytes.NewReader(first), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxMemory(1<<27),
+	)
 	if err != nil {
 		return Unknown
 	}
@@ -115,7 +121,8 @@ func startsTar(b []byte) bool {
 	return len(b) >= TarBlock && b[0] != 0 && TarChecksumFits(b[:TarBlock])
 }
 
-// tarChecksumFits compares a header's checksum field, six octal digits, with the sum of its bytes (POSIX.1-1988 ustar).
+// TarChecksumFits compares a header's checksum field, six octal digits, with the sum of its bytes
+// (POSIX.1-1988 ustar).
 func TarChecksumFits(block []byte) bool {
 	field := strings.Trim(string(block[148:156]), " \x00")
 	want := 0
@@ -173,14 +180,15 @@ func detectText(s string) Type {
 	return Unknown
 }
 
-// looksLikeText refuses control characters; bytes that are no UTF-8 may be an older encoding.
+// LooksLikeText refuses control characters; bytes that are no UTF-8 may be an older encoding.
 func LooksLikeText(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool {
 		return r < ' ' && r != '\t' && r != '\r' && r != '\n' && r != utf8.RuneError
 	}) < 0
 }
 
-// detectMarkup tells HTML from other XML by the first tag that is neither a comment nor a processing instruction.
+// detectMarkup tells HTML from other XML by the first tag that is neither a comment nor a processing
+// instruction.
 func detectMarkup(s string) Type {
 	kind := Unknown
 	for {
@@ -205,8 +213,10 @@ func detectMarkup(s string) Type {
 // htmlTags are those that pages begin with when their author left out <html>.
 var htmlTags = map[string]bool{
 	"html": true, "head": true, "body": true, "title": true, "meta": true, "link": true, "style": true,
-	"script": true, "base": true, "div": true, "p": true, "h1": true, "h2": true, "h3": true, "center": true, "table": true, "pre": true,
-	"form": true, "span": true, "a": true, "b": true, "br": true, "ul": true, "iframe": true, "noscript": true, "main": true,
+	"script": true, "base": true, "div": true, "p": true, "h1": true, "h2": true, "h3": true, "center": true,
+	"table": true, "pre": true,
+	"form": true, "span": true, "a": true, "b": true, "br": true, "ul": true, "iframe": true,
+	"noscript": true, "main": true,
 }
 
 func detectTag(s string, otherwise Type) Type {
@@ -245,8 +255,8 @@ func startsJSON(s string) bool {
 	return false
 }
 
-// startsCSV tells a table from prose: in prose a comma or semicolon is followed by a space. Lines that each hold the same
-// number of such separators are a table all the same, and so is a list of links.
+// startsCSV tells a table from prose: in prose a comma or semicolon is followed by a space. Lines that each
+// hold the same number of such separators are a table all the same, and so is a list of links.
 func startsCSV(s string) bool {
 	if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
 		return true

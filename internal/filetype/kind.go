@@ -1,11 +1,7 @@
-// Package unpack reads the containers an export arrives in: ZIP and tar, made by others and not to be
-// trusted.
-//
-// A container is read through an io.ReaderAt whose ReadAt may wait until the bytes are there, so that entries
-// are checked and handed on while the rest still arrives. Names are data here, never paths.
+// Package filetype says what a file or a received object is, by its first bytes and never by its name.
 package filetype
 
-// A Kind says what a received object is, decided by its first bytes.
+// A Type says what a received object is, decided by its first bytes.
 type Type string
 
 // The kinds of object that a link may lead to.
