@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"holdall/fetch/listing"
 	"net/http"
 	"time"
 )
@@ -13,7 +14,7 @@ import (
 const enoughSampling = time.Minute
 
 // fileSample fetches a small file of a listing, or takes it from those that were fetched before.
-func (f *Fetcher) fileSample(ctx context.Context, s *Source, l listed) (FileSample, error) {
+func (f *Fetcher) fileSample(ctx context.Context, s *Source, l listing.Entry) (listing.FileSample, error) {
 	var t tries
 	for {
 		sum, err := f.fileSampleOnce(ctx, s, l)
@@ -29,7 +30,7 @@ func (f *Fetcher) fileSample(ctx context.Context, s *Source, l listed) (FileSamp
 }
 
 // keepSample keeps a file that came whole, as the answer to one more request.
-func (f *Fetcher) keepSample(s *Source, l listed, x *exchange, body []byte) {
+func (f *Fetcher) keepSample(s *Source, l listing.Entry, x *exchange, body []byte) {
 	again := &exchange{
 		f: f, resp: &http.Response{
 			Status: x.resp.Status, StatusCode: x.resp.StatusCode, Proto: x.resp.Proto, ProtoMajor: x.resp.ProtoMajor, ProtoMinor: x.resp.ProtoMinor,
@@ -43,14 +44,14 @@ func (f *Fetcher) keepSample(s *Source, l listed, x *exchange, body []byte) {
 	if s.sampled == nil {
 		s.sampled = map[string]*exchange{}
 	}
-	s.sampled[l.link.Secret()] = again
+	s.sampled[l.Link.Secret()] = again
 }
 
 // takeSample returns the answer that is kept for a file, which can be read once, or nil.
-func (f *Fetcher) takeSample(s *Source, l listed) *exchange {
+func (f *Fetcher) takeSample(s *Source, l listing.Entry) *exchange {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	x := s.sampled[l.link.Secret()]
-	delete(s.sampled, l.link.Secret())
+	x := s.sampled[l.Link.Secret()]
+	delete(s.sampled, l.Link.Secret())
 	return x
 }
