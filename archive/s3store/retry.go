@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ var classes = byCode(map[class]string{
 	unsupported: "NotImplemented XNotImplemented",
 	credentials: "ExpiredToken ExpiredTokenException InvalidToken TokenRefreshRequired InvalidAccessKeyId " +
 		"SignatureDoesNotMatch XAdminUserNotFound",
+	final:  "NoSuchBucket",
 	denied: "AccessDenied Forbidden AccountProblem AllAccessDisabled",
 	passing: "SlowDown ServiceUnavailable InternalError RequestTimeout OperationAborted " +
 		"ConditionalRequestConflict RequestTimeTooSkewed Throttling ThrottlingException " +
@@ -125,7 +127,8 @@ func ctxError(ctx context.Context, err error) error {
 
 func (s *Store) repeat(ctx context.Context, request request) error {
 	backoff := s.backoff()
-	deadline := time.Now().Add(s.Patience)
+	began := time.Now()
+	deadline := began.Add(s.Patience)
 	refreshed := false
 	for {
 		err := s.attempt(ctx, request)
@@ -150,12 +153,24 @@ func (s *Store) repeat(ctx context.Context, request request) error {
 		if time.Now().Add(wait).After(deadline) {
 			return err
 		}
+		s.tell(err, began, deadline)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(wait):
 		}
 	}
+}
+
+// tell says that the server does not answer usefully, unless that may pass soon, or was said a moment ago.
+func (s *Store) tell(err error, began, deadline time.Time) {
+	now := time.Now()
+	last := s.told.Load()
+	soon := now.Sub(began) < s.quiet || last != nil && now.Sub(*last) < 6*s.quiet
+	if s.Waiting == nil || soon || !s.told.CompareAndSwap(last, &now) {
+		return
+	}
+	s.Waiting(&Error{Op: "reach", Location: s.Location(""), err: err}, deadline)
 }
 
 // attempt carries a request out once.
@@ -183,6 +198,9 @@ func retryAfter(err error) time.Duration {
 	return wait
 }
 
+// wrongRegion are the codes that say so.
+var wrongRegion = []string{"PermanentRedirect", "AuthorizationHeaderMalformed"}
+
 // An Error is a request that failed for good.
 type Error struct {
 	Op       string // "put", "open", ...
@@ -201,6 +219,9 @@ func (e *Error) Error() string {
 		why = api.ErrorCode()
 	case errors.As(e.err, &response) && response.Err != nil:
 		why = response.Err.Error()
+	}
+	if api != nil && slices.Contains(wrongRegion, api.ErrorCode()) {
+		why += " (AWS_REGION has to be the bucket's region)"
 	}
 	switch classify(e.err) {
 	case missing:

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,10 +38,13 @@ type Options struct {
 
 	Scratch  string        // directory for content that has to be read twice and cannot; "": the system's
 	Patience time.Duration // how long a request is repeated without success; 0: two minutes
+	// Waiting is told, now and then, that requests are being repeated; may be nil.
+	Waiting func(why error, until time.Time)
 
 	partLimit int64         // of tests; 0: archive.PartLimit
 	partSize  int64         // of tests; 0: archive.PartSize
 	stall     time.Duration // nothing moves on a connection for so long: it is given up; 0: half a minute
+	quiet     time.Duration // before Waiting is told; 0: five seconds
 	pause     time.Duration // before the first repetition; 0: as package retry does it
 }
 
@@ -48,6 +52,7 @@ type Options struct {
 const (
 	defaultPatience = 2 * time.Minute
 	defaultStall    = 30 * time.Second
+	defaultQuiet    = 5 * time.Second
 	// connections is how many idle connections are kept: what archive, verify and copy do side by side.
 	connections = 32
 )
@@ -63,6 +68,8 @@ type Store struct {
 	// unconditional is set where Probe found that the provider knows no conditional writes. Then what is
 	// there is looked for before each write, and two writers at once are not told from each other.
 	unconditional bool
+
+	told atomic.Pointer[time.Time] // when Waiting was called last
 }
 
 // Open returns the store at a URL s3://bucket/prefix. Credentials, region and endpoint are found the way
@@ -78,6 +85,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	if o.stall == 0 {
 		o.stall = defaultStall
+	}
+	if o.quiet == 0 {
+		o.quiet = defaultQuiet
 	}
 	if o.partLimit == 0 {
 		o.partLimit = archive.PartLimit

@@ -280,6 +280,32 @@ func TestWhatCallersDecideOn(t *testing.T) {
 	}
 }
 
+func TestWaitingIsSaid(t *testing.T) {
+	server := s3test.Start(t)
+	proxy := server.NewProxy(t)
+	var said []string
+	s := open(t, proxy.URL, Options{Patience: 2 * time.Second, quiet: time.Second / 2})
+	s.Waiting = func(why error, until time.Time) { said = append(said, why.Error()) }
+	proxy.SetFault(func(s3test.Request) s3test.Fault { return s3test.Fault{Status: 503, Code: "SlowDown"} })
+	if err := put(s, "data/file", []byte("content")); !errors.Is(err, archive.ErrUnavailable) {
+		t.Errorf("put: %v, want archive.ErrUnavailable", err)
+	}
+	if len(said) != 1 || !strings.Contains(said[0], "SlowDown") {
+		t.Errorf("said %q, want once that the server is busy", said)
+	}
+}
+
+func TestABucketThatIsNotThere(t *testing.T) {
+	server := s3test.Start(t)
+	s3test.Setenv(t, server.URL, s3test.Root)
+	s := openAt(t, "no-such-bucket", "root", Options{})
+	for what, err := range map[string]error{"put": put(s, "data/file", nil), "list": listError(s)} {
+		if err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "NoSuchBucket") {
+			t.Errorf("%s: %v, want that there is no such bucket", what, err)
+		}
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 func listError(s *Store) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"holdall/archive"
 	"holdall/archive/dirstore"
@@ -49,6 +50,10 @@ func (e *env) openHome(ctx context.Context, name string, create bool, o s3store.
 	local, err := e.workOf(name)
 	if err != nil {
 		return nil, err
+	}
+	o.Scratch = local
+	o.Waiting = func(why error, until time.Time) {
+		e.talk("%v; trying until %s", why, until.Format(time.TimeOnly))
 	}
 	store, err := s3store.Open(ctx, name, o)
 	if err != nil {

@@ -277,3 +277,32 @@ func TestFlagsOfS3AreForRootsInS3(t *testing.T) {
 		must(t, []int{exitUsage}, "take", "master.csv", "--to", s3Root, "--retain-until", date)
 	}
 }
+
+func TestAProviderThatSupportsLessIsSaidAndRecorded(t *testing.T) {
+	_, proxy := bucketBehindProxy(t)
+	proxy.SetFault(func(r s3test.Request) s3test.Fault {
+		if r.Header.Get("If-None-Match") != "" {
+			return s3test.Fault{Status: 501, Code: "NotImplemented"}
+		}
+		return s3test.Fault{Hide: []string{"X-Amz-Checksum-Sha256", "X-Amz-Checksum-Type"}}
+	})
+	work := t.TempDir()
+	o := must(t, good, "take", served(t, 20), "--to", s3Root, "--work", work, "--allow-private")
+	if !strings.Contains(o.stderr, "no conditional writes, no kept SHA-256") {
+		t.Errorf("take says: %s", o.stderr)
+	}
+	for _, level := range []string{"quick", "full"} {
+		must(t, good[:1], "verify", s3Root, "--work", work, "--level", level)
+	}
+	recorded := false
+	for _, r := range proxy.Take() {
+		if !strings.HasSuffix(r.Key, "-taken.json") || r.Method != "PUT" {
+			continue
+		}
+		event := proxy.Read(t, r.Key)
+		recorded = recorded || strings.Contains(event, `"store": "no conditional writes, no kept SHA-256"`)
+	}
+	if !recorded {
+		t.Error("the ledger does not say what the provider lacks")
+	}
+}

@@ -73,6 +73,13 @@ func (p *Proxy) Take() []Request {
 	return log
 }
 
+// Read returns an object in Bucket.
+func (p *Proxy) Read(t testing.TB, key string) string {
+	t.Helper()
+	_, content := p.server.Do("GET", Bucket+"/"+key, "", nil, nil)
+	return string(content)
+}
+
 // Overwrite changes an object in Bucket behind everybody's back, as an intruder with other keys would.
 func (p *Proxy) Overwrite(t testing.TB, key string, change func([]byte) []byte) {
 	t.Helper()

@@ -285,7 +285,9 @@ func commitSealed(ctx context.Context, store archive.Store, o Options) {
 			continue
 		}
 		t := &takeover{Options: o, store: store, run: r}
-		t.bag, err = archive.NewBuilder(r.path("bag"))
+		if t.bag, err = archive.NewBuilder(r.path("bag")); err == nil {
+			err = t.deliver()
+		}
 		if err == nil {
 			_, err = t.commit(ctx, sealed)
 		}

@@ -241,7 +241,10 @@ type takeover struct {
 func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 	defer func() { err = errors.Join(err, t.close()) }()
 	if t.run.state.Sealed != nil { // the commit failed a moment ago, and was told; now it is why this takeover cannot end
-		if t.bag, err = archive.NewBuilder(t.run.path("bag")); err != nil {
+		if t.bag, err = archive.NewBuilder(t.run.path("bag")); err == nil {
+			err = t.deliver()
+		}
+		if err != nil {
 			return nil, err
 		}
 		return t.commit(ctx, t.run.state.Sealed)
