@@ -1,10 +1,11 @@
 package fetch
 
 import (
-	"holdall/fetch/failure"
 	"net"
 	"net/netip"
 	"syscall"
+
+	"holdall/fetch/failure"
 )
 
 type rawConn = syscall.RawConn

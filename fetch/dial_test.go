@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"holdall/fetch/failure"
-	"holdall/fetch/master"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +11,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 )
 
 // A pipeNet is a network in memory: every address leads to its one server.

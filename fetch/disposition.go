@@ -1,11 +1,12 @@
 package fetch
 
 import (
-	"holdall/fetch/link"
 	"mime"
 	"net/http"
 	"regexp"
 	"strings"
+
+	"holdall/fetch/link"
 )
 
 var bareName = regexp.MustCompile(`(?i)filename=`)

@@ -118,7 +118,7 @@ func (f *Fetcher) send(ctx context.Context, w want, ranged string) (*http.Respon
 	if err := f.policy(req); err != nil {
 		return nil, err
 	}
-	ctx, trail := withTrail(ctx, req.URL)
+	ctx, trail := traceURLs(ctx, req.URL)
 	req = req.WithContext(ctx)
 	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Set("Accept", "*/*")

@@ -3,13 +3,14 @@ package fetch
 import (
 	"bytes"
 	"context"
-	"holdall/fetch/link"
-	"holdall/fetch/listing"
-	"holdall/internal/filetype"
 	"path"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
+	"holdall/internal/filetype"
 )
 
 // expand puts the objects of p that are listings of ZIPs or tars (attachments-1.zip, attachments-2.zip, …) in their place: each

@@ -2,11 +2,12 @@ package fetch
 
 import (
 	"crypto/sha256"
-	"holdall/fetch/failure"
-	"holdall/fetch/master"
 	"net/http"
 	"testing"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 )
 
 // replace gives the object other bytes of the same size, and another ETag.

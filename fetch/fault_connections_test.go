@@ -3,8 +3,6 @@ package fetch
 import (
 	"bytes"
 	"fmt"
-	"holdall/fetch/failure"
-	"holdall/fetch/master"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +13,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 )
 
 var connectionFaults = []faultCase{

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"holdall/fetch/failure"
-	"holdall/fetch/link"
-	"holdall/fetch/listing"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,6 +13,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
 )
 
 // What single files and pages of a listing do.

@@ -3,14 +3,15 @@ package fetch
 import (
 	"errors"
 	"fmt"
-	"holdall/fetch/failure"
-	"holdall/fetch/master"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 )
 
 // What links do that do not like to be asked more than once, or by many at once.

@@ -1,12 +1,13 @@
 package fetch
 
 import (
-	"holdall/fetch/failure"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"holdall/fetch/failure"
 )
 
 const signInPage = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>Sign in to continue</form></body></html>"

@@ -3,7 +3,6 @@ package fetch
 import (
 	"context"
 	"errors"
-	"holdall/fetch/failure"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"holdall/fetch/failure"
 )
 
 var placeFaults = []faultCase{

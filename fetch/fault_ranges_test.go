@@ -2,14 +2,15 @@ package fetch
 
 import (
 	"fmt"
-	"holdall/fetch/failure"
-	"holdall/fetch/master"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"testing"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 )
 
 var rangeFaults = []faultCase{

@@ -2,14 +2,15 @@ package fetch
 
 import (
 	"errors"
-	"holdall/fetch/failure"
-	"holdall/fetch/master"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 )
 
 func s3Error(code, message string) []byte {

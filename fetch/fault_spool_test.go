@@ -1,9 +1,10 @@
 package fetch
 
 import (
-	"holdall/fetch/failure"
 	"syscall"
 	"testing"
+
+	"holdall/fetch/failure"
 )
 
 var spoolFaults = []faultCase{

@@ -2,10 +2,11 @@ package fetch
 
 import (
 	"fmt"
-	"holdall/fetch/failure"
 	"os"
 	"strings"
 	"testing"
+
+	"holdall/fetch/failure"
 )
 
 const faultsPage = "../docs/faults.md"

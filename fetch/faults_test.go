@@ -6,13 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"holdall/fetch/failure"
-	"holdall/fetch/master"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 )
 
 // A faultCase is one thing that goes wrong in the world, and what must come of it. docs/faults.md is generated from these.

@@ -9,22 +9,23 @@
 //
 //	link, master, listing, failure   rooms below this one, which ask no network (loosecsv is theirs)
 //	plan.go, probe.go, expand.go     what each link serves; known.go: whether that is here already
-//	run.go, object.go, sched.go      a fetch under way: its objects, which bytes are fetched next
-//	worker.go, receive.go, accept.go one connection: the request, its bytes, whether they are of use
-//	watch.go, gate.go, pace.go       how many connections a host gets, slow ones, the rate
+//	run.go, object.go, schedule.go   a fetch under way: its objects, which bytes are fetched next
+//	worker.go, receive.go            one connection: the request, its bytes; validate.go: whether they are of use
+//	host.go, gate.go, pace.go        how many connections a host gets, slow ones, the rate
 //	verdict.go, classify.go          whether and when a failed try is repeated; what a refusal means
 //	verify.go, refetch.go, proof.go  what shows that an object is whole; damage fetched again
 //	spool.go, store.go, journal.go   what lies on the disk, and how it survives a kill
-//	listing*.go, file*.go, shelf.go  listings, and the fetching and keeping of their files
+//	listing_*.go, file_*.go          listings, and the fetching and keeping of their files
 package fetch
 
 import (
 	"context"
-	"holdall/fetch/failure"
 	"net"
 	"net/http"
 	"sync"
 	"time"
+
+	"holdall/fetch/failure"
 )
 
 // Options are the settings of a Fetcher. The zero value is usable.

@@ -3,12 +3,13 @@ package fetch
 import (
 	"bytes"
 	"context"
-	"holdall/fetch/link"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"holdall/fetch/link"
 )
 
 func TestThreePartsArriveWhole(t *testing.T) {

@@ -85,7 +85,7 @@ func (f *flusher) syncObjects() error {
 	f.run.mu.Unlock()
 	for _, o := range objects {
 		if o.files != nil {
-			if err := o.files.set.sync(); err != nil {
+			if err := o.files.files.sync(); err != nil {
 				return err
 			}
 			continue

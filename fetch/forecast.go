@@ -23,7 +23,7 @@ func (r *Run) forecast(now time.Time) {
 	server := r.f.clock.server(r.f.now())
 	var before int64 // bytes to come before and with the object, in the order of fetching
 	for _, o := range r.order {
-		if o.settled() || o.size < 0 {
+		if o.over() || o.size < 0 {
 			continue
 		}
 		before += o.size - o.here

@@ -2,15 +2,16 @@ package fetch
 
 import (
 	"bytes"
-	"holdall/fetch/link"
-	"holdall/fetch/listing"
-	"holdall/fetch/master"
-	"holdall/internal/filetype"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
+	"holdall/fetch/master"
+	"holdall/internal/filetype"
 )
 
 func FuzzReadMaster(f *testing.F) {

@@ -175,7 +175,7 @@ func (r *Run) nextToHash(o *Object) (index int64, n int, crc uint32, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
-		if o.settled() || o.closed {
+		if o.over() || o.closed {
 			return 0, 0, 0, false
 		}
 		at := o.hash.offset()

@@ -57,8 +57,8 @@ func (id Identity) strong() string {
 	return id.ETag
 }
 
-// vouched reports whether the server says anything by which a change would show, beside the size.
-func (id Identity) vouched() bool { return id.strong() != "" || id.LastModified != "" }
+// versioned reports whether the server says anything by which a change would show, beside the size.
+func (id Identity) versioned() bool { return id.strong() != "" || id.LastModified != "" }
 
 // changed says in what other differs from id, or nothing when they may be the same object. What only one of them tells
 // does not count.
@@ -84,7 +84,7 @@ func (id Identity) changed(other Identity) string {
 // same reports whether two identities, met at different times or places, are certainly of one object: by a checksum
 // of the content or a strong ETag, each with the size; and at the same place also by the date.
 func (id Identity) same(other Identity, samePlace bool) bool {
-	if id.Size != other.Size || id.Size < 0 && !id.vouched() {
+	if id.Size != other.Size || id.Size < 0 && !id.versioned() {
 		return false
 	}
 	for name, sum := range id.Checksums {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"holdall/fetch/failure"
-	"holdall/fetch/master"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -17,6 +15,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 )
 
 // TestMain lets the test binary be a process that fetches, so that it can be killed.

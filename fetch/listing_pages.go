@@ -22,8 +22,8 @@ import (
 
 const maxPages = 1_000_000 // of one listing
 
-// pages reads a listing page by page.
-type pages struct {
+// listingReader reads a listing page by page.
+type listingReader struct {
 	f       *Fetcher
 	ctx     context.Context
 	src     *Source
@@ -37,7 +37,7 @@ type pages struct {
 
 // read reads all pages. x is the first one's response, or nil. What the listing says of itself that does not fit what was read
 // is noted: a page that is said to follow, and cannot be had.
-func (p *pages) read(x *exchange) error {
+func (p *listingReader) read(x *exchange) error {
 	href := p.src.Link
 	p.total = -1
 	seen, contents := map[link.Link]bool{}, map[digest.Sum]bool{}
@@ -78,7 +78,7 @@ func (p *pages) read(x *exchange) error {
 }
 
 // last takes in that no page follows, though more says that one should.
-func (p *pages) last(more bool) error {
+func (p *listingReader) last(more bool) error {
 	if more {
 		p.note("it says that it goes on, and not where")
 	} else if p.total > int64(p.files) {
@@ -87,14 +87,14 @@ func (p *pages) last(more bool) error {
 	return nil
 }
 
-func (p *pages) note(format string, args ...any) {
+func (p *listingReader) note(format string, args ...any) {
 	p.notes = append(p.notes, fmt.Sprintf(format, args...))
 }
 
 // A pageReader reads one page of a listing over as many responses as it takes. What it has yielded is hashed, so that a
 // server that starts over is known to send the same.
 type pageReader struct {
-	p    *pages
+	p    *listingReader
 	link link.Link
 	x    *exchange
 	next string // from the Link header

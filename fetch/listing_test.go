@@ -7,11 +7,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"holdall/fetch/failure"
-	"holdall/fetch/link"
-	"holdall/fetch/listing"
-	"holdall/fetch/master"
-	"holdall/internal/filetype"
 	"io"
 	"net/http"
 	"net/url"
@@ -23,6 +18,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
+	"holdall/fetch/master"
+	"holdall/internal/filetype"
 )
 
 func TestListingForms(t *testing.T) {

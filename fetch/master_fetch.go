@@ -2,11 +2,12 @@ package fetch
 
 import (
 	"context"
+	"io"
+	"net/http"
+
 	"holdall/fetch/failure"
 	"holdall/fetch/link"
 	"holdall/fetch/master"
-	"io"
-	"net/http"
 )
 
 // Master fetches a master CSV from a link.

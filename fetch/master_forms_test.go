@@ -5,13 +5,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
-	"holdall/fetch/failure"
-	"holdall/fetch/link"
-	"holdall/fetch/master"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 )
 
 // zipFile makes a ZIP of names and contents, in pairs.

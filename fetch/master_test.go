@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"holdall/fetch/failure"
-	"holdall/fetch/link"
-	"holdall/fetch/master"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,6 +13,10 @@ import (
 	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 )
 
 const (

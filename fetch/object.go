@@ -155,9 +155,9 @@ func (o *Object) await(off, n int64) (int64, error) {
 		}
 		if *w != (interval{first, end}) {
 			*w = interval{first, end}
-			if !o.settled() && !o.sequential && !o.soon(first) {
+			if !o.over() && !o.sequential && !o.soon(first) {
 				r.work.Broadcast()
-				r.hurry(r.host(o.Source.Link.Host()))
+				r.preempt(r.host(o.Source.Link.Host()))
 			}
 		}
 		o.arrived.Wait()
@@ -271,5 +271,5 @@ func (o *Object) fail(err *failure.Error) {
 	o.run.work.Broadcast()
 }
 
-// settled reports whether nothing more will come; with the run's mutex held.
-func (o *Object) settled() bool { return o.complete || o.failed != nil }
+// over reports whether nothing more will come; with the run's mutex held.
+func (o *Object) over() bool { return o.complete || o.failed != nil }

@@ -49,7 +49,7 @@ type Source struct {
 	sample   []fileKey  // of a listing, its first files
 	head     digest.Sum // of its first headLen bytes, as far as the probe looked
 	headLen  int64
-	told     *listing.Digest      // of a listing, once it has been read to be recognised
+	listed   *listing.Digest      // of a listing, once it has been read to be recognised
 	sampled  map[string]*exchange // of a listing, answers by link that are kept for the fetch; the Fetcher's mutex guards it
 }
 

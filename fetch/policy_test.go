@@ -6,8 +6,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"holdall/fetch/failure"
-	"holdall/fetch/master"
 	"io"
 	"log"
 	"net"
@@ -18,6 +16,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/master"
 )
 
 func TestAddressesThatALinkMayNotLeadTo(t *testing.T) {

@@ -5,10 +5,11 @@ import (
 	"context"
 	"errors"
 	"hash/crc32"
-	"holdall/fetch/failure"
-	"holdall/internal/filetype"
 	"io"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/internal/filetype"
 )
 
 // errMaybeEnd is the end of a body that has no length, where nothing proves that it is the end of the object and not of a
@@ -31,7 +32,7 @@ func (r *Run) receive(ctx context.Context, w *worker, o *Object, x *exchange) er
 		if err := r.skip(ctx, w, o, x, at); err != nil {
 			return err
 		}
-		if err := r.fill(ctx, w, o, x); err != nil {
+		if err := r.receiveBody(ctx, w, o, x); err != nil {
 			return err
 		}
 		at = w.span.pos
@@ -82,8 +83,8 @@ func cutShort(err error) error {
 	return err
 }
 
-// fill reads the worker's span, a piece at a time. It returns nil when the span, or what the response promised of it, is here.
-func (r *Run) fill(ctx context.Context, w *worker, o *Object, x *exchange) error {
+// receiveBody reads the worker's span, a piece at a time. It returns nil when the span, or what the response promised of it, is here.
+func (r *Run) receiveBody(ctx context.Context, w *worker, o *Object, x *exchange) error {
 	for {
 		r.mu.Lock()
 		s := w.span
@@ -99,7 +100,7 @@ func (r *Run) fill(ctx context.Context, w *worker, o *Object, x *exchange) error
 		}
 		n, err := r.read(ctx, w, x, w.buf[:end-pos])
 		if n > 0 {
-			if err := r.keep(w, o, pos, crc, w.buf[:n]); err != nil {
+			if err := r.writeBytes(w, o, pos, crc, w.buf[:n]); err != nil {
 				return err
 			}
 		}
@@ -142,8 +143,8 @@ func (r *Run) read(ctx context.Context, w *worker, x *exchange, p []byte) (int, 
 	return total, nil
 }
 
-// keep puts bytes of one piece into the spool, and records the piece when it is whole.
-func (r *Run) keep(w *worker, o *Object, pos int64, crc uint32, p []byte) error {
+// writeBytes puts bytes of one piece into the spool, and records the piece when it is whole.
+func (r *Run) writeBytes(w *worker, o *Object, pos int64, crc uint32, p []byte) error {
 	if err := o.st.write(p, pos); err != nil {
 		return err
 	}
@@ -207,7 +208,7 @@ func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o.awaitVerdict(w, x, at)
-	if o.settled() || len(o.free) == 0 || x.bounds.end >= 0 && at >= x.bounds.end || at < w.span.end {
+	if o.over() || len(o.free) == 0 || x.bounds.end >= 0 && at >= x.bounds.end || at < w.span.end {
 		return false
 	}
 	next := o.free[0]
@@ -227,7 +228,7 @@ func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 // awaitVerdict keeps w's answer open while another request for o, which would go on where this answer does, has not been
 // answered yet: it may be refused, and then this answer is the only one. With the run's mutex held.
 func (o *Object) awaitVerdict(w *worker, x *exchange, at int64) {
-	for !o.again() && !o.settled() && o.run.ctx.Err() == nil && (x.bounds.end < 0 || at < x.bounds.end) {
+	for !o.again() && !o.over() && o.run.ctx.Err() == nil && (x.bounds.end < 0 || at < x.bounds.end) {
 		other := false
 		for s := range o.active {
 			other = other || s != w.span && s.pos >= at

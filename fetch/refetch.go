@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"hash/crc32"
-	"holdall/fetch/failure"
 	"io"
 	"os"
 	"time"
+
+	"holdall/fetch/failure"
 )
 
 // errSameAgain means that bytes were fetched a second time and are the same.

@@ -2,11 +2,12 @@ package fetch
 
 import (
 	"errors"
-	"holdall/fetch/failure"
-	"holdall/fetch/link"
 	"net/http"
 	"os"
 	"testing"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 )
 
 // flippedOnce serves body with one wrong byte to the first request, and later ones as later says.

@@ -3,10 +3,11 @@ package fetch
 import (
 	"errors"
 	"fmt"
-	"holdall/fetch/listing"
 	"mime"
 	"net/http"
 	"strings"
+
+	"holdall/fetch/listing"
 )
 
 // bounds are the bytes a response brings: from start up to end, which is -1 when the server does not tell; and the size

@@ -110,7 +110,7 @@ func (f *Fetcher) beginsLike(dir string, src *Source, e *spoolEntry) bool {
 	defer f.mu.Unlock()
 	x := f.probes[src]
 	if x == nil {
-		return src.Identity.vouched()
+		return src.Identity.versioned()
 	}
 	return e.beginsLike(dir, x.prefix)
 }
@@ -164,7 +164,7 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 	if o.coded != nil {
 		o.complete = false // until it has been decoded again
 	}
-	if !src.Ranges || !o.id.vouched() {
+	if !src.Ranges || !o.id.versioned() {
 		o.sequential, o.limit = true, 1
 	}
 	return o, nil
@@ -275,7 +275,7 @@ func (r *Run) launch(p *Plan) {
 	watched, flushed := make(chan struct{}), make(chan struct{})
 	go func() { defer close(flushed); r.disk.loop() }()
 	quit := make(chan struct{})
-	go func() { defer close(watched); r.watch(quit) }()
+	go func() { defer close(watched); r.monitor(quit) }()
 	go func() {
 		r.moving.Wait()
 		stop()
@@ -285,7 +285,7 @@ func (r *Run) launch(p *Plan) {
 		r.noteCuts()
 		r.disk.stop()
 		<-flushed
-		r.settleAll()
+		r.closeAnswers()
 		close(r.ended)
 	}()
 }
@@ -333,8 +333,8 @@ func (r *Run) fatal(err error) {
 	r.cancel()
 }
 
-// settleAll leaves nothing open but what readers need: the answers that Refetch may have to read included.
-func (r *Run) settleAll() {
+// closeAnswers leaves nothing open but what readers need: the answers that Refetch may have to read included.
+func (r *Run) closeAnswers() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, o := range r.all() {

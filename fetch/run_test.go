@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"holdall/fetch/failure"
-	"holdall/fetch/link"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 )
 
 func testCancelled(t *testing.T) {

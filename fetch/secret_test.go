@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"holdall/fetch/link"
-	"holdall/fetch/master"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 )
 
 // wantNoSecret searches every file below dir, and its name, for the secret of the test's links.

@@ -2,10 +2,11 @@ package fetch
 
 import (
 	"errors"
-	"holdall/fetch/failure"
 	"os"
 	"testing"
 	"time"
+
+	"holdall/fetch/failure"
 )
 
 func remove(t *testing.T, path string) {

@@ -3,12 +3,13 @@ package fetch
 import (
 	"errors"
 	"hash/crc32"
-	"holdall/fetch/failure"
 	"io"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+
+	"holdall/fetch/failure"
 )
 
 // pieceSizeFor chooses how much is recorded at once: what a kill may cost each connection. Above 64 GiB pieces are larger, so

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"holdall/fetch/failure"
 	"net"
 	"net/http"
 	"net/url"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpproxy"
+
+	"holdall/fetch/failure"
 )
 
 const (
@@ -230,7 +231,7 @@ func publicPeer(address string) error {
 
 // redirect decides on following a redirect, and takes away what Go would send along: the Referer holds the signed URL.
 func (p *policy) redirect(req *http.Request, via []*http.Request) error {
-	if t, ok := req.Context().Value(trailKey{}).(*trail); ok {
+	if t, ok := req.Context().Value(urlTraceKey{}).(*urlTrace); ok {
 		t.add(req.URL)
 	}
 	if len(via) > maxRedirects {

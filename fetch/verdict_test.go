@@ -1,11 +1,12 @@
 package fetch
 
 import (
-	"holdall/fetch/failure"
 	"io"
 	"syscall"
 	"testing"
 	"time"
+
+	"holdall/fetch/failure"
 )
 
 func TestTheVerdictOnAFailedTry(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 	"hash"
 	"hash/crc32"
 	"hash/crc64"
-	"holdall/fetch/failure"
 	"io"
 	"os"
 	"regexp"
@@ -22,6 +21,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+
+	"holdall/fetch/failure"
 )
 
 var nvme = crc64.MakeTable(0x9a6c9329ac4bc9b5)

@@ -78,12 +78,12 @@ func (t *tries) waiting(part link.Part, host string, now time.Time) (Wait, bool)
 func (r *Run) waiting(now time.Time) []Wait {
 	waits := r.f.Waiting()
 	for _, o := range r.all() {
-		if o.settled() || o.complete || o.size >= 0 && o.here == o.size {
+		if o.over() || o.complete || o.size >= 0 && o.here == o.size {
 			continue
 		}
 		host := o.Source.Link.Host()
 		if fp := o.files; fp != nil {
-			if quiet := now.Sub(fp.lastBytes); fp.shelf != nil && quiet >= waitShown && (fp.busy > 0 || len(fp.again) > 0) {
+			if quiet := now.Sub(fp.lastBytes); fp.entries != nil && quiet >= waitShown && (fp.busy > 0 || len(fp.again) > 0) {
 				waits = append(waits, Wait{Part: o.Source.Part, Host: host, Since: fp.lastBytes})
 			}
 			continue

@@ -1,13 +1,14 @@
 package fetch
 
 import (
-	"holdall/fetch/link"
-	"holdall/fetch/master"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"holdall/fetch/link"
+	"holdall/fetch/master"
 )
 
 func TestWaitingIsShownAsWaiting(t *testing.T) {

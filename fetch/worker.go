@@ -3,10 +3,11 @@ package fetch
 import (
 	"context"
 	"errors"
-	"holdall/fetch/failure"
-	"holdall/fetch/link"
 	"sync/atomic"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 )
 
 // A worker is one connection's worth of fetching.
@@ -46,7 +47,7 @@ func (w *worker) begin(t task, cancel context.CancelFunc) {
 func (r *Run) runWorker(w *worker) {
 	for {
 		ctx, cancel := context.WithCancel(r.ctx)
-		t, ok := r.take(w, cancel)
+		t, ok := r.nextTask(w, cancel)
 		if !ok {
 			cancel()
 			return
@@ -56,7 +57,7 @@ func (r *Run) runWorker(w *worker) {
 		}
 		err := r.serve(ctx, w, t)
 		cancel()
-		r.put(w, t.o, err)
+		r.finishTask(w, t.o, err)
 	}
 }
 
@@ -72,7 +73,7 @@ func (r *Run) serve(ctx context.Context, w *worker, t task) error {
 		stop := context.AfterFunc(ctx, x.cancel)
 		defer stop()
 	}
-	if err = r.accept(w, t.o, x); err == nil {
+	if err = r.validate(w, t.o, x); err == nil {
 		w.accepted = true
 		err = r.receive(ctx, w, t.o, x)
 	}
@@ -93,7 +94,7 @@ func (r *Run) request(ctx context.Context, w *worker, o *Object, s *span) (*exch
 	if o.sequential || s.end == forever {
 		q.to = -1
 	}
-	if !o.id.vouched() {
+	if !o.id.versioned() {
 		q.from = max(0, q.from-overlap)
 	}
 	if o.tries.whole {
@@ -110,8 +111,8 @@ func (r *Run) request(ctx context.Context, w *worker, o *Object, s *span) (*exch
 	return x, err
 }
 
-// put gives back what is left of the worker's span and decides what an error means.
-func (r *Run) put(w *worker, o *Object, err error) {
+// finishTask gives back what is left of the worker's span and decides what an error means.
+func (r *Run) finishTask(w *worker, o *Object, err error) {
 	r.mu.Lock()
 	s := w.span
 	w.host.busy--
@@ -127,7 +128,7 @@ func (r *Run) put(w *worker, o *Object, err error) {
 		o.tries.got(time.Now())
 	}
 	fatal := error(nil)
-	if err != nil && !o.settled() {
+	if err != nil && !o.over() {
 		fatal = r.failedTry(w, o, err)
 	}
 	o.ended = time.Now()

@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"holdall/fetch/failure"
 	"testing"
+
+	"holdall/fetch/failure"
 )
 
 // Ctrl-C in the middle of a statement makes the database engine fail in its own words.

@@ -6,16 +6,19 @@ import (
 	"strings"
 )
 
+// Scheme finds where a link begins.
+var Scheme = regexp.MustCompile(`(?i)https?://`)
+
 var (
-	Scheme  = regexp.MustCompile(`(?i)https?://`)
 	linkAt  = regexp.MustCompile(`(?i)https?://[^\s"'<>|\\^{}` + "`" + `]+`)
 	formula = regexp.MustCompile(`(?i)^\s*=\s*HYPERLINK\s*\(|["();,]`)
 )
 
+// In reports whether a link stands in s.
 func In(s string) bool { return Scheme.MatchString(s) }
 
-// Find returns the links of a cell as they stand there. A cell that is nothing but one link is taken whole, so that
-// a link that lost its escaping is not cut at the first space.
+// Find returns the links of a cell as they stand there. A cell that is nothing but one link is taken whole,
+// so that a link that lost its escaping is not cut at the first space.
 func Find(text string) []string {
 	t := strings.Trim(strings.TrimSpace(text), `<>`)
 	at := Scheme.FindAllStringIndex(t, -1)

@@ -4,12 +4,13 @@ import (
 	"bufio"
 	"encoding/csv"
 	"fmt"
-	"holdall/fetch/link"
-	"holdall/fetch/loosecsv"
-	"holdall/internal/filetype"
 	"io"
 	"net/url"
 	"strings"
+
+	"holdall/fetch/link"
+	"holdall/fetch/loosecsv"
+	"holdall/internal/filetype"
 )
 
 // readCSVListing reads rows that hold a link each, with or without a heading.

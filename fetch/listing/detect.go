@@ -2,10 +2,11 @@ package listing
 
 import (
 	"bytes"
+	"net/url"
+
 	"holdall/fetch/link"
 	"holdall/fetch/loosecsv"
 	"holdall/internal/filetype"
-	"net/url"
 )
 
 // Detect reports whether an object that begins so is a page of links, one a file, and not a table or a

@@ -4,9 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"holdall/fetch/link"
 	"strings"
 	"time"
+
+	"holdall/fetch/link"
 )
 
 // HideTokens makes the name that a listing gives valid text, without what may grant access: that would lie in

@@ -3,10 +3,11 @@ package listing
 import (
 	"encoding/json"
 	"fmt"
-	"holdall/fetch/link"
 	"io"
 	"net/url"
 	"strings"
+
+	"holdall/fetch/link"
 )
 
 // readJSONListing finds every object that holds a link, however deep, and every bare link in an array.

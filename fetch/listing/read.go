@@ -7,13 +7,14 @@ package listing
 import (
 	"bufio"
 	"errors"
-	"holdall/fetch/link"
-	"holdall/internal/filetype"
 	"io"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"holdall/fetch/link"
+	"holdall/internal/filetype"
 )
 
 // ErrFormat says that a page is not a listing after all.

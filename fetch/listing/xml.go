@@ -3,11 +3,12 @@ package listing
 import (
 	"encoding/xml"
 	"fmt"
-	"holdall/fetch/link"
 	"io"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"holdall/fetch/link"
 )
 
 // listingParam reports whether a query parameter is one by which a bucket is listed, or of a version 4

@@ -3,9 +3,10 @@
 package loosecsv
 
 import (
-	"holdall/fetch/link"
 	"regexp"
 	"strings"
+
+	"holdall/fetch/link"
 )
 
 // A Table is a table read leniently: quotes are honoured where they make sense, nothing is an error, and each

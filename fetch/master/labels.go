@@ -1,10 +1,11 @@
 package master
 
 import (
-	"holdall/fetch/link"
-	"holdall/fetch/loosecsv"
 	"slices"
 	"strings"
+
+	"holdall/fetch/link"
+	"holdall/fetch/loosecsv"
 )
 
 // labels returns what may say which part the link at row r, column c is, the most telling first.

@@ -7,12 +7,13 @@ import (
 	"encoding/csv"
 	"encoding/xml"
 	"fmt"
-	"holdall/fetch/failure"
-	"holdall/fetch/link"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 )
 
 // A workbook (.xlsx, ECMA-376) is a ZIP of XML files. What is needed of it is little: the text of the cells,

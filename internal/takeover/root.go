@@ -2,10 +2,11 @@ package takeover
 
 import (
 	"fmt"
-	"holdall/fetch/failure"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"holdall/fetch/failure"
 )
 
 // CheckRoot refuses a root that lies inside of an archive: whatever is written there makes that archive invalid. Nothing has

@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"holdall/fetch/failure"
-	"holdall/fetch/link"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +12,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
 )
 
 // A manner is how a server answers the n-th request for an object; false where it answers as servers should.

@@ -3,12 +3,13 @@ package unpack
 import (
 	"archive/tar"
 	"bytes"
-	"holdall/internal/filetype"
 	"io"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"holdall/internal/filetype"
 )
 
 func smallTar(t testing.TB) string {

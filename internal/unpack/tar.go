@@ -3,10 +3,11 @@ package unpack
 import (
 	"errors"
 	"fmt"
-	"holdall/internal/filetype"
 	"io"
 	"iter"
 	"sync"
+
+	"holdall/internal/filetype"
 )
 
 // A tarFile is an opened tar. A plain one is read where an entry lies. A compressed one can only be read from

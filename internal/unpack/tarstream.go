@@ -6,12 +6,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"holdall/internal/filetype"
 	"io"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+
+	"holdall/internal/filetype"
 )
 
 // headerLimit bounds the headers of one member; archive/tar bounds each of them to 1 MiB, but not how many

@@ -7,10 +7,11 @@ package unpack
 
 import (
 	"errors"
-	"holdall/internal/filetype"
 	"io"
 	"iter"
 	"time"
+
+	"holdall/internal/filetype"
 )
 
 // A Refusal says why an entry is not taken over as a document. An entry that is a document has none.

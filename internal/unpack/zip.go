@@ -3,10 +3,11 @@ package unpack
 import (
 	"errors"
 	"fmt"
-	"holdall/internal/filetype"
 	"io"
 	"iter"
 	"sync"
+
+	"holdall/internal/filetype"
 )
 
 // Signatures and sizes of the fixed parts of records (PKWARE APPNOTE 6.3.10, section 4.3).

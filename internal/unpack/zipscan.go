@@ -5,8 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"holdall/internal/filetype"
 	"io"
+
+	"holdall/internal/filetype"
 )
 
 // A zipScan reads bytes that no directory accounts for, record by record. What proves to be an entry is

@@ -24,14 +24,14 @@ const maxFileSamples = 64
 // listingDigest is what can be recorded of the listing, or nil when that is not known: it was completed by an earlier run.
 func (o *Object) listingDigest() (*listing.Digest, error) {
 	p := o.files
-	if p.shelf == nil {
+	if p.entries == nil {
 		return p.digest, nil
 	}
 	d, whole := &listing.Digest{}, len(p.notes) == 0
-	n := p.shelf.len()
+	n := p.entries.len()
 	step := max(1, n/maxFileSamples)
 	for i := range n {
-		l, err := p.shelf.get(i)
+		l, err := p.entries.get(i)
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +60,7 @@ func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evi
 	if k.Listing == nil {
 		return Unknown, nil
 	}
-	if s.told == nil {
+	if s.listed == nil {
 		d := &listing.Digest{}
 		err := f.readAgain(ctx, s, func(l listing.Entry) error { d.Add(l); return nil })
 		if ctx.Err() != nil {
@@ -69,9 +69,9 @@ func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evi
 		if err != nil {
 			return Unknown, nil // the fetch will find out why
 		}
-		s.told = d
+		s.listed = d
 	}
-	if s.told.Files != k.Listing.Files || s.told.Told != k.Listing.Told {
+	if s.listed.Files != k.Listing.Files || s.listed.Told != k.Listing.Told {
 		return Another, nil
 	}
 	if k.Listing.Vouched {
@@ -179,7 +179,7 @@ func (f *Fetcher) fileSampleOnce(ctx context.Context, s *Source, l listing.Entry
 
 // readAgain reads a listing from its first page, beside the probe that stays open for the fetch.
 func (f *Fetcher) readAgain(ctx context.Context, s *Source, yield func(listing.Entry) error) error {
-	return (&pages{f: f, ctx: ctx, src: s, yield: yield}).read(nil)
+	return (&listingReader{f: f, ctx: ctx, src: s, yield: yield}).read(nil)
 }
 
 // digestPath is where a complete listing keeps what it is recognised by.

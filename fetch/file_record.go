@@ -134,7 +134,7 @@ func knowsFiles(dir, name string, sample []fileKey) bool {
 
 // scanFiles yields the records of a listing's files until it is told to stop.
 func scanFiles(dir, name string, yield func(fileRecord) bool) error {
-	f, err := os.Open((&fileSet{dir: dir, name: name}).journalPath())
+	f, err := os.Open((&fileStore{dir: dir, name: name}).journalPath())
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 	"holdall/internal/digest"
 )
 
-// A fileSet keeps the files of a listing: their bytes one after the other in segment files, and a record each in one journal.
+// A fileStore keeps the files of a listing: their bytes one after the other in segment files, and a record each in one journal.
 //
 //	object-03.files            records, fixed in size, each with its own checksum
 //	object-03.segment-00001    bytes of the files
@@ -25,7 +25,7 @@ import (
 //	object-03.names            names that came with files of which the listing tells none
 //
 // As with pieces, a record is written after the data, and what no durable record covers is compared before it is trusted.
-type fileSet struct {
+type fileStore struct {
 	dir, name string
 
 	old     []oldFile // what was here before, in order
@@ -56,9 +56,9 @@ const (
 	recFileDurable = 'D'
 )
 
-// openFileSet opens or makes the files of the listing name. What an earlier process wrote last is compared before it counts.
-func openFileSet(dir, name string) (*fileSet, error) {
-	s := &fileSet{dir: dir, name: name}
+// openFileStore opens or makes the files of the listing name. What an earlier process wrote last is compared before it counts.
+func openFileStore(dir, name string) (*fileStore, error) {
+	s := &fileStore{dir: dir, name: name}
 	var err error
 	if s.journal, err = os.OpenFile(s.journalPath(), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, failure.Disk(err, "open the journal of a listing")
@@ -72,19 +72,19 @@ func openFileSet(dir, name string) (*fileSet, error) {
 	return s, nil
 }
 
-func (s *fileSet) journalPath() string { return s.dir + "/" + s.name + ".files" }
+func (s *fileStore) journalPath() string { return s.dir + "/" + s.name + ".files" }
 
-func (s *fileSet) segmentPath(n uint32) string {
+func (s *fileStore) segmentPath(n uint32) string {
 	return fmt.Sprintf("%s/%s.segment-%05d", s.dir, s.name, n)
 }
 
 // ownName is the name of the object that holds a large file.
-func (s *fileSet) ownName(number int64) string {
+func (s *fileStore) ownName(number int64) string {
 	return fmt.Sprintf("%s-%016x", s.name, uint64(number))
 }
 
 // load reads the journal as far as it is whole.
-func (s *fileSet) load() error {
+func (s *fileStore) load() error {
 	durable, err := s.lastDurable()
 	if err != nil {
 		return failure.Disk(err, "read the journal of a listing")
@@ -120,7 +120,7 @@ func (s *fileSet) load() error {
 }
 
 // lastDurable returns how many records the last durable mark covers.
-func (s *fileSet) lastDurable() (uint32, error) {
+func (s *fileStore) lastDurable() (uint32, error) {
 	info, err := s.journal.Stat()
 	if err != nil {
 		return 0, err
@@ -143,7 +143,7 @@ func (s *fileSet) lastDurable() (uint32, error) {
 }
 
 // holds reports whether the disk has the file as recorded.
-func (s *fileSet) holds(r fileRecord) bool {
+func (s *fileStore) holds(r fileRecord) bool {
 	f, err := s.openRecord(r)
 	if err != nil {
 		return false
@@ -153,7 +153,7 @@ func (s *fileSet) holds(r fileRecord) bool {
 	return err == nil
 }
 
-func (s *fileSet) nextSegment(n uint32) error {
+func (s *fileStore) nextSegment(n uint32) error {
 	f, err := os.OpenFile(s.segmentPath(n), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return failure.Disk(err, "make a segment for the files of a listing")
@@ -165,18 +165,18 @@ func (s *fileSet) nextSegment(n uint32) error {
 	return nil
 }
 
-// A find is a record of an earlier run that may be of a listed file.
-type find struct {
+// A fileMatch is a record of an earlier run that may be of a listed file.
+type fileMatch struct {
 	number uint32
 	record fileRecord
 	// certain: the very link led to it, or the listing tells of it what it would not tell of another file at its place.
 	certain bool
 }
 
-// find returns the record of a file that an earlier run fetched and of which the listing told the same: by the very link, or by
+// match returns the record of a file that an earlier run fetched and of which the listing told the same: by the very link, or by
 // its place. Several different ones at one place are none: the place does not tell them apart.
-func (s *fileSet) find(k fileKey, l listing.Entry) (find, bool) {
-	var found find
+func (s *fileStore) match(k fileKey, l listing.Entry) (fileMatch, bool) {
+	var found fileMatch
 	var seen, several bool
 	mark, told := markOf(l.Link), l.Summary()
 	for _, o := range slices.Backward(s.oldAt(k)) { // the last is what was fetched again
@@ -185,16 +185,16 @@ func (s *fileSet) find(k fileKey, l listing.Entry) (find, bool) {
 			continue
 		}
 		if r.mark == mark {
-			return find{o.record, r, true}, true
+			return fileMatch{o.record, r, true}, true
 		}
 		several = several || seen && r.sum != found.record.sum
-		found, seen = find{o.record, r, l.Identified()}, true
+		found, seen = fileMatch{o.record, r, l.Identified()}, true
 	}
 	return found, seen && !several
 }
 
 // oldAt returns what was here before and may be of that place.
-func (s *fileSet) oldAt(k fileKey) []oldFile {
+func (s *fileStore) oldAt(k fileKey) []oldFile {
 	prefix := binary.LittleEndian.Uint64(k[:])
 	from, _ := slices.BinarySearchFunc(s.old, prefix, func(o oldFile, p uint64) int { return cmp.Compare(o.key, p) })
 	to := from
@@ -205,7 +205,7 @@ func (s *fileSet) oldAt(k fileKey) []oldFile {
 }
 
 // record reads record n.
-func (s *fileSet) record(n uint32) (fileRecord, error) {
+func (s *fileStore) record(n uint32) (fileRecord, error) {
 	b := make([]byte, fileRecordSize)
 	if _, err := s.journal.ReadAt(b, int64(n)*fileRecordSize); err != nil {
 		return fileRecord{}, failure.Disk(err, "read the journal of a listing")
@@ -218,7 +218,7 @@ func (s *fileSet) record(n uint32) (fileRecord, error) {
 }
 
 // put keeps a file's bytes and returns its record's number.
-func (s *fileSet) put(r fileRecord, body []byte) (uint32, error) {
+func (s *fileStore) put(r fileRecord, body []byte) (uint32, error) {
 	s.mu.Lock()
 	if s.at > 0 && s.at+int64(len(body)) > maxSegment {
 		if err := s.nextSegment(uint32(len(s.segments))); err != nil {
@@ -237,7 +237,7 @@ func (s *fileSet) put(r fileRecord, body []byte) (uint32, error) {
 }
 
 // append writes the record of a file whose bytes are in place.
-func (s *fileSet) append(r fileRecord) (uint32, error) {
+func (s *fileStore) append(r fileRecord) (uint32, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, err := s.journal.WriteAt(r.encode(), int64(s.n)*fileRecordSize); err != nil {
@@ -250,7 +250,7 @@ func (s *fileSet) append(r fileRecord) (uint32, error) {
 }
 
 // sync makes durable what is here, and says so.
-func (s *fileSet) sync() error {
+func (s *fileStore) sync() error {
 	s.mu.Lock()
 	pending, records := s.unsynced.Load(), s.n
 	var files []*os.File
@@ -282,7 +282,7 @@ func (s *fileSet) sync() error {
 }
 
 // openRecord reads a file; its reader fails at the end when the bytes are not those that were fetched.
-func (s *fileSet) openRecord(r fileRecord) (io.ReadCloser, error) {
+func (s *fileStore) openRecord(r fileRecord) (io.ReadCloser, error) {
 	path := s.segmentPath(r.segment)
 	if r.segment == 0 {
 		name := s.ownName(r.offset)
@@ -306,7 +306,7 @@ type fileReader struct {
 
 func (r *fileReader) Close() error { return r.f.Close() }
 
-func (s *fileSet) close() error {
+func (s *fileStore) close() error {
 	errs := []error{s.journal.Close(), s.served.close()}
 	for _, f := range s.segments {
 		if f != nil {

@@ -3,10 +3,11 @@ package fetch
 import (
 	"errors"
 	"fmt"
-	"holdall/fetch/failure"
-	"holdall/internal/filetype"
 	"net/http"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/internal/filetype"
 )
 
 // errChanged says that a response is of another object than the one begun.
@@ -25,8 +26,8 @@ func (e errChanged) explain() *failure.Error {
 // errIgnored says that the server sent the object from its first byte, though a later part was asked for.
 var errIgnored = errors.New("the server ignored the range asked for")
 
-// accept decides whether a response is of use for the worker's span.
-func (r *Run) accept(w *worker, o *Object, x *exchange) error {
+// validate decides whether a response is of use for the worker's span.
+func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 	if err := r.f.judge(x, o.Source.Expiry); err != nil && !(errors.Is(err, errUnsatisfied) && r.endsHere(o, x)) {
 		return r.unsatisfied(o, x, err)
 	}

@@ -11,8 +11,8 @@ import (
 	"holdall/internal/filetype"
 )
 
-// put takes in what became of an attempt at file i.
-func (p *filePool) put(i int, record uint32, err error) {
+// finish records what became of an attempt at file i.
+func (p *filePool) finish(i int, record uint32, err error) {
 	r := p.o.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -24,13 +24,13 @@ func (p *filePool) put(i int, record uint32, err error) {
 		if p.alone { // asked for after links had expired; others, under way before, say nothing
 			p.expired = 0
 		}
-		p.settle(i, record, nil)
+		p.resolve(i, record, nil)
 		if p.good >= 2*startFileConns && p.halved.IsZero() {
 			p.target = p.most
 		}
 		return
 	}
-	if r.ctx.Err() != nil || p.o.settled() {
+	if r.ctx.Err() != nil || p.o.over() {
 		return
 	}
 	p.failedTry(i, err, now)
@@ -66,7 +66,7 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 		return
 	}
 	if v.action == giveUp { // not yet: the next run asks for it again
-		p.settle(i, 0, p.fileError(i, v.err))
+		p.resolve(i, 0, p.fileError(i, v.err))
 		return
 	}
 	p.again = append(p.again, fileRetry{i, t.again})
@@ -119,7 +119,7 @@ func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 		p.failAll(e)
 		return
 	}
-	p.settle(i, 0, p.fileError(i, e))
+	p.resolve(i, 0, p.fileError(i, e))
 }
 
 // enoughExpired is how many links must have expired, the last of them asked for alone, when all have.
@@ -131,7 +131,7 @@ func (p *filePool) expire(i int, e *failure.Error) {
 		p.failAll(e)
 		return
 	}
-	p.settle(i, 0, p.fileError(i, e))
+	p.resolve(i, 0, p.fileError(i, e))
 }
 
 func (p *filePool) failAll(e *failure.Error) {
@@ -143,8 +143,8 @@ func (p *filePool) failAll(e *failure.Error) {
 // pending reports whether a failed file is not given up: another try, or a new link, will bring it.
 func pending(e *failure.Error) bool { return e.Retryable() || e.Code == failure.LinkExpired }
 
-// unsettled is the failure of a listing of which files are not here yet, though all others are; nil when there are none.
-func (p *filePool) unsettled() *failure.Error {
+// unresolved is the failure of a listing of which files are not here yet, though all others are; nil when there are none.
+func (p *filePool) unresolved() *failure.Error {
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
 	var worst *failure.Error
@@ -175,7 +175,7 @@ func (p *filePool) notYet(n int, e *failure.Error) *failure.Error {
 func (p *filePool) fileError(i int, e *failure.Error) *failure.Error {
 	c := *e
 	c.Part = p.o.Source.Part
-	if l, err := p.shelf.get(i); err == nil {
+	if l, err := p.entries.get(i); err == nil {
 		c.Link = l.Link.String()
 	}
 	return &c

@@ -1,8 +1,9 @@
 package fetch
 
 import (
-	"holdall/fetch/failure"
 	"time"
+
+	"holdall/fetch/failure"
 )
 
 // chaseEvery is how long a source that cannot be reached is left alone while others still arrive.
@@ -66,7 +67,7 @@ func (r *Run) moves() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, o := range r.all() {
-		if !o.settled() {
+		if !o.over() {
 			return true
 		}
 	}

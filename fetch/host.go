@@ -13,7 +13,7 @@ type host struct {
 	workers   []*worker
 	running   int       // workers that have not ended
 	busy      int       // workers with a task
-	hurried   time.Time // when a connection was last cut short for a reader
+	preempted time.Time // when a connection was last cut short for a reader
 	keptUntil time.Time // one connection is kept for a reader until then
 	latency   float64   // seconds from a request to its answer, lately
 	perConn   float64   // bytes a second that a connection brings, lately; 0 while unknown
@@ -61,8 +61,8 @@ func newHost(name string, fixed int) *host {
 	return h
 }
 
-// watch looks after the run's connections until quit.
-func (r *Run) watch(quit <-chan struct{}) {
+// monitor looks after the run's connections until quit.
+func (r *Run) monitor(quit <-chan struct{}) {
 	t := time.NewTicker(tick)
 	defer t.Stop()
 	second := time.Now()
@@ -74,9 +74,9 @@ func (r *Run) watch(quit <-chan struct{}) {
 			r.mu.Lock()
 			for _, h := range r.hosts {
 				h.grow(now)
-				r.hurry(h)
+				r.preempt(h)
 				if now.Sub(second) >= time.Second {
-					r.look(h, now, now.Sub(second))
+					r.sampleRates(h, now, now.Sub(second))
 				}
 			}
 			if now.Sub(second) >= time.Second {
@@ -158,8 +158,8 @@ func (h *host) halve(now time.Time) {
 	h.stage, h.since = settled, time.Time{}
 }
 
-// look is the second's look at each connection: how fast it is, and whether it is so slow that another should do its work.
-func (r *Run) look(h *host, now time.Time, elapsed time.Duration) {
+// sampleRates is the second's look at each connection: how fast it is, and whether it is so slow that another should do its work.
+func (r *Run) sampleRates(h *host, now time.Time, elapsed time.Duration) {
 	var rates []float64
 	for _, w := range h.workers {
 		n := w.bytes.Load()

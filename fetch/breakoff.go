@@ -3,9 +3,10 @@ package fetch
 import (
 	"errors"
 	"fmt"
-	"holdall/fetch/failure"
 	"io"
 	"syscall"
+
+	"holdall/fetch/failure"
 )
 
 // An object may be cut off where it is stored: every answer breaks off at the same byte, though the server tells a greater

@@ -62,7 +62,7 @@ func (o *Object) Files(ctx context.Context) iter.Seq2[File, error] {
 			yield(File{}, errors.New("the object is not a listing"))
 			return
 		}
-		if o.files.shelf == nil {
+		if o.files.entries == nil {
 			o.keptFiles(yield)
 			return
 		}
@@ -91,14 +91,14 @@ func (p *filePool) await(ctx context.Context, i int) (bool, error) {
 	more := false
 	err := p.o.until(ctx, func() bool {
 		more = i < len(p.at)
-		return more && p.settled(i) || !more && p.listed
+		return more && p.resolved(i) || !more && p.listed
 	})
 	return more, err
 }
 
 // file describes file i, which is settled.
 func (p *filePool) file(i int) (File, error) {
-	l, err := p.shelf.get(i)
+	l, err := p.entries.get(i)
 	if err != nil {
 		return File{}, err
 	}
@@ -110,7 +110,7 @@ func (p *filePool) file(i int) (File, error) {
 		f.Err = fault
 		return f.withName(l.Label()), nil
 	}
-	r, err := p.set.record(at - 1)
+	r, err := p.files.record(at - 1)
 	if err != nil {
 		return File{}, err
 	}
@@ -119,7 +119,7 @@ func (p *filePool) file(i int) (File, error) {
 	if !r.modified.IsZero() {
 		f.LastModified = r.modified
 	}
-	return f.withName(cmp.Or(p.set.served.get(r), l.Label())), nil
+	return f.withName(cmp.Or(p.files.served.get(r), l.Label())), nil
 }
 
 // withName names a file of which the listing tells no name so, or by its place.
@@ -152,11 +152,11 @@ func (o *Object) OpenFile(f File) (io.ReadCloser, error) {
 	}
 	n := o.files.at[f.Index] - 1
 	o.run.mu.Unlock()
-	r, err := o.files.set.record(n)
+	r, err := o.files.files.record(n)
 	if err != nil {
 		return nil, err
 	}
-	return o.files.set.openRecord(r)
+	return o.files.files.openRecord(r)
 }
 
 // indexPath is where a complete listing keeps which record is whose.
@@ -173,12 +173,12 @@ func (p *filePool) save(dir, name string) (Verified, error) {
 	w := bufio.NewWriterSize(io.MultiWriter(out, sum), 256<<10)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	for i := range p.shelf.len() {
+	for i := range p.entries.len() {
 		f, err := p.file(i)
 		if err != nil {
 			return Verified{}, err
 		}
-		l, err := p.shelf.get(i)
+		l, err := p.entries.get(i)
 		if err != nil {
 			return Verified{}, err
 		}

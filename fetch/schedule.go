@@ -2,9 +2,10 @@ package fetch
 
 import (
 	"context"
-	"holdall/fetch/link"
 	"slices"
 	"time"
+
+	"holdall/fetch/link"
 )
 
 // host returns the host of that name; with the run's mutex held.
@@ -25,8 +26,8 @@ type task struct {
 	express bool      // for a reader that waits
 }
 
-// take waits for something to fetch. It is false when there will be nothing more.
-func (r *Run) take(w *worker, cancel context.CancelFunc) (task, bool) {
+// nextTask waits for something to fetch. It is false when there will be nothing more.
+func (r *Run) nextTask(w *worker, cancel context.CancelFunc) (task, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h := w.host
@@ -50,7 +51,7 @@ func (r *Run) take(w *worker, cancel context.CancelFunc) (task, bool) {
 // over reports whether everything that comes from h is settled. Out of a listing large files may still come.
 func (r *Run) over(h *host) bool {
 	for _, o := range r.order {
-		if !o.settled() && (o.files != nil || o.Source.Link.Host() == h.name) {
+		if !o.over() && (o.files != nil || o.Source.Link.Host() == h.name) {
 			return false
 		}
 	}
@@ -141,7 +142,7 @@ func (o *Object) mayFetch(now time.Time) bool {
 	if !o.again() && o.open() >= 2 {
 		return false
 	}
-	if o.files != nil || o.settled() || now.Before(o.notBefore) || now.Before(o.tries.again) || len(o.active) >= o.limit {
+	if o.files != nil || o.over() || now.Before(o.notBefore) || now.Before(o.tries.again) || len(o.active) >= o.limit {
 		return false
 	}
 	return o.pending == nil || o.lastTry && len(o.active) == 0
@@ -216,7 +217,7 @@ func (o *Object) claimAwaited(h *host) *span {
 		if first >= w.to || o.soon(first) {
 			continue
 		}
-		if s := o.carve(h, first, w.to); s != nil {
+		if s := o.expressSpan(h, first, w.to); s != nil {
 			return s
 		}
 	}
@@ -233,9 +234,9 @@ func (o *Object) soon(off int64) bool {
 	return false
 }
 
-// carve takes the piece that first is in, and more: at least what counts as soon, as far as the reader waits, and twice as
+// expressSpan takes the piece that first is in, and more: at least what counts as soon, as far as the reader waits, and twice as
 // much each time a reader goes on where the last one was served.
-func (o *Object) carve(h *host, first, to int64) *span {
+func (o *Object) expressSpan(h *host, first, to int64) *span {
 	ps := o.st.pieceSize
 	start := first / ps * ps
 	n := max((to-start+ps-1)/ps*ps, soonBytes)
@@ -320,10 +321,10 @@ func (o *Object) steal(h *host) *span {
 	return s
 }
 
-// hurry makes a connection free for bytes that readers wait for, when none is or soon will be. With the run's mutex held.
-func (r *Run) hurry(h *host) {
+// preempt makes a connection free for bytes that readers wait for, when none is or soon will be. With the run's mutex held.
+func (r *Run) preempt(h *host) {
 	now := time.Now()
-	if now.Sub(h.hurried) < hurryEvery || r.wanted(h) <= max(h.target-h.busy, 0)+r.ending(h) {
+	if now.Sub(h.preempted) < hurryEvery || r.wanted(h) <= max(h.target-h.busy, 0)+r.ending(h) {
 		return
 	}
 	// Cut short the connection that has the most left; what it leaves stays to be fetched.
@@ -343,7 +344,7 @@ func (r *Run) hurry(h *host) {
 		return
 	}
 	if cut := from.pieceEnd(longest.pos); cut < longest.end {
-		h.hurried = now
+		h.preempted = now
 		from.free = insertSpan(from.free, &span{pos: cut, end: longest.end}, from.st.pieceSize)
 		longest.end = cut
 	}
@@ -354,7 +355,7 @@ func (r *Run) wanted(h *host) int {
 	now := time.Now()
 	n := 0
 	for _, o := range r.order {
-		if len(o.waits) == 0 || o.settled() || o.sequential || o.pending != nil || now.Before(o.notBefore) || now.Before(o.tries.again) || o.Source.Link.Host() != h.name {
+		if len(o.waits) == 0 || o.over() || o.sequential || o.pending != nil || now.Before(o.notBefore) || now.Before(o.tries.again) || o.Source.Link.Host() != h.name {
 			continue
 		}
 		seen := map[int64]bool{}

@@ -20,10 +20,10 @@ const (
 
 // A filePool fetches the files of a listing. The run's mutex guards its fields from next on.
 type filePool struct {
-	o     *Object
-	shelf *shelf
-	set   *fileSet
-	cond  *sync.Cond // something to do, or nothing more
+	o       *Object
+	entries *entryStore
+	files   *fileStore
+	cond    *sync.Cond // something to do, or nothing more
 
 	next      int   // first file not handed out
 	listed    bool  // the listing has been read to its end
@@ -63,16 +63,16 @@ type fileRetry struct {
 }
 
 func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
-	set, err := openFileSet(r.spool.dir, name)
+	set, err := openFileStore(r.spool.dir, name)
 	if err != nil {
 		return nil, err
 	}
-	sh, err := newShelf(r.spool.dir)
+	sh, err := newEntryStore(r.spool.dir)
 	if err != nil {
 		return nil, errors.Join(err, set.close())
 	}
 	p := &filePool{
-		o: o, shelf: sh, set: set, cond: sync.NewCond(&r.mu), errs: map[int]*failure.Error{}, seen: map[uint64]int32{},
+		o: o, entries: sh, files: set, cond: sync.NewCond(&r.mu), errs: map[int]*failure.Error{}, seen: map[uint64]int32{},
 		same: map[int][]int{}, alias: map[int]bool{}, twice: map[int]bool{}, tries: map[int]*tries{},
 		first: map[int]sighting{}, pages: map[digest.Sum]map[int]bool{}, owned: map[uint64]int{}, places: map[uint64]int{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
 	}
@@ -84,12 +84,12 @@ func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
 
 // add takes in the next file of the listing.
 func (p *filePool) add(l listing.Entry) error {
-	if err := p.shelf.add(l); err != nil {
+	if err := p.entries.add(l); err != nil {
 		return err
 	}
 	h := markOf(l.Link)
 	key := keyOf(l.Link)
-	known, ok := p.set.find(key, l)
+	known, ok := p.files.match(key, l)
 	r := p.o.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -103,7 +103,7 @@ func (p *filePool) add(l listing.Entry) error {
 		}
 	}
 	if twice {
-		if p.settled(int(first)) {
+		if p.resolved(int(first)) {
 			p.copySettled(int(first), i)
 		} else {
 			p.same[int(first)] = append(p.same[int(first)], i)
@@ -132,7 +132,7 @@ func (p *filePool) failure() error {
 	return nil
 }
 
-func (p *filePool) settled(i int) bool { return p.at[i] != 0 || p.errs[i] != nil }
+func (p *filePool) resolved(i int) bool { return p.at[i] != 0 || p.errs[i] != nil }
 
 func (p *filePool) copySettled(from, to int) {
 	p.at[to] = p.at[from]
@@ -142,8 +142,8 @@ func (p *filePool) copySettled(from, to int) {
 	p.done++
 }
 
-// settle says what became of file i; with the run's mutex held.
-func (p *filePool) settle(i int, record uint32, err *failure.Error) {
+// resolve says what became of file i; with the run's mutex held.
+func (p *filePool) resolve(i int, record uint32, err *failure.Error) {
 	if err != nil {
 		p.errs[i] = err
 	} else {
@@ -159,13 +159,13 @@ func (p *filePool) settle(i int, record uint32, err *failure.Error) {
 	p.o.arrived.Broadcast()
 }
 
-// take waits for a file to fetch. It is false when there will be none.
-func (p *filePool) take() (int, bool) {
+// nextFile waits for a file to fetch. It is false when there will be none.
+func (p *filePool) nextFile() (int, bool) {
 	r := p.o.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
-		if p.o.settled() || p.listed && p.done == len(p.at) {
+		if p.o.over() || p.listed && p.done == len(p.at) {
 			p.cond.Broadcast()
 			return 0, false
 		}
@@ -195,7 +195,7 @@ func (p *filePool) pop(now time.Time) (int, bool) {
 		if _, waits := slices.BinarySearch(p.later, i); waits {
 			continue
 		}
-		if !p.alias[i] && !p.settled(i) {
+		if !p.alias[i] && !p.resolved(i) {
 			return i, true
 		}
 	}
@@ -217,9 +217,9 @@ func (p *filePool) progress() (here, total, reused int64) {
 }
 
 func (p *filePool) close() error {
-	err := p.set.close()
-	if p.shelf != nil {
-		err = errors.Join(err, p.shelf.close())
+	err := p.files.close()
+	if p.entries != nil {
+		err = errors.Join(err, p.entries.close())
 	}
 	return err
 }

@@ -6,18 +6,19 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"holdall/fetch/failure"
-	"holdall/fetch/link"
-	"holdall/fetch/listing"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
 )
 
-// A shelf holds what a listing says of its files, up to millions, outside of memory. Their links are secrets, so what lies
+// An entryStore holds what a listing says of its files, up to millions, outside of memory. Their links are secrets, so what lies
 // on the disk is encrypted with a key that only this process has, and the file has no name.
-type shelf struct {
+type entryStore struct {
 	f     *os.File
 	block cipher.Block
 	iv    [aes.BlockSize]byte
@@ -28,16 +29,16 @@ type shelf struct {
 	buf []byte       // entries not written yet, plain
 }
 
-const shelfBuffer = 256 << 10
+const entryBuffer = 256 << 10
 
-func newShelf(dir string) (*shelf, error) {
+func newEntryStore(dir string) (*entryStore, error) {
 	f, err := os.CreateTemp(dir, "listing-*.part")
 	if err != nil {
 		return nil, failure.Disk(err, "make room for a listing")
 	}
 	os.Remove(filepath.Clean(f.Name())) // where that is refused, the file goes with the spool
 	var key [32]byte
-	s := &shelf{f: f}
+	s := &entryStore{f: f}
 	rand.Read(key[:])
 	rand.Read(s.iv[:8])
 	if s.block, err = aes.NewCipher(key[:]); err != nil {
@@ -47,7 +48,7 @@ func newShelf(dir string) (*shelf, error) {
 }
 
 // add puts an entry behind the others.
-func (s *shelf) add(l listing.Entry) error {
+func (s *entryStore) add(l listing.Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.at = append(s.at, s.end)
@@ -63,13 +64,13 @@ func (s *shelf) add(l listing.Entry) error {
 	}
 	s.buf = binary.AppendVarint(s.buf, sec)
 	s.end += int64(len(s.buf) - before)
-	if len(s.buf) < shelfBuffer {
+	if len(s.buf) < entryBuffer {
 		return nil
 	}
 	return s.flush()
 }
 
-func (s *shelf) flush() error {
+func (s *entryStore) flush() error {
 	off := s.end - int64(len(s.buf))
 	s.crypt(s.buf, off)
 	_, err := s.f.WriteAt(s.buf, off)
@@ -81,7 +82,7 @@ func (s *shelf) flush() error {
 }
 
 // crypt encrypts or decrypts what stands at off.
-func (s *shelf) crypt(b []byte, off int64) {
+func (s *entryStore) crypt(b []byte, off int64) {
 	iv := s.iv
 	binary.BigEndian.PutUint64(iv[8:], uint64(off/aes.BlockSize))
 	stream := cipher.NewCTR(s.block, iv[:])
@@ -90,16 +91,16 @@ func (s *shelf) crypt(b []byte, off int64) {
 	stream.XORKeyStream(b, b)
 }
 
-func (s *shelf) len() int {
+func (s *entryStore) len() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return len(s.at)
 }
 
-var errShelf = errors.New("the kept listing is damaged")
+var errEntryStore = errors.New("the kept listing is damaged")
 
 // get returns entry i.
-func (s *shelf) get(i int) (listing.Entry, error) {
+func (s *entryStore) get(i int) (listing.Entry, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	from, to := s.at[i], s.end
@@ -124,17 +125,17 @@ func parseListed(b []byte) (listing.Entry, error) {
 	for i := range fields {
 		n, w := binary.Uvarint(b)
 		if w <= 0 || n > uint64(len(b)-w) {
-			return listing.Entry{}, errShelf
+			return listing.Entry{}, errEntryStore
 		}
 		fields[i], b = b[w:w+int(n)], b[w+int(n):]
 	}
 	size, w := binary.Varint(b)
 	if w <= 0 {
-		return listing.Entry{}, errShelf
+		return listing.Entry{}, errEntryStore
 	}
 	sec, w2 := binary.Varint(b[w:])
 	if w2 <= 0 {
-		return listing.Entry{}, errShelf
+		return listing.Entry{}, errEntryStore
 	}
 	l := listing.Entry{Link: link.Trusted(string(fields[0])), Name: string(fields[1]), ETag: string(fields[3]), Size: size}
 	if len(fields[2]) > 0 {
@@ -146,4 +147,4 @@ func parseListed(b []byte) (listing.Entry, error) {
 	return l, nil
 }
 
-func (s *shelf) close() error { return s.f.Close() }
+func (s *entryStore) close() error { return s.f.Close() }

@@ -12,30 +12,30 @@ import (
 	"holdall/internal/redact"
 )
 
-// A trail is the URLs that one request went through. Errors of net/http, and servers, quote them whole or in part.
-type trail struct {
+// A urlTrace holds the URLs that one request went through. Errors of net/http, and servers, quote them whole or in part.
+type urlTrace struct {
 	mu      sync.Mutex
 	urls    []*url.URL
 	secrets []string // of the first of urls
 	known   int      // so many
 }
 
-type trailKey struct{}
+type urlTraceKey struct{}
 
-func withTrail(ctx context.Context, u *url.URL) (context.Context, *trail) {
-	t := &trail{urls: []*url.URL{u}}
-	return context.WithValue(ctx, trailKey{}, t), t
+func traceURLs(ctx context.Context, u *url.URL) (context.Context, *urlTrace) {
+	t := &urlTrace{urls: []*url.URL{u}}
+	return context.WithValue(ctx, urlTraceKey{}, t), t
 }
 
 // add notes where a redirect leads.
-func (t *trail) add(u *url.URL) {
+func (t *urlTrace) add(u *url.URL) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.urls = append(t.urls, u)
 }
 
 // scrub returns err without what is secret in the URLs of the trail. It unwraps as err does, but no *url.Error is left.
-func (t *trail) scrub(err error) error {
+func (t *urlTrace) scrub(err error) error {
 	var ue *url.Error
 	for errors.As(err, &ue) {
 		err = ue.Err
@@ -48,7 +48,7 @@ func (t *trail) scrub(err error) error {
 }
 
 // scrubHeader does the same to what a server sent along, most of which is kept somewhere.
-func (t *trail) scrubHeader(h http.Header) {
+func (t *urlTrace) scrubHeader(h http.Header) {
 	for _, values := range h {
 		for i, v := range values {
 			values[i] = t.hide(v)
@@ -56,7 +56,7 @@ func (t *trail) scrubHeader(h http.Header) {
 	}
 }
 
-func (t *trail) hide(text string) string {
+func (t *urlTrace) hide(text string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for ; t.known < len(t.urls); t.known++ {

@@ -3,9 +3,10 @@ package fetch
 import (
 	"context"
 	"errors"
-	"holdall/fetch/listing"
 	"net/http"
 	"time"
+
+	"holdall/fetch/listing"
 )
 
 // Files of a listing that are asked for to recognise it are kept until it is fetched: a link may work once.

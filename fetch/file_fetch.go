@@ -20,23 +20,23 @@ import (
 func (p *filePool) work(ctx context.Context) {
 	var buf []byte
 	for {
-		i, ok := p.take()
+		i, ok := p.nextFile()
 		if !ok {
 			return
 		}
 		n, err := p.obtain(ctx, i, &buf)
-		p.put(i, n, err)
+		p.finish(i, n, err)
 	}
 }
 
 // obtain finds file i among those that are here, or fetches it.
 func (p *filePool) obtain(ctx context.Context, i int, buf *[]byte) (record uint32, err error) {
-	l, err := p.shelf.get(i)
+	l, err := p.entries.get(i)
 	if err != nil {
 		return 0, err
 	}
 	key := keyOf(l.Link)
-	known, ok := p.set.find(key, l)
+	known, ok := p.files.match(key, l)
 	if ok && known.record.mark != markOf(l.Link) && p.crowded(key) {
 		ok = false // the place does not tell which of its files this one is
 	}
@@ -59,7 +59,7 @@ func (p *filePool) reuse(r fileRecord) {
 }
 
 // fetch asks for file i. One that proves to be known is not read.
-func (p *filePool) fetch(ctx context.Context, i int, l listing.Entry, key fileKey, known find, buf *[]byte) (record uint32, err error) {
+func (p *filePool) fetch(ctx context.Context, i int, l listing.Entry, key fileKey, known fileMatch, buf *[]byte) (record uint32, err error) {
 	r := p.o.run
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -89,7 +89,7 @@ func (p *filePool) fetch(ctx context.Context, i int, l listing.Entry, key fileKe
 	}
 	rec := fileRecord{key: key, mark: markOf(l.Link), told: l.Summary(), tag: tag, modified: modifiedOf(x, l)}
 	if x.resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
-		return p.keep(i, l, rec, x, nil)
+		return p.store(i, l, rec, x, nil)
 	}
 	if x.bounds.start != 0 {
 		return 0, unusable("asked from the first byte, the server began at %d", x.bounds.start)
@@ -105,7 +105,7 @@ func (p *filePool) fetch(ctx context.Context, i int, l listing.Entry, key fileKe
 		x.prefix = append([]byte(nil), (*buf)[:n]...)
 		return p.large(i, l, rec, x)
 	}
-	return p.keep(i, l, rec, x, (*buf)[:n])
+	return p.store(i, l, rec, x, (*buf)[:n])
 }
 
 // roomFor returns a buffer for a small file of n bytes, or for any small file and one byte more where that is not known.
@@ -165,8 +165,8 @@ func (p *filePool) read(ctx context.Context, x *exchange, buf []byte) (int, erro
 	return total, nil
 }
 
-// keep checks a small file and puts it with the others.
-func (p *filePool) keep(i int, l listing.Entry, rec fileRecord, x *exchange, body []byte) (uint32, error) {
+// store checks a small file and puts it with the others.
+func (p *filePool) store(i int, l listing.Entry, rec fileRecord, x *exchange, body []byte) (uint32, error) {
 	plain, err := decodeBody(x.identity.Encoding, body)
 	if err != nil {
 		return 0, unusable("it came compressed (%s) and cannot be read: %w", x.identity.Encoding, err)
@@ -177,7 +177,7 @@ func (p *filePool) keep(i int, l listing.Entry, rec fileRecord, x *exchange, bod
 	}
 	body, rec.sum = plain, digest.Of(plain)
 	x.receipt.SHA256 = rec.sum
-	n, err := p.set.put(rec, body)
+	n, err := p.files.put(rec, body)
 	if err != nil {
 		return 0, err
 	}
@@ -201,7 +201,7 @@ func (p *filePool) nameServed(l listing.Entry, rec fileRecord, x *exchange) erro
 	if name == "" || link.TokenLike(name) {
 		return nil
 	}
-	if err := p.set.served.put(rec, name); err != nil {
+	if err := p.files.served.put(rec, name); err != nil {
 		return failure.Disk(err, "write down the name of a fetched file")
 	}
 	return nil
@@ -227,14 +227,14 @@ func (p *filePool) large(i int, l listing.Entry, rec fileRecord, x *exchange) (u
 	}
 	src.Expiry, src.ExpiryFrom = link.Expiry(l.Link)
 	rec.offset = p.claim(i, rec, x.identity)
-	sub, err := r.beside(src, p.set.ownName(rec.offset), x)
+	sub, err := r.fetchLargeFile(src, p.files.ownName(rec.offset), x)
 	if err != nil {
 		return 0, err
 	}
 	p.busyWith(1)
 	v, err := sub.Wait(r.ctx)
 	p.busyWith(-1)
-	r.dismiss(sub)
+	r.releaseLargeFile(sub)
 	if err != nil {
 		return 0, err
 	}
@@ -247,7 +247,7 @@ func (p *filePool) large(i int, l listing.Entry, rec fileRecord, x *exchange) (u
 	p.bytes += v.Size
 	p.reused += sub.reused
 	r.mu.Unlock()
-	return p.set.append(rec)
+	return p.files.append(rec)
 }
 
 // busyWith counts large files that are being fetched: bytes of theirs are progress, too.
@@ -263,7 +263,7 @@ func (p *filePool) busyWith(n int) {
 func (p *filePool) claim(i int, rec fileRecord, id Identity) int64 {
 	h := sha256.New()
 	fmt.Fprintf(h, "%x %x", rec.key, id.mark())
-	if !id.vouched() {
+	if !id.versioned() {
 		fmt.Fprintf(h, " %x", rec.mark)
 	}
 	number := binary.LittleEndian.Uint64(h.Sum(nil)) >> 1

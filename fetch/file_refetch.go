@@ -21,7 +21,7 @@ func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err err
 	if p == nil || f.Err != nil {
 		return false, errors.New("the file is not here")
 	}
-	if p.shelf == nil {
+	if p.entries == nil {
 		return false, o.Source.failure(&failure.Error{
 			Code: failure.LinkExpired, Hint: failure.HintNewLink,
 			Message: "the listing could not be asked for again, and the links in it are not kept",
@@ -41,7 +41,7 @@ func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err err
 	defer context.AfterFunc(r.ctx, cancel)()
 	if changed, err = p.mendFile(ctx, f.Index, n); err != nil {
 		e := p.fileError(f.Index, o.Source.failure(err))
-		if n < p.set.before && e.NeedsNewLink() {
+		if n < p.files.before && e.NeedsNewLink() {
 			e.Err = errors.Join(errUnprovable, e.Err)
 		}
 		return false, e
@@ -59,11 +59,11 @@ func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err err
 // mendFile fetches file i, of which record n is, again until an answer is whole.
 func (p *filePool) mendFile(ctx context.Context, i int, n uint32) (changed bool, err error) {
 	r := p.o.run
-	l, err := p.shelf.get(i)
+	l, err := p.entries.get(i)
 	if err != nil {
 		return false, err
 	}
-	rec, err := p.set.record(n)
+	rec, err := p.files.record(n)
 	if err != nil {
 		return false, err
 	}
@@ -192,14 +192,14 @@ func (p *filePool) replace(n uint32, rec fileRecord, f *os.File) error {
 		if _, err = f.ReadAt(body, 0); err != nil && err != io.EOF {
 			return failure.Disk(err, "read a fetched file back")
 		}
-		now, err = p.set.put(rec, body)
+		now, err = p.files.put(rec, body)
 	} else {
-		now, err = p.set.putFile(rec, f)
+		now, err = p.files.putFile(rec, f)
 	}
 	if err != nil {
 		return err
 	}
-	if err := p.set.sync(); err != nil {
+	if err := p.files.sync(); err != nil {
 		return err
 	}
 	p.o.run.mu.Lock()
@@ -213,7 +213,7 @@ func (p *filePool) replace(n uint32, rec fileRecord, f *os.File) error {
 }
 
 // putFile keeps a large file whose bytes are in f, in a place of its own.
-func (s *fileSet) putFile(rec fileRecord, f *os.File) (uint32, error) {
+func (s *fileStore) putFile(rec fileRecord, f *os.File) (uint32, error) {
 	if err := datasync(f); err != nil {
 		return 0, failure.Disk(err, "sync a fetched file")
 	}

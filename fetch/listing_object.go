@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"holdall/fetch/failure"
-	"holdall/fetch/link"
-	"holdall/fetch/listing"
-	"holdall/internal/filetype"
 	"io"
 	"net/url"
 	"os"
 	"slices"
 	"sync"
+
+	"holdall/fetch/failure"
+	"holdall/fetch/link"
+	"holdall/fetch/listing"
+	"holdall/internal/filetype"
 )
 
 // openListing prepares an object that is a listing: for its files, which begin to be fetched while it is still being read.
@@ -33,11 +34,11 @@ func (r *Run) openListing(src *Source, e *spoolEntry) (*Object, error) {
 
 // reopenListing takes over a complete listing.
 func (r *Run) reopenListing(o *Object, e *spoolEntry) error {
-	set, err := openFileSet(r.spool.dir, e.Name)
+	set, err := openFileStore(r.spool.dir, e.Name)
 	if err != nil {
 		return err
 	}
-	o.files = &filePool{o: o, set: set, listed: true, cond: sync.NewCond(&r.mu)}
+	o.files = &filePool{o: o, files: set, listed: true, cond: sync.NewCond(&r.mu)}
 	index, err := os.ReadFile(indexPath(r.spool.dir, e.Name))
 	if err != nil {
 		return errors.Join(failure.Disk(err, "read a listing back"), set.close())
@@ -93,7 +94,7 @@ func (r *Run) followListing(o *Object) {
 	o.probe = nil
 	r.mu.Unlock()
 	x := r.f.gate.unpark(probe)
-	p := &pages{f: r.f, ctx: r.ctx, src: o.Source, yield: o.files.add, retried: r.retried}
+	p := &listingReader{f: r.f, ctx: r.ctx, src: o.Source, yield: o.files.add, retried: r.retried}
 	err := p.read(x)
 	r.mu.Lock()
 	o.files.notes = p.notes
@@ -111,7 +112,7 @@ func (r *Run) followListing(o *Object) {
 	if failed {
 		return
 	}
-	if e := o.files.unsettled(); e != nil {
+	if e := o.files.unresolved(); e != nil {
 		r.mu.Lock()
 		o.fail(e)
 		o.arrived.Broadcast()
@@ -135,11 +136,11 @@ func (r *Run) dataFirst(o *Object) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
-		if o.settled() {
+		if o.over() {
 			return false
 		}
 		busy := o.Source.Part != link.PartData && slices.ContainsFunc(r.Objects, func(d *Object) bool {
-			return d.Source.Part == link.PartData && d.files == nil && !d.settled() && len(d.free) > 0
+			return d.Source.Part == link.PartData && d.files == nil && !d.over() && len(d.free) > 0
 		})
 		if !busy {
 			return true
@@ -150,7 +151,7 @@ func (r *Run) dataFirst(o *Object) bool {
 
 // completeListing writes down what came of a listing, durably.
 func (r *Run) completeListing(o *Object) error {
-	if err := o.files.set.sync(); err != nil {
+	if err := o.files.files.sync(); err != nil {
 		return err
 	}
 	v, err := o.files.save(r.spool.dir, o.name)
@@ -180,8 +181,8 @@ func (r *Run) completeListing(o *Object) error {
 	return nil
 }
 
-// beside fetches a large file of a listing as an object of its own. x is its first response.
-func (r *Run) beside(src *Source, name string, x *exchange) (*Object, error) {
+// fetchLargeFile fetches a large file of a listing as an object of its own. x is its first response.
+func (r *Run) fetchLargeFile(src *Source, name string, x *exchange) (*Object, error) {
 	e := &spoolEntry{Name: name, Identity: src.Identity}
 	r.f.keepProbe(src, x)
 	_, err := os.Stat(journalPath(r.spool.dir, name))
@@ -200,8 +201,8 @@ func (r *Run) beside(src *Source, name string, x *exchange) (*Object, error) {
 	return o, nil
 }
 
-// dismiss ends what beside began.
-func (r *Run) dismiss(o *Object) {
+// releaseLargeFile ends what fetchLargeFile began.
+func (r *Run) releaseLargeFile(o *Object) {
 	r.mu.Lock()
 	r.order = slices.DeleteFunc(r.order, func(x *Object) bool { return x == o })
 	o.closed = true
