@@ -34,21 +34,32 @@ func (b *Bag) WithCache(c *Cache) *Bag {
 	return &cached
 }
 
+// HasCache reports whether WithCache was called.
+func (b *Bag) HasCache() bool { return b.cache != nil }
+
+// CachedPath returns where LocalFile puts a file, whether it is there or not.
+func (b *Bag) CachedPath(name string) (string, error) {
+	sum, ok := b.sums[name]
+	switch {
+	case b.cache == nil:
+		return "", errors.ErrUnsupported
+	case !ok:
+		return "", &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return b.cache.path(sum), nil
+}
+
 // LocalFile returns the path of a local copy of one of the bag's files, which has been checked against
 // the manifest when it was made. A bag without a cache has none.
 func (b *Bag) LocalFile(ctx context.Context, name string) (string, error) {
-	if b.cache == nil {
-		return "", errors.ErrUnsupported
+	path, err := b.CachedPath(name)
+	if err != nil {
+		return "", err
 	}
-	sum, ok := b.sums[name]
-	if !ok {
-		return "", &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-	}
-	path := b.cache.path(sum)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	return path, b.fetch(ctx, name, sum, path)
+	return path, b.fetch(ctx, name, b.sums[name], path)
 }
 
 // fetch copies a file of the bag to path.

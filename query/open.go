@@ -24,12 +24,13 @@ var ErrOutdated = errors.New("the database was made by another version")
 // ScratchPrefix begins the names of the directories that hold parts of results while they are read.
 const ScratchPrefix = "holdall-query-"
 
-// A DB is a database opened for users' SQL: read-only, no files, no network, no settings. Its methods may be called from
-// several goroutines.
+// A DB is a database opened for users' SQL: read-only, no files, no network, no settings. Its methods may
+// be called from several goroutines.
 type DB struct {
 	db     *sql.DB
 	work   *scratch.Dir // spilled data; removed with Close
 	export string       // the one path that COPY may write to
+	parts  parts
 
 	exporting sync.Mutex // one result at a time is written to export
 }
@@ -39,14 +40,19 @@ type OpenOptions struct {
 	TempDir     string // where results and what exceeds the memory limit are kept while read; "": the system's
 	MemoryLimit int64  // bytes; 0: 192 MiB
 	Threads     int    // 0: one a core
+
+	// Fetch brings a file to the path that the Resolver gave for it, when a statement first reads it.
+	// nil: they are there.
+	Fetch func(ctx context.Context, path string) error
 }
 
 // A Resolver returns the local path of a file that Catalog.Parts names.
 type Resolver func(name string) (path string, err error)
 
-// Open opens a database: the catalog at path, and the files that its views read, which resolve finds. SQL reaches nothing
-// but these files. A nil Resolver is for databases that Builder.Finish made. A catalog made by another version of this
-// package is an error matching ErrOutdated: make it again from the archive.
+// Open opens a database: the catalog at path, and the files that its views read, which resolve finds. SQL
+// reaches nothing but these files. A nil Resolver is for databases that Builder.Finish made. A catalog
+// made by another version of this package is an error matching ErrOutdated: make it again from the
+// archive.
 func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
@@ -61,7 +67,7 @@ func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*D
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{work: work, export: filepath.Join(work.Path, "result.parquet")}
+	d := &DB{work: work, export: filepath.Join(work.Path, "result.parquet"), parts: parts{fetch: o.Fetch}}
 	e := engine{path: path, work: work.Path, memory: o.MemoryLimit, threads: o.Threads, readOnly: true}
 	e.seal = func(c driver.Conn) ([]string, error) { return d.seal(ctx, c, resolve) }
 	if d.db, err = openEngine(e); err != nil && (strings.Contains(err.Error(), "version") || strings.Contains(err.Error(), "not a valid DuckDB database")) {
@@ -73,8 +79,8 @@ func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*D
 	return d, nil
 }
 
-// seal looks at the catalog on the first connection, and then closes the engine off from everything but the files that the
-// catalog names. It returns the statements that every connection begins with.
+// seal looks at the catalog on the first connection, and then closes the engine off from everything but
+// the files that the catalog names. It returns the statements that every connection begins with.
 func (d *DB) seal(ctx context.Context, c driver.Conn, resolve Resolver) ([]string, error) {
 	version, err := pairs(ctx, c, "SELECT key, value FROM "+catalog+".archive_meta WHERE key = 'database_format'")
 	if ctx.Err() != nil {
@@ -97,6 +103,7 @@ func (d *DB) seal(ctx context.Context, c driver.Conn, resolve Resolver) ([]strin
 			return nil, err
 		}
 		parts[relation] = file
+		d.parts.paths = append(d.parts.paths, file)
 		allowed = append(allowed, text(file))
 	}
 	// The order matters: after the second nothing more can be allowed, after the third nothing changed.
@@ -166,11 +173,16 @@ func (d *DB) Tables(ctx context.Context) ([]TableReport, error) {
 		if all[i].Rows != rowsUnknown {
 			continue
 		}
-		n, err := queryInts(ctx, d.db, "SELECT count(*) FROM main."+ident(all[i].Table), 1)
+		err := d.parts.with(ctx, func() error {
+			n, err := queryInts(ctx, d.db, "SELECT count(*) FROM main."+ident(all[i].Table), 1)
+			if err == nil {
+				all[i].Rows = n[0]
+			}
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
-		all[i].Rows = n[0]
 	}
 	return all, d.addColumns(ctx, all, at)
 }

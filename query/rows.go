@@ -19,6 +19,7 @@ import (
 type Rows struct {
 	ctx     context.Context
 	conn    *sql.Conn
+	parts   *parts
 	columns []string
 	types   []string
 	stored  string // the temporary table; empty for the plan of an EXPLAIN
@@ -54,7 +55,7 @@ func (d *DB) Query(ctx context.Context, query string, params map[string]string) 
 	if err != nil {
 		return nil, err
 	}
-	r := &Rows{ctx: ctx, conn: conn}
+	r := &Rows{ctx: ctx, conn: conn, parts: &d.parts}
 	defer func() {
 		if err != nil {
 			err = errors.Join(plainError(ctx, err), r.Close())
@@ -85,9 +86,11 @@ func plainError(ctx context.Context, err error) error {
 // run runs one statement, and keeps its result if it is the last.
 func (r *Rows) run(s statement, params map[string]string, used map[string]bool, last bool) error {
 	var p prepared
-	err := r.conn.Raw(func(c any) (err error) {
-		p, err = prepare(r.ctx, c.(*duckdb.Conn), s)
-		return err
+	err := r.parts.with(r.ctx, func() error {
+		return r.conn.Raw(func(c any) (err error) {
+			p, err = prepare(r.ctx, c.(*duckdb.Conn), s)
+			return err
+		})
 	})
 	if err != nil {
 		return err

@@ -29,9 +29,11 @@ func (d *DB) Statements(ctx context.Context, query string, params map[string]str
 	used := map[string]bool{}
 	for _, s := range split {
 		var p prepared
-		err := conn.Raw(func(c any) (err error) {
-			p, err = prepare(ctx, c.(*duckdb.Conn), s)
-			return err
+		err := d.parts.with(ctx, func() error {
+			return conn.Raw(func(c any) (err error) {
+				p, err = prepare(ctx, c.(*duckdb.Conn), s)
+				return err
+			})
 		})
 		if err != nil {
 			return nil, plainError(ctx, err)

@@ -15,12 +15,13 @@ import (
 	"holdall/query"
 )
 
-// OpenDatabase opens an archived export for SQL: views of the archive's own Parquet files. The catalog of them is made when it
-// is not there, or was made by another version: in dir, where it stays for the next time. Archives of before the Parquet
-// files gave the received texts back are read from their CSVs once; what comes of that stays in dir as well.
+// OpenDatabase opens an archived export for SQL: views of the archive's own Parquet files. The catalog of
+// them is made when it is not there, or was made by another version: in dir, where it stays for the next
+// time. Archives of before the Parquet files gave the received texts back are read from their CSVs once;
+// what comes of that stays in dir as well.
 func OpenDatabase(ctx context.Context, bag *archive.Bag, dir string, o query.OpenOptions, talk func(string, ...any)) (*query.DB, error) {
 	path := filepath.Join(dir, bag.ID()+".duckdb")
-	files := filesOf(ctx, bag, path)
+	files := filesOf(bag, path, &o)
 	db, err := query.Open(ctx, path, files, o)
 	if err == nil || !errors.Is(err, query.ErrOutdated) && !errors.Is(err, fs.ErrNotExist) {
 		return db, err
@@ -34,17 +35,26 @@ func OpenDatabase(ctx context.Context, bag *archive.Bag, dir string, o query.Ope
 	return query.Open(ctx, path, files, o)
 }
 
-// filesOf finds the files that a catalog at path names: in the bag, in the cache of a bag that is elsewhere, or, by names without
-// a folder, beside the catalog.
-func filesOf(ctx context.Context, bag *archive.Bag, path string) query.Resolver {
+// filesOf finds the files that a catalog at path names: in the bag, in the cache of a bag that is
+// elsewhere, to which they are fetched when they are first read, or, by names without a folder, beside
+// the catalog.
+func filesOf(bag *archive.Bag, path string, o *query.OpenOptions) query.Resolver {
+	names := map[string]string{}
+	if bag.HasCache() {
+		o.Fetch = func(ctx context.Context, local string) error {
+			_, err := bag.LocalFile(ctx, names[local])
+			return err
+		}
+	}
 	return func(name string) (string, error) {
 		if !strings.Contains(name, "/") {
 			return filepath.Join(query.Files(path), name), nil
 		}
-		local, err := bag.LocalFile(ctx, name)
+		local, err := bag.CachedPath(name)
 		if errors.Is(err, errors.ErrUnsupported) {
 			return filepath.Join(bag.Location(), filepath.FromSlash(name)), nil
 		}
+		names[local] = name
 		return local, err
 	}
 }
@@ -86,8 +96,8 @@ type rebuilt struct {
 	findings []FindingCount
 }
 
-// rebuild makes the tables again from nothing but the bag, in the way that the takeover made them, with temporary files in
-// tmp. finish is called with the Builder, whose database would appear at path.
+// rebuild makes the tables again from nothing but the bag, in the way that the takeover made them, with
+// temporary files in tmp. finish is called with the Builder, whose database would appear at path.
 func rebuild(ctx context.Context, bag *archive.Bag, s *Status, path, tmp string, finish func(*query.Builder, context.Context) error) (*rebuilt, error) {
 	b, err := query.Create(ctx, path, query.BuildOptions{
 		TempDir: tmp, DateOrder: s.DateOrder, Snapshot: s.Created, Meta: meta(s.Software),
