@@ -28,7 +28,25 @@ type BuildOptions struct {
 	TimeZone    string            // of times without a zone; "": Europe/London
 	Snapshot    time.Time         // the archive's today: when the takeover began
 	Meta        map[string]string // further rows of archive_meta
+
+	// Schema is what is known of the source's tables; nil: the ten tables of a full export, with the views and the reconciliation
+	// that are made for them. With another one, keys, references and documents are checked as it says.
+	Schema []schemas.Table
 }
+
+// known returns what is known of the source's tables.
+func (o *BuildOptions) known() []schemas.Table { return known(o.Schema) }
+
+// known returns a schema, or that of a full export where there is none.
+func known(schema []schemas.Table) []schemas.Table {
+	if schema == nil {
+		return schemas.Recruitly()
+	}
+	return schema
+}
+
+// full reports whether the source is a full export of ten tables.
+func (o *BuildOptions) full() bool { return o.Schema == nil }
 
 // defaultMemory leaves a takeover, which does other work at the same time, below 600 MB.
 const defaultMemory = 192 << 20

@@ -27,6 +27,9 @@ type Catalog struct {
 	Meta      map[string]string `json:"meta"`      // the rows of archive_meta
 	LogOrder  string            `json:"log_order"` // the order of day and month in the status logs of job_pipelines
 
+	// Schema is what is known of the source's tables, as in BuildOptions.
+	Schema []schemas.Table `json:"-"`
+
 	// Parts names the file of each relation that has one: the tables, documents, quarantine as Parquet, and findings as
 	// Parquet or as zstd-compressed lines of JSON. The names are whatever the Resolver given to Open understands.
 	Parts map[string]string `json:"parts"`
@@ -99,7 +102,10 @@ func (w *catalogWriter) write(ctx context.Context, c *sql.Conn) error {
 	if err := w.writeOwn(ctx, c); err != nil {
 		return err
 	}
-	derived := views(converter{order: w.LogOrder, zone: w.Meta["time_zone"]})
+	var derived []view
+	if w.Schema == nil {
+		derived = views(converter{order: w.LogOrder, zone: w.Meta["time_zone"]})
+	}
 	for _, v := range derived {
 		if err := execAll(ctx, c, fmt.Sprintf("CREATE VIEW main.%s AS %s", ident(v.name), v.sql)); err != nil {
 			return err
@@ -227,7 +233,7 @@ func (w *catalogWriter) writeTables(ctx context.Context, c *sql.Conn) error {
 		have[documents.Table] = true
 		w.reports = append(w.reports, documents)
 	}
-	for _, t := range append(slices.Clone(schemas.Recruitly()), documentsTable) {
+	for _, t := range append(slices.Clone(known(w.Schema)), documentsTable) {
 		if have[t.Name] {
 			continue
 		}

@@ -165,6 +165,9 @@ func (b *Builder) documentsSQL(l *loaded) string {
 
 // ownerNames is a query for the names of all records that files can belong to.
 func (b *Builder) ownerNames() string {
+	if !b.opts.full() {
+		return b.schemaOwnerNames()
+	}
 	var selects []string
 	for _, o := range []struct{ kind, table, key, name string }{
 		{"CANDIDATE", "candidates", "candidate_id", fullNameSQL},
@@ -177,10 +180,29 @@ func (b *Builder) ownerNames() string {
 	return strings.Join(selects, " UNION ALL ")
 }
 
+// schemaOwnerNames is ownerNames of a schema that says what names its records.
+func (b *Builder) schemaOwnerNames() string {
+	selects := []string{"SELECT NULL::VARCHAR AS owner_type, NULL::VARCHAR AS owner_id, NULL::VARCHAR AS name WHERE false"}
+	for _, t := range b.opts.Schema {
+		key, ok := t.PrimaryKey()
+		if t.Kind == "" || !ok {
+			continue
+		}
+		table, _ := b.relation(t.Name)
+		var label []string
+		for _, column := range t.Label {
+			label = append(label, ident(column))
+		}
+		selects = append(selects, fmt.Sprintf("SELECT %s, %s, concat_ws(' ', %s) FROM %s", text(t.Kind), ident(key.Name),
+			strings.Join(label, ", "), table))
+	}
+	return strings.Join(selects, " UNION ALL ")
+}
+
 // Tenant returns the account's prefix of the record IDs, "" when there is none: an ID is four letters and 32 hexadecimal digits.
 func (b *Builder) Tenant(ctx context.Context) (string, error) {
 	var selects []string
-	for _, t := range schemas.Recruitly() {
+	for _, t := range b.opts.known() {
 		key, _ := t.PrimaryKey()
 		if table, ok := b.relation(t.Name); ok {
 			selects = append(selects, fmt.Sprintf("(SELECT lower(%s) AS id FROM %s WHERE %[1]s IS NOT NULL LIMIT 1000)", ident(key.Name), table))

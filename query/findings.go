@@ -267,13 +267,13 @@ func dateFindings(tables []*loaded) []Finding {
 }
 
 // missingTables returns the known tables that were not loaded.
-func missingTables(tables []*loaded) []schemas.Table {
+func missingTables(known []schemas.Table, tables []*loaded) []schemas.Table {
 	have := map[string]bool{}
 	for _, l := range tables {
 		have[l.Table] = true
 	}
 	var missing []schemas.Table
-	for _, t := range schemas.Recruitly() {
+	for _, t := range known {
 		if !have[t.Name] {
 			missing = append(missing, t)
 		}

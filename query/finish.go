@@ -46,7 +46,7 @@ func ownReport(name string) TableReport {
 func (b *Builder) Catalog() Catalog {
 	b.state.Lock()
 	defer b.state.Unlock()
-	c := Catalog{Meta: b.meta(), LogOrder: orderDMY, Documents: b.documents, Parts: map[string]string{}}
+	c := Catalog{Schema: b.opts.Schema, Meta: b.meta(), LogOrder: orderDMY, Documents: b.documents, Parts: map[string]string{}}
 	for _, l := range b.tables {
 		c.Tables = append(c.Tables, l.TableReport)
 		if l.Table == "job_pipelines" {

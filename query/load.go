@@ -50,7 +50,7 @@ func (b *Builder) LoadCSV(ctx context.Context, file, path string) (_ *TableRepor
 // examine looks at a whole file, in one pass if it is what nearly all are: UTF-8, and as RFC 4180 says. text has its
 // content as UTF-8: it is f, or a copy that the caller closes and removes.
 func (b *Builder) examine(ctx context.Context, file string, f *os.File) (s *scanned, text *os.File, err error) {
-	knows := recogniser{schemas.Recruitly(), file}
+	knows := recogniser{b.opts.known(), file}
 	encoding, err := encodingAtFront(f)
 	if err != nil {
 		return nil, nil, err
@@ -75,7 +75,7 @@ func (b *Builder) plan(file string, s *scanned) *loaded {
 	known := true
 	schema := s.table
 	if schema.Name == "" {
-		schema = schemas.Table{Name: nameOfFile(file), Description: "A table beyond the ten that an export is known to have."}
+		schema = schemas.Table{Name: nameOfFile(file), Description: "A table beyond those that an export is known to have."}
 		known = false
 	}
 	b.state.Lock()

@@ -239,7 +239,7 @@ func (b *Builder) attachmentRows() string {
 			return "(" + l.typedSQL(b.source(name), fileRowNumber+" AS r") + ")"
 		}
 	}
-	t, _ := schemas.ByName(schemas.Recruitly(), name)
+	t, _ := schemas.ByName(b.opts.known(), name)
 	return "(SELECT NULL::BIGINT AS r, " + nulls(gap(t).Columns) + " WHERE false)"
 }
 
@@ -266,6 +266,6 @@ func (b *Builder) relation(name string) (sql string, loaded bool) {
 			return "main." + ident(name), true
 		}
 	}
-	t, _ := schemas.ByName(schemas.Recruitly(), name)
+	t, _ := schemas.ByName(b.opts.known(), name)
 	return "(SELECT " + nulls(gap(t).Columns) + " WHERE false)", false
 }

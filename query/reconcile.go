@@ -26,7 +26,11 @@ func (b *Builder) Reconcile(ctx context.Context, parts map[string]bool) error {
 		if err := insertFindings(ctx, c, dateFindings(b.tables)); err != nil {
 			return err
 		}
-		for _, part := range []func() []string{r.keys, r.references, r.attachments, r.cvs, r.documents, dropLost} {
+		checks := []func() []string{r.keys, r.references, r.attachments, r.cvs, r.documents, dropLost}
+		if !b.opts.full() { // documents come with their owners, and what is missing was found while they were received
+			checks = []func() []string{r.keys, r.references, r.documents}
+		}
+		for _, part := range checks {
 			if err := execAll(ctx, c, part()...); err != nil {
 				return err
 			}
@@ -53,13 +57,15 @@ func (r *reconciler) fillGaps(ctx context.Context, c *sql.Conn) error {
 			r.filled[l.Table+"."+col.Column] = col.Nulls < l.Rows
 		}
 	}
-	tables := missingTables(r.b.tables)
+	tables := missingTables(r.b.opts.known(), r.b.tables)
 	r.b.state.Unlock()
 	var found []Finding
 	var gaps []string
 	for _, t := range tables {
 		r.missing[t.Name] = true
-		found = append(found, Finding{Code: TableMissing, Severity: SeverityError, Table: t.Name, Detail: "the export has no " + t.File})
+		if r.b.opts.full() { // elsewhere, a type without records makes no table
+			found = append(found, Finding{Code: TableMissing, Severity: SeverityError, Table: t.Name, Detail: "the export has no " + t.File})
+		}
 		gaps = append(gaps, makeGap(t))
 	}
 	if err := execAll(ctx, c, append(gaps, makeGap(documentsTable))...); err != nil {
@@ -94,7 +100,7 @@ func finding(code Code, severity Severity, table, id, detail, from string) strin
 // keys reports keys that are not there or not unique.
 func (r *reconciler) keys() []string {
 	var all []string
-	for _, t := range schemas.Recruitly() {
+	for _, t := range r.b.opts.known() {
 		for _, c := range t.Columns {
 			if c.Key == "" || !r.filled[t.Name+"."+c.Name] {
 				continue // a key that no row has is no key
@@ -123,7 +129,7 @@ var entityTables = []entityTable{
 // references reports references to records that are not there.
 func (r *reconciler) references() []string {
 	var all []string
-	for _, t := range schemas.Recruitly() {
+	for _, t := range r.b.opts.known() {
 		key, _ := t.PrimaryKey()
 		for _, c := range t.Columns {
 			switch {
@@ -135,6 +141,9 @@ func (r *reconciler) references() []string {
 				all = append(all, r.reference(t.Name, key.Name, c.Name, c.References)...)
 			}
 		}
+	}
+	if !r.b.opts.full() {
+		return all
 	}
 	for _, p := range polymorphics {
 		all = append(all, r.polymorphic(p)...)
@@ -183,7 +192,7 @@ var polymorphics = []polymorphic{
 // findKinds finds the kinds of records that references name; "" is none.
 func (r *reconciler) findKinds(ctx context.Context, c *sql.Conn) error {
 	for _, p := range polymorphics {
-		if !r.filled[p.table+"."+p.needs] {
+		if !r.b.opts.full() || !r.filled[p.table+"."+p.needs] {
 			continue
 		}
 		err := eachText(ctx, c, fmt.Sprintf("SELECT DISTINCT upper(record_type) FROM %s WHERE record_id IS NOT NULL", p.from), func(v []string) {

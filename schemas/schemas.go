@@ -1,7 +1,8 @@
 // Package schemas holds what is known of the tables of an export, as data: their columns, types, keys and meanings.
 //
 // A schema is a hint, never a gate. A file that disagrees with it is kept and loaded all the same, and the difference is
-// reported. Nothing about Recruitly's ten CSVs is documented by their vendor; each column says what its evidence is.
+// reported. Nothing about Recruitly's ten CSVs is documented by their vendor, and of Eploy's records only some; each column says what
+// its evidence is.
 package schemas
 
 import (
@@ -11,11 +12,13 @@ import (
 	"sync"
 )
 
-// A Table is one of the ten tables.
+// A Table is one table of a source.
 type Table struct {
-	Name        string   `json:"name"`        // candidates
-	File        string   `json:"file"`        // Candidates.csv, as the vendor's help page names it
-	Description string   `json:"description"` // a sentence
+	Name        string   `json:"name"`            // candidates
+	File        string   `json:"file"`            // Candidates.csv, as the vendor's help page names it
+	Description string   `json:"description"`     // a sentence
+	Kind        string   `json:"kind,omitempty"`  // of its records, where they own documents: CANDIDATE
+	Label       []string `json:"label,omitempty"` // columns that name such a record to people
 	Columns     []Column `json:"columns"`
 }
 
@@ -28,23 +31,35 @@ type Column struct {
 	Key         string   `json:"key,omitempty"`         // primary, unique, or empty
 	References  string   `json:"references,omitempty"`  // users.user_id; "*" when another column names the kind of record
 	Description string   `json:"description,omitempty"` // what it means
-	Evidence    string   `json:"evidence"`              // spreadsheet, api, inferred, invented
+	Evidence    string   `json:"evidence"`              // spreadsheet, api, inferred, invented; guide, seen
 	Sensitive   bool     `json:"sensitive,omitempty"`   // special category, identity number, or free text about a person
 }
 
 //go:embed recruitly.json
 var recruitlyJSON []byte
 
-var recruitly = sync.OnceValue(func() []Table {
+//go:embed eploy.json
+var eployJSON []byte
+
+var (
+	recruitly = sync.OnceValue(func() []Table { return parse("recruitly.json", recruitlyJSON) })
+	eploy     = sync.OnceValue(func() []Table { return parse("eploy.json", eployJSON) })
+)
+
+func parse(name string, content []byte) []Table {
 	var tables []Table
-	if err := json.Unmarshal(recruitlyJSON, &tables); err != nil {
-		panic(fmt.Sprintf("schemas: recruitly.json, which is embedded, does not parse: %v", err))
+	if err := json.Unmarshal(content, &tables); err != nil {
+		panic(fmt.Sprintf("schemas: %s, which is embedded, does not parse: %v", name, err))
 	}
 	return tables
-})
+}
 
 // Recruitly returns the ten tables of a Recruitly export, ordered by name. They are shared: do not change them.
 func Recruitly() []Table { return recruitly() }
+
+// Eploy returns the tables that records read from Eploy make: its 15 types, the history of applications' statuses, and the log of
+// exports. Evidence is the vendor's API guide, what public client code shows, or nothing. They are shared: do not change them.
+func Eploy() []Table { return eploy() }
 
 // ByName returns the table of that name.
 func ByName(tables []Table, name string) (Table, bool) {

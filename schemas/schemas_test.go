@@ -23,11 +23,16 @@ func TestRecruitlyHasTheTenTablesOfAnExport(t *testing.T) {
 }
 
 // A slip in the data file would otherwise show only as a column that is quietly taken for another.
-func TestRecruitlyIsSound(t *testing.T) {
+func TestTablesAreSound(t *testing.T) {
+	t.Run("recruitly", func(t *testing.T) { checkSound(t, Recruitly()) })
+	t.Run("eploy", func(t *testing.T) { checkSound(t, Eploy()) })
+}
+
+func checkSound(t *testing.T, tables []Table) {
 	snake := regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 	types := []string{"VARCHAR", "VARCHAR[]", "JSON", "BOOLEAN", "INTEGER", "BIGINT", "DECIMAL(18,2)", "DATE", "TIMESTAMP"}
-	evidence := []string{"spreadsheet", "api", "inferred", "invented"}
-	for _, table := range Recruitly() {
+	evidence := []string{"spreadsheet", "api", "inferred", "invented", "guide", "seen"}
+	for _, table := range tables {
 		if !strings.HasSuffix(table.Description, ".") {
 			t.Errorf("%s is not described by a sentence", table.Name)
 		}
@@ -55,7 +60,7 @@ func TestRecruitlyIsSound(t *testing.T) {
 			}
 			if to, ok := strings.CutSuffix(c.References, "*"); !ok && to != "" {
 				name, column, _ := strings.Cut(to, ".")
-				target, _ := ByName(Recruitly(), name)
+				target, _ := ByName(tables, name)
 				if _, ok := target.Column(column); !ok {
 					t.Errorf("%s references %s, which does not exist", where, to)
 				}
