@@ -19,15 +19,18 @@ type contents struct {
 	received int
 	refused  int
 	bytes    int64
-	told     map[string]bool // files that a finding was made for
+	of       map[string]*Receipt // by file, of contents that are here
+	told     map[string]bool     // files that a finding was made for
 }
 
 // A file is what a listing says of a file.
 type file struct {
-	id, name string
-	cv       bool
-	created  string // sorts by time
-	size     int64  // -1: not stated
+	id, name  string
+	cv        bool
+	ownerType int // number of the kind of record; 0: not known
+	owner     string
+	created   string // sorts by time
+	size      int64  // -1: not stated
 }
 
 // likelyContents are the paths that a probe tries, once each, with the first file. The guide does not name
@@ -44,7 +47,7 @@ func (p *pull) fetchContents(ctx context.Context) error {
 		return err
 	}
 	c := &p.contents
-	c.received, c.refused, c.bytes = 0, 0, 0
+	c.received, c.refused, c.bytes, c.of = 0, 0, 0, map[string]*Receipt{}
 	if c.told == nil {
 		c.told = map[string]bool{}
 	}
@@ -91,6 +94,7 @@ func (p *pull) count(f file, r *Receipt) {
 		x.Detail = fmt.Sprintf("the content of file %s was not answered (status %d)", f.id, r.Status)
 	default:
 		c.received++
+		c.of[f.id] = r
 		c.bytes += r.Size
 		x.Code = SizeDiffers
 		x.Detail = fmt.Sprintf("file %s has %d bytes, and its record says %d", f.id, r.Size, f.size)
@@ -189,6 +193,8 @@ func describe(id string, record json.RawMessage) file {
 			json.Unmarshal(m[key], &f.name)
 		}
 	}
+	f.ownerType, _ = strconv.Atoi(text(m["recordtypeid"]))
+	f.owner = text(m["recordid"])
 	f.cv = aCV.Match(m["filetype"])
 	json.Unmarshal(m["creationdate"], &f.created)
 	if n, err := strconv.ParseInt(strings.Trim(string(m["filesize"]), `"`), 10, 64); err == nil {
@@ -196,3 +202,6 @@ func describe(id string, record json.RawMessage) file {
 	}
 	return f
 }
+
+// text is a number or text as text.
+func text(v json.RawMessage) string { return strings.Trim(string(v), `"`) }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -100,3 +101,38 @@ func (x *Pulled) Tables() []string {
 
 // Close releases the directory.
 func (x *Pulled) Close() error { return x.pull.journal.close() }
+
+// A Document is the content of a file, and whose it is.
+type Document struct {
+	ID        string
+	Name      string
+	CV        bool
+	OwnerType int // number of the kind of record: 3 is a candidate; 0: not known
+	OwnerID   string
+	Created   string // without a zone
+	Path      string // of the content
+}
+
+// Documents calls use for each file whose content is here, CVs first.
+func (x *Pulled) Documents(use func(Document) error) error {
+	files, err := x.pull.files()
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if r := x.pull.contents.of[f.id]; r != nil {
+			if err := use(Document{f.id, f.name, f.cv, f.ownerType, f.owner, f.created, filepath.Join(x.Dir, r.File)}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Answers returns the paths of the files of answers, by their names without directory.
+func (x *Pulled) Answers() ([]string, error) {
+	return filepath.Glob(filepath.Join(x.Dir, "answers", "*.json.zst"))
+}
+
+// Receipts is the path of the receipts.
+func (x *Pulled) Receipts() string { return filepath.Join(x.Dir, receiptsName) }

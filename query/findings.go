@@ -170,7 +170,7 @@ func loadFindings(l *loaded, s *scanned) []Finding {
 		add(TableRepeated, SeverityWarning, "%s is a further file named or built like %s; it was loaded as %s", l.File, l.schema.Name, l.Table)
 	}
 	if !l.Known && l.Table == l.schema.Name {
-		add(TableUnknown, SeverityInfo, "%s is none of the ten known tables; it was loaded as %s", l.File, l.Table)
+		add(TableUnknown, SeverityInfo, "%s is none of the known tables; it was loaded as %s", l.File, l.Table)
 	}
 	switch {
 	case len(s.headings) == 0:

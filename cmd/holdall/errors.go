@@ -12,6 +12,7 @@ import (
 	"holdall/archive"
 	"holdall/archive/dirstore"
 	"holdall/archive/s3store"
+	"holdall/eploy"
 	"holdall/fetch/failure"
 	"holdall/fetch/link"
 	"holdall/internal/digest"
@@ -90,6 +91,8 @@ func classify(err error) errorReport {
 		mismatch *digest.MismatchError
 		usage    *usageError
 		sent     *orgvue.Error
+		paused   *eploy.Paused
+		pull     *eploy.Failure
 		hint     *hinted
 		report   = errorReport{Code: failure.Internal, Message: err.Error(), exit: exitFailed}
 	)
@@ -101,6 +104,11 @@ func classify(err error) errorReport {
 		return errorReport{Code: failure.Usage, Message: usage.message, Hint: usage.hint, exit: exitUsage}
 	case errors.As(err, &sent):
 		return sendFailure(sent)
+	case errors.As(err, &paused):
+		return pausedFailure(paused)
+	case errors.As(err, &pull):
+		code := failure.Code(pull.Code)
+		return errorReport{Code: code, Message: pull.Message, Hint: pull.Hint, Retryable: pull.Retryable, exit: code.Exit()}
 	case errors.Is(err, context.Canceled):
 		return errorReport{Code: failure.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted}
 	case errors.As(err, &fe):

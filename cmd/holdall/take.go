@@ -35,13 +35,14 @@ type takeOptions struct {
 	fresh          bool
 	dateOrder      string
 	dryRun         bool
+	api            apiOptions
 	s3Flags
 }
 
 func takeCommand() command {
 	var o takeOptions
 	return command{
-		use:   "take MASTER",
+		use:   "take MASTER|eploy://SYSTEM",
 		short: "Fetch, check, archive and commit an export; run again after any failure",
 		long: `
 Fetch everything that a master CSV links to, check it, and commit it as an archive below ROOT/exports. MASTER is a file, an
@@ -51,11 +52,16 @@ Whatever happens (a broken line, a full disk, a crash, a power cut), run the sam
 are not fetched again. When the links have died, ask the vendor for a fresh master CSV and use that one; it goes on where
 the old one ended if its links serve the same objects, and starts a new archive if they serve another export.
 
+eploy://SYSTEM in place of MASTER pulls everything that an API key may read out of an Eploy system, over as many days as
+its limit of requests takes: at the day's reserve it ends with exit code 3 and says when to go on. --dry-run says how
+many days that will be. Nothing but reading is ever asked for.
+
 A link grants access to whoever has it. It is never printed, logged or stored. A link given as an argument is visible to
 other users of this machine while the command runs; a file or standard input is not.`,
 		example: `  holdall take master.csv --to archives
   holdall take - --to archives < master.csv
-  holdall take master.csv --to archives --dry-run`,
+  holdall take master.csv --to archives --dry-run
+  holdall take eploy://acme --to archives --credentials key.json --dry-run`,
 		args:  cobra.ExactArgs(1),
 		flags: o.addFlags,
 		run:   func(ctx context.Context, e *env, args []string) error { return o.run(ctx, e, args) },
@@ -75,6 +81,7 @@ func (o *takeOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.caFile, "ca-file", "", "PEM `FILE` of certificates to trust beside the system's")
 	f.BoolVar(&o.fresh, "new", false, "do not resume; start a new archive")
 	f.StringVar(&o.dateOrder, "date-order", "", "`dmy or mdy`: decides dates that the files leave ambiguous")
+	o.api.addFlags(f)
 	f.BoolVar(&o.dryRun, "dry-run", false, "only print the plan: links, kinds, sizes, expiry, disk needed, time")
 	o.s3Flags.addFlags(f)
 }
@@ -113,6 +120,9 @@ func checkRoot(root string) error {
 func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {
 	if err := o.check(); err != nil {
 		return err
+	}
+	if system, ok := strings.CutPrefix(args[0], "eploy://"); ok {
+		return o.runAPI(ctx, e, system)
 	}
 	master, err := readMaster(e, args[0])
 	if err != nil {

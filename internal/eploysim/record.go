@@ -102,8 +102,7 @@ func (x *writer) value(f field) string {
 	switch f.of {
 	case text:
 		if f.arg == "file" {
-			end := choose(r, []string{"pdf", "docx", "rtf"})
-			return strconv.Quote(fmt.Sprintf("%s %d.%s", choose(r, vocabulary["last"]), x.record.id, end))
+			return strconv.Quote(fmt.Sprintf("%s %d.pdf", choose(r, vocabulary["last"]), x.record.id))
 		}
 		return strconv.Quote(choose(r, vocabulary[f.arg]))
 	case longText:

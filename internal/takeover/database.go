@@ -100,7 +100,8 @@ type rebuilt struct {
 // temporary files in tmp. finish is called with the Builder, whose database would appear at path.
 func rebuild(ctx context.Context, bag *archive.Bag, s *Status, path, tmp string, finish func(*query.Builder, context.Context) error) (*rebuilt, error) {
 	b, err := query.Create(ctx, path, query.BuildOptions{
-		TempDir: tmp, DateOrder: s.DateOrder, Snapshot: s.Created, Meta: meta(s.Software),
+		TempDir: tmp, DateOrder: s.DateOrder, Snapshot: s.Created, Meta: meta(s.Software, s.Source),
+		Schema: schemaOf(s.Source),
 	})
 	if err != nil {
 		return nil, err
@@ -143,7 +144,11 @@ func reload(ctx context.Context, bag *archive.Bag, b *query.Builder, t TableReco
 	if err := errors.Join(err, out.Close()); err != nil {
 		return fmt.Errorf("read %s: %w", t.Received.Path, err)
 	}
-	report, err := b.LoadCSV(ctx, t.File, plain)
+	load := b.LoadCSV
+	if strings.HasSuffix(t.File, ndjson) {
+		load = b.LoadNDJSON
+	}
+	report, err := load(ctx, t.File, plain)
 	if err != nil {
 		return fmt.Errorf("load %s: %w", t.File, err)
 	}
@@ -159,6 +164,6 @@ func loadIndex(ctx context.Context, bag *archive.Bag, b *query.Builder) error {
 	return errors.Join(b.LoadDocuments(ctx, in), in.Close())
 }
 
-func meta(software string) map[string]string {
-	return map[string]string{"software": software, "source": Source}
+func meta(software, source string) map[string]string {
+	return map[string]string{"software": software, "source": source}
 }

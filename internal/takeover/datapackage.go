@@ -55,7 +55,7 @@ type reference struct {
 	Fields   []string `json:"fields"`
 }
 
-func datapackage(r *Result, created time.Time, tables []TableRecord) dataPackage {
+func datapackage(r *Result, created time.Time, schema []schemas.Table, tables []TableRecord) dataPackage {
 	p := dataPackage{
 		Schema:    "https://datapackage.org/profiles/2.0/datapackage.json",
 		Name:      strings.ToLower(r.Export),
@@ -64,7 +64,7 @@ func datapackage(r *Result, created time.Time, tables []TableRecord) dataPackage
 		Resources: []dataResource{},
 	}
 	known := map[string]schemas.Table{}
-	for _, t := range schemas.Recruitly() {
+	for _, t := range schema {
 		known[t.Name] = t
 	}
 	for _, t := range tables {

@@ -76,7 +76,7 @@ func (t *takeover) deliver() error {
 		if tenant == "" {
 			tenant = "export" // the data, which names the account, is not here yet
 		}
-		t.run.state.Export = archive.NewID(Source, tenant, t.run.state.Started)
+		t.run.state.Export = archive.NewID(t.source.name(), tenant, t.run.state.Started)
 		if err := t.run.save(); err != nil {
 			return err
 		}

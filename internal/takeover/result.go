@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"holdall/eploy"
 	"holdall/fetch"
 	"holdall/fetch/listing"
 	"holdall/query"
@@ -14,6 +15,7 @@ import (
 const (
 	StateComplete   = "complete"   // archived and verified, also when there are findings
 	StateIncomplete = "incomplete" // the same command goes on
+	StatePaused     = "paused"     // the day's budget of requests is used up; the same command goes on
 	StateExpired    = "expired"    // a new master CSV is needed to go on
 	StateDamaged    = "damaged"    // an archive whose own record cannot be read
 )
@@ -30,7 +32,15 @@ type Result struct {
 	KeptBytes    int64                 `json:"kept_bytes,omitempty"` // that wait for the next run, whichever run received them
 	Seconds      float64               `json:"seconds"`
 	Findings     []FindingCount        `json:"findings"`
+
+	// Of a pull through an API.
+	Requests int                  `json:"requests,omitempty"` // by this run
+	Budget   *eploy.Budget        `json:"budget,omitempty"`
+	Types    map[string]TypeCount `json:"types,omitempty"`
 }
+
+// A TypeCount is how complete one type of a pull is.
+type TypeCount = eploy.TypeCount
 
 // A TableCount is a table's size and the CSV it came from.
 type TableCount struct {

@@ -6,15 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"holdall/archive"
 	"holdall/fetch"
-	"holdall/fetch/link"
 	"holdall/internal/filetype"
 	"holdall/internal/redact"
 	"holdall/query"
@@ -22,22 +23,18 @@ import (
 
 // seal closes the packs, reconciles, writes the records, and reads the whole bag back. It returns the result to be.
 func (t *takeover) seal(ctx context.Context) (*Result, error) {
-	t.report(Progress{Phase: "archiving", Progress: t.fetching.Progress(), Documents: t.counts.total()})
-	parts := map[string]bool{}
-	for _, s := range t.plan.Sources {
-		if s.Part != link.PartAttachments && s.Part != link.PartCVs {
-			continue
-		}
-		parts[string(s.Part)] = true
-		p, err := t.bag.Packer(string(s.Part))
+	t.report(Progress{Phase: "archiving", Progress: t.source.plan(), Documents: t.counts.total()})
+	parts := t.source.parts()
+	for _, part := range slices.Sorted(maps.Keys(parts)) {
+		p, err := t.bag.Packer(part)
 		if err != nil {
 			return nil, err
 		}
 		if err := p.Finish(ctx); err != nil {
-			return nil, fmt.Errorf("close the packs of %s: %w", s.Part, err)
+			return nil, fmt.Errorf("close the packs of %s: %w", part, err)
 		}
 	}
-	if err := t.keepContainers(ctx); err != nil {
+	if err := t.source.leftovers(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.index(ctx); err != nil {
@@ -56,11 +53,10 @@ func (t *takeover) seal(ctx context.Context) (*Result, error) {
 	if err := t.writeRecords(ctx, r, catalog); err != nil {
 		return nil, err
 	}
-	t.report(Progress{Phase: "verifying", Progress: t.fetching.Progress(), Documents: t.counts.total()})
-	if err := t.finish(ctx, catalog, archive.BagInfo{
-		ID: r.Export, Organization: "Recruitly full data export, account " + tenant, Started: t.run.state.Started, Software: t.Software,
-		Description: "Full data export as received: ten tables, attachments, internal CVs, and the record of their receipt",
-	}); err != nil {
+	t.report(Progress{Phase: "verifying", Progress: t.source.plan(), Documents: t.counts.total()})
+	info := t.source.describe(tenant)
+	info.ID, info.Started, info.Software = r.Export, t.run.state.Started, t.Software
+	if err := t.finish(ctx, catalog, info); err != nil {
 		return nil, err
 	}
 	t.measure(r)
@@ -135,15 +131,12 @@ func (t *takeover) tenant(ctx context.Context) string {
 	if t.Tenant != "" {
 		return t.Tenant
 	}
-	if name, err := t.db.Tenant(ctx); err == nil && name != "" {
-		return name
-	}
-	return "export"
+	return t.source.tenant(ctx)
 }
 
 func (t *takeover) result(tenant string, found []FindingCount) *Result {
 	r := &Result{
-		Export:   cmp.Or(t.run.state.Export, archive.NewID(Source, tenant, t.run.state.Started)),
+		Export:   cmp.Or(t.run.state.Export, archive.NewID(t.source.name(), tenant, t.run.state.Started)),
 		State:    StateComplete,
 		Tables:   t.tables.counts(),
 		Findings: found,
@@ -156,7 +149,7 @@ func (t *takeover) result(tenant string, found []FindingCount) *Result {
 // writeRecords writes everything in the bag that is about the export instead of from it. An earlier process may have
 // come this far and died; what it wrote is made anew.
 func (t *takeover) writeRecords(ctx context.Context, r *Result, c query.Catalog) error {
-	objects, err := t.objects(ctx)
+	objects, err := t.source.objects(ctx)
 	if err != nil {
 		return err
 	}
@@ -164,17 +157,12 @@ func (t *takeover) writeRecords(ctx context.Context, r *Result, c query.Catalog)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", findingsFile, err)
 	}
-	records := []struct {
-		name  string
-		write func(io.Writer) error
-	}{
-		{"data/received/master.csv", func(w io.Writer) error { _, err := w.Write(t.master.Redacted()); return err }},
-		{"data/documents/refused.csv", t.writeRefused},
-		{"custody/receipts.jsonl", t.writeReceipts},
-		{"custody/containers.jsonl", func(w io.Writer) error { return t.writeContainers(w, objects) }},
-		{"custody/completeness.json", func(w io.Writer) error { return t.writeCompleteness(w, r, c, objects, list, shown) }},
-		{"datapackage.json", func(w io.Writer) error { return writeJSON(w, datapackage(r, t.run.state.Started, t.tables.list())) }},
-	}
+	known := knownTables(t.source.name())
+	records := append(t.source.records(objects),
+		record{completenessFile, func(w io.Writer) error { return t.writeCompleteness(w, r, c, objects, list, shown) }},
+		record{"datapackage.json", func(w io.Writer) error {
+			return writeJSON(w, datapackage(r, t.run.state.Started, known, t.tables.list()))
+		}})
 	for _, rec := range records {
 		if err := t.bag.Discard(rec.name); err != nil {
 			return err

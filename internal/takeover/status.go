@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ type Status struct {
 	Parts      map[string]bool      // the document parts that were received
 	DateOrder  string               // as the user decided it, or ""
 	Software   string               // that made the archive
+	Source     string               // what kind of system it is from
 	Damage     string               // why the record cannot be read, in StateDamaged
 	Unfinished *Unfinished          // of a takeover that is not archived yet
 	Abandoned  bool                 // files without a bagit.txt, and no takeover here makes them: another may
@@ -67,6 +69,9 @@ type completeness struct {
 	External     []query.Finding       `json:"found_while_taking,omitempty"` // and those that only the takeover could see
 	DateOrder    string                `json:"date_order,omitempty"`
 	Software     string                `json:"software"`
+	Source       string                `json:"source,omitempty"` // recruitly where there is none
+	Types        map[string]TypeCount  `json:"types,omitempty"`
+	Requests     int                   `json:"requests,omitempty"`
 }
 
 const completenessFile = "custody/completeness.json"
@@ -75,18 +80,8 @@ func (t *takeover) writeCompleteness(w io.Writer, r *Result, catalog query.Catal
 	c := completeness{
 		Export: r.Export, Created: t.run.state.Started, State: r.State, Tables: r.Tables, Documents: r.Documents,
 		FetchedBytes: r.FetchedBytes, ReusedBytes: r.ReusedBytes, Seconds: r.Seconds, Findings: r.Findings,
-		Links: objects, TableRecords: t.tables.list(), Parts: map[string]PartCount{}, Catalog: &catalog, FindingsFile: &list, Shown: shown,
-		DateOrder: t.DateOrder, Software: t.Software,
-	}
-	for _, o := range objects {
-		switch o.Part {
-		case "attachments":
-			c.Parts[o.Part] = PartCount{Promised: r.Tables["attachments"].Rows, Received: r.Documents.Attachments,
-				Missing: count(r, query.AttachmentMissing), Extra: count(r, query.FileUnlisted), Duplicate: count(r, query.DuplicateContent)}
-		case "cvs":
-			missing := count(r, query.CVMissing)
-			c.Parts[o.Part] = PartCount{Promised: r.Documents.CVs + int64(missing), Received: r.Documents.CVs, Missing: missing}
-		}
+		Links: objects, TableRecords: t.tables.list(), Parts: t.source.counts(r, objects), Catalog: &catalog, FindingsFile: &list, Shown: shown,
+		DateOrder: t.DateOrder, Software: t.Software, Source: t.source.name(), Types: r.Types, Requests: r.Requests,
 	}
 	return writeJSON(w, c)
 }
@@ -121,12 +116,14 @@ func readStatus(ctx context.Context, bag *archive.Bag) (*Status, error) {
 		Result: Result{Export: c.Export, Location: bag.Location(), State: c.State, Tables: c.Tables, Documents: c.Documents,
 			FetchedBytes: c.FetchedBytes, ReusedBytes: c.ReusedBytes, Seconds: c.Seconds, Findings: c.Findings},
 		Created: c.Created, Objects: c.Links, Records: c.TableRecords, PartCounts: c.Parts, Shown: append(c.Shown, c.All...), external: c.External,
-		Parts: map[string]bool{}, DateOrder: c.DateOrder, Software: c.Software,
+		Parts: map[string]bool{}, DateOrder: c.DateOrder, Software: c.Software, Source: cmp.Or(c.Source, Source),
 	}
+	s.Types, s.Requests = c.Types, c.Requests
 	if c.FindingsFile != nil {
 		s.findingsFile = *c.FindingsFile
 	}
 	if s.catalog = c.Catalog; s.catalog != nil {
+		s.catalog.Schema = schemaOf(s.Source)
 		for _, t := range c.TableRecords {
 			s.catalog.Tables = append(s.catalog.Tables, t.TableReport)
 		}

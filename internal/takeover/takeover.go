@@ -23,7 +23,7 @@ import (
 	"holdall/query"
 )
 
-// Source is the first part of every export's ID.
+// Source is the first part of the ID of an export that a master CSV leads to.
 const Source = "recruitly"
 
 // Options are the settings of a takeover.
@@ -135,12 +135,7 @@ func behindOnlyLink(ctx context.Context, f *fetch.Fetcher, file *master.CSV) (*m
 // returned as it is. With an error that is a *fetch.Error, the result, when not nil, says how far the takeover came;
 // everything received so far is kept for the next try.
 func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Talk == nil {
-		o.Talk = func(string, ...any) {}
-	}
+	o.fill()
 	began := o.Now()
 	if err := o.checkRoot(); err != nil {
 		return nil, err
@@ -183,6 +178,7 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 		return &done, nil
 	}
 	t := &takeover{Options: o, store: store, fetcher: f, master: master, plan: choice.plan, run: choice.run, receipts: receipts, began: began}
+	t.source = links{t}
 	if err := receipts.open(choice.run.path("receipts.jsonl")); err != nil {
 		return t.unfinished(err), err
 	}
@@ -217,6 +213,7 @@ func (o Options) report(p Progress) {
 type takeover struct {
 	Options
 	store   archive.Store
+	source  source
 	fetcher *fetch.Fetcher
 	master  *master.CSV
 	plan    *fetch.Plan
@@ -395,7 +392,7 @@ func (t *takeover) receive(ctx context.Context) (err error) {
 		TempDir:   t.run.path("tmp"),
 		DateOrder: t.DateOrder,
 		Snapshot:  t.run.state.Started,
-		Meta:      meta(t.Software),
+		Meta:      meta(t.Software, t.source.name()),
 		Threads:   1,
 	})
 	if err != nil {

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"holdall/archive"
+	"holdall/archive/dirstore"
+	"holdall/eploy"
+	"holdall/fetch/failure"
+	"holdall/internal/takeover"
+)
+
+// apiOptions are the flags of take for a system that is pulled through its API.
+type apiOptions struct {
+	credentials string
+	url         string
+	reserve     int
+	wait        bool
+	types       []string
+	fileContent string
+}
+
+func (o *apiOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.credentials, "credentials", "",
+		"eploy: JSON `FILE` with the key's client_id and client_secret, or - (default: "+
+			"HOLDALL_EPLOY_CLIENT_ID and HOLDALL_EPLOY_CLIENT_SECRET)")
+	f.StringVar(&o.url, "api-url", "", "eploy: `URL` of the API (default https://SYSTEM.eploy.net/api)")
+	f.IntVar(&o.reserve, "reserve", -1,
+		"eploy: leave `N` requests a day to others (default: a tenth of the day's limit)")
+	f.BoolVar(&o.wait, "wait", false, "eploy: wait for the next day instead of ending")
+	f.StringSliceVar(&o.types, "types", nil, "eploy: only these `TYPES` of records, separated by commas")
+	f.StringVar(&o.fileContent, "file-content", "",
+		"eploy: `PATH` of a file's content below the API's URL, with {id}")
+}
+
+var systemName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,62}$`)
+
+// options are those of the pull, with the key read.
+func (o *takeOptions) apiOptions(e *env, system string) (eploy.Options, error) {
+	a := o.api
+	p := eploy.Options{URL: a.url, Types: a.types, FileContent: a.fileContent, Reserve: a.reserve,
+		Wait: a.wait, Talk: e.talk,
+		UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"),
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: e.dial,
+			ForceAttemptHTTP2:     false,
+			ResponseHeaderTimeout: 2 * time.Minute, MaxIdleConns: 2}}
+	if !systemName.MatchString(system) {
+		return p, usagef("it is the name in https://NAME.eploy.net", "%q is no system's name", system)
+	}
+	if p.URL == "" {
+		p.URL = "https://" + strings.ToLower(system) + ".eploy.net/api"
+	}
+	if err := checkAPIURL(p.URL, o.allowPrivate); err != nil {
+		return p, err
+	}
+	key, err := a.key(e)
+	p.Credentials = key
+	return p, err
+}
+
+// checkAPIURL refuses what a key must not be sent to.
+func checkAPIURL(s string, allowPrivate bool) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil {
+		return usagef("it is such as https://acme.eploy.net/api", "the URL of the API cannot be read")
+	}
+	ip := net.ParseIP(u.Hostname())
+	private := u.Hostname() == "localhost" || ip != nil && (ip.IsLoopback() || ip.IsPrivate() ||
+		ip.IsLinkLocalUnicast())
+	switch {
+	case allowPrivate && private:
+		return nil
+	case private:
+		return usagef("add --allow-private if that is meant", "%s is not a public address", u.Host)
+	case u.Scheme != "https":
+		return usagef("use https: a key must not be sent where others can read it",
+			"the URL of the API begins with %s", u.Scheme)
+	}
+	return nil
+}
+
+// key reads the API key.
+func (o *apiOptions) key(e *env) (c eploy.Credentials, err error) {
+	if o.credentials == "" {
+		c.ClientID, _ = e.lookup("HOLDALL_EPLOY_CLIENT_ID")
+		c.ClientSecret, _ = e.lookup("HOLDALL_EPLOY_CLIENT_SECRET")
+		if c.ClientID == "" || c.ClientSecret == "" {
+			return c, usagef("add --credentials FILE, or set HOLDALL_EPLOY_CLIENT_ID and HOLDALL_EPLOY_CLIENT_SECRET",
+				"there is no API key")
+		}
+		return c, nil
+	}
+	b, err := e.secret(o.credentials, "")
+	if err != nil {
+		return c, err
+	}
+	if json.Unmarshal(b, &c) != nil || c.ClientID == "" || c.ClientSecret == "" {
+		return c, usagef(`write {"client_id":"…","client_secret":"…"} into it`, "%s holds no API key",
+			o.credentials)
+	}
+	return c, nil
+}
+
+func (o *takeOptions) runAPI(ctx context.Context, e *env, system string) error {
+	p, err := o.apiOptions(e, system)
+	if err != nil {
+		return err
+	}
+	if o.dryRun {
+		return planAPI(ctx, e, p)
+	}
+	if err := os.MkdirAll(o.to, 0o700); err != nil {
+		return withHint(fmt.Errorf("make the root: %w", err), "name another directory with --to")
+	}
+	var last atomic.Pointer[eploy.Progress]
+	p.Progress = func(x eploy.Progress) { last.Store(&x) }
+	show := startTicker(e, func() {
+		if x := last.Load(); x != nil {
+			line := fmt.Sprintf("%s: %s records, %s files, %s requests left today", x.Part,
+				group(x.Records), group(x.Files),
+				group(int64(x.Remaining)))
+			e.voice.progress(line, line)
+		}
+	})
+	began := time.Now()
+	r, err := takeover.TakeAPI(ctx, system, p, o.takeover(e))
+	show.end(e)
+	err = stopped(ctx, err)
+	if r != nil && r.Requests > 0 {
+		if lerr := o.recordPull(ctx, e, r, err, began); lerr != nil {
+			e.warn("the run could not be written into the ledger: " + lerr.Error())
+		}
+	}
+	return e.conclude(r, err)
+}
+
+// recordPull makes a run of the ledger: each day of a pull is one.
+func (o *takeOptions) recordPull(ctx context.Context, e *env, r *takeover.Result, failed error,
+	began time.Time) error {
+	store, err := dirstore.Open(o.to, false)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	run := archive.Run{ID: archive.NewRunID(began), Started: began.UTC(), Ended: time.Now().UTC(),
+		Direction: "in", Type: "take",
+		Status: r.State, Bytes: r.KeptBytes + r.Documents.Bytes, Requests: int64(r.Requests), Export: r.Export, Operator: e.operator(),
+		Version: version()}
+	for _, t := range r.Types {
+		run.Records += int64(t.Received)
+		run.Failed += int64(t.Missing)
+	}
+	var paused *eploy.Paused
+	if failed != nil && !errors.As(failed, &paused) {
+		run.Detail = describe(failed).Message
+	}
+	return archive.AppendRun(context.WithoutCancel(ctx), store, run, nil)
+}
+
+func pausedFailure(p *eploy.Paused) errorReport {
+	at := p.ResumeAfter.UTC().Format(time.RFC3339)
+	return errorReport{
+		Code: failure.Busy, Retryable: true, ResumeAfter: at, exit: exitGoOn,
+		Message: fmt.Sprintf("paused: %d of the day's %d requests are left, and %d of them are for others",
+			p.Remaining, p.Limit, p.Reserve),
+		Hint: "run the same command again after " + at + "; a larger limit can be asked of the vendor",
+	}
+}
+
+func planAPI(ctx context.Context, e *env, p eploy.Options) error {
+	f, err := eploy.Plan(ctx, p)
+	if err != nil {
+		return err
+	}
+	if e.json {
+		return e.printJSON(map[string]any{"plan": f})
+	}
+	var rows [][]string
+	for _, name := range slices.Sorted(maps.Keys(f.Types)) {
+		t := f.Types[name]
+		rows = append(rows, []string{name, strconv.Itoa(t.Records), strconv.Itoa(t.Pages)})
+	}
+	if err := e.table([]string{"type", "records", "pages"}, []int{1, 2}, rows); err != nil {
+		return err
+	}
+	e.talk("%s requests: %s for the files, %s for the records; ask the vendor for a limit above %d a day to be quicker",
+		group(int64(f.Requests)), count(f.Days-f.RecordDays, "day", "days"), count(f.RecordDays, "day",
+			"days"), f.Budget.DayLimit)
+	for _, name := range f.Denied {
+		e.warn("the key may not read " + name)
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"holdall/internal/eploysim"
+)
+
+// A pull says what it will cost, pauses at the reserve, goes on when it may, and leaves an archive that answers.
+func TestTakeFromAnAPI(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	const secret = "k3y-that-nobody-may-see"
+	system, err := eploysim.New(eploysim.Config{Records: eploysim.Small(20), DayLimit: 100, SecondLimit: 1000,
+		Keys:   []eploysim.Key{{ID: "key", Secret: secret}},
+		Events: []eploysim.Event{{At: 100, Kind: "raise-limit", Count: 5000}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(system)
+	defer server.Close()
+	root, key := filepath.Join(t.TempDir(), "archives"), filepath.Join(t.TempDir(), "key.json")
+	if err := os.WriteFile(key, []byte(`{"client_id":"key","client_secret":"`+secret+`"}`),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+	take := []string{"--json", "take", "eploy://acme", "--to", root, "--api-url", server.URL + "/api",
+		"--allow-private", "--credentials", key}
+
+	var plan struct {
+		Plan struct{ Files, Requests, Days int }
+	}
+	o := holdall(t, append(take, "--dry-run")...)
+	if json.Unmarshal([]byte(o.stdout), &plan); o.code != 0 || plan.Plan.Files != 20 || plan.Plan.Days < 2 {
+		t.Fatalf("dry run: exit %d, %s%s", o.code, o.stdout, o.stderr)
+	}
+	if _, err := os.Stat(root); err == nil {
+		t.Error("a dry run makes the root")
+	}
+	var r struct {
+		Export, State string
+		Requests      int
+		ResumeAfter   time.Time `json:"resume_after"`
+		Error         struct {
+			Code      string
+			Retryable bool
+		}
+		Budget map[string]int
+		Types  map[string]map[string]any
+	}
+	o = holdall(t, take...)
+	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil || o.code != 3 || r.State != "paused" ||
+		!r.Error.Retryable ||
+		r.ResumeAfter.Before(time.Now()) || r.Budget["reserve"] != 10 {
+		t.Fatalf("exit %d, %s%s", o.code, o.stdout, o.stderr)
+	}
+	o = holdall(t, append(take, "--reserve", "0")...)
+	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil || o.code != 0 || r.State != "complete" ||
+		r.Requests == 0 ||
+		r.Types["candidates"]["received"] != 20.0 {
+		t.Fatalf("exit %d, %s%s", o.code, o.stdout, o.stderr)
+	}
+	if o := holdall(t, "query", root,
+		"select count(*) as n from candidates join documents on owner_id = candidate_id", "--format", "csv"); o.code != 0 {
+		t.Errorf("exit %d, %s%s", o.code, o.stdout, o.stderr)
+	}
+	if o := holdall(t, "log", root, "--type", "take"); strings.Count(o.stdout, "\ttake\t") != 2 ||
+		!strings.Contains(o.stdout, "paused") {
+		t.Errorf("exit %d, %s%s", o.code, o.stdout, o.stderr)
+	}
+	for _, command := range []string{"list", "status", "tables", "files", "verify"} {
+		if o := holdall(t, command, root); o.code != 0 {
+			t.Errorf("%s: exit %d, %s%s", command, o.code, o.stdout, o.stderr)
+		}
+	}
+	searchFor(t, root, []string{secret, "access_token"})
+	if len(system.Writes()) > 0 {
+		t.Errorf("written: %q", system.Writes())
+	}
+}
+
+func TestAKeyIsNotSentAnywhere(t *testing.T) {
+	root := t.TempDir()
+	for _, args := range [][]string{
+		{"take", "eploy://acme", "--to", root}, // no key
+		{"take", "eploy://ac me", "--to", root, "--credentials", "k.json"},
+		{"take", "eploy://acme", "--to", root, "--api-url", "http://acme.eploy.net/api"},
+		{"take", "eploy://acme", "--to", root, "--api-url", "http://127.0.0.1:1/api"},
+		{"take", "eploy://acme", "--to", root, "--api-url", "https://user:word@acme.eploy.net/api"},
+	} {
+		if o := holdall(t, args...); o.code != 2 {
+			t.Errorf("%q: exit %d, %s", args, o.code, o.stderr)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package takeover
+
+import (
+	"context"
+	"io"
+
+	"holdall/archive"
+	"holdall/fetch"
+	"holdall/fetch/link"
+	"holdall/query"
+	"holdall/schemas"
+)
+
+// links is the source that a master CSV leads to: containers behind links that expire.
+type links struct{ t *takeover }
+
+func (s links) name() string            { return Source }
+func (s links) schema() []schemas.Table { return nil }
+func (s links) plan() fetch.Progress    { return s.t.fetching.Progress() }
+
+func (s links) parts() map[string]bool {
+	parts := map[string]bool{}
+	for _, x := range s.t.plan.Sources {
+		if x.Part == link.PartAttachments || x.Part == link.PartCVs {
+			parts[string(x.Part)] = true
+		}
+	}
+	return parts
+}
+
+func (s links) tenant(ctx context.Context) string {
+	if name, err := s.t.db.Tenant(ctx); err == nil && name != "" {
+		return name
+	}
+	return "export"
+}
+
+func (s links) describe(tenant string) archive.BagInfo {
+	return archive.BagInfo{
+		Organization: "Recruitly full data export, account " + tenant,
+		Description:  "Full data export as received: ten tables, attachments, internal CVs, and the record of their receipt",
+	}
+}
+
+func (s links) leftovers(ctx context.Context) error                 { return s.t.keepContainers(ctx) }
+func (s links) objects(ctx context.Context) ([]ObjectRecord, error) { return s.t.objects(ctx) }
+
+func (s links) counts(r *Result, objects []ObjectRecord) map[string]PartCount {
+	parts := map[string]PartCount{}
+	for _, o := range objects {
+		switch o.Part {
+		case "attachments":
+			parts[o.Part] = PartCount{Promised: r.Tables["attachments"].Rows, Received: r.Documents.Attachments,
+				Missing: count(r, query.AttachmentMissing), Extra: count(r, query.FileUnlisted),
+				Duplicate: count(r, query.DuplicateContent)}
+		case "cvs":
+			missing := count(r, query.CVMissing)
+			parts[o.Part] = PartCount{Promised: r.Documents.CVs + int64(missing), Received: r.Documents.CVs, Missing: missing}
+		}
+	}
+	return parts
+}
+
+func (s links) records(objects []ObjectRecord) []record {
+	t := s.t
+	return []record{
+		{"data/received/master.csv", func(w io.Writer) error { _, err := w.Write(t.master.Redacted()); return err }},
+		{"data/documents/refused.csv", t.writeRefused},
+		{"custody/receipts.jsonl", t.writeReceipts},
+		{"custody/containers.jsonl", func(w io.Writer) error { return t.writeContainers(w, objects) }},
+	}
+}
