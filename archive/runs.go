@@ -174,9 +174,11 @@ func runOf(e Event) Run {
 	number := func(name string) int64 { n, _ := strconv.ParseInt(e.Facts[name], 10, 64); return n }
 	at := func(name string) time.Time { t, _ := time.Parse(time.RFC3339, e.Facts[name]); return t }
 	r := Run{
-		ID: e.Facts["run"], Started: at("started"), Ended: e.Time, Direction: e.Facts["direction"], Type: e.Facts["type"],
-		RecordType: e.Facts["record_type"], Status: e.Facts["status"], Records: number("records"), Failed: number("failed"),
-		Bytes: number("bytes"), Requests: number("requests"), TraceID: e.Facts["trace_id"], Export: e.Export,
+		ID: e.Facts["run"], Started: at("started"), Ended: e.Time, Direction: e.Facts["direction"],
+		Type:       e.Facts["type"],
+		RecordType: e.Facts["record_type"], Status: e.Facts["status"], Records: number("records"),
+		Failed: number("failed"),
+		Bytes:  number("bytes"), Requests: number("requests"), TraceID: e.Facts["trace_id"], Export: e.Export,
 		Operator: e.Facts["operator"], Version: e.Facts["version"], Destination: e.Facts["destination"],
 		Detail: e.Facts["detail"], recordsFile: e.Facts["records-file"],
 	}

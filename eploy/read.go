@@ -2,11 +2,16 @@ package eploy
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"maps"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // each calls use for every record that was received in a listing, in the order received: the last one of an
@@ -121,7 +126,8 @@ func (x *Pulled) Documents(use func(Document) error) error {
 	}
 	for _, f := range files {
 		if r := x.pull.contents.of[f.id]; r != nil {
-			if err := use(Document{f.id, f.name, f.cv, f.ownerType, f.owner, f.created, filepath.Join(x.Dir, r.File)}); err != nil {
+			if err := use(Document{f.id, f.name, f.cv, f.ownerType, f.owner, f.created, filepath.Join(x.Dir,
+				r.File)}); err != nil {
 				return err
 			}
 		}
@@ -129,9 +135,32 @@ func (x *Pulled) Documents(use func(Document) error) error {
 	return nil
 }
 
-// Answers returns the paths of the files of answers, by their names without directory.
+// Answers returns the paths of the files of answers; OpenAnswers reads one.
 func (x *Pulled) Answers() ([]string, error) {
 	return filepath.Glob(filepath.Join(x.Dir, "answers", "*.json.zst"))
+}
+
+// OpenAnswers reads what is in a file of answers: bodies, each followed by a line feed.
+func OpenAnswers(path string) (io.ReadCloser, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	z, err := zstd.NewReader(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &answers{z, f}, nil
+}
+
+type answers struct {
+	*zstd.Decoder
+	f *os.File
+}
+
+func (a *answers) Close() error {
+	a.Decoder.Close()
+	return a.f.Close()
 }
 
 // Receipts is the path of the receipts.

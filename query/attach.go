@@ -6,7 +6,8 @@ import (
 	"fmt"
 )
 
-// An Attached is a table that does not come from the archive, for SQL to join with what does. It lives in memory.
+// An Attached is a table that does not come from the archive, for SQL to join with what does. It lives in
+// memory.
 type Attached struct {
 	Name    string
 	Columns string // as in CREATE TABLE
@@ -14,7 +15,8 @@ type Attached struct {
 	Rows    func(add func(values ...any) error) error
 }
 
-// Attach makes tables visible as <schema>.<name> until the DB is closed. Users' SQL can change them no more than the rest.
+// Attach makes tables visible as <schema>.<name> until the DB is closed. Users' SQL can change them no more
+// than the rest.
 func (d *DB) Attach(ctx context.Context, schema string, tables ...Attached) error {
 	c, err := d.db.Conn(ctx)
 	if err != nil {

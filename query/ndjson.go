@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// LoadNDJSON loads a file of JSON objects, one a line, as a table: file is its name, which says which table it is, path a local
-// copy. It makes what LoadCSV makes; raw.<table> has the values as text.
+// LoadNDJSON loads a file of JSON objects, one a line, as a table: file is its name, which says which table
+// it is, path a local copy. It makes what LoadCSV makes; raw.<table> has the values as text.
 //
 // Objects are flattened by their shape, whoever they come from:
 //
@@ -175,9 +175,11 @@ func flattenMember(name string, value json.RawMessage, cells *[]flatCell) error 
 	return nil
 }
 
-// plainNumber keeps a number from being taken for one with thousands: 37.500 has a decimal point in JSON, whatever it is elsewhere.
+// plainNumber keeps a number from being taken for one with thousands: 37.500 has a decimal point in JSON,
+// whatever it is elsewhere.
 func plainNumber(s string) string {
-	if whole, fraction, ok := strings.Cut(s, "."); ok && len(fraction) == 3 && !strings.ContainsAny(fraction, "eE") {
+	if whole, fraction, ok := strings.Cut(s, "."); ok && len(fraction) == 3 &&
+		!strings.ContainsAny(fraction, "eE") {
 		return whole + "." + fraction + "0"
 	}
 	return s

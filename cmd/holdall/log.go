@@ -31,8 +31,8 @@ func logCommand() command {
 		use:   "log [ROOT] [RUN]",
 		short: "List what was taken, verified, copied and sent; open one run; follow one record",
 		long: `
-List the runs of a root, newest first. With RUN, show that one, its records with --records, those that failed with
---failed. With --record TYPE:ID, list the runs that a record took part in, and since when it is where.`,
+List the runs of a root, newest first. With RUN, show that one, its records with --records, those that failed
+with --failed. With --record TYPE:ID, list the runs that a record took part in, and since when it is where.`,
 		example: `  holdall log archives --type send --since 2026-03-01
   holdall log archives 20260311T083000Z-k4pq --failed
   holdall log archives --record people:E-1187
@@ -213,7 +213,8 @@ type followed struct {
 	Last   bool              `json:"last_success"` // at its destination
 }
 
-// follow lists the runs that a record took part in, newest first, and marks the last success at each destination.
+// follow lists the runs that a record took part in, newest first, and marks the last success at each
+// destination.
 func (o *logOptions) follow(ctx context.Context, e *env, s archive.Store, runs []archive.Run) error {
 	typ, id, ok := strings.Cut(o.record, ":")
 	if !ok {
@@ -259,9 +260,9 @@ func requeueCommand() command {
 		use:   "requeue [ROOT] RUN TYPE:ID",
 		short: "Make the next send send one record of a run again",
 		long: `
-Make the next send to the same destination send a record again, whole, whatever became of it. Only that record: others
-that failed wait on. It is recorded in the ledger, from which nothing is ever taken.`,
-		example: `  holdall log requeue archives 20260311T083000Z-k4pq people:E-1187 --reason "grade corrected"`,
+Make the next send to the same destination send a record again, whole, whatever became of it. Only that
+record: others that failed wait on. It is recorded in the ledger, from which nothing is ever taken.`,
+		example: `  holdall log requeue archives 20260311T083000Z-k4pq people:E-1187 --reason "corrected"`,
 		args:    cobra.RangeArgs(2, 3),
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&o.reason, "reason", "",

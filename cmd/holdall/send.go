@@ -47,15 +47,15 @@ func sendCommand() command {
 		use:   "send [EXPORT] orgvue",
 		short: "Send the rows of a query to Orgvue, and follow each one to its end",
 		long: `
-Send what a SQL query returns to a dataset of an Orgvue tenant: each row an item, each column a property. A dry run
-prints the payload and asks nobody. The dataset must have all the properties; that is looked at before anything is
-sent. The import is followed to its end, and what became of each item is kept in the root's ledger.
+Send what a SQL query returns to a dataset of an Orgvue tenant: each row an item, each column a property. A
+dry run prints the payload and asks nobody. The dataset must have all the properties; that is looked at before
+anything is sent. The import is followed to its end, and what became of each item is kept in the root's ledger.
 
 Sent again, it sends what changed since, and nothing else. An item that failed waits until it changes, or until
 "holdall log requeue" asks for it. Nothing is deleted without --allow-delete or --implicit-delete.
 
 The token is read from a file, from - (standard input), or from HOLDALL_ORGVUE_TOKEN.`,
-		example: `  holdall send archives orgvue --query people.sql --dataset 3F0E6A52-9C1D-4B7A-8E24-5D6C7B8A9F01 --dry-run
+		example: `  holdall send archives orgvue --query people.sql --dataset ID --dry-run
   holdall send archives orgvue --query people.sql --dataset 3F0E6A52-9C1D-4B7A-8E24-5D6C7B8A9F01 \
     --tenant ACME_1 --api-url api.example.com --token-file token.txt --id-key EmployeeID`,
 		args:  cobra.RangeArgs(1, 2),
@@ -160,10 +160,13 @@ func (o *sendOptions) options(e *env, x *export) (sending.Options, error) {
 	s := sending.Options{
 		Store: x.store, Work: x.runs(),
 		ActionColumn: o.actionColumn, AllowDelete: o.allowDelete, ConfirmDeletes: o.confirmDeletes,
-		Export: x.bag.ID(), RecordType: o.recordType, Operator: e.operator(), Version: version(), Talk: e.talk,
+		Export: x.bag.ID(), RecordType: o.recordType, Operator: e.operator(), Version: version(),
+		Talk: e.talk,
 		Orgvue: orgvue.Options{
-			URL: o.apiURL, Tenant: o.tenant, Dataset: o.dataset, Format: orgvue.Format(o.format), IDKey: o.idKey, AutoID: o.autoID,
-			MergeKey: o.mergeKey, ImplicitDelete: o.implicitDelete, Callback: o.callback, AllowHTTP: o.allowPrivate,
+			URL: o.apiURL, Tenant: o.tenant, Dataset: o.dataset, Format: orgvue.Format(o.format),
+			IDKey: o.idKey, AutoID: o.autoID,
+			MergeKey: o.mergeKey, ImplicitDelete: o.implicitDelete, Callback: o.callback,
+			AllowHTTP: o.allowPrivate,
 			UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"), Talk: e.talk,
 			Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: e.dial},
 		},
@@ -189,8 +192,8 @@ func (o *sendOptions) options(e *env, x *export) (sending.Options, error) {
 	return s, s.Orgvue.Check(time.Now())
 }
 
-// secret reads a secret from a file, from standard input, or from an environment variable; never from an argument, which others on
-// this machine can see.
+// secret reads a secret from a file, from standard input, or from an environment variable; never from an
+// argument, which others on this machine can see.
 func (e *env) secret(path, variable string) ([]byte, error) {
 	switch path {
 	case "":

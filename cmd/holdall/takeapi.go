@@ -160,7 +160,8 @@ func (o *takeOptions) recordPull(ctx context.Context, e *env, r *takeover.Result
 	defer store.Close()
 	run := archive.Run{ID: archive.NewRunID(began), Started: began.UTC(), Ended: time.Now().UTC(),
 		Direction: "in", Type: "take",
-		Status: r.State, Bytes: r.KeptBytes + r.Documents.Bytes, Requests: int64(r.Requests), Export: r.Export, Operator: e.operator(),
+		Status: r.State, Bytes: r.KeptBytes + r.Documents.Bytes, Requests: int64(r.Requests),
+		Export: r.Export, Operator: e.operator(),
 		Version: version()}
 	for _, t := range r.Types {
 		run.Records += int64(t.Received)

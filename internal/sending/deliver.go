@@ -26,8 +26,10 @@ type interrupted struct {
 func (o *Options) deliver(ctx context.Context, c *orgvue.Client, payload *os.File, out *outgoing, r *Result,
 	began time.Time) error {
 	run := archive.Run{
-		ID: r.Run, Started: began.UTC(), Direction: "out", Type: "send", RecordType: o.RecordType, Export: o.Export,
-		Operator: o.Operator, Version: o.Version, Destination: Destination(&o.Orgvue), Records: int64(len(out.records)),
+		ID: r.Run, Started: began.UTC(), Direction: "out", Type: "send", RecordType: o.RecordType,
+		Export:   o.Export,
+		Operator: o.Operator, Version: o.Version, Destination: Destination(&o.Orgvue),
+		Records: int64(len(out.records)),
 	}
 	if info, err := payload.Stat(); err == nil {
 		run.Bytes = info.Size()
@@ -180,7 +182,8 @@ func Requeue(ctx context.Context, s archive.Store, runID, recordType, id, reason
 			now := time.Now().UTC()
 			wish := archive.Run{ID: archive.NewRunID(now), Started: now, Ended: now, Direction: "out",
 				Type:       "requeue",
-				RecordType: recordType, Status: statusRequeued, Records: 1, Export: run.Export, Operator: operator, Version: version,
+				RecordType: recordType, Status: statusRequeued, Records: 1, Export: run.Export,
+				Operator: operator, Version: version,
 				Destination: run.Destination, Detail: reason}
 			record := archive.RunRecord{Type: recordType, ID: id, Action: r.Action, Status: statusRequeued,
 				SHA256: r.SHA256}

@@ -126,7 +126,8 @@ func (f *office) searchSecrets() {
 	}
 }
 
-// Ten thousand people, of whom one in a hundred fails: each is in the ledger, and exactly the one that is requeued is sent again.
+// Ten thousand people, of whom one in a hundred fails: each is in the ledger, and exactly the one that is
+// requeued is sent again.
 func TestTenThousandPeople(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newOffice(t, orgvuesim.Behaviour{FailEvery: 100, ResultLink: true})

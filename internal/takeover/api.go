@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"holdall/archive"
 	"holdall/eploy"
 	"holdall/fetch"
@@ -28,9 +26,10 @@ const eployName = "eploy"
 // ndjson ends the names of tables that were received record by record.
 const ndjson = ".ndjson"
 
-// TakeAPI pulls everything that a key may read out of an Eploy system, goes on where the last call stopped, and archives it when all
-// is here; Options.Progress hears of that last part only. With a *eploy.Paused the result says how far it is; the same call goes on. A system that is archived already is not
-// pulled again unless Options.New asks for it.
+// TakeAPI pulls everything that a key may read out of an Eploy system, goes on where the last call stopped,
+// and archives it when all is here; Options.Progress hears of that last part only. With a *eploy.Paused the
+// result says how far it is; the same call goes on. A system that is archived already is not pulled again
+// unless Options.New asks for it.
 func TakeAPI(ctx context.Context, system string, p eploy.Options, o Options) (*Result, error) {
 	o.fill()
 	began := o.Now()
@@ -196,7 +195,8 @@ func (t *takeover) assemble(ctx context.Context) error {
 	}
 	t.found.path = t.run.path("tmp/found.jsonl")
 	t.db, err = query.Create(ctx, t.run.path("tables.duckdb"), query.BuildOptions{
-		TempDir: t.run.path("tmp"), DateOrder: t.DateOrder, Snapshot: t.run.state.Started, Meta: meta(t.Software, eployName),
+		TempDir: t.run.path("tmp"), DateOrder: t.DateOrder, Snapshot: t.run.state.Started,
+		Meta:    meta(t.Software, eployName),
 		Threads: 1, Schema: s.schema(),
 	})
 	if err != nil {
@@ -209,7 +209,8 @@ func (t *takeover) assemble(ctx context.Context) error {
 	return s.pack(ctx)
 }
 
-// api is a source that was pulled through an API. Its records make tables; files have explicit IDs and say whose they are.
+// api is a source that was pulled through an API. Its records make tables; files have explicit IDs and say
+// whose they are.
 type api struct {
 	t      *takeover
 	pulled *eploy.Pulled
@@ -229,7 +230,8 @@ func (s *api) objects(context.Context) ([]ObjectRecord, error) { return []Object
 func (s *api) describe(tenant string) archive.BagInfo {
 	return archive.BagInfo{
 		Organization: "Eploy, system " + tenant,
-		Description:  "Everything that one API key may read: answers as received, tables, files, and the receipt of each answer",
+		Description: "Everything that one API key may read: answers as received, tables, files, " +
+			"and the receipt of each answer",
 	}
 }
 
@@ -275,12 +277,7 @@ func (s *api) keepAnswers(path string) error {
 	if _, ok := s.t.bag.HasZstd(name); ok {
 		return nil
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	in, err := zstd.NewReader(f)
+	in, err := eploy.OpenAnswers(path)
 	if err != nil {
 		return err
 	}
@@ -300,7 +297,8 @@ func (s *api) keepAnswers(path string) error {
 // optionsTable is the table that the values of all lists are in.
 const optionsTable = "options"
 
-// loadTables makes a file of records, one a line, and a table of each type: each record as the system had it last.
+// loadTables makes a file of records, one a line, and a table of each type: each record as the system had it
+// last.
 func (s *api) loadTables(ctx context.Context) error {
 	var lists []string
 	for _, name := range s.pulled.Tables() {

@@ -38,7 +38,8 @@ func (s links) tenant(ctx context.Context) string {
 func (s links) describe(tenant string) archive.BagInfo {
 	return archive.BagInfo{
 		Organization: "Recruitly full data export, account " + tenant,
-		Description:  "Full data export as received: ten tables, attachments, internal CVs, and the record of their receipt",
+		Description: "Full data export as received: ten tables, attachments, internal CVs, " +
+			"and the record of their receipt",
 	}
 }
 
@@ -50,12 +51,14 @@ func (s links) counts(r *Result, objects []ObjectRecord) map[string]PartCount {
 	for _, o := range objects {
 		switch o.Part {
 		case "attachments":
-			parts[o.Part] = PartCount{Promised: r.Tables["attachments"].Rows, Received: r.Documents.Attachments,
-				Missing: count(r, query.AttachmentMissing), Extra: count(r, query.FileUnlisted),
+			parts[o.Part] = PartCount{Promised: r.Tables["attachments"].Rows,
+				Received: r.Documents.Attachments,
+				Missing:  count(r, query.AttachmentMissing), Extra: count(r, query.FileUnlisted),
 				Duplicate: count(r, query.DuplicateContent)}
 		case "cvs":
 			missing := count(r, query.CVMissing)
-			parts[o.Part] = PartCount{Promised: r.Documents.CVs + int64(missing), Received: r.Documents.CVs, Missing: missing}
+			parts[o.Part] = PartCount{Promised: r.Documents.CVs + int64(missing), Received: r.Documents.CVs,
+				Missing: missing}
 		}
 	}
 	return parts
@@ -64,7 +67,11 @@ func (s links) counts(r *Result, objects []ObjectRecord) map[string]PartCount {
 func (s links) records(objects []ObjectRecord) []record {
 	t := s.t
 	return []record{
-		{"data/received/master.csv", func(w io.Writer) error { _, err := w.Write(t.master.Redacted()); return err }},
+		{"data/received/master.csv", func(w io.Writer) error {
+			_,
+				err := w.Write(t.master.Redacted())
+			return err
+		}},
 		{"data/documents/refused.csv", t.writeRefused},
 		{"custody/receipts.jsonl", t.writeReceipts},
 		{"custody/containers.jsonl", func(w io.Writer) error { return t.writeContainers(w, objects) }},

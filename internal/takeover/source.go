@@ -9,9 +9,10 @@ import (
 	"holdall/schemas"
 )
 
-// A source is where an export comes from. There are two: the links of a full export (links), and the API of a system that has none
-// (api). Each brings tables and documents into the bag and the database of the takeover that it belongs to; reconciling, sealing,
-// committing, and everything that is done with an archive later, do not know which one it was.
+// A source is where an export comes from. There are two: the links of a full export (links), and the API of
+// a system that has none (api). Each brings tables and documents into the bag and the database of the
+// takeover that it belongs to; reconciling, sealing, committing, and everything that is done with an archive
+// later, do not know which one it was.
 type source interface {
 	// name begins the export's ID and is kept in the archive.
 	name() string
