@@ -125,8 +125,14 @@ func (o *takeOptions) runAPI(ctx context.Context, e *env, system string) error {
 	if o.dryRun {
 		return planAPI(ctx, e, p)
 	}
-	if err := os.MkdirAll(o.to, 0o700); err != nil {
-		return withHint(fmt.Errorf("make the root: %w", err), "name another directory with --to")
+	options := o.takeover(e)
+	release, err := o.openRemote(ctx, e, &options)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := os.MkdirAll(options.Home(), 0o700); err != nil {
+		return withHint(fmt.Errorf("make the root: %w", err), "name another directory with --to or --work")
 	}
 	var last atomic.Pointer[eploy.Progress]
 	p.Progress = func(x eploy.Progress) { last.Store(&x) }
@@ -139,11 +145,11 @@ func (o *takeOptions) runAPI(ctx context.Context, e *env, system string) error {
 		}
 	})
 	began := time.Now()
-	r, err := takeover.TakeAPI(ctx, system, p, o.takeover(e))
+	r, err := takeover.TakeAPI(ctx, system, p, options)
 	show.end(e)
 	err = stopped(ctx, err)
 	if r != nil && r.Requests > 0 {
-		if lerr := o.recordPull(ctx, e, r, err, began); lerr != nil {
+		if lerr := recordPull(ctx, e, options, r, err, began); lerr != nil {
 			e.warn("the run could not be written into the ledger: " + lerr.Error())
 		}
 	}
@@ -151,13 +157,19 @@ func (o *takeOptions) runAPI(ctx context.Context, e *env, system string) error {
 }
 
 // recordPull makes a run of the ledger: each day of a pull is one.
-func (o *takeOptions) recordPull(ctx context.Context, e *env, r *takeover.Result, failed error,
+func recordPull(ctx context.Context, e *env, o takeover.Options, r *takeover.Result, failed error,
 	began time.Time) error {
-	store, err := dirstore.Open(o.to, false)
-	if err != nil {
-		return err
+	var store archive.Store
+	if o.Remote != nil {
+		store = o.Remote.Store
+	} else {
+		dir, err := dirstore.Open(o.Root, false)
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		store = dir
 	}
-	defer store.Close()
 	run := archive.Run{ID: archive.NewRunID(began), Started: began.UTC(), Ended: time.Now().UTC(),
 		Direction: "in", Type: "take",
 		Status: r.State, Bytes: r.KeptBytes + r.Documents.Bytes, Requests: int64(r.Requests),
