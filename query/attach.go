@@ -42,3 +42,14 @@ func attachTable(ctx context.Context, c *sql.Conn, schema string, t Attached) er
 	}
 	return appendRows(c, schema, "main", t.Name, t.Rows)
 }
+
+// AttachView makes a view of what SQL can reach visible as <schema>.<name>, beside tables that were attached.
+func (d *DB) AttachView(ctx context.Context, schema, name, view, comment string) error {
+	c, err := d.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	full := ident(schema) + ".main." + ident(name)
+	return execAll(ctx, c, "CREATE VIEW "+full+" AS "+view, "COMMENT ON VIEW "+full+" IS "+text(comment))
+}

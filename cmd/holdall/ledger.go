@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"holdall/archive"
@@ -21,7 +22,7 @@ func (x *export) attachLedger(ctx context.Context, db *query.DB) error {
 	if err != nil {
 		return withHint(err, "\"holdall verify ROOT\" says what is wrong with the ledger")
 	}
-	return db.Attach(ctx, "ledger", query.Attached{
+	err = db.Attach(ctx, "ledger", query.Attached{
 		Name: "runs", Comment: "One row a run: what was taken, sent, or asked to be sent again.",
 		Columns: `run VARCHAR, started TIMESTAMP, ended TIMESTAMP, direction VARCHAR, type VARCHAR,
 			record_type VARCHAR, status VARCHAR, records BIGINT, failed BIGINT, bytes BIGINT, requests BIGINT,
@@ -55,4 +56,34 @@ func (x *export) attachLedger(ctx context.Context, db *query.DB) error {
 			return nil
 		},
 	})
+	if err != nil {
+		return err
+	}
+	return attachExported(ctx, db)
+}
+
+// sentSQL is one row for each record that a send took to another system.
+const sentSQL = `SELECT r.destination AS system, x.record_type, x.record_id, r.ended AS exported_at, x.status = 'success' AS success,
+	x.external_id, 'holdall' AS recorded_by FROM ledger.main.run_records AS x JOIN ledger.main.runs AS r USING (run)
+	WHERE r.type = 'send'`
+
+// markedSQL is one row for each line of the log of exports that the source itself keeps.
+const markedSQL = `SELECT 'package ' || export_package_id, CASE WHEN vacancy_id IS NOT NULL THEN 'vacancies' ELSE 'applications' END,
+	coalesce(vacancy_id, application_id), date_exported, success, external_id, 'source' FROM archive.main.exports`
+
+// attachExported joins what the ledger and the source say of where records went, without mixing them.
+func attachExported(ctx context.Context, db *query.DB) error {
+	tables, err := db.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	view := sentSQL
+	if slices.ContainsFunc(tables, func(t query.TableReport) bool {
+		return t.Table == "exports" &&
+			t.Known
+	}) {
+		view += " UNION ALL " + markedSQL
+	}
+	return db.AttachView(ctx, "ledger", "exported_systems", view,
+		"Where records went: one row an event, by the sends of this root, and by the source's own log of exports.")
 }

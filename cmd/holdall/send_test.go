@@ -83,6 +83,11 @@ func checkLedgerSQL(t *testing.T, root string) {
 	if want := "type,n\nrequeue,1\nsend,11\ntake,1\n"; o.stdout != want {
 		t.Errorf("got %q, want %q; %s", o.stdout, want, o.stderr)
 	}
+	o = holdall(t, "query", root, "SELECT count(*) AS n FROM ledger.exported_systems WHERE success",
+		"--format", "csv")
+	if o.stdout != "n\n9\n" {
+		t.Errorf("got %q; %s", o.stdout, o.stderr)
+	}
 	if o := holdall(t, "--json", "log", root, "--type", "send", "--status",
 		"completed"); strings.Count(o.stdout, `"run":`) != 1 {
 		t.Errorf("got %s%s", o.stdout, o.stderr)

@@ -66,7 +66,12 @@ func TestTakeFromAnAPI(t *testing.T) {
 		t.Fatalf("exit %d, %s%s", o.code, o.stdout, o.stderr)
 	}
 	if o := holdall(t, "query", root,
-		"select count(*) as n from candidates join documents on owner_id = candidate_id", "--format", "csv"); o.code != 0 {
+		"select count(*) as n from candidates join documents on owner_id = candidate_id", "--format",
+		"csv"); o.code != 0 {
+		t.Errorf("exit %d, %s%s", o.code, o.stdout, o.stderr)
+	}
+	const exported = "select count(*) > 0 as b from ledger.exported_systems where recorded_by = 'source' and not success"
+	if o := holdall(t, "query", root, exported, "--format", "csv"); o.stdout != "b\ntrue\n" {
 		t.Errorf("exit %d, %s%s", o.code, o.stdout, o.stderr)
 	}
 	if o := holdall(t, "log", root, "--type", "take"); strings.Count(o.stdout, "\ttake\t") != 2 ||
