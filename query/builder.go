@@ -24,6 +24,7 @@ type BuildOptions struct {
 	TempDir     string            // for normalised CSVs and spilling; default: beside the database
 	MemoryLimit int64             // bytes DuckDB may use; 0: 192 MiB
 	Threads     int               // 0: one a core
+	Hurry       int               // threads while a large table is loaded that Match waits for; 0: as many as else
 	DateOrder   string            // dmy or mdy: decides dates the files leave ambiguous; "": dmy, and said so
 	TimeZone    string            // of times without a zone; "": Europe/London
 	Snapshot    time.Time         // the archive's today: when the takeover began

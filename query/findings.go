@@ -125,6 +125,33 @@ func (b *Builder) Findings(ctx context.Context) iter.Seq2[Finding, error] {
 	}
 }
 
+// ShownFindings returns the first findings of each code, at most so many, in the order of Findings.
+func (b *Builder) ShownFindings(ctx context.Context, each int) ([]Finding, error) {
+	rows, err := b.db.QueryContext(ctx, `SELECT code, severity, coalesce(table_name, '') AS t, coalesce(record_id, '') AS id, detail, found = '`+foundTaking+`' FROM findings
+		QUALIFY row_number() OVER (PARTITION BY code ORDER BY `+findingRank+`, t, id, detail) <= ? ORDER BY `+findingRank+`, code, t, id, detail`, each)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := []Finding{}
+	for rows.Next() {
+		var f Finding
+		if err := rows.Scan(&f.Code, &f.Severity, &f.Table, &f.RecordID, &f.Detail, &f.Taking); err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+	}
+	return all, rows.Err()
+}
+
+// WriteFindings writes all findings to path, as lines of JSON in the order of Findings. What a finding does not have is null.
+func (b *Builder) WriteFindings(ctx context.Context, path string) error {
+	b.write.Lock()
+	defer b.write.Unlock()
+	return execAll(ctx, b.db, `COPY (SELECT code, severity, table_name AS "table", record_id, detail, found = '`+foundTaking+`' AS taking FROM findings
+		ORDER BY `+findingRank+`, code, coalesce(table_name, ''), coalesce(record_id, ''), detail) TO `+text(path)+` (FORMAT json)`)
+}
+
 // eachFinding reads the findings in pieces, since a result read in one go is kept in memory.
 func eachFinding(ctx context.Context, c *sql.Conn, yield func(Finding, error) bool) (stopped bool, err error) {
 	if err := execAll(ctx, c, `CREATE OR REPLACE TEMP TABLE sorted_findings AS SELECT code, severity, coalesce(table_name, '') AS table_name,

@@ -120,7 +120,12 @@ func nameOfFile(file string) string {
 func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File) error {
 	b.write.Lock()
 	defer b.write.Unlock()
-	return b.onConnection(ctx, func(c *sql.Conn) error {
+	return b.onConnection(ctx, func(c *sql.Conn) (err error) {
+		calm, err := b.hurry(ctx, c, l, text)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, calm()) }()
 		if s.unclean == "" {
 			err := b.loadOrUndo(ctx, c, l, s, asItIs(l, s, text))
 			if err == nil || ctx.Err() != nil {
@@ -137,6 +142,25 @@ func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File
 		}
 		return b.loadOrUndo(ctx, c, l, s, normalised(l, s, normal))
 	})
+}
+
+// largeCSV is how long a file is for which more threads are worth it, in bytes.
+const largeCSV = 32 << 20
+
+// hurry gives the engine more threads for a large table that Match waits for, until calm is called.
+func (b *Builder) hurry(ctx context.Context, c *sql.Conn, l *loaded, text *os.File) (calm func() error, err error) {
+	info, err := text.Stat()
+	if err != nil {
+		return nil, err
+	}
+	awaited := l.Table == "attachments" || l.Table == "candidates"
+	if b.opts.Hurry == 0 || b.opts.Threads == 0 || !awaited || info.Size() < largeCSV {
+		return func() error { return nil }, nil
+	}
+	set := func(ctx context.Context, threads int) error {
+		return execAll(ctx, c, fmt.Sprintf("SET GLOBAL threads = %d", threads))
+	}
+	return func() error { return set(context.WithoutCancel(ctx), b.opts.Threads) }, set(ctx, b.opts.Hurry)
 }
 
 // loadOrUndo loads a table, or leaves nothing of it.

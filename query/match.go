@@ -109,10 +109,15 @@ func (b *Builder) prepareMatch(ctx context.Context, c *sql.Conn) error {
 	if err := ifAny("SELECT EXISTS (FROM temp.att WHERE record_id IS NULL OR record_type IS NULL)", otherOwnersSQL); err != nil {
 		return err
 	}
-	if err := execAll(ctx, c, ownerIDsSQL, tokenSQL); err != nil {
+	var numbers bool
+	if err := c.QueryRowContext(ctx, areNumbersSQL).Scan(&numbers); err != nil {
 		return err
 	}
-	if err := ifAny(areNumbersSQL, numberSQL, kindsSQL, seenSQL); err != nil {
+	statements := []string{tokenSQL, ownerIDsSQL(numbers)}
+	if numbers {
+		statements = append(statements, numberSQL, kindsSQL, seenSQL)
+	}
+	if err := execAll(ctx, c, statements...); err != nil {
 		return err
 	}
 	if err := execAll(ctx, c, namedSQL(inDoubtSQL)); err != nil {

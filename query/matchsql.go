@@ -14,7 +14,7 @@ package query
 const dropMatchSQL = `
 DROP VIEW IF EXISTS temp.att; DROP VIEW IF EXISTS temp.cand; DROP VIEW IF EXISTS temp.person; DROP VIEW IF EXISTS temp.owner;
 DROP TABLE IF EXISTS temp.entry; DROP TABLE IF EXISTS temp.token; DROP TABLE IF EXISTS temp.number; DROP TABLE IF EXISTS temp.spoken;
-DROP TABLE IF EXISTS temp.arow; DROP TABLE IF EXISTS temp.oid; DROP TABLE IF EXISTS temp.seen; DROP TABLE IF EXISTS temp.said;
+DROP TABLE IF EXISTS temp.arow; DROP TABLE IF EXISTS temp.oid; DROP TABLE IF EXISTS temp.seen; DROP TABLE IF EXISTS temp.said; DROP TABLE IF EXISTS temp.word; DROP TABLE IF EXISTS temp.mailbox;
 DROP TABLE IF EXISTS temp.named; DROP TABLE IF EXISTS temp.judged; DROP TABLE IF EXISTS temp.trusted; DROP TABLE IF EXISTS temp.believed;
 DROP TABLE IF EXISTS temp.rowhit; DROP TABLE IF EXISTS temp.ownerhit; DROP TABLE IF EXISTS temp.hit; DROP TABLE IF EXISTS temp.decided;
 DROP TABLE IF EXISTS temp.tied; DROP TABLE IF EXISTS temp.pair; DROP TABLE IF EXISTS temp.owned; DROP TABLE IF EXISTS temp.alone;

@@ -28,14 +28,24 @@ SELECT r, concat(coalesce(owner_type, '?'), ' ', id) FROM named LEFT JOIN temp.o
 UNION SELECT r, concat(owner_type, ' ', lower(owner_id)) FROM named JOIN temp.owner ON lower(reference) = ref WHERE id IS NULL AND owner_id IS NOT NULL
 UNION SELECT r, concat(coalesce(kind, '?'), ' ', ref) FROM named WHERE id IS NULL AND ref NOT IN (SELECT lower(reference) FROM temp.owner WHERE reference IS NOT NULL);`
 
-const ownerIDsSQL = `
+// ownerIDsSQL says what may stand in a path for an owner: all of it where numbers may, since it then matters how many ids are
+// numbers; else only what the paths have.
+func ownerIDsSQL(numbers bool) string {
+	only := func(key string) string {
+		if numbers {
+			return ""
+		}
+		return " AND lower(" + key + ") IN (SELECT token FROM temp.token)"
+	}
+	return `
 CREATE TEMP TABLE oid AS
 WITH pair AS (
-	SELECT lower(owner_id) AS key, concat(owner_type, ' ', lower(owner_id)) AS owner FROM temp.owner WHERE owner_id IS NOT NULL
-	UNION SELECT lower(reference), concat(owner_type, ' ', lower(owner_id)) FROM temp.owner WHERE reference IS NOT NULL AND owner_id IS NOT NULL
-	UNION SELECT lower(record_id), owner FROM temp.att JOIN temp.arow USING (r) WHERE record_id IS NOT NULL
-	UNION SELECT lower(record_reference), owner FROM temp.att JOIN temp.arow USING (r) WHERE record_reference IS NOT NULL)
+	SELECT lower(owner_id) AS key, concat(owner_type, ' ', lower(owner_id)) AS owner FROM temp.owner WHERE owner_id IS NOT NULL` + only("owner_id") + `
+	UNION SELECT lower(reference), concat(owner_type, ' ', lower(owner_id)) FROM temp.owner WHERE reference IS NOT NULL AND owner_id IS NOT NULL` + only("reference") + `
+	UNION SELECT lower(record_id), owner FROM temp.att JOIN temp.arow USING (r) WHERE record_id IS NOT NULL` + only("record_id") + `
+	UNION SELECT lower(record_reference), owner FROM temp.att JOIN temp.arow USING (r) WHERE record_reference IS NOT NULL` + only("record_reference") + `)
 SELECT key, owner, regexp_extract(owner, '^\S+') AS kind, regexp_full_match(key, ` + bareNumber + `) AS bare FROM pair;`
+}
 
 // tokenSQL takes paths apart. A token is a run of letters and digits, or one that hyphens join. Only what looks like an
 // id (eight characters, a digit among them), a reference, or the whole name of a file or folder, is kept: "2" in
@@ -53,8 +63,10 @@ SELECT no, token FROM loose WHERE (length(token) >= 8 AND regexp_matches(token, 
 UNION SELECT no, token FROM anchored WHERE regexp_matches(token, '\d') AND NOT regexp_full_match(token, ` + bareNumber + `);`
 
 // areNumbersSQL says whether a number in a path may be an id at all.
-const areNumbersSQL = `SELECT (EXISTS (FROM temp.oid WHERE bare) OR EXISTS (FROM temp.att WHERE regexp_full_match(id_key, ` + bareNumber + `)))
-	AND EXISTS (FROM temp.entry WHERE regexp_matches(path, '\d'))`
+const areNumbersSQL = `SELECT EXISTS (FROM temp.entry WHERE regexp_matches(path, '\d'))
+	AND (EXISTS (FROM temp.owner WHERE regexp_full_match(owner_id, ` + bareNumber + `) OR regexp_full_match(reference, ` + bareNumber + `))
+		OR EXISTS (FROM temp.att WHERE regexp_full_match(id_key, ` + bareNumber + `) OR regexp_full_match(record_id, ` + bareNumber + `)
+			OR regexp_full_match(record_reference, ` + bareNumber + `)))`
 
 // numberSQL finds the numbers in paths.
 const numberSQL = `
@@ -95,14 +107,24 @@ func namedSQL(which string) string {
 CREATE OR REPLACE TEMP TABLE said AS
 SELECT DISTINCT no, left(line, 1) AS how, substr(line, 3) AS key
 	FROM (SELECT no, unnest(string_split(people_in(path), chr(10))) AS line FROM temp.entry WHERE no IN (%s)) WHERE line <> '';
+CREATE OR REPLACE TEMP TABLE word AS SELECT DISTINCT unnest(string_split(key, ' ')) AS word FROM temp.said WHERE how <> 'E';
+CREATE OR REPLACE TEMP TABLE mailbox AS SELECT no, key AS address FROM temp.said WHERE how = 'E'
+	UNION SELECT no, regexp_replace(key, '\.[^.]*$', '') FROM temp.said WHERE how = 'E';
 CREATE OR REPLACE TEMP TABLE named AS
-WITH who AS (SELECT owner, full_name, first_name, surname, email FROM temp.person WHERE EXISTS (FROM temp.said)),
+WITH who AS (SELECT owner, full_name, first_name, surname FROM temp.person WHERE EXISTS (FROM temp.said)
+	AND (regexp_matches(concat_ws(' ', full_name, first_name, surname), '[^A-Za-z ]|[a-z][A-Z]')
+		OR `+lastWord("coalesce(nullif(trim(full_name), ''), first_name)")+` IN (SELECT word FROM temp.word) OR `+lastWord("surname")+` IN (SELECT word FROM temp.word))),
 known AS (SELECT owner, left(line, 1)::INTEGER AS grade, substr(line, 3) AS key
 	FROM (SELECT owner, unnest(string_split(person_keys(coalesce(full_name, ''), coalesce(first_name, ''), coalesce(surname, '')), chr(10))) AS line FROM who) WHERE line <> '')
 SELECT no, owner, max(grade) AS grade, bool_or(how = 'F') AS alone FROM temp.said JOIN known USING (key)
 	WHERE how = 'F' OR how = 'W' AND grade > 1 GROUP BY no, owner
-UNION ALL SELECT no, owner, 9, true FROM temp.said JOIN who ON lower(email) = key OR lower(email) = regexp_replace(key, '\.[^.]*$', '') WHERE how = 'E';`, which)
+UNION ALL SELECT DISTINCT no, owner, 9, true FROM temp.mailbox JOIN temp.person ON lower(email) = address;`, which)
 }
+
+// lastWord is SQL for the last word of a name that has no other characters than ASCII letters and blanks. Whatever key
+// person_keys makes of such a name has the last word of the full name (where there is none, of the first) or of the surname in it; so the many people with
+// neither in any path need no keys, which are dear. Other names are all looked at.
+func lastWord(name string) string { return "lower(split_part(rtrim(" + name + "), ' ', -1))" }
 
 // judgedSQL holds each number against what else is known: the people, ids and references in the same path, and the name
 // and size of a row.

@@ -105,9 +105,13 @@ func (r *reconciler) keys() []string {
 			if c.Key == "" || !r.filled[t.Name+"."+c.Name] {
 				continue // a key that no row has is no key
 			}
+			having := "n > 1"
+			if primary, ok := t.PrimaryKey(); ok && c.Key != "primary" { // rows of one key are told by that
+				having += fmt.Sprintf(" AND count(DISTINCT %[1]s) + count(*) FILTER (%[1]s IS NULL) > 1", ident(primary.Name))
+			}
 			all = append(all, finding(DuplicateKey, SeverityWarning, t.Name, "value",
 				fmt.Sprintf("'%s stands in ' || n || ' rows'", c.Name),
-				fmt.Sprintf("(SELECT %[1]s AS value, count(*) AS n FROM main.%[2]s WHERE %[1]s IS NOT NULL GROUP BY 1 HAVING n > 1)", ident(c.Name), ident(t.Name))))
+				fmt.Sprintf("(SELECT %[1]s AS value, count(*) AS n FROM main.%[2]s WHERE %[1]s IS NOT NULL GROUP BY 1 HAVING %[3]s)", ident(c.Name), ident(t.Name), having)))
 			if c.Key == "primary" {
 				all = append(all, finding(KeyMissing, SeverityWarning, t.Name, "NULL", fmt.Sprintf("n || ' rows have no %s'", c.Name),
 					fmt.Sprintf("(SELECT count(*) - count(%[1]s) AS n, count(%[1]s) AS rest FROM main.%[2]s) WHERE n > 0 AND rest > 0", ident(c.Name), ident(t.Name))))

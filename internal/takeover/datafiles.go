@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sync/errgroup"
+
 	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 	"holdall/query"
@@ -201,15 +203,21 @@ func (d *dataFiles) keepOrLoad(ctx context.Context, received, plain string, firs
 		return err
 	}
 	name := t.tables.name(received)
+	var record TableRecord
+	var keeping errgroup.Group // the file is compressed while it is loaded
+	keeping.Go(func() (err error) {
+		record.Received, err = t.keepFile("data/received/tables/"+name+".zst", plain)
+		return err
+	})
 	report, err := t.db.LoadCSV(ctx, received, plain)
+	if kerr := keeping.Wait(); kerr != nil {
+		return errors.Join(kerr, err)
+	}
 	if err != nil {
-		return t.keepUnloaded(ctx, received, name, plain, fmt.Errorf("load %s: %w", received, err))
+		return t.unloaded(ctx, received, err)
 	}
 	d.tables++
-	record := TableRecord{TableReport: *report}
-	if record.Received, err = t.keepFile("data/received/tables/"+name+".zst", plain); err != nil {
-		return err
-	}
+	record.TableReport = *report
 	parquet := "data/tables/" + safeName(report.Table) + "/part-00000.parquet"
 	if record.Parquet, err = t.keepTable(report.Table, parquet); err != nil {
 		return err
@@ -265,16 +273,14 @@ func (d *dataFiles) keepInner(ctx context.Context, e unpack.Entry, missed bool) 
 	return err
 }
 
-// keepUnloaded keeps a CSV that cannot be made a table as it was received: that must not keep an export from
-// being archived.
-func (t *takeover) keepUnloaded(ctx context.Context, received, name, plain string, cause error) error {
+// unloaded reports a CSV that cannot be made a table: that must not keep an export from being archived.
+func (t *takeover) unloaded(ctx context.Context, received string, cause error) error {
 	if ctx.Err() != nil || errors.Is(cause, syscall.ENOSPC) || strings.Contains(cause.Error(), "No space left") {
-		return cause
+		return fmt.Errorf("load %s: %w", received, cause)
 	}
 	t.found.add(query.Finding{Code: query.TableUnreadable, Severity: query.SeverityError,
-		Detail: fmt.Sprintf("%s could not be made a table and is kept as received: %v", received, cause)})
-	_, err := t.keepFile("data/received/tables/"+name+".zst", plain)
-	return err
+		Detail: fmt.Sprintf("%s could not be made a table and is kept as received: load %[1]s: %v", received, cause)})
+	return nil
 }
 
 func decompressFile(from, to string) error {

@@ -133,31 +133,16 @@ func (t *takeover) writeFindings(ctx context.Context) (file StoredFile, shown []
 	if err := t.bag.Discard(findingsFile); err != nil {
 		return StoredFile{}, nil, err
 	}
-	z, err := t.bag.CreateZstd(findingsFile)
-	if err != nil {
+	tmp := t.run.path("tmp/findings.jsonl")
+	defer os.Remove(tmp)
+	if err := t.db.WriteFindings(ctx, tmp); err != nil {
 		return StoredFile{}, nil, err
 	}
-	defer z.Close()
-	w := bufio.NewWriterSize(z, 64<<10)
-	enc := newEncoder(w)
-	shown = []query.Finding{}
-	n := map[query.Code]int{}
-	for f, err := range t.db.Findings(ctx) {
-		if err == nil {
-			err = enc.Encode(f)
-		}
-		if err != nil {
-			return StoredFile{}, nil, err
-		}
-		if n[f.Code]++; n[f.Code] <= findingsShown {
-			shown = append(shown, f)
-		}
-	}
-	if err := w.Flush(); err != nil {
+	if shown, err = t.db.ShownFindings(ctx, findingsShown); err != nil {
 		return StoredFile{}, nil, err
 	}
-	c, err := z.Commit()
-	return storedZstd(findingsFile, c), shown, err
+	file, err = t.keepFile(findingsFile, tmp)
+	return file, shown, err
 }
 
 // EachFinding yields every finding of an export, the gravest first. Memory does not grow with their number.

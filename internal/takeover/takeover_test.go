@@ -406,22 +406,31 @@ func TestACSVThatCannotBeMadeATableIsKeptAndReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer bag.Close()
-	plain := filepath.Join(dir, "plain.csv")
-	if err := os.WriteFile(plain, []byte("as received"), 0o600); err != nil {
+	plain, work := filepath.Join(dir, "plain.csv"), filepath.Join(dir, "work")
+	if err := errors.Join(os.Mkdir(work, 0o700), os.WriteFile(plain, []byte("as,received"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	tk := &takeover{bag: bag}
-	if err := tk.keepUnloaded(t.Context(), "Odd.csv", "Odd.csv", plain, errors.New("does not add up")); err != nil {
+	db, err := query.Create(t.Context(), filepath.Join(dir, "tables.duckdb"), query.BuildOptions{TempDir: work})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := os.RemoveAll(work); err != nil { // so that no table can be made
+		t.Fatal(err)
+	}
+	tk := &takeover{bag: bag, db: db, tables: newTables()}
+	d := &dataFiles{in: &intake{t: tk}}
+	if err := d.keepOrLoad(t.Context(), "Odd.csv", plain, []byte("as,received"), false); err != nil {
 		t.Fatal(err)
 	}
 	kept, ok := bag.HasZstd("data/received/tables/Odd.csv.zst")
-	if !ok || kept.ContentSHA256 != digest.Of([]byte("as received")) {
+	if !ok || kept.ContentSHA256 != digest.Of([]byte("as,received")) {
 		t.Errorf("kept %+v, %v; want the bytes as received", kept, ok)
 	}
 	if f := tk.found.held; len(f) != 1 || f[0].Code != "table-unreadable" || f[0].Severity != "error" {
 		t.Errorf("findings %+v, want one table-unreadable", f)
 	}
-	if err := tk.keepUnloaded(t.Context(), "Odd.csv", "Odd.csv", plain, syscall.ENOSPC); !errors.Is(err, syscall.ENOSPC) {
+	if err := tk.unloaded(t.Context(), "Odd.csv", syscall.ENOSPC); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("with a full disk: %v; want that error, to try again later", err)
 	}
 }
