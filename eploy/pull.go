@@ -2,7 +2,6 @@ package eploy
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -220,19 +219,6 @@ func (p *pull) search(ctx context.Context, s search) (*page, *Receipt, error) {
 		return nil, r, err
 	}
 	return &page{TotalRecords: r.Total, CurrentPage: &r.Page, TotalPages: &r.Pages}, r, nil
-}
-
-// records reads the records of an answer again.
-func (p *pull) records(r *Receipt) ([]json.RawMessage, error) {
-	body, err := p.journal.body(r)
-	if err != nil {
-		return nil, err
-	}
-	x, err := parsePage(body)
-	if err != nil {
-		return nil, err
-	}
-	return x.Records, nil
 }
 
 // refused turns a lasting refusal of a listing into a finding, and stops it.
