@@ -36,11 +36,15 @@ func TestKilledOnTheWayIntoS3AndBack(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 
 	work := filepath.Join(dir, "work")
-	take := []string{"take", p.master, "--to", root, "--work", work, "--allow-private", "--json"}
-	n, last := runWithKills(t, environ, random, kills, 2*undisturbed.wall, take)
+	take := []string{"take", p.master, "--to", root, "--work", work, "--allow-private", "--json",
+		"--max-rate", "6M"} // three seconds and some, so that the first run at least is killed
+	n, last := runWithKills(t, environ, random, kills, 3*time.Second, take)
 	got := decode[taken](t, last)
 	t.Logf("take: %d kills; %d bytes fetched in the last run, %d reused", n, got.FetchedBytes,
 		got.ReusedBytes)
+	if n == 0 {
+		t.Error("no run was killed: the test shows nothing")
+	}
 	list := startWith(t, environ, "list", root, "--json").wait()
 	if all := decode[[]taken](t, list); len(all) != 1 || all[0].State != "complete" {
 		t.Errorf("the root holds %s, want one complete export and nothing abandoned", list)
