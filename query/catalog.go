@@ -17,7 +17,7 @@ import (
 )
 
 // catalogVersion is that of the catalogs this package makes. A change that makes older ones wrong or unreadable raises it.
-const catalogVersion = "4"
+const catalogVersion = "5"
 
 // A Catalog says of an archive what its files say of themselves only in part: which tables there are, how their texts are
 // given back, and what describes them. Together with the files (Parts) it is all that SQL over an archive needs.
@@ -310,7 +310,8 @@ func (w *catalogWriter) describe(ctx context.Context, c *sql.Conn, all []view) e
 			if typ == "" {
 				return fmt.Errorf("%s has no column %s", v.name, col[0])
 			}
-			report.Columns = append(report.Columns, ColumnReport{Column: col[0], Type: typ, Description: col[1], Known: true})
+			report.Columns = append(report.Columns, ColumnReport{Column: col[0], Type: typ, Description: col[1], Known: true,
+				Sensitive: slices.Contains(sensitiveOwn, v.name+"."+col[0])})
 		}
 		w.reports = append(w.reports, report)
 	}

@@ -130,9 +130,9 @@ func TestViews(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	b, path := build(t, BuildOptions{})
-	load(t, b, "Job_Pipelines.csv", "Pipeline Id,Job Id,Candidate Id,Status Log,Shortlist Date,Offer Date\n"+
-		"p1,j1,c1,\"[{\"\"currentStateId\"\":\"\"APPLIED\"\",\"\"addedBy\"\":\"\"u1\"\",\"\"addedOn\"\":\"\"2026-07-01T10:00:00Z\"\"},{\"\"currentStateName\"\":\"\"Offer\"\",\"\"addedBy\"\":{\"\"_id\"\":\"\"u2\"\"},\"\"addedOn\"\":1795354200000}]\",01/02/2026,\n"+
-		"p2,j1,c2,,13/02/2026,14/02/2026 09:00\n")
+	load(t, b, "Job_Pipelines.csv", "Pipeline Id,Job Id,Candidate Id,Status Log,Shortlist Date,Offer Date,Status Code\n"+
+		"p1,j1,c1,\"[{\"\"currentStateId\"\":\"\"APPLIED\"\",\"\"addedBy\"\":\"\"u1\"\",\"\"addedOn\"\":\"\"2026-07-01T10:00:00Z\"\"},{\"\"currentStateName\"\":\"\"Offer\"\",\"\"addedBy\"\":{\"\"_id\"\":\"\"u2\"\"},\"\"addedOn\"\":1795354200000}]\",01/02/2026,,APPLIED\n"+
+		"p2,j1,c2,,13/02/2026,14/02/2026 09:00,PLACED\n") // placed, and only its own row says so
 	load(t, b, "Tasks.csv", "Task Id,Subject,Linked Records,Created On\nt1,call,\"[{\"\"_id\"\":\"\"c1\"\",\"\"type\"\":\"\"candidate\"\"}]\",15/02/2026\n")
 	load(t, b, "Candidates.csv", "Candidate Id,Created On,Reference\nc1,14/01/2026,CA-1\n")
 	if err := b.Finish(ctx); err != nil {
@@ -140,9 +140,10 @@ func TestViews(t *testing.T) {
 	}
 	d := open(t, path, OpenOptions{})
 	for query, want := range map[string]string{
-		"from stage_event order by pipeline_id, event_time": "pipeline_id\tjob_id\tcandidate_id\tstage\tevent_time\tby_id\torigin\n" +
+		"from stage_event order by pipeline_id, event_time nulls last": "pipeline_id\tjob_id\tcandidate_id\tstage\tevent_time\tby_id\torigin\n" +
 			"p1\tj1\tc1\tAPPLIED\t2026-07-01 11:00:00\tu1\tstatus_log\np1\tj1\tc1\tOffer\t2026-11-22 13:30:00\tu2\tstatus_log\n" +
-			"p2\tj1\tc2\tSHORTLIST\t2026-02-13 00:00:00\t\tshortlist_date\np2\tj1\tc2\tOFFER\t2026-02-14 09:00:00\t\toffer_date\n",
+			"p2\tj1\tc2\tSHORTLIST\t2026-02-13 00:00:00\t\tshortlist_date\np2\tj1\tc2\tOFFER\t2026-02-14 09:00:00\t\toffer_date\n" +
+			"p2\tj1\tc2\tPLACED\t\t\tstatus_code\n",
 		"from task_link": "task_id\trecord_type\trecord_id\nt1\tCANDIDATE\tc1\n",
 		"select event_time, kind, what, detail, by_id from timeline where record_id = 'c1' order by event_time": "event_time\tkind\twhat\tdetail\tby_id\n" +
 			"2026-01-14 00:00:00\trecord\tcreated\tCA-1\t\n2026-02-15 00:00:00\ttask\tcall\t\t\n2026-07-01 11:00:00\tstage\tAPPLIED\tjob j1\tu1\n2026-11-22 13:30:00\tstage\tOffer\tjob j1\tu2\n",

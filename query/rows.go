@@ -278,6 +278,9 @@ func (r *Rows) JSON() []json.RawMessage {
 	return out
 }
 
+// Cells returns the current row as text, with which cells are NULL. It is overwritten by Next.
+func (r *Rows) Cells() []sql.NullString { return r.row }
+
 // Err returns what ended the reading, unless it was the end of the result.
 func (r *Rows) Err() error {
 	if r.err != nil {

@@ -17,6 +17,9 @@ const taskLinkSQL = `SELECT task_id, upper(coalesce(link->>'type', link->>'recor
 FROM (SELECT task_id, unnest(CASE WHEN json_type(linked_records) = 'ARRAY' THEN json_extract(linked_records, '$[*]') ELSE [linked_records] END) AS link
 	FROM main.tasks WHERE linked_records IS NOT NULL)`
 
+// sensitiveOwn are the columns of relations that no CSV brings in which there may be what is sensitive in the CSVs.
+var sensitiveOwn = []string{"rejects.value", "quarantine.record", "timeline.detail", textTable + ".body"}
+
 // textTable is the relation of the documents' texts, which archives of this version do not have: it is empty, so that SQL about
 // it runs and finds nothing.
 const textTable = "document_text"
@@ -24,9 +27,9 @@ const textTable = "document_text"
 // views returns the views that analysts start from. conv reads the times inside status logs like those of job_pipelines.
 func views(conv converter) []view {
 	return []view{
-		{"stage_event", "When a candidate reached which stage of a job: from the card's status log where there is one, else from its dates.", stageEventSQL(conv), [][2]string{
+		{"stage_event", "When a candidate reached which stage of a job: from the card's status log where there is one, else from its dates; and the stage it is in, without a time where neither has it.", stageEventSQL(conv), [][2]string{
 			{"pipeline_id", "The card."}, {"job_id", "The job."}, {"candidate_id", "The candidate."}, {"stage", "The stage reached."},
-			{"event_time", "When."}, {"by_id", "The user who moved the card, where that is known."}, {"origin", "Where this is known from: status_log, or a column's name."}}},
+			{"event_time", "When; empty where that is not known."}, {"by_id", "The user who moved the card, where that is known."}, {"origin", "Where this is known from: status_log, a date's column, or status_code where only the card itself says so."}}},
 		{"task_link", "The records that tasks are about, one row a link.", taskLinkSQL, [][2]string{
 			{"task_id", "The task."}, {"record_type", "The kind of record: CANDIDATE, CONTACT, COMPANY, JOB, …"}, {"record_id", "The record."}}},
 		{"timeline", "Everything dated that is known about a record: journal, stages, tasks, files, and the record itself.", timelineSQL, [][2]string{
@@ -46,21 +49,25 @@ func stageEventSQL(conv converter) string {
 		coalesce(e->>'statusCode', e->>'currentStatusCode', e->>'currentStateId', e->>'currentStateName') AS stage,
 		coalesce(e->>'addedOn', e->>'createdOn', e->>'date') AS since,
 		coalesce(e->>'$.addedBy._id', e->>'$.addedBy.id', e->>'addedById', e->>'addedBy') AS by_id
-	FROM (SELECT pipeline_id, job_id, candidate_id, unnest(json_extract(%s, '$[*]')) AS e FROM main.job_pipelines WHERE status_log IS NOT NULL))
-SELECT pipeline_id, job_id, candidate_id, stage, %s AS event_time, by_id, 'status_log' AS origin FROM logged`, statusLog, when)
+	FROM (SELECT pipeline_id, job_id, candidate_id, unnest(json_extract(%s, '$[*]')) AS e FROM main.job_pipelines WHERE status_log IS NOT NULL)),
+event AS (SELECT pipeline_id, job_id, candidate_id, stage, %s AS event_time, by_id, 'status_log' AS origin FROM logged`, statusLog, when)
 	for _, d := range [][2]string{{"SHORTLIST", "shortlist_date"}, {"CV_SENT", "cv_sent_date"}, {"INTERVIEW", "interview_date"}, {"OFFER", "offer_date"}} {
 		sql += fmt.Sprintf(`
 UNION ALL SELECT pipeline_id, job_id, candidate_id, '%s', %s, NULL, '%[2]s' FROM main.job_pipelines
 	WHERE %[2]s IS NOT NULL AND coalesce(json_array_length(%[3]s), 0) = 0`, d[0], d[1], statusLog)
 	}
-	return sql
+	// A card may be in a stage that neither its log nor a date tells of: it counts, without a time.
+	return sql + `)
+SELECT * FROM event
+UNION ALL SELECT pipeline_id, job_id, candidate_id, status_code, NULL, NULL, 'status_code' FROM main.job_pipelines AS p
+	WHERE status_code IS NOT NULL AND NOT EXISTS (FROM event AS e WHERE e.pipeline_id = p.pipeline_id AND e.stage = p.status_code)`
 }
 
 var timelineSQL = strings.Join(append([]string{
 	`SELECT upper(entity_type) AS record_type, entity_id AS record_id, event_time, 'journal' AS kind, coalesce(action, activity_code) AS what,
 	coalesce(message, concat_ws(' ', field || ':', old_value, '->', new_value)) AS detail, actor_id AS by_id FROM main.audit_logs WHERE entity_id IS NOT NULL`,
-	`SELECT 'CANDIDATE', candidate_id, event_time, 'stage', stage, 'job ' || job_id, by_id FROM main.stage_event WHERE candidate_id IS NOT NULL`,
-	`SELECT 'JOB', job_id, event_time, 'stage', stage, 'candidate ' || candidate_id, by_id FROM main.stage_event WHERE job_id IS NOT NULL`,
+	`SELECT 'CANDIDATE', candidate_id, event_time, 'stage', stage, 'job ' || job_id, by_id FROM main.stage_event WHERE candidate_id IS NOT NULL AND event_time IS NOT NULL`,
+	`SELECT 'JOB', job_id, event_time, 'stage', stage, 'candidate ' || candidate_id, by_id FROM main.stage_event WHERE job_id IS NOT NULL AND event_time IS NOT NULL`,
 	`SELECT record_type, record_id, coalesce(t.completed_on, t.due_date, t.created_on), 'task', t.subject, t.status, t.assigned_to_id
 	FROM main.task_link JOIN main.tasks AS t USING (task_id) WHERE record_id IS NOT NULL`,
 	`SELECT upper(record_type), record_id, created_on, 'file', coalesce(document_type, 'file'), file_name, uploaded_by_id FROM main.attachments WHERE record_id IS NOT NULL`,

@@ -16,6 +16,7 @@ type Format string
 // The formats.
 const (
 	Table    Format = "table"    // aligned, for the eye; NULL is shown as such
+	Line     Format = "line"     // one line a value, and an empty line between rows; NULL is shown as such
 	TSV      Format = "tsv"      // tab, line feed, carriage return and backslash in cells as \t, \n, \r and \\; NULL is empty
 	CSV      Format = "csv"      // RFC 4180, UTF-8, LF; NULL is empty, an empty text is ""
 	JSON     Format = "json"     // an array of objects; numbers, booleans, lists and NULL keep their kind, times are ISO 8601, NaN is a text
@@ -30,6 +31,7 @@ type WriteOptions struct {
 	Format     Format
 	Limit      int64 // of rows; 0: all
 	BOM        bool  // CSV, TSV: begin with a byte order mark, without which Excel does not take the text for UTF-8
+	Width      int   // Table: of the terminal; what does not fit is narrowed, then hidden. 0: it does not matter
 	NoFormulas bool  // CSV, TSV: put an apostrophe in front of texts that a spreadsheet program would take for formulas
 }
 
@@ -40,6 +42,7 @@ type Written struct {
 	Formulas int64 // CSV, TSV, XLSX: texts that begin like formulas; in XLSX they are marked as texts, in CSV as NoFormulas says
 	CutCells int64 // XLSX: texts longer than a cell can be; what is missing is said in them
 	Sheets   int   // XLSX: sheets that the rows needed
+	Hidden   int   // Table: columns for which there was no room
 }
 
 // An output writes rows in one format.
@@ -58,7 +61,9 @@ func Write(w io.Writer, r *Rows, o WriteOptions) (Written, error) {
 	)
 	switch o.Format {
 	case Table:
-		out, r.form = &tableOutput{w: buffered}, formText
+		out, r.form = &tableOutput{w: buffered, width: o.Width, done: &done}, formText
+	case Line:
+		out, r.form = &lineOutput{w: buffered}, formText
 	case Markdown:
 		out, r.form = &markdownOutput{w: buffered}, formText
 	case TSV:
@@ -72,7 +77,7 @@ func Write(w io.Writer, r *Rows, o WriteOptions) (Written, error) {
 		done, err := b.AddSheet("Result", r, o.Limit)
 		return done, errors.Join(err, b.Close(), buffered.Flush())
 	default:
-		return done, fmt.Errorf("format %q: want table, tsv, csv, json, jsonl, markdown or xlsx", o.Format)
+		return done, fmt.Errorf("format %q: want table, line, tsv, csv, json, jsonl, markdown or xlsx", o.Format)
 	}
 	if err := copyRows(out, r, o.Limit, &done); err != nil {
 		return done, err

@@ -235,3 +235,65 @@ func TestQueryParquet(t *testing.T) {
 		t.Error("a file that is not there was counted")
 	}
 }
+
+// A table that is wider than the terminal has its texts narrowed, and then columns in the middle hidden, which is counted. Numbers are
+// never narrowed.
+func TestTableFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	d, _ := smallDB(t)
+	for _, tc := range []struct {
+		query string
+		width int
+		want  string
+		hide  int
+	}{
+		{"select 'abc' as a, 1 as n", 80, "a    n\n───  ─\nabc  1\n", 0},
+		{"select repeat('x', 30) as a, 123456789012345 as number, repeat('y', 20) as b", 50,
+			"a               number           b\n", 0},
+		{"select 1 as a, 2 as b, repeat('x', 12) as c, repeat('y', 12) as d, 3 as e", 22, "a  b  …  e\n─  ─  …  ─\n1  2  …  3\n", 2},
+	} {
+		rows, err := d.Query(context.Background(), tc.query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		done, err := Write(&out, rows, WriteOptions{Format: Table, Width: tc.width})
+		rows.Close()
+		for line := range strings.Lines(out.String()) {
+			if w := len([]rune(line)) - 1; w > tc.width {
+				t.Errorf("%s: a line of %d columns: %s", tc.query, w, line)
+			}
+		}
+		if err != nil || done.Hidden != tc.hide || tc.width != 50 && out.String() != tc.want || !strings.Contains(out.String(), "1") {
+			t.Errorf("%s: %+v, %v\n%s", tc.query, done, err, out.String())
+		}
+		if tc.width == 50 && !strings.Contains(out.String(), "123456789012345") {
+			t.Errorf("a number was cut:\n%s", out.String())
+		}
+	}
+	got, _, _ := written(t, d, "select 1 as id, 'two' || chr(10) || 'lines' as text, null as nothing union all select 2, 'x', 'y' order by 1", Line, 0)
+	if want := "     id = 1\n   text = two⏎lines\nnothing = NULL\n\n     id = 2\n   text = x\nnothing = y\n"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestComplete(t *testing.T) {
+	t.Parallel()
+	d, _ := smallDB(t)
+	for sql, want := range map[string]Suggestion{
+		"select full_n":                         {"full_name", 7},
+		"select count(full_n":                   {"full_name", 13},
+		"from cand":                             {"candidates", 5},
+		"select 'ü', skil":                      {"skills", 13},
+		"select full_name from candidates wher": {"where", 33},
+		"SELECT FULL_N":                         {"full_name", 7},
+	} {
+		all, err := d.Complete(context.Background(), sql)
+		if err != nil || len(all) == 0 || !strings.EqualFold(all[0].Text, want.Text) || all[0].Start != want.Start {
+			t.Errorf("%q: %v, %v; want %v first", sql, all, err, want)
+		}
+	}
+	if all, err := d.Complete(context.Background(), "select '"); err != nil || len(all) > 0 {
+		t.Errorf("in an open text: %v, %v", all, err)
+	}
+}

@@ -20,6 +20,10 @@ type tableOutput struct {
 	waiting [][]string
 	widths  []int
 	right   []bool // numbers stand on the right
+	width   int    // of the terminal; 0: it does not matter
+	first   int    // this many columns are shown from the left
+	last    int    // and this many from the right
+	done    *Written
 	settled bool
 }
 
@@ -62,6 +66,7 @@ func (o *tableOutput) keep(cells []string) {
 // settle fixes the widths and writes what has waited for them.
 func (o *tableOutput) settle() error {
 	o.settled = true
+	o.fit()
 	if err := o.line(o.waiting[0]); err != nil {
 		return err
 	}
@@ -81,11 +86,72 @@ func (o *tableOutput) settle() error {
 	return nil
 }
 
+// fit makes the table as wide as the terminal: first the widest columns are narrowed, then columns in the
+// middle are hidden.
+func (o *tableOutput) fit() {
+	n := len(o.widths)
+	o.first, o.last = n, 0
+	if o.width <= 0 || n == 0 {
+		return
+	}
+	for tableWidth(o.widths) > o.width {
+		widest := -1
+		for i, w := range o.widths { // a number that lacks its end is another number
+			if !o.right[i] && w > narrowest && (widest < 0 || w > o.widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			break
+		}
+		o.widths[widest]--
+	}
+	if tableWidth(o.widths) <= o.width {
+		return
+	}
+	room := o.width - runewidth.StringWidth(elided) - 2
+	for o.first, o.last = 0, 0; o.first+o.last < n; {
+		if o.first <= o.last { // from the left and from the right in turn
+			if room -= o.widths[o.first] + 2; room < 0 {
+				break
+			}
+			o.first++
+			continue
+		}
+		if room -= o.widths[n-1-o.last] + 2; room < 0 {
+			break
+		}
+		o.last++
+	}
+	o.first = max(o.first, 1)
+	o.done.Hidden = n - o.first - o.last
+}
+
+const (
+	narrowest = 12  // a column is not narrowed further
+	elided    = "…" // stands for hidden columns
+)
+
+func tableWidth(widths []int) int {
+	sum := 2 * (len(widths) - 1)
+	for _, w := range widths {
+		sum += w
+	}
+	return sum
+}
+
 func (o *tableOutput) line(cells []string) error {
 	for i, c := range cells {
+		if i == o.first && o.done.Hidden > 0 {
+			o.w.WriteString("  " + elided)
+		}
+		if i >= o.first && i < len(cells)-o.last {
+			continue
+		}
 		if i > 0 {
 			o.w.WriteString("  ")
 		}
+		c = runewidth.Truncate(c, o.widths[i], "…")
 		pad := strings.Repeat(" ", max(0, o.widths[i]-runewidth.StringWidth(c)))
 		switch {
 		case o.right[i]:
@@ -106,12 +172,18 @@ func (o *tableOutput) end() error {
 	return o.settle()
 }
 
-// forTheEye makes a cell one line of at most widestCell columns. What could command a terminal is shown, not sent.
+// forTheEye makes a cell one line of at most widestCell columns. What could command a terminal is shown, not
+// sent.
 func forTheEye(s string) string {
 	if len(s) > 8*widestCell {
 		s = s[:8*widestCell]
 	}
-	s = strings.Map(func(r rune) rune {
+	return runewidth.Truncate(shown(s), widestCell, "…")
+}
+
+// shown makes a text one line in which nothing commands a terminal.
+func shown(s string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n':
 			return '⏎'
@@ -124,8 +196,41 @@ func forTheEye(s string) string {
 		}
 		return r
 	}, s)
-	return runewidth.Truncate(s, widestCell, "…")
 }
+
+// A lineOutput writes one line a value, under each other, for rows that are wider than a terminal.
+type lineOutput struct {
+	w     *bufio.Writer
+	names []string
+	width int
+	rows  int
+}
+
+func (o *lineOutput) begin(columns, _ []string) error {
+	for _, c := range columns {
+		name := forTheEye(c)
+		o.names = append(o.names, name)
+		o.width = max(o.width, runewidth.StringWidth(name))
+	}
+	return nil
+}
+
+func (o *lineOutput) row(row []sql.NullString) error {
+	if o.rows++; o.rows > 1 {
+		o.w.WriteByte('\n')
+	}
+	for i, v := range row {
+		value := "NULL"
+		if v.Valid {
+			value = shown(v.String)
+		}
+		pad := strings.Repeat(" ", o.width-runewidth.StringWidth(o.names[i]))
+		o.w.WriteString(pad + o.names[i] + " = " + value + "\n")
+	}
+	return nil
+}
+
+func (o *lineOutput) end() error { return nil }
 
 // A markdownOutput writes a table of GitHub's Markdown, whole cells included.
 type markdownOutput struct{ w *bufio.Writer }

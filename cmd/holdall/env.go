@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"holdall/internal/term"
 )
@@ -22,11 +23,22 @@ type env struct {
 	json           bool
 	work           string // --work
 
+	onInterrupt atomic.Pointer[func()] // what Ctrl-C does in place of ending the process
+
 	dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: the system's network
 }
 
 func processEnv() *env {
 	return &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, voice: newVoice(os.Stderr), lookup: os.LookupEnv}
+}
+
+// interrupt has Ctrl-C do something else than ending the process, until it is called with nil.
+func (e *env) interrupt(do func()) {
+	if do == nil {
+		e.onInterrupt.Store(nil)
+		return
+	}
+	e.onInterrupt.Store(&do)
 }
 
 // printJSON writes v as JSON with --json.

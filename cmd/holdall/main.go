@@ -33,7 +33,13 @@ func interruptible(e *env) (context.Context, func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		<-signals
+		for sig := range signals {
+			do := e.onInterrupt.Load()
+			if do == nil || sig != os.Interrupt {
+				break
+			}
+			(*do)()
+		}
 		cancel()
 		select {
 		case <-signals:

@@ -90,7 +90,7 @@ func (o *queryOptions) run(ctx context.Context, e *env, args []string) error {
 		}
 	}
 	if interactive {
-		return shell(ctx, e, db, x.bag.ID())
+		return runShell(ctx, e, db, x.bag.ID())
 	}
 	if o.timeout > 0 {
 		var cancel context.CancelFunc

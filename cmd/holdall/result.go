@@ -25,7 +25,7 @@ type resultOptions struct {
 
 func (o *resultOptions) addFlags(f *pflag.FlagSet) {
 	o.output.addFlags(f)
-	f.StringVar(&o.format, "format", "", "`FORMAT`: table, tsv, csv, json, jsonl, markdown, parquet, xlsx, orgvue-json, orgvue-csv "+
+	f.StringVar(&o.format, "format", "", "`FORMAT`: table, line (one line a value), tsv, csv, json, jsonl, markdown, parquet, xlsx, orgvue-json, orgvue-csv "+
 		"(default: table on a terminal, else tsv)")
 	f.Int64Var(&o.limit, "limit", -1, "at most `N` rows, 0 for all (default: 500 in tables on a terminal, else all)")
 	f.BoolVar(&o.bom, "bom", false, "begin CSV and TSV with a byte order mark, for Excel")
@@ -46,13 +46,16 @@ func (o *resultOptions) check(e *env) (query.WriteOptions, error) {
 	if w.Format, err = o.chooseFormat(e); err != nil {
 		return w, err
 	}
-	if o.limit < 0 && w.Format == query.Table && o.output.path == "" && term.Is(e.stdout) {
-		w.Limit = defaultRows
+	if o.output.path == "" && term.Is(e.stdout) {
+		w.Width = term.Width(e.stdout)
+		if o.limit < 0 && w.Format == query.Table {
+			w.Limit = defaultRows
+		}
 	}
 	return w, nil
 }
 
-var formats = []query.Format{query.Table, query.TSV, query.CSV, query.JSON, query.JSONL, query.Markdown, query.Parquet, query.XLSX}
+var formats = []query.Format{query.Table, query.Line, query.TSV, query.CSV, query.JSON, query.JSONL, query.Markdown, query.Parquet, query.XLSX}
 
 func (o *resultOptions) chooseFormat(e *env) (query.Format, error) {
 	switch {
@@ -142,44 +145,62 @@ func writeAnswers(ctx context.Context, e *env, w io.Writer, db *query.DB, statem
 }
 
 func writeAnswer(ctx context.Context, e *env, w io.Writer, db *query.DB, s query.Statement, o query.WriteOptions) error {
-	if o.Format == query.Parquet {
-		done, err := db.QueryParquet(ctx, w, s.SQL, s.Params, o.Limit)
-		if err == nil {
-			sayWritten(e, done, o)
+	if form, ok := payloadFormats[o.Format]; ok {
+		rows, err := db.Query(ctx, s.SQL, s.Params)
+		if err != nil {
+			return err
 		}
-		return err
+		defer rows.Close()
+		return writePayload(w, rows, form, o.Limit)
+	}
+	done, err := answerOne(ctx, w, db, s, o)
+	if err == nil {
+		sayWritten(e, done, o)
+	}
+	return err
+}
+
+// answerOne runs one statement and writes its result.
+func answerOne(ctx context.Context, w io.Writer, db *query.DB, s query.Statement, o query.WriteOptions) (query.Written, error) {
+	if o.Format == query.Parquet {
+		return db.QueryParquet(ctx, w, s.SQL, s.Params, o.Limit)
 	}
 	rows, err := db.Query(ctx, s.SQL, s.Params)
 	if err != nil {
-		return err
+		return query.Written{}, err
 	}
 	defer rows.Close()
-	if form, ok := payloadFormats[o.Format]; ok {
-		return writePayload(w, rows, form, o.Limit)
-	}
-	done, err := query.Write(w, rows, o)
-	if err != nil {
-		return err
-	}
-	sayWritten(e, done, o)
-	return nil
+	return query.Write(w, rows, o)
 }
 
 // sayWritten says what a result lacks, or might do, in the format that it was written in.
 func sayWritten(e *env, done query.Written, o query.WriteOptions) {
-	if done.Cut {
-		e.talk("only the first %s rows are shown; --limit 0 shows all", group(done.Rows))
-	} else {
+	if !done.Cut {
 		e.detail("%s", count(int(done.Rows), "row", "rows"))
 	}
+	sayOf(e, "", done, o)
+}
+
+// sayOf is sayWritten of one of several results, of which it begins with the name.
+func sayOf(e *env, name string, done query.Written, o query.WriteOptions) {
+	if name != "" {
+		name += ": "
+	}
+	if done.Cut {
+		e.talk(name+"only the first %s rows are shown; --limit 0 shows all", group(done.Rows))
+	}
+	if done.Hidden > 0 {
+		e.talk(name+"%s not shown, because the terminal is narrow; --format line has all",
+			count(done.Hidden, "column is", "columns are"))
+	}
 	if done.CutCells > 0 {
-		e.warn(fmt.Sprintf("%s longer than an Excel cell can be (32,767 characters), and cut; csv, jsonl and parquet keep them whole",
+		e.warn(fmt.Sprintf(name+"%s longer than an Excel cell can be (32,767 characters), and cut; csv, jsonl and parquet keep them whole",
 			count(int(done.CutCells), "text is", "texts are")))
 	}
 	if done.Sheets > 1 {
-		e.talk("a sheet has no room for more than 1,048,576 rows: the result is in %d sheets", done.Sheets)
+		e.talk(name+"a sheet has no room for more than 1,048,576 rows: the result is in %d sheets", done.Sheets)
 	}
-	begin := count(int(done.Formulas), "text begins like a formula", "texts begin like formulas")
+	begin := name + count(int(done.Formulas), "text begins like a formula", "texts begin like formulas")
 	switch {
 	case done.Formulas == 0:
 	case o.Format == query.XLSX:

@@ -65,7 +65,7 @@ Ask it:                         holdall query archives "select count(*) from can
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(e, c.Flags()) }
 	for _, c := range []command{
 		takeCommand(), listCommand(), statusCommand(), verifyCommand(), queryCommand(), tablesCommand(),
-		reportCommand(), personCommand(), filesCommand(), catCommand(), copyCommand(), cleanCommand(),
+		reportCommand(), personCommand(), exportCommand(), ddlCommand(), filesCommand(), catCommand(), copyCommand(), cleanCommand(),
 		sendCommand(), logCommand(), demoCommand(), simulateCommand(), versionCommand(),
 	} {
 		root.AddCommand(c.cobra(e))

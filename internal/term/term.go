@@ -28,6 +28,16 @@ func Width(stream any) int {
 	return 80
 }
 
+// Height returns the lines of a terminal, or 24 for what is none.
+func Height(stream any) int {
+	if f, ok := stream.(*os.File); ok {
+		if _, h, err := term.GetSize(int(f.Fd())); err == nil && h > 0 {
+			return h
+		}
+	}
+	return 24
+}
+
 // Table writes rows under headings, aligned. Numbers, in the columns named by right, stand to the right.
 func Table(w io.Writer, headings []string, right map[int]bool, rows [][]string) error {
 	widths := make([]int, len(headings))
