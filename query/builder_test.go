@@ -150,6 +150,9 @@ func TestTablesDescribeEverything(t *testing.T) {
 		if c.Column == "date_of_birth" && (c.Type != "DATE" || c.Heading != "Date of Birth" || c.Nulls != 2 || !c.Sensitive || !c.Known) {
 			t.Errorf("%+v", c)
 		}
+		if want := map[string]string{"candidate_id": "primary", "reference": "unique", "owner_id": "users.user_id"}[c.Column]; c.Key != want {
+			t.Errorf("the key of %s is %q, want %q", c.Column, c.Key, want)
+		}
 	}
 	uncommented := answer(t, d, `select table_name from (select table_name, comment from duckdb_tables() where schema_name in ('main', 'raw') and database_name = 'archive' union all
 		select view_name, comment from duckdb_views() where not internal) where comment is null`, nil)

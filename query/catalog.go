@@ -17,7 +17,7 @@ import (
 )
 
 // catalogVersion is that of the catalogs this package makes. A change that makes older ones wrong or unreadable raises it.
-const catalogVersion = "5"
+const catalogVersion = "6"
 
 // A Catalog says of an archive what its files say of themselves only in part: which tables there are, how their texts are
 // given back, and what describes them. Together with the files (Parts) it is all that SQL over an archive needs.
@@ -90,7 +90,7 @@ type catalogWriter struct {
 }
 
 func (w *catalogWriter) write(ctx context.Context, c *sql.Conn) error {
-	if err := execAll(ctx, c, catalogSQL, "CREATE MACRO main.snapshot_at() AS TIMESTAMP "+text(w.Meta["snapshot_at"])); err != nil {
+	if err := execAll(ctx, c, catalogSQL, "CREATE MACRO main.snapshot_at() AS TIMESTAMP "+text(w.Meta["snapshot_at"]), hasMacro); err != nil {
 		return err
 	}
 	if err := w.writeParts(ctx, c); err != nil {
@@ -124,6 +124,10 @@ func (w *catalogWriter) write(ctx context.Context, c *sql.Conn) error {
 	}
 	return w.comment(ctx, c)
 }
+
+// hasMacro searches lists with plain words: has(skills, 'go') is whether an item has that text in it, without case and accents.
+const hasMacro = `CREATE MACRO main.has(items, part) AS
+	coalesce(len(list_filter(items, lambda item: contains(strip_accents(lower(item)), strip_accents(lower(part))))) > 0, false)`
 
 // writeParts records the names of the files and of what archive_meta says, and makes the empty files.
 func (w *catalogWriter) writeParts(ctx context.Context, c *sql.Conn) error {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -43,29 +45,62 @@ func ownReport(name string) TableReport {
 }
 
 // Catalog describes what was loaded so far. Its Parts are left to the caller.
-func (b *Builder) Catalog() Catalog {
+func (b *Builder) Catalog(ctx context.Context) (Catalog, error) {
+	end, err := b.dataEnd(ctx)
+	if err != nil {
+		return Catalog{}, fmt.Errorf("find out when the data end: %w", err)
+	}
 	b.state.Lock()
 	defer b.state.Unlock()
-	c := Catalog{Schema: b.opts.Schema, Meta: b.meta(), LogOrder: orderDMY, Documents: b.documents, Parts: map[string]string{}}
+	c := Catalog{Schema: b.opts.Schema, Meta: b.meta(end), LogOrder: orderDMY, Documents: b.documents, Parts: map[string]string{}}
 	for _, l := range b.tables {
 		c.Tables = append(c.Tables, l.TableReport)
 		if l.Table == "job_pipelines" {
 			c.LogOrder = l.readAs
 		}
 	}
-	return c
+	return c, nil
 }
 
-// meta returns the rows of archive_meta.
-func (b *Builder) meta() map[string]string {
+// pastTimes are columns whose times were in the past when the export was made, because they are of something that happened.
+var pastTimes = []string{"event_time", "created_on", "modified_on", "last_contacted", "last_login", "last_activity_date"}
+
+// sqlTime is how SQL and archive_meta write a time.
+const sqlTime = "2006-01-02 15:04:05"
+
+// dataEnd returns the last time at which something happened of which the tables know, but none after the takeover: that is a
+// mistake in the data. Where they know none, it is the time of the takeover.
+func (b *Builder) dataEnd(ctx context.Context) (string, error) {
+	taken := b.opts.Snapshot.Format(sqlTime)
+	var ends []string
+	b.state.Lock()
+	for _, l := range b.tables {
+		for _, c := range l.Columns {
+			if l.Known && c.Type == "TIMESTAMP" && c.Heading != "" && slices.Contains(pastTimes, c.Column) {
+				ends = append(ends, fmt.Sprintf("(SELECT max(%s) FILTER (%[1]s <= TIMESTAMP %s) FROM main.%s)", ident(c.Column), text(taken), ident(l.Table)))
+			}
+		}
+	}
+	b.state.Unlock()
+	if len(ends) == 0 {
+		return taken, nil
+	}
+	var end string
+	query := fmt.Sprintf("SELECT strftime(coalesce(greatest(%s), TIMESTAMP %s), '%%Y-%%m-%%d %%H:%%M:%%S')", strings.Join(ends, ", "), text(taken))
+	err := b.db.QueryRowContext(ctx, query).Scan(&end)
+	return end, err
+}
+
+// meta returns the rows of archive_meta. end is when the data end.
+func (b *Builder) meta(end string) map[string]string {
 	order := b.opts.DateOrder
 	if order == "" {
 		order = orderDMY + " (by default)"
 	}
 	meta := map[string]string{}
 	maps.Copy(meta, b.opts.Meta)
-	maps.Copy(meta, map[string]string{"snapshot_at": b.opts.Snapshot.Format("2006-01-02 15:04:05"),
-		"snapshot_at_utc": b.opts.Snapshot.UTC().Format(time.RFC3339), "time_zone": b.opts.TimeZone, "date_order": order,
+	maps.Copy(meta, map[string]string{"snapshot_at": end,
+		"taken_at": b.opts.Snapshot.Format(sqlTime), "taken_at_utc": b.opts.Snapshot.UTC().Format(time.RFC3339), "time_zone": b.opts.TimeZone, "date_order": order,
 		"database_format": catalogVersion})
 	return meta
 }
@@ -73,7 +108,10 @@ func (b *Builder) meta() map[string]string {
 // Finish makes a database at the Builder's path, for Open without a Resolver: the files with the rows lie in a directory
 // of its name (see Files), both appear whole or not at all. It is for archives that have no such files of their own.
 func (b *Builder) Finish(ctx context.Context) error {
-	c := b.Catalog()
+	c, err := b.Catalog(ctx)
+	if err != nil {
+		return err
+	}
 	for _, l := range b.tables {
 		c.Parts[l.Table] = filepath.Base(b.File(l.Table))
 	}

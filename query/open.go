@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"holdall/internal/scratch"
+	"holdall/schemas"
 )
 
 // EngineVersion is the version of DuckDB that is built in.
@@ -201,7 +202,20 @@ func (d *DB) addColumns(ctx context.Context, tables []TableReport, at map[string
 			return err
 		}
 		r := &tables[at[table]]
+		if r.Known && c.Known {
+			c.Key = keyOf(table, c.Column)
+		}
 		r.Columns = append(r.Columns, c)
 	}
 	return rows.Err()
+}
+
+// keyOf says what the column of a known table is a key of.
+func keyOf(table, column string) string {
+	t, _ := schemas.ByName(schemas.Recruitly(), table)
+	c, _ := t.Column(column)
+	if c.References != "" {
+		return c.References
+	}
+	return c.Key
 }

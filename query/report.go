@@ -33,6 +33,7 @@ type ColumnReport struct {
 	Nulls       int64  `json:"nulls"`
 	Rejected    int64  `json:"rejected"`
 	Sensitive   bool   `json:"sensitive"`
+	Key         string `json:"key,omitempty"`    // primary, unique, or the column that it refers to: users.user_id; "*": another column names the kind of record
 	Known       bool   `json:"known,omitempty"`  // the schema has it
 	Reason      string `json:"reason,omitempty"` // why the rejected cells do not fit the type
 }

@@ -190,7 +190,9 @@ func TestSandboxAllows(t *testing.T) {
 		"a parameter in several statements":     {"select $a; select $a as a, $b as b", map[string]string{"a": "1", "b": "2"}, "a\tb\n1\t2\n"},
 		"two columns of one name":               {"select 1 as a, 2 as a", nil, "a\ta\n1\t2\n"},
 		"a CTE":                                 {"with x as (select 5 as v) select v from x", nil, "v\n5\n"},
-		"the snapshot":                          {"select snapshot_at() as s", nil, "s\n2026-03-31 18:30:00\n"},
+		"the snapshot":                          {"select snapshot_at() as s", nil, "s\n2026-01-02 03:04:05\n"}, // the last that happened, not the takeover
+		"the takeover":                          {"select value from archive_meta where key = 'taken_at'", nil, "value\n2026-03-31 18:30:00\n"},
+		"plain words in lists":                  {"select candidate_id from candidates where has(skills, 'SQL') or skills::varchar ilike '%nothing%'", nil, "candidate_id\na1\n"},
 		"a PIVOT":                               {"pivot (select 'x' as k, 1 as v) on k in ('x') using sum(v)", nil, "x\n1\n"},
 		"PRAGMA table_info":                     {"select count(*) > 5 as many from (describe candidates)", nil, "many\ntrue\n"},
 		"a word that looks like a refused call": {"select query from (select 1 as query)", nil, "query\n1\n"},

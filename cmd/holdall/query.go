@@ -101,7 +101,7 @@ func (o *queryOptions) run(ctx context.Context, e *env, args []string) error {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return withHint(context.Cause(ctx), "raise --timeout, or ask for less")
 		}
-		return err
+		return e.plainSQL(err)
 	}
 	return nil
 }

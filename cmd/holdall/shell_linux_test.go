@@ -156,7 +156,7 @@ func TestTheShellInATerminal(t *testing.T) {
 		{".frobnicate\r", []string{"there is no command .frobnicate"}},
 		{"SELEC 1;\r", []string{"did you mean SELECT?"}},
 		{"drop table users;\r", []string{"DROP is not allowed"}},
-		{"select nonsense from users;\r", []string{"Candidate bindings"}},
+		{"select nonsense from users;\r", []string{"there is no column nonsense"}},
 		{"from candidates limit 1;\r", []string{"…", "columns are not shown: .mode line has all"}}, // wider than the terminal
 		{".mode line\r", nil},
 		{"select 'x' || 'y' as a, 1 + 1 as b;\r", []string{"a = xy", "b = 2"}},

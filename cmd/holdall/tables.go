@@ -83,7 +83,18 @@ func listColumns(e *env, t query.TableReport) error {
 		if c.Sensitive {
 			sensitive = "sensitive"
 		}
-		rows = append(rows, []string{c.Column, c.Type, c.Heading, nulls, fmt.Sprint(c.Rejected), sensitive, c.Description})
+		rows = append(rows, []string{c.Column, c.Type, keyShown(c.Key), c.Heading, nulls, fmt.Sprint(c.Rejected), sensitive, c.Description})
 	}
-	return e.table([]string{"column", "type", "heading", "nulls", "rejected", "mark", "description"}, []int{3, 4}, rows)
+	return e.table([]string{"column", "type", "key", "heading", "nulls", "rejected", "mark", "description"}, []int{4, 5}, rows)
+}
+
+// keyShown says what a column is a key of.
+func keyShown(key string) string {
+	switch key {
+	case "*":
+		return "→ any record"
+	case "", "primary", "unique":
+		return key
+	}
+	return "→ " + key
 }

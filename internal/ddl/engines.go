@@ -39,6 +39,8 @@ func (w *writer) duckdb() error {
 	}
 	w.statement("CREATE OR REPLACE VIEW archive_meta AS SELECT * FROM (VALUES %s) AS m(\"key\", \"value\")", strings.Join(meta, ", "))
 	w.statement("CREATE OR REPLACE MACRO snapshot_at() AS TIMESTAMP %s", text(w.Snapshot))
+	w.statement("CREATE OR REPLACE MACRO has(items, part) AS coalesce(len(list_filter(items, lambda item: " +
+		"contains(strip_accents(lower(item)), strip_accents(lower(part))))) > 0, false)")
 	for _, v := range w.Views {
 		w.statement("CREATE OR REPLACE VIEW %s AS %s", quoted(v.Name), v.SQL)
 	}

@@ -102,7 +102,10 @@ const quarantineFile = "data/tables/quarantine/part-00000.parquet"
 
 // catalog describes the tables and names the files of the bag that hold them.
 func (t *takeover) catalog(ctx context.Context) (query.Catalog, error) {
-	c := t.db.Catalog()
+	c, err := t.db.Catalog(ctx)
+	if err != nil {
+		return c, err
+	}
 	c.Parts["documents"], c.Parts["findings"] = indexParquet, findingsFile
 	quarantined := int64(0)
 	for _, r := range t.tables.list() {
