@@ -44,6 +44,7 @@ type exchange struct {
 	closing  sync.Once
 	receipt  Receipt
 	final    link.Link // where redirects led; zero when there were none
+	broken   bool      // the body broke off where peek looked
 }
 
 // A want is what a request asks for.
@@ -157,10 +158,16 @@ func (x *exchange) Read(p []byte) (int, error) {
 // or broke off there; a break shows again when it is read.
 func (x *exchange) peek(n int) []byte {
 	buf := make([]byte, n)
-	got, err := io.ReadFull(x.resp.Body, buf)
+	got, err := 0, error(nil)
+	for got < n && err == nil {
+		var more int
+		more, err = x.resp.Body.Read(buf[got:])
+		got += more
+	}
 	x.receipt.Length += int64(got)
 	x.prefix = buf[:got]
-	if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
+	x.broken = err != nil && err != io.EOF
+	if x.broken && !errors.Is(err, io.ErrUnexpectedEOF) {
 		x.receipt.Error = redact.Text(err.Error())
 	}
 	return x.prefix

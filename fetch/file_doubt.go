@@ -26,12 +26,14 @@ func (d *doubt) Error() string { return d.why }
 
 // A sighting is the first answer of a kind that is believed only when it comes again.
 type sighting struct {
-	what string
-	at   time.Time
+	what  string
+	at    time.Time
+	times int
 }
 
 const (
 	pageTime    = 10 * time.Second // so long a page, or nothing, must stand in place of a file until it counts as what the server has
+	slowTimes   = 3                // and so often it must have come
 	enoughPages = 5                // files that bring the very same page, until it is clear that it stands for all of them
 )
 
@@ -139,10 +141,12 @@ func (p *filePool) seenAgain(i int, what string, wait time.Duration) bool {
 	now := time.Now()
 	s, ok := p.first[i]
 	if !ok || s.what != what {
-		p.first[i] = sighting{what, now}
+		p.first[i] = sighting{what, now, 1}
 		return false
 	}
-	return now.Sub(s.at) >= wait
+	s.times++
+	p.first[i] = s
+	return wait == 0 || now.Sub(s.at) >= wait && s.times >= slowTimes
 }
 
 // oddity says in what a file that is here is not what the listing tells of it, or nothing. It has come so twice.

@@ -172,11 +172,28 @@ func (f *Fetcher) probeOnce(ctx context.Context, s *Source, past *tries) (*excha
 		return nil, err
 	}
 	x.peek(filetype.HeadLen)
-	if err := f.notReady(x); err != nil {
+	err = f.notReady(x)
+	if err == nil && x.broken && !x.shows(s.Part) {
+		if past.cut++; past.cut < enoughCut {
+			err = io.ErrUnexpectedEOF
+		}
+	}
+	if err != nil {
 		x.close(err)
 		return nil, err
 	}
 	return x, nil
+}
+
+// shows reports whether what has come, though the answer broke off, is enough to tell what the object is. The beginning of a
+// listing looks like that of any page.
+func (x *exchange) shows(part link.Part) bool {
+	first, _, _ := x.content()
+	switch k := filetype.Detect(first); k {
+	case filetype.HTML, filetype.XML, filetype.JSON, filetype.CSV, filetype.Unknown:
+		return listing.Detect(part, k, first)
+	}
+	return true
 }
 
 // notReady recognises a page that says, with a time to come back, that the object is still being made.

@@ -39,6 +39,7 @@ type tries struct {
 	trickles int       // connections in a row that hardly brought anything
 	ignored  int       // ranges ignored in a row
 	changes  int       // answers in a row that looked like another object
+	cut      int       // answers that broke off before they showed what they are
 	whole    bool      // the whole is asked for, without Range
 	ranged   bool      // a range was answered as asked, so that ignoring one is an exception
 	err      error     // of the last one
@@ -54,6 +55,7 @@ const (
 	leastTries     = 3 // before giving up, however long each of them takes
 	enoughIgnored  = 3
 	enoughChanges  = 3
+	enoughCut      = 4
 )
 
 // What a try brought before it failed.
