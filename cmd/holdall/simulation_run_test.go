@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -127,9 +128,12 @@ func (k *simulation) smallDisk(kib int) (enough func()) {
 }
 
 // rot changes a byte of a file that an unfinished takeover left behind.
-func (k *simulation) rot() {
+func (k *simulation) rot() { k.change(filepath.Join(k.dir, "archives", ".work")) }
+
+// change makes a byte of some file below dir another one, and returns how to bring it back.
+func (k *simulation) change(dir string) (where string, back func()) {
 	var files []string
-	_ = filepath.WalkDir(filepath.Join(k.dir, "archives", ".work"), func(path string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			if info, err := d.Info(); err == nil && info.Size() > 0 {
 				files = append(files, path)
@@ -138,7 +142,7 @@ func (k *simulation) rot() {
 		return nil
 	})
 	if len(files) == 0 {
-		return
+		return "", func() {}
 	}
 	r := rand.New(rand.NewPCG(k.Seed, uint64(k.runs)))
 	path := files[r.IntN(len(files))]
@@ -147,11 +151,30 @@ func (k *simulation) rot() {
 		k.t.Fatal(err)
 	}
 	at := r.IntN(len(b))
-	b[at] ^= 1 << r.IntN(8)
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		k.t.Fatal(err)
+	write := func(x byte) {
+		b[at] ^= x
+		if err := os.Chmod(path, 0o600); err != nil {
+			k.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			k.t.Fatal(err)
+		}
 	}
-	k.logf("byte %d of %s has rotted", at, path)
+	x := byte(1) << r.IntN(8)
+	write(x)
+	where = fmt.Sprintf("byte %d of %s", at, path)
+	k.logf("%s has rotted", where)
+	return where, func() { write(x) }
+}
+
+// beside is a second run beside the first. It waits for its turn, says that it does, or finds that all is done.
+func (k *simulation) beside(ctx context.Context, after time.Duration, args []string) {
+	time.Sleep(after)
+	r := k.inside(ctx, args...)
+	k.logf("at the same time: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	if r.code != exitDone && r.code != exitFindings && r.code != exitGoOn && r.code != exitLink {
+		k.violation("a run at the same time: exit code %d: %s", r.code, r.stderr)
+	}
 }
 
 const (
@@ -183,7 +206,13 @@ func (k *simulation) bubble(step takeoversim.Step, renew bool, end func()) (r *r
 		}
 		began := time.Now()
 		k.w.BeginRun(step, end)
-		r = k.inside(ctx, "take", master, "--to", filepath.Join(k.dir, "archives"), "--allow-http", "--json")
+		args := []string{"take", master, "--to", filepath.Join(k.dir, "archives"), "--allow-http", "--json"}
+		var beside sync.WaitGroup
+		if step.Twice > 0 {
+			beside.Go(func() { k.beside(ctx, step.Twice, args) })
+		}
+		r = k.inside(ctx, args...)
+		beside.Wait()
 		took := time.Since(began)
 		k.w.EndRun()
 		if open := k.open(); len(open) > 0 {

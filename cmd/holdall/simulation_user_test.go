@@ -185,6 +185,13 @@ func (k *simulation) judge(generation int, last *ran) {
 	if v := k.holdall("verify", last.location(), "--level", level); v.code != exitDone {
 		k.violation("verify: exit code %d: %s%s", v.code, v.stdout, v.stderr)
 	}
+	if k.w.Rots() {
+		where, back := k.change(last.location())
+		if v := k.holdall("verify", last.location(), "--level", "full"); v.code != exitFindings {
+			k.violation("%s has rotted, and verify: exit code %d: %s%s", where, v.code, v.stdout, v.stderr)
+		}
+		back()
+	}
 	if l := k.w.Leaks(k.dir); len(l) > 1 { // one is the master CSV itself
 		k.violation("secrets are in %v", l)
 	}

@@ -19,7 +19,9 @@ type Choices struct {
 type Selection struct {
 	Seed    uint64
 	Without []string // oddities that are left out
-	Only    []string // beginnings of the names of the only ones that are not; "dialect" is all of CSVs. Empty: all
+	// Only are beginnings of the names of the oddities that are not left out, each of which then every second world has.
+	// "dialect" stands for all those of CSVs, which are as likely as ever. Empty: all.
+	Only []string
 }
 
 // dialectNames are the oddities of CSVs.
@@ -37,6 +39,14 @@ func (s Selection) has(name string) bool {
 	})
 }
 
+// chance is how likely an oddity is that has the given probability in a world of middling wildness.
+func (c *Choices) chance(name string, probability float64) float64 {
+	if slices.ContainsFunc(c.Only, func(only string) bool { return strings.HasPrefix(name, only) }) {
+		return 0.5
+	}
+	return probability * c.wild
+}
+
 func newChoices(s Selection) *Choices {
 	c := &Choices{Selection: s}
 	c.wild = []float64{0.25, 0.5, 1, 1, 2}[c.random("wild").IntN(5)]
@@ -52,7 +62,7 @@ func (c *Choices) random(name string) *rand.Rand {
 
 // odd decides whether the world has an oddity, which has the given probability in a world of middling wildness.
 func (c *Choices) odd(name string, probability float64) bool {
-	if c.random("odd "+name).Float64() >= probability*c.wild || !c.has(name) {
+	if c.random("odd "+name).Float64() >= c.chance(name, probability) || !c.has(name) {
 		return false
 	}
 	c.made = append(c.made, name)
@@ -64,7 +74,7 @@ func (c *Choices) odd(name string, probability float64) bool {
 func (c *Choices) pick(name string, probability float64, ways ...string) string {
 	r := c.random("pick " + name)
 	way := ways[1+r.IntN(len(ways)-1)]
-	if r.Float64() >= probability*c.wild || !c.has(name+"="+way) {
+	if r.Float64() >= c.chance(name+"="+way, probability) || !c.has(name+"="+way) {
 		return ways[0]
 	}
 	c.made = append(c.made, name+"="+way)

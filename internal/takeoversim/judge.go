@@ -66,33 +66,56 @@ func (j *judge) documents() {
 	for _, d := range j.truth.Documents {
 		key := d.Part + string(d.Content)
 		got := byContent[key]
-		delete(byContent, key)
-		if len(got) == 0 {
-			if !d.Damaged {
-				j.violation("lost: %s %q is no document of the archive", d.Part, d.Entry)
-			} else if len(j.o.bad()) == 0 {
-				j.violation("lost without a word: %s %q, damaged at its source", d.Part, d.Entry)
-			}
-			continue
-		}
-		for _, k := range got {
-			j.owner(d, k)
+		switch {
+		case len(got) == 0 && !d.Damaged:
+			j.violation("lost: %s %q is no document of the archive", d.Part, d.Entry)
+		case len(got) == 0 && len(j.o.bad()) == 0:
+			j.violation("lost without a word: %s %q, damaged at its source", d.Part, d.Entry)
+		case len(got) > 0:
+			j.owner(d, best(d, got))
 		}
 	}
-	for _, rest := range byContent {
-		for _, k := range rest {
-			if k.state == "ok" {
-				j.violation("invented: document %s (%q in %s) is none of the export's", k.id, k.name, k.part)
-			}
+	for key, all := range byContent {
+		for _, k := range all {
+			j.invented(k, key)
 		}
+	}
+}
+
+// best returns the one of several documents of the same content that is most like the true one.
+func best(d *Document, all []kept) kept {
+	for _, is := range []func(kept) bool{
+		func(k kept) bool { return k.owner == d.Owner && k.row == d.Row },
+		func(k kept) bool { return k.owner == d.Owner },
+		func(k kept) bool { return k.owner == "" },
+	} {
+		if i := slices.IndexFunc(all, is); i >= 0 {
+			return all[i]
+		}
+	}
+	return all[0]
+}
+
+// invented asks whether a document of the archive is one of the export's, and its owner one whose document that is.
+func (j *judge) invented(k kept, key string) {
+	there, owned := false, k.owner == ""
+	for _, d := range j.truth.Documents {
+		if d.Part+string(d.Content) == key {
+			there = true
+			owned = owned || d.Owner == k.owner
+		}
+	}
+	switch {
+	case !there && k.state == "ok":
+		j.violation("invented: document %s (%q in %s) is none of the export's", k.id, k.name, k.part)
+	case there && !owned:
+		j.violation("wrong owner: %q is given to %s, whose it is not", k.name, k.owner)
 	}
 }
 
 func (j *judge) owner(d *Document, k kept) {
 	switch {
 	case k.owner == d.Owner:
-	case k.owner != "":
-		j.violation("wrong owner: %q is given to %s, not to %s", k.name, k.owner, d.Owner)
 	case d.Certain:
 		j.violation("no owner: %q belongs to %s, as the export says", k.name, d.Owner)
 	}
@@ -239,7 +262,8 @@ var alarm = regexp.MustCompile(`^((attachment|cv|table|part)-missing|.*damaged.*
 
 // alarms asks that what is missing or damaged is told, and nothing else.
 func (j *judge) alarms() {
-	damaged := slices.ContainsFunc(j.truth.Documents, func(d *Document) bool { return d.Damaged })
+	damaged := slices.ContainsFunc(j.truth.Documents, func(d *Document) bool { return d.Damaged }) ||
+		slices.ContainsFunc(j.w.made, func(name string) bool { return strings.HasSuffix(name, "-cut-off") }) // perhaps behind the last document
 	j.missing("attachment-missing", j.truth.Missing, damaged)
 	j.missing("cv-missing", j.truth.NoCV, damaged)
 	for _, f := range j.o.Findings {
@@ -280,7 +304,7 @@ func (j *judge) missing(code string, want []string, damaged bool) {
 func (w *World) mayWarn() bool {
 	return slices.ContainsFunc(w.made, func(name string) bool {
 		for _, s := range []string{"=joined", "=shifted", "=prefixed", "=renamed-local", "=nested", "=php", "=mysql", "=thousands", "=day-first",
-			"=title", "-repeated", "renamed-file", "year-folder", "=numbers", "no-", "missing-", "damaged", "-cut-off", "=split", "rot-", "=html", "weak", "edge", "gzip", "=padded"} {
+			"=title", "-repeated", "-encrypted", "duplicate-", "many-", "renamed-file", "year-folder", "=numbers", "no-", "missing-", "damaged", "-cut-off", "=split", "rot-", "=html", "weak", "edge", "gzip", "=padded"} {
 			if strings.Contains(name, s) {
 				return true
 			}

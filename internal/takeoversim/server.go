@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sort"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ type object struct {
 // An objectStyle is what a store is like for ever.
 type objectStyle struct {
 	noRanges, noETag, weakETag, edgeETag, noLength, gzipped, once, shortRanges bool
+	elsewhere                                                                  time.Duration // a redirect leads to another host, and holds so long; 0: none
 	pace                                                                       time.Duration // for each 16 KiB
 }
 
@@ -47,6 +49,7 @@ type server struct {
 	mu    sync.Mutex
 	state State // guarded by mu
 	begun int   // requests of this run, guarded by mu
+	open  int   // requests that are being answered, guarded by mu
 	event func(chunks int)
 }
 
@@ -69,7 +72,17 @@ func (s *server) serve(c *serverConn) {
 // answer answers one request. It is false when the connection is of no further use.
 func (s *server) answer(c *serverConn, req *http.Request) bool {
 	o, secret := s.w.find(req.URL)
+	if o != nil && o.style.elsewhere > 0 && req.Host == host && !s.w.expired(max(s.w.issueOf(secret), 0)) {
+		return s.redirect(c, req, o)
+	}
 	s.mu.Lock()
+	s.open++
+	crowded := s.w.connections > 0 && s.open > s.w.connections
+	defer func() {
+		s.mu.Lock()
+		s.open--
+		s.mu.Unlock()
+	}()
 	s.state.Clock = time.Now()
 	s.state.Total++
 	s.begun++
@@ -87,6 +100,10 @@ func (s *server) answer(c *serverConn, req *http.Request) bool {
 	switch {
 	case o == nil:
 		return r.plain(404, "text/plain", "no such object")
+	case req.Host != host && stale(req.URL):
+		return r.plain(403, "application/xml", "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
+	case crowded:
+		return r.plain(503, "text/plain", "too many connections")
 	case issue < 0:
 		return r.plain(403, "application/xml", "<Error><Code>SignatureDoesNotMatch</Code></Error>")
 	case s.w.expired(issue):
@@ -105,6 +122,21 @@ func (s *server) answer(c *serverConn, req *http.Request) bool {
 		}
 	}
 	return r.give(giving{})
+}
+
+// redirect sends a request on to the store, by a link of its own that does not hold for long.
+func (s *server) redirect(c *serverConn, req *http.Request, o *object) bool {
+	u := *req.URL
+	q := u.Query()
+	q.Set("until", fmt.Sprint(time.Now().Add(o.style.elsewhere).Unix()))
+	u.Scheme, u.Host, u.RawQuery = "http", storeHost, q.Encode()
+	return (&reply{c: c, s: s, req: req, o: o}).plain(302, "text/html", "elsewhere", "Location", u.String())
+}
+
+// stale reports whether a redirect does not hold any more.
+func stale(u *url.URL) bool {
+	until, err := strconv.ParseInt(u.Query().Get("until"), 10, 64)
+	return err == nil && time.Now().Unix() > until
 }
 
 // A reply is the answer to one request in the making.

@@ -198,6 +198,9 @@ func (v *invention) documents(t *Truth) {
 	if v.odd("no-attachments", 0.05) {
 		n = 0
 	}
+	if v.odd("many-files", 0.03) {
+		n = v.number(v.name("many"), 40, 150)
+	}
 	for i := range n {
 		person, kind := people.Rows[i%len(people.Rows)], "CANDIDATE"
 		if v.odd(fmt.Sprint("company-file-", i), 0.1) {
@@ -206,6 +209,9 @@ func (v *invention) documents(t *Truth) {
 		file := fmt.Sprintf("%s %d.pdf", []string{"letter", "offer_letter", "Zeugnis", "ID scan", "réf"}[i%5], i)
 		id := v.id("attachment", i)
 		d := &Document{Part: "attachments", Content: v.content(fmt.Sprintf("attachment %d", i), big), Owner: person[0], Row: id, Certain: true}
+		if last := len(t.Documents) - 1; last >= 0 && v.odd(fmt.Sprint("duplicate-", i), 0.04) {
+			d.Content = t.Documents[last].Content
+		}
 		size, path := len(d.Content), person[0]+"/"+file
 		switch naming {
 		case "attachment-id":

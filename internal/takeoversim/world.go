@@ -17,31 +17,42 @@ type World struct {
 	objects [][]*object
 	links   string        // signed, opaque, path
 	life    time.Duration // of a link
-	issued  []time.Time   // when each issue of the master CSV was made
-	server  *server
-	net     *Network
-	Outage  bool // nothing can be reached
-	steps   []Step
+	master  string        // the form of the master CSV
+
+	connections int         // as many requests are answered at once; 0: any number
+	issued      []time.Time // when each issue of the master CSV was made
+	server      *server
+	net         *Network
+	Outage      bool // nothing can be reached
+	steps       []Step
 }
 
 // A Step is what happens to a run of the program from outside.
 type Step struct {
 	Kill      int // chunks into the run when the process is killed; 0: it is not
 	Interrupt time.Duration
-	Outage    bool // the network is down during this run
-	Disk      int  // KiB that the disk holds during this run; 0: enough
-	Rot       bool // after this run, a byte of what it left is another one
+	Outage    bool          // the network is down during this run
+	Twice     time.Duration // so long after the run has begun, another one like it begins; 0: none does
+	Disk      int           // KiB that the disk holds during this run; 0: enough
+	Rot       bool          // after this run, a byte of what it left is another one
 }
 
 // Epoch is when worlds begin.
 var Epoch = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-const host = "files.vendor.example"
+const (
+	host      = "files.vendor.example"
+	storeHost = "store.cloud.example" // where redirects lead
+)
 
 // New returns the world of a seed.
 func New(s Selection) *World {
 	w := &World{Choices: newChoices(s)}
 	w.links = w.pick("links", 0.5, "signed", "opaque", "path")
+	w.master = w.pick("master", 0.3, masterForms...)
+	if w.odd("few-connections", 0.05) {
+		w.connections = w.number("connections", 1, 5)
+	}
 	w.life = 7 * 24 * time.Hour
 	if w.odd("short-lived-links", 0.1) {
 		w.life = time.Duration(w.number("life", 2, 90)) * time.Second
@@ -67,6 +78,9 @@ func (w *World) Story() []string { return w.made }
 // FullDisks are the oddities that need a disk which can be made small.
 var FullDisks = []string{"full-disk-0", "full-disk-1", "full-disk-2"}
 
+// Rots reports whether the finished archive rots, which has to be noticed.
+func (w *World) Rots() bool { return w.odd("archive-rots", 0.15) }
+
 // Steps are what happens to the first runs; later ones are left alone.
 func (w *World) Steps() []Step { return w.steps }
 
@@ -79,6 +93,8 @@ func (w *World) drawSteps() []Step {
 			steps = append(steps, Step{Kill: 1 + r.IntN(12)})
 		case w.odd(fmt.Sprintf("interrupt-%d", i), 0.05):
 			steps = append(steps, Step{Interrupt: time.Duration(1+r.IntN(4000)) * time.Millisecond})
+		case w.odd(fmt.Sprintf("twice-%d", i), 0.05):
+			steps = append(steps, Step{Twice: time.Duration(1+r.IntN(5000)) * time.Millisecond})
 		case w.odd(fmt.Sprintf("outage-%d", i), 0.05):
 			steps = append(steps, Step{Outage: true})
 		case w.odd(FullDisks[i], 0.05):
@@ -151,6 +167,9 @@ func (w *World) finish(o *object, listed bool) {
 	if o.style.once {
 		o.style.shortRanges = false // nobody could have all of it
 		o.style.once = !listed || !w.stopped()
+	}
+	if odd("redirected", 0.06) {
+		o.style.elsewhere = time.Duration(w.number(o.path+":elsewhere", 20, 900)) * time.Second
 	}
 	o.faults = w.faultsOf(o.path, max(len(o.data), 200))
 	if o.style.once || !checked(o.path) {
@@ -302,13 +321,7 @@ func (w *World) Master(renew bool) []byte {
 			w.life = 7 * 24 * time.Hour
 		}
 	}
-	labels := map[string]string{"data": "Data Files", "attachments": "Attachments", "cvs": "Internal CVs"}
-	var b strings.Builder
-	b.WriteString("Type,Download Link\r\n")
-	for _, o := range w.objects[w.server.state.Generation] {
-		fmt.Fprintf(&b, "%s,%s\r\n", labels[o.part], w.link(o, w.server.state.Issue))
-	}
-	return []byte(b.String())
+	return w.masterCSV()
 }
 
 // Secrets are all secrets that were given out.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -88,7 +89,12 @@ func (c *Choices) wrap(part string, files []file) []*object {
 		}
 		return one(".zip", zipped(packed, zipStyle{stored: true}))
 	}
-	b := zipped(files, zipStyle{stored: c.odd(part+"-stored", 0.3)})
+	style := zipStyle{stored: c.odd(part+"-stored", 0.3)}
+	if part != "data" && len(files) > 0 && c.odd(part+"-encrypted", 0.04) {
+		style.encrypted = files[c.random(part+" encrypted").IntN(len(files))].doc
+		style.encrypted.Damaged = true
+	}
+	b := zipped(files, style)
 	if part != "data" {
 		b = c.damage(part, b, files)
 	}
@@ -103,6 +109,9 @@ func (c *Choices) damage(part string, b []byte, files []file) []byte {
 	r := c.random(part + " damage")
 	if c.odd(part+"-document-damaged", 0.03) {
 		f := files[r.IntN(len(files))]
+		if f.doc.Damaged {
+			return b
+		}
 		at := bytes.Index(b, f.data)
 		if at < 0 {
 			at = bytes.Index(b, deflated(f.data))
@@ -139,6 +148,8 @@ type zipStyle struct {
 	stored   bool
 	streamed bool   // sizes stand in data descriptors
 	local    string // put in front of the names in local headers
+
+	encrypted *Document // the entry that opens with a password only
 }
 
 // zipped writes a ZIP by hand (APPNOTE.TXT, sections 4.3.7 to 4.3.16), since what is odd is what no library writes.
@@ -152,6 +163,11 @@ func zipped(files []file, style zipStyle) []byte {
 			method, data = zip.Store, f.data
 		}
 		flags := uint16(0x800) // names are UTF-8
+		if f.doc != nil && f.doc == style.encrypted {
+			flags |= 1
+			sum := sha256.Sum256(f.data)
+			data = append(sum[:12:12], shuffled(data)...)
+		}
 		crc, stored, size := crc32.ChecksumIEEE(f.data), uint32(len(data)), uint32(len(f.data))
 		header := func(local bool) []byte {
 			b := le.AppendUint16(nil, 20)
@@ -189,6 +205,15 @@ func zipped(files []file, style zipStyle) []byte {
 	out.Write(le.AppendUint32(le.AppendUint32(nil, uint32(directory.Len())), uint32(at)))
 	out.Write([]byte{0, 0})
 	return out.Bytes()
+}
+
+// shuffled stands for encrypted bytes.
+func shuffled(b []byte) []byte {
+	out := make([]byte, len(b))
+	for i := range b {
+		out[i] = b[len(b)-1-i] ^ byte(i*7+3)
+	}
+	return out
 }
 
 // shifted makes the end record tell a wrong place for the directory.

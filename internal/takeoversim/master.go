@@ -1,0 +1,58 @@
+package takeoversim
+
+import (
+	"fmt"
+	"strings"
+)
+
+// masterForms are the ways in which a master CSV has been seen or may be thought to be written, the plain one first.
+var masterForms = []string{"rows", "columns", "hyperlink", "escaped", "bare", "semicolon", "utf-16", "titled", "quoted"}
+
+// masterCSV writes the master CSV of the present links.
+func (w *World) masterCSV() []byte {
+	words := map[string]string{"data": "Data Files", "attachments": "Attachments", "cvs": "Internal CVs"}
+	var labels, links []string
+	for _, o := range w.objects[w.server.state.Generation] {
+		labels = append(labels, words[o.part])
+		links = append(links, w.link(o, w.server.state.Issue))
+	}
+	d := dialect{delimiter: ",", quoting: "minimal", lineEnd: "\r\n", encoding: "utf-8"}
+	rows := [][]string{{"Type", "Download Link"}}
+	add := func(cell func(i int) string) {
+		for i := range links {
+			rows = append(rows, []string{labels[i], cell(i)})
+		}
+	}
+	plain := func(i int) string { return links[i] }
+	switch w.master {
+	case "columns":
+		rows = [][]string{labels, links}
+	case "hyperlink":
+		add(func(i int) string { return fmt.Sprintf(`=HYPERLINK("%s","Download")`, links[i]) })
+	case "escaped":
+		add(func(i int) string { return strings.ReplaceAll(links[i], "&", "&amp;") })
+	case "bare":
+		rows = nil
+		for _, l := range links {
+			rows = append(rows, []string{l})
+		}
+	case "titled":
+		rows = [][]string{{"Your full data export"}, {""}, rows[0]}
+		add(plain)
+	default:
+		add(plain)
+	}
+	switch w.master {
+	case "semicolon":
+		d.delimiter = ";"
+	case "utf-16":
+		d.encoding, d.delimiter = "utf-16", "\t"
+	case "quoted":
+		d.quoting = "all"
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		d.record(&b, row)
+	}
+	return d.encode(b.String())
+}
