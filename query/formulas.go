@@ -12,7 +12,7 @@ import (
 // isFormula reports whether a spreadsheet program would take a text for a formula. A phone number such as +44
 // 20 7946 0000, or a negative number, is harmless.
 func isFormula(s string) bool {
-	if s == "" || !strings.ContainsAny(s[:1], "=+-@\t\r\xef") {
+	if s == "" || strings.IndexByte("=+-@\t\r\xef", s[0]) < 0 {
 		return false
 	}
 	switch s[0] {

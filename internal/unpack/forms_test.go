@@ -1,7 +1,6 @@
 package unpack
 
 import (
-	"archive/tar"
 	"bytes"
 	"io"
 	"testing"
@@ -11,19 +10,6 @@ import (
 
 	"holdall/internal/filetype"
 )
-
-func smallTar(t testing.TB) string {
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	if err := w.WriteHeader(&tar.Header{Name: "a.txt", Mode: 0o644, Size: 7}); err != nil {
-		t.Fatal(err)
-	}
-	io.WriteString(w, "content")
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
 
 // oldTar is a header of Unix version 7: no magic, only a checksum.
 func oldTar() string {
