@@ -21,7 +21,10 @@ func TestWhatThePackageMayNotKnow(t *testing.T) {
 		t.Fatalf("go list names %d packages and not this one", len(deps))
 	}
 	for _, dep := range deps {
-		for _, forbidden := range []string{"net/http", "github.com/aws/", "github.com/duckdb/", "github.com/marcboeker/", "holdall/fetch", "holdall/query", "holdall/internal/takeover", "holdall/cmd"} {
+		for _, forbidden := range []string{
+			"net/http", "github.com/aws/", "github.com/duckdb/", "github.com/marcboeker/", "holdall/fetch",
+			"holdall/query", "holdall/internal/takeover", "holdall/cmd",
+		} {
 			if dep == forbidden || strings.HasPrefix(dep, forbidden) {
 				t.Errorf("archive depends on %s", dep)
 			}

@@ -32,9 +32,9 @@ type Bag struct {
 	sums   map[string]digest.Sum // of every file that a manifest names, and of the tag manifest as it is now
 }
 
-// Open opens the bag exports/<id>; an id of "" means the newest complete one, by the time in its ID.
-// A bag without bagit.txt is an error matching ErrIncomplete, a root without any bag one matching fs.ErrNotExist.
-// A damaged bag can be opened: Verify says what is wrong with it.
+// Open opens the bag exports/<id>; an id of "" means the newest complete one, by the time in its ID. A bag
+// without bagit.txt is an error matching ErrIncomplete, a root without any bag one matching fs.ErrNotExist. A
+// damaged bag can be opened: Verify says what is wrong with it.
 func Open(ctx context.Context, s Store, id string) (*Bag, error) {
 	if id == "" {
 		newest, err := Newest(ctx, s)
@@ -60,9 +60,10 @@ func checkID(id string) error {
 	return nil
 }
 
-// OpenFolder opens the bag in a folder of the store, whatever its name; "" is the store's own directory. The ID is the one that
-// bag-info.txt gives, and the folder's name where that is lost. A bag without bagit.txt can be opened, for Verify to name that
-// among its faults. A folder with nothing in it is an error matching fs.ErrNotExist.
+// OpenFolder opens the bag in a folder of the store, whatever its name; "" is the store's own directory. The
+// ID is the one that bag-info.txt gives, and the folder's name where that is lost. A bag without bagit.txt
+// can be opened, for Verify to name that among its faults. A folder with nothing in it is an error matching
+// fs.ErrNotExist.
 func OpenFolder(ctx context.Context, s Store, folder string) (*Bag, error) {
 	b := &Bag{s: s, sums: map[string]digest.Sum{}}
 	if folder != "" {
@@ -112,10 +113,12 @@ func (b *Bag) load(ctx context.Context) error {
 	return err
 }
 
-// identify returns the ID that bag-info.txt gives. It loses against the folder's name where that is an ID itself and the
-// ledger knows it: then it is bag-info.txt that was changed.
+// identify returns the ID that bag-info.txt gives. It loses against the folder's name where that is an ID
+// itself and the ledger knows it: then it is bag-info.txt that was changed.
 func (b *Bag) identify(ctx context.Context) (string, error) {
-	folder, said := path.Base(filepath.ToSlash(b.Location())), strings.Join(b.info["External-Identifier"], " ")
+	folder, said := path.Base(filepath.ToSlash(b.Location())), strings.Join(
+		b.info["External-Identifier"], " ",
+	)
 	switch {
 	case !validID(said):
 		return folder, nil
@@ -167,9 +170,9 @@ func isComplete(ctx context.Context, s Store, id string) (bool, error) {
 	return !errors.Is(err, fs.ErrNotExist), ctx.Err()
 }
 
-// IDs lists the complete exports of a root, oldest first, by the names of their folders: those are their IDs unless somebody
-// has renamed one. A folder that cannot be read is among them, since nobody can say that it is not complete; whoever opens it
-// is told why.
+// IDs lists the complete exports of a root, oldest first, by the names of their folders: those are their IDs
+// unless somebody has renamed one. A folder that cannot be read is among them, since nobody can say that it
+// is not complete; whoever opens it is told why.
 func IDs(ctx context.Context, s Store) ([]string, error) {
 	complete, _, err := Exports(ctx, s)
 	return complete, err
@@ -215,9 +218,9 @@ func (b *Bag) Location() string { return b.s.Location(strings.TrimSuffix(b.prefi
 // Info returns bag-info.txt as label to values.
 func (b *Bag) Info() map[string][]string { return b.info }
 
-// Files yields the files that the manifests name, and the tag manifest itself, with their digests and sizes, in the
-// order of their names; bagit.txt is among them. A file that is not there is an error matching fs.ErrNotExist, after
-// which the others follow.
+// Files yields the files that the manifests name, and the tag manifest itself, with their digests and sizes,
+// in the order of their names; bagit.txt is among them. A file that is not there is an error matching
+// fs.ErrNotExist, after which the others follow.
 func (b *Bag) Files(ctx context.Context) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		for _, name := range slices.Sorted(maps.Keys(b.sums)) {
@@ -255,8 +258,8 @@ func (b *Bag) OpenIndexCSV(ctx context.Context) (io.ReadCloser, error) {
 	return b.OpenZstd(ctx, indexName, 0, digest.Sum{})
 }
 
-// OpenZstd yields the content of a zstd-compressed file. At its end both the file and, where sum is not zero, the
-// content have been verified; otherwise the last Read returns an error wrapping a *digest.MismatchError.
+// OpenZstd yields the content of a zstd-compressed file. At its end both the file and, where sum is not zero,
+// the content have been verified; otherwise the last Read returns an error wrapping a *digest.MismatchError.
 func (b *Bag) OpenZstd(ctx context.Context, name string, size int64, sum digest.Sum) (io.ReadCloser, error) {
 	f, err := b.open(ctx, name)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"holdall/internal/digest"
 )
 
-// FS reads the bag's files; every file read to its end has been checked against the manifest. Files that no manifest
-// names are not there.
+// FS reads the bag's files; every file read to its end has been checked against the manifest. Files that no
+// manifest names are not there.
 func (b *Bag) FS(ctx context.Context) fs.FS { return bagFS{ctx, b} }
 
 type bagFS struct {

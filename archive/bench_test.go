@@ -10,7 +10,8 @@ import (
 	"holdall/archive"
 )
 
-// BenchmarkPacker measures the whole way of documents into closed, synced packs. PDFs are stored, texts deflated.
+// BenchmarkPacker measures the whole way of documents into closed, synced packs. PDFs are stored, texts
+// deflated.
 func BenchmarkPacker(b *testing.B) {
 	for _, size := range []int{10 << 10, 200 << 10, 2 << 20, 40 << 20} {
 		b.Run(fmt.Sprintf("pdf of %d KiB", size>>10), func(b *testing.B) { benchmarkPacker(b, pdf(1, size)) })
@@ -30,7 +31,10 @@ func benchmarkPacker(b *testing.B, content []byte) {
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		binary.LittleEndian.PutUint64(content[20:], uint64(n)) // no two are the same
-		if _, err := p.Add(context.Background(), archive.Document{ID: fmt.Sprint("d", n), OriginalName: "cv.pdf"}, bytes.NewReader(content)); err != nil {
+		if _, err := p.Add(
+			context.Background(), archive.Document{ID: fmt.Sprint("d", n), OriginalName: "cv.pdf"},
+			bytes.NewReader(content),
+		); err != nil {
 			b.Fatal(err)
 		}
 	}

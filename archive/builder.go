@@ -16,8 +16,8 @@ import (
 
 // A Builder makes one bag. Its methods may be called from several goroutines.
 //
-// The staging directory holds bag/, the bag in the making; journal.jsonl, one line for each file that was synced; lock;
-// and, while documents are added, the rows of the open packs and documents too long for memory.
+// The staging directory holds bag/, the bag in the making; journal.jsonl, one line for each file that was
+// synced; lock; and, while documents are added, the rows of the open packs and documents too long for memory.
 type Builder struct {
 	dir      string
 	limits   limits
@@ -42,9 +42,10 @@ type Builder struct {
 	closed     bool
 }
 
-// NewBuilder opens a staging directory, made if missing, and goes on with the files finished there: those whose length
-// and SHA-256 were recorded after they were synced. Everything else in it is dropped. It fails with ErrBusy while another
-// Builder has the directory, and with ErrDamaged where a finished pack is missing or has another length.
+// NewBuilder opens a staging directory, made if missing, and goes on with the files finished there: those
+// whose length and SHA-256 were recorded after they were synced. Everything else in it is dropped. It fails
+// with ErrBusy while another Builder has the directory, and with ErrDamaged where a finished pack is missing
+// or has another length.
 func NewBuilder(dir string) (*Builder, error) {
 	return newBuilder(dir, defaultLimits())
 }
@@ -58,8 +59,9 @@ func newBuilder(dir string, lim limits) (_ *Builder, err error) {
 		return nil, err
 	}
 	b := &Builder{
-		dir: dir, limits: lim, lock: lock, readBack: newReadBack(filepath.Join(dir, "bag")), library: newLibrary(),
-		files: map[string]fileRecord{}, names: nameSet{}, packers: map[string]*Packer{},
+		dir: dir, limits: lim, lock: lock, readBack: newReadBack(filepath.Join(dir, "bag")),
+		library: newLibrary(),
+		files:   map[string]fileRecord{}, names: nameSet{}, packers: map[string]*Packer{},
 		delivered: map[string]bool{},
 	}
 	defer func() {
@@ -147,8 +149,8 @@ func (b *Builder) unlist(name string) {
 	}
 }
 
-// dropMissing takes back files that are not there with their length. Packs and files of documents refer to each other, and
-// a sealed bag is one whole: there it is damage.
+// dropMissing takes back files that are not there with their length. Packs and files of documents refer to
+// each other, and a sealed bag is one whole: there it is damage.
 func (b *Builder) dropMissing() error {
 	for _, name := range append([]string(nil), b.order...) {
 		rec := b.files[name]
@@ -166,7 +168,10 @@ func (b *Builder) dropMissing() error {
 			continue
 		}
 		if b.sealed != nil || holdsDocuments(rec) || b.delivered[name] {
-			return fmt.Errorf("%w: %s has %d bytes instead of %d (-1 means that it is gone)", ErrDamaged, b.path(name), size, rec.Size)
+			return fmt.Errorf(
+				"%w: %s has %d bytes instead of %d (-1 means that it is gone)", ErrDamaged, b.path(name),
+				size, rec.Size,
+			)
 		}
 		if err := b.journal.append(entry{Drop: name}); err != nil {
 			return err
@@ -257,8 +262,9 @@ func (b *Builder) Open(name string) (*os.File, error) {
 	return os.Open(b.path(name))
 }
 
-// Discard takes a finished file out of the bag, so that it can be made again. Packs and other files that hold documents
-// stay. A name that is not finished is no error. Like Create and Add, it takes the seal off a bag whose commit has not begun.
+// Discard takes a finished file out of the bag, so that it can be made again. Packs and other files that hold
+// documents stay. A name that is not finished is no error. Like Create and Add, it takes the seal off a bag
+// whose commit has not begun.
 func (b *Builder) Discard(name string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -317,7 +323,8 @@ func (b *Builder) drop(name string) error {
 	return os.Remove(b.path(name))
 }
 
-// record makes a file part of the bag: its journal line, then the state in memory. The file is in place and synced.
+// record makes a file part of the bag: its journal line, then the state in memory. The file is in place and
+// synced.
 func (b *Builder) record(rec fileRecord) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -119,7 +119,8 @@ func recorded(ctx context.Context, s Store, id string) (bool, error) {
 		return false, err
 	}
 	for _, name := range slices.Backward(names) {
-		// An older event that was changed, or is lost, is no reason not to write this one: Events names the damage.
+		// An older event that was changed, or is lost, is no reason not to write this one: Events names the
+		// damage.
 		var e Event
 		if content, err := readAll(ctx, s, name, maxEvent); err != nil || json.Unmarshal(content, &e) != nil {
 			continue

@@ -53,7 +53,10 @@ func TestCommitGoesOnAfterAFaultAtAnyOperation(t *testing.T) {
 	for _, tc := range []struct {
 		kind string
 		lost bool // the operation that fails takes effect
-	}{{"object store", false}, {"object store", true}, {"directory", false}, {"directory", true}, {"directory on another disk", false}} {
+	}{
+		{"object store", false}, {"object store", true}, {"directory", false}, {"directory", true},
+		{"directory on another disk", false},
+	} {
 		t.Run(fmt.Sprintf("%s, answer lost %v", tc.kind, tc.lost), func(t *testing.T) {
 			t.Parallel() // most of it waits for the disk
 			n := 1
@@ -67,7 +70,8 @@ func TestCommitGoesOnAfterAFaultAtAnyOperation(t *testing.T) {
 	}
 }
 
-// commitWithFault commits with a fault at the n-th operation, and then without; it reports whether there was an n-th.
+// commitWithFault commits with a fault at the n-th operation, and then without; it reports whether there was
+// an n-th.
 func commitWithFault(t *testing.T, template, kind string, n int, lost bool) bool {
 	t.Helper()
 	ctx := context.Background()
@@ -124,7 +128,10 @@ func checkCompleteOrNot(t *testing.T, s archive.Store, n int) {
 		t.Fatalf("open after a fault at operation %d: %v", n, err)
 	}
 	if r, err := bag.Verify(ctx, archive.Full, nil); err != nil || !r.Valid {
-		t.Errorf("after a fault at operation %d the bag has a bagit.txt and does not verify: %v\n%s", n, err, show(r))
+		t.Errorf(
+			"after a fault at operation %d the bag has a bagit.txt and does not verify: %v\n%s", n, err,
+			show(r),
+		)
 	}
 }
 
@@ -312,16 +319,30 @@ func TestWhatAnEarlierProcessLeftIsNotTrustedBlindly(t *testing.T) {
 		{"a file that nobody recorded", func(t *testing.T, dir string) error {
 			return os.WriteFile(filepath.Join(dir, "bag/data/received/other.csv"), nil, 0o600)
 		}, nil, nil},
-		{"a pack is gone", func(t *testing.T, dir string) error { return os.Remove(filepath.Join(dir, pack)) }, archive.ErrDamaged, nil},
-		{"a bit of a pack is flipped", func(t *testing.T, dir string) error { return flipBit(filepath.Join(dir, pack), 100) }, nil, archive.ErrDamaged},
+		{
+			"a pack is gone",
+			func(t *testing.T, dir string) error { return os.Remove(filepath.Join(dir, pack)) },
+			archive.ErrDamaged, nil,
+		},
+		{
+			"a bit of a pack is flipped",
+			func(t *testing.T, dir string) error { return flipBit(filepath.Join(dir, pack), 100) }, nil,
+			archive.ErrDamaged,
+		},
 		{"a bit of a pack's rows is flipped", func(t *testing.T, dir string) error {
 			b, err := os.ReadFile(filepath.Join(dir, pack))
-			return errors.Join(err, flipBit(filepath.Join(dir, pack), bytes.LastIndex(b, []byte("a1-000004,attachments"))))
+			return errors.Join(
+				err, flipBit(filepath.Join(dir, pack), bytes.LastIndex(b, []byte("a1-000004,attachments"))),
+			)
 		}, archive.ErrDamaged, nil},
 		{"a bit of a file is flipped", func(t *testing.T, dir string) error {
 			return flipBit(filepath.Join(dir, "bag/data/received/master.csv"), 5)
 		}, nil, archive.ErrDamaged},
-		{"a line of the journal is damaged", func(t *testing.T, dir string) error { return flipBit(filepath.Join(dir, "journal.jsonl"), 0) }, archive.ErrDamaged, nil},
+		{
+			"a line of the journal is damaged",
+			func(t *testing.T, dir string) error { return flipBit(filepath.Join(dir, "journal.jsonl"), 0) },
+			archive.ErrDamaged, nil,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := unseal(t)

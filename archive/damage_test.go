@@ -16,7 +16,8 @@ import (
 	"holdall/archive/storetest"
 )
 
-// damagedBag is the sample bag in small packs, one document a file of its own, in a store that tests can damage.
+// damagedBag is the sample bag in small packs, one document a file of its own, in a store that tests can
+// damage.
 func damagedBag(t *testing.T) (*storetest.Memory, *archive.Bag, []archive.Row) {
 	t.Helper()
 	ctx := context.Background()
@@ -114,13 +115,17 @@ func checkNamed(t *testing.T, s archive.Store, path string, pos int, hurt []stri
 	if err != nil {
 		t.Fatalf("bit flipped at %d: open: %v", pos, err)
 	}
-	for _, level := range []archive.Level{archive.Full, archive.Deep}[pos%2:] { // deep always, full every other time
+	// deep always, full every other time
+	for _, level := range []archive.Level{archive.Full, archive.Deep}[pos%2:] {
 		r, err := bag.Verify(ctx, level, nil)
 		if err != nil {
 			t.Fatalf("bit flipped at %d: verify: %v", pos, err)
 		}
-		if r.Valid || len(r.Faults) != 1 || r.Faults[0].Path != path || r.Faults[0].Code != archive.FaultHash {
-			t.Errorf("%s, bit flipped at %d: report\n%s\nwant one hash-mismatch of %s", level, pos, show(r), path)
+		if r.Valid || len(r.Faults) != 1 || r.Faults[0].Path != path ||
+			r.Faults[0].Code != archive.FaultHash {
+			t.Errorf(
+				"%s, bit flipped at %d: report\n%s\nwant one hash-mismatch of %s", level, pos, show(r), path,
+			)
 			continue
 		}
 		f := r.Faults[0]
@@ -128,7 +133,8 @@ func checkNamed(t *testing.T, s archive.Store, path string, pos int, hurt []stri
 			t.Errorf("%s, bit flipped at %d: documents hurt (-got +want):\n%s", level, pos, diff)
 		}
 		checkOwners(t, f, hurt, rows)
-		if strings.HasSuffix(path, ".zip") && len(hurt) == 0 && !strings.Contains(f.Detail, "damaged") && !strings.Contains(f.Detail, "differs") {
+		if strings.HasSuffix(path, ".zip") && len(hurt) == 0 && !strings.Contains(f.Detail, "damaged") &&
+			!strings.Contains(f.Detail, "differs") {
 			t.Errorf("%s, bit flipped at %d: detail does not say which structure: %s", level, pos, f.Detail)
 		}
 	}
@@ -203,23 +209,47 @@ func TestVerifyListsEveryFault(t *testing.T) {
 		{"a pack is gone", archive.Quick, map[string][]byte{pack1: nil},
 			[]string{fmt.Sprint("missing ", pack1, inPack1)}, []string{"CAND1"}, 0},
 		{"a pack is cut short", archive.Quick, map[string][]byte{pack1: objects[bagPrefix+pack1][:200]},
-			[]string{fmt.Sprint("hash-mismatch ", pack1, inPack1), fmt.Sprint("size-mismatch ", pack1, "[]")}, nil, 0},
-		{"a pack is cut short, in full", archive.Full, map[string][]byte{pack1: objects[bagPrefix+pack1][:first.Offset+10]},
-			[]string{fmt.Sprint("hash-mismatch ", pack1, inPack1), fmt.Sprint("size-mismatch ", pack1, "[]")}, []string{"it ends after"}, 0},
-		{"bytes follow a pack", archive.Full, map[string][]byte{pack1: append(bytes.Clone(objects[bagPrefix+pack1]), "more"...)},
-			[]string{fmt.Sprint("hash-mismatch ", pack1, "[]"), fmt.Sprint("size-mismatch ", pack1, "[]")}, []string{"4 bytes follow its end"}, 0},
-		{"a document that is a file of its own is damaged", archive.Full, map[string][]byte{large.Pack: flip(large.Pack, 500)},
-			[]string{fmt.Sprint("hash-mismatch ", large.Pack, []string{large.ID})}, []string{large.OwnerID}, 0},
-		{"index and pack are damaged", archive.Full, map[string][]byte{index: flip(index, 90), pack1: flip(pack1, int(first.Offset))},
-			[]string{fmt.Sprint("hash-mismatch ", pack1, firstHurt), fmt.Sprint("hash-mismatch ", index, "[]")}, []string{"CAND1"}, 0},
-		{"index and the directory of a pack are damaged", archive.Deep, map[string][]byte{index: flip(index, 90), pack1: flip(pack1, -30)},
-			[]string{fmt.Sprint("hash-mismatch ", pack1, "[]"), fmt.Sprint("hash-mismatch ", index, "[]")}, []string{"directory's line for _pack.csv"}, 0},
-		{"index is gone and a pack damaged", archive.Full, map[string][]byte{index: nil, pack1: flip(pack1, int(first.Offset))},
-			[]string{fmt.Sprint("hash-mismatch ", pack1, firstHurt), fmt.Sprint("missing ", index, "[]")}, []string{"CAND1"}, 0},
+			[]string{
+				fmt.Sprint("hash-mismatch ", pack1, inPack1), fmt.Sprint("size-mismatch ", pack1, "[]"),
+			}, nil, 0},
+		{"a pack is cut short, in full", archive.Full,
+			map[string][]byte{pack1: objects[bagPrefix+pack1][:first.Offset+10]},
+			[]string{
+				fmt.Sprint("hash-mismatch ", pack1, inPack1), fmt.Sprint("size-mismatch ", pack1, "[]"),
+			}, []string{"it ends after"}, 0},
+		{"bytes follow a pack", archive.Full,
+			map[string][]byte{pack1: append(bytes.Clone(objects[bagPrefix+pack1]), "more"...)},
+			[]string{fmt.Sprint("hash-mismatch ", pack1, "[]"), fmt.Sprint("size-mismatch ", pack1, "[]")},
+			[]string{"4 bytes follow its end"}, 0},
+		{"a document that is a file of its own is damaged", archive.Full,
+			map[string][]byte{large.Pack: flip(large.Pack, 500)},
+			[]string{fmt.Sprint("hash-mismatch ", large.Pack, []string{large.ID})}, []string{large.OwnerID},
+			0},
+		{"index and pack are damaged", archive.Full,
+			map[string][]byte{index: flip(index, 90), pack1: flip(pack1, int(first.Offset))},
+			[]string{
+				fmt.Sprint("hash-mismatch ", pack1, firstHurt), fmt.Sprint("hash-mismatch ", index, "[]"),
+			}, []string{"CAND1"}, 0},
+		{"index and the directory of a pack are damaged", archive.Deep,
+			map[string][]byte{index: flip(index, 90), pack1: flip(pack1, -30)},
+			[]string{fmt.Sprint("hash-mismatch ", pack1, "[]"), fmt.Sprint("hash-mismatch ", index, "[]")},
+			[]string{"directory's line for _pack.csv"}, 0},
+		{"index is gone and a pack damaged", archive.Full,
+			map[string][]byte{index: nil, pack1: flip(pack1, int(first.Offset))},
+			[]string{fmt.Sprint("hash-mismatch ", pack1, firstHurt), fmt.Sprint("missing ", index, "[]")},
+			[]string{"CAND1"}, 0},
 		{"files were added, changed and removed", archive.Full,
-			map[string][]byte{"data/extra.txt": []byte("x"), "bagit.txt.part": []byte("x"), receipt: flip(receipt, 0), "README.txt": nil, "datapackage.json": flip("datapackage.json", 1)},
-			[]string{"missing README.txt[]", "unexpected bagit.txt.part[]", "hash-mismatch custody/receipts.jsonl[]", "unexpected data/extra.txt[]", "hash-mismatch datapackage.json[]"}, nil, 0},
-		{"the manifests are gone", archive.Full, map[string][]byte{"manifest-sha256.txt": nil, "custody/files.csv": nil},
+			map[string][]byte{
+				"data/extra.txt": []byte("x"), "bagit.txt.part": []byte("x"), receipt: flip(receipt, 0),
+				"README.txt": nil, "datapackage.json": flip("datapackage.json", 1),
+			},
+			[]string{
+				"missing README.txt[]", "unexpected bagit.txt.part[]",
+				"hash-mismatch custody/receipts.jsonl[]", "unexpected data/extra.txt[]",
+				"hash-mismatch datapackage.json[]",
+			}, nil, 0},
+		{"the manifests are gone", archive.Full,
+			map[string][]byte{"manifest-sha256.txt": nil, "custody/files.csv": nil},
 			[]string{"missing custody/files.csv[]", "missing manifest-sha256.txt[]"}, nil, 9},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -236,7 +266,10 @@ func TestVerifyListsEveryFault(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, w := range tc.want {
-				if !slices.ContainsFunc(r.Faults, func(f archive.Fault) bool { return fmt.Sprint(f.Code, " ", f.Path, f.Documents) == w }) {
+				if !slices.ContainsFunc(
+					r.Faults,
+					func(f archive.Fault) bool { return fmt.Sprint(f.Code, " ", f.Path, f.Documents) == w },
+				) {
 					t.Errorf("no fault %q in\n%s", w, show(r))
 				}
 			}
@@ -247,7 +280,10 @@ func TestVerifyListsEveryFault(t *testing.T) {
 				}
 			}
 			if unnamed != tc.others || len(r.Faults) != len(tc.want)+tc.others {
-				t.Errorf("%d faults, %d of them files without a manifest, want %d and %d:\n%s", len(r.Faults), unnamed, len(tc.want)+tc.others, tc.others, show(r))
+				t.Errorf(
+					"%d faults, %d of them files without a manifest, want %d and %d:\n%s", len(r.Faults),
+					unnamed, len(tc.want)+tc.others, tc.others, show(r),
+				)
 			}
 			for _, w := range tc.details {
 				if !strings.Contains(show(r), w) {
@@ -261,7 +297,12 @@ func TestVerifyListsEveryFault(t *testing.T) {
 func TestNoDamageVerifiesAndNoneStopsVerify(t *testing.T) {
 	s, _, _ := damagedBag(t)
 	objects := s.Objects()
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(objects)), func(name string) bool { return !strings.HasPrefix(name, bagPrefix) || name == bagPrefix+"bagit.txt" })
+	names := slices.DeleteFunc(
+		slices.Sorted(maps.Keys(objects)),
+		func(name string) bool {
+			return !strings.HasPrefix(name, bagPrefix) || name == bagPrefix+"bagit.txt"
+		},
+	)
 	random := rand.New(rand.NewPCG(3, 4))
 	for round := range 150 {
 		var damaged []string
@@ -299,9 +340,14 @@ func TestNoDamageVerifiesAndNoneStopsVerify(t *testing.T) {
 		for _, name := range damaged {
 			path := strings.TrimPrefix(name, bagPrefix)
 			if !slices.ContainsFunc(r.Faults, func(f archive.Fault) bool {
-				return f.Path == path || strings.Contains(f.Detail, path+" any more, which therefore cannot be checked")
+				return f.Path == path || strings.Contains(
+					f.Detail, path+" any more, which therefore cannot be checked",
+				)
 			}) {
-				t.Errorf("round %d, %s: %v were damaged, no fault names %s:\n%s", round, level, damaged, path, show(r))
+				t.Errorf(
+					"round %d, %s: %v were damaged, no fault names %s:\n%s", round, level, damaged, path,
+					show(r),
+				)
 			}
 		}
 		for _, name := range damaged {

@@ -54,7 +54,8 @@ func (b *Builder) loadPack(rec fileRecord, known map[string]uint32) error {
 	return nil
 }
 
-// packRows yields the rows in a finished pack's _pack.csv. One that is not as it was recorded is an error after the last row.
+// packRows yields the rows in a finished pack's _pack.csv. One that is not as it was recorded is an error
+// after the last row.
 func (b *Builder) packRows(rec fileRecord) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		f, err := b.openRows(rec)
@@ -122,8 +123,9 @@ func comparePacks(x, y string) int {
 	return xn - yn
 }
 
-// WriteIndex writes data/documents/index.csv.zst from the rows of all packs, which must be finished, and returns how
-// many there are. An index that an earlier call wrote is written again. Rows can be used afterwards.
+// WriteIndex writes data/documents/index.csv.zst from the rows of all packs, which must be finished, and
+// returns how many there are. An index that an earlier call wrote is written again. Rows can be used
+// afterwards.
 func (b *Builder) WriteIndex(ctx context.Context) (rows int64, err error) {
 	if err := b.settlePending(ctx); err != nil {
 		return 0, fmt.Errorf("write the index: %w", err)

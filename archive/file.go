@@ -121,7 +121,10 @@ func (f *File) commit(content *contentRecord) (fileRecord, error) {
 		f.b.releaseName(f.name)
 		return fileRecord{}, fmt.Errorf("commit %s: %w", f.name, err)
 	}
-	rec := fileRecord{Name: f.name, Size: f.out.sum.Size(), SHA256: f.out.sum.Sum(), Content: content, blocks: f.out.blocks.all()}
+	rec := fileRecord{
+		Name: f.name, Size: f.out.sum.Size(), SHA256: f.out.sum.Sum(), Content: content,
+		blocks: f.out.blocks.all(),
+	}
 	err := f.b.divide(&rec)
 	if err == nil {
 		err = f.b.record(rec)

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// FORMAT.md is what somebody would write another reader from: what it says and what the code does must not part.
+// FORMAT.md is what somebody would write another reader from: what it says and what the code does must not
+// part.
 func TestTheFormatIsDescribed(t *testing.T) {
 	b, err := os.ReadFile("FORMAT.md")
 	if err != nil {
@@ -36,7 +37,8 @@ func TestTheFormatIsDescribed(t *testing.T) {
 	lim := defaultLimits()
 	wanted = append(wanted, "version "+FormatVersion, strings.ReplaceAll(bagit, "\n", `\n`), factTagManifest,
 		fmt.Sprintf("at most %d characters of `A-Z", maxName), fmt.Sprintf("at most %d characters |", maxID),
-		grouped(lim.packBytes)+" bytes or "+grouped(int64(lim.packEntries))+" rows", grouped(lim.ownFile)+" bytes")
+		grouped(lim.packBytes)+" bytes or "+grouped(int64(lim.packEntries))+" rows",
+		grouped(lim.ownFile)+" bytes")
 	for _, w := range wanted {
 		if !strings.Contains(text, w) {
 			t.Errorf("FORMAT.md does not have %q", w)

@@ -11,7 +11,8 @@ import (
 const idTime = "20060102T150405Z"
 
 // NewID returns an identifier for an export that began at start: <source>-<tenant>-<UTC start>-<4 base32>.
-// Source and tenant are lower-cased, other characters than [a-z0-9] become "-", and 40 characters of each are kept.
+// Source and tenant are lower-cased, other characters than [a-z0-9] become "-", and 40 characters of each are
+// kept.
 func NewID(source, tenant string, start time.Time) string {
 	// rand.Text is base32 (RFC 4648): letters and 2 to 7.
 	tail := strings.ToLower(rand.Text()[:4])

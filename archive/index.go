@@ -20,15 +20,16 @@ import (
 // columns are the fields of the index and of every _pack.csv, in order.
 var columns = []string{
 	"doc_id", "part", "pack", "offset", "stored_size", "size", "method", "crc32", "sha256", "media_type",
-	"owner_type", "owner_id", "attachment_id", "original_name", "original_name_raw", "received_in", "received_modified",
+	"owner_type", "owner_id", "attachment_id", "original_name", "original_name_raw", "received_in",
+	"received_modified",
 	"state", "text_state", "matched_by",
 }
 
 // headerLine is the first line of the index and of every _pack.csv.
 var headerLine = []byte(strings.Join(columns, ",") + "\n")
 
-// normalise makes the row's texts what the CSV can hold: valid UTF-8, and a name without control characters. The bytes
-// of a name that this changes stay in OriginalNameRaw.
+// normalise makes the row's texts what the CSV can hold: valid UTF-8, and a name without control characters.
+// The bytes of a name that this changes stay in OriginalNameRaw.
 func (r *Row) normalise() {
 	name := clean(r.OriginalName)
 	if name != r.OriginalName && len(r.OriginalNameRaw) == 0 {
@@ -38,7 +39,9 @@ func (r *Row) normalise() {
 	if string(r.OriginalNameRaw) == name {
 		r.OriginalNameRaw = nil
 	}
-	for _, s := range []*string{&r.OwnerType, &r.OwnerID, &r.AttachmentID, &r.ReceivedIn, &r.MatchedBy, &r.MediaType, &r.TextState} {
+	for _, s := range []*string{
+		&r.OwnerType, &r.OwnerID, &r.AttachmentID, &r.ReceivedIn, &r.MatchedBy, &r.MediaType, &r.TextState,
+	} {
 		// encoding/csv reads CR LF inside a field as LF; a lone CR survives.
 		*s = strings.ReplaceAll(strings.ToValidUTF8(*s, "\uFFFD"), "\r\n", "\n")
 	}
@@ -65,7 +68,8 @@ func (r *Row) fields() []string {
 	return []string{
 		r.ID, r.Part, r.Pack, strconv.FormatInt(r.Offset, 10), strconv.FormatInt(r.StoredSize, 10),
 		strconv.FormatInt(r.Size, 10), r.Method, fmt.Sprintf("%08x", r.CRC32), r.SHA256.String(), r.MediaType,
-		r.OwnerType, r.OwnerID, r.AttachmentID, r.OriginalName, hex.EncodeToString(r.OriginalNameRaw), r.ReceivedIn, modified,
+		r.OwnerType, r.OwnerID, r.AttachmentID, r.OriginalName, hex.EncodeToString(r.OriginalNameRaw),
+		r.ReceivedIn, modified,
 		string(r.State), r.TextState, r.MatchedBy,
 	}
 }
@@ -98,7 +102,8 @@ type rowReader struct {
 	n   int
 }
 
-// newRowReader reads the header, which must be that of this format; columns added at its end by a later version are left out.
+// newRowReader reads the header, which must be that of this format; columns added at its end by a later
+// version are left out.
 func newRowReader(r io.Reader) (*rowReader, error) {
 	cr := csv.NewReader(r)
 	cr.ReuseRecord = true // of the slice; the strings are new ones for each record

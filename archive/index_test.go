@@ -14,9 +14,12 @@ import (
 
 func TestARowReadsBackAsItWasWritten(t *testing.T) {
 	base := Row{
-		Document: Document{ID: "a1-000001", Part: "attachments", OwnerType: "CANDIDATE", OwnerID: "CAND1", AttachmentID: "ATT1",
-			OriginalName: "cv.pdf", ReceivedIn: "01 a.zip", Modified: time.Date(2024, 5, 1, 12, 0, 0, 500, time.UTC), MatchedBy: "id"},
-		Pack: "data/documents/attachments-00001.zip", Offset: 77, StoredSize: 10, Size: 20, Method: methodDeflated, CRC32: 0xabc,
+		Document: Document{ID: "a1-000001", Part: "attachments", OwnerType: "CANDIDATE", OwnerID: "CAND1",
+			AttachmentID: "ATT1",
+			OriginalName: "cv.pdf", ReceivedIn: "01 a.zip",
+			Modified: time.Date(2024, 5, 1, 12, 0, 0, 500, time.UTC), MatchedBy: "id"},
+		Pack: "data/documents/attachments-00001.zip", Offset: 77, StoredSize: 10, Size: 20,
+		Method: methodDeflated, CRC32: 0xabc,
 		SHA256: digest.Of([]byte("x")), MediaType: "application/pdf", State: StateOK,
 	}
 	for _, tc := range []struct {
@@ -29,19 +32,32 @@ func TestARowReadsBackAsItWasWritten(t *testing.T) {
 			r.Document = Document{ID: "x", Part: "cvs"}
 			r.State = StateEmpty
 		}, nil},
-		{"commas, quotes and newlines", func(r *Row) { r.OwnerID, r.OriginalName = "a,\"b\"\nc\rd", ` "a", b;'c'.pdf ` }, nil},
+		{
+			"commas, quotes and newlines",
+			func(r *Row) { r.OwnerID, r.OriginalName = "a,\"b\"\nc\rd", ` "a", b;'c'.pdf ` }, nil,
+		},
 		{"a name in another script", func(r *Row) { r.OriginalName = "履歴書 — résumé.pdf" }, nil},
-		{"raw bytes that are the name add nothing", func(r *Row) { r.OriginalNameRaw = []byte("cv.pdf") }, func(r *Row) { r.OriginalNameRaw = nil }},
-		{"raw bytes of an old code page", func(r *Row) { r.OriginalName, r.OriginalNameRaw = "Jörg.pdf", []byte("J\x94rg.pdf") }, nil},
-		{"control characters stay in the raw name", func(r *Row) { r.OriginalName = "a\x00b\r\nc" }, func(r *Row) {
-			r.OriginalName, r.OriginalNameRaw = "a\uFFFDb\uFFFD\uFFFDc", []byte("a\x00b\r\nc")
-		}},
+		{
+			"raw bytes that are the name add nothing", func(r *Row) { r.OriginalNameRaw = []byte("cv.pdf") },
+			func(r *Row) { r.OriginalNameRaw = nil },
+		},
+		{
+			"raw bytes of an old code page",
+			func(r *Row) { r.OriginalName, r.OriginalNameRaw = "Jörg.pdf", []byte("J\x94rg.pdf") }, nil,
+		},
+		{"control characters stay in the raw name", func(r *Row) { r.OriginalName = "a\x00b\r\nc" },
+			func(r *Row) {
+				r.OriginalName, r.OriginalNameRaw = "a\uFFFDb\uFFFD\uFFFDc", []byte("a\x00b\r\nc")
+			}},
 		{"invalid UTF-8 stays in the raw name", func(r *Row) { r.OriginalName = "a\xffb" }, func(r *Row) {
 			r.OriginalName, r.OriginalNameRaw = "a\uFFFDb", []byte("a\xffb")
 		}},
 		{"a long name", func(r *Row) { r.OriginalName = strings.Repeat("long ", 20_000) }, nil},
 		{"damaged", func(r *Row) { r.State, r.Damaged = StateDamaged, true }, nil},
-		{"a time in another zone", func(r *Row) { r.Modified = r.Modified.In(time.FixedZone("x", 3600)) }, func(r *Row) { r.Modified = base.Modified }},
+		{
+			"a time in another zone", func(r *Row) { r.Modified = r.Modified.In(time.FixedZone("x", 3600)) },
+			func(r *Row) { r.Modified = base.Modified },
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			row := base
@@ -106,10 +122,15 @@ func TestEntryNames(t *testing.T) {
 		{"C", "", "text/plain", "C/d1.txt"},
 		{"C", "noext", "application/octet-stream", "C/d1-noext.bin"},
 		{"C", "strange.e%x", "image/png", "C/d1-strange-e-x.png"},
-		{"C", strings.Repeat("very long ", 30) + ".pdf", "", "C/d1-very-long-very-long-very-long-very-long.pdf"},
+		{
+			"C", strings.Repeat("very long ", 30) + ".pdf", "",
+			"C/d1-very-long-very-long-very-long-very-long.pdf",
+		},
 		{strings.Repeat("X", 100), "a.pdf", "", strings.Repeat("X", 40) + "/d1-a.pdf"},
 	} {
-		row := Row{Document: Document{ID: "d1", OwnerID: tc.owner, OriginalName: tc.name}, MediaType: tc.media}
+		row := Row{
+			Document: Document{ID: "d1", OwnerID: tc.owner, OriginalName: tc.name}, MediaType: tc.media,
+		}
 		got := entryName(&row)
 		if got != tc.want {
 			t.Errorf("entryName(%q, %q) = %q, want %q", tc.owner, tc.name, got, tc.want)
@@ -151,7 +172,8 @@ func TestNamesOfOneBagAreUniqueAfterCaseFolding(t *testing.T) {
 		name string
 		ok   bool
 	}{
-		{"data/a.csv", true}, {"data/A.csv", false}, {"Data/b.csv", false}, {"data", false}, {"data/a.csv/b", false},
+		{"data/a.csv", true}, {"data/A.csv", false}, {"Data/b.csv", false}, {"data", false},
+		{"data/a.csv/b", false},
 		{"data/b.csv", true}, {"data/a.csv", false}, {"datapackage.json", true},
 	} {
 		if err := set.add(tc.name); (err == nil) != tc.ok {

@@ -17,8 +17,8 @@ import (
 	"holdall/internal/digest"
 )
 
-// An inspection reads a pack from its first byte to its last and compares each with what the rows say must stand there.
-// Every byte belongs to a document or to a structure that the rows determine.
+// An inspection reads a pack from its first byte to its last and compares each with what the rows say must
+// stand there. Every byte belongs to a document or to a structure that the rows determine.
 type inspection struct {
 	r    *bufio.Reader
 	sum  *digest.Writer // of the whole pack
@@ -63,7 +63,8 @@ func (in *inspection) note(format string, args ...any) {
 	in.structures = append(in.structures, fmt.Sprintf(format, args...))
 }
 
-// documents returns the rows of the documents that lie in the pack, one for each, in the order of their places.
+// documents returns the rows of the documents that lie in the pack, one for each, in the order of their
+// places.
 func (in *inspection) documents() []Row {
 	var rows []Row
 	for _, r := range in.rows {
@@ -108,7 +109,10 @@ func (in *inspection) document(row *Row) error {
 	if err != nil {
 		return err
 	}
-	e := zipEntry{method: zipMethods[row.Method], crc: row.CRC32, stored: row.StoredSize, size: row.Size, header: row.Offset - gap}
+	e := zipEntry{
+		method: zipMethods[row.Method], crc: row.CRC32, stored: row.StoredSize, size: row.Size,
+		header: row.Offset - gap,
+	}
 	if int64(len(header)) == gap {
 		e.name = string(header[localHeaderSize:])
 	}
@@ -156,7 +160,10 @@ func (in *inspection) ownRows() error {
 	}
 	want := enc.buf.Bytes()
 	size := int64(len(want))
-	e := zipEntry{name: rowsEntry, method: zipStored, crc: crc32.ChecksumIEEE(want), stored: size, size: size, header: in.pos}
+	e := zipEntry{
+		name: rowsEntry, method: zipStored, crc: crc32.ChecksumIEEE(want), stored: size, size: size,
+		header: in.pos,
+	}
 	header, err := in.next(localHeaderSize + int64(len(rowsEntry)))
 	if err != nil {
 		return err
@@ -216,8 +223,8 @@ func (in *inspection) directory() error {
 	return err
 }
 
-// ownRows reads the rows in a pack's _pack.csv: by the directory, or, where that is damaged, by looking for it. It may
-// return rows and an error.
+// ownRows reads the rows in a pack's _pack.csv: by the directory, or, where that is damaged, by looking for
+// it. It may return rows and an error.
 func (v *verifier) ownRows(ctx context.Context, pack string) ([]Row, error) {
 	size := v.present[pack].Size
 	off, n, err := v.findOwnRows(ctx, pack, size)
@@ -254,7 +261,9 @@ func (v *verifier) findOwnRows(ctx context.Context, pack string, size int64) (of
 	if err != nil {
 		return 0, 0, err
 	}
-	if !bytes.HasPrefix(tail, []byte("PK\x01\x02")) || !bytes.Equal(tail[centralHeaderSize:len(tail)-endSize], []byte(rowsEntry)) {
+	if !bytes.HasPrefix(tail, []byte("PK\x01\x02")) || !bytes.Equal(
+		tail[centralHeaderSize:len(tail)-endSize], []byte(rowsEntry),
+	) {
 		return 0, 0, errors.New("its directory is damaged")
 	}
 	le := binary.LittleEndian
@@ -266,7 +275,8 @@ func (v *verifier) findOwnRows(ctx context.Context, pack string, size int64) (of
 	return off, stored, nil
 }
 
-// searchOwnRows looks through the pack for the entry by its name and first line. Its end is where the directory begins.
+// searchOwnRows looks through the pack for the entry by its name and first line. Its end is where the
+// directory begins.
 func (v *verifier) searchOwnRows(ctx context.Context, pack string, size int64) (off, n int64, err error) {
 	off, err = v.search(ctx, pack, 0, size, append([]byte(rowsEntry), headerLine...))
 	if err != nil {

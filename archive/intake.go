@@ -16,7 +16,8 @@ import (
 	"holdall/internal/digest"
 )
 
-// A content is the bytes of a document on their way into a pack: in memory, or in a scratch file when they are many.
+// A content is the bytes of a document on their way into a pack: in memory, or in a scratch file when they
+// are many.
 type content struct {
 	size int64
 	sum  digest.Sum
@@ -144,12 +145,14 @@ func (c *content) at() io.ReaderAt {
 	return bytes.NewReader(*c.buf)
 }
 
-// The trial: what can be expected of a beginning decides whether the whole is tried, and the whole whether it is kept.
+// The trial: what can be expected of a beginning decides whether the whole is tried, and the whole whether it
+// is kept.
 const trialSize = 64 << 10
 
 var (
 	deflateBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-	// The fastest level: what deflates well is a few per cent of an export, and packing must keep pace with the download.
+	// The fastest level: what deflates well is a few per cent of an export, and packing must keep pace with
+	// the download.
 	writers = sync.Pool{New: func() any {
 		w, err := flate.NewWriter(nil, flate.BestSpeed)
 		if err != nil {

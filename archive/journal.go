@@ -50,17 +50,20 @@ type sealRecord struct {
 
 // An entry is one line of a staging journal; one of its fields is set.
 type entry struct {
-	File       *fileRecord `json:"file,omitempty"`
-	Drop       string      `json:"drop,omitempty"`       // the file of that name is not part of the bag any more
-	Sealed     *sealRecord `json:"sealed,omitempty"`     // the bag is finished
-	Unsealed   bool        `json:"unsealed,omitempty"`   // it is not any more
-	Committing string      `json:"committing,omitempty"` // the bag is on its way there; nothing changes any more
-	Delivering string      `json:"delivering,omitempty"` // finished files go there before that
-	Delivered  string      `json:"delivered,omitempty"`  // the file of that name is there
+	File *fileRecord `json:"file,omitempty"`
+	// the file of that name is not part of the bag any more
+	Drop     string      `json:"drop,omitempty"`
+	Sealed   *sealRecord `json:"sealed,omitempty"`   // the bag is finished
+	Unsealed bool        `json:"unsealed,omitempty"` // it is not any more
+	// the bag is on its way there; nothing changes any more
+	Committing string `json:"committing,omitempty"`
+	Delivering string `json:"delivering,omitempty"` // finished files go there before that
+	Delivered  string `json:"delivered,omitempty"`  // the file of that name is there
 }
 
-// A journal is an append-only file of entries. An entry is durable when append returns. After an error nothing more is
-// appended: what stands at the end may be half a line, which the next process drops only if it is the last.
+// A journal is an append-only file of entries. An entry is durable when append returns. After an error
+// nothing more is appended: what stands at the end may be half a line, which the next process drops only if
+// it is the last.
 type journal struct {
 	f   *os.File
 	err error
@@ -90,7 +93,8 @@ func openJournal(path string) (*journal, []entry, error) {
 	return &journal{f: f}, entries, nil
 }
 
-// parseJournal returns the entries and how many bytes they fill. A last line that is not JSON is torn; one before it is damage.
+// parseJournal returns the entries and how many bytes they fill. A last line that is not JSON is torn; one
+// before it is damage.
 func parseJournal(b []byte) (entries []entry, good int, err error) {
 	for good < len(b) {
 		end := good + bytes.IndexByte(b[good:], '\n') + 1

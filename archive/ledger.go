@@ -38,12 +38,13 @@ const maxEvent = 1 << 20
 
 func (e *Event) name() string { return fmt.Sprintf("%s%08d-%s.json", ledgerDir, e.Number, e.Kind) }
 
-// claimPath is where the event of a number is put first. Two writers may want the same number for events of different
-// kinds, whose names differ; on this name one of them fails.
+// claimPath is where the event of a number is put first. Two writers may want the same number for events of
+// different kinds, whose names differ; on this name one of them fails.
 func claimPath(number int) string { return fmt.Sprintf("%snumbers/%08d.json", ledgerDir, number) }
 
-// AppendEvent adds e to the root's ledger, setting Number and Previous, and Time if it is zero. Several processes may
-// append at once. Should it fail between its two writes, the event is completed by whoever appends next.
+// AppendEvent adds e to the root's ledger, setting Number and Previous, and Time if it is zero. Several
+// processes may append at once. Should it fail between its two writes, the event is completed by whoever
+// appends next.
 func AppendEvent(ctx context.Context, s Store, e Event) (Event, error) {
 	if !eventKind.MatchString(e.Kind) {
 		return Event{}, fmt.Errorf("ledger: %q is not a kind of event", e.Kind)
@@ -214,11 +215,16 @@ func (f *eventFile) follow(end ledgerEnd) (Event, ledgerEnd, error) {
 	}
 	switch {
 	case e.Number != end.number+1:
-		return Event{}, end, fmt.Errorf("it is number %d where %d should follow: an event is missing or was added", e.Number, end.number+1)
+		return Event{}, end, fmt.Errorf(
+			"it is number %d where %d should follow: an event is missing or was added", e.Number,
+			end.number+1,
+		)
 	case e.name() != name:
 		return Event{}, end, fmt.Errorf("by its content it is %s", e.name())
 	case e.Previous != end.sum:
-		return Event{}, end, errors.New("the event before it is not the one that it names: one of them was changed")
+		return Event{}, end, errors.New(
+			"the event before it is not the one that it names: one of them was changed",
+		)
 	}
 	return e, ledgerEnd{number: e.Number, sum: digest.Of(b)}, nil
 }

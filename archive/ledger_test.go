@@ -25,7 +25,10 @@ func events(s archive.Store) (all []archive.Event, err error) {
 
 func appendEvent(t *testing.T, s archive.Store, kind string) archive.Event {
 	t.Helper()
-	e, err := archive.AppendEvent(context.Background(), s, archive.Event{Kind: kind, Export: testID, Facts: map[string]string{"a": "b"}})
+	e, err := archive.AppendEvent(
+		context.Background(), s,
+		archive.Event{Kind: kind, Export: testID, Facts: map[string]string{"a": "b"}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +43,8 @@ func TestEventsFormAChain(t *testing.T) {
 		}
 	}
 	all, err := events(s)
-	if err != nil || len(all) != 3 || all[2].Kind != "verified" || all[0].Facts["a"] != "b" || !all[0].Previous.IsZero() {
+	if err != nil || len(all) != 3 || all[2].Kind != "verified" || all[0].Facts["a"] != "b" ||
+		!all[0].Previous.IsZero() {
 		t.Errorf("events %+v, %v", all, err)
 	}
 	if _, err := archive.AppendEvent(context.Background(), s, archive.Event{Kind: "Not/A kind"}); err == nil {
@@ -60,7 +64,10 @@ func TestABrokenChainIsNamed(t *testing.T) {
 		content      []byte
 		names        string // the event that the error is about
 	}{
-		{"an event was changed", second, bytes.Replace(objects[second], []byte(`"b"`), []byte(`"c"`), 1), "00000003"},
+		{
+			"an event was changed", second, bytes.Replace(objects[second], []byte(`"b"`), []byte(`"c"`), 1),
+			"00000003",
+		},
 		{"an event was taken out", second, nil, "00000003"},
 		{"an event was added", "ledger/00000002-zzz.json", objects[second], "00000002-zzz"},
 		{"an event is no JSON", second, []byte("{"), "00000002"},
@@ -85,7 +92,10 @@ func TestWritersOfTheLedgerDoNotLoseEvents(t *testing.T) {
 				wg.Go(func() {
 					for i := range each {
 						// Of different kinds, so that their names differ even where their numbers do not.
-						e := archive.Event{Kind: fmt.Sprintf("kind-%c", 'a'+w), Export: testID, Facts: map[string]string{"i": fmt.Sprint(i)}}
+						e := archive.Event{
+							Kind: fmt.Sprintf("kind-%c", 'a'+w), Export: testID,
+							Facts: map[string]string{"i": fmt.Sprint(i)},
+						}
 						if _, err := archive.AppendEvent(context.Background(), s, e); err != nil {
 							t.Error(err)
 						}

@@ -25,7 +25,8 @@ type packState struct {
 	closed bool // and durable
 }
 
-// A location says where the bytes of a content are; their length and CRC-32 are known to whoever has the content.
+// A location says where the bytes of a content are; their length and CRC-32 are known to whoever has the
+// content.
 type location struct {
 	pack     uint32
 	offset   uint32

@@ -8,7 +8,8 @@ import (
 	"holdall/internal/digest"
 )
 
-// A million documents must fit into a laptop: 250 MB for the whole process, of which the garbage collector takes half.
+// A million documents must fit into a laptop: 250 MB for the whole process, of which the garbage collector
+// takes half.
 func TestALibraryNeedsLittleMemory(t *testing.T) {
 	heap := func() uint64 {
 		runtime.GC()

@@ -16,21 +16,23 @@ const (
 	// backlog is how many full packs may wait to be delivered to a store before no more documents are taken.
 	backlog = 3
 
-	// inspectRows is how many rows Verify keeps in memory while it looks into packs: about 1 KiB each. A pack of more is
-	// looked into alone.
+	// inspectRows is how many rows Verify keeps in memory while it looks into packs: about 1 KiB each. A pack
+	// of more is looked into alone.
 	inspectRows = 30_000
 )
 
 // limits are those that tests make small.
 type limits struct {
-	packBytes   int64 // a pack closes before it would grow beyond this; a larger document has a pack of its own
+	// a pack closes before it would grow beyond this; a larger document has a pack of its own
+	packBytes   int64
 	packEntries int   // and before it would hold more rows than this
 	inMemory    int64 // a longer document is spilled to disk while it is read
 	parts       int64 // of a longer file the digests of its parts are recorded, see PartLimit
 	ownFile     int64 // a longer document is a file of its own, because a ZIP without ZIP64 ends at 4 GiB
 }
 
-// A ZIP without ZIP64 holds 65,535 entries and 4 GiB; 64 MiB of that are left for _pack.csv and the directory.
+// A ZIP without ZIP64 holds 65,535 entries and 4 GiB; 64 MiB of that are left for _pack.csv and the
+// directory.
 func defaultLimits() limits {
 	return limits{
 		packBytes: 256 << 20, packEntries: 60_000, inMemory: 16 << 20, ownFile: 4<<30 - 64<<20,

@@ -32,15 +32,18 @@ func noise(seed uint64, n int) []byte {
 
 func pdf(seed uint64, n int) []byte { return append([]byte("%PDF-1.4\n"), noise(seed, n)...) }
 
-// samples are documents of both parts: stored, deflated, empty, repeated within a part and between parts, oddly named.
+// samples are documents of both parts: stored, deflated, empty, repeated within a part and between parts,
+// oddly named.
 func samples() map[string][]sample {
 	doc := func(id, owner, name string, content []byte) sample {
 		ownerType := "CANDIDATE"
 		if owner == "" {
 			ownerType = ""
 		}
-		return sample{archive.Document{ID: id, OwnerType: ownerType, OwnerID: owner, OriginalName: name, OriginalNameRaw: []byte(name),
-			ReceivedIn: "01 attachments.zip", Modified: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC), MatchedBy: "path"}, content}
+		return sample{archive.Document{ID: id, OwnerType: ownerType, OwnerID: owner, OriginalName: name,
+			OriginalNameRaw: []byte(name),
+			ReceivedIn:      "01 attachments.zip", Modified: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC),
+			MatchedBy: "path"}, content}
 	}
 	text := []byte(strings.Repeat("Wanda Example, welder, 07700 900123. ", 300))
 	return map[string][]sample{
@@ -50,7 +53,10 @@ func samples() map[string][]sample {
 			doc("a1-000003", "CAND3", "empty.docx", nil),
 			doc("a1-000004", "CAND4", "copy of cv one.pdf", pdf(1, 5000)),
 			doc("a1-000005", "", "履歴書.pdf", pdf(5, 9000)),
-			doc("a1-000006", "CAND6", "error.pdf", []byte("<!DOCTYPE html><html><title>Access denied</title></html>")),
+			doc(
+				"a1-000006", "CAND6", "error.pdf",
+				[]byte("<!DOCTYPE html><html><title>Access denied</title></html>"),
+			),
 			doc("a1-000007", "CAND7", "../../etc/passwd", pdf(7, 100)),
 			doc("a1-000008", "CAND8", "bad\x00name\n.pdf", pdf(8, 20000)),
 		},
@@ -161,7 +167,8 @@ func writeFile(t testing.TB, b *archive.Builder, name, content string) {
 }
 
 var testInfo = archive.BagInfo{
-	ID: testID, Organization: "Example platform, account acme", Started: time.Date(2026, 11, 22, 1, 33, 0, 0, time.UTC),
+	ID: testID, Organization: "Example platform, account acme",
+	Started:  time.Date(2026, 11, 22, 1, 33, 0, 0, time.UTC),
 	Software: "holdall v0.0.0-test", Description: "invented\npeople",
 }
 

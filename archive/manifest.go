@@ -36,7 +36,9 @@ func parseManifest(b []byte) (lines []manifestLine, faults []string) {
 			err = fmt.Errorf("%q stands there twice", l.name)
 		}
 		if err != nil {
-			faults = append(faults, fmt.Sprintf("line %d: %.200s", i+1, strings.ToValidUTF8(err.Error(), "?")))
+			faults = append(
+				faults, fmt.Sprintf("line %d: %.200s", i+1, strings.ToValidUTF8(err.Error(), "?")),
+			)
 			continue
 		}
 		seen[l.name] = true
@@ -81,7 +83,8 @@ func parseBagInfo(r io.Reader) map[string][]string {
 	sc := bufio.NewScanner(r)
 	for sc.Scan() {
 		text := sc.Text()
-		if values := info[last]; (strings.HasPrefix(text, " ") || strings.HasPrefix(text, "\t")) && len(values) > 0 {
+		if values := info[last]; (strings.HasPrefix(text, " ") || strings.HasPrefix(text, "\t")) &&
+			len(values) > 0 {
 			values[len(values)-1] += " " + strings.TrimSpace(text)
 			continue
 		}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// CheckName says whether name may be a file of a bag: at most 120 characters of [A-Za-z0-9._/-], no element empty or
-// beginning or ending with a dot, none that Windows reserves, and no ".part" at its end.
+// CheckName says whether name may be a file of a bag: at most 120 characters of [A-Za-z0-9._/-], no element
+// empty or beginning or ending with a dot, none that Windows reserves, and no ".part" at its end.
 func CheckName(name string) error {
 	if len(name) > maxName {
 		return fmt.Errorf("name %q has %d characters, more than %d", name, len(name), maxName)
@@ -21,7 +21,10 @@ func CheckStoreName(name string) error {
 	}
 	for i := range len(name) {
 		if !nameByte(name[i]) {
-			return fmt.Errorf("name %q holds %q: only letters, digits, dot, underscore, hyphen and slash are allowed", name, name[i])
+			return fmt.Errorf(
+				"name %q holds %q: only letters, digits, dot, underscore, hyphen and slash are allowed", name,
+				name[i],
+			)
 		}
 	}
 	if strings.HasSuffix(name, ".part") {
@@ -29,7 +32,9 @@ func CheckStoreName(name string) error {
 	}
 	for elem := range strings.SplitSeq(name, "/") {
 		if elem == "" || elem[0] == '.' || elem[len(elem)-1] == '.' || reserved(elem) {
-			return fmt.Errorf("name %q has the element %q: empty, with a dot at an end, or reserved on Windows", name, elem)
+			return fmt.Errorf(
+				"name %q has the element %q: empty, with a dot at an end, or reserved on Windows", name, elem,
+			)
 		}
 	}
 	return nil
@@ -53,7 +58,8 @@ func reserved(elem string) bool {
 // A nameSet holds names that are unique after case folding, their directories included.
 type nameSet map[string]string // lower case to the spelling in use
 
-// add takes a name; it fails where the name, or one that differs only in case, is taken, or is both file and directory.
+// add takes a name; it fails where the name, or one that differs only in case, is taken, or is both file and
+// directory.
 func (s nameSet) add(name string) error {
 	for i := 0; i < len(name); i++ {
 		if name[i] != '/' {

@@ -16,8 +16,9 @@ import (
 	"holdall/internal/digest"
 )
 
-// The structures of a ZIP file as APPNOTE.TXT 6.3.10 has them in 4.3.7, 4.3.12 and 4.3.16. Every field is a function of
-// the entry's name, method, CRC-32, sizes and offset, so that a reader can tell which byte of a pack is not as written.
+// The structures of a ZIP file as APPNOTE.TXT 6.3.10 has them in 4.3.7, 4.3.12 and 4.3.16. Every field is a
+// function of the entry's name, method, CRC-32, sizes and offset, so that a reader can tell which byte of a
+// pack is not as written.
 const (
 	localHeaderSize   = 30
 	centralHeaderSize = 46
@@ -62,7 +63,8 @@ func (e *zipEntry) centralHeader() []byte {
 	return append(b, e.name...)
 }
 
-// common appends the fields that both headers have, in the same order: from version needed to the length of the name.
+// common appends the fields that both headers have, in the same order: from version needed to the length of
+// the name.
 func (e *zipEntry) common(b []byte) []byte {
 	le := binary.LittleEndian
 	b = le.AppendUint16(b, zipVersion)
@@ -139,7 +141,8 @@ func newPackWriter(f *atomicfile.File, name string, index uint32, scratch string
 // size is how long the pack is so far; full is how long it would be if it were closed now.
 func (p *packWriter) size() int64 { return p.out.sum.Size() + int64(p.w.Buffered()) }
 func (p *packWriter) full() int64 {
-	return p.size() + localHeaderSize + 2*int64(len(rowsEntry)) + p.rowsSize + int64(len(p.central)) + centralHeaderSize + endSize
+	return p.size() + localHeaderSize + 2*int64(len(rowsEntry)) + p.rowsSize + int64(len(p.central)) +
+		centralHeaderSize + endSize
 }
 
 // addEntry adds an entry of e.stored bytes, which it reads from content. It sets e.header.
@@ -217,9 +220,10 @@ func (p *packWriter) finish() (fileRecord, error) {
 	if err := p.w.Flush(); err != nil {
 		return fileRecord{}, err
 	}
-	return fileRecord{Name: p.name, Size: p.out.sum.Size(), SHA256: p.out.sum.Sum(), blocks: p.out.blocks.all(), Pack: &packRecord{
-		Rows: p.rowCount, RowsOffset: e.data(), RowsSize: e.size, RowsCRC32: e.crc,
-	}}, nil
+	return fileRecord{Name: p.name, Size: p.out.sum.Size(), SHA256: p.out.sum.Sum(),
+		blocks: p.out.blocks.all(), Pack: &packRecord{
+			Rows: p.rowCount, RowsOffset: e.data(), RowsSize: e.size, RowsCRC32: e.crc,
+		}}, nil
 }
 
 // commit makes a finished pack durable under its name.

@@ -40,9 +40,9 @@ func (b *Builder) lastPack(part string) int {
 	return last
 }
 
-// A Packer writes the documents of a part into packs, in the order they are added. Its methods may be called from
-// several goroutines. After an error of the disk, all of its methods return that error: what the open pack held has to
-// be added again to a new Builder.
+// A Packer writes the documents of a part into packs, in the order they are added. Its methods may be called
+// from several goroutines. After an error of the disk, all of its methods return that error: what the open
+// pack held has to be added again to a new Builder.
 type Packer struct {
 	b    *Builder
 	part string
@@ -63,8 +63,8 @@ type closing struct {
 	err  error // once done
 }
 
-// A pendingRow waits for the pack that it points at, which another packer has open: a row may not become durable before
-// the bytes it points at.
+// A pendingRow waits for the pack that it points at, which another packer has open: a row may not become
+// durable before the bytes it points at.
 type pendingRow struct {
 	row  Row
 	pack uint32
@@ -73,9 +73,9 @@ type pendingRow struct {
 // Has reports whether the document is in a pack that is closed.
 func (p *Packer) Has(id string) bool { return p.b.library.has(id) }
 
-// Add stores a document, reading r to its end, and returns its row. Bytes that the bag already holds are not stored
-// again. An ID that was added before is an error matching fs.ErrExist. A failure of r leaves the pack as it was and is
-// returned as it is, so that the caller may try again.
+// Add stores a document, reading r to its end, and returns its row. Bytes that the bag already holds are not
+// stored again. An ID that was added before is an error matching fs.ErrExist. A failure of r leaves the pack
+// as it was and is returned as it is, so that the caller may try again.
 func (p *Packer) Add(ctx context.Context, d Document, r io.Reader) (Row, error) {
 	pr, err := p.Prepare(ctx, d, r)
 	if err != nil {
@@ -90,8 +90,8 @@ type Prepared struct {
 	c   *content
 }
 
-// Prepare is the part of Add that several goroutines can do side by side: everything but the writing. What it returns
-// may hold as much memory as twice the document, up to 32 MiB. It fails as Add does.
+// Prepare is the part of Add that several goroutines can do side by side: everything but the writing. What it
+// returns may hold as much memory as twice the document, up to 32 MiB. It fails as Add does.
 func (p *Packer) Prepare(ctx context.Context, d Document, r io.Reader) (*Prepared, error) {
 	if err := d.check(p.part); err != nil {
 		return nil, err
@@ -121,7 +121,9 @@ func (p *Packer) prepare(ctx context.Context, d Document, r io.Reader) (_ *Prepa
 			err = errors.Join(err, c.release())
 		}
 	}()
-	row := Row{Document: d, Size: c.size, SHA256: c.sum, CRC32: c.crc, Method: methodStored, StoredSize: c.size}
+	row := Row{
+		Document: d, Size: c.size, SHA256: c.sum, CRC32: c.crc, Method: methodStored, StoredSize: c.size,
+	}
 	if err := describe(&row, c); err != nil {
 		return nil, fmt.Errorf("look into document %s: %w", d.ID, err)
 	}
@@ -209,7 +211,8 @@ func (p *Packer) closeWanted(wanted map[uint32]bool) error {
 	return p.closePack()
 }
 
-// put brings a document and its row into the open pack. Every error is one of the disk. It needs p.mu, as do the methods below.
+// put brings a document and its row into the open pack. Every error is one of the disk. It needs p.mu, as do
+// the methods below.
 func (p *Packer) put(row *Row, c *content) error {
 	if err := p.flushPending(); err != nil {
 		return err
@@ -226,7 +229,8 @@ func (p *Packer) put(row *Row, c *content) error {
 		p.pending = append(p.pending, pendingRow{row: *row, pack: loc.pack})
 		return nil
 	}
-	if known || p.open == nil || p.open.index != loc.pack { // else the room was made with that for the content
+	if known || p.open == nil || p.open.index != loc.pack {
+		// else the room was made with that for the content
 		if err := p.makeRoom(int64(len(p.enc.line(row)))); err != nil {
 			return err
 		}
@@ -249,7 +253,8 @@ func (p *Packer) store(row *Row, c *content) (loc location, known bool, err erro
 		e.method, e.stored = zipDeflated, int64(c.deflated.Len())
 	}
 	line := int64(len(p.enc.line(row)) + maxName) // the row will name its pack
-	if err := p.makeRoom(e.stored + localHeaderSize + centralHeaderSize + 2*int64(len(e.name)) + line); err != nil {
+	if err := p.makeRoom(e.stored + localHeaderSize + centralHeaderSize + 2*int64(len(e.name)) +
+		line); err != nil {
 		return location{}, false, err
 	}
 	e.header = p.open.size()
@@ -272,7 +277,8 @@ func (p *Packer) store(row *Row, c *content) (loc location, known bool, err erro
 	return loc, false, err
 }
 
-// storeLarge makes the content a file of its own. Should its row not become durable, the file is found again by its digest.
+// storeLarge makes the content a file of its own. Should its row not become durable, the file is found again
+// by its digest.
 func (p *Packer) storeLarge(row *Row, c *content) (location, bool, error) {
 	name := largeDir + p.part + "-" + row.ID + path.Ext(entryName(row))
 	f, err := p.b.create(name)
@@ -297,7 +303,8 @@ func (p *Packer) storeLarge(row *Row, c *content) (location, bool, error) {
 	return loc, !placed, nil
 }
 
-// addRow puts a row into the open pack's list. The bytes it points at are in the same pack or in one that is closed.
+// addRow puts a row into the open pack's list. The bytes it points at are in the same pack or in one that is
+// closed.
 func (p *Packer) addRow(row *Row) error {
 	if err := p.open.addRow(p.enc.line(row)); err != nil {
 		return err
@@ -308,7 +315,8 @@ func (p *Packer) addRow(row *Row) error {
 
 // makeRoom sees to an open pack that can take n more bytes and one more row.
 func (p *Packer) makeRoom(n int64) error {
-	if o := p.open; o != nil && o.rowCount > 0 && (o.full()+n > p.b.limits.packBytes || o.rowCount >= p.b.limits.packEntries) {
+	if o := p.open; o != nil && o.rowCount > 0 && (o.full()+n > p.b.limits.packBytes ||
+		o.rowCount >= p.b.limits.packEntries) {
 		if err := p.closePack(); err != nil {
 			return err
 		}
@@ -331,14 +339,18 @@ func (p *Packer) openPack() error {
 	}
 	p.number++
 	index := p.b.library.addPack(name, p.part, false)
-	p.open, err = newPackWriter(f, name, index, filepath.Join(p.b.dir, fmt.Sprintf("%s-%05d-rows%s", p.part, p.number, scratchSuffix)))
+	p.open, err = newPackWriter(
+		f, name, index,
+		filepath.Join(p.b.dir, fmt.Sprintf("%s-%05d-rows%s", p.part, p.number, scratchSuffix)),
+	)
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
 	return nil
 }
 
-// closePack ends the open pack, which becomes durable in the background. Rows that waited for it may be written after that.
+// closePack ends the open pack, which becomes durable in the background. Rows that waited for it may be
+// written after that.
 func (p *Packer) closePack() error {
 	if err := p.settle(); err != nil {
 		return err
@@ -405,8 +417,8 @@ func (p *Packer) flushPending() error {
 	return nil
 }
 
-// Finish closes the open pack, and returns when it is durable. Rows that point into an open pack of another part wait for
-// that; WriteIndex sees to them.
+// Finish closes the open pack, and returns when it is durable. Rows that point into an open pack of another
+// part wait for that; WriteIndex sees to them.
 func (p *Packer) Finish(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

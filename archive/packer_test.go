@@ -21,8 +21,8 @@ import (
 	"holdall/archive/storetest"
 )
 
-// small returns a builder whose packs close at 10,000 bytes or 20 rows; documents above 3,000 bytes are spilled, those
-// above 15,000 are files of their own.
+// small returns a builder whose packs close at 10,000 bytes or 20 rows; documents above 3,000 bytes are
+// spilled, those above 15,000 are files of their own.
 func small(t testing.TB, dir string) *archive.Builder {
 	t.Helper()
 	b, err := archive.NewSmallBuilder(dir, 10_000, 20, 3_000, 15_000)
@@ -44,7 +44,10 @@ func packer(t testing.TB, b *archive.Builder, part string) *archive.Packer {
 
 func add(t testing.TB, p *archive.Packer, id string, content []byte) archive.Row {
 	t.Helper()
-	row, err := p.Add(context.Background(), archive.Document{ID: id, OwnerID: "O" + id, OriginalName: id + ".pdf"}, bytes.NewReader(content))
+	row, err := p.Add(
+		context.Background(), archive.Document{ID: id, OwnerID: "O" + id, OriginalName: id + ".pdf"},
+		bytes.NewReader(content),
+	)
 	if err != nil {
 		t.Fatalf("add %s: %v", id, err)
 	}
@@ -109,7 +112,8 @@ func TestPacksCloseAtTheirLimits(t *testing.T) {
 	p := packer(t, b, "attachments")
 	want := map[string][]byte{}
 	for i := range 60 {
-		// Small ones in numbers, one that fills a pack by itself, one longer than a pack, one longer than a file may be.
+		// Small ones in numbers, one that fills a pack by itself, one longer than a pack, one longer than a
+		// file may be.
 		n := []int{10, 10, 10, 10, 2000, 10, 9900, 12_000, 20_000, 4000}[i%10]
 		id := fmt.Sprintf("a1-%06d", i)
 		want[id] = noise(uint64(i), n)
@@ -211,7 +215,9 @@ func TestTheSameBytesAreStoredOnce(t *testing.T) {
 		{"in another packer's open pack", put(cvs, "c-1", same)},
 	} {
 		if tc.row.Pack != first.Pack || tc.row.Offset != first.Offset {
-			t.Errorf("%s: %s at %d, want %s at %d", tc.name, tc.row.Pack, tc.row.Offset, first.Pack, first.Offset)
+			t.Errorf(
+				"%s: %s at %d, want %s at %d", tc.name, tc.row.Pack, tc.row.Offset, first.Pack, first.Offset,
+			)
 		}
 	}
 	if cvs.Has("c-1") {
@@ -330,7 +336,10 @@ func TestTwoPackersWithManyCallers(t *testing.T) {
 			wg.Go(func() {
 				for i := range 40 {
 					id := fmt.Sprintf("%s-%d-%d", part, caller, i)
-					if _, err := p.Add(context.Background(), archive.Document{ID: id}, bytes.NewReader(noise(uint64(i%25), 50+400*(i%25)))); err != nil {
+					if _, err := p.Add(
+						context.Background(), archive.Document{ID: id},
+						bytes.NewReader(noise(uint64(i%25), 50+400*(i%25))),
+					); err != nil {
 						t.Error(err)
 					}
 				}
@@ -356,8 +365,8 @@ func TestTwoPackersWithManyCallers(t *testing.T) {
 	}
 }
 
-// TestARowNeverOutlivesItsBytes plays takeovers that die again and again. What was durable once stays so, and no durable
-// row points at bytes that are not.
+// TestARowNeverOutlivesItsBytes plays takeovers that die again and again. What was durable once stays so, and
+// no durable row points at bytes that are not.
 func TestARowNeverOutlivesItsBytes(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -389,7 +398,9 @@ func TestARowNeverOutlivesItsBytes(t *testing.T) {
 				}
 				if life == 5 {
 					for id, content := range want {
-						if _, err := ps[0].Add(context.Background(), archive.Document{ID: id}, bytes.NewReader(content)); err != nil && !errors.Is(err, fs.ErrExist) {
+						if _, err := ps[0].Add(
+							context.Background(), archive.Document{ID: id}, bytes.NewReader(content),
+						); err != nil && !errors.Is(err, fs.ErrExist) {
 							t.Fatal(err)
 						}
 					}

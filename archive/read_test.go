@@ -24,8 +24,10 @@ func TestTheBagIsAFileSystem(t *testing.T) {
 	for name, s := range stores(t) {
 		t.Run(name, func(t *testing.T) {
 			bag := committed(t, s)
-			if err := fstest.TestFS(bag.FS(context.Background()), "bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt",
-				"README.txt", "datapackage.json", "custody/files.csv", "data/documents/attachments-00001.zip"); err != nil {
+			if err := fstest.TestFS(bag.FS(context.Background()), "bagit.txt", "bag-info.txt",
+				"manifest-sha256.txt", "tagmanifest-sha256.txt",
+				"README.txt", "datapackage.json", "custody/files.csv",
+				"data/documents/attachments-00001.zip"); err != nil {
 				t.Error(err)
 			}
 			b, err := fs.ReadFile(bag.FS(context.Background()), "bagit.txt")
@@ -76,7 +78,9 @@ func TestEveryReaderIsAReader(t *testing.T) {
 		}
 		rc.Close()
 	}
-	rc, err := bag.OpenZstd(ctx, "data/received/tables/Candidates.csv.zst", int64(len(tableCSV)), digest.Of([]byte(tableCSV)))
+	rc, err := bag.OpenZstd(
+		ctx, "data/received/tables/Candidates.csv.zst", int64(len(tableCSV)), digest.Of([]byte(tableCSV)),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +141,10 @@ func TestReadingToTheEndVerifies(t *testing.T) {
 			return nil
 		}},
 		{"a compressed table", "data/received/tables/Candidates.csv.zst", 20, func() error {
-			rc, err := bag.OpenZstd(ctx, "data/received/tables/Candidates.csv.zst", int64(len(tableCSV)), digest.Of([]byte(tableCSV)))
+			rc, err := bag.OpenZstd(
+				ctx, "data/received/tables/Candidates.csv.zst", int64(len(tableCSV)),
+				digest.Of([]byte(tableCSV)),
+			)
 			if err != nil {
 				return err
 			}
@@ -171,7 +178,10 @@ func TestOpenFindsTheNewestCompleteExport(t *testing.T) {
 	if _, err := archive.Open(ctx, s, ""); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("open in an empty root: %v, want fs.ErrNotExist", err)
 	}
-	ids := []string{"recruitly-z-20240101T000000Z-aaaa", "recruitly-b-20250101T000000Z-aaaa", "recruitly-a-20260101T000000Z-aaaa"}
+	ids := []string{
+		"recruitly-z-20240101T000000Z-aaaa", "recruitly-b-20250101T000000Z-aaaa",
+		"recruitly-a-20260101T000000Z-aaaa",
+	}
 	for _, id := range ids {
 		b := reopen(t, t.TempDir())
 		info := testInfo
@@ -197,7 +207,8 @@ func TestOpenFindsTheNewestCompleteExport(t *testing.T) {
 		t.Errorf("open a bag without bagit.txt: %v, want ErrIncomplete", err)
 	}
 	for _, id := range []string{"recruitly-c-20260101T000000Z-aaaa", "../x", "README.txt"} {
-		if _, err := archive.Open(ctx, s, id); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, archive.ErrIncomplete) {
+		if _, err := archive.Open(ctx, s, id); !errors.Is(err, fs.ErrNotExist) ||
+			errors.Is(err, archive.ErrIncomplete) {
 			t.Errorf("open %s: %v, want fs.ErrNotExist", id, err)
 		}
 	}
@@ -206,8 +217,10 @@ func TestOpenFindsTheNewestCompleteExport(t *testing.T) {
 func TestBagInfoSaysWhatItHolds(t *testing.T) {
 	info := committed(t, &storetest.Memory{}).Info()
 	for label, want := range map[string]string{
-		"External-Identifier": testID, "Source-Organization": "Example platform, account acme", "Bag-Software-Agent": "holdall v0.0.0-test",
-		"External-Description": "invented people", "Holdall-Format": archive.FormatVersion, "Holdall-Started": "2026-11-22T01:33:00Z", "Holdall-Documents": "11",
+		"External-Identifier": testID, "Source-Organization": "Example platform, account acme",
+		"Bag-Software-Agent":   "holdall v0.0.0-test",
+		"External-Description": "invented people", "Holdall-Format": archive.FormatVersion,
+		"Holdall-Started": "2026-11-22T01:33:00Z", "Holdall-Documents": "11",
 	} {
 		if got := strings.Join(info[label], "|"); got != want {
 			t.Errorf("%s is %q, want %q", label, got, want)

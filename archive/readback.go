@@ -40,7 +40,9 @@ type task struct {
 }
 
 func newReadBack(dir string) *readBack {
-	rb := &readBack{dir: dir, wanted: map[string]int{}, good: map[string]digest.Sum{}, bad: map[string]error{}}
+	rb := &readBack{
+		dir: dir, wanted: map[string]int{}, good: map[string]digest.Sum{}, bad: map[string]error{},
+	}
 	rb.ctx, rb.cancel = context.WithCancel(context.Background())
 	rb.changed = sync.NewCond(&rb.mu)
 	return rb

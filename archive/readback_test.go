@@ -10,7 +10,8 @@ import (
 	"holdall/internal/digest"
 )
 
-// What the disk holds otherwise than it was written is found, by the blocks of the process that wrote it and by SHA-256.
+// What the disk holds otherwise than it was written is found, by the blocks of the process that wrote it and
+// by SHA-256.
 func TestReadBackFindsEveryChange(t *testing.T) {
 	for _, size := range []int{0, 1, blockSize - 1, blockSize, 2*blockSize + 77} {
 		content := make([]byte, size)
@@ -43,7 +44,9 @@ func TestReadBackFindsEveryChange(t *testing.T) {
 			}
 			for name, on := range changes {
 				if err := check(on); !errors.Is(err, ErrDamaged) {
-					t.Errorf("%d bytes, %s, by blocks %t: %v, want ErrDamaged", size, name, blocks != nil, err)
+					t.Errorf(
+						"%d bytes, %s, by blocks %t: %v, want ErrDamaged", size, name, blocks != nil, err,
+					)
 				}
 			}
 		}

@@ -18,9 +18,9 @@ type RootReport struct {
 	Notes   []string // what is odd and not wrong, for people
 }
 
-// CheckRoot holds what lies in a root against its ledger: an export that was taken and is not there, or a ledger that is
-// broken or gone, is a fault. An export that the ledger does not know is only noted: it may have been copied here. The exports
-// themselves are Verify's to check.
+// CheckRoot holds what lies in a root against its ledger: an export that was taken and is not there, or a
+// ledger that is broken or gone, is a fault. An export that the ledger does not know is only noted: it may
+// have been copied here. The exports themselves are Verify's to check.
 func CheckRoot(ctx context.Context, s Store) (*RootReport, error) {
 	folders, err := exportFolders(ctx, s)
 	if err != nil {
@@ -62,11 +62,16 @@ func (r *RootReport) checkLedgerIsThere(ctx context.Context, s Store, l *ledger)
 	}
 	_, err := s.Stat(ctx, readmeName)
 	if errors.Is(err, fs.ErrNotExist) {
-		r.Notes = append(r.Notes, "there is no ledger here, so that nobody can tell whether an export is missing")
+		r.Notes = append(
+			r.Notes, "there is no ledger here, so that nobody can tell whether an export is missing",
+		)
 		return nil
 	}
 	if err == nil {
-		r.add(FaultLedger, ledgerDir, "there is no ledger any more, so that nobody can tell whether an export is missing")
+		r.add(
+			FaultLedger, ledgerDir,
+			"there is no ledger any more, so that nobody can tell whether an export is missing",
+		)
 	}
 	return err
 }
@@ -88,12 +93,17 @@ func (r *RootReport) identify(ctx context.Context, s Store, l *ledger) (map[stri
 			}
 		}
 		if other := here[id]; other != "" {
-			r.Notes = append(r.Notes, fmt.Sprintf("exports/%s and exports/%s are the same export", other, folder))
+			r.Notes = append(
+				r.Notes, fmt.Sprintf("exports/%s and exports/%s are the same export", other, folder),
+			)
 			continue
 		}
 		here[id] = folder
 		if _, ok := l.taken[id]; !ok && len(l.order) > 0 {
-			r.Notes = append(r.Notes, fmt.Sprintf("the ledger does not know exports/%s: it was copied or renamed by hand", folder))
+			r.Notes = append(
+				r.Notes,
+				fmt.Sprintf("the ledger does not know exports/%s: it was copied or renamed by hand", folder),
+			)
 		}
 	}
 	return here, nil

@@ -49,13 +49,14 @@ func TestThePayloadMustAddUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := bag.Verify(context.Background(), archive.Full, nil)
-	if err != nil || len(r.Faults) != 1 || r.Faults[0].Code != archive.FaultPayload || !strings.Contains(r.Faults[0].Detail, `"12.3"`) {
+	if err != nil || len(r.Faults) != 1 || r.Faults[0].Code != archive.FaultPayload ||
+		!strings.Contains(r.Faults[0].Detail, `"12.3"`) {
 		t.Errorf("%v, want one payload-mismatch:\n%s", err, show(r))
 	}
 }
 
-// A bag is what its description says, wherever it lies; but a description that was changed does not rename an export that the
-// ledger knows.
+// A bag is what its description says, wherever it lies; but a description that was changed does not rename an
+// export that the ledger knows.
 func TestABagsIDIsTheOneOfItsDescription(t *testing.T) {
 	ctx := context.Background()
 	s, _, _ := damagedBag(t)
@@ -74,9 +75,13 @@ func TestABagsIDIsTheOneOfItsDescription(t *testing.T) {
 	s.Replace(bagPrefix+"bag-info.txt", changed)
 	bag, err := archive.Open(ctx, s, testID)
 	if err != nil || bag.ID() != testID {
-		t.Fatalf("with another ID in bag-info.txt it is %s, %v; want %s, as the ledger knows it", bag.ID(), err, testID)
+		t.Fatalf(
+			"with another ID in bag-info.txt it is %s, %v; want %s, as the ledger knows it", bag.ID(), err,
+			testID,
+		)
 	}
-	if r, err := bag.Verify(ctx, archive.Full, nil); err != nil || len(r.Faults) != 1 || r.Faults[0].Path != "bag-info.txt" {
+	if r, err := bag.Verify(ctx, archive.Full, nil); err != nil || len(r.Faults) != 1 ||
+		r.Faults[0].Path != "bag-info.txt" {
 		t.Errorf("%v, want one fault of bag-info.txt:\n%s", err, show(r))
 	}
 }
@@ -105,7 +110,8 @@ func TestARootIsHeldAgainstItsLedger(t *testing.T) {
 	s.Replace("README.txt", nil) // the bag was copied here, and no commit has ever been
 	check("", "there is no ledger here, so that nobody can tell whether an export is missing")
 	for name, content := range events {
-		if strings.HasPrefix(name, "ledger/numbers/") { // the event of a writer that died between its two writes
+		if strings.HasPrefix(name, "ledger/numbers/") {
+			// the event of a writer that died between its two writes
 			s.Replace(name, content)
 		}
 	}
@@ -118,13 +124,14 @@ func TestARootIsHeldAgainstItsLedger(t *testing.T) {
 	check("export-missing exports/"+testID, "")
 }
 
-// One letter of a name in a manifest is damaged: the manifest is at fault, and neither a file of that name is missing nor the
-// file meant unexpected.
+// One letter of a name in a manifest is damaged: the manifest is at fault, and neither a file of that name is
+// missing nor the file meant unexpected.
 func TestADamagedNameInAManifestIsTheManifestsFault(t *testing.T) {
 	s, _, rows := damagedBag(t)
 	for _, manifest := range []string{"tagmanifest-sha256.txt", "manifest-sha256.txt"} {
 		content := s.Objects()[bagPrefix+manifest]
-		for at := len(content) - 1; at > 0; at = bytes.LastIndexByte(content[:at], '\n') { // the ends of the lines
+		// the ends of the lines
+		for at := len(content) - 1; at > 0; at = bytes.LastIndexByte(content[:at], '\n') {
 			bad := bytes.Clone(content)
 			bad[at-3] ^= 1
 			s.Replace(bagPrefix+manifest, bad)
@@ -143,7 +150,9 @@ func TestACommitDoesNotMixWithWhatIsThere(t *testing.T) {
 	}
 	defer b.Close()
 	s := &storetest.Memory{}
-	if err := s.Put(ctx, bagPrefix+"data/somebody-elses.txt", strings.NewReader("x"), 1, digest.Of([]byte("x"))); err != nil {
+	if err := s.Put(
+		ctx, bagPrefix+"data/somebody-elses.txt", strings.NewReader("x"), 1, digest.Of([]byte("x")),
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Commit(ctx, s); err == nil || !strings.Contains(err.Error(), "data/somebody-elses.txt") {

@@ -16,9 +16,12 @@ import (
 func aRun(typ, status string) archive.Run {
 	began := time.Date(2026, 4, 7, 9, 30, 0, 0, time.UTC)
 	return archive.Run{
-		ID: archive.NewRunID(began), Started: began, Ended: began.Add(90 * time.Second), Direction: "out", Type: typ,
-		RecordType: "people", Status: status, Records: 3, Failed: 1, Bytes: 512, Requests: 7, TraceID: "Root=1-5f",
-		Export: testID, Operator: "ines", Version: "v0.1.0", Destination: "orgvue:ACME_1/X", Detail: "a \"detail\"",
+		ID: archive.NewRunID(began), Started: began, Ended: began.Add(90 * time.Second), Direction: "out",
+		Type:       typ,
+		RecordType: "people", Status: status, Records: 3, Failed: 1, Bytes: 512, Requests: 7,
+		TraceID: "Root=1-5f",
+		Export:  testID, Operator: "ines", Version: "v0.1.0", Destination: "orgvue:ACME_1/X",
+		Detail: "a \"detail\"",
 	}
 }
 
@@ -72,7 +75,9 @@ func TestATakeoverThatOnlyItsCommitTellsOfIsARun(t *testing.T) {
 func TestRecordsThatWereChangedAreNotRead(t *testing.T) {
 	s := &storetest.Memory{}
 	ctx := context.Background()
-	if err := archive.AppendRun(ctx, s, aRun("send", "completed"), []archive.RunRecord{{Type: "people", ID: "E1"}}); err != nil {
+	if err := archive.AppendRun(
+		ctx, s, aRun("send", "completed"), []archive.RunRecord{{Type: "people", ID: "E1"}},
+	); err != nil {
 		t.Fatal(err)
 	}
 	runs, err := archive.Runs(ctx, s)

@@ -78,7 +78,9 @@ func (b *Builder) checkComplete(ctx context.Context) error {
 	index := slices.Index(b.order, indexName)
 	for i, name := range b.order {
 		if b.files[name].Pack != nil && i > index {
-			return fmt.Errorf("the index does not have the documents of %s: WriteIndex comes after the last pack", name)
+			return fmt.Errorf(
+				"the index does not have the documents of %s: WriteIndex comes after the last pack", name,
+			)
 		}
 	}
 	return nil
@@ -104,7 +106,9 @@ func (b *Builder) writeSealFiles(info BagInfo) error {
 		return err
 	}
 	rec := b.recordOf(manifestName)
-	tags = append(tags, manifestLine{manifestName, rec.SHA256}, manifestLine{bagitName, digest.Of([]byte(bagit))})
+	tags = append(
+		tags, manifestLine{manifestName, rec.SHA256}, manifestLine{bagitName, digest.Of([]byte(bagit))},
+	)
 	return b.writeFile(tagManifestName, formatManifest(tags))
 }
 

@@ -11,14 +11,18 @@ import (
 	"github.com/gabriel-vasile/mimetype"
 )
 
-// compressedTypes are stored without a trial: their bytes are compressed already, and a viewer can read them by offset.
+// compressedTypes are stored without a trial: their bytes are compressed already, and a viewer can read them
+// by offset.
 var compressedTypes = setOf(
 	"application/pdf", typeDOCX, typeXLSX, typePPTX, typeZIP,
 	"application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.spreadsheet",
 	"application/vnd.oasis.opendocument.presentation", "application/epub+zip",
-	"application/gzip", "application/x-7z-compressed", "application/x-rar-compressed", "application/x-bzip2", "application/x-xz",
-	"application/zstd", "image/jpeg", "image/png", "image/gif", "image/webp", "image/heic", "image/heif", "image/avif",
-	"image/jp2", "image/jxl", "video/mp4", "video/quicktime", "video/webm", "video/x-matroska", "audio/mpeg", "audio/mp4",
+	"application/gzip", "application/x-7z-compressed", "application/x-rar-compressed", "application/x-bzip2",
+	"application/x-xz",
+	"application/zstd", "image/jpeg", "image/png", "image/gif", "image/webp", "image/heic", "image/heif",
+	"image/avif",
+	"image/jp2", "image/jxl", "video/mp4", "video/quicktime", "video/webm", "video/x-matroska", "audio/mpeg",
+	"audio/mp4",
 	"audio/x-m4a", "audio/ogg", "audio/flac",
 )
 
@@ -88,7 +92,8 @@ func section(c *content, off, n int64) ([]byte, error) {
 	return b, err
 }
 
-// mediaType names the type of a document by its bytes, without parameters; application/octet-stream where they tell nothing.
+// mediaType names the type of a document by its bytes, without parameters; application/octet-stream where
+// they tell nothing.
 func mediaType(head, tail []byte) string {
 	if len(head) == 0 {
 		return "application/x-empty"
@@ -109,17 +114,20 @@ func mediaType(head, tail []byte) string {
 }
 
 // binaryExtensions are those of documents that are never HTML, XML or JSON.
-var binaryExtensions = setOf("pdf", "docx", "xlsx", "pptx", "odt", "ods", "odp", "rtf", "msg", "zip", "7z", "rar",
+var binaryExtensions = setOf("pdf", "docx", "xlsx", "pptx", "odt", "ods", "odp", "rtf", "msg", "zip", "7z",
+	"rar",
 	"jpg", "jpeg", "png", "gif", "tif", "tiff", "bmp", "heic", "webp", "mp3", "mp4", "m4a", "mov", "wav",
 	"doc", "dot", "xls", "ppt", "pps")
 
 var (
-	storageError = regexp.MustCompile(`(?i)<Error>\s*<Code>|<title>[^<]{0,80}(error|not found|denied|forbidden|expired|sign in|log ?in)|^\s*\{\s*"(error|message|code)"`)
-	officeText   = regexp.MustCompile(`(?i)schemas-microsoft-com|mso-application|urn:oasis:names`)
+	storageError = regexp.MustCompile(
+		`(?i)<Error>\s*<Code>|<title>[^<]{0,80}(error|not found|denied|forbidden|expired|sign in|log ?in)|^\s*\{\s*"(error|message|code)"`,
+	)
+	officeText = regexp.MustCompile(`(?i)schemas-microsoft-com|mso-application|urn:oasis:names`)
 )
 
-// isErrorPage reports whether a text that a server answers errors with stands in a document's place. Word and Excel also
-// save HTML and XML as .doc and .xls, and name themselves in it.
+// isErrorPage reports whether a text that a server answers errors with stands in a document's place. Word and
+// Excel also save HTML and XML as .doc and .xls, and name themselves in it.
 func isErrorPage(name, media string, head []byte) bool {
 	switch media {
 	case "text/html", "application/xhtml+xml", "text/xml", "application/json":
@@ -133,7 +141,8 @@ func isErrorPage(name, media string, head []byte) bool {
 	return !officeText.Match(head)
 }
 
-// isLocked reports whether a document is encrypted: it cannot be read without a password, or says that it could not.
+// isLocked reports whether a document is encrypted: it cannot be read without a password, or says that it
+// could not.
 func isLocked(media string, head, tail []byte, c *content) (bool, error) {
 	switch {
 	case media == "application/pdf":
@@ -156,7 +165,8 @@ var (
 	encryptKey = regexp.MustCompile(`/Encrypt\s*(\d+\s+\d+\s+R|<<)`)
 )
 
-// pdfEncrypted looks for /Encrypt in the trailer (ISO 32000-1, 7.5.5), or in the dictionary of a cross-reference stream (7.5.8).
+// pdfEncrypted looks for /Encrypt in the trailer (ISO 32000-1, 7.5.5), or in the dictionary of a
+// cross-reference stream (7.5.8).
 func pdfEncrypted(tail []byte, c *content) (bool, error) {
 	tail = tail[max(0, len(tail)-pdfTail):]
 	if trailer := bytes.LastIndex(tail, []byte("trailer")); trailer >= 0 && encryptKey.Match(tail[trailer:]) {
@@ -192,7 +202,8 @@ func pdfEncrypted(tail []byte, c *content) (bool, error) {
 	return encryptKey.Match(dict), nil
 }
 
-// zipEncrypted looks at bit 0 of the flags of the first entry and of those whose directory lines are in the tail.
+// zipEncrypted looks at bit 0 of the flags of the first entry and of those whose directory lines are in the
+// tail.
 func zipEncrypted(head, tail []byte) bool {
 	if len(head) >= 8 && binary.LittleEndian.Uint16(head[6:])&1 != 0 {
 		return true
@@ -230,7 +241,8 @@ func oleType(c *content) (string, error) {
 // oleEncrypted looks for the stream that holds an encrypted office document (MS-OFFCRYPTO 2.3.4.4).
 func oleEncrypted(c *content) (bool, error) { return hasStream(c, "EncryptedPackage") }
 
-// hasStream looks for a stream's name, which stands in UTF-16 in the directory of a compound file (MS-CFB 2.6).
+// hasStream looks for a stream's name, which stands in UTF-16 in the directory of a compound file (MS-CFB
+// 2.6).
 func hasStream(c *content, stream string) (bool, error) {
 	var name []byte
 	for _, letter := range []byte(stream) {

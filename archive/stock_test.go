@@ -46,7 +46,8 @@ func TestSha256sumAcceptsTheManifests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ok, want := strings.Count(out, ": OK\n"), strings.Count(string(listed), "\n"); ok != want || ok == 0 {
+		if ok, want := strings.Count(out, ": OK\n"), strings.Count(string(listed), "\n"); ok != want ||
+			ok == 0 {
 			t.Errorf("%s: %d files are OK, want %d:\n%s", manifest, ok, want, out)
 		}
 	}
@@ -116,7 +117,8 @@ assert len(z.namelist()) == len({r['offset'] for r in rows if r['pack'] == sys.a
 assert z.namelist()[-1] == '_pack.csv'
 print(here, 'documents')`
 	for _, pack := range packFiles(t, dir) {
-		if out := run(t, dir, python, "-c", script, pack, "data/documents/"+filepath.Base(pack)); strings.HasPrefix(out, "0") {
+		if out := run(t, dir, python, "-c", script, pack, "data/documents/"+
+			filepath.Base(pack)); strings.HasPrefix(out, "0") {
 			t.Errorf("python finds %s", out)
 		}
 	}
@@ -141,13 +143,17 @@ func TestTheCommandsOfTheReadmesWork(t *testing.T) {
 	for _, script := range []string{
 		"sha256sum -c tagmanifest-sha256.txt && sha256sum -c manifest-sha256.txt",
 		`zstd -dc data/documents/index.csv.zst | grep -i "lebenslauf"`,
-		"unzip -l data/documents/attachments-00001.zip && unzip -q data/documents/attachments-00001.zip 'CAND1/*' -d " + t.TempDir(),
+		"unzip -l data/documents/attachments-00001.zip && unzip -q data/documents/attachments-00001.zip " +
+			"'CAND1/*' -d " + t.TempDir(),
 		`test "$(sha256sum < tagmanifest-sha256.txt | cut -c1-64)" = "$(grep -h tagmanifest-sha256 ../../ledger/*-taken.json | grep -o '[0-9a-f]\{64\}')"`,
 	} {
 		run(t, dir, "sh", "-ec", script)
 	}
 	index := run(t, dir, "sh", "-ec", "zstd -dcq data/documents/index.csv.zst | tail -n +2 | sort")
-	rebuilt := run(t, dir, "sh", "-ec", `for p in data/documents/*-[0-9]*.zip; do unzip -p "$p" _pack.csv | tail -n +2; done | sort`)
+	rebuilt := run(
+		t, dir, "sh", "-ec",
+		`for p in data/documents/*-[0-9]*.zip; do unzip -p "$p" _pack.csv | tail -n +2; done | sort`,
+	)
 	if index != rebuilt {
 		t.Errorf("the index rebuilt as README.txt says:\n%s\nwant\n%s", rebuilt, index)
 	}
@@ -155,7 +161,8 @@ func TestTheCommandsOfTheReadmesWork(t *testing.T) {
 		if r.Method != "stored" {
 			continue
 		}
-		cut := run(t, dir, "sh", "-ec", `tail -c +$(($1 + 1)) "$2" | head -c "$3" | sha256sum | cut -c1-64`, "sh",
+		cut := run(t, dir, "sh", "-ec", `tail -c +$(($1 + 1)) "$2" | head -c "$3" | sha256sum | cut -c1-64`,
+			"sh",
 			itoa(r.Offset), r.Pack, itoa(r.StoredSize))
 		if strings.TrimSpace(cut) != r.SHA256.String() {
 			t.Errorf("document %s cut out with tail and head has sha256 %s, want %s", r.ID, cut, r.SHA256)

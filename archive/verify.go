@@ -37,17 +37,20 @@ type Fault struct {
 
 // The codes of faults.
 const (
-	FaultMissing    = "missing"           // the file is not there
-	FaultUnexpected = "unexpected"        // no manifest names the file
-	FaultSize       = "size-mismatch"     // the file is shorter or longer
-	FaultHash       = "hash-mismatch"     // the file has other bytes
-	FaultUnreadable = "unreadable"        // the store failed to read it
-	FaultDocument   = "document-mismatch" // the file is as it was sealed, but a document in it is not what the index says
-	FaultIndex      = "index-mismatch"    // the file is as it was sealed, but the index and a pack's own rows differ
-	FaultContent    = "content-mismatch"  // the file is as it was sealed, but does not decompress to what was put in
-	FaultPayload    = "payload-mismatch"  // the files do not add up to what bag-info.txt says
-	FaultLedger     = "ledger-broken"     // the root's ledger cannot vouch for the bag
-	FaultGone       = "export-missing"    // the ledger names an export that the root does not hold; see CheckRoot
+	FaultMissing    = "missing"       // the file is not there
+	FaultUnexpected = "unexpected"    // no manifest names the file
+	FaultSize       = "size-mismatch" // the file is shorter or longer
+	FaultHash       = "hash-mismatch" // the file has other bytes
+	FaultUnreadable = "unreadable"    // the store failed to read it
+	// the file is as it was sealed, but a document in it is not what the index says
+	FaultDocument = "document-mismatch"
+	// the file is as it was sealed, but the index and a pack's own rows differ
+	FaultIndex = "index-mismatch"
+	// the file is as it was sealed, but does not decompress to what was put in
+	FaultContent = "content-mismatch"
+	FaultPayload = "payload-mismatch" // the files do not add up to what bag-info.txt says
+	FaultLedger  = "ledger-broken"    // the root's ledger cannot vouch for the bag
+	FaultGone    = "export-missing"   // the ledger names an export that the root does not hold; see CheckRoot
 )
 
 // A Report is what Verify found.
@@ -59,8 +62,8 @@ type Report struct {
 	Faults []Fault `json:"faults"`
 }
 
-// Verify checks the bag and lists every fault, ordered by path; only a store that cannot be read at all is an error.
-// progress, which may be nil, is told the bytes checked so far.
+// Verify checks the bag and lists every fault, ordered by path; only a store that cannot be read at all is an
+// error. progress, which may be nil, is told the bytes checked so far.
 func (b *Bag) Verify(ctx context.Context, level Level, progress func(done, total int64)) (*Report, error) {
 	if level != Quick && level != Full && level != Deep {
 		return nil, fmt.Errorf("verify: no level %q: want quick, full or deep", level)
@@ -162,7 +165,8 @@ func (v *verifier) report() *Report {
 	return r
 }
 
-// comparePresence finds missing and extra files, other sizes, and digests that the store keeps and that are not the manifest's.
+// comparePresence finds missing and extra files, other sizes, and digests that the store keeps and that are
+// not the manifest's.
 func (v *verifier) comparePresence() {
 	for name := range v.book.sums {
 		info, ok := v.present[name]
@@ -280,15 +284,18 @@ func (v *verifier) judge() {
 	}
 }
 
-// judgeFile compares one digest and reports whether the file is as it was. Where a file and its manifest's line differ,
-// one of the two was changed: a digest that differs from the right one in a digit or two was never that of other content.
+// judgeFile compares one digest and reports whether the file is as it was. Where a file and its manifest's
+// line differ, one of the two was changed: a digest that differs from the right one in a digit or two was
+// never that of other content.
 func (v *verifier) judgeFile(name string, got digest.Sum) bool {
 	want := v.book.sums[name]
 	if got == want || v.book.ownFaults[name] {
 		return got == want
 	}
 	if want.IsZero() {
-		v.add(FaultHash, bookOf(name), "it does not name %s any more, which therefore cannot be checked", name)
+		v.add(
+			FaultHash, bookOf(name), "it does not name %s any more, which therefore cannot be checked", name,
+		)
 		return false
 	}
 	if book := bookOf(name); v.book.mayBeDamaged(book) && nearlySame(got, want) {

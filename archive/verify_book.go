@@ -35,10 +35,13 @@ type fileLine struct {
 // mayBeDamaged reports whether a manifest is not known to be intact.
 func (b *book) mayBeDamaged(manifest string) bool { return !b.certain[manifest] }
 
-// openBooks reads the manifests and the list of files, and finds out what is wrong with them. The tag manifest vouches for
-// the manifest and the list of files, and the ledger for the tag manifest.
+// openBooks reads the manifests and the list of files, and finds out what is wrong with them. The tag
+// manifest vouches for the manifest and the list of files, and the ledger for the tag manifest.
 func (v *verifier) openBooks(ctx context.Context) (*book, error) {
-	b := &book{sums: map[string]digest.Sum{}, files: map[string]fileLine{}, ownFaults: map[string]bool{}, certain: map[string]bool{}}
+	b := &book{
+		sums: map[string]digest.Sum{}, files: map[string]fileLine{}, ownFaults: map[string]bool{},
+		certain: map[string]bool{},
+	}
 	v.book = b
 	contents := map[string][]byte{}
 	for _, name := range []string{tagManifestName, manifestName, fileListName, partListName, bagitName} {
@@ -106,7 +109,10 @@ func (v *verifier) vouch(name string, content []byte) {
 		return
 	}
 	if want.IsZero() {
-		v.add(FaultHash, tagManifestName, "it does not name %s any more, which therefore cannot be checked", name)
+		v.add(
+			FaultHash, tagManifestName, "it does not name %s any more, which therefore cannot be checked",
+			name,
+		)
 		return
 	}
 	v.add(FaultHash, name, "sha256 %s instead of %s", got, want)
@@ -139,7 +145,8 @@ func (v *verifier) readManifest(name string, content []byte) {
 	}
 }
 
-// readFileList takes custody/files.csv, which is intact, into the book, and with it files that a damaged manifest no longer names.
+// readFileList takes custody/files.csv, which is intact, into the book, and with it files that a damaged
+// manifest no longer names.
 func (v *verifier) readFileList(content []byte) {
 	r := csv.NewReader(bytes.NewReader(content))
 	r.FieldsPerRecord = len(fileColumns)
@@ -201,7 +208,8 @@ func (v *verifier) takeFileLine(rec []string) error {
 	return nil
 }
 
-// pairLostNames takes names that only a damaged manifest has out of the book, and gives their digests to the files meant.
+// pairLostNames takes names that only a damaged manifest has out of the book, and gives their digests to the
+// files meant.
 func (v *verifier) pairLostNames() {
 	for name, sum := range v.book.sums {
 		_, there := v.present[name]
@@ -222,7 +230,8 @@ func (v *verifier) pairLostNames() {
 	}
 }
 
-// nearName returns the file without a digest whose name differs from name in one character, "" where there is none.
+// nearName returns the file without a digest whose name differs from name in one character, "" where there is
+// none.
 func (v *verifier) nearName(name string) string {
 	for there := range v.present {
 		if sum, ok := v.book.sums[there]; ok && !sum.IsZero() || len(there) != len(name) {

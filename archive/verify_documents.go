@@ -112,7 +112,8 @@ func (v *verifier) inspectPacks(ctx context.Context) error {
 	return errors.Join(g.Wait(), err)
 }
 
-// sections calls use with each pack's rows. They come from the index, or from the packs themselves where that is damaged.
+// sections calls use with each pack's rows. They come from the index, or from the packs themselves where that
+// is damaged.
 func (v *verifier) sections(ctx context.Context, use func(pack string, rows []Row) error) error {
 	packs := v.packs()
 	next := 0 // pack
@@ -140,7 +141,8 @@ func (v *verifier) sections(ctx context.Context, use func(pack string, rows []Ro
 	return nil
 }
 
-// indexUsable reports whether the index is there, not known to be damaged, and known how to be divided into packs.
+// indexUsable reports whether the index is there, not known to be damaged, and known how to be divided into
+// packs.
 func (v *verifier) indexUsable(packs []string) bool {
 	if _, there := v.present[indexName]; !there || v.docs.noIndex {
 		return false
@@ -154,7 +156,9 @@ func (v *verifier) indexUsable(packs []string) bool {
 }
 
 // indexSections divides the index, and returns how many packs' rows it could give.
-func (v *verifier) indexSections(ctx context.Context, packs []string, use func(pack string, rows []Row) error) (int, error) {
+func (v *verifier) indexSections(
+	ctx context.Context, packs []string, use func(pack string, rows []Row) error,
+) (int, error) {
 	r, err := v.bag.OpenIndexCSV(ctx)
 	if err != nil {
 		return 0, ctx.Err()
@@ -259,8 +263,8 @@ func (v *verifier) checkContents(ctx context.Context) error {
 // maxNamed is how many documents a fault's detail describes; its list of IDs has all.
 const maxNamed = 20
 
-// nameDocuments ties the faults to the documents whose rows point there. At level deep it also sees that each row points
-// at a document of its pack.
+// nameDocuments ties the faults to the documents whose rows point there. At level deep it also sees that each
+// row points at a document of its pack.
 func (v *verifier) nameDocuments(ctx context.Context) error {
 	return v.sections(ctx, func(_ string, rows []Row) error {
 		for i := range rows {
@@ -269,9 +273,14 @@ func (v *verifier) nameDocuments(ctx context.Context) error {
 				v.tie(r)
 			}
 			if _, known := v.book.sums[r.Pack]; !known {
-				v.add(FaultIndex, indexName, "the row of document %s points at %s, which no manifest names", r.ID, r.Pack)
+				v.add(
+					FaultIndex, indexName, "the row of document %s points at %s, which no manifest names",
+					r.ID, r.Pack,
+				)
 			} else if strings.HasPrefix(r.Pack, largeDir) && v.book.sums[r.Pack] != r.SHA256 {
-				v.add(FaultIndex, indexName, "the row of document %s has another sha256 than %s", r.ID, r.Pack)
+				v.add(
+					FaultIndex, indexName, "the row of document %s has another sha256 than %s", r.ID, r.Pack,
+				)
 			}
 		}
 		return ctx.Err()

@@ -55,7 +55,8 @@ func (c *client) authorise(ctx context.Context) error {
 	if c.token.value == "" {
 		return &Failure{Code: CodeDenied,
 			Message: fmt.Sprintf("the system grants this API key no token that reads (status %d)", refused),
-			Hint:    "check the key, what it may read, and that this machine's address is allowed for its user"}
+			Hint: "check the key, what it may read, and that this machine's address is allowed for its " +
+				"user"}
 	}
 	return nil
 }

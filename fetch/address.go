@@ -10,8 +10,8 @@ import (
 
 type rawConn = syscall.RawConn
 
-// reserved are the networks that a link has no business to lead to: they are inside of whatever network holdall runs
-// in. Loopback, private, link-local and multicast addresses are recognised by netip itself.
+// reserved are the networks that a link has no business to lead to: they are inside of whatever network
+// holdall runs in. Loopback, private, link-local and multicast addresses are recognised by netip itself.
 var reserved = func() []netip.Prefix {
 	var ps []netip.Prefix
 	for _, s := range []string{

@@ -9,17 +9,18 @@ import (
 	"holdall/fetch/failure"
 )
 
-// An object may be cut off where it is stored: every answer breaks off at the same byte, though the server tells a greater
-// length, or ends its chunks without an end. No number of runs brings the rest. It is taken as it is, and called cut off, when a
-// later run has broken off at that very byte as well; a single byte more in between, and it is not.
+// An object may be cut off where it is stored: every answer breaks off at the same byte, though the server
+// tells a greater length, or ends its chunks without an end. No number of runs brings the rest. It is taken
+// as it is, and called cut off, when a later run has broken off at that very byte as well; a single byte more
+// in between, and it is not.
 
 const (
 	contradictsLength = "length" // stands, in place of a checksum, for the length that the server tells
 	enoughCuts        = 4        // answers of one run that break off at the same byte
 )
 
-// ErrCutOff is what a reader of an object gets that has counted on the length which the server told: there is less. The next Start
-// knows the object's true size from its beginning.
+// ErrCutOff is what a reader of an object gets that has counted on the length which the server told: there is
+// less. The next Start knows the object's true size from its beginning.
 var ErrCutOff = errors.New("the object is cut off at its source")
 
 // A cutting is where answers break off.
@@ -31,10 +32,11 @@ type cutting struct {
 	now   bool  // by this run, so that readers may have counted on more
 }
 
-// brokeOff notes that a connection of w broke off by err. It reports whether what is here is all that there is to be had. With the
-// run's mutex held.
+// brokeOff notes that a connection of w broke off by err. It reports whether what is here is all that there
+// is to be had. With the run's mutex held.
 func (o *Object) brokeOff(w *worker, err error) bool {
-	breaks := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errAnswer) || errors.Is(err, syscall.ECONNRESET)
+	breaks := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errAnswer) ||
+		errors.Is(err, syscall.ECONNRESET)
 	whole := len(o.active) == 0 && len(o.free) == 1 && o.free[0].pos == o.here && o.here > 0
 	if !w.accepted || !breaks || !whole {
 		return false
@@ -52,7 +54,8 @@ func (o *Object) cutHint(e *failure.Error) *failure.Error {
 		return e
 	}
 	c := *e
-	c.Hint = fmt.Sprintf("run the same command again: if the answers break off after %d bytes then, too, these are taken as "+
+	c.Hint = fmt.Sprintf("run the same command again: if the answers break off after %d bytes then, too, "+
+		"these are taken as "+
 		"they are, and only a new export can bring the rest", o.here)
 	return &c
 }

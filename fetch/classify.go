@@ -22,8 +22,8 @@ type refusal struct {
 func (r *refusal) Error() string { return r.err.Error() }
 func (r *refusal) Unwrap() error { return r.err }
 
-// refuse classifies a response whose status is not one of success. expiry is when the link was computed to expire, or
-// zero; now is the server's time.
+// refuse classifies a response whose status is not one of success. expiry is when the link was computed to
+// expire, or zero; now is the server's time.
 func refuse(resp *http.Response, body []byte, expiry, now time.Time) *refusal {
 	status := resp.StatusCode
 	code, detail := failure.StoreError(body)
@@ -34,8 +34,10 @@ func refuse(resp *http.Response, body []byte, expiry, now time.Time) *refusal {
 	r := &refusal{err: &failure.Error{Message: said}}
 	hasAfter := r.asks(resp.Header, now)
 	switch {
-	case status == http.StatusAccepted, status == http.StatusTooEarly, status == http.StatusLocked, preparingCodes[code],
-		hasAfter && (status == http.StatusNotFound || status == http.StatusForbidden || status == http.StatusConflict):
+	case status == http.StatusAccepted, status == http.StatusTooEarly, status == http.StatusLocked,
+		preparingCodes[code],
+		hasAfter && (status == http.StatusNotFound || status == http.StatusForbidden ||
+			status == http.StatusConflict):
 		r.notYet(said)
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable, code == "SlowDown":
 		r.transient, r.throttled = true, true
@@ -91,6 +93,7 @@ var preparingCodes = map[string]bool{
 
 // deniedCodes are error codes that no wait and no repeated try will change.
 var deniedCodes = map[string]bool{
-	"SignatureDoesNotMatch": true, "InvalidAccessKeyId": true, "AuthorizationFailure": true, "InvalidToken": true,
+	"SignatureDoesNotMatch": true, "InvalidAccessKeyId": true, "AuthorizationFailure": true,
+	"InvalidToken":                      true,
 	"AuthorizationQueryParametersError": true, "InvalidArgument": true, "InvalidRequest": true,
 }

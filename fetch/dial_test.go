@@ -49,8 +49,8 @@ func (n *pipeNet) Accept() (net.Conn, error) {
 func (n *pipeNet) Close() error   { n.once.Do(func() { close(n.done) }); return nil }
 func (n *pipeNet) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
-// A busy server's minutes cost a test nothing: everything in this package keeps time by package time, and every goroutine
-// ends with Close, or synctest would say so.
+// A busy server's minutes cost a test nothing: everything in this package keeps time by package time, and
+// every goroutine ends with Close, or synctest would say so.
 func TestAFetchRunsInVirtualTimeOverANetworkInMemory(t *testing.T) {
 	body := zipLike(3<<20, 5)
 	synctest.Test(t, func(t *testing.T) {
@@ -63,7 +63,13 @@ func TestAFetchRunsInVirtualTimeOverANetworkInMemory(t *testing.T) {
 				return
 			}
 			w.Header().Set("ETag", `"v1"`)
-			http.ServeContent(&stalling{ResponseWriter: w, n: 1 << 20, stall: time.Since(began) < time.Second, ended: req.Context().Done()}, req, "", time.Time{}, bytes.NewReader(body))
+			http.ServeContent(
+				&stalling{
+					ResponseWriter: w, n: 1 << 20, stall: time.Since(began) < time.Second,
+					ended: req.Context().Done(),
+				},
+				req, "", time.Time{}, bytes.NewReader(body),
+			)
 		})}
 		go srv.Serve(network)
 		defer srv.Close()

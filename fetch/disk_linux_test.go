@@ -20,13 +20,37 @@ import (
 )
 
 var diskFaults = []faultCase{
-	{name: "not enough disk at the start", test: insideOwnDisk("TestInsideDiskTooSmall"), outcome: "`disk-full` before anything is fetched: free space, then run again"},
-	{name: "the disk fills up half-way", test: insideOwnDisk("TestInsideDiskFillsUp"), outcome: "`disk-full`: free space, then run again"},
-	{name: "the disk fills up while the files of a listing arrive", test: insideOwnDisk("TestInsideDiskFillsUpWithFiles"), outcome: "`disk-full`: free space, then run again"},
-	{name: "the disk fills up when the journal must grow", test: insideOwnDisk("TestInsideDiskFillsUpAtTheJournal"), outcome: "`disk-full`: free space, then run again"},
-	{name: "the disk has no room for the file that would replace the journal (by renaming it)", test: insideOwnDisk("TestInsideDiskHasNoRoomForAName"), outcome: "`disk-full`: free space, then run again"},
-	{name: "a quota is used up, a disk fails, whatever is being written", test: testDiskErrors, outcome: "`disk-full` for a quota, `internal` for a disk that fails"},
-	{name: "the disk is read-only", test: insideOwnDisk("TestInsideDiskReadOnly"), outcome: "`usage`: choose another directory"},
+	{
+		name: "not enough disk at the start", test: insideOwnDisk("TestInsideDiskTooSmall"),
+		outcome: "`disk-full` before anything is fetched: free space, then run again",
+	},
+	{
+		name: "the disk fills up half-way", test: insideOwnDisk("TestInsideDiskFillsUp"),
+		outcome: "`disk-full`: free space, then run again",
+	},
+	{
+		name:    "the disk fills up while the files of a listing arrive",
+		test:    insideOwnDisk("TestInsideDiskFillsUpWithFiles"),
+		outcome: "`disk-full`: free space, then run again",
+	},
+	{
+		name:    "the disk fills up when the journal must grow",
+		test:    insideOwnDisk("TestInsideDiskFillsUpAtTheJournal"),
+		outcome: "`disk-full`: free space, then run again",
+	},
+	{
+		name:    "the disk has no room for the file that would replace the journal (by renaming it)",
+		test:    insideOwnDisk("TestInsideDiskHasNoRoomForAName"),
+		outcome: "`disk-full`: free space, then run again",
+	},
+	{
+		name: "a quota is used up, a disk fails, whatever is being written", test: testDiskErrors,
+		outcome: "`disk-full` for a quota, `internal` for a disk that fails",
+	},
+	{
+		name: "the disk is read-only", test: insideOwnDisk("TestInsideDiskReadOnly"),
+		outcome: "`usage`: choose another directory",
+	},
 }
 
 // insideOwnDisk runs another test of this binary in namespaces of its own, where it may mount a small disk.
@@ -40,8 +64,11 @@ func insideOwnDisk(name string) func(*testing.T) {
 			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
 		}
 		out, err := cmd.CombinedOutput()
-		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSPC) || strings.Contains(string(out), "cannot mount") {
-			testneed.Missing(t, "this machine does not let its users make namespaces with a disk of their own")
+		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) ||
+			errors.Is(err, syscall.ENOSPC) || strings.Contains(string(out), "cannot mount") {
+			testneed.Missing(
+				t, "this machine does not let its users make namespaces with a disk of their own",
+			)
 		}
 		if err != nil {
 			t.Errorf("%v\n%s", err, out)
@@ -70,7 +97,9 @@ func ownDisk(t *testing.T, size string) string {
 func slowObject(t *testing.T) (*faultServer, *master.CSV, []byte) {
 	s := newFaultServer(t)
 	body := zipLike(4<<20, 1)
-	s.put("/attachments.zip", body).fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
+	s.put("/attachments.zip", body).fault = func(
+		_ int, o *served, w http.ResponseWriter, r *http.Request,
+	) bool {
 		o.serve(throttle(w, 4<<20), r)
 		return true
 	}
@@ -166,9 +195,12 @@ func TestInsideDiskFillsUpWithFiles(t *testing.T) {
 
 func testDiskErrors(t *testing.T) {
 	for errno, want := range map[syscall.Errno]failure.Code{
-		syscall.ENOSPC: failure.DiskFull, syscall.EDQUOT: failure.DiskFull, syscall.EROFS: failure.Usage, syscall.EACCES: failure.Usage, syscall.EIO: failure.Internal,
+		syscall.ENOSPC: failure.DiskFull, syscall.EDQUOT: failure.DiskFull, syscall.EROFS: failure.Usage,
+		syscall.EACCES: failure.Usage, syscall.EIO: failure.Internal,
 	} {
-		err := failure.Disk(&os.PathError{Op: "write", Path: "x", Err: errno}, "write fetched bytes to the spool")
+		err := failure.Disk(
+			&os.PathError{Op: "write", Path: "x", Err: errno}, "write fetched bytes to the spool",
+		)
 		wantCodeOf(t, err, want)
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 var bareName = regexp.MustCompile(`(?i)filename=`)
 
-// dispositionName returns the file name that a Content-Disposition header suggests (RFC 6266, RFC 5987), or nothing.
-// It is a name to show and to recognise things by, never a path.
+// dispositionName returns the file name that a Content-Disposition header suggests (RFC 6266, RFC 5987), or
+// nothing. It is a name to show and to recognise things by, never a path.
 func dispositionName(h http.Header) string {
 	v := h.Get("Content-Disposition")
 	if v == "" {

@@ -20,12 +20,12 @@ import (
 	"holdall/internal/filetype"
 )
 
-// An object may come in a Content-Encoding that nobody asked for: it was stored so, or a server on the way compresses. Ranges,
-// lengths and digests are then those of the encoded bytes (RFC 9110, section 8.4), which are what the spool holds. When they
-// are all here they are decoded beside that, and readers get the content.
+// An object may come in a Content-Encoding that nobody asked for: it was stored so, or a server on the way
+// compresses. Ranges, lengths and digests are then those of the encoded bytes (RFC 9110, section 8.4), which
+// are what the spool holds. When they are all here they are decoded beside that, and readers get the content.
 
-// encodings reads a Content-Encoding: what was applied to the content, first to last. What is no encoding of content, though it
-// is found in the wild (identity, aws-chunked, a charset), is left out.
+// encodings reads a Content-Encoding: what was applied to the content, first to last. What is no encoding of
+// content, though it is found in the wild (identity, aws-chunked, a charset), is left out.
 func encodings(header string) []string {
 	var out []string
 	for _, e := range strings.Split(strings.ToLower(header), ",") {
@@ -41,8 +41,8 @@ func encodings(header string) []string {
 	return out
 }
 
-// layers returns the encodings that a body which begins with first really has, the outermost first. What the header tells is
-// judged by the bytes: a ZIP that is called gzip is a ZIP.
+// layers returns the encodings that a body which begins with first really has, the outermost first. What the
+// header tells is judged by the bytes: a ZIP that is called gzip is a ZIP.
 func layers(told string, first []byte) []string {
 	var out []string
 	for _, enc := range slices.Backward(encodings(told)) {
@@ -95,7 +95,12 @@ func (e errNoDecoder) Error() string { return "no reader for " + string(e) }
 // explain is the failure of a link that serves an encoding which cannot be read.
 func (e errNoDecoder) explain() *failure.Error {
 	return &failure.Error{
-		Code: failure.NotTheExport, Message: fmt.Sprintf("the link serves the export compressed in a way that holdall does not read (Content-Encoding: %s)", string(e)),
+		Code: failure.NotTheExport,
+		Message: fmt.Sprintf(
+			"the link serves the export compressed in a way that holdall does not read (Content-Encoding: "+
+				"%s)",
+			string(e),
+		),
 		Hint: "ask the vendor to serve it as it is; what was received is kept",
 	}
 }
@@ -178,8 +183,8 @@ func plainPath(dir, name string) string { return dataPath(dir, name) + ".plain" 
 // errCoded marks encoded bytes that do not fit the encoding's own checks.
 var errCoded = errors.New("the bytes do not fit the checks of the encoding that they came in")
 
-// decode writes the content of an object whose encoded bytes are all here beside them. v is what is known of these. lenient
-// takes what comes before the bytes that cannot be decoded.
+// decode writes the content of an object whose encoded bytes are all here beside them. v is what is known of
+// these. lenient takes what comes before the bytes that cannot be decoded.
 func (r *Run) decode(o *Object, v Verified, lenient bool) (Verified, error) {
 	path := plainPath(r.spool.dir, o.name)
 	out, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)

@@ -16,8 +16,9 @@ import (
 	"holdall/fetch/listing"
 )
 
-// An entryStore holds what a listing says of its files, up to millions, outside of memory. Their links are secrets, so what lies
-// on the disk is encrypted with a key that only this process has, and the file has no name.
+// An entryStore holds what a listing says of its files, up to millions, outside of memory. Their links are
+// secrets, so what lies on the disk is encrypted with a key that only this process has, and the file has no
+// name.
 type entryStore struct {
 	f     *os.File
 	block cipher.Block
@@ -137,7 +138,9 @@ func parseListed(b []byte) (listing.Entry, error) {
 	if w2 <= 0 {
 		return listing.Entry{}, errEntryStore
 	}
-	l := listing.Entry{Link: link.Trusted(string(fields[0])), Name: string(fields[1]), ETag: string(fields[3]), Size: size}
+	l := listing.Entry{
+		Link: link.Trusted(string(fields[0])), Name: string(fields[1]), ETag: string(fields[3]), Size: size,
+	}
 	if len(fields[2]) > 0 {
 		l.RawName = fields[2]
 	}

@@ -33,7 +33,8 @@ type Receipt struct {
 	Error        string     `json:"error,omitempty"` // redacted
 }
 
-// An exchange is one request and its response. Its body has not been read beyond prefix. close must be called; once more does nothing.
+// An exchange is one request and its response. Its body has not been read beyond prefix. close must be
+// called; once more does nothing.
 type exchange struct {
 	f        *Fetcher
 	resp     *http.Response
@@ -69,12 +70,13 @@ func (w want) rangeHeader() string {
 	return fmt.Sprintf("bytes=%d-%d", w.from, w.to-1)
 }
 
-// get sends one GET and waits for the response's headers. Every status is a success here. The body lives until close, or
-// until ctx ends.
+// get sends one GET and waits for the response's headers. Every status is a success here. The body lives
+// until close, or until ctx ends.
 func (f *Fetcher) get(ctx context.Context, w want) (*exchange, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	x := &exchange{f: f, cancel: cancel, receipt: Receipt{
-		Object: w.object, Part: w.part, URL: w.link.String(), Range: w.rangeHeader(), Start: f.now(), Retries: w.retries,
+		Object: w.object, Part: w.part, URL: w.link.String(), Range: w.rangeHeader(), Start: f.now(),
+		Retries: w.retries,
 	}}
 	resp, err := f.send(ctx, w, x.receipt.Range)
 	if err == nil && w.from == 0 && noBytesAtAll(resp) {
@@ -104,10 +106,11 @@ func (f *Fetcher) get(ctx context.Context, w want) (*exchange, error) {
 	return x, nil
 }
 
-// noBytesAtAll reports a 416 that does not tell the object's size. S3 and its kin answer so when an empty object is asked for
-// its first byte; asked for the whole, they send it.
+// noBytesAtAll reports a 416 that does not tell the object's size. S3 and its kin answer so when an empty
+// object is asked for its first byte; asked for the whole, they send it.
 func noBytesAtAll(resp *http.Response) bool {
-	return resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && resp.Header.Get("Content-Range") == ""
+	return resp.StatusCode == http.StatusRequestedRangeNotSatisfiable &&
+		resp.Header.Get("Content-Range") == ""
 }
 
 // send asks for a range, or for the whole where that is empty.
@@ -154,8 +157,8 @@ func (x *exchange) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// peek reads ahead so that up to n bytes of the body can be looked at before they are read. Fewer mean that the body ended
-// or broke off there; a break shows again when it is read.
+// peek reads ahead so that up to n bytes of the body can be looked at before they are read. Fewer mean that
+// the body ended or broke off there; a break shows again when it is read.
 func (x *exchange) peek(n int) []byte {
 	buf := make([]byte, n)
 	got, err := 0, error(nil)
@@ -173,7 +176,8 @@ func (x *exchange) peek(n int) []byte {
 	return x.prefix
 }
 
-// close ends the exchange and hands in its receipt. A connection whose body was read to its end is used again.
+// close ends the exchange and hands in its receipt. A connection whose body was read to its end is used
+// again.
 func (x *exchange) close(err error) {
 	if x == nil {
 		return

@@ -13,14 +13,15 @@ import (
 	"holdall/internal/filetype"
 )
 
-// expand puts the objects of p that are listings of ZIPs or tars (attachments-1.zip, attachments-2.zip, …) in their place: each
-// of these is a source of its own, with all that a large object gets. Other listings stay: their files are documents.
+// expand puts the objects of p that are listings of ZIPs or tars (attachments-1.zip, attachments-2.zip, …) in
+// their place: each of these is a source of its own, with all that a large object gets. Other listings stay:
+// their files are documents.
 func (f *Fetcher) expand(ctx context.Context, p *Plan) {
 	f.replace(p, func(s *Source, before int) []*Source { return f.containers(ctx, s, before) })
 }
 
-// replace puts others in the place of each source of p for which with returns some, and numbers all of them. with is told how
-// many sources come before.
+// replace puts others in the place of each source of p for which with returns some, and numbers all of them.
+// with is told how many sources come before.
 func (f *Fetcher) replace(p *Plan, with func(s *Source, before int) []*Source) {
 	var all []*Source
 	for _, s := range p.Sources {
@@ -49,8 +50,9 @@ func (f *Fetcher) renumber(s *Source) {
 // maxContainers is how many a listing may have whose entries are asked for one by one while planning.
 const maxContainers = 1000
 
-// containers probes what a listing lists, when that is nothing but ZIPs and tars by name, and returns them when they are that
-// by their bytes too. Dead links among them stay, with their errors. before is how many sources come before them.
+// containers probes what a listing lists, when that is nothing but ZIPs and tars by name, and returns them
+// when they are that by their bytes too. Dead links among them stay, with their errors. before is how many
+// sources come before them.
 func (f *Fetcher) containers(ctx context.Context, s *Source, before int) []*Source {
 	if !s.Listing || s.Err != nil {
 		return nil
@@ -58,7 +60,8 @@ func (f *Fetcher) containers(ctx context.Context, s *Source, before int) []*Sour
 	var found []*Source
 	for _, l := range f.listedContainers(s) {
 		t := &Source{
-			Number: before + len(found) + 1, Part: s.Part, Label: s.Label, Link: l.Link, Fingerprint: l.Link.Fingerprint(), Name: l.Link.FileName(), Identity: Identity{Size: -1},
+			Number: before + len(found) + 1, Part: s.Part, Label: s.Label, Link: l.Link,
+			Fingerprint: l.Link.Fingerprint(), Name: l.Link.FileName(), Identity: Identity{Size: -1},
 			ListedIn: s.Fingerprint, origin: s.origin,
 		}
 		if t.Expiry, t.ExpiryFrom = link.Expiry(l.Link); t.Expiry.IsZero() {
@@ -101,7 +104,8 @@ func (f *Fetcher) containers(ctx context.Context, s *Source, before int) []*Sour
 	return found
 }
 
-// listedContainers returns a listing's entries when it is short, and all of them are ZIPs or tars by their names.
+// listedContainers returns a listing's entries when it is short, and all of them are ZIPs or tars by their
+// names.
 func (f *Fetcher) listedContainers(s *Source) []listing.Entry {
 	f.mu.Lock()
 	x := f.probes[s]

@@ -19,13 +19,37 @@ import (
 )
 
 var encodingFaults = []faultCase{
-	{name: "the store keeps the object compressed, and serves it so (gzip, x-gzip, deflate, zstd, twice)", test: testEncodings, outcome: "it is decoded; every byte is right, and the digest told is compared with what was received"},
-	{name: "the server compresses on the way, without length or ranges, and a connection breaks", test: testCompressedOnTheWay, outcome: "every byte is right"},
-	{name: "a ZIP is called gzip", test: testCalledGzip, outcome: "its bytes say what it is; every byte is right"},
-	{name: "a bit flips in the compressed form on its way", test: testFlippedInGzip, outcome: "it is fetched again; every byte is right"},
-	{name: "the compressed form is damaged at its source", test: testDamagedGzip, outcome: "damaged at its source, after two fetches that brought the same: it is kept whole and told, and what can be read of it is taken"},
-	{name: "it is compressed in a way that holdall does not read (br)", test: testBrotli, outcome: "`not-the-export`, which names the encoding: new export"},
-	{name: "a listing, and the files that it names, come compressed", test: testEncodedListing, outcome: "every file is right"},
+	{
+		name: "the store keeps the object compressed, and serves it so (gzip, x-gzip, deflate, zstd, " +
+			"twice)",
+		test:    testEncodings,
+		outcome: "it is decoded; every byte is right, and the digest told is compared with what was received",
+	},
+	{
+		name: "the server compresses on the way, without length or ranges, and a connection breaks",
+		test: testCompressedOnTheWay, outcome: "every byte is right",
+	},
+	{
+		name: "a ZIP is called gzip", test: testCalledGzip,
+		outcome: "its bytes say what it is; every byte is right",
+	},
+	{
+		name: "a bit flips in the compressed form on its way", test: testFlippedInGzip,
+		outcome: "it is fetched again; every byte is right",
+	},
+	{
+		name: "the compressed form is damaged at its source", test: testDamagedGzip,
+		outcome: "damaged at its source, after two fetches that brought the same: it is kept whole and " +
+			"told, and what can be read of it is taken",
+	},
+	{
+		name: "it is compressed in a way that holdall does not read (br)", test: testBrotli,
+		outcome: "`not-the-export`, which names the encoding: new export",
+	},
+	{
+		name: "a listing, and the files that it names, come compressed", test: testEncodedListing,
+		outcome: "every file is right",
+	},
 }
 
 func encoded(t *testing.T, w io.WriteCloser, out *bytes.Buffer, b []byte) []byte {
@@ -60,7 +84,8 @@ func testEncodings(t *testing.T) {
 		header string
 		form   []byte
 	}{
-		{"gzip", gzipped(t, body)}, {"x-gzip", gzipped(t, body)}, {"aws-chunked,gzip", gzipped(t, body)}, {"gzip, gzip", twice},
+		{"gzip", gzipped(t, body)}, {"x-gzip", gzipped(t, body)}, {"aws-chunked,gzip", gzipped(t, body)},
+		{"gzip, gzip", twice},
 		{"zstd", encoded(t, zw, &z, body)}, {"deflate", encoded(t, zlib.NewWriter(&d), &d, body)},
 	} {
 		s := newFaultServer(t)
@@ -110,11 +135,13 @@ func wantPlain(t *testing.T, r *Run, body, form []byte) {
 		t.Errorf("size %d, kind %s, %v", size, o.Source.Kind, err)
 	}
 	tail := make([]byte, 200)
-	if n, err := o.ReadAt(tail, size-100); n != 100 || err != io.EOF || !bytes.Equal(tail[:100], body[len(body)-100:]) {
+	if n, err := o.ReadAt(tail, size-100); n != 100 || err != io.EOF ||
+		!bytes.Equal(tail[:100], body[len(body)-100:]) {
 		t.Errorf("read %d bytes at the end, %v", n, err)
 	}
 	v, err := o.Wait(t.Context())
-	if err != nil || v.SHA256 != digest.Of(body) || v.ReceivedSHA256 != digest.Of(form) || v.Received != int64(len(form)) || v.Encoding == "" {
+	if err != nil || v.SHA256 != digest.Of(body) || v.ReceivedSHA256 != digest.Of(form) ||
+		v.Received != int64(len(form)) || v.Encoding == "" {
 		t.Errorf("verified %+v, %v", v, err)
 	}
 }
@@ -183,7 +210,8 @@ func testDamagedGzip(t *testing.T) {
 	if err != nil || len(s.log()) != 2 {
 		t.Fatalf("Wait = %v after %d requests", err, len(s.log()))
 	}
-	if v, err := r.Objects[0].Wait(t.Context()); err != nil || v.Rung != RungDamaged || v.Contradicts != brokenEncoding || v.Received != int64(len(form)) {
+	if v, err := r.Objects[0].Wait(t.Context()); err != nil || v.Rung != RungDamaged ||
+		v.Contradicts != brokenEncoding || v.Received != int64(len(form)) {
 		t.Errorf("verified %+v, %v; want that it is damaged", v, err)
 	}
 	if kept, err := os.ReadFile(dir + "/object-01.data"); err != nil || !bytes.Equal(kept, form) {
@@ -193,7 +221,10 @@ func testDamagedGzip(t *testing.T) {
 
 func testBrotli(t *testing.T) {
 	s := newFaultServer(t)
-	encodedAs(s.put("/attachments.zip", bytes.Repeat([]byte("\x8b\x02\x80\x93\xd1\x07"), 1000)), "Content-Encoding", "br")
+	encodedAs(
+		s.put("/attachments.zip", bytes.Repeat([]byte("\x8b\x02\x80\x93\xd1\x07"), 1000)), "Content-Encoding",
+		"br",
+	)
 	_, err := take(t, newTestFetcher(t, nil), s.master(t, "", "/attachments.zip", ""), t.TempDir())
 	var e *failure.Error
 	if !errors.As(err, &e) || e.Code != failure.NotTheExport || !strings.Contains(e.Message, "br") {

@@ -21,20 +21,62 @@ import (
 
 // What single files and pages of a listing do.
 var listedFaults = []faultCase{
-	{name: "a file of a listing is busy for longer than a run waits", test: testListedBusy, outcome: "the others arrive, exit code 3; the next run asks for that one alone"},
-	{name: "one link of many has expired", test: testListedExpired, outcome: "`link-expired`, with all others here; a listing signed anew brings that one"},
-	{name: "a file of a listing is answered 404 once", test: testListedGoneOnce, outcome: "every byte is right: what is missing must be so twice"},
-	{name: "a page with status 200 comes in place of a listed file, in the midst of good ones", test: testListedPageOnce, outcome: "every byte is right: the file is asked for again"},
-	{name: "a page with status 200 stays in place of a listed file", test: testListedPageStays, outcome: "it is kept as received, and named"},
-	{name: "a listed file ends before the size that the listing tells, and the answer looks whole", test: testListedShortOnce, outcome: "every byte is right"},
-	{name: "a listed file has another size than the listing tells, each time", test: testListedOtherSize, outcome: "it is kept as received, and named"},
-	{name: "an answer without a length breaks off, and looks like its end", test: testListedUnframed, outcome: "every byte is right: such an answer must come twice"},
-	{name: "all files of a listing have one path, and a run is killed when some are here", test: testListedOnePath, outcome: "every byte is right, each file by its own link"},
-	{name: "another export's listing has files of the same names and sizes at the same places", test: testListedOtherExport, outcome: "the files of this one arrive"},
-	{name: "a page of a listing is cut by its server, once", test: testPageCutOnce, outcome: "every file arrives"},
-	{name: "a page of a listing is cut by its server, each time", test: testPageCut, outcome: "exit code 3: a listing that breaks off is not complete"},
-	{name: "a listing says that it goes on, and not where", test: testListingGoesOn, outcome: "what it names arrives, and it is named incomplete"},
-	{name: "a listing's pages lead in a circle", test: testListingCircle, outcome: "every file arrives, and where more were said to follow the listing is named incomplete"},
+	{
+		name: "a file of a listing is busy for longer than a run waits", test: testListedBusy,
+		outcome: "the others arrive, exit code 3; the next run asks for that one alone",
+	},
+	{
+		name: "one link of many has expired", test: testListedExpired,
+		outcome: "`link-expired`, with all others here; a listing signed anew brings that one",
+	},
+	{
+		name: "a file of a listing is answered 404 once", test: testListedGoneOnce,
+		outcome: "every byte is right: what is missing must be so twice",
+	},
+	{
+		name: "a page with status 200 comes in place of a listed file, in the midst of good ones",
+		test: testListedPageOnce, outcome: "every byte is right: the file is asked for again",
+	},
+	{
+		name: "a page with status 200 stays in place of a listed file", test: testListedPageStays,
+		outcome: "it is kept as received, and named",
+	},
+	{
+		name: "a listed file ends before the size that the listing tells, and the answer looks whole",
+		test: testListedShortOnce, outcome: "every byte is right",
+	},
+	{
+		name: "a listed file has another size than the listing tells, each time", test: testListedOtherSize,
+		outcome: "it is kept as received, and named",
+	},
+	{
+		name: "an answer without a length breaks off, and looks like its end", test: testListedUnframed,
+		outcome: "every byte is right: such an answer must come twice",
+	},
+	{
+		name: "all files of a listing have one path, and a run is killed when some are here",
+		test: testListedOnePath, outcome: "every byte is right, each file by its own link",
+	},
+	{
+		name: "another export's listing has files of the same names and sizes at the same places",
+		test: testListedOtherExport, outcome: "the files of this one arrive",
+	},
+	{
+		name: "a page of a listing is cut by its server, once", test: testPageCutOnce,
+		outcome: "every file arrives",
+	},
+	{
+		name: "a page of a listing is cut by its server, each time", test: testPageCut,
+		outcome: "exit code 3: a listing that breaks off is not complete",
+	},
+	{
+		name: "a listing says that it goes on, and not where", test: testListingGoesOn,
+		outcome: "what it names arrives, and it is named incomplete",
+	},
+	{
+		name: "a listing's pages lead in a circle", test: testListingCircle,
+		outcome: "every file arrives, and where more were said to follow the listing is named incomplete",
+	},
 }
 
 // answers lets f answer for an object, unless it returns false.
@@ -61,7 +103,8 @@ func testListedBusy(t *testing.T) {
 	})
 	f, dir, m := newTestFetcher(t, shortBudget), t.TempDir(), s.master(t, "", "/list", "")
 	r, err := take(t, f, m, dir)
-	if e, ok := err.(*failure.Error); !ok || e.Code.Exit() != 3 || !strings.Contains(e.Message, "1 of the listing's 20 files") {
+	if e, ok := err.(*failure.Error); !ok || e.Code.Exit() != 3 ||
+		!strings.Contains(e.Message, "1 of the listing's 20 files") {
 		t.Fatalf("Wait = %v, want one file not here yet", err)
 	}
 	r.Close()
@@ -98,14 +141,17 @@ func testListedExpired(t *testing.T) {
 		t.Errorf("%d bytes fetched, want the other 19 files", p.Fetched)
 	}
 	r.Close()
-	s.put("/fresh", bytes.ReplaceAll(l.page("csv", l.names, ""), []byte("?sig="), []byte("?X-Amz-Date=2&sig=")))
+	s.put(
+		"/fresh", bytes.ReplaceAll(l.page("csv", l.names, ""), []byte("?sig="), []byte("?X-Amz-Date=2&sig=")),
+	)
 	if r, err = take(t, f, s.master(t, "", "/fresh", ""), dir); err != nil {
 		t.Fatal(err)
 	}
 	wantFiles(t, r, l)
 }
 
-// listedOnce takes over a listing one of whose files is answered oddly the first time, and wants all of them right.
+// listedOnce takes over a listing one of whose files is answered oddly the first time, and wants all of them
+// right.
 func listedOnce(t *testing.T, odd func(body []byte, w http.ResponseWriter)) {
 	s := newFaultServer(t)
 	l := serveListing(s, "csv", 30, 100, func(i int) int { return 600 })
@@ -169,7 +215,13 @@ func filesOf(t *testing.T, r *Run) (bodies map[string]string, odd map[string]str
 func testListedPageStays(t *testing.T) {
 	s := newFaultServer(t)
 	l := serveListing(s, "csv", 30, 100, func(i int) int { return 600 })
-	answers(s.objects[l.names[8]], func(_ int, w http.ResponseWriter, _ *http.Request) bool { io.WriteString(w, signInPage); return true })
+	answers(
+		s.objects[l.names[8]],
+		func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+			io.WriteString(w, signInPage)
+			return true
+		},
+	)
 	r, err := take(t, newTestFetcher(t, shortBudget), s.master(t, "", "/list", ""), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -273,7 +325,10 @@ func testListedOnePath(t *testing.T) {
 func testListedOtherExport(t *testing.T) {
 	s := newFaultServer(t)
 	l := serveListing(s, "csv", 10, 100, func(i int) int { return 600 })
-	answers(s.objects[l.names[9]], func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true })
+	answers(
+		s.objects[l.names[9]],
+		func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true },
+	)
 	dir := t.TempDir()
 	if _, err := take(t, newTestFetcher(t, shortBudget), s.master(t, "", "/list", ""), dir); err == nil {
 		t.Fatal("no error")
@@ -283,7 +338,9 @@ func testListedOtherExport(t *testing.T) {
 		l.bodies[n] = append([]byte("%PDF-1.7\n"), zipLike(600, uint64(i+50))...)[:600]
 		s.put(n, l.bodies[n])
 	}
-	s.put("/fresh", bytes.ReplaceAll(l.page("csv", l.names, ""), []byte("?sig="), []byte("?X-Amz-Date=2&sig=")))
+	s.put(
+		"/fresh", bytes.ReplaceAll(l.page("csv", l.names, ""), []byte("?sig="), []byte("?X-Amz-Date=2&sig=")),
+	)
 	r, err := take(t, newTestFetcher(t, nil), s.master(t, "", "/fresh", ""), dir)
 	if err != nil {
 		t.Fatal(err)
@@ -326,13 +383,16 @@ func testPageCut(t *testing.T) {
 	serveListing(s, "json", 25, 100, func(i int) int { return 300 })
 	s.put("/list", s.objects["/list"].body[:1500])
 	_, err := take(t, newTestFetcher(t, shortBudget), s.master(t, "", "/list", ""), t.TempDir())
-	if e, ok := err.(*failure.Error); !ok || e.Code.Exit() != 3 || !strings.Contains(e.Message, "breaks off") {
+	if e, ok := err.(*failure.Error); !ok || e.Code.Exit() != 3 ||
+		!strings.Contains(e.Message, "breaks off") {
 		t.Errorf("Wait = %v, want a listing that breaks off", err)
 	}
 }
 
 func testListingGoesOn(t *testing.T) {
-	for name, end := range map[string]string{"a token": `"nextPageToken":"abc"`, "a flag": `"has_more":true`, "a number": `"total":7`} {
+	for name, end := range map[string]string{
+		"a token": `"nextPageToken":"abc"`, "a flag": `"has_more":true`, "a number": `"total":7`,
+	} {
 		s := newFaultServer(t)
 		l := serveListing(s, "json", 5, 100, func(i int) int { return 300 })
 		body := bytes.TrimSuffix(bytes.TrimSpace(s.objects["/list"].body), []byte("}"))
@@ -352,7 +412,11 @@ func testListingCircle(t *testing.T) {
 	s := newFaultServer(t)
 	l := serveListing(s, "xml", 5, 100, func(i int) int { return 300 })
 	page := l.page("xml", l.names, "")
-	more := bytes.Replace(page, []byte("<Contents>"), []byte("<IsTruncated>true</IsTruncated><NextContinuationToken>t1</NextContinuationToken><Contents>"), 1)
+	more := bytes.Replace(
+		page, []byte("<Contents>"),
+		[]byte("<IsTruncated>true</IsTruncated><NextContinuationToken>t1</NextContinuationToken><Contents>"),
+		1,
+	)
 	s.put("/", more) // whatever is asked for
 	r, err := take(t, newTestFetcher(t, nil), s.master(t, "", "/", ""), t.TempDir())
 	if err != nil {
@@ -374,15 +438,39 @@ func TestNamesInLinks(t *testing.T) {
 		{"https://f.example.com/d/eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "", ""},
 		{"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/letter.pdf", "", "letter.pdf"},
 		{"https://f.example.com/cvs/65f1c2d3e4a5b6c7d8e9f0a1.pdf", "", "65f1c2d3e4a5b6c7d8e9f0a1.pdf"},
-		{"https://f.example.com/cvs/3fa85f64-5717-4562-b3fc-2c963f66afa6.pdf", "", "3fa85f64-5717-4562-b3fc-2c963f66afa6.pdf"},
-		{"https://f.example.com/cvs/Lebenslauf2024JohannSchmidt1990.pdf", "", "Lebenslauf2024JohannSchmidt1990.pdf"},
-		{"https://f.example.com/cvs/CV_Ada_Example_2024_final_v2.docx", "", "CV_Ada_Example_2024_final_v2.docx"},
-		{"https://f.example.com/k/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f.pdf?sig=x", "", "9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f.pdf"},
+		{
+			"https://f.example.com/cvs/3fa85f64-5717-4562-b3fc-2c963f66afa6.pdf", "",
+			"3fa85f64-5717-4562-b3fc-2c963f66afa6.pdf",
+		},
+		{
+			"https://f.example.com/cvs/Lebenslauf2024JohannSchmidt1990.pdf", "",
+			"Lebenslauf2024JohannSchmidt1990.pdf",
+		},
+		{
+			"https://f.example.com/cvs/CV_Ada_Example_2024_final_v2.docx", "",
+			"CV_Ada_Example_2024_final_v2.docx",
+		},
+		{
+			"https://f.example.com/k/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f.pdf?sig=x", "",
+			"9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f.pdf",
+		},
 		{"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f", "9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f", ""},
-		{"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f", "9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/cv.pdf", "cv.pdf"},
-		{"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80.pdf", "", "demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80.pdf"},
-		{"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/cv.pdf", "9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/cv.pdf", "cv.pdf"},
-		{"https://f.example.com/cvs/demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80/cv.pdf?sig=x", "demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80/cv.pdf", "demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80/cv.pdf"},
+		{
+			"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f",
+			"9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/cv.pdf", "cv.pdf",
+		},
+		{
+			"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80.pdf",
+			"", "demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80.pdf",
+		},
+		{
+			"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/cv.pdf",
+			"9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/cv.pdf", "cv.pdf",
+		},
+		{
+			"https://f.example.com/cvs/demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80/cv.pdf?sig=x",
+			"demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80/cv.pdf", "demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80/cv.pdf",
+		},
 	} {
 		href, err := link.New(tc.link)
 		if err != nil {

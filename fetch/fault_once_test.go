@@ -16,51 +16,71 @@ import (
 
 // What links do that do not like to be asked more than once, or by many at once.
 var onceFaults = []faultCase{
-	{name: "a link that works once, and is gone then", world: manySpans, fault: once(410), opts: patient, check: oneAnswer(4)},
-	{name: "a link that works once, and is refused then", world: manySpans, fault: once(403), opts: patient, check: oneAnswer(4)},
-	{name: "a link that works once leads to a page then", world: manySpans, fault: func(_ *faultWorld, o *served) {
-		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
-			return n > 1 && answer(w, 200, []byte(signInPage), "Content-Type", "text/html") || o.whole(throttle(w, 8<<20))
-		}
-	}, opts: patient, check: oneAnswer(5)},
-	{name: "a link that works once, of a ZIP that is read from its end", world: manySpans, fault: once(404), while: func(t *testing.T, w *faultWorld, r *Run) {
-		o := r.Objects[0]
-		tail := make([]byte, 100)
-		if _, err := o.ReadAt(tail, int64(len(w.object.body))-100); err != nil || string(tail) != string(w.object.body[len(w.object.body)-100:]) {
-			t.Errorf("the end of the object: %v", err)
-		}
-	}, opts: patient, check: oneAnswer(4)},
-	{name: "links that work once, of three parts on one host", world: func(t *testing.T, w *faultWorld) *master.CSV {
-		for _, part := range []string{"/data.zip", "/attachments.zip", "/cvs.zip"} {
-			w.object = w.put(part, zipLike(5<<20, uint64(len(part))))
-			once(410)(w, w.object)
-		}
-		return w.master(t, "/data.zip", "/attachments.zip", "/cvs.zip")
-	}, opts: patient, check: oneAnswer(9)},
-	{name: "the server makes the object anew for each request", world: manySpans, fault: func(_ *faultWorld, o *served) {
-		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
-			if n > 1 {
-				o = &served{body: append(zipLike(len(o.body), uint64(n)), "more"[:n%4]...), etag: fmt.Sprintf(`"made %d"`, n)}
+	{
+		name: "a link that works once, and is gone then", world: manySpans, fault: once(410), opts: patient,
+		check: oneAnswer(4),
+	},
+	{
+		name: "a link that works once, and is refused then", world: manySpans, fault: once(403),
+		opts: patient, check: oneAnswer(4),
+	},
+	{name: "a link that works once leads to a page then", world: manySpans,
+		fault: func(_ *faultWorld, o *served) {
+			o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+				return n > 1 && answer(w, 200, []byte(signInPage), "Content-Type", "text/html") ||
+					o.whole(throttle(w, 8<<20))
 			}
-			o.serve(throttle(w, 32<<20), r)
-			return true
-		}
-	}, opts: patient, check: oneAnswer(4)},
+		}, opts: patient, check: oneAnswer(5)},
+	{name: "a link that works once, of a ZIP that is read from its end", world: manySpans, fault: once(404),
+		while: func(t *testing.T, w *faultWorld, r *Run) {
+			o := r.Objects[0]
+			tail := make([]byte, 100)
+			if _, err := o.ReadAt(tail, int64(len(w.object.body))-100); err != nil ||
+				string(tail) != string(w.object.body[len(w.object.body)-100:]) {
+				t.Errorf("the end of the object: %v", err)
+			}
+		}, opts: patient, check: oneAnswer(4)},
+	{name: "links that work once, of three parts on one host",
+		world: func(t *testing.T, w *faultWorld) *master.CSV {
+			for _, part := range []string{"/data.zip", "/attachments.zip", "/cvs.zip"} {
+				w.object = w.put(part, zipLike(5<<20, uint64(len(part))))
+				once(410)(w, w.object)
+			}
+			return w.master(t, "/data.zip", "/attachments.zip", "/cvs.zip")
+		}, opts: patient, check: oneAnswer(9)},
+	{name: "the server makes the object anew for each request", world: manySpans,
+		fault: func(_ *faultWorld, o *served) {
+			o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+				if n > 1 {
+					o = &served{
+						body: append(zipLike(len(o.body), uint64(n)), "more"[:n%4]...),
+						etag: fmt.Sprintf(`"made %d"`, n),
+					}
+				}
+				o.serve(throttle(w, 32<<20), r)
+				return true
+			}
+		}, opts: patient, check: oneAnswer(4)},
 	{name: "the same, and the only answer breaks", world: manySpans, fault: func(_ *faultWorld, o *served) {
 		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
 			o = &served{body: zipLike(len(o.body), uint64(n)), etag: fmt.Sprintf(`"made %d"`, n)}
 			return broken(2<<20)(o, w, r)
 		}
-	}, opts: func(o *Options) { o.Idle, o.RetryBudget = 20*time.Second, 20*time.Second }, want: failure.ObjectChanged, hint: "again"},
-	{name: "a link that works once, and tells no length", world: func(t *testing.T, w *faultWorld) *master.CSV {
-		w.object = w.put("/attachments.zip", zipOf(t, 3000))
-		return w.master(t, "", "/attachments.zip", "")
-	}, fault: func(_ *faultWorld, o *served) {
-		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
-			return n > 1 && answer(w, 410, nil) || raw(w, "HTTP/1.0 200 OK\r\n\r\n", o.body)
-		}
-	}, opts: patient, check: oneAnswer(1)},
-	{name: "the server takes one connection from a host, and the user says so", test: testOneConnection, outcome: "never more than one request is open, in a run that goes on as well"},
+	}, opts: func(o *Options) { o.Idle, o.RetryBudget = 20*time.Second, 20*time.Second },
+		want: failure.ObjectChanged, hint: "again"},
+	{name: "a link that works once, and tells no length",
+		world: func(t *testing.T, w *faultWorld) *master.CSV {
+			w.object = w.put("/attachments.zip", zipOf(t, 3000))
+			return w.master(t, "", "/attachments.zip", "")
+		}, fault: func(_ *faultWorld, o *served) {
+			o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+				return n > 1 && answer(w, 410, nil) || raw(w, "HTTP/1.0 200 OK\r\n\r\n", o.body)
+			}
+		}, opts: patient, check: oneAnswer(1)},
+	{
+		name: "the server takes one connection from a host, and the user says so", test: testOneConnection,
+		outcome: "never more than one request is open, in a run that goes on as well",
+	},
 }
 
 // once answers the first request slowly and whole, and others with status.
@@ -94,7 +114,8 @@ func oneAnswer(most int) func(*testing.T, *faultWorld, *Run, error) {
 	}
 }
 
-// A counter counts the requests that a Fetcher has open at once: from when one is sent until its body has ended or is closed.
+// A counter counts the requests that a Fetcher has open at once: from when one is sent until its body has
+// ended or is closed.
 type counter struct {
 	*http.Transport
 	mu         sync.Mutex

@@ -18,11 +18,26 @@ import (
 )
 
 var placeFaults = []faultCase{
-	{name: "a name that resolves to a private address (DNS rebinding)", test: testRebinding, outcome: "`link-denied`; nothing is sent there"},
-	{name: "a name that does not resolve for a while", test: testNoNameForAWhile, outcome: "every byte is right"},
+	{
+		name: "a name that resolves to a private address (DNS rebinding)", test: testRebinding,
+		outcome: "`link-denied`; nothing is sent there",
+	},
+	{
+		name: "a name that does not resolve for a while", test: testNoNameForAWhile,
+		outcome: "every byte is right",
+	},
 	{name: "a name whose first address is dead", test: testDeadAddress, outcome: "every byte is right"},
-	{name: "redirects in a circle, to another scheme, from https to http; a certificate of nobody known", test: testWhereALinkMayLead, outcome: "`link-denied`, for the certificate `network`; nothing is sent there; `--ca-file` names an authority"},
-	{name: "a redirect into the own network", test: testRedirectInside, outcome: "`link-denied`; nothing is sent there"},
+	{
+		name: "redirects in a circle, to another scheme, from https to http; a certificate of nobody " +
+			"known",
+		test: testWhereALinkMayLead,
+		outcome: "`link-denied`, for the certificate `network`; nothing is sent there; `--ca-file` names " +
+			"an authority",
+	},
+	{
+		name: "a redirect into the own network", test: testRedirectInside,
+		outcome: "`link-denied`; nothing is sent there",
+	},
 }
 
 // A nameServer answers A queries with what the function says for the n-th query, from 1; nothing is NXDOMAIN.
@@ -53,8 +68,10 @@ func nameServer(t *testing.T, answer func(n int) []string) *net.Resolver {
 				}
 				for _, ip := range ips {
 					q.Answers = append(q.Answers, dnsmessage.Resource{
-						Header: dnsmessage.ResourceHeader{Name: q.Questions[0].Name, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET},
-						Body:   &dnsmessage.AResource{A: netip.MustParseAddr(ip).As4()},
+						Header: dnsmessage.ResourceHeader{
+							Name: q.Questions[0].Name, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET,
+						},
+						Body: &dnsmessage.AResource{A: netip.MustParseAddr(ip).As4()},
 					})
 				}
 			}
@@ -64,10 +81,11 @@ func nameServer(t *testing.T, answer func(n int) []string) *net.Resolver {
 			}
 		}
 	}()
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, network, pc.LocalAddr().String())
-	}}
+	return &net.Resolver{PreferGo: true,
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network, pc.LocalAddr().String())
+		}}
 }
 
 // named returns the server's link under a name.
@@ -97,7 +115,10 @@ func testNoNameForAWhile(t *testing.T) {
 		}
 		return []string{"127.0.0.1"}
 	})
-	run, err := take(t, newTestFetcher(t, func(o *Options) { o.resolver, o.RetryBudget = r, 20*time.Second }), mustMaster(t, "Attachments\n"+named(s, "/a.zip")+"\n"), t.TempDir())
+	run, err := take(
+		t, newTestFetcher(t, func(o *Options) { o.resolver, o.RetryBudget = r, 20*time.Second }),
+		mustMaster(t, "Attachments\n"+named(s, "/a.zip")+"\n"), t.TempDir(),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +131,10 @@ func testDeadAddress(t *testing.T) {
 	s.put("/a.zip", body)
 	// Nothing listens at 127.0.0.2 on the server's port.
 	r := nameServer(t, func(int) []string { return []string{"127.0.0.2", "127.0.0.1"} })
-	run, err := take(t, newTestFetcher(t, func(o *Options) { o.resolver = r }), mustMaster(t, "Attachments\n"+named(s, "/a.zip")+"\n"), t.TempDir())
+	run, err := take(
+		t, newTestFetcher(t, func(o *Options) { o.resolver = r }),
+		mustMaster(t, "Attachments\n"+named(s, "/a.zip")+"\n"), t.TempDir(),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,67 +14,102 @@ import (
 )
 
 var rangeFaults = []faultCase{
-	{name: "the server ignores ranges", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool { return o.whole(w) })},
-	{name: "the server ignores ranges after a while", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool { return o.whole(w) })},
+	{
+		name:  "the server ignores ranges",
+		fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool { return o.whole(w) }),
+	},
+	{
+		name:  "the server ignores ranges after a while",
+		fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool { return o.whole(w) }),
+	},
 	{name: "the server ignores one range in three", fault: func(_ *faultWorld, o *served) {
-		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool { return n%3 == 2 && o.whole(w) }
-	}},
-	{name: "status 200 with a Content-Range that holds", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		start, end := asked(r, o)
-		return answer(w, 200, o.body[start:end], "ETag", o.etag, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, end-1, len(o.body)))
-	})},
-	{name: "a part begins earlier than asked for", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		start, end := asked(r, o)
-		return o.partial(w, max(0, start-5000), end, len(o.body))
-	})},
-	{name: "parts begin earlier than asked for, and what comes before them is not here yet", world: manySpans, fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		start, end := asked(r, o)
-		return o.partial(throttle(w, 8<<20), max(0, start-5000), end, len(o.body))
-	})},
-	{name: "the server ignores ranges near the beginning, which is not here yet", world: manySpans, fault: func(_ *faultWorld, o *served) {
 		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
-			start, end := asked(r, o)
-			if n > 2 {
-				return o.whole(throttle(w, 8<<20))
-			}
-			return o.partial(throttle(w, 8<<20), start, min(end, start+1<<20), len(o.body))
+			return n%3 == 2 &&
+				o.whole(w)
 		}
 	}},
-	{name: "a part ends earlier than asked for", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		start, end := asked(r, o)
-		return o.partial(w, start, min(end, start+300_000), len(o.body))
-	})},
+	{name: "status 200 with a Content-Range that holds",
+		fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			start, end := asked(r, o)
+			return answer(
+				w, 200, o.body[start:end], "ETag", o.etag, "Content-Range",
+				fmt.Sprintf("bytes %d-%d/%d", start, end-1, len(o.body)),
+			)
+		})},
+	{name: "a part begins earlier than asked for",
+		fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			start, end := asked(r, o)
+			return o.partial(w, max(0, start-5000), end, len(o.body))
+		})},
+	{name: "parts begin earlier than asked for, and what comes before them is not here yet",
+		world: manySpans, fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			start, end := asked(r, o)
+			return o.partial(throttle(w, 8<<20), max(0, start-5000), end, len(o.body))
+		})},
+	{name: "the server ignores ranges near the beginning, which is not here yet", world: manySpans,
+		fault: func(_ *faultWorld, o *served) {
+			o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+				start, end := asked(r, o)
+				if n > 2 {
+					return o.whole(throttle(w, 8<<20))
+				}
+				return o.partial(throttle(w, 8<<20), start, min(end, start+1<<20), len(o.body))
+			}
+		}},
+	{name: "a part ends earlier than asked for",
+		fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			start, end := asked(r, o)
+			return o.partial(w, start, min(end, start+300_000), len(o.body))
+		})},
 	{name: "parts begin later than asked for", fault: after(1, ranged(beginsLater)), check: fewRequests(10)},
-	{name: "parts begin later than asked for, and so does the whole object", fault: after(1, beginsLater), want: failure.Network, hint: "again"},
+	{
+		name: "parts begin later than asked for, and so does the whole object", fault: after(1, beginsLater),
+		want: failure.Network, hint: "again",
+	},
 	{name: "parts without Content-Range", fault: after(1, ranged(noContentRange)), check: fewRequests(10)},
-	{name: "parts without Content-Range, and the whole object likewise", fault: after(1, noContentRange), want: failure.Network, hint: "again"},
-	{name: "parts with a senseless Content-Range", fault: after(1, ranged(func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		start, end := asked(r, o)
-		return answer(w, 206, o.body[start:end], "ETag", o.etag, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", end, start, len(o.body)))
-	})), check: fewRequests(10)},
-	{name: "several ranges in one response", fault: after(1, ranged(func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		return answer(w, 206, []byte("--x\r\n"), "ETag", o.etag, "Content-Type", "multipart/byteranges; boundary=x")
-	})), check: fewRequests(10)},
+	{
+		name: "parts without Content-Range, and the whole object likewise", fault: after(1, noContentRange),
+		want: failure.Network, hint: "again",
+	},
+	{name: "parts with a senseless Content-Range",
+		fault: after(1, ranged(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			start, end := asked(r, o)
+			return answer(
+				w, 206, o.body[start:end], "ETag", o.etag, "Content-Range",
+				fmt.Sprintf("bytes %d-%d/%d", end, start, len(o.body)),
+			)
+		})), check: fewRequests(10)},
+	{name: "several ranges in one response",
+		fault: after(1, ranged(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			return answer(
+				w, 206, []byte("--x\r\n"), "ETag", o.etag, "Content-Type", "multipart/byteranges; boundary=x",
+			)
+		})), check: fewRequests(10)},
 	{name: "parts without a byte", world: manySpans, fault: always(emptyRanges), check: fewRequests(40)},
-	{name: "parts of one byte each", fault: after(1, ranged(func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		start, _ := asked(r, o)
-		return o.partial(w, start, start+1, len(o.body))
-	})), check: fewRequests(40)},
-	{name: "a store unpacks what it keeps compressed, and tells the digest of what it keeps (Google)", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		w.Header().Set("X-Goog-Stored-Content-Encoding", "gzip")
-		w.Header().Set("X-Goog-Hash", "md5="+base64Of(make([]byte, 16)))
-		w.Header().Set("ETag", `"0123456789abcdef0123456789abcdef"`)
-		w.(http.Flusher).Flush()
-		w.Write(o.body)
-		return true
-	}), check: fewRequests(4)},
-	{name: "the first answer is empty, without a length", fault: first(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		return raw(w, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", nil)
-	})},
-	{name: "the first answer is empty, and says so", fault: first(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		return answer(w, 200, nil, "Content-Length", "0")
-	})},
-	{name: "the first answer tells a size and brings nothing, and the next ones end at once, without a length", fault: func(_ *faultWorld, o *served) {
+	{name: "parts of one byte each",
+		fault: after(1, ranged(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			start, _ := asked(r, o)
+			return o.partial(w, start, start+1, len(o.body))
+		})), check: fewRequests(40)},
+	{name: "a store unpacks what it keeps compressed, and tells the digest of what it keeps (Google)",
+		fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set("X-Goog-Stored-Content-Encoding", "gzip")
+			w.Header().Set("X-Goog-Hash", "md5="+base64Of(make([]byte, 16)))
+			w.Header().Set("ETag", `"0123456789abcdef0123456789abcdef"`)
+			w.(http.Flusher).Flush()
+			w.Write(o.body)
+			return true
+		}), check: fewRequests(4)},
+	{name: "the first answer is empty, without a length",
+		fault: first(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			return raw(w, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", nil)
+		})},
+	{name: "the first answer is empty, and says so",
+		fault: first(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			return answer(w, 200, nil, "Content-Length", "0")
+		})},
+	{name: "the first answer tells a size and brings nothing, and the next ones end at once, without a " +
+		"length", fault: func(_ *faultWorld, o *served) {
 		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
 			switch {
 			case n == 1:
@@ -85,18 +120,23 @@ var rangeFaults = []faultCase{
 			return false
 		}
 	}},
-	{name: "a part with another total", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		start, end := asked(r, o)
-		return o.partial(w, start, end, len(o.body)+1)
-	}), want: failure.ObjectChanged, hint: "again"},
-	{name: "no part tells the total", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		start, end := asked(r, o)
-		if start >= len(o.body) {
-			return answer(w, 416, nil, "Content-Range", fmt.Sprintf("bytes */%d", len(o.body)))
-		}
-		end = min(end, start+700_000)
-		return answer(w, 206, o.body[start:end], "ETag", o.etag, "Content-Range", fmt.Sprintf("bytes %d-%d/*", start, end-1))
-	})},
+	{name: "a part with another total",
+		fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			start, end := asked(r, o)
+			return o.partial(w, start, end, len(o.body)+1)
+		}), want: failure.ObjectChanged, hint: "again"},
+	{name: "no part tells the total",
+		fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			start, end := asked(r, o)
+			if start >= len(o.body) {
+				return answer(w, 416, nil, "Content-Range", fmt.Sprintf("bytes */%d", len(o.body)))
+			}
+			end = min(end, start+700_000)
+			return answer(
+				w, 206, o.body[start:end], "ETag", o.etag, "Content-Range",
+				fmt.Sprintf("bytes %d-%d/*", start, end-1),
+			)
+		})},
 	{name: "no length at all", fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("ETag", o.etag)
 		w.(http.Flusher).Flush()
@@ -105,33 +145,38 @@ var rangeFaults = []faultCase{
 	})},
 	{name: "compressed on some ranges only", fault: func(_ *faultWorld, o *served) {
 		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
-			return n%2 == 0 && answer(w, 206, []byte("\x1f\x8b\x08"), "Content-Encoding", "gzip", "ETag", o.etag)
+			return n%2 == 0 && answer(
+				w, 206, []byte("\x1f\x8b\x08"), "Content-Encoding", "gzip", "ETag", o.etag,
+			)
 		}
 	}, opts: slow},
 	{name: "an empty object", world: func(t *testing.T, w *faultWorld) *master.CSV {
 		w.object = w.put("/attachments.zip", nil)
 		return w.master(t, "", "/attachments.zip", "")
 	}},
-	{name: "an empty object whose server answers 416 bytes */0", world: func(t *testing.T, w *faultWorld) *master.CSV {
-		w.object = w.put("/attachments.zip", nil)
-		return w.master(t, "", "/attachments.zip", "")
-	}, fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		return answer(w, 416, nil, "Content-Range", "bytes */0")
-	})},
-	{name: "416 for bytes that must be there", fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
-		return answer(w, 416, nil, "Content-Range", fmt.Sprintf("bytes */%d", len(o.body)))
-	}), want: failure.Network, hint: "again"},
+	{name: "an empty object whose server answers 416 bytes */0",
+		world: func(t *testing.T, w *faultWorld) *master.CSV {
+			w.object = w.put("/attachments.zip", nil)
+			return w.master(t, "", "/attachments.zip", "")
+		}, fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			return answer(w, 416, nil, "Content-Range", "bytes */0")
+		})},
+	{name: "416 for bytes that must be there",
+		fault: after(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			return answer(w, 416, nil, "Content-Range", fmt.Sprintf("bytes */%d", len(o.body)))
+		}), want: failure.Network, hint: "again"},
 
-	{name: "a proxy on the way takes Range out of requests", world: func(t *testing.T, w *faultWorld) *master.CSV {
-		w.object = w.put("/attachments.zip", w.body)
-		proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
-			target, _ := url.Parse(w.URL)
-			p.SetURL(target)
-			p.Out.Header.Del("Range")
-		}})
-		t.Cleanup(proxy.Close)
-		return mustMaster(t, "Attachments\n"+proxy.URL+"/attachments.zip?sig="+secret+"\n")
-	}},
+	{name: "a proxy on the way takes Range out of requests",
+		world: func(t *testing.T, w *faultWorld) *master.CSV {
+			w.object = w.put("/attachments.zip", w.body)
+			proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
+				target, _ := url.Parse(w.URL)
+				p.SetURL(target)
+				p.Out.Header.Del("Range")
+			}})
+			t.Cleanup(proxy.Close)
+			return mustMaster(t, "Attachments\n"+proxy.URL+"/attachments.zip?sig="+secret+"\n")
+		}},
 	{name: "no length and no chunks, and the first connection breaks", fault: func(_ *faultWorld, o *served) {
 		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
 			body := o.body
@@ -144,19 +189,25 @@ var rangeFaults = []faultCase{
 }
 
 // ranged gives the answer f to requests with Range; the others get the whole object.
-func ranged(f func(o *served, w http.ResponseWriter, r *http.Request) bool) func(o *served, w http.ResponseWriter, r *http.Request) bool {
+func ranged(f func(o *served, w http.ResponseWriter, r *http.Request) bool) func(
+	o *served, w http.ResponseWriter, r *http.Request,
+) bool {
 	return func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		return r.Header.Get("Range") != "" && f(o, w, r)
 	}
 }
 
-// emptyRanges answers ranges from the beginning well, slowly enough that others are asked for, and those with no byte.
+// emptyRanges answers ranges from the beginning well, slowly enough that others are asked for, and those with
+// no byte.
 func emptyRanges(o *served, w http.ResponseWriter, r *http.Request) bool {
 	start, end := asked(r, o)
 	if start == 0 {
 		return o.partial(throttle(w, 16<<20), start, end, len(o.body))
 	}
-	return answer(w, 206, nil, "ETag", o.etag, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, end-1, len(o.body)))
+	return answer(
+		w, 206, nil, "ETag", o.etag, "Content-Range",
+		fmt.Sprintf("bytes %d-%d/%d", start, end-1, len(o.body)),
+	)
 }
 
 func beginsLater(o *served, w http.ResponseWriter, r *http.Request) bool {

@@ -57,7 +57,8 @@ func asked(r *http.Request, o *served) (start, end int) {
 // partial serves bytes from start up to end as 206, whatever was asked for.
 func (o *served) partial(w http.ResponseWriter, start, end, total int) bool {
 	return answer(w, http.StatusPartialContent, o.body[start:end], "ETag", o.etag,
-		"Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, end-1, total), "Content-Length", strconv.Itoa(end-start))
+		"Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, end-1, total), "Content-Length",
+		strconv.Itoa(end-start))
 }
 
 // whole serves the object as 200, whatever was asked for.
@@ -87,11 +88,15 @@ func after(n int, f func(o *served, w http.ResponseWriter, r *http.Request) bool
 // first answers the first n requests so and the others well.
 func first(n int, f func(o *served, w http.ResponseWriter, r *http.Request) bool) func(*faultWorld, *served) {
 	return func(_ *faultWorld, o *served) {
-		o.fault = func(i int, o *served, w http.ResponseWriter, r *http.Request) bool { return i <= n && f(o, w, r) }
+		o.fault = func(i int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			return i <= n &&
+				f(o, w, r)
+		}
 	}
 }
 
-// broken serves the range asked for, n bytes of it at most, and then drops the connection: every request breaks in the middle.
+// broken serves the range asked for, n bytes of it at most, and then drops the connection: every request
+// breaks in the middle.
 func broken(n int) func(o *served, w http.ResponseWriter, r *http.Request) bool {
 	return func(o *served, w http.ResponseWriter, r *http.Request) bool {
 		start, end := asked(r, o)

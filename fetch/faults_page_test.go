@@ -21,7 +21,11 @@ func TestTheFaultsPageIsUpToDate(t *testing.T) {
 	}
 	got, err := os.ReadFile(faultsPage)
 	if err != nil || string(got) != want {
-		t.Errorf("docs/faults.md is not what the table of faults says (%v); write it with HOLDALL_UPDATE=1 go test -run FaultsPage ./fetch", err)
+		t.Errorf(
+			"docs/faults.md is not what the table of faults says (%v); write it with HOLDALL_UPDATE=1 go "+
+				"test -run FaultsPage ./fetch",
+			err,
+		)
 	}
 }
 

@@ -16,15 +16,17 @@ import (
 	"holdall/fetch/master"
 )
 
-// A faultCase is one thing that goes wrong in the world, and what must come of it. docs/faults.md is generated from these.
+// A faultCase is one thing that goes wrong in the world, and what must come of it. docs/faults.md is
+// generated from these.
 type faultCase struct {
 	name string // what happens
-	// world prepares the server, and returns the master CSV. The default serves one object, prepared by fault.
+	// world prepares the server, and returns the master CSV. The default serves one object, prepared by
+	// fault.
 	world func(t *testing.T, w *faultWorld) *master.CSV
 	fault func(w *faultWorld, o *served)
 	opts  func(*Options)
-	// between, when set, happens after a first run, which must end in the code first ("" is success). Then comes a second run,
-	// with the object's fault taken away. The server's lock is held.
+	// between, when set, happens after a first run, which must end in the code first ("" is success). Then
+	// comes a second run, with the object's fault taken away. The server's lock is held.
 	between func(t *testing.T, w *faultWorld)
 	first   failure.Code
 	master2 func(t *testing.T, w *faultWorld) *master.CSV // for the second run; default: the same
@@ -94,7 +96,8 @@ func runFault(t *testing.T, c faultCase) {
 		},
 	}
 	if c.want == "" && c.between == nil {
-		opts.RetryBudget = 20 * time.Second // a busy machine must not turn a fault that is survived into one that is not
+		// a busy machine must not turn a fault that is survived into one that is not
+		opts.RetryBudget = 20 * time.Second
 	}
 	if c.opts != nil {
 		c.opts(&opts)
@@ -146,7 +149,9 @@ func runFault(t *testing.T, c faultCase) {
 }
 
 // run is one run of holdall's fetching, as a new process would do it.
-func (w *faultWorld) run(t *testing.T, opts Options, m *master.CSV, while func(*testing.T, *faultWorld, *Run)) (*Run, error) {
+func (w *faultWorld) run(
+	t *testing.T, opts Options, m *master.CSV, while func(*testing.T, *faultWorld, *Run),
+) (*Run, error) {
 	t.Helper()
 	f, err := New(opts)
 	if err != nil {

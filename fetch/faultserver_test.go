@@ -42,8 +42,8 @@ type faultServer struct {
 	sent     atomic.Int64
 }
 
-// served is one object of a faultServer. fault, when set, sees each request first, with its number from 1 and the object as it
-// is then, and returns true when it has answered.
+// served is one object of a faultServer. fault, when set, sees each request first, with its number from 1 and
+// the object as it is then, and returns true when it has answered.
 type served struct {
 	body  []byte
 	etag  string
@@ -68,7 +68,10 @@ func (s *faultServer) put(path string, body []byte) *served {
 
 // place is put with the lock held.
 func (s *faultServer) place(path string, body []byte) *served {
-	o := &served{body: body, etag: fmt.Sprintf(`"%x"`, rand.Uint64()), mod: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)}
+	o := &served{
+		body: body, etag: fmt.Sprintf(`"%x"`, rand.Uint64()),
+		mod: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC),
+	}
 	s.objects[path] = o
 	return o
 }
@@ -132,7 +135,9 @@ func (s *faultServer) log() []string {
 func (s *faultServer) master(t *testing.T, data, attachments, cvs string) *master.CSV {
 	t.Helper()
 	var head, row []string
-	for _, l := range []struct{ name, path string }{{"Data files", data}, {"Attachments", attachments}, {"Internal CVs", cvs}} {
+	for _, l := range []struct{ name, path string }{
+		{"Data files", data}, {"Attachments", attachments}, {"Internal CVs", cvs},
+	} {
 		if l.path != "" {
 			head, row = append(head, l.name), append(row, s.link(l.path))
 		}
@@ -207,7 +212,9 @@ func wantBytes(t *testing.T, o *Object, want []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s: the %d bytes in the spool differ from the %d served", o.Source.Link, len(got), len(want))
+		t.Errorf(
+			"%s: the %d bytes in the spool differ from the %d served", o.Source.Link, len(got), len(want),
+		)
 	}
 }
 

@@ -1,8 +1,8 @@
-// Package fetch follows the links of a master CSV and brings their bytes into a spool: verified, resumable at any
-// instant, each byte once.
+// Package fetch follows the links of a master CSV and brings their bytes into a spool: verified, resumable at
+// any instant, each byte once.
 //
-// Package master finds the links. A Fetcher probes them into a Plan, which says what each one serves, and Start
-// fetches all of it. The objects can be read while they arrive. Links are credentials: they are kept as
+// Package master finds the links. A Fetcher probes them into a Plan, which says what each one serves, and
+// Start fetches all of it. The objects can be read while they arrive. Links are credentials: they are kept as
 // link.Link, which prints redacted, and never reach a disk.
 //
 // Where to look for what:
@@ -40,11 +40,13 @@ type Options struct {
 	UserAgent    string
 	Receipt      func(Receipt)                 // called for every HTTP exchange, one at a time; may be nil
 	Log          func(format string, a ...any) // talk for -v; may be nil
-	Warn         func(string)                  // what the user should know at once, such as a link that will expire too early; may be nil, must not block
-	Now          func() time.Time              // the clock; nil: time.Now
+	// what the user should know at once, such as a link that will expire too early; may be nil, must not
+	// block
+	Warn func(string)
+	Now  func() time.Time // the clock; nil: time.Now
 
-	// Dial connects in place of the system; nil: the system. The address policy is applied to the address dialled where
-	// that is an IP address, and to the remote address of a connection that has one.
+	// Dial connects in place of the system; nil: the system. The address policy is applied to the address
+	// dialled where that is an IP address, and to the remote address of a connection that has one.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	resolver *net.Resolver // of tests
@@ -69,7 +71,9 @@ type Fetcher struct {
 // New returns a Fetcher.
 func New(opts Options) (*Fetcher, error) {
 	if opts.Connections < 0 || opts.MaxRate < 0 {
-		return nil, &failure.Error{Code: failure.Usage, Message: "the number of connections and the rate cannot be negative"}
+		return nil, &failure.Error{
+			Code: failure.Usage, Message: "the number of connections and the rate cannot be negative",
+		}
 	}
 	client, pol, err := newClient(opts)
 	if err != nil {
@@ -78,8 +82,9 @@ func New(opts Options) (*Fetcher, error) {
 	gate := newGate(client.Transport.(*http.Transport), opts.Connections)
 	client.Transport = gate
 	return &Fetcher{
-		opts: opts, client: client, gate: gate, policy: func(r *http.Request) error { return pol.check(r.URL) },
-		limit: newLimiter(opts.MaxRate), asked: map[*Source]*tries{}, probes: map[*Source]*exchange{},
+		opts: opts, client: client, gate: gate,
+		policy: func(r *http.Request) error { return pol.check(r.URL) },
+		limit:  newLimiter(opts.MaxRate), asked: map[*Source]*tries{}, probes: map[*Source]*exchange{},
 	}, nil
 }
 
@@ -96,7 +101,8 @@ func (f *Fetcher) Close() error {
 	return nil
 }
 
-// keepProbe leaves a probe's body open for Start, which asks for it with takeProbe. It stays parked until then.
+// keepProbe leaves a probe's body open for Start, which asks for it with takeProbe. It stays parked until
+// then.
 func (f *Fetcher) keepProbe(s *Source, x *exchange) {
 	f.gate.park(x)
 	f.mu.Lock()

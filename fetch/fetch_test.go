@@ -14,7 +14,10 @@ import (
 
 func TestThreePartsArriveWhole(t *testing.T) {
 	s := newFaultServer(t)
-	bodies := map[link.Part][]byte{link.PartData: zipLike(300<<10, 1), link.PartAttachments: zipLike(30<<20+12345, 2), link.PartCVs: zipLike(9<<20, 3)}
+	bodies := map[link.Part][]byte{
+		link.PartData: zipLike(300<<10, 1), link.PartAttachments: zipLike(30<<20+12345, 2),
+		link.PartCVs: zipLike(9<<20, 3),
+	}
 	s.put("/data.zip", bodies[link.PartData])
 	s.put("/attachments.zip", bodies[link.PartAttachments])
 	s.put("/cvs.zip", bodies[link.PartCVs])
@@ -117,7 +120,9 @@ func TestAReaderGetsTheTailFirstAndEverythingInTheEnd(t *testing.T) {
 func TestAReaderGetsAConnectionWhenAllAreBusy(t *testing.T) {
 	s := newFaultServer(t)
 	body := zipLike(48<<20, 5)
-	s.put("/attachments.zip", body).fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
+	s.put("/attachments.zip", body).fault = func(
+		_ int, o *served, w http.ResponseWriter, r *http.Request,
+	) bool {
 		o.serve(throttle(w, 6<<20), r)
 		return true
 	}
@@ -136,7 +141,8 @@ func TestAReaderGetsAConnectionWhenAllAreBusy(t *testing.T) {
 	}
 	// Both connections have megabytes of their spans before them.
 	tail := make([]byte, 1000)
-	if _, err := r.Objects[0].ReadAt(tail, int64(len(body)-len(tail))); err != nil || !bytes.Equal(tail, body[len(body)-len(tail):]) {
+	if _, err := r.Objects[0].ReadAt(tail, int64(len(body)-len(tail))); err != nil ||
+		!bytes.Equal(tail, body[len(body)-len(tail):]) {
 		t.Errorf("ReadAt the tail: %v, or other bytes", err)
 	}
 	if done := r.Progress().Done; done > 8<<20 {

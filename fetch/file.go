@@ -29,12 +29,13 @@ type File struct {
 	Size         int64 // of what was received; -1 with Err
 	LastModified time.Time
 	SHA256       digest.Sum
-	Odd          string         // in what it is not what the listing tells of it, though it came so twice; or empty
-	Err          *failure.Error // why this file is not here
+	// in what it is not what the listing tells of it, though it came so twice; or empty
+	Odd string
+	Err *failure.Error // why this file is not here
 }
 
-// A fileLine is a file in what is kept of a listing: one JSON object a line, without its link's secrets. Complete listings
-// are read back from it.
+// A fileLine is a file in what is kept of a listing: one JSON object a line, without its link's secrets.
+// Complete listings are read back from it.
 type fileLine struct {
 	Index        int        `json:"index"`
 	Name         string     `json:"name"`
@@ -53,9 +54,9 @@ type fileFault struct {
 	Hint    string       `json:"hint,omitempty"`
 }
 
-// Files yields a listing's files in the listing's order, each when it is here or has failed for good. Files that are not here
-// yet, and that another try or a new link will bring, are left out; then Wait fails.
-// The listing itself must be an Object whose Source has Listing.
+// Files yields a listing's files in the listing's order, each when it is here or has failed for good. Files
+// that are not here yet, and that another try or a new link will bring, are left out; then Wait fails. The
+// listing itself must be an Object whose Source has Listing.
 func (o *Object) Files(ctx context.Context) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
 		if o.files == nil {
@@ -136,8 +137,8 @@ func (f File) withName(name string) File {
 	return f
 }
 
-// OpenFile reads a file of a listing. Its reader verifies: at the end of other bytes than were fetched stands an error
-// instead of io.EOF.
+// OpenFile reads a file of a listing. Its reader verifies: at the end of other bytes than were fetched stands
+// an error instead of io.EOF.
 func (o *Object) OpenFile(f File) (io.ReadCloser, error) {
 	if o.files == nil {
 		return nil, errors.New("the object is not a listing")
@@ -206,7 +207,10 @@ func (p *filePool) save(dir, name string) (Verified, error) {
 }
 
 func (f File) line(l listing.Entry) fileLine {
-	out := fileLine{Index: f.Index, Name: f.Name, RawName: l.RawName, Link: l.Link.String(), Size: f.Size, SHA256: f.SHA256, Odd: f.Odd}
+	out := fileLine{
+		Index: f.Index, Name: f.Name, RawName: l.RawName, Link: l.Link.String(), Size: f.Size,
+		SHA256: f.SHA256, Odd: f.Odd,
+	}
 	if !f.LastModified.IsZero() {
 		out.LastModified = &f.LastModified
 	}
@@ -232,7 +236,12 @@ func (o *Object) keptFiles(yield func(File, error) bool) {
 		}
 		var l fileLine
 		if err != nil || json.Unmarshal(b, &l) != nil {
-			yield(File{}, &failure.Error{Code: failure.Internal, Message: "what is kept of a listing is damaged", Err: err})
+			yield(
+				File{},
+				&failure.Error{
+					Code: failure.Internal, Message: "what is kept of a listing is damaged", Err: err,
+				},
+			)
 			return
 		}
 		if !yield(l.file(o.Source.Part), nil) {
@@ -250,7 +259,9 @@ func (l fileLine) file(part link.Part) File {
 		f.LastModified = *l.LastModified
 	}
 	if l.Error != nil {
-		f.Err = &failure.Error{Code: l.Error.Code, Part: part, Link: l.Link, Message: l.Error.Message, Hint: l.Error.Hint}
+		f.Err = &failure.Error{
+			Code: l.Error.Code, Part: part, Link: l.Link, Message: l.Error.Message, Hint: l.Error.Hint,
+		}
 	}
 	return f
 }
@@ -268,8 +279,8 @@ func (o *Object) readListing(p []byte, off int64) (int, error) {
 	return f.ReadAt(p, off)
 }
 
-// ListingNotes says why a complete listing may name more files than came: pages that could not be had, a number of files that
-// does not fit.
+// ListingNotes says why a complete listing may name more files than came: pages that could not be had, a
+// number of files that does not fit.
 func (o *Object) ListingNotes() []string {
 	if o.files == nil {
 		return nil

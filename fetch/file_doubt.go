@@ -13,8 +13,8 @@ import (
 	"holdall/internal/filetype"
 )
 
-// A doubt is why what came for a file of a listing may not be the file. It is asked for again; what comes a second time is what
-// the server has.
+// A doubt is why what came for a file of a listing may not be the file. It is asked for again; what comes a
+// second time is what the server has.
 type doubt struct {
 	why  string
 	page bool       // it looks like a page that tells of an error
@@ -32,9 +32,10 @@ type sighting struct {
 }
 
 const (
-	pageTime    = 10 * time.Second // so long a page, or nothing, must stand in place of a file until it counts as what the server has
-	slowTimes   = 3                // and so often it must have come
-	enoughPages = 5                // files that bring the very same page, until it is clear that it stands for all of them
+	// so long a page, or nothing, must stand in place of a file until it counts as what the server has
+	pageTime    = 10 * time.Second
+	slowTimes   = 3 // and so often it must have come
+	enoughPages = 5 // files that bring the very same page, until it is clear that it stands for all of them
 )
 
 // doubtful returns why body may not be the listed file, or nil. plain is its content, where it came encoded.
@@ -59,12 +60,14 @@ func (p *filePool) doubtful(l listing.Entry, rec fileRecord, x *exchange, body, 
 	return d
 }
 
-// unframed reports whether nothing shows that a body has come to its end: the connection was closed, and that was all.
+// unframed reports whether nothing shows that a body has come to its end: the connection was closed, and that
+// was all.
 func unframed(x *exchange) bool {
 	return x.bounds.end < 0 && len(x.resp.TransferEncoding) == 0 && len(x.identity.claims()) == 0
 }
 
-// sizeAgrees compares the size that a listing tells, which may be in thousands of bytes, with that of what came.
+// sizeAgrees compares the size that a listing tells, which may be in thousands of bytes, with that of what
+// came.
 func sizeAgrees(told, got int64) bool {
 	if told < 0 || told == got {
 		return true
@@ -89,7 +92,8 @@ func checksumAgrees(id Identity, body []byte) bool {
 	return true
 }
 
-// tagAgrees compares the ETag that a listing tells with the one that came; where none came, and it is an MD5, with the content.
+// tagAgrees compares the ETag that a listing tells with the one that came; where none came, and it is an MD5,
+// with the content.
 func tagAgrees(l listing.Entry, id Identity, body []byte) bool {
 	told := strings.Trim(l.ETag, `"`)
 	if got := strings.Trim(id.strong(), `"`); told == "" || got != "" {
@@ -104,11 +108,15 @@ func tagAgrees(l listing.Entry, id Identity, body []byte) bool {
 
 // binaryNames are extensions of files that are never text of a markup language. (Word documents named .doc often are.)
 var binaryNames = map[string]bool{
-	".pdf": true, ".docx": true, ".xlsx": true, ".pptx": true, ".odt": true, ".ods": true, ".zip": true, ".msg": true, ".jpg": true,
-	".jpeg": true, ".png": true, ".gif": true, ".tif": true, ".tiff": true, ".heic": true, ".mp3": true, ".mp4": true,
+	".pdf": true, ".docx": true, ".xlsx": true, ".pptx": true, ".odt": true, ".ods": true, ".zip": true,
+	".msg": true, ".jpg": true,
+	".jpeg": true, ".png": true, ".gif": true, ".tif": true, ".tiff": true, ".heic": true, ".mp3": true,
+	".mp4": true,
 }
 
-var pageNames = map[string]bool{".html": true, ".htm": true, ".xhtml": true, ".xml": true, ".json": true, ".svg": true, ".txt": true}
+var pageNames = map[string]bool{
+	".html": true, ".htm": true, ".xhtml": true, ".xml": true, ".json": true, ".svg": true, ".txt": true,
+}
 
 // isPage reports whether body looks like a page of a server or a proxy in place of the file.
 func isPage(l listing.Entry, body []byte) bool {

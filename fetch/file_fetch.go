@@ -59,7 +59,9 @@ func (p *filePool) reuse(r fileRecord) {
 }
 
 // fetch asks for file i. One that proves to be known is not read.
-func (p *filePool) fetch(ctx context.Context, i int, l listing.Entry, key fileKey, known fileMatch, buf *[]byte) (record uint32, err error) {
+func (p *filePool) fetch(
+	ctx context.Context, i int, l listing.Entry, key fileKey, known fileMatch, buf *[]byte,
+) (record uint32, err error) {
 	r := p.o.run
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -108,7 +110,8 @@ func (p *filePool) fetch(ctx context.Context, i int, l listing.Entry, key fileKe
 	return p.store(i, l, rec, x, (*buf)[:n])
 }
 
-// roomFor returns a buffer for a small file of n bytes, or for any small file and one byte more where that is not known.
+// roomFor returns a buffer for a small file of n bytes, or for any small file and one byte more where that is
+// not known.
 func roomFor(buf *[]byte, n int64) []byte {
 	if n < 0 {
 		n = largeFile + 1
@@ -221,7 +224,8 @@ func (p *filePool) large(i int, l listing.Entry, rec fileRecord, x *exchange) (u
 		x.peek(filetype.HeadLen)
 	}
 	src := &Source{
-		Number: p.o.Source.Number, Part: p.o.Source.Part, Link: l.Link, Name: l.Label(), Kind: filetype.Unknown, Identity: x.identity,
+		Number: p.o.Source.Number, Part: p.o.Source.Part, Link: l.Link, Name: l.Label(),
+		Kind: filetype.Unknown, Identity: x.identity,
 		Ranges: x.resp.StatusCode == http.StatusPartialContent, Fingerprint: l.Link.Fingerprint(),
 		coded: layers(x.identity.Encoding, x.prefix),
 	}
@@ -258,8 +262,8 @@ func (p *filePool) busyWith(n int) {
 	p.lastBytes = time.Now()
 }
 
-// claim returns the number of the object in the spool for a large file: the same in every run for the same content at the same
-// place, so that it is gone on with, and another for each file of this run.
+// claim returns the number of the object in the spool for a large file: the same in every run for the same
+// content at the same place, so that it is gone on with, and another for each file of this run.
 func (p *filePool) claim(i int, rec fileRecord, id Identity) int64 {
 	h := sha256.New()
 	fmt.Fprintf(h, "%x %x", rec.key, id.mark())

@@ -9,8 +9,8 @@ import (
 	"holdall/internal/digest"
 )
 
-// servedNames keeps the names that came with the files of a listing that tells none (in Content-Disposition), one JSON object a
-// line. A line that is lost costs a name, not a file.
+// servedNames keeps the names that came with the files of a listing that tells none (in Content-Disposition),
+// one JSON object a line. A line that is lost costs a name, not a file.
 type servedNames struct {
 	f *os.File
 

@@ -25,25 +25,26 @@ type filePool struct {
 	files   *fileStore
 	cond    *sync.Cond // something to do, or nothing more
 
-	next      int   // first file not handed out
-	listed    bool  // the listing has been read to its end
-	bytes     int64 // of files that are here
-	reused    int64
-	done      int  // files that are here or have failed for good
-	good      int  // files fetched
-	expired   int  // links that have expired since one asked for alone was served
-	alone     bool // one file is asked for alone, to see whether all links have expired
-	first     map[int]sighting
-	pages     map[digest.Sum]map[int]bool // files in whose place a page came, by the page
-	owned     map[uint64]int              // which file has which object in the spool
-	later     []int                       // files with something here from their place, by another link: they wait until all places are known
-	places    map[uint64]int              // links of the listing to places from which something is here
-	sizable   int                         // large files being fetched
-	refused   int                         // refusals in a row
-	notes     []string                    // why the listing may name more files than were read
-	digest    *listing.Digest             // of a listing that an earlier run completed
-	at        []uint32                    // for each file its record's number and one; 0 while there is none
-	errs      map[int]*failure.Error      // files that have failed for good
+	next    int   // first file not handed out
+	listed  bool  // the listing has been read to its end
+	bytes   int64 // of files that are here
+	reused  int64
+	done    int  // files that are here or have failed for good
+	good    int  // files fetched
+	expired int  // links that have expired since one asked for alone was served
+	alone   bool // one file is asked for alone, to see whether all links have expired
+	first   map[int]sighting
+	pages   map[digest.Sum]map[int]bool // files in whose place a page came, by the page
+	owned   map[uint64]int              // which file has which object in the spool
+	// files with something here from their place, by another link: they wait until all places are known
+	later     []int
+	places    map[uint64]int         // links of the listing to places from which something is here
+	sizable   int                    // large files being fetched
+	refused   int                    // refusals in a row
+	notes     []string               // why the listing may name more files than were read
+	digest    *listing.Digest        // of a listing that an earlier run completed
+	at        []uint32               // for each file its record's number and one; 0 while there is none
+	errs      map[int]*failure.Error // files that have failed for good
 	seen      map[uint64]int32
 	same      map[int][]int  // files with the very link of an earlier one
 	alias     map[int]bool   // these
@@ -72,9 +73,11 @@ func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
 		return nil, errors.Join(err, set.close())
 	}
 	p := &filePool{
-		o: o, entries: sh, files: set, cond: sync.NewCond(&r.mu), errs: map[int]*failure.Error{}, seen: map[uint64]int32{},
+		o: o, entries: sh, files: set, cond: sync.NewCond(&r.mu), errs: map[int]*failure.Error{},
+		seen: map[uint64]int32{},
 		same: map[int][]int{}, alias: map[int]bool{}, twice: map[int]bool{}, tries: map[int]*tries{},
-		first: map[int]sighting{}, pages: map[digest.Sum]map[int]bool{}, owned: map[uint64]int{}, places: map[uint64]int{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
+		first: map[int]sighting{}, pages: map[digest.Sum]map[int]bool{}, owned: map[uint64]int{},
+		places: map[uint64]int{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
 	}
 	if n := r.f.opts.Connections; n > 0 {
 		p.target, p.most = n, n
@@ -169,7 +172,8 @@ func (p *filePool) nextFile() (int, bool) {
 			p.cond.Broadcast()
 			return 0, false
 		}
-		// After a link that has expired, one at a time until something is served again: the others may have, too.
+		// After a link that has expired, one at a time until something is served again: the others may have,
+		// too.
 		if p.busy < p.target && (p.expired == 0 || p.busy == 0) {
 			if i, ok := p.pop(time.Now()); ok {
 				p.busy++

@@ -21,8 +21,9 @@ type fileKey [16]byte
 
 // A fileRecord is what is known of a file that is here.
 type fileRecord struct {
-	key      fileKey
-	mark     uint64 // of its whole link: two files may lie at one place, and only the secrets of their links tell them apart
+	key fileKey
+	// of its whole link: two files may lie at one place, and only the secrets of their links tell them apart
+	mark     uint64
 	told     uint64 // of what the listing told of it: see listed.told
 	tag      uint64 // of the strong ETag that came with it; 0 when none did
 	segment  uint32 // 0: an object of its own
@@ -63,7 +64,9 @@ func durableRecord(n uint32) []byte {
 // decodeFile reads one record; false when it is not whole.
 func decodeFile(b []byte) (kind byte, r fileRecord, ok bool) {
 	le := binary.LittleEndian
-	if len(b) != fileRecordSize || le.Uint32(b[fileRecordSize-4:]) != crc32.Checksum(b[:fileRecordSize-4], castagnoli) {
+	if len(b) != fileRecordSize || le.Uint32(b[fileRecordSize-4:]) != crc32.Checksum(
+		b[:fileRecordSize-4], castagnoli,
+	) {
 		return 0, r, false
 	}
 	copy(r.key[:], b[1:])

@@ -73,7 +73,8 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 	r.logf("file %d of the listing: %v; trying again", i, err)
 }
 
-// pageForAll fails the listing when the same page comes in place of many files, or of all of them. It is true when it did.
+// pageForAll fails the listing when the same page comes in place of many files, or of all of them. It is true
+// when it did.
 func (p *filePool) pageForAll(i int, d *doubt) bool {
 	sum := d.sum
 	if p.good == 0 {
@@ -101,8 +102,8 @@ func (p *filePool) pageForAll(i int, d *doubt) bool {
 	return true
 }
 
-// refuse takes in a refusal that another try will not change: of one file, or, when it is so for all, of the listing's links. A
-// server that is not certain is asked twice.
+// refuse takes in a refusal that another try will not change: of one file, or, when it is so for all, of the
+// listing's links. A server that is not certain is asked twice.
 func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 	e := ref.err
 	if e.Code == failure.LinkExpired {
@@ -115,7 +116,8 @@ func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 	}
 	p.refused++
 	all := p.good == 0 && p.refused >= min(enoughPages, len(p.at)) || p.refused >= 4*maxFileConns
-	if all && e.Code != failure.LinkGone || e.Code == failure.LinkGone && p.good == 0 && p.refused >= 4*maxFileConns {
+	if all && e.Code != failure.LinkGone || e.Code == failure.LinkGone && p.good == 0 &&
+		p.refused >= 4*maxFileConns {
 		p.failAll(e)
 		return
 	}
@@ -143,7 +145,8 @@ func (p *filePool) failAll(e *failure.Error) {
 // pending reports whether a failed file is not given up: another try, or a new link, will bring it.
 func pending(e *failure.Error) bool { return e.Retryable() || e.Code == failure.LinkExpired }
 
-// unresolved is the failure of a listing of which files are not here yet, though all others are; nil when there are none.
+// unresolved is the failure of a listing of which files are not here yet, though all others are; nil when
+// there are none.
 func (p *filePool) unresolved() *failure.Error {
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()

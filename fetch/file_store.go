@@ -17,14 +17,16 @@ import (
 	"holdall/internal/digest"
 )
 
-// A fileStore keeps the files of a listing: their bytes one after the other in segment files, and a record each in one journal.
+// A fileStore keeps the files of a listing: their bytes one after the other in segment files, and a record
+// each in one journal.
 //
 //	object-03.files            records, fixed in size, each with its own checksum
 //	object-03.segment-00001    bytes of the files
 //	object-03-<number>.data    a file too large to be had in one piece, an object of its own
 //	object-03.names            names that came with files of which the listing tells none
 //
-// As with pieces, a record is written after the data, and what no durable record covers is compared before it is trusted.
+// As with pieces, a record is written after the data, and what no durable record covers is compared before it
+// is trusted.
 type fileStore struct {
 	dir, name string
 
@@ -56,7 +58,8 @@ const (
 	recFileDurable = 'D'
 )
 
-// openFileStore opens or makes the files of the listing name. What an earlier process wrote last is compared before it counts.
+// openFileStore opens or makes the files of the listing name. What an earlier process wrote last is compared
+// before it counts.
 func openFileStore(dir, name string) (*fileStore, error) {
 	s := &fileStore{dir: dir, name: name}
 	var err error
@@ -134,7 +137,8 @@ func (s *fileStore) lastDurable() (uint32, error) {
 			return 0, err
 		}
 		for n := end - from; n > 0; n-- {
-			if kind, r, ok := decodeFile(b[(n-1)*fileRecordSize : n*fileRecordSize]); ok && kind == recFileDurable {
+			if kind, r, ok := decodeFile(b[(n-1)*fileRecordSize : n*fileRecordSize]); ok &&
+				kind == recFileDurable {
 				return r.segment, nil
 			}
 		}
@@ -169,12 +173,14 @@ func (s *fileStore) nextSegment(n uint32) error {
 type fileMatch struct {
 	number uint32
 	record fileRecord
-	// certain: the very link led to it, or the listing tells of it what it would not tell of another file at its place.
+	// certain: the very link led to it, or the listing tells of it what it would not tell of another file at
+	// its place.
 	certain bool
 }
 
-// match returns the record of a file that an earlier run fetched and of which the listing told the same: by the very link, or by
-// its place. Several different ones at one place are none: the place does not tell them apart.
+// match returns the record of a file that an earlier run fetched and of which the listing told the same: by
+// the very link, or by its place. Several different ones at one place are none: the place does not tell them
+// apart.
 func (s *fileStore) match(k fileKey, l listing.Entry) (fileMatch, bool) {
 	var found fileMatch
 	var seen, several bool
@@ -196,7 +202,9 @@ func (s *fileStore) match(k fileKey, l listing.Entry) (fileMatch, bool) {
 // oldAt returns what was here before and may be of that place.
 func (s *fileStore) oldAt(k fileKey) []oldFile {
 	prefix := binary.LittleEndian.Uint64(k[:])
-	from, _ := slices.BinarySearchFunc(s.old, prefix, func(o oldFile, p uint64) int { return cmp.Compare(o.key, p) })
+	from, _ := slices.BinarySearchFunc(
+		s.old, prefix, func(o oldFile, p uint64) int { return cmp.Compare(o.key, p) },
+	)
 	to := from
 	for to < len(s.old) && s.old[to].key == prefix {
 		to++
@@ -212,7 +220,9 @@ func (s *fileStore) record(n uint32) (fileRecord, error) {
 	}
 	kind, r, ok := decodeFile(b)
 	if !ok || kind != recFile {
-		return fileRecord{}, &failure.Error{Code: failure.Internal, Message: "the journal of a listing is damaged"}
+		return fileRecord{}, &failure.Error{
+			Code: failure.Internal, Message: "the journal of a listing is damaged",
+		}
 	}
 	return r, nil
 }

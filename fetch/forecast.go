@@ -10,8 +10,8 @@ const (
 	lastMinute    = time.Minute
 )
 
-// forecast warns, once an object, when at the present pace its link will have expired before everything is here. With the
-// run's mutex held.
+// forecast warns, once an object, when at the present pace its link will have expired before everything is
+// here. With the run's mutex held.
 func (r *Run) forecast(now time.Time) {
 	if now.Sub(r.started) < forecastAfter || r.f.opts.Warn == nil {
 		return
@@ -33,8 +33,10 @@ func (r *Run) forecast(now time.Time) {
 		}
 		o.warned = true
 		left := rough(o.Source.Expiry.Sub(server))
-		r.f.opts.Warn(fmt.Sprintf("the link for %s expires in %s (%s), but at the present pace it takes %s more: ask for a fresh master CSV in time; "+
-			"with it, the same command goes on where this one stops", o.Source.Part, left, o.Source.ExpiryFrom, rough(need)))
+		r.f.opts.Warn(fmt.Sprintf("the link for %s expires in %s (%s), but at the present pace it takes "+
+			"%s more: ask for a fresh master CSV in time; "+
+			"with it, the same command goes on where this one stops", o.Source.Part, left,
+			o.Source.ExpiryFrom, rough(need)))
 	}
 }
 
@@ -46,8 +48,8 @@ func rough(d time.Duration) time.Duration {
 	return d.Round(time.Minute)
 }
 
-// lastCall reports whether o's link is about to expire. Then connections take on as much as there is: an open response
-// runs on past the expiry, and a new request does not.
+// lastCall reports whether o's link is about to expire. Then connections take on as much as there is: an open
+// response runs on past the expiry, and a new request does not.
 func (o *Object) lastCall() bool {
 	f := o.run.f
 	return !o.Source.Expiry.IsZero() && o.Source.Expiry.Sub(f.clock.server(f.now())) < lastMinute

@@ -38,7 +38,8 @@ func FuzzReadMaster(f *testing.F) {
 				t.Errorf("a link without a host: %q", l.Link.Secret())
 			}
 			// A signature of some length must be gone from whatever is shown.
-			if sig := u.Query().Get("sig"); utf8.RuneCountInString(sig) > 12 && !strings.Contains(u.Host, sig) && bytes.Contains(red, []byte("sig="+sig)) {
+			if sig := u.Query().Get("sig"); utf8.RuneCountInString(sig) > 12 &&
+				!strings.Contains(u.Host, sig) && bytes.Contains(red, []byte("sig="+sig)) {
 				t.Errorf("the redacted copy shows %q", sig)
 			}
 			_ = l.Link.String()
@@ -77,7 +78,9 @@ func FuzzListing(f *testing.F) {
 }
 
 func FuzzContentRange(f *testing.F) {
-	for _, s := range []string{"bytes 0-499/1234", "bytes 0-0/*", "bytes */1234", "bytes 5-4/10", "bytes 0-9223372036854775807/*"} {
+	for _, s := range []string{
+		"bytes 0-499/1234", "bytes 0-0/*", "bytes */1234", "bytes 5-4/10", "bytes 0-9223372036854775807/*",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -93,12 +96,17 @@ func FuzzContentRange(f *testing.F) {
 }
 
 func FuzzContentDisposition(f *testing.F) {
-	for _, s := range []string{`attachment; filename="a.zip"`, `attachment; filename*=UTF-8''%e2%82%ac.zip`, `attachment; filename=../../etc/passwd`, "inline; filename=\"a\x00b\"", `filename=` + strings.Repeat("x", 400)} {
+	for _, s := range []string{
+		`attachment; filename="a.zip"`, `attachment; filename*=UTF-8''%e2%82%ac.zip`,
+		`attachment; filename=../../etc/passwd`, "inline; filename=\"a\x00b\"",
+		`filename=` + strings.Repeat("x", 400),
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		name := dispositionName(http.Header{"Content-Disposition": {s}})
-		if strings.ContainsAny(name, "/\\\x00\r\n") || name == ".." || name == "." || len(name) > link.MaxName || !utf8.ValidString(name) {
+		if strings.ContainsAny(name, "/\\\x00\r\n") || name == ".." || name == "." ||
+			len(name) > link.MaxName || !utf8.ValidString(name) {
 			t.Errorf("%q gives %q", s, name)
 		}
 	})
@@ -118,7 +126,10 @@ func TestContentDisposition(t *testing.T) {
 	for _, tc := range []struct{ name, header, want string }{
 		{"quoted", `attachment; filename="attachments 1.zip"`, "attachments 1.zip"},
 		{"bare", `attachment; filename=a.zip`, "a.zip"},
-		{"RFC 5987", `attachment; filename="x.zip"; filename*=UTF-8''na%C3%AFve%20%E2%82%AC.zip`, "naïve €.zip"},
+		{
+			"RFC 5987", `attachment; filename="x.zip"; filename*=UTF-8''na%C3%AFve%20%E2%82%AC.zip`,
+			"naïve €.zip",
+		},
 		{"no type", `filename="a.zip"`, "a.zip"},
 		{"a space that is not quoted", `attachment; filename=my file.zip`, "my file.zip"},
 		{"a path", `attachment; filename="../../etc/passwd"`, "passwd"},
@@ -126,7 +137,10 @@ func TestContentDisposition(t *testing.T) {
 		{"NUL and line breaks", "attachment; filename=\"a\x00\r\nb.zip\"", "ab.zip"},
 		{"text that runs backwards", "attachment; filename=\"a\u202epiz.exe\"", "apiz.exe"},
 		{"only dots", `attachment; filename=".."`, ""},
-		{"300 characters", `attachment; filename="` + strings.Repeat("x", 300) + `.zip"`, strings.Repeat("x", 251) + ".zip"},
+		{
+			"300 characters", `attachment; filename="` + strings.Repeat("x", 300) + `.zip"`,
+			strings.Repeat("x", 251) + ".zip",
+		},
 		{"no name", `inline`, ""},
 	} {
 		if got := dispositionName(http.Header{"Content-Disposition": {tc.header}}); got != tc.want {

@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// A gate admits so many requests to a host at once and lets the others wait their turn. A request is open from when it is sent
-// until its answer's body has been read to its end or closed. An answer that is left open for later (parked) makes room for a
-// request that has none.
+// A gate admits so many requests to a host at once and lets the others wait their turn. A request is open
+// from when it is sent until its answer's body has been read to its end or closed. An answer that is left
+// open for later (parked) makes room for a request that has none.
 type gate struct {
 	next interface {
 		http.RoundTripper
@@ -24,7 +24,10 @@ type gate struct {
 }
 
 func newGate(next *http.Transport, most int) *gate {
-	return &gate{next: next, most: most, open: map[string]int{}, waiting: map[string][]chan struct{}{}, parked: map[*exchange]struct{}{}}
+	return &gate{
+		next: next, most: most, open: map[string]int{}, waiting: map[string][]chan struct{}{},
+		parked: map[*exchange]struct{}{},
+	}
 }
 
 // RoundTrip waits until the request may be sent.

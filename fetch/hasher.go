@@ -13,9 +13,10 @@ import (
 	"holdall/internal/digest"
 )
 
-// A hasher follows an object's bytes as they become contiguous, and reads them back from the disk's cache: so it vouches for
-// what is in the file, not for what was meant to be written. Each piece is compared with the checksum taken on arrival.
-// It always computes SHA-256, and beside it the digests that the server's own are compared with.
+// A hasher follows an object's bytes as they become contiguous, and reads them back from the disk's cache: so
+// it vouches for what is in the file, not for what was meant to be written. Each piece is compared with the
+// checksum taken on arrival. It always computes SHA-256, and beside it the digests that the server's own are
+// compared with.
 type hasher struct {
 	names []string // of the digests, "sha-256" first
 
@@ -163,7 +164,8 @@ func (r *Run) follow(o *Object) {
 	}
 }
 
-// stillWrong reports whether the piece is still recorded with that checksum: Refetch may have replaced it meanwhile.
+// stillWrong reports whether the piece is still recorded with that checksum: Refetch may have replaced it
+// meanwhile.
 func (r *Run) stillWrong(o *Object, index int64, crc uint32) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -19,8 +19,8 @@ type host struct {
 	perConn   float64   // bytes a second that a connection brings, lately; 0 while unknown
 	again     bool      // its links work more than once: one was asked for a second time and answered
 
-	// How the number of connections is found: raised quickly to the most, since a download is short of time at its
-	// start; later half of them are left out for a while, and for good when that costs nothing.
+	// How the number of connections is found: raised quickly to the most, since a download is short of time
+	// at its start; later half of them are left out for a while, and for good when that costs nothing.
 	adaptive bool
 	since    time.Time     // when the present stage began; zero while not all connections are at work
 	stage    stage         // of leaving out
@@ -158,7 +158,8 @@ func (h *host) halve(now time.Time) {
 	h.stage, h.since = settled, time.Time{}
 }
 
-// sampleRates is the second's look at each connection: how fast it is, and whether it is so slow that another should do its work.
+// sampleRates is the second's look at each connection: how fast it is, and whether it is so slow that another
+// should do its work.
 func (r *Run) sampleRates(h *host, now time.Time, elapsed time.Duration) {
 	var rates []float64
 	for _, w := range h.workers {
@@ -200,7 +201,8 @@ func (r *Run) sampleRates(h *host, now time.Time, elapsed time.Duration) {
 		case w.rate < max(median, h.perConn)/4:
 			w.tooSlow = true
 			w.cancel()
-		case came > 0 && came < trickle*int64(now.Sub(w.slow).Seconds()): // where nothing comes, the idle watchdog sees to it
+		// where nothing comes, the idle watchdog sees to it
+		case came > 0 && came < trickle*int64(now.Sub(w.slow).Seconds()):
 			w.tooSlow, w.trickles = true, true
 			w.cancel()
 		}

@@ -11,24 +11,30 @@ type Identity struct {
 	ETag         string            `json:"etag,omitempty"`
 	LastModified string            `json:"last_modified,omitempty"` // as received
 	Checksums    map[string]string `json:"checksums,omitempty"`     // header name, lower case, to value
-	Encoding     string            `json:"encoding,omitempty"`      // the Content-Encoding that the bytes come in, as told
-	Transcoded   bool              `json:"transcoded,omitempty"`    // the store keeps another encoding, of which its digests are
+	// the Content-Encoding that the bytes come in, as told
+	Encoding string `json:"encoding,omitempty"`
+	// the store keeps another encoding, of which its digests are
+	Transcoded bool `json:"transcoded,omitempty"`
 }
 
-// checksumHeaders are the headers in which servers tell digests of a whole object. (Content-MD5 and Content-Digest are of
-// the message, so they count only with status 200.)
+// checksumHeaders are the headers in which servers tell digests of a whole object. (Content-MD5 and
+// Content-Digest are of the message, so they count only with status 200.)
 var checksumHeaders = []string{
-	"Repr-Digest", "X-Amz-Checksum-Sha256", "X-Amz-Checksum-Crc64nvme", "X-Amz-Checksum-Crc32c", "X-Amz-Checksum-Crc32",
+	"Repr-Digest", "X-Amz-Checksum-Sha256", "X-Amz-Checksum-Crc64nvme", "X-Amz-Checksum-Crc32c",
+	"X-Amz-Checksum-Crc32",
 	"X-Amz-Checksum-Sha1", "X-Goog-Hash",
 }
 
-// storedEncoding is where Google's store tells how it keeps an object. When it serves another form, X-Goog-Hash and ETag are
-// still those of what it keeps (cloud.google.com/storage/docs/transcoding).
+// storedEncoding is where Google's store tells how it keeps an object. When it serves another form,
+// X-Goog-Hash and ETag are still those of what it keeps (cloud.google.com/storage/docs/transcoding).
 const storedEncoding = "X-Goog-Stored-Content-Encoding"
 
 // identityOf reads an identity from a response to a GET; size is what its bounds say.
 func identityOf(h http.Header, status int, size int64) Identity {
-	id := Identity{Size: size, ETag: strings.TrimSpace(h.Get("ETag")), LastModified: strings.TrimSpace(h.Get("Last-Modified"))}
+	id := Identity{
+		Size: size, ETag: strings.TrimSpace(h.Get("ETag")),
+		LastModified: strings.TrimSpace(h.Get("Last-Modified")),
+	}
 	id.Encoding = strings.Join(encodings(h.Get("Content-Encoding")), ", ")
 	if stored, ok := h[storedEncoding]; ok && strings.Join(encodings(stored[0]), ", ") != id.Encoding {
 		id.Transcoded = true

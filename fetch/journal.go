@@ -12,28 +12,33 @@ import (
 	"holdall/internal/digest"
 )
 
-// A journal is the memory of one object: append-only, one record for each thing that is certain. Each record is
+// A journal is the memory of one object: append-only, one record for each thing that is certain. Each record
+// is
 //
 //	kind (1 byte), length of the payload (2 bytes), payload, CRC-32C of all that (4 bytes)
 //
-// with little-endian numbers. Reading ends at the first record that is not whole; what a crash tore off is fetched again.
+// with little-endian numbers. Reading ends at the first record that is not whole; what a crash tore off is
+// fetched again.
 //
-// A piece's record is written after its data, so it survives a killed process. It survives a power loss only once a
-// durable record follows, which is written after the data has been synced. Pieces without one are trusted only after
-// their checksum has been compared with what is on the disk.
+// A piece's record is written after its data, so it survives a killed process. It survives a power loss only
+// once a durable record follows, which is written after the data has been synced. Pieces without one are
+// trusted only after their checksum has been compared with what is on the disk.
 type journal struct {
 	f *os.File
 	n int64 // where the next record goes
 }
 
 const (
-	recHead    = 'H' // version, piece size, identity mark: the first record
-	recPiece   = 'P' // index, length, CRC-32C of a piece or, when a run ended in an orderly way, of its beginning; identity mark
+	recHead = 'H' // version, piece size, identity mark: the first record
+	// index, length, CRC-32C of a piece or, when a run ended in an orderly way, of its beginning; identity
+	// mark
+	recPiece   = 'P'
 	recDurable = 'D' // how many piece records are on the disk with their data
 	recHash    = 'S' // offset, state of SHA-256 up to there
 	recDrop    = 'X' // index and length of a piece that is no longer trusted
 	recSize    = 'Z' // the size, when it became known only at the end
-	recDone    = 'F' // size, SHA-256, rung, NUL and what that contradicts: the object is complete, synced and verified
+	// size, SHA-256, rung, NUL and what that contradicts: the object is complete, synced and verified
+	recDone = 'F'
 )
 
 const (
@@ -180,7 +185,9 @@ func (m *memory) apply(kind byte, p []byte, order *[]int64) bool {
 		m.size = int64(le.Uint64(p))
 	case kind == recDone && len(p) >= 40:
 		rung, contradicts, _ := strings.Cut(string(p[40:]), "\x00")
-		m.done = &Verified{Size: int64(le.Uint64(p)), SHA256: digest.Sum(p[8:40]), Rung: rung, Contradicts: contradicts}
+		m.done = &Verified{
+			Size: int64(le.Uint64(p)), SHA256: digest.Sum(p[8:40]), Rung: rung, Contradicts: contradicts,
+		}
 	default:
 		return false
 	}

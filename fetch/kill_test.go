@@ -33,7 +33,8 @@ func TestMain(m *testing.M) {
 
 const childInterrupted = 7
 
-// childFetch fetches the master CSV on standard input into dir and prints how many bytes it took from the network.
+// childFetch fetches the master CSV on standard input into dir and prints how many bytes it took from the
+// network.
 func childFetch(dir string) int {
 	raw, err := io.ReadAll(os.Stdin)
 	if err != nil {
@@ -102,7 +103,9 @@ func childFetch(dir string) int {
 func startChild(t *testing.T, m *master.CSV, dir string) (*exec.Cmd, *strings.Builder) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "HOLDALL_FETCH_INTO="+dir, "HOLDALL_FETCH_FILES=1", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(
+		os.Environ(), "HOLDALL_FETCH_INTO="+dir, "HOLDALL_FETCH_FILES=1", "GORACE=atexit_sleep_ms=0",
+	)
 	cmd.Stdin = strings.NewReader(string(m.Raw))
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -112,8 +115,8 @@ func startChild(t *testing.T, m *master.CSV, dir string) (*exec.Cmd, *strings.Bu
 	return cmd, &out
 }
 
-// killAtRandom runs children that fetch m into dir, kills each after a random time up to most, and lets the last one
-// finish. It returns how many were killed.
+// killAtRandom runs children that fetch m into dir, kills each after a random time up to most, and lets the
+// last one finish. It returns how many were killed.
 func killAtRandom(t *testing.T, m *master.CSV, dir string, kills int, most time.Duration) int {
 	t.Helper()
 	killed := 0
@@ -169,7 +172,10 @@ func (w *countingWriter) Flush() { w.ResponseWriter.(http.Flusher).Flush() }
 
 func testKilled(t *testing.T) {
 	s := newFaultServer(t)
-	bodies := map[string][]byte{"/data.zip": zipLike(5<<20+1, 5), "/attachments.zip": zipLike(24<<20+999, 6), "/cvs.zip": zipLike(700<<10, 7)}
+	bodies := map[string][]byte{
+		"/data.zip": zipLike(5<<20+1, 5), "/attachments.zip": zipLike(24<<20+999, 6),
+		"/cvs.zip": zipLike(700<<10, 7),
+	}
 	for path, body := range bodies {
 		o := s.put(path, body)
 		o.fault = func(_ int, o *served, w http.ResponseWriter, r *http.Request) bool {
@@ -195,12 +201,15 @@ func testKilled(t *testing.T) {
 	if most := int64(kills+1) * maxConns << 20; again > most {
 		t.Errorf("%d bytes were sent again over %d kills; want at most %d", again, kills, most)
 	}
-	t.Logf("%d kills, %d of %d bytes sent again: %d KiB a kill", kills, again, total, again>>10/int64(max(kills, 1)))
+	t.Logf(
+		"%d kills, %d of %d bytes sent again: %d KiB a kill", kills, again, total,
+		again>>10/int64(max(kills, 1)),
+	)
 	wantNoSecret(t, dir)
 }
 
-// testSignalled sends a signal to a process that fetches; the next one goes on. After an orderly end not one byte is fetched
-// twice.
+// testSignalled sends a signal to a process that fetches; the next one goes on. After an orderly end not one
+// byte is fetched twice.
 func testSignalled(sig syscall.Signal, exit int) func(*testing.T) {
 	return func(t *testing.T) {
 		s := newFaultServer(t)
@@ -230,7 +239,8 @@ func testSignalled(sig syscall.Signal, exit int) func(*testing.T) {
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("it took %s to stop", took)
 		}
-		if b, err := os.ReadFile(dir + "/lock"); err != nil || !strings.Contains(string(b), fmt.Sprintf(`"pid":%d,`, cmd.Process.Pid)) {
+		if b, err := os.ReadFile(dir + "/lock"); err != nil ||
+			!strings.Contains(string(b), fmt.Sprintf(`"pid":%d,`, cmd.Process.Pid)) {
 			t.Errorf("the lock file says %q, %v; want the process that is gone", b, err)
 		}
 		s.mu.Lock()

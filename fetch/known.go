@@ -13,8 +13,9 @@ import (
 	"holdall/internal/digest"
 )
 
-// A Known is what is recorded of an object that was received, by which it is recognised when links lead to it again. It is
-// the one rule for "archived already": what only looks alike (the same place, the same size) is never taken for the same.
+// A Known is what is recorded of an object that was received, by which it is recognised when links lead to it
+// again. It is the one rule for "archived already": what only looks alike (the same place, the same size) is
+// never taken for the same.
 type Known struct {
 	Part     link.Part
 	Identity Identity
@@ -41,8 +42,8 @@ const (
 	Another
 	// Alike means that nothing tells them apart, and nothing proves them the same: see Fetcher.Recognise.
 	Alike
-	// Promised means that the source does not answer, and its very link served the object. Whether it still would, nobody can
-	// ask.
+	// Promised means that the source does not answer, and its very link served the object. Whether it still
+	// would, nobody can ask.
 	Promised
 	// Same means that a digest, a strong ETag or samples of the content prove it.
 	Same
@@ -60,7 +61,9 @@ func (s *Source) Marks() []string {
 // Compare says what a probed source, without asking it further, has to do with a known object.
 func (k Known) Compare(s *Source) Evidence {
 	switch {
-	case s.Err != nil && slices.ContainsFunc(s.Marks(), func(m string) bool { return slices.Contains(k.Links, m) }):
+	case s.Err != nil && slices.ContainsFunc(
+		s.Marks(), func(m string) bool { return slices.Contains(k.Links, m) },
+	):
 		return Promised
 	case s.Err != nil, k.Part != s.Part:
 		return Unknown
@@ -100,8 +103,9 @@ func (k Known) beginsLike(s *Source) bool {
 		k.Samples[0].SHA256 == s.head
 }
 
-// Recognise compares as Compare does, and where that leaves it open asks for the samples that are recorded: at most ten
-// short ranges. So an object is known again whose ETag or date has changed with its place, and not its content.
+// Recognise compares as Compare does, and where that leaves it open asks for the samples that are recorded:
+// at most ten short ranges. So an object is known again whose ETag or date has changed with its place, and
+// not its content.
 func (f *Fetcher) Recognise(ctx context.Context, s *Source, k Known) (Evidence, error) {
 	if s.Err == nil && s.Listing && s.Part == k.Part {
 		return f.recogniseListing(ctx, s, k)
@@ -131,7 +135,9 @@ func (f *Fetcher) sample(ctx context.Context, s *Source, at Sample) (digest.Sum,
 	if at.Offset == 0 && at.Length == s.headLen {
 		return s.head, nil
 	}
-	x, err := f.get(ctx, want{object: s.Number, part: s.Part, link: s.Link, from: at.Offset, to: at.Offset + at.Length})
+	x, err := f.get(
+		ctx, want{object: s.Number, part: s.Part, link: s.Link, from: at.Offset, to: at.Offset + at.Length},
+	)
 	if err != nil {
 		return digest.Sum{}, err
 	}
@@ -153,8 +159,8 @@ const (
 	sampleInner = 8
 )
 
-// samplesOf says where an object of that size is sampled: its beginning, its end, and places between them. A small object
-// is one sample.
+// samplesOf says where an object of that size is sampled: its beginning, its end, and places between them. A
+// small object is one sample.
 func samplesOf(size int64) []Sample {
 	if size <= sampleBlock {
 		return []Sample{{0, size, digest.Sum{}}}
@@ -168,13 +174,16 @@ func samplesOf(size int64) []Sample {
 		}
 	} else {
 		for i := range int64(sampleInner) {
-			all = append(all, Sample{Offset: sampleBlock + (inner-sampleBlock)*i/(sampleInner-1), Length: sampleBlock})
+			all = append(
+				all, Sample{Offset: sampleBlock + (inner-sampleBlock)*i/(sampleInner-1), Length: sampleBlock},
+			)
 		}
 	}
 	return append(all, Sample{Offset: size - tail, Length: tail})
 }
 
-// Samples returns digests of stretches of a complete object, by which it can be recognised later. A listing has none.
+// Samples returns digests of stretches of a complete object, by which it can be recognised later. A listing
+// has none.
 func (o *Object) Samples() ([]Sample, error) {
 	if o.files != nil {
 		return nil, nil
@@ -196,7 +205,10 @@ func (o *Object) Known(v Verified) (Known, error) {
 	if err != nil {
 		return Known{}, err
 	}
-	k := Known{Part: o.Source.Part, Identity: o.Source.Identity, SHA256: v.SHA256, Samples: samples, Links: o.Source.Marks()}
+	k := Known{
+		Part: o.Source.Part, Identity: o.Source.Identity, SHA256: v.SHA256, Samples: samples,
+		Links: o.Source.Marks(),
+	}
 	if o.files != nil {
 		k.Listing, err = o.listingDigest()
 		return k, err

@@ -16,10 +16,14 @@ import (
 	"holdall/internal/filetype"
 )
 
-// openListing prepares an object that is a listing: for its files, which begin to be fetched while it is still being read.
-// A listing that an earlier run completed and that has not been asked for again needs nothing.
+// openListing prepares an object that is a listing: for its files, which begin to be fetched while it is
+// still being read. A listing that an earlier run completed and that has not been asked for again needs
+// nothing.
 func (r *Run) openListing(src *Source, e *spoolEntry) (*Object, error) {
-	o := &Object{Source: src, run: r, path: dataPath(r.spool.dir, e.Name), name: e.Name, id: src.Identity, size: -1, active: map[*span]*worker{}}
+	o := &Object{
+		Source: src, run: r, path: dataPath(r.spool.dir, e.Name), name: e.Name, id: src.Identity, size: -1,
+		active: map[*span]*worker{},
+	}
 	o.arrived = sync.NewCond(&r.mu)
 	if src.spooled != "" {
 		return o, r.reopenListing(o, e)
@@ -131,7 +135,8 @@ func (r *Run) retried() {
 	r.mu.Unlock()
 }
 
-// dataFirst waits until no bytes of a data part are left to be claimed, since those come first. It is false when o has ended meanwhile.
+// dataFirst waits until no bytes of a data part are left to be claimed, since those come first. It is false
+// when o has ended meanwhile.
 func (r *Run) dataFirst(o *Object) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -216,7 +221,8 @@ func (r *Run) releaseLargeFile(o *Object) {
 // maxSample is how many files of a listing are enough to recognise it by.
 const maxSample = 100
 
-// fileSample returns the keys of the first files of a listing, by which a later listing is recognised as one of the same files.
+// fileSample returns the keys of the first files of a listing, by which a later listing is recognised as one
+// of the same files.
 func fileSample(k filetype.Type, first []byte, base *url.URL) []fileKey {
 	var keys []fileKey
 	_, _ = listing.Read(k, bytes.NewReader(listing.WholeLines(first)), base, func(l listing.Entry) error {

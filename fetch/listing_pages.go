@@ -35,8 +35,8 @@ type listingReader struct {
 	total int64 // that the listing says it has; -1 when it does not
 }
 
-// read reads all pages. x is the first one's response, or nil. What the listing says of itself that does not fit what was read
-// is noted: a page that is said to follow, and cannot be had.
+// read reads all pages. x is the first one's response, or nil. What the listing says of itself that does not
+// fit what was read is noted: a page that is said to follow, and cannot be had.
 func (p *listingReader) read(x *exchange) error {
 	href := p.src.Link
 	p.total = -1
@@ -45,10 +45,11 @@ func (p *listingReader) read(x *exchange) error {
 		seen[href] = true
 		s := &pageReader{p: p, link: href, x: x}
 		var d listing.Digest
-		end, err := listing.Read(p.src.Kind, &decodingReader{r: s, told: s.encoding}, s.base(), func(l listing.Entry) error {
-			d.Add(l)
-			return p.yield(l)
-		})
+		end, err := listing.Read(p.src.Kind, &decodingReader{r: s, told: s.encoding}, s.base(),
+			func(l listing.Entry) error {
+				d.Add(l)
+				return p.yield(l)
+			})
 		if err = s.close(err, page); err != nil {
 			return err
 		}
@@ -74,7 +75,10 @@ func (p *listingReader) read(x *exchange) error {
 		}
 		href, x = n, nil
 	}
-	return &failure.Error{Code: failure.NotTheExport, Message: "the listing has no end", Hint: failure.HintFor(failure.NotTheExport)}
+	return &failure.Error{
+		Code: failure.NotTheExport, Message: "the listing has no end",
+		Hint: failure.HintFor(failure.NotTheExport),
+	}
 }
 
 // last takes in that no page follows, though more says that one should.
@@ -91,8 +95,8 @@ func (p *listingReader) note(format string, args ...any) {
 	p.notes = append(p.notes, fmt.Sprintf(format, args...))
 }
 
-// A pageReader reads one page of a listing over as many responses as it takes. What it has yielded is hashed, so that a
-// server that starts over is known to send the same.
+// A pageReader reads one page of a listing over as many responses as it takes. What it has yielded is hashed,
+// so that a server that starts over is known to send the same.
 type pageReader struct {
 	p    *listingReader
 	link link.Link
@@ -178,8 +182,9 @@ const maxEnds = 2
 // errCut says that a page ended where it does not look whole.
 var errCut = errors.New("the page of the listing breaks off")
 
-// whole reports whether the page, read to its end, looks like all of it. A server whose program fails half-way ends its answer
-// as if all were well; so does one that closes the connection of an answer without a length.
+// whole reports whether the page, read to its end, looks like all of it. A server whose program fails
+// half-way ends its answer as if all were well; so does one that closes the connection of an answer without a
+// length.
 func (s *pageReader) whole() bool {
 	if s.encoding() != "" { // which has an end of its own
 		return true
@@ -280,7 +285,10 @@ func (s *pageReader) pause(err error) error {
 	v := s.tries.failed(err, nothing, time.Now(), s.p.f.opts.budget())
 	switch {
 	case v.action == giveUp && v.err.Code == failure.ObjectChanged:
-		return &failure.Error{Code: failure.ObjectChanged, Message: "the listing changed while it was being read", Hint: failure.HintFor(failure.ObjectChanged)}
+		return &failure.Error{
+			Code: failure.ObjectChanged, Message: "the listing changed while it was being read",
+			Hint: failure.HintFor(failure.ObjectChanged),
+		}
 	case v.action == giveUp || v.action == stopAll:
 		return v.err
 	}
@@ -304,11 +312,15 @@ func (s *pageReader) close(err error, page int) error {
 		return err
 	case !s.whole():
 		return &failure.Error{
-			Code: failure.Network, Message: fmt.Sprintf("page %d of the listing breaks off before its end, each time it is asked for", page+1),
+			Code: failure.Network,
+			Message: fmt.Sprintf(
+				"page %d of the listing breaks off before its end, each time it is asked for", page+1,
+			),
 			Hint: "run the same command again later; if it stays so, ask for the listing anew", Err: err,
 		}
 	}
 	return &failure.Error{
-		Code: failure.NotTheExport, Message: fmt.Sprintf("page %d of the listing cannot be read", page+1), Hint: failure.HintFor(failure.NotTheExport), Err: err,
+		Code: failure.NotTheExport, Message: fmt.Sprintf("page %d of the listing cannot be read", page+1),
+		Hint: failure.HintFor(failure.NotTheExport), Err: err,
 	}
 }

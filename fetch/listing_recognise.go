@@ -18,10 +18,12 @@ import (
 	"holdall/internal/digest"
 )
 
-// maxFileSamples bounds what it costs to recognise a listing that tells no ETags: so many small files are fetched once more.
+// maxFileSamples bounds what it costs to recognise a listing that tells no ETags: so many small files are
+// fetched once more.
 const maxFileSamples = 64
 
-// listingDigest is what can be recorded of the listing, or nil when that is not known: it was completed by an earlier run.
+// listingDigest is what can be recorded of the listing, or nil when that is not known: it was completed by an
+// earlier run.
 func (o *Object) listingDigest() (*listing.Digest, error) {
 	p := o.files
 	if p.entries == nil {
@@ -53,9 +55,10 @@ func (o *Object) listingDigest() (*listing.Digest, error) {
 	return d, nil
 }
 
-// recogniseListing reads the listing to its end and compares what it tells of its files with what is recorded. Where it tells
-// no ETags, the recorded samples are fetched once more. They prove it the same if they are all of its files, if it tells sizes and
-// dates of them, or if it came by the very link that led to the known one.
+// recogniseListing reads the listing to its end and compares what it tells of its files with what is
+// recorded. Where it tells no ETags, the recorded samples are fetched once more. They prove it the same if
+// they are all of its files, if it tells sizes and dates of them, or if it came by the very link that led to
+// the known one.
 func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evidence, error) {
 	if k.Listing == nil {
 		return Unknown, nil
@@ -84,8 +87,8 @@ func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evi
 	return f.compareFiles(ctx, s, k.Listing)
 }
 
-// compareFiles fetches the files that are recorded as samples and compares them. Of several files of which the listing tells the
-// same, a part of them cannot be compared.
+// compareFiles fetches the files that are recorded as samples and compares them. Of several files of which
+// the listing tells the same, a part of them cannot be compared.
 func (f *Fetcher) compareFiles(ctx context.Context, s *Source, d *listing.Digest) (Evidence, error) {
 	recorded := map[digest.Sum]bool{}
 	for _, x := range d.Samples {
@@ -131,7 +134,8 @@ func (f *Fetcher) compareFiles(ctx context.Context, s *Source, d *listing.Digest
 	return sameIf(slices.Equal(got, samples)), nil
 }
 
-// onlyOnes leaves out the files, and the samples, of which the listing tells what it tells of another file, too.
+// onlyOnes leaves out the files, and the samples, of which the listing tells what it tells of another file,
+// too.
 func onlyOnes(files []listing.Entry, samples []listing.FileSample) ([]listing.Entry, []listing.FileSample) {
 	times := map[digest.Sum]int{}
 	for _, l := range files {
@@ -142,7 +146,9 @@ func onlyOnes(files []listing.Entry, samples []listing.FileSample) ([]listing.En
 }
 
 // fileSampleOnce is fileSample without another try.
-func (f *Fetcher) fileSampleOnce(ctx context.Context, s *Source, l listing.Entry) (listing.FileSample, error) {
+func (f *Fetcher) fileSampleOnce(
+	ctx context.Context, s *Source, l listing.Entry,
+) (listing.FileSample, error) {
 	x := f.takeSample(s, l)
 	if x == nil {
 		var err error

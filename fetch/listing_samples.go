@@ -11,7 +11,8 @@ import (
 
 // Files of a listing that are asked for to recognise it are kept until it is fetched: a link may work once.
 
-// enoughSampling is how long a server may be in trouble while a listing is to be recognised. It is fetched then.
+// enoughSampling is how long a server may be in trouble while a listing is to be recognised. It is fetched
+// then.
 const enoughSampling = time.Minute
 
 // fileSample fetches a small file of a listing, or takes it from those that were fetched before.
@@ -34,10 +35,13 @@ func (f *Fetcher) fileSample(ctx context.Context, s *Source, l listing.Entry) (l
 func (f *Fetcher) keepSample(s *Source, l listing.Entry, x *exchange, body []byte) {
 	again := &exchange{
 		f: f, resp: &http.Response{
-			Status: x.resp.Status, StatusCode: x.resp.StatusCode, Proto: x.resp.Proto, ProtoMajor: x.resp.ProtoMajor, ProtoMinor: x.resp.ProtoMinor,
-			Header: x.resp.Header, TransferEncoding: x.resp.TransferEncoding, ContentLength: x.resp.ContentLength, Request: x.resp.Request, Body: http.NoBody,
+			Status: x.resp.Status, StatusCode: x.resp.StatusCode, Proto: x.resp.Proto,
+			ProtoMajor: x.resp.ProtoMajor, ProtoMinor: x.resp.ProtoMinor,
+			Header: x.resp.Header, TransferEncoding: x.resp.TransferEncoding,
+			ContentLength: x.resp.ContentLength, Request: x.resp.Request, Body: http.NoBody,
 		},
-		bounds: x.bounds, identity: x.identity, prefix: body, cancel: func() {}, final: x.final, receipt: x.receipt,
+		bounds: x.bounds, identity: x.identity, prefix: body, cancel: func() {}, final: x.final,
+		receipt: x.receipt,
 	}
 	again.closing.Do(func() {}) // its receipt is handed in already
 	f.mu.Lock()

@@ -42,26 +42,54 @@ func TestListingForms(t *testing.T) {
 		want []file
 		next string
 	}{
-		{"CSV with a heading", filetype.CSV, "File Name,Size,Link\r\n\"a, b.pdf\",12,https://f.example.com/1?sig=x\r\nc.doc,0,https://f.example.com/2?sig=y\r\n",
-			[]file{{"https://f.example.com/1?sig=x", "a, b.pdf", 12}, {"https://f.example.com/2?sig=y", "c.doc", 0}}, ""},
-		{"CSV of bare links", filetype.Unknown, "https://f.example.com/x/a.pdf?sig=x\nhttps://f.example.com/x/b%20c.pdf?sig=y\n",
-			[]file{{"https://f.example.com/x/a.pdf?sig=x", "a.pdf", -1}, {"https://f.example.com/x/b%20c.pdf?sig=y", "b c.pdf", -1}}, ""},
-		{"CSV with semicolons and a path", filetype.CSV, "url;path\nhttps://f.example.com/1;12/cv.pdf\n", []file{{"https://f.example.com/1", "12/cv.pdf", -1}}, ""},
-		{"JSON objects and a next page", filetype.JSON, `{"files":[{"name":"a.pdf","size":5,"url":"https://f.example.com/1"},{"fileName":"b.pdf","meta":{"x":1},"downloadUrl":"/rel/2"}],"next":"?page=2","url":"https://f.example.com/self"}`,
-			[]file{{"https://f.example.com/1", "a.pdf", 5}, {"https://files.example.com/rel/2", "b.pdf", -1}}, "https://files.example.com/exports/7/?page=2"},
-		{"JSON array of links", filetype.JSON, `["https://f.example.com/a.pdf","https://f.example.com/b.pdf"]`,
-			[]file{{"https://f.example.com/a.pdf", "a.pdf", -1}, {"https://f.example.com/b.pdf", "b.pdf", -1}}, ""},
-		{"S3", filetype.XML, `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><IsTruncated>true</IsTruncated><NextContinuationToken>t+1</NextContinuationToken>
+		{"CSV with a heading", filetype.CSV,
+			"File Name,Size,Link\r\n\"a, " +
+				"b.pdf\",12,https://f.example.com/1?sig=x\r\nc.doc,0,https://f.example.com/2?sig=y\r\n",
+			[]file{
+				{"https://f.example.com/1?sig=x", "a, b.pdf", 12},
+				{"https://f.example.com/2?sig=y", "c.doc", 0},
+			}, ""},
+		{"CSV of bare links", filetype.Unknown,
+			"https://f.example.com/x/a.pdf?sig=x\nhttps://f.example.com/x/b%20c.pdf?sig=y\n",
+			[]file{
+				{"https://f.example.com/x/a.pdf?sig=x", "a.pdf", -1},
+				{"https://f.example.com/x/b%20c.pdf?sig=y", "b c.pdf", -1},
+			}, ""},
+		{
+			"CSV with semicolons and a path", filetype.CSV, "url;path\nhttps://f.example.com/1;12/cv.pdf\n",
+			[]file{{"https://f.example.com/1", "12/cv.pdf", -1}}, "",
+		},
+		{"JSON objects and a next page", filetype.JSON,
+			`{"files":[{"name":"a.pdf","size":5,"url":"https://f.example.com/1"},{"fileName":"b.pdf","meta":{"x":1},"downloadUrl":"/rel/2"}],"next":"?page=2","url":"https://f.example.com/self"}`,
+			[]file{
+				{"https://f.example.com/1", "a.pdf", 5}, {"https://files.example.com/rel/2", "b.pdf", -1},
+			}, "https://files.example.com/exports/7/?page=2"},
+		{"JSON array of links", filetype.JSON,
+			`["https://f.example.com/a.pdf","https://f.example.com/b.pdf"]`,
+			[]file{
+				{"https://f.example.com/a.pdf", "a.pdf", -1}, {"https://f.example.com/b.pdf", "b.pdf", -1},
+			}, ""},
+		{"S3", filetype.XML,
+			`<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><IsTruncated>true</IsTruncated><NextContinuationToken>t+1</NextContinuationToken>
 			<Contents><Key>12/cv é.pdf</Key><LastModified>2026-11-20T08:00:00.000Z</LastModified><ETag>"e"</ETag><Size>7</Size></Contents><Contents><Key>dir/</Key><Size>0</Size></Contents></ListBucketResult>`,
 			[]file{{"https://files.example.com/exports/7/12/cv%20%C3%A9.pdf?tok=1", "12/cv é.pdf", 7}},
 			"https://files.example.com/exports/7/?X-Amz-Signature=abc&continuation-token=t%2B1&list-type=2&tok=1"},
-		{"a web server's index", filetype.HTML, `<html><head><title>Index of /x</title><link rel="stylesheet" href="s.css"></head><body><h1>Index of /x</h1><a href="../">../</a> <a href="?C=N;O=D">Name</a>
+		{"a web server's index", filetype.HTML,
+			`<html><head><title>Index of /x</title><link rel="stylesheet" href="s.css"></head><body><h1>Index of /x</h1><a href="../">../</a> <a href="?C=N;O=D">Name</a>
 			<a href="a%20b.pdf">a b.pdf</a> 20-Nov-2026 <a href="a-very-long-name-indeed.pdf">a-very-long-n..&gt;</a><a href="sub/">sub/</a><a rel="next" href="?p=2">more</a></body></html>`,
-			[]file{{"https://files.example.com/exports/7/a%20b.pdf", "a b.pdf", -1}, {"https://files.example.com/exports/7/a-very-long-name-indeed.pdf", "a-very-long-name-indeed.pdf", -1}},
+			[]file{
+				{"https://files.example.com/exports/7/a%20b.pdf", "a b.pdf", -1},
+				{
+					"https://files.example.com/exports/7/a-very-long-name-indeed.pdf",
+					"a-very-long-name-indeed.pdf", -1,
+				},
+			},
 			"https://files.example.com/exports/7/?p=2"},
-		{"an index whose links run a program", filetype.HTML, `<html><body><a href="?order=name">Name</a> <a href="/login.php">Home</a> <a href="/get?id=7">Ines Alder.pdf</a>
+		{"an index whose links run a program", filetype.HTML,
+			`<html><body><a href="?order=name">Name</a> <a href="/login.php">Home</a> <a href="/get?id=7">Ines Alder.pdf</a>
 			<a href="fetch.php?f=8">offer.docx</a> <a href="?f=9">scan.tar.gz</a></body></html>`,
-			[]file{{"https://files.example.com/get?id=7", "Ines Alder.pdf", -1}, {"https://files.example.com/exports/7/fetch.php?f=8", "offer.docx", -1},
+			[]file{{"https://files.example.com/get?id=7", "Ines Alder.pdf", -1},
+				{"https://files.example.com/exports/7/fetch.php?f=8", "offer.docx", -1},
 				{"https://files.example.com/exports/7/?f=9", "scan.tar.gz", -1}}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -93,12 +121,27 @@ func TestWhatIsNoListing(t *testing.T) {
 		kind filetype.Type
 		text string
 	}{
-		{"a table with a column of links among many", link.PartData, filetype.CSV, "Id,Name,Email,Phone,Owner,Status,City,Country,LinkedIn\n1,a,b,c,d,e,f,g,https://li.example/1\n"},
-		{"a table where some rows have a link", link.PartCVs, filetype.CSV, "Id,Web\n1,https://a.example/x.pdf\n2,\n"},
-		{"a table of links to different hosts", link.PartCVs, filetype.CSV, "Id,Web\n1,https://a.example/x.pdf\n2,https://b.example/x.pdf\n"},
-		{"a data table of links to documents", link.PartData, filetype.CSV, "Id,Url\n1,https://a.example/x.pdf\n"},
+		{
+			"a table with a column of links among many", link.PartData, filetype.CSV,
+			"Id,Name,Email,Phone,Owner,Status,City,Country,LinkedIn\n1,a,b,c,d,e,f,g,https://li.example/1\n",
+		},
+		{
+			"a table where some rows have a link", link.PartCVs, filetype.CSV,
+			"Id,Web\n1,https://a.example/x.pdf\n2,\n",
+		},
+		{
+			"a table of links to different hosts", link.PartCVs, filetype.CSV,
+			"Id,Web\n1,https://a.example/x.pdf\n2,https://b.example/x.pdf\n",
+		},
+		{
+			"a data table of links to documents", link.PartData, filetype.CSV,
+			"Id,Url\n1,https://a.example/x.pdf\n",
+		},
 		{"a sign-in page", link.PartCVs, filetype.HTML, signInPage},
-		{"a sign-in page with a link to a file", link.PartCVs, filetype.HTML, `<html><a href="help.pdf">Help</a><input type="password"></html>`},
+		{
+			"a sign-in page with a link to a file", link.PartCVs, filetype.HTML,
+			`<html><a href="help.pdf">Help</a><input type="password"></html>`,
+		},
 		{"an error in JSON", link.PartCVs, filetype.JSON, `{"error":"expired"}`},
 		{"an error in XML", link.PartCVs, filetype.XML, string(s3Error("AccessDenied", "no"))},
 	} {
@@ -153,7 +196,9 @@ func (l *listedServer) page(form string, names []string, next string) []byte {
 	case "json":
 		var files []map[string]any
 		for _, n := range names {
-			files = append(files, map[string]any{"name": filepath.Base(n), "size": len(l.bodies[n]), "url": l.signed(n)})
+			files = append(
+				files, map[string]any{"name": filepath.Base(n), "size": len(l.bodies[n]), "url": l.signed(n)},
+			)
 		}
 		page := map[string]any{"files": files}
 		if next != "" {
@@ -316,7 +361,9 @@ func testListingDeadLinks(t *testing.T) {
 	l := serveListing(s, "csv", 40, 100, func(i int) int { return 500 })
 	always(refuses(404, nil))(nil, s.objects[l.names[7]])
 	first(2, refuses(500, nil))(nil, s.objects[l.names[9]])
-	first(1, func(o *served, w http.ResponseWriter, r *http.Request) bool { panic(http.ErrAbortHandler) })(nil, s.objects[l.names[11]])
+	first(
+		1, func(o *served, w http.ResponseWriter, r *http.Request) bool { panic(http.ErrAbortHandler) },
+	)(nil, s.objects[l.names[11]])
 	dir := t.TempDir()
 	f := newTestFetcher(t, nil)
 	m := s.master(t, "", "/list", "")
@@ -328,7 +375,8 @@ func testListingDeadLinks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if (file.Err != nil) != (file.Index == 7) || file.Index == 7 && (file.Err.Code != failure.LinkGone || file.Size != -1) {
+		if (file.Err != nil) != (file.Index == 7) || file.Index == 7 && (file.Err.Code != failure.LinkGone ||
+			file.Size != -1) {
 			t.Errorf("file %d: %v", file.Index, file.Err)
 		}
 	}
@@ -425,7 +473,9 @@ func testFreshListing(t *testing.T) {
 		s.objects[n].fault = nil
 	}
 	// Signed anew, the listing has other bytes and the links another parameter.
-	s.put("/fresh", bytes.ReplaceAll(l.page("csv", l.names, ""), []byte("?sig="), []byte("?X-Amz-Date=2&sig=")))
+	s.put(
+		"/fresh", bytes.ReplaceAll(l.page("csv", l.names, ""), []byte("?sig="), []byte("?X-Amz-Date=2&sig=")),
+	)
 	before := len(s.log())
 	r, err := take(t, f, s.master(t, "", "", "/fresh"), dir)
 	if err != nil {
@@ -435,9 +485,13 @@ func testFreshListing(t *testing.T) {
 	if got := len(s.log()) - before; got != 1+50 {
 		t.Errorf("%d requests, want one for the listing and one a file", got)
 	}
-	// Another export may have files of the same names and sizes at the same places, so each is asked for, and known by its ETag.
+	// Another export may have files of the same names and sizes at the same places, so each is asked for, and
+	// known by its ETag.
 	if p := r.Progress(); p.Reused != 30*900 || p.Fetched != 20*900 {
-		t.Errorf("%d bytes reused and %d fetched, want the 30 files that were here and the 20 that were missing", p.Reused, p.Fetched)
+		t.Errorf(
+			"%d bytes reused and %d fetched, want the 30 files that were here and the 20 that were missing",
+			p.Reused, p.Fetched,
+		)
 	}
 }
 
@@ -491,19 +545,41 @@ func testListingOddFiles(t *testing.T) {
 
 func TestAListingOfZIPsIsTheZIPs(t *testing.T) {
 	s := newFaultServer(t)
-	bodies := map[string][]byte{"/attachments-1.zip": zipLike(2<<20+3, 1), "/attachments-2.zip": zipLike(5000, 2), "/cvs.zip": zipLike(100, 3), "/portfolio.pdf": []byte("%PDF-1.7")}
+	bodies := map[string][]byte{
+		"/attachments-1.zip": zipLike(2<<20+3, 1), "/attachments-2.zip": zipLike(5000, 2),
+		"/cvs.zip": zipLike(100, 3), "/portfolio.pdf": []byte("%PDF-1.7"),
+	}
 	for path, body := range bodies {
 		s.put(path, body)
 	}
 	signed := func(path string) string { return path + "?sig=" + secret }
-	s.put("/list", []byte("Name,URL\nattachments-1.zip,"+s.URL+signed("/attachments-1.zip")+"\nattachments-2.zip,"+s.URL+signed("/attachments-2.zip")+"\n"))
-	s.put("/page", []byte(`<!DOCTYPE html><html><body><a href="`+signed("/attachments-2.zip")+`">Download</a></body></html>`))
-	s.put("/mixed", []byte("Name,URL\na.zip,"+s.URL+signed("/attachments-2.zip")+"\nportfolio.pdf,"+s.URL+signed("/portfolio.pdf")+"\n"))
+	s.put(
+		"/list",
+		[]byte(
+			"Name,URL\nattachments-1.zip,"+s.URL+signed("/attachments-1.zip")+"\nattachments-2.zip,"+s.URL+
+				signed("/attachments-2.zip")+"\n",
+		),
+	)
+	s.put(
+		"/page",
+		[]byte(
+			`<!DOCTYPE html><html><body><a href="`+signed("/attachments-2.zip")+
+				`">Download</a></body></html>`,
+		),
+	)
+	s.put(
+		"/mixed",
+		[]byte(
+			"Name,URL\na.zip,"+s.URL+signed("/attachments-2.zip")+"\nportfolio.pdf,"+s.URL+
+				signed("/portfolio.pdf")+"\n",
+		),
+	)
 	for _, tc := range []struct {
 		path string
 		want []string // of the attachments
 	}{
-		{"/list", []string{"/attachments-1.zip", "/attachments-2.zip"}}, {"/page", []string{"/attachments-2.zip"}}, {"/mixed", nil},
+		{"/list", []string{"/attachments-1.zip", "/attachments-2.zip"}},
+		{"/page", []string{"/attachments-2.zip"}}, {"/mixed", nil},
 	} {
 		t.Run(tc.path, func(t *testing.T) {
 			m, dir := s.master(t, "", tc.path, "/cvs.zip"), t.TempDir()
@@ -536,7 +612,9 @@ func TestAListingOfZIPsIsTheZIPs(t *testing.T) {
 }
 
 // testDeadButComplete goes on with a spool that holds all of m, whose links do not answer any more.
-func testDeadButComplete(t *testing.T, s *faultServer, m *master.CSV, dir string, bodies map[string][]byte, want []string) {
+func testDeadButComplete(
+	t *testing.T, s *faultServer, m *master.CSV, dir string, bodies map[string][]byte, want []string,
+) {
 	s.mu.Lock()
 	served := s.objects
 	s.objects = nil

@@ -42,12 +42,13 @@ type Object struct {
 	failed   *failure.Error
 	closed   bool
 
-	probe      *exchange      // the body that Plan left open, or nil; of a complete object for Refetch
-	before     bool           // all of it was here when the run began
-	proved     bool           // a second request for it was answered like the first
-	single     bool           // none was: what the open answer brings is all that can be had
-	signed     bool           // its link is of a storage service, and works until it expires
-	sequential bool           // one connection, in order: the server ignores ranges, or nothing would show a change
+	probe  *exchange // the body that Plan left open, or nil; of a complete object for Refetch
+	before bool      // all of it was here when the run began
+	proved bool      // a second request for it was answered like the first
+	single bool      // none was: what the open answer brings is all that can be had
+	signed bool      // its link is of a storage service, and works until it expires
+	// one connection, in order: the server ignores ranges, or nothing would show a change
+	sequential bool
 	endSeen    int64          // where a body without a length ended
 	limit      int            // most connections
 	resolved   link.Link      // where redirects led, while that works
@@ -94,8 +95,8 @@ func (o *Object) missing(off, end int64) int64 {
 	return end
 }
 
-// ReadAt waits until the bytes are here. Bytes that somebody waits for are fetched before others. When the fetch fails
-// or ends before they came, ReadAt returns that failure. Safe for concurrent use.
+// ReadAt waits until the bytes are here. Bytes that somebody waits for are fetched before others. When the
+// fetch fails or ends before they came, ReadAt returns that failure. Safe for concurrent use.
 func (o *Object) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errors.New("read at a negative offset")
@@ -216,8 +217,8 @@ func (o *Object) until(ctx context.Context, cond func() bool) error {
 	return nil
 }
 
-// Path is the object's file in the spool; whole and verified after Wait. For a listing it is what is kept of it: one JSON
-// object a line and file, without the secrets of the links.
+// Path is the object's file in the spool; whole and verified after Wait. For a listing it is what is kept of
+// it: one JSON object a line and file, without the secrets of the links.
 func (o *Object) Path() string {
 	if o.coded != nil {
 		return plainPath(o.run.spool.dir, o.name)
@@ -229,13 +230,15 @@ func (o *Object) Path() string {
 type Verified struct {
 	Size   int64      `json:"size"`
 	SHA256 digest.Sum `json:"sha256"`
-	Rung   string     `json:"rung"` // what was compared: "repr-digest", "x-amz-checksum-sha256", "etag-md5", "etag-multipart", "size", …
+	// what was compared: "repr-digest", "x-amz-checksum-sha256", "etag-md5", "etag-multipart", "size", …
+	Rung string `json:"rung"`
 
-	// Contradicts is a checksum of the server's that the bytes do not match, or "content-encoding" for the checks of that, though
-	// Rung proves them, or is RungDamaged, RungUnproven or RungCut; or empty.
+	// Contradicts is a checksum of the server's that the bytes do not match, or "content-encoding" for the
+	// checks of that, though Rung proves them, or is RungDamaged, RungUnproven or RungCut; or empty.
 	Contradicts string `json:"contradicts,omitempty"`
 
-	// Of an object that came in a Content-Encoding, Size and SHA256 are those of its content, and these of what was received.
+	// Of an object that came in a Content-Encoding, Size and SHA256 are those of its content, and these of
+	// what was received.
 	Encoding       string     `json:"encoding,omitempty"`
 	Received       int64      `json:"received,omitempty"`
 	ReceivedSHA256 digest.Sum `json:"received_sha256,omitzero"`

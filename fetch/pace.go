@@ -14,9 +14,10 @@ const (
 	paceMost  = 64 << 20        // more would only be thrown away
 )
 
-// Pace measures how many bytes a second p's objects come at, by reading on for at most two seconds and 64 MiB from the bodies that Plan left
-// open, one connection each. What it reads is thrown away, so that Start asks again. It is 0 where that says nothing: for a
-// small export, for listings, and where nothing comes. A download uses more connections and may be faster.
+// Pace measures how many bytes a second p's objects come at, by reading on for at most two seconds and 64 MiB
+// from the bodies that Plan left open, one connection each. What it reads is thrown away, so that Start asks
+// again. It is 0 where that says nothing: for a small export, for listings, and where nothing comes. A
+// download uses more connections and may be faster.
 func (f *Fetcher) Pace(ctx context.Context, p *Plan) float64 {
 	ctx, cancel := context.WithTimeout(ctx, paceTime)
 	defer cancel()

@@ -17,26 +17,29 @@ import (
 
 // A Plan says what the links of a master CSV serve.
 type Plan struct {
-	Sources []*Source   // in the order data, attachments, cvs, unknown, and then of the master CSV; the same link twice is one
+	// in the order data, attachments, cvs, unknown, and then of the master CSV; the same link twice is one
+	Sources []*Source
 	Missing []link.Part // parts for which there is no link
 }
 
 // A Source is one link, probed.
 type Source struct {
-	Number      int // from 1, in the order of Plan.Sources
-	Part        link.Part
-	Label       string
-	Link        link.Link
-	Fingerprint string        // of host and path, without secrets: tells whether two masters mean the same place
-	Name        string        // file name, from Content-Disposition or the path; never a path; "" when unknown
-	Kind        filetype.Type // by the first bytes
-	Listing     bool          // a page of further links, one a file
-	Identity    Identity
-	Ranges      bool           // the server answers ranges
-	Expiry      time.Time      // upper bound; zero when unknown
-	ExpiryFrom  string         // how it is known: "X-Amz-Expires", "vendor: 7 days from the master CSV", …
-	Repair      string         // how a damaged link was mended
-	Err         *failure.Error // why it cannot be fetched; such a source is not fetched
+	Number int // from 1, in the order of Plan.Sources
+	Part   link.Part
+	Label  string
+	Link   link.Link
+	// of host and path, without secrets: tells whether two masters mean the same place
+	Fingerprint string
+	// file name, from Content-Disposition or the path; never a path; "" when unknown
+	Name       string
+	Kind       filetype.Type // by the first bytes
+	Listing    bool          // a page of further links, one a file
+	Identity   Identity
+	Ranges     bool           // the server answers ranges
+	Expiry     time.Time      // upper bound; zero when unknown
+	ExpiryFrom string         // how it is known: "X-Amz-Expires", "vendor: 7 days from the master CSV", …
+	Repair     string         // how a damaged link was mended
+	Err        *failure.Error // why it cannot be fetched; such a source is not fetched
 
 	ListedIn string // fingerprint of the listing that named it; "" when the master CSV did
 
@@ -49,13 +52,14 @@ type Source struct {
 	sample   []fileKey  // of a listing, its first files
 	head     digest.Sum // of its first headLen bytes, as far as the probe looked
 	headLen  int64
-	listed   *listing.Digest      // of a listing, once it has been read to be recognised
-	sampled  map[string]*exchange // of a listing, answers by link that are kept for the fetch; the Fetcher's mutex guards it
+	listed   *listing.Digest // of a listing, once it has been read to be recognised
+	// of a listing, answers by link that are kept for the fetch; the Fetcher's mutex guards it
+	sampled map[string]*exchange
 }
 
-// Plan probes every link of m with one GET each. A link that fails is a Source with Err; only cancellation, or a master
-// in which no link at all can be tried, is an error. Bodies of the probes stay open, to be read on by Start; call Close on
-// the Fetcher when there is no Start.
+// Plan probes every link of m with one GET each. A link that fails is a Source with Err; only cancellation,
+// or a master in which no link at all can be tried, is an error. Bodies of the probes stay open, to be read
+// on by Start; call Close on the Fetcher when there is no Start.
 func (f *Fetcher) Plan(ctx context.Context, m *master.CSV) (*Plan, error) {
 	p, err := f.outline(m)
 	if err != nil {
@@ -80,7 +84,10 @@ func (f *Fetcher) Plan(ctx context.Context, m *master.CSV) (*Plan, error) {
 // outline is a plan before anything has been asked.
 func (f *Fetcher) outline(m *master.CSV) (*Plan, error) {
 	if m == nil || len(m.Links) == 0 {
-		return nil, &failure.Error{Code: failure.NotTheExport, Message: "the master CSV holds no link", Hint: failure.HintFor(failure.NotTheExport)}
+		return nil, &failure.Error{
+			Code: failure.NotTheExport, Message: "the master CSV holds no link",
+			Hint: failure.HintFor(failure.NotTheExport),
+		}
 	}
 	p := &Plan{}
 	seen := map[link.Link]bool{}
@@ -92,8 +99,10 @@ func (f *Fetcher) outline(m *master.CSV) (*Plan, error) {
 			}
 			seen[l.Link] = true
 			s := &Source{
-				Number: len(p.Sources) + 1, Part: part, Label: l.Label, Link: l.Link, Fingerprint: l.Link.Fingerprint(),
-				Name: l.Link.FileName(), Identity: Identity{Size: -1}, Repair: l.Repair, origin: l.Link.Mark(),
+				Number: len(p.Sources) + 1, Part: part, Label: l.Label, Link: l.Link,
+				Fingerprint: l.Link.Fingerprint(),
+				Name:        l.Link.FileName(), Identity: Identity{Size: -1}, Repair: l.Repair,
+				origin: l.Link.Mark(),
 			}
 			s.Expiry, s.ExpiryFrom = link.Expiry(l.Link)
 			if s.Expiry.IsZero() && !m.Date.IsZero() {
@@ -108,9 +117,9 @@ func (f *Fetcher) outline(m *master.CSV) (*Plan, error) {
 	return p, nil
 }
 
-// AnswerFrom lets a spool answer for those sources that failed or were not probed: those whose very links the spool knows and
-// holds the objects of completely. So a run whose links have died since can still end. (The fingerprint of a place is not
-// enough: a vendor may serve the next export at the same path.)
+// AnswerFrom lets a spool answer for those sources that failed or were not probed: those whose very links the
+// spool knows and holds the objects of completely. So a run whose links have died since can still end. (The
+// fingerprint of a place is not enough: a vendor may serve the next export at the same path.)
 func (f *Fetcher) AnswerFrom(spool string, p *Plan) error {
 	list, err := readSpool(spool)
 	if err != nil {
@@ -164,7 +173,8 @@ func (l *spoolList) answer(s *Source) []*Source {
 // source is a source for which the entry answers instead of s.
 func (e *spoolEntry) source(dir string, s *Source) *Source {
 	t := &Source{
-		Part: s.Part, Label: s.Label, Link: s.Link, Name: e.FileName, Kind: e.Kind, Listing: e.Listing, Identity: e.Identity,
+		Part: s.Part, Label: s.Label, Link: s.Link, Name: e.FileName, Kind: e.Kind, Listing: e.Listing,
+		Identity:    e.Identity,
 		Fingerprint: s.Fingerprint, origin: s.origin, spooled: dataPath(dir, e.Name),
 	}
 	if n := len(e.Fingerprints); n > 0 {

@@ -27,15 +27,18 @@ func TestAddressesThatALinkMayNotLeadTo(t *testing.T) {
 		want string // kind, "" when it is public
 	}{
 		{"127.0.0.1", "loopback"}, {"::1", "loopback"}, {"::ffff:127.0.0.1", "loopback"},
-		{"10.1.2.3", "private"}, {"172.16.0.1", "private"}, {"192.168.1.1", "private"}, {"fd12::1", "private"},
+		{"10.1.2.3", "private"}, {"172.16.0.1", "private"}, {"192.168.1.1", "private"},
+		{"fd12::1", "private"},
 		{"169.254.169.254", "link-local"}, {"fe80::1", "link-local"}, {"fd00:ec2::254", "private"},
 		{"100.64.0.1", "reserved"}, {"100.100.100.200", "reserved"}, {"168.63.129.16", "reserved"},
-		{"224.0.0.1", "multicast"}, {"ff02::1", "multicast"}, {"0.0.0.0", "unspecified"}, {"0.1.2.3", "reserved"},
+		{"224.0.0.1", "multicast"}, {"ff02::1", "multicast"}, {"0.0.0.0", "unspecified"},
+		{"0.1.2.3", "reserved"},
 		{"255.255.255.255", "reserved"}, {"64:ff9b::a9fe:a9fe", "link-local"}, {"64:ff9b::808:808", ""},
 		{"2002:7f00:1::", "loopback"}, {"::127.0.0.1", "loopback"}, {"8.8.8.8", ""}, {"2600::1", ""},
 	} {
 		err := publicAddress(net.ParseIP(tc.ip))
-		if (err == nil) != (tc.want == "") || err != nil && (!errors.Is(err, errRefused) || !strings.Contains(err.Error(), tc.want)) {
+		if (err == nil) != (tc.want == "") || err != nil && (!errors.Is(err, errRefused) ||
+			!strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("publicAddress(%s) = %v, want kind %q", tc.ip, err, tc.want)
 		}
 	}
@@ -106,10 +109,13 @@ func testWhereALinkMayLead(t *testing.T) {
 		http.Redirect(w, r, srv.URL+"/a.zip?sig="+secret, http.StatusFound)
 	})
 	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: tlsSrv.Certificate().Raw}), 0o600); err != nil {
+	if err := os.WriteFile(
+		ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: tlsSrv.Certificate().Raw}), 0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
-	private := Options{AllowPrivate: true, Idle: 20 * time.Second, RetryBudget: 20 * time.Second} // others run beside this
+	// others run beside this
+	private := Options{AllowPrivate: true, Idle: 20 * time.Second, RetryBudget: 20 * time.Second}
 	q := "?sig=" + secret
 
 	t.Run("a loopback address is refused when it is dialled", func(t *testing.T) {
@@ -120,7 +126,9 @@ func testWhereALinkMayLead(t *testing.T) {
 		wantErr(t, probeOne(t, Options{AllowHTTP: true}, link), failure.LinkDenied, "localhost")
 	})
 	t.Run("plain http is refused", func(t *testing.T) {
-		wantErr(t, probeOne(t, Options{}, "http://files.example.com/a.zip"+q), failure.LinkDenied, "plain http")
+		wantErr(
+			t, probeOne(t, Options{}, "http://files.example.com/a.zip"+q), failure.LinkDenied, "plain http",
+		)
 	})
 	if len(seen) > 0 {
 		t.Errorf("%d requests went through", len(seen))
@@ -131,7 +139,8 @@ func testWhereALinkMayLead(t *testing.T) {
 			t.Fatal(s.Err)
 		}
 		for _, r := range seen {
-			if r.Header.Get("Referer") != "" || r.Header.Get("Cookie") != "" || r.Header.Get("Accept-Encoding") != "identity" {
+			if r.Header.Get("Referer") != "" || r.Header.Get("Cookie") != "" ||
+				r.Header.Get("Accept-Encoding") != "identity" {
 				t.Errorf("headers sent after the redirect: %v", r.Header)
 			}
 		}
@@ -165,7 +174,9 @@ func testWhereALinkMayLead(t *testing.T) {
 		h2.StartTLS()
 		defer h2.Close()
 		file := filepath.Join(t.TempDir(), "ca.pem")
-		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: h2.Certificate().Raw}), 0o600); err != nil {
+		if err := os.WriteFile(
+			file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: h2.Certificate().Raw}), 0o600,
+		); err != nil {
 			t.Fatal(err)
 		}
 		o := private
@@ -191,18 +202,38 @@ func TestAProxyIsUsedAndMayBePrivate(t *testing.T) {
 	if s.Err != nil || !strings.HasPrefix(asked, "http://files.example.com/a.zip") {
 		t.Errorf("%v; the proxy was asked for %q", s.Err, asked)
 	}
-	wantErr(t, probeOne(t, Options{AllowHTTP: true}, "http://10.0.0.1/a.zip?sig="+secret), failure.LinkDenied, "private")
+	wantErr(
+		t, probeOne(t, Options{AllowHTTP: true}, "http://10.0.0.1/a.zip?sig="+secret), failure.LinkDenied,
+		"private",
+	)
 }
 
 func TestServersThatEchoTheLink(t *testing.T) {
 	for _, tc := range []struct{ name, answer string }{
-		{"in a redirect that makes no sense", "HTTP/1.1 302 Found\r\nLocation: /x%zz?sig=" + secret + "\r\nContent-Length: 0\r\n\r\n"},
+		{
+			"in a redirect that makes no sense",
+			"HTTP/1.1 302 Found\r\nLocation: /x%zz?sig=" + secret + "\r\nContent-Length: 0\r\n\r\n",
+		},
 		{"in a status line that makes no sense", "HTTP/1.1 " + secret + "\r\n\r\n"},
 		{"in a header that makes no sense", "HTTP/1.1 200 OK\r\n" + secret + "\r\n\r\n"},
-		{"in a Content-Range", "HTTP/1.1 206 Partial\r\nContent-Range: " + secret + "\r\nContent-Length: 0\r\n\r\n"},
-		{"in a Content-Encoding, which is none, so the answer is taken", "HTTP/1.1 200 OK\r\nContent-Encoding: " + secret + "\r\nContent-Length: 0\r\n\r\n"},
-		{"in its ETag and the file's name", "HTTP/1.1 200 OK\r\nETag: \"" + secret + "\"\r\nContent-Disposition: attachment; filename=\"" + secret + ".zip\"\r\nContent-Length: 6\r\n\r\n<html>"},
-		{"in an error code", "HTTP/1.1 403 No\r\nContent-Length: 82\r\n\r\n<Error><Code>" + secret + "</Code><Message>" + secret[:5] + "</Message></Error>"},
+		{
+			"in a Content-Range",
+			"HTTP/1.1 206 Partial\r\nContent-Range: " + secret + "\r\nContent-Length: 0\r\n\r\n",
+		},
+		{
+			"in a Content-Encoding, which is none, so the answer is taken",
+			"HTTP/1.1 200 OK\r\nContent-Encoding: " + secret + "\r\nContent-Length: 0\r\n\r\n",
+		},
+		{
+			"in its ETag and the file's name",
+			"HTTP/1.1 200 OK\r\nETag: \"" + secret + "\"\r\nContent-Disposition: attachment; filename=\"" +
+				secret + ".zip\"\r\nContent-Length: 6\r\n\r\n<html>",
+		},
+		{
+			"in an error code",
+			"HTTP/1.1 403 No\r\nContent-Length: 82\r\n\r\n<Error><Code>" + secret + "</Code><Message>" +
+				secret[:5] + "</Message></Error>",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -223,7 +254,10 @@ func TestServersThatEchoTheLink(t *testing.T) {
 				}
 			}()
 			var told strings.Builder
-			s := probeOne(t, Options{AllowPrivate: true, Receipt: func(r Receipt) { fmt.Fprintf(&told, "%+v", r) }}, "http://"+l.Addr().String()+"/a.zip?sig="+secret)
+			s := probeOne(
+				t, Options{AllowPrivate: true, Receipt: func(r Receipt) { fmt.Fprintf(&told, "%+v", r) }},
+				"http://"+l.Addr().String()+"/a.zip?sig="+secret,
+			)
 			if taken := strings.Contains(tc.name, "taken"); taken != (s.Err == nil) {
 				t.Errorf("error %v", s.Err)
 			}

@@ -50,21 +50,28 @@ func (s *Source) failure(err error) *failure.Error {
 
 // netError classifies an error of the transport.
 func netError(err error) *failure.Error {
-	e := &failure.Error{Code: failure.Network, Message: "the server could not be reached", Hint: failure.HintFor(failure.Network), Err: redact.Error(err)}
+	e := &failure.Error{
+		Code: failure.Network, Message: "the server could not be reached",
+		Hint: failure.HintFor(failure.Network), Err: redact.Error(err),
+	}
 	var no *forbidden
 	switch {
 	case errors.As(err, &no):
-		e.Code, e.Reason, e.Message = failure.LinkDenied, no.reason, "the link leads to where holdall does not go"
+		e.Code, e.Reason, e.Message = failure.LinkDenied, no.reason, "the link leads to where holdall "+
+			"does not go"
 		e.Hint = "ask for a new master CSV, or allow this destination when you trust the link"
 		if no.reason == failure.ReasonRedirect {
 			e.Message = "the link's redirects lead nowhere"
-			e.Hint = "open the link in a browser: when it does not lead to a download there either, ask for a new master CSV"
+			e.Hint = "open the link in a browser: when it does not lead to a download there either, ask " +
+				"for a new master CSV"
 		}
 	case errors.Is(err, errProxy):
-		e.Reason, e.Hint = failure.ReasonProxy, "check the proxy, with its user and password, and run the same command again to go on"
+		e.Reason, e.Hint = failure.ReasonProxy, "check the proxy, with its user and password, and run the "+
+			"same command again to go on"
 	case untrusted(err):
 		e.Reason, e.Message = failure.ReasonCertificate, "the server's certificate is not trusted"
-		e.Hint = "when a proxy of your own network stands in between, trust its certificate; else do not go on: somebody may be listening"
+		e.Hint = "when a proxy of your own network stands in between, trust its certificate; else do not " +
+			"go on: somebody may be listening"
 	case errors.Is(err, errAnswer), errors.Is(err, errIgnored), errors.Is(err, errUnsatisfied):
 		e.Message = "the server's answers are of no use"
 	}
@@ -118,8 +125,8 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 	}
 }
 
-// enoughEmpty is how many answers without a byte prove that an object is empty: fewer where each says that it has none, and
-// does not just end.
+// enoughEmpty is how many answers without a byte prove that an object is empty: fewer where each says that it
+// has none, and does not just end.
 func (x *exchange) enoughEmpty() int {
 	if x.bounds.total == 0 {
 		return 2
@@ -132,7 +139,8 @@ func (x *exchange) seemsEmpty() bool {
 	return len(x.prefix) == 0 && x.receipt.Error == "" && x.bounds.total <= 0
 }
 
-// probeMended tries what a link may have been before it was damaged on its way. first is the refusal of the link as it is.
+// probeMended tries what a link may have been before it was damaged on its way. first is the refusal of the
+// link as it is.
 func (f *Fetcher) probeMended(ctx context.Context, s *Source, first *refusal) (*exchange, error) {
 	if first.err.Code == failure.LinkExpired || first.err.Code == failure.LinkGone {
 		return nil, first
@@ -149,7 +157,8 @@ func (f *Fetcher) probeMended(ctx context.Context, s *Source, first *refusal) (*
 	}
 	if s.Repair != "" || link.Damaged(s.Link) {
 		e := *first.err
-		e.Code, e.Message, e.Hint = failure.LinkDamaged, e.Message+"; it looks damaged, and mending it did not help", failure.HintFor(failure.LinkDamaged)
+		e.Code, e.Message, e.Hint = failure.LinkDamaged, e.Message+
+			"; it looks damaged, and mending it did not help", failure.HintFor(failure.LinkDamaged)
 		return nil, &e
 	}
 	return nil, first
@@ -160,7 +169,13 @@ func (f *Fetcher) probeOnce(ctx context.Context, s *Source, past *tries) (*excha
 	open, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
 	defer stop()
-	x, err := f.get(open, want{object: s.Number, part: s.Part, link: s.Link, to: -1, whole: past.whole, retries: past.wait.Tries()})
+	x, err := f.get(
+		open,
+		want{
+			object: s.Number, part: s.Part, link: s.Link, to: -1, whole: past.whole,
+			retries: past.wait.Tries(),
+		},
+	)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -185,8 +200,8 @@ func (f *Fetcher) probeOnce(ctx context.Context, s *Source, past *tries) (*excha
 	return x, nil
 }
 
-// shows reports whether what has come, though the answer broke off, is enough to tell what the object is. The beginning of a
-// listing looks like that of any page.
+// shows reports whether what has come, though the answer broke off, is enough to tell what the object is. The
+// beginning of a listing looks like that of any page.
 func (x *exchange) shows(part link.Part) bool {
 	first, _, _ := x.content()
 	switch k := filetype.Detect(first); k {
@@ -211,8 +226,9 @@ func (f *Fetcher) notReady(x *exchange) error {
 	return nil
 }
 
-// judge reads what a response's headers say. It returns nil for one that brings bytes of the object, and fills in the
-// exchange's bounds and identity; a *refusal or errAnswer for another. 416 for an object without bytes brings all of them.
+// judge reads what a response's headers say. It returns nil for one that brings bytes of the object, and
+// fills in the exchange's bounds and identity; a *refusal or errAnswer for another. 416 for an object without
+// bytes brings all of them.
 func (f *Fetcher) judge(x *exchange, expiry time.Time) error {
 	switch x.resp.StatusCode {
 	case http.StatusOK, http.StatusPartialContent:

@@ -15,8 +15,9 @@ type late struct {
 	found   *Source // as it was asked again: with Err, or fetched like the others
 }
 
-// Late returns, for sources of the plan that failed and were asked again, what came of that. Those without Err are in the spool,
-// where the next Start finds them; their objects are not among Objects. Call it after Wait.
+// Late returns, for sources of the plan that failed and were asked again, what came of that. Those without
+// Err are in the spool, where the next Start finds them; their objects are not among Objects. Call it after
+// Wait.
 func (r *Run) Late() map[*Source]*Source {
 	<-r.ended
 	r.mu.Lock()
@@ -35,11 +36,12 @@ func (s *Source) chaseable(budget time.Duration) bool {
 	if e == nil || s.probed() || e.Reason != "" || e.Code != failure.Network && e.Code != failure.Busy {
 		return false
 	}
-	return e.ResumeAfter.IsZero() || time.Until(e.ResumeAfter) <= budget // else it said itself that it is of no use
+	// else it said itself that it is of no use
+	return e.ResumeAfter.IsZero() || time.Until(e.ResumeAfter) <= budget
 }
 
-// chase asks again for a source that could not be reached, while others are fetched and at least for a whole budget, and
-// fetches it.
+// chase asks again for a source that could not be reached, while others are fetched and at least for a whole
+// budget, and fetches it.
 func (r *Run) chase(planned *Source) {
 	for {
 		s := *planned

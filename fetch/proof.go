@@ -12,8 +12,9 @@ import (
 	"holdall/internal/unpack"
 )
 
-// proves reads an object whole and names what in it proves that every byte is as it was written: the CRC-32 of every entry of
-// a ZIP whose directory leaves nothing out at its end, or that of a gzip stream. It is empty for anything else.
+// proves reads an object whole and names what in it proves that every byte is as it was written: the CRC-32
+// of every entry of a ZIP whose directory leaves nothing out at its end, or that of a gzip stream. It is
+// empty for anything else.
 func proves(ctx context.Context, kind filetype.Type, r io.ReaderAt, size int64) string {
 	switch kind {
 	case filetype.ZIP:
@@ -59,8 +60,9 @@ func zipProves(ctx context.Context, r io.ReaderAt, size int64) bool {
 	return true
 }
 
-// endsAsZIP reports whether the last bytes are a ZIP's end record that reaches exactly to the end, behind a directory that fits
-// in front of it (APPNOTE.TXT, section 4.3.16). A ZIP that was cut off anywhere does not end so.
+// endsAsZIP reports whether the last bytes are a ZIP's end record that reaches exactly to the end, behind a
+// directory that fits in front of it (APPNOTE.TXT, section 4.3.16). A ZIP that was cut off anywhere does not
+// end so.
 func endsAsZIP(r io.ReaderAt, size int64) bool {
 	const record, longest = 22, 22 + 1<<16
 	tail := make([]byte, min(size, longest))

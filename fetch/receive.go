@@ -12,12 +12,12 @@ import (
 	"holdall/internal/filetype"
 )
 
-// errMaybeEnd is the end of a body that has no length, where nothing proves that it is the end of the object and not of a
-// connection. It counts when it comes twice at the same place.
+// errMaybeEnd is the end of a body that has no length, where nothing proves that it is the end of the object
+// and not of a connection. It counts when it comes twice at the same place.
 var errMaybeEnd = errors.New("the answer ended, and the server had not told the length")
 
-// endsAt reports whether a body without a length that ended at pos has proven to be whole: a ZIP by its own end record, and
-// anything else by the end that chunks have. With the run's mutex held.
+// endsAt reports whether a body without a length that ended at pos has proven to be whole: a ZIP by its own
+// end record, and anything else by the end that chunks have. With the run's mutex held.
 func (o *Object) endsAt(x *exchange, pos int64) bool {
 	if o.Source.Kind == filetype.ZIP && o.coded == nil {
 		return endsAsZIP(o.st.data, pos)
@@ -67,8 +67,8 @@ func (r *Run) skip(ctx context.Context, w *worker, o *Object, x *exchange, at in
 	return nil
 }
 
-// hereUpTo says whether the byte at off, which lies before the worker's span, is here, and up to where that holds: to the end of
-// its piece, or to the span, whose own piece has begun.
+// hereUpTo says whether the byte at off, which lies before the worker's span, is here, and up to where that
+// holds: to the end of its piece, or to the span, whose own piece has begun.
 func (r *Run) hereUpTo(w *worker, o *Object, off int64) (here bool, end int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -83,7 +83,8 @@ func cutShort(err error) error {
 	return err
 }
 
-// receiveBody reads the worker's span, a piece at a time. It returns nil when the span, or what the response promised of it, is here.
+// receiveBody reads the worker's span, a piece at a time. It returns nil when the span, or what the response
+// promised of it, is here.
 func (r *Run) receiveBody(ctx context.Context, w *worker, o *Object, x *exchange) error {
 	for {
 		r.mu.Lock()
@@ -202,8 +203,9 @@ func (r *Run) ends(w *worker, o *Object, size int64) error {
 	return nil
 }
 
-// extend goes on with the next free bytes when the response brings them: right after the span, or, where the server knows no
-// ranges, after what is here already. It does not when a reader waits for other bytes and this connection is needed for them.
+// extend goes on with the next free bytes when the response brings them: right after the span, or, where the
+// server knows no ranges, after what is here already. It does not when a reader waits for other bytes and
+// this connection is needed for them.
 func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -225,8 +227,9 @@ func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 	return true
 }
 
-// awaitVerdict keeps w's answer open while another request for o, which would go on where this answer does, has not been
-// answered yet: it may be refused, and then this answer is the only one. With the run's mutex held.
+// awaitVerdict keeps w's answer open while another request for o, which would go on where this answer does,
+// has not been answered yet: it may be refused, and then this answer is the only one. With the run's mutex
+// held.
 func (o *Object) awaitVerdict(w *worker, x *exchange, at int64) {
 	for !o.again() && !o.over() && o.run.ctx.Err() == nil && (x.bounds.end < 0 || at < x.bounds.end) {
 		other := false

@@ -14,15 +14,16 @@ import (
 // errSameAgain means that bytes were fetched a second time and are the same.
 var errSameAgain = errors.New("the bytes came out the same when they were fetched again")
 
-// SameAgain reports whether err says that two separate fetches brought the same bytes: that, and no other error, proves that
-// they are damaged at their source.
+// SameAgain reports whether err says that two separate fetches brought the same bytes: that, and no other
+// error, proves that they are damaged at their source.
 func SameAgain(err error) bool { return errors.Is(err, errSameAgain) }
 
 // errUnprovable means that bytes could not be fetched a second time, by a link that had been asked for anew.
 var errUnprovable = errors.New("the link did not give the bytes again")
 
-// Unprovable reports whether err says that nothing can prove or heal the bytes in question. The object was here, whole, when
-// the run began; its link answered once more, and then refused for good. Another link would do the same.
+// Unprovable reports whether err says that nothing can prove or heal the bytes in question. The object was
+// here, whole, when the run began; its link answered once more, and then refused for good. Another link would
+// do the same.
 func Unprovable(err error) bool { return errors.Is(err, errUnprovable) }
 
 // Refetch drops n bytes from off and fetches them again: a checksum inside the object says that they are
@@ -61,8 +62,8 @@ func (o *Object) Refetch(ctx context.Context, off, n int64) (changed bool, err e
 	return changed, err
 }
 
-// beginMending returns the pieces' bounds around a run of bytes, unless all of them are known to come out the same and lie on
-// the disk as they came.
+// beginMending returns the pieces' bounds around a run of bytes, unless all of them are known to come out the
+// same and lie on the disk as they came.
 func (o *Object) beginMending(off, n int64) (from, to int64, err error) {
 	r := o.run
 	r.mu.Lock()
@@ -104,11 +105,12 @@ func (o *Object) endMending() {
 	o.arrived.Broadcast()
 }
 
-// unprovable marks a refusal that ends all hope for bytes that were here when the run began. A link that has simply run out
-// of time proves nothing: one that lasts longer gives the bytes again.
+// unprovable marks a refusal that ends all hope for bytes that were here when the run began. A link that has
+// simply run out of time proves nothing: one that lasts longer gives the bytes again.
 func (o *Object) unprovable(e *failure.Error) *failure.Error {
 	fresh := o.before && o.Source.probed() && o.Source.spooled == ""
-	if expired := e.Code == failure.LinkExpired && !o.Source.Expiry.IsZero(); !fresh || expired || !e.NeedsNewLink() {
+	if expired := e.Code == failure.LinkExpired && !o.Source.Expiry.IsZero(); !fresh || expired ||
+		!e.NeedsNewLink() {
 		return e
 	}
 	c := *e
@@ -116,9 +118,9 @@ func (o *Object) unprovable(e *failure.Error) *failure.Error {
 	return &c
 }
 
-// mend has bytes fetched a second time by again. Where the link may work only once, the answer to its probe is the second
-// fetch; likewise where what again asks is refused for good. That answer is read from its beginning to its end, since it cannot
-// be had twice.
+// mend has bytes fetched a second time by again. Where the link may work only once, the answer to its probe
+// is the second fetch; likewise where what again asks is refused for good. That answer is read from its
+// beginning to its end, since it cannot be had twice.
 func (r *Run) mend(o *Object, again func() (changed bool, err error)) (changed bool, err error) {
 	if x := r.keptAnswer(o, false); x != nil {
 		if changed, err = r.mendByAnswer(o, x); err == nil || r.ctx.Err() != nil {
@@ -139,8 +141,8 @@ func (r *Run) mend(o *Object, again func() (changed bool, err error)) (changed b
 	return changed, err
 }
 
-// keptAnswer takes the answer to the object's probe, if it is still open and all that it brings is here already. One whose
-// link works more than once is left alone unless refused says that it does not any more.
+// keptAnswer takes the answer to the object's probe, if it is still open and all that it brings is here
+// already. One whose link works more than once is left alone unless refused says that it does not any more.
 func (r *Run) keptAnswer(o *Object, refused bool) *exchange {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -165,7 +167,8 @@ func (r *Run) mendByAnswer(o *Object, x *exchange) (changed bool, err error) {
 	return changed, err
 }
 
-// mendSpan fetches the pieces from from up to to and replaces those that come out different, over as many tries as it takes.
+// mendSpan fetches the pieces from from up to to and replaces those that come out different, over as many
+// tries as it takes.
 func (r *Run) mendSpan(ctx context.Context, o *Object, from, to int64) (changed bool, err error) {
 	var t tries
 	for {
@@ -196,9 +199,12 @@ func (r *Run) mendSpan(ctx context.Context, o *Object, from, to int64) (changed 
 }
 
 // mendOnce is one request of mendSpan. at is up to where the pieces have been compared.
-func (r *Run) mendOnce(ctx context.Context, o *Object, t *tries, from, to int64) (at int64, changed bool, err error) {
+func (r *Run) mendOnce(
+	ctx context.Context, o *Object, t *tries, from, to int64,
+) (at int64, changed bool, err error) {
 	q := want{
-		object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: from, to: to, whole: t.whole, retries: t.wait.Tries() + 1,
+		object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: from, to: to,
+		whole: t.whole, retries: t.wait.Tries() + 1,
 	}
 	x, err := r.f.get(ctx, q)
 	if err != nil {
@@ -230,8 +236,11 @@ func (r *Run) mendOnce(ctx context.Context, o *Object, t *tries, from, to int64)
 	return r.replace(ctx, o, x, from, to)
 }
 
-// replace reads the bytes from from up to to, which the answer brings next, and puts them in place of those that are here.
-func (r *Run) replace(ctx context.Context, o *Object, x io.Reader, from, to int64) (at int64, changed bool, err error) {
+// replace reads the bytes from from up to to, which the answer brings next, and puts them in place of those
+// that are here.
+func (r *Run) replace(
+	ctx context.Context, o *Object, x io.Reader, from, to int64,
+) (at int64, changed bool, err error) {
 	buf := make([]byte, o.st.pieceSize)
 	for at = from; at < to; {
 		p := buf[:min(o.st.pieceSize, to-at)]

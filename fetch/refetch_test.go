@@ -11,7 +11,9 @@ import (
 )
 
 // flippedOnce serves body with one wrong byte to the first request, and later ones as later says.
-func flippedOnce(t *testing.T, body []byte, later func(n int, o *served, w http.ResponseWriter, r *http.Request) bool) (*Run, *faultServer) {
+func flippedOnce(
+	t *testing.T, body []byte, later func(n int, o *served, w http.ResponseWriter, r *http.Request) bool,
+) (*Run, *faultServer) {
 	s := newFaultServer(t)
 	o := s.put("/attachments.zip", body)
 	o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
@@ -53,12 +55,14 @@ func testBusyRefetch(t *testing.T) {
 }
 
 func testDeadRefetch(t *testing.T) {
-	r, _ := flippedOnce(t, zipLike(2<<20, 3), func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
-		return refuses(403, s3Error("AccessDenied", "Request has expired"))(o, w, r)
-	})
+	r, _ := flippedOnce(t, zipLike(2<<20, 3),
+		func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+			return refuses(403, s3Error("AccessDenied", "Request has expired"))(o, w, r)
+		})
 	_, err := r.Objects[0].Refetch(t.Context(), 700_000, 1)
 	var e *failure.Error
-	if !errors.As(err, &e) || e.Code != failure.LinkExpired || e.Part != link.PartAttachments || SameAgain(err) {
+	if !errors.As(err, &e) || e.Code != failure.LinkExpired || e.Part != link.PartAttachments ||
+		SameAgain(err) {
 		t.Errorf("Refetch = %v, want that the link has expired", err)
 	}
 }

@@ -10,12 +10,12 @@ import (
 	"holdall/fetch/listing"
 )
 
-// bounds are the bytes a response brings: from start up to end, which is -1 when the server does not tell; and the size
-// of the whole object, -1 when not told.
+// bounds are the bytes a response brings: from start up to end, which is -1 when the server does not tell;
+// and the size of the whole object, -1 when not told.
 type bounds struct{ start, end, total int64 }
 
-// parseContentRange reads "bytes 0-499/1234", with "*" for a total not told (RFC 9110, section 14.4). The unsatisfied
-// form "bytes */1234" has start and end -1.
+// parseContentRange reads "bytes 0-499/1234", with "*" for a total not told (RFC 9110, section 14.4). The
+// unsatisfied form "bytes */1234" has start and end -1.
 func parseContentRange(s string) (bounds, error) {
 	bad := errors.New("its Content-Range makes no sense")
 	unit, rest, ok := strings.Cut(strings.TrimSpace(s), " ")
@@ -44,15 +44,17 @@ func parseContentRange(s string) (bounds, error) {
 	return bounds{start, last + 1, total}, nil
 }
 
-// errAnswer marks a response that cannot be used as an answer to what was asked, though its status is one of success.
+// errAnswer marks a response that cannot be used as an answer to what was asked, though its status is one of
+// success.
 var errAnswer = errors.New("unusable answer")
 
 func unusable(format string, a ...any) error {
 	return fmt.Errorf("%w: %w", errAnswer, fmt.Errorf(format, a...))
 }
 
-// readBounds says which bytes a response with status 200 or 206 brings. It trusts what the response says, not what was
-// asked: a 200 with a valid Content-Range counts as what it says, and any other 200 is the object from its first byte.
+// readBounds says which bytes a response with status 200 or 206 brings. It trusts what the response says, not
+// what was asked: a 200 with a valid Content-Range counts as what it says, and any other 200 is the object
+// from its first byte.
 func readBounds(resp *http.Response) (bounds, error) {
 	cr := resp.Header.Get("Content-Range")
 	switch resp.StatusCode {
@@ -77,7 +79,8 @@ func readBounds(resp *http.Response) (bounds, error) {
 	return bounds{}, unusable("status %d", resp.StatusCode)
 }
 
-// within compares bounds with the length of the body: a body that is shorter is used for what it is, a longer one lies.
+// within compares bounds with the length of the body: a body that is shorter is used for what it is, a longer
+// one lies.
 func (b bounds) within(length int64) (bounds, error) {
 	if length > b.end-b.start {
 		return bounds{}, unusable("%d bytes for a range of %d", length, b.end-b.start)

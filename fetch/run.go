@@ -43,15 +43,16 @@ type Run struct {
 	lateObjects []*Object
 }
 
-// Start fetches everything in the plan into the spool directory dir, going on from what is there. It returns at once.
-// Data parts come first, then attachments and CVs side by side.
+// Start fetches everything in the plan into the spool directory dir, going on from what is there. It returns
+// at once. Data parts come first, then attachments and CVs side by side.
 func (f *Fetcher) Start(ctx context.Context, p *Plan, dir string) (*Run, error) {
 	sp, err := openSpool(dir)
 	if err != nil {
 		return nil, err
 	}
 	r := &Run{
-		f: f, spool: sp, hosts: map[string]*host{}, ended: make(chan struct{}), started: time.Now(), taken: map[*spoolEntry]bool{},
+		f: f, spool: sp, hosts: map[string]*host{}, ended: make(chan struct{}), started: time.Now(),
+		taken: map[*spoolEntry]bool{},
 	}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	r.work = sync.NewCond(&r.mu)
@@ -90,7 +91,8 @@ func (r *Run) open(p *Plan) error {
 func (r *Run) add(src *Source) (*Object, error) {
 	e, known := r.spool.entryFor(src, r.taken)
 	path := dataPath(r.spool.dir, e.Name)
-	if known && src.spooled == "" && src.taken != path && !src.Listing && !r.f.beginsLike(r.spool.dir, src, e) {
+	if known && src.spooled == "" && src.taken != path && !src.Listing &&
+		!r.f.beginsLike(r.spool.dir, src, e) {
 		e, known = r.spool.add(src), false
 		path = dataPath(r.spool.dir, e.Name)
 	}
@@ -103,8 +105,9 @@ func (r *Run) add(src *Source) (*Object, error) {
 	return o, err
 }
 
-// beginsLike compares what a source serves first with what is here: a date may be that of another export, and so may an ETag that
-// the server gives to whatever it serves. Where the probe is not open any more, the server's word has to do.
+// beginsLike compares what a source serves first with what is here: a date may be that of another export, and
+// so may an ETag that the server gives to whatever it serves. Where the probe is not open any more, the
+// server's word has to do.
 func (f *Fetcher) beginsLike(dir string, src *Source, e *spoolEntry) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -134,8 +137,10 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 		return r.openListing(src, e)
 	}
 	o := &Object{
-		Source: src, run: r, path: dataPath(r.spool.dir, e.Name), name: e.Name, id: src.Identity, size: src.Identity.Size,
-		active: map[*span]*worker{}, limit: maxConns, endSeen: -1, tries: tries{since: time.Now()}, twice: map[int64]bool{},
+		Source: src, run: r, path: dataPath(r.spool.dir, e.Name), name: e.Name, id: src.Identity,
+		size:   src.Identity.Size,
+		active: map[*span]*worker{}, limit: maxConns, endSeen: -1, tries: tries{since: time.Now()},
+		twice: map[int64]bool{},
 	}
 	o.arrived = sync.NewCond(&r.mu)
 	mem := (*memory)(nil)
@@ -250,14 +255,16 @@ func (r *Run) preflight() error {
 	if ok && need > space.Free {
 		return &failure.Error{
 			Code: failure.DiskFull, Reason: failure.ReasonSpoolFull, Hint: failure.HintSpace,
-			Message: fmt.Sprintf("%d bytes are still to be fetched, but only %d are free for the spool", need, space.Free),
+			Message: fmt.Sprintf(
+				"%d bytes are still to be fetched, but only %d are free for the spool", need, space.Free,
+			),
 		}
 	}
 	return nil
 }
 
-// launch starts the goroutines: for each object one that hashes, for each host its workers, one that syncs, and one that
-// watches over all of them.
+// launch starts the goroutines: for each object one that hashes, for each host its workers, one that syncs,
+// and one that watches over all of them.
 func (r *Run) launch(p *Plan) {
 	r.mu.Lock()
 	for _, o := range r.Objects {
@@ -345,8 +352,8 @@ func (r *Run) closeAnswers() {
 	}
 }
 
-// closeKept closes the answers at a host that are left open for Refetch alone: it allows no further connection beside them.
-// With the run's mutex held.
+// closeKept closes the answers at a host that are left open for Refetch alone: it allows no further
+// connection beside them. With the run's mutex held.
 func (r *Run) closeKept(host string) {
 	for _, o := range r.all() {
 		if o.complete && o.Source.Link.Host() == host {
@@ -356,9 +363,9 @@ func (r *Run) closeKept(host string) {
 	}
 }
 
-// Wait returns when nothing is under way any more: nil when every object is complete, else the first failure that is
-// not the consequence of another one; it is an *Error. The spool is then consistent and closed for writing.
-// Objects can still be read until Close.
+// Wait returns when nothing is under way any more: nil when every object is complete, else the first failure
+// that is not the consequence of another one; it is an *Error. The spool is then consistent and closed for
+// writing. Objects can still be read until Close.
 func (r *Run) Wait() error {
 	<-r.ended
 	r.mu.Lock()
@@ -450,7 +457,10 @@ type PartProgress struct {
 func (r *Run) Progress() Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p := Progress{Fetched: r.fetched, Retries: r.retries, ByPart: map[link.Part]PartProgress{}, Waiting: r.waiting(time.Now())}
+	p := Progress{
+		Fetched: r.fetched, Retries: r.retries, ByPart: map[link.Part]PartProgress{},
+		Waiting: r.waiting(time.Now()),
+	}
 	for _, o := range r.all() {
 		part := p.ByPart[o.Source.Part]
 		here, size, reused := o.here, o.size, o.reused

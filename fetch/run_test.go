@@ -75,7 +75,8 @@ func testOneRunAtATime(t *testing.T) {
 	}
 	_, err = take(t, f, m, dir)
 	var e *failure.Error
-	if !errors.As(err, &e) || e.Code != failure.Busy || !e.Retryable() || !strings.Contains(e.Message, fmt.Sprintf("process %d on", os.Getpid())) {
+	if !errors.As(err, &e) || e.Code != failure.Busy || !e.Retryable() ||
+		!strings.Contains(e.Message, fmt.Sprintf("process %d on", os.Getpid())) {
 		t.Errorf("a second run = %v, want busy, and by whom", err)
 	}
 	r.Close()
@@ -174,7 +175,10 @@ func TestVerificationLadder(t *testing.T) {
 		name, header, value, want string
 	}{
 		{"Repr-Digest", "Repr-Digest", "sha-256=:" + sums["sha-256"] + ":", "repr-digest"},
-		{"Repr-Digest of another kind", "Repr-Digest", "md5=:x:, sha-512=:" + sums["sha-512"] + ":", "repr-digest"},
+		{
+			"Repr-Digest of another kind", "Repr-Digest", "md5=:x:, sha-512=:" + sums["sha-512"] + ":",
+			"repr-digest",
+		},
 		{"S3 SHA-256", "X-Amz-Checksum-Sha256", sums["sha-256"], "x-amz-checksum-sha256"},
 		{"S3 CRC-64/NVME", "X-Amz-Checksum-Crc64nvme", sums["crc64nvme"], "x-amz-checksum-crc64nvme"},
 		{"S3 SHA-1", "X-Amz-Checksum-Sha1", sums["sha-1"], "x-amz-checksum-sha1"},
@@ -221,7 +225,10 @@ func testMultipartETag(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.etag = fmt.Sprintf(`"%s-%d"`, sum, (int64(len(body))+part-1)/part)
-		r, err := take(t, newTestFetcher(t, func(o *Options) { o.RetryBudget = 20 * time.Second }), s.master(t, "", "/attachments.zip", ""), t.TempDir())
+		r, err := take(
+			t, newTestFetcher(t, func(o *Options) { o.RetryBudget = 20 * time.Second }),
+			s.master(t, "", "/attachments.zip", ""), t.TempDir(),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,8 +58,9 @@ func (r *Run) over(h *host) bool {
 	return true
 }
 
-// pick chooses what to fetch next: first what somebody waits for, then data parts, then the object with the fewest
-// connections. The last free connection is kept for a reader that has just been served, for it will soon ask for more.
+// pick chooses what to fetch next: first what somebody waits for, then data parts, then the object with the
+// fewest connections. The last free connection is kept for a reader that has just been served, for it will
+// soon ask for more.
 func (r *Run) pick(h *host) (task, bool) {
 	now := time.Now()
 	var open []*Object
@@ -112,8 +113,8 @@ func (o *Object) task(s *span) task {
 	return t
 }
 
-// again reports whether o's link is known to work more than once. Until then one further request at a time is made, and the
-// first answer, which may be the only one there will ever be, is left alone.
+// again reports whether o's link is known to work more than once. Until then one further request at a time is
+// made, and the first answer, which may be the only one there will ever be, is left alone.
 func (o *Object) again() bool {
 	return !o.single && (o.run.host(o.Source.Link.Host()).again || o.signed)
 }
@@ -127,7 +128,8 @@ func (o *Object) open() int {
 	return n
 }
 
-// firstAnswer returns an object whose probe is to be read on before it grows cold, because its link may not work again.
+// firstAnswer returns an object whose probe is to be read on before it grows cold, because its link may not
+// work again.
 func firstAnswer(open []*Object) *Object {
 	for _, o := range open {
 		if o.probe != nil && !o.again() && len(o.free) > 0 && o.free[0].pos == 0 {
@@ -142,28 +144,31 @@ func (o *Object) mayFetch(now time.Time) bool {
 	if !o.again() && o.open() >= 2 {
 		return false
 	}
-	if o.files != nil || o.over() || now.Before(o.notBefore) || now.Before(o.tries.again) || len(o.active) >= o.limit {
+	if o.files != nil || o.over() || now.Before(o.notBefore) || now.Before(o.tries.again) ||
+		len(o.active) >= o.limit {
 		return false
 	}
 	return o.pending == nil || o.lastTry && len(o.active) == 0
 }
 
 const (
-	minSpan     = 4 << 20
-	firstSpan   = 16 << 20 // while the pace is not known
-	maxSpan     = 64 << 20
-	spanTime    = 4   // seconds that a span should take, at most
-	worthAsking = 200 // times as long as its answer takes to begin should a span take; the last ones may take less:
+	minSpan   = 4 << 20
+	firstSpan = 16 << 20 // while the pace is not known
+	maxSpan   = 64 << 20
+	spanTime  = 4 // seconds that a span should take, at most
+	// times as long as its answer takes to begin should a span take; the last ones may take less:
+	worthAsking = 200
 	leastAsking = 12
-	leastTime   = 0.4    // seconds
-	ofTheRest   = 2. / 3 // of what all connections still have to bring, one takes at most its share of so much
-	soonBytes   = 2 << 20
-	hurryEvery  = 100 * time.Millisecond // at most is a connection cut short for readers
-	endsSoon    = 5                      // seconds
+	leastTime   = 0.4 // seconds
+	// of what all connections still have to bring, one takes at most its share of so much
+	ofTheRest  = 2. / 3
+	soonBytes  = 2 << 20
+	hurryEvery = 100 * time.Millisecond // at most is a connection cut short for readers
+	endsSoon   = 5                      // seconds
 )
 
-// spanLength is how much a connection takes on at once: enough that asking costs little, and not so much that the
-// readers, who go from front to back, wait long for one slow connection.
+// spanLength is how much a connection takes on at once: enough that asking costs little, and not so much that
+// the readers, who go from front to back, wait long for one slow connection.
 func (o *Object) spanLength(h *host) int64 {
 	n := int64(h.perConn * min(max(h.latency*worthAsking, 1), spanTime))
 	n = min(max(n, firstSpan), maxSpan)
@@ -171,8 +176,8 @@ func (o *Object) spanLength(h *host) int64 {
 		n = forever / 2
 	}
 	if o.size >= 0 {
-		// Towards the end spans become shorter, so that the object's first missing bytes never come last: what lies behind
-		// them would have to be hashed when everything else is over.
+		// Towards the end spans become shorter, so that the object's first missing bytes never come last:
+		// what lies behind them would have to be hashed when everything else is over.
 		least := max(minSpan, int64(h.perConn*max(leastTime, leastAsking*h.latency)))
 		share := float64(o.size-o.here) / float64(max(h.target, 1))
 		if !o.lastCall() {
@@ -234,8 +239,8 @@ func (o *Object) soon(off int64) bool {
 	return false
 }
 
-// expressSpan takes the piece that first is in, and more: at least what counts as soon, as far as the reader waits, and twice as
-// much each time a reader goes on where the last one was served.
+// expressSpan takes the piece that first is in, and more: at least what counts as soon, as far as the reader
+// waits, and twice as much each time a reader goes on where the last one was served.
 func (o *Object) expressSpan(h *host, first, to int64) *span {
 	ps := o.st.pieceSize
 	start := first / ps * ps
@@ -297,8 +302,8 @@ func (o *Object) left(s *span) float64 {
 	return float64(s.end-s.pos) / max(o.active[s].rate, 1)
 }
 
-// worth reports whether taking over half of s saves time: the connection that has it will not be done before a new request
-// gets going.
+// worth reports whether taking over half of s saves time: the connection that has it will not be done before
+// a new request gets going.
 func (o *Object) worth(h *host, s *span) bool {
 	left := s.end - o.pieceEnd(s.pos)
 	if left < o.st.pieceSize {
@@ -321,7 +326,8 @@ func (o *Object) steal(h *host) *span {
 	return s
 }
 
-// preempt makes a connection free for bytes that readers wait for, when none is or soon will be. With the run's mutex held.
+// preempt makes a connection free for bytes that readers wait for, when none is or soon will be. With the
+// run's mutex held.
 func (r *Run) preempt(h *host) {
 	now := time.Now()
 	if now.Sub(h.preempted) < hurryEvery || r.wanted(h) <= max(h.target-h.busy, 0)+r.ending(h) {
@@ -355,7 +361,8 @@ func (r *Run) wanted(h *host) int {
 	now := time.Now()
 	n := 0
 	for _, o := range r.order {
-		if len(o.waits) == 0 || o.over() || o.sequential || o.pending != nil || now.Before(o.notBefore) || now.Before(o.tries.again) || o.Source.Link.Host() != h.name {
+		if len(o.waits) == 0 || o.over() || o.sequential || o.pending != nil || now.Before(o.notBefore) ||
+			now.Before(o.tries.again) || o.Source.Link.Host() != h.name {
 			continue
 		}
 		seen := map[int64]bool{}

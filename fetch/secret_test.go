@@ -53,7 +53,8 @@ func TestALinkPrintsRedacted(t *testing.T) {
 	src := &Source{Link: l}
 	for _, verb := range []string{"%v", "%s", "%q", "%+v", "%#v", "%x", "%X", "%d", "%10s", "%T"} {
 		for _, v := range []any{l, &l, h, &h, *src, src, []any{l}, master.Link{Link: l}} {
-			if got := fmt.Sprintf(verb, v); strings.Contains(got, secret) || strings.Contains(strings.ToLower(got), fmt.Sprintf("%x", secret)) {
+			if got := fmt.Sprintf(verb, v); strings.Contains(got, secret) ||
+				strings.Contains(strings.ToLower(got), fmt.Sprintf("%x", secret)) {
 				t.Errorf("Sprintf(%q, %T) shows the secret: %s", verb, v, got)
 			}
 		}
@@ -67,10 +68,12 @@ func TestALinkPrintsRedacted(t *testing.T) {
 	if got, want := fmt.Sprint(l), "https://files.example.com/…/attachments.zip?…"; got != want {
 		t.Errorf("String = %q, want %q", got, want)
 	}
-	if _, err := link.New("ftp://files.example.com/" + secret); err == nil || strings.Contains(err.Error(), secret) {
+	if _, err := link.New("ftp://files.example.com/" + secret); err == nil ||
+		strings.Contains(err.Error(), secret) {
 		t.Errorf("NewLink of another scheme: %v; want an error without the secret", err)
 	}
-	if _, err := link.New("https://files.example.com/%zz" + secret); err == nil || strings.Contains(err.Error(), secret) {
+	if _, err := link.New("https://files.example.com/%zz" + secret); err == nil ||
+		strings.Contains(err.Error(), secret) {
 		t.Errorf("NewLink of nonsense: %v; want an error without the secret", err)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// A span is a run of bytes still to be had, from pos up to end. A connection that works on it moves pos; another one may
-// take over its tail by moving end, never into the piece that pos is in.
+// A span is a run of bytes still to be had, from pos up to end. A connection that works on it moves pos;
+// another one may take over its tail by moving end, never into the piece that pos is in.
 type span struct {
 	pos, end int64
 	crc      uint32 // CRC-32C of the bytes between the start of pos's piece and pos
@@ -71,7 +71,8 @@ func (p *pieces) gaps(size int64, end int64) []*span {
 	return out
 }
 
-// insertSpan puts s into the ordered list of free spans and joins it with a neighbour where nothing is half done.
+// insertSpan puts s into the ordered list of free spans and joins it with a neighbour where nothing is half
+// done.
 func insertSpan(free []*span, s *span, pieceSize int64) []*span {
 	if s.pos >= s.end {
 		return free

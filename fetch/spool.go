@@ -18,8 +18,8 @@ import (
 	"holdall/internal/flock"
 )
 
-// A spool is a directory of objects as received. spool.json says which objects there are; each one's journal says what of it
-// is here. Neither holds a link.
+// A spool is a directory of objects as received. spool.json says which objects there are; each one's journal
+// says what of it is here. Neither holds a link.
 //
 //	spool.json           the objects: identity, part, fingerprints of the places they came from
 //	object-01.data       the bytes as they came, sparse until complete
@@ -39,7 +39,8 @@ type spoolList struct {
 	Objects []*spoolEntry `json:"objects"`
 }
 
-// A spoolEntry is one object of a spool. Objects are never removed: one that changed at its source stays beside its successor.
+// A spoolEntry is one object of a spool. Objects are never removed: one that changed at its source stays
+// beside its successor.
 type spoolEntry struct {
 	Name         string        `json:"name"` // of its files, without suffix
 	Part         link.Part     `json:"part"`
@@ -50,8 +51,9 @@ type spoolEntry struct {
 	Address      string        `json:"address"`      // of the last one, redacted
 	Links        []string      `json:"links"`        // marks of the links that led to it
 	Identity     Identity      `json:"identity"`
-	Superseded   bool          `json:"superseded,omitempty"` // what is here is not of what the source serves: the next run begins anew
-	CutAt        int64         `json:"cut_at,omitempty"`     // the byte at which all answers of the last run broke off
+	// what is here is not of what the source serves: the next run begins anew
+	Superseded bool  `json:"superseded,omitempty"`
+	CutAt      int64 `json:"cut_at,omitempty"` // the byte at which all answers of the last run broke off
 
 	// Marks of the links of listings that named it, and how many objects each of these named.
 	ListedBy map[string]int `json:"listed_by,omitempty"`
@@ -71,7 +73,9 @@ func openSpool(dir string) (*spool, error) {
 	if err := flock.TryLock(lock); errors.Is(err, flock.ErrLocked) {
 		defer lock.Close()
 		return nil, &failure.Error{
-			Code: failure.Busy, Message: "another run is fetching into the same spool: " + flock.DescribeOwner(lock), Hint: "wait until it has ended, or stop it",
+			Code:    failure.Busy,
+			Message: "another run is fetching into the same spool: " + flock.DescribeOwner(lock),
+			Hint:    "wait until it has ended, or stop it",
 		}
 	} else if err != nil {
 		return nil, errors.Join(failure.Disk(err, "lock the spool"), lock.Close())
@@ -98,8 +102,9 @@ func readSpool(dir string) (spoolList, error) {
 	}
 	if err := json.Unmarshal(b, &list); err != nil {
 		return list, &failure.Error{
-			Code: failure.Internal, Reason: failure.ReasonSpoolUnusable, Message: "the spool's list (spool.json) is damaged",
-			Hint: "move the spool away, or choose another directory for it", Err: err,
+			Code: failure.Internal, Reason: failure.ReasonSpoolUnusable,
+			Message: "the spool's list (spool.json) is damaged",
+			Hint:    "move the spool away, or choose another directory for it", Err: err,
 		}
 	}
 	if list.Format != spoolFormat {
@@ -110,7 +115,9 @@ func readSpool(dir string) (spoolList, error) {
 	}
 	for _, e := range list.Objects {
 		if e == nil || e.Name != filepath.Base(e.Name) || e.Name == "." || e.Name == "" {
-			return list, &failure.Error{Code: failure.Internal, Message: "the spool's list (spool.json) is damaged"}
+			return list, &failure.Error{
+				Code: failure.Internal, Message: "the spool's list (spool.json) is damaged",
+			}
 		}
 	}
 	return list, nil
@@ -130,7 +137,8 @@ func (s *spool) save() error {
 
 func (s *spool) close() error { return errors.Join(flock.Unlock(s.lock), s.lock.Close()) }
 
-// entryFor finds the object that src serves, or adds a new one. taken are entries that belong to other sources.
+// entryFor finds the object that src serves, or adds a new one. taken are entries that belong to other
+// sources.
 func (s *spool) entryFor(src *Source, taken map[*spoolEntry]bool) (e *spoolEntry, known bool) {
 	if e = s.list.find(src, taken); e != nil {
 		e.note(src)
@@ -142,7 +150,8 @@ func (s *spool) entryFor(src *Source, taken map[*spoolEntry]bool) (e *spoolEntry
 // add makes a new object for src.
 func (s *spool) add(src *Source) *spoolEntry {
 	e := &spoolEntry{
-		Name: fmt.Sprintf("object-%02d", len(s.list.Objects)+1), Part: src.Part, FileName: src.Name, Kind: src.Kind,
+		Name: fmt.Sprintf("object-%02d", len(s.list.Objects)+1), Part: src.Part, FileName: src.Name,
+		Kind:    src.Kind,
 		Listing: src.Listing, Identity: src.Identity,
 	}
 	e.note(src)
@@ -185,8 +194,8 @@ func (e *spoolEntry) note(src *Source) {
 	}
 }
 
-// find returns the object that src certainly serves, rather one of the same part, or nil. A source that has not been
-// probed is found by its place, when what came from there last is complete.
+// find returns the object that src certainly serves, rather one of the same part, or nil. A source that has
+// not been probed is found by its place, when what came from there last is complete.
 func (l *spoolList) find(src *Source, taken map[*spoolEntry]bool) *spoolEntry {
 	var found *spoolEntry
 	for _, e := range slices.Backward(l.Objects) {
@@ -197,7 +206,8 @@ func (l *spoolList) find(src *Source, taken map[*spoolEntry]bool) *spoolEntry {
 		if src.taken == path && !e.Superseded {
 			return e
 		}
-		here := e.sameListing(l.dir, src) || e.Identity.same(src.Identity, e.from(src.Fingerprint)) || src.spooled == path
+		here := e.sameListing(l.dir, src) || e.Identity.same(src.Identity, e.from(src.Fingerprint)) ||
+			src.spooled == path
 		if here && (found == nil || found.Part != src.Part && e.Part == src.Part) {
 			found = e
 		}
@@ -210,7 +220,8 @@ func (e *spoolEntry) from(fingerprint string) bool {
 	return slices.Contains(e.Fingerprints, fingerprint)
 }
 
-// A Match says how a plan relates to the objects of a spool, matched by identity (size and validators; else fingerprint), not by URL.
+// A Match says how a plan relates to the objects of a spool, matched by identity (size and validators; else
+// fingerprint), not by URL.
 type Match struct {
 	Same      int   // sources that the spool has begun or finished
 	Complete  int   // of these, finished ones
@@ -232,7 +243,9 @@ func MatchSpool(dir string, p *Plan) (Match, error) {
 		}
 		e := list.find(src, taken)
 		if e == nil {
-			if slices.ContainsFunc(list.Objects, func(e *spoolEntry) bool { return !e.Superseded && e.from(src.Fingerprint) }) {
+			if slices.ContainsFunc(
+				list.Objects, func(e *spoolEntry) bool { return !e.Superseded && e.from(src.Fingerprint) },
+			) {
 				m.Different++
 			}
 			continue
@@ -285,8 +298,8 @@ func (e *spoolEntry) peek(dir string) (n int64, complete bool) {
 	return n, err == nil
 }
 
-// sameListing reports whether src lists files of which some are here: a listing changes each time its links are signed, so
-// it is told by its files.
+// sameListing reports whether src lists files of which some are here: a listing changes each time its links
+// are signed, so it is told by its files.
 func (e *spoolEntry) sameListing(dir string, src *Source) bool {
 	return e.Listing && src.Listing && e.Part == src.Part && knowsFiles(dir, e.Name, src.sample)
 }
@@ -334,7 +347,10 @@ func SpoolObjects(dir string) ([]SpoolObject, error) {
 	}
 	var all []SpoolObject
 	for _, e := range list.Objects {
-		o := SpoolObject{Part: e.Part, Name: e.FileName, Listing: e.Listing, Size: e.Identity.Size, Links: slices.Clone(e.Links)}
+		o := SpoolObject{
+			Part: e.Part, Name: e.FileName, Listing: e.Listing, Size: e.Identity.Size,
+			Links: slices.Clone(e.Links),
+		}
 		for mark := range e.ListedBy {
 			o.Links = append(o.Links, mark)
 		}

@@ -16,7 +16,8 @@ func remove(t *testing.T, path string) {
 	}
 }
 
-// dropDurable takes the durable and hash records out of the only object's journal, as a kill before the first sync would.
+// dropDurable takes the durable and hash records out of the only object's journal, as a kill before the first
+// sync would.
 func dropDurable(t *testing.T, w *faultWorld) {
 	t.Helper()
 	f, err := os.Open(w.spoolFile(".journal"))
@@ -42,7 +43,8 @@ func dropDurable(t *testing.T, w *faultWorld) {
 	}
 }
 
-// "Run again to fetch the new one" has to be true, also where nothing but the bytes tells that it is another one.
+// "Run again to fetch the new one" has to be true, also where nothing but the bytes tells that it is another
+// one.
 func TestAnObjectThatChangedIsBegunAnewByTheNextRun(t *testing.T) {
 	s := newFaultServer(t)
 	body := zipLike(faultSize, 5)
@@ -58,7 +60,8 @@ func TestAnObjectThatChangedIsBegunAnewByTheNextRun(t *testing.T) {
 	o.fault = nil
 	o.body = append(body[:500_000:500_000], zipLike(faultSize, 77)[500_000:]...)
 	var fe *failure.Error
-	if r, err = take(t, newTestFetcher(t, nil), m, dir); !errors.As(err, &fe) || fe.Code != failure.ObjectChanged {
+	if r, err = take(t, newTestFetcher(t, nil), m, dir); !errors.As(err, &fe) ||
+		fe.Code != failure.ObjectChanged {
 		t.Fatalf("the second run: %v, want that the object has changed", err)
 	}
 	r.Close()

@@ -12,8 +12,8 @@ import (
 	"holdall/fetch/failure"
 )
 
-// pieceSizeFor chooses how much is recorded at once: what a kill may cost each connection. Above 64 GiB pieces are larger, so
-// that the journal and the memory for it stay small.
+// pieceSizeFor chooses how much is recorded at once: what a kill may cost each connection. Above 64 GiB
+// pieces are larger, so that the journal and the memory for it stay small.
 func pieceSizeFor(size int64) int64 {
 	if size > 64<<30 {
 		return 1 << 20
@@ -32,7 +32,8 @@ type store struct {
 	records  int64 // piece records written
 	durables int64 // of these, covered by a durable record
 
-	writing  sync.Mutex   // held by write: the kernel lets one at a time write to a file, and lets the others burn a core meanwhile
+	// held by write: the kernel lets one at a time write to a file, and lets the others burn a core meanwhile
+	writing  sync.Mutex
 	unsynced atomic.Int64 // bytes written since the last sync
 
 	life   sync.RWMutex // held for reading by sync, so that close waits for it
@@ -64,8 +65,9 @@ func createStore(dir, name string, id Identity) (*store, error) {
 // errNoStore means that there is nothing to go on from.
 var errNoStore = errors.New("nothing usable in the spool")
 
-// openStore goes on with an object of an earlier run. The pieces it returns have been checked: those that were not yet
-// synced when that run ended are compared with their checksum. A journal of another identity is errNoStore.
+// openStore goes on with an object of an earlier run. The pieces it returns have been checked: those that
+// were not yet synced when that run ended are compared with their checksum. A journal of another identity is
+// errNoStore.
 func openStore(dir, name string, id Identity) (*store, *memory, error) {
 	j, mem, err := openJournal(journalPath(dir, name))
 	if err != nil {
@@ -109,7 +111,8 @@ func (s *store) recheck(mem *memory) error {
 	return s.restate(mem)
 }
 
-// restate writes the journal anew, without what has been dropped, when the order of the old records is no longer known.
+// restate writes the journal anew, without what has been dropped, when the order of the old records is no
+// longer known.
 func (s *store) restate(mem *memory) error {
 	path := s.journal.f.Name()
 	j, err := createJournal(path+".part", s.pieceSize, s.mark)
@@ -162,7 +165,9 @@ func (s *store) copyInto(j *journal, mem *memory) error {
 // holds reports whether the disk has the piece as recorded.
 func (s *store) holds(buf []byte, rec pieceRecord) bool {
 	b := buf[:rec.length]
-	if _, err := io.ReadFull(io.NewSectionReader(s.data, rec.index*s.pieceSize, int64(rec.length)), b); err != nil {
+	if _, err := io.ReadFull(
+		io.NewSectionReader(s.data, rec.index*s.pieceSize, int64(rec.length)), b,
+	); err != nil {
 		return false
 	}
 	return crc32.Checksum(b, castagnoli) == rec.crc

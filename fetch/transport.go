@@ -43,12 +43,13 @@ func forbid(reason failure.Reason, format string, a ...any) error {
 	return &forbidden{reason, fmt.Sprintf(format, a...)}
 }
 
-// errProxy marks a refusal by the proxy, not by the server that a link leads to: of the user, or of that server.
+// errProxy marks a refusal by the proxy, not by the server that a link leads to: of the user, or of that
+// server.
 var errProxy = errors.New("the proxy does not let the connection through")
 
-// newClient builds the one HTTP client of a Fetcher: HTTP/1.1, no compression, no cookies, no netrc, an idle watchdog in
-// place of a timeout, and every connection checked against the address policy when it is dialled, which covers
-// redirects and names that resolve anew.
+// newClient builds the one HTTP client of a Fetcher: HTTP/1.1, no compression, no cookies, no netrc, an idle
+// watchdog in place of a timeout, and every connection checked against the address policy when it is dialled,
+// which covers redirects and names that resolve anew.
 func newClient(o Options) (*http.Client, *policy, error) {
 	roots, err := trust(o.CAFile)
 	if err != nil {
@@ -69,11 +70,14 @@ func newClient(o Options) (*http.Client, *policy, error) {
 		TLSHandshakeTimeout:   o.idle(),
 		ExpectContinueTimeout: time.Second,
 		ReadBufferSize:        32 << 10,
-		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+		OnProxyConnectResponse: func(
+			_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response,
+		) error {
 			if answer.StatusCode == http.StatusOK {
 				return nil
 			}
-			if answer.StatusCode >= 500 || answer.StatusCode == http.StatusRequestTimeout || answer.StatusCode == http.StatusTooManyRequests {
+			if answer.StatusCode >= 500 || answer.StatusCode == http.StatusRequestTimeout ||
+				answer.StatusCode == http.StatusTooManyRequests {
 				return fmt.Errorf("the proxy could not reach the server: it answered %d", answer.StatusCode)
 			}
 			return fmt.Errorf("%w: it answered %d", errProxy, answer.StatusCode)
@@ -110,7 +114,9 @@ func trust(file string) (*x509.CertPool, error) {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, &failure.Error{Code: failure.Usage, Message: fmt.Sprintf("the CA file %s holds no PEM certificate", file)}
+		return nil, &failure.Error{
+			Code: failure.Usage, Message: fmt.Sprintf("the CA file %s holds no PEM certificate", file),
+		}
 	}
 	return pool, nil
 }
@@ -147,14 +153,17 @@ func proxyAddresses(c *httpproxy.Config) map[string]bool {
 	return addrs
 }
 
-// check decides on a URL before it is asked for: its scheme, and its host where that is an address in plain sight.
-// (Names are decided on when they are dialled.)
+// check decides on a URL before it is asked for: its scheme, and its host where that is an address in plain
+// sight. (Names are decided on when they are dialled.)
 func (p *policy) check(u *url.URL) error {
 	switch strings.ToLower(u.Scheme) {
 	case "https":
 	case "http":
 		if !p.opts.AllowHTTP && !p.opts.AllowPrivate {
-			return forbid(failure.ReasonPlainHTTP, "the link is plain http, which anyone on the way can read and change")
+			return forbid(
+				failure.ReasonPlainHTTP,
+				"the link is plain http, which anyone on the way can read and change",
+			)
 		}
 	default:
 		return forbid(failure.ReasonRedirect, "the link's scheme is not https")
@@ -190,14 +199,19 @@ func (p *policy) dial(ctx context.Context, network, addr string) (net.Conn, erro
 }
 
 // dialSystem checks each address that a name resolves to just before it is connected to.
-func (p *policy) dialSystem(ctx context.Context, network, addr string, check func(string) error) (net.Conn, error) {
+func (p *policy) dialSystem(
+	ctx context.Context, network, addr string, check func(string) error,
+) (net.Conn, error) {
 	d := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 15 * time.Second, Resolver: p.opts.resolver}
 	d.ControlContext = func(_ context.Context, _, address string, _ rawConn) error { return check(address) }
 	return d.DialContext(ctx, network, addr)
 }
 
-// dialGiven connects with Options.Dial, which resolves names itself: so what it connected to is checked as well.
-func (p *policy) dialGiven(ctx context.Context, network, addr string, check func(string) error) (net.Conn, error) {
+// dialGiven connects with Options.Dial, which resolves names itself: so what it connected to is checked as
+// well.
+func (p *policy) dialGiven(
+	ctx context.Context, network, addr string, check func(string) error,
+) (net.Conn, error) {
 	if host, _, err := net.SplitHostPort(addr); err == nil && net.ParseIP(host) != nil {
 		if err := check(addr); err != nil {
 			return nil, err
@@ -229,7 +243,8 @@ func publicPeer(address string) error {
 	return publicAddress(ip)
 }
 
-// redirect decides on following a redirect, and takes away what Go would send along: the Referer holds the signed URL.
+// redirect decides on following a redirect, and takes away what Go would send along: the Referer holds the
+// signed URL.
 func (p *policy) redirect(req *http.Request, via []*http.Request) error {
 	if t, ok := req.Context().Value(urlTraceKey{}).(*urlTrace); ok {
 		t.add(req.URL)
@@ -244,8 +259,8 @@ func (p *policy) redirect(req *http.Request, via []*http.Request) error {
 	return p.check(req.URL)
 }
 
-// A watchedConn fails a Read that waits longer than idle for its first byte. A limit on the whole exchange would kill
-// long downloads; this one only kills silent ones.
+// A watchedConn fails a Read that waits longer than idle for its first byte. A limit on the whole exchange
+// would kill long downloads; this one only kills silent ones.
 type watchedConn struct {
 	net.Conn
 	idle  time.Duration

@@ -12,7 +12,8 @@ import (
 	"holdall/internal/redact"
 )
 
-// A urlTrace holds the URLs that one request went through. Errors of net/http, and servers, quote them whole or in part.
+// A urlTrace holds the URLs that one request went through. Errors of net/http, and servers, quote them whole
+// or in part.
 type urlTrace struct {
 	mu      sync.Mutex
 	urls    []*url.URL
@@ -34,7 +35,8 @@ func (t *urlTrace) add(u *url.URL) {
 	t.urls = append(t.urls, u)
 }
 
-// scrub returns err without what is secret in the URLs of the trail. It unwraps as err does, but no *url.Error is left.
+// scrub returns err without what is secret in the URLs of the trail. It unwraps as err does, but no
+// *url.Error is left.
 func (t *urlTrace) scrub(err error) error {
 	var ue *url.Error
 	for errors.As(err, &ue) {

@@ -20,7 +20,10 @@ func (e errChanged) Error() string {
 }
 
 func (e errChanged) explain() *failure.Error {
-	return &failure.Error{Code: failure.ObjectChanged, Message: e.Error(), Hint: "run the same command again to fetch the new one; the old part is kept beside it"}
+	return &failure.Error{
+		Code: failure.ObjectChanged, Message: e.Error(),
+		Hint: "run the same command again to fetch the new one; the old part is kept beside it",
+	}
 }
 
 // errIgnored says that the server sent the object from its first byte, though a later part was asked for.
@@ -28,7 +31,8 @@ var errIgnored = errors.New("the server ignored the range asked for")
 
 // validate decides whether a response is of use for the worker's span.
 func (r *Run) validate(w *worker, o *Object, x *exchange) error {
-	if err := r.f.judge(x, o.Source.Expiry); err != nil && !(errors.Is(err, errUnsatisfied) && r.endsHere(o, x)) {
+	if err := r.f.judge(x, o.Source.Expiry); err != nil && !(errors.Is(err, errUnsatisfied) &&
+		r.endsHere(o, x)) {
 		return r.unsatisfied(o, x, err)
 	}
 	if err := o.pageInstead(x, r.f.clock.server(r.f.now())); err != nil {
@@ -37,7 +41,9 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if x.identity.Encoding != o.id.Encoding && x.resp.StatusCode != http.StatusRequestedRangeNotSatisfiable {
-		return unusable("it came in the encoding %q, and what is here in %q", x.identity.Encoding, o.id.Encoding)
+		return unusable(
+			"it came in the encoding %q, and what is here in %q", x.identity.Encoding, o.id.Encoding,
+		)
 	}
 	if what := o.id.changed(x.identity); what != "" {
 		return errChanged{what}
@@ -74,7 +80,8 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 	return nil
 }
 
-// pageInstead recognises a page of a server or proxy that came with status 200 where bytes of the object should be.
+// pageInstead recognises a page of a server or proxy that came with status 200 where bytes of the object
+// should be.
 func (o *Object) pageInstead(x *exchange, now time.Time) error {
 	if x.resp.StatusCode != http.StatusOK || x.bounds.start > 0 || len(x.prefix) > 0 || o.Source.Kind == "" {
 		return nil
@@ -85,7 +92,8 @@ func (o *Object) pageInstead(x *exchange, now time.Time) error {
 	case filetype.HTML, filetype.XML, filetype.JSON:
 		e := notTheExport(k, x.final)
 		if !o.Source.Expiry.IsZero() && now.After(o.Source.Expiry) {
-			e.Code, e.Message, e.Hint = failure.LinkExpired, e.Message+": the link has expired", failure.HintNewLink
+			e.Code, e.Message, e.Hint = failure.LinkExpired, e.Message+
+				": the link has expired", failure.HintNewLink
 		}
 		return &refusal{err: e}
 	}
@@ -99,8 +107,8 @@ func (r *Run) endsHere(o *Object, x *exchange) bool {
 	return o.size < 0 && x.bounds.total >= 0
 }
 
-// unsatisfied says what a 416 means that tells of an object of another size: another object, or, where redirects led to it, a
-// page instead of the object. Other errors are returned as they are.
+// unsatisfied says what a 416 means that tells of an object of another size: another object, or, where
+// redirects led to it, a page instead of the object. Other errors are returned as they are.
 func (r *Run) unsatisfied(o *Object, x *exchange, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

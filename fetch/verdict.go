@@ -17,12 +17,14 @@ type action int
 const (
 	tryAgain action = iota // the same request, after a wait
 	inOrder                // the same, from where it is to the end: the server ignores ranges
-	askWhole               // the whole object, without Range, after a wait: the server's answers to ranges are of no use
-	giveUp                 // no try will help, or none has helped for too long
-	stopAll                // it is this machine's trouble, and ends the run
+	// the whole object, without Range, after a wait: the server's answers to ranges are of no use
+	askWhole
+	giveUp  // no try will help, or none has helped for too long
+	stopAll // it is this machine's trouble, and ends the run
 )
 
-// A verdict is the one decision about a failed try, the same for probes, objects, pages of listings and listed files.
+// A verdict is the one decision about a failed try, the same for probes, objects, pages of listings and
+// listed files.
 type verdict struct {
 	action
 	after time.Duration  // wait so long
@@ -30,7 +32,8 @@ type verdict struct {
 	err   *failure.Error // why, with giveUp and stopAll
 }
 
-// tries is the history of the tries at one thing since it last got on. The zero value is that of a thing not tried yet.
+// tries is the history of the tries at one thing since it last got on. The zero value is that of a thing not
+// tried yet.
 type tries struct {
 	wait     retry.Backoff
 	since    time.Time // when it last got on, or was first tried
@@ -47,7 +50,8 @@ type tries struct {
 	told     time.Time // when the server said to come back; zero when it did not say
 }
 
-// Several answers of a kind are needed before they are taken for the server's nature and not for a bad moment.
+// Several answers of a kind are needed before they are taken for the server's nature and not for a bad
+// moment.
 const (
 	enoughUnusable = 3
 	enoughBarren   = 5
@@ -77,8 +81,8 @@ func (t *tries) got(now time.Time) {
 	t.wait.Reset()
 }
 
-// failed takes in that a try ended in err, after it had brought something, and decides what to do. budget is how long nothing
-// may arrive. The wait is in the verdict and, as a time, in t.again.
+// failed takes in that a try ended in err, after it had brought something, and decides what to do. budget is
+// how long nothing may arrive. The wait is in the verdict and, as a time, in t.again.
 func (t *tries) failed(err error, had brought, now time.Time, budget time.Duration) verdict {
 	if t.since.IsZero() {
 		t.since = now
@@ -163,7 +167,9 @@ func (t *tries) tooLong(budget time.Duration) *failure.Error {
 		e.Message = fmt.Sprintf("nothing new arrived over %d tries", t.wait.Tries()+1)
 	}
 	if errors.Is(t.err, io.ErrUnexpectedEOF) {
-		e.Message = fmt.Sprintf("the server's answers break off before their end, %d times in a row", t.wait.Tries()+1)
+		e.Message = fmt.Sprintf(
+			"the server's answers break off before their end, %d times in a row", t.wait.Tries()+1,
+		)
 		e.Hint = "run the same command again to go on; when that does not help, ask for a new export"
 	}
 	var ref *refusal

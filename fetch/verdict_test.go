@@ -10,7 +10,9 @@ import (
 )
 
 func TestTheVerdictOnAFailedTry(t *testing.T) {
-	busy := &refusal{err: &failure.Error{Code: failure.Network}, transient: true, throttled: true, after: 7 * time.Second}
+	busy := &refusal{
+		err: &failure.Error{Code: failure.Network}, transient: true, throttled: true, after: 7 * time.Second,
+	}
 	gone := &refusal{err: &failure.Error{Code: failure.LinkGone}}
 	rubbish := unusable("status 206, but no Content-Range")
 	for _, tc := range []struct {
@@ -23,22 +25,49 @@ func TestTheVerdictOnAFailedTry(t *testing.T) {
 		after time.Duration // at least
 		fewer bool
 	}{
-		{name: "a broken connection", times: 1, err: io.ErrUnexpectedEOF, want: tryAgain, after: 100 * time.Millisecond},
-		{name: "many broken connections", times: 8, err: io.ErrUnexpectedEOF, want: tryAgain, after: 15 * time.Second},
-		{name: "a server that is busy and says for how long", times: 1, err: busy, want: tryAgain, after: 7 * time.Second, fewer: true},
+		{
+			name: "a broken connection", times: 1, err: io.ErrUnexpectedEOF, want: tryAgain,
+			after: 100 * time.Millisecond,
+		},
+		{
+			name: "many broken connections", times: 8, err: io.ErrUnexpectedEOF, want: tryAgain,
+			after: 15 * time.Second,
+		},
+		{
+			name: "a server that is busy and says for how long", times: 1, err: busy, want: tryAgain,
+			after: 7 * time.Second, fewer: true,
+		},
 		{name: "a connection refused", times: 1, err: syscall.ECONNREFUSED, want: tryAgain, fewer: true},
 		{name: "a link that is gone", times: 1, err: gone, want: giveUp, code: failure.LinkGone},
 		{name: "an unusable answer", times: 1, err: rubbish, want: tryAgain},
 		{name: "unusable answers in a row", times: enoughUnusable, err: rubbish, want: askWhole},
 		{name: "a range ignored by a server that knows none", times: 1, err: errIgnored, want: inOrder},
-		{name: "a range ignored by a server that knows ranges", times: 1, err: errIgnored, past: tries{ranged: true}, want: tryAgain},
+		{
+			name: "a range ignored by a server that knows ranges", times: 1, err: errIgnored,
+			past: tries{ranged: true}, want: tryAgain,
+		},
 		{name: "another ETag", times: 1, err: errChanged{"its ETag"}, want: tryAgain},
-		{name: "another ETag each time", times: enoughChanges, err: errChanged{"its ETag"}, want: giveUp, code: failure.ObjectChanged},
+		{
+			name: "another ETag each time", times: enoughChanges, err: errChanged{"its ETag"}, want: giveUp,
+			code: failure.ObjectChanged,
+		},
 		{name: "other bytes", times: 1, err: errChanged{itsBytes}, want: giveUp, code: failure.ObjectChanged},
-		{name: "a full disk", times: 1, err: failure.Disk(syscall.ENOSPC, "write"), want: stopAll, code: failure.DiskFull},
-		{name: "a forbidden address", times: 1, err: forbid(failure.ReasonPrivateAddress, "10.0.0.1"), want: giveUp, code: failure.LinkDenied},
-		{name: "nothing for longer than the budget, after too few tries", times: 2, err: io.ErrUnexpectedEOF, past: tries{since: time.Now().Add(-time.Hour)}, want: tryAgain},
-		{name: "nothing for longer than the budget", times: leastTries, err: io.ErrUnexpectedEOF, past: tries{since: time.Now().Add(-time.Hour)}, want: giveUp, code: failure.Network},
+		{
+			name: "a full disk", times: 1, err: failure.Disk(syscall.ENOSPC, "write"), want: stopAll,
+			code: failure.DiskFull,
+		},
+		{
+			name: "a forbidden address", times: 1, err: forbid(failure.ReasonPrivateAddress, "10.0.0.1"),
+			want: giveUp, code: failure.LinkDenied,
+		},
+		{
+			name: "nothing for longer than the budget, after too few tries", times: 2,
+			err: io.ErrUnexpectedEOF, past: tries{since: time.Now().Add(-time.Hour)}, want: tryAgain,
+		},
+		{
+			name: "nothing for longer than the budget", times: leastTries, err: io.ErrUnexpectedEOF,
+			past: tries{since: time.Now().Add(-time.Hour)}, want: giveUp, code: failure.Network,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var v verdict
@@ -48,7 +77,8 @@ func TestTheVerdictOnAFailedTry(t *testing.T) {
 			if v.action != tc.want || v.fewer != tc.fewer || v.after < tc.after {
 				t.Errorf("got %+v, want action %d, at least %s, fewer %v", v, tc.want, tc.after, tc.fewer)
 			}
-			if ends := v.action == giveUp || v.action == stopAll; ends != (v.err != nil) || ends && v.err.Code != tc.code {
+			if ends := v.action == giveUp || v.action == stopAll; ends != (v.err != nil) || ends &&
+				v.err.Code != tc.code {
 				t.Errorf("it ends with %v, want %q", v.err, tc.code)
 			}
 		})
@@ -60,7 +90,8 @@ func TestTheVerdictOnATryThatBroughtSomething(t *testing.T) {
 	var h tries
 	now := time.Now()
 	for range 20 {
-		if v := h.failed(io.ErrUnexpectedEOF, newBytes, now, time.Minute); v.action != tryAgain || v.after != 0 {
+		if v := h.failed(io.ErrUnexpectedEOF, newBytes, now, time.Minute); v.action != tryAgain ||
+			v.after != 0 {
 			t.Fatalf("after new bytes: %+v, want another try at once", v)
 		}
 	}

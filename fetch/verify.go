@@ -70,7 +70,9 @@ func (id Identity) claims() []claim {
 			add("repr-digest", name, strings.Trim(v, ":"), true)
 		}
 	}
-	for _, n := range []string{"sha256:sha-256", "crc64nvme:crc64nvme", "sha1:sha-1", "crc32c:crc32c", "crc32:crc32"} {
+	for _, n := range []string{
+		"sha256:sha-256", "crc64nvme:crc64nvme", "sha1:sha-1", "crc32c:crc32c", "crc32:crc32",
+	} {
 		header, digest, _ := strings.Cut(n, ":")
 		// A value with "-N" is a digest of the parts' digests.
 		if v := id.Checksums["x-amz-checksum-"+header]; v != "" && !strings.Contains(v, "-") {
@@ -107,8 +109,8 @@ func (id Identity) digestNames() []string {
 	return names
 }
 
-// complete verifies and finishes an object whose bytes are all here and hashed. It is false when they have changed once more
-// and are to be hashed again.
+// complete verifies and finishes an object whose bytes are all here and hashed. It is false when they have
+// changed once more and are to be hashed again.
 func (r *Run) complete(o *Object) bool {
 	sum, all := o.hash.digests()
 	rung, wrong, err := o.climb(all)
@@ -150,9 +152,9 @@ func (r *Run) complete(o *Object) bool {
 // brokenEncoding stands, in place of a checksum, for the checks of the encoding that an object came in.
 const brokenEncoding = "content-encoding"
 
-// content decodes an object that came encoded; v is what is known of what was received, and returned for any other object. What
-// cannot be decoded is fetched once more; changed says that something else came. Where nothing else did, what can be decoded is
-// the content, and v says so.
+// content decodes an object that came encoded; v is what is known of what was received, and returned for any
+// other object. What cannot be decoded is fetched once more; changed says that something else came. Where
+// nothing else did, what can be decoded is the content, and v says so.
 func (r *Run) content(o *Object, v *Verified) (plain Verified, changed bool, err error) {
 	if o.coded == nil {
 		return *v, false, nil
@@ -194,12 +196,16 @@ func (r *Run) failWith(o *Object, err error) {
 // enoughDoubts is how often an object is fetched once more whose bytes change each time and never fit.
 const enoughDoubts = 3
 
-// doubt fetches everything a second time because the bytes do not match what the server says of them: it cannot be told which
-// are wrong. What is here stays, except where the second fetch brings something else; then changed is true. When it brings the
-// same, or nothing, and the object proves itself by its own checksums, it is the server's word that is wrong, and proof names
-// what proves it. Otherwise proof is one of the rungs that say that nothing does.
+// doubt fetches everything a second time because the bytes do not match what the server says of them: it
+// cannot be told which are wrong. What is here stays, except where the second fetch brings something else;
+// then changed is true. When it brings the same, or nothing, and the object proves itself by its own
+// checksums, it is the server's word that is wrong, and proof names what proves it. Otherwise proof is one of
+// the rungs that say that nothing does.
 func (r *Run) doubt(o *Object, wrong string) (proof string, changed bool, err error) {
-	r.logf("%s: the bytes do not match the checksum that the server gives (%s); fetching them once more", o.Source.Link, wrong)
+	r.logf(
+		"%s: the bytes do not match the checksum that the server gives (%s); fetching them once more",
+		o.Source.Link, wrong,
+	)
 	changed, err = r.second(o)
 	var e *failure.Error
 	if changed || r.ctx.Err() != nil || errors.As(err, &e) && (e.Retryable() || e.Code.Local()) {
@@ -221,7 +227,8 @@ func (r *Run) doubt(o *Object, wrong string) (proof string, changed bool, err er
 func (r *Run) second(o *Object) (changed bool, err error) {
 	if o.doubts++; o.doubts > enoughDoubts {
 		return false, &failure.Error{
-			Code: failure.Network, Hint: failure.HintFor(failure.Network), Message: "the bytes fit no checksum, and come out different each time they are fetched",
+			Code: failure.Network, Hint: failure.HintFor(failure.Network),
+			Message: "the bytes fit no checksum, and come out different each time they are fetched",
 		}
 	}
 	o.mend.Lock()
@@ -238,7 +245,9 @@ func (o *Object) proof() string {
 	if o.coded == nil {
 		return proves(o.run.ctx, o.Source.Kind, o.st.data, o.size)
 	}
-	if o.coded[0] != "gzip" || decodeInto(o.run.ctx, io.Discard, o.coded, io.NewSectionReader(o.st.data, 0, o.size)) != nil {
+	if o.coded[0] != "gzip" || decodeInto(
+		o.run.ctx, io.Discard, o.coded, io.NewSectionReader(o.st.data, 0, o.size),
+	) != nil {
 		return ""
 	}
 	return "gzip-crc32"
@@ -248,8 +257,13 @@ func (o *Object) proof() string {
 func misfit(wrong string) *failure.Error {
 	return &failure.Error{
 		Code: failure.NotTheExport, Err: errSameAgain,
-		Message: fmt.Sprintf("the bytes do not match the checksum that the server gives (%s), though they came out the same twice", wrong),
-		Hint:    "the platform holds a damaged file, or says something wrong of it: ask for a new export; what was received is kept",
+		Message: fmt.Sprintf(
+			"the bytes do not match the checksum that the server gives (%s), though they came out the "+
+				"same twice",
+			wrong,
+		),
+		Hint: "the platform holds a damaged file, or says something wrong of it: ask for a new export; " +
+			"what was received is kept",
 	}
 }
 
@@ -275,8 +289,8 @@ func (r *Run) mendAll(o *Object) (changed bool, err error) {
 	return any.Load(), err
 }
 
-// climb compares what is known of a complete object with what its server said of it. It names the rung reached, or the claim
-// that does not fit.
+// climb compares what is known of a complete object with what its server said of it. It names the rung
+// reached, or the claim that does not fit.
 func (o *Object) climb(all map[string][]byte) (rung, wrong string, err error) {
 	if o.cut.taken {
 		return RungCut, contradictsLength, nil
@@ -304,8 +318,8 @@ func (o *Object) climb(all map[string][]byte) (rung, wrong string, err error) {
 	return "size", "", nil
 }
 
-// multipartMatches solves for the part size of an S3 multipart upload: its ETag is the MD5 of the parts' MD5s, and how many
-// parts there were. No match says nothing: with SSE-KMS the ETag is no digest.
+// multipartMatches solves for the part size of an S3 multipart upload: its ETag is the MD5 of the parts'
+// MD5s, and how many parts there were. No match says nothing: with SSE-KMS the ETag is no digest.
 func multipartMatches(path string, size int64, sum, count string) (bool, error) {
 	n, err := strconv.ParseInt(count, 10, 64)
 	if err != nil || size <= 0 {
@@ -328,8 +342,8 @@ func multipartMatches(path string, size int64, sum, count string) (bool, error) 
 	return false, nil
 }
 
-// partSizes returns the part sizes, in whole MiB or round decimals, that cut size into n parts; at most eight, those that
-// programs use first.
+// partSizes returns the part sizes, in whole MiB or round decimals, that cut size into n parts; at most
+// eight, those that programs use first.
 func partSizes(size, n int64) []int64 {
 	fits := func(p int64) bool { return p > 0 && (size+p-1)/p == n }
 	var out []int64
@@ -343,7 +357,9 @@ func partSizes(size, n int64) []int64 {
 			out = append(out, p)
 		}
 	}
-	for _, m := range []int64{8, 5, 16, 15, 10, 64, 32, 100, 50, 128, 20, 25, 256, 512, 1024, 6, 7, 12, 24, 48, 200, 250, 500} {
+	for _, m := range []int64{
+		8, 5, 16, 15, 10, 64, 32, 100, 50, 128, 20, 25, 256, 512, 1024, 6, 7, 12, 24, 48, 200, 250, 500,
+	} {
 		add(m << 20)
 	}
 	for _, m := range []int64{5, 8, 10, 16, 50, 64, 100} {

@@ -26,7 +26,8 @@ type Wait struct {
 	Cause string        // how the last try ended; empty before the first has
 }
 
-// Text says it for people, as of now: "attachments: no answer from files.example for 24 s, trying again (try 3)".
+// Text says it for people, as of now: "attachments: no answer from files.example for 24 s, trying again (try
+// 3)".
 func (w Wait) Text(now time.Time) string {
 	var b strings.Builder
 	if w.Part != "" {
@@ -38,7 +39,9 @@ func (w Wait) Text(now time.Time) string {
 	case w.Next.IsZero() || w.Cause == "":
 		fmt.Fprintf(&b, "no answer from %s for %s", redact.Host(w.Host), seconds(now.Sub(w.Since)))
 	default:
-		fmt.Fprintf(&b, "nothing from %s for %s (%s)", redact.Host(w.Host), seconds(now.Sub(w.Since)), w.Cause)
+		fmt.Fprintf(
+			&b, "nothing from %s for %s (%s)", redact.Host(w.Host), seconds(now.Sub(w.Since)), w.Cause,
+		)
 	}
 	if w.Try > 1 {
 		b.WriteString(", trying again")
@@ -83,7 +86,8 @@ func (r *Run) waiting(now time.Time) []Wait {
 		}
 		host := o.Source.Link.Host()
 		if fp := o.files; fp != nil {
-			if quiet := now.Sub(fp.lastBytes); fp.entries != nil && quiet >= waitShown && (fp.busy > 0 || len(fp.again) > 0) {
+			if quiet := now.Sub(fp.lastBytes); fp.entries != nil && quiet >= waitShown && (fp.busy > 0 ||
+				len(fp.again) > 0) {
 				waits = append(waits, Wait{Part: o.Source.Part, Host: host, Since: fp.lastBytes})
 			}
 			continue
@@ -122,6 +126,8 @@ func (f *Fetcher) Waiting() []Wait {
 			waits = append(waits, w)
 		}
 	}
-	slices.SortFunc(waits, func(a, b Wait) int { return cmp.Or(cmp.Compare(a.Part, b.Part), a.Since.Compare(b.Since)) })
+	slices.SortFunc(
+		waits, func(a, b Wait) int { return cmp.Or(cmp.Compare(a.Part, b.Part), a.Since.Compare(b.Since)) },
+	)
 	return waits
 }

@@ -18,22 +18,36 @@ func TestWaitingIsShownAsWaiting(t *testing.T) {
 		want string        // of the one that waits, or "" for none
 		h    func(w http.ResponseWriter, r *http.Request, n int)
 	}{
-		{"an answer is awaited", 12 * time.Second, "attachments: no answer from files.example for 12 s", stay},
+		{
+			"an answer is awaited", 12 * time.Second, "attachments: no answer from files.example for 12 s",
+			stay,
+		},
 		{"at once nothing is said", time.Second, "", stay},
-		{"the server is silent again", 24 * time.Second, "attachments: no answer from files.example for 24 s, trying again (try 2)", stay},
-		{"the server asks for time", time.Second, "attachments: files.example asks for 60 s, trying again in 14 s (try 2)", func(w http.ResponseWriter, r *http.Request, n int) {
-			w.Header().Set("Retry-After", "60")
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}},
-		{"the server fails", 6 * time.Second, "attachments: nothing from files.example for 6 s (the server answered 502), trying again", func(w http.ResponseWriter, r *http.Request, n int) {
-			w.WriteHeader(http.StatusBadGateway)
-		}},
+		{
+			"the server is silent again", 24 * time.Second,
+			"attachments: no answer from files.example for 24 s, trying again (try 2)", stay,
+		},
+		{"the server asks for time", time.Second,
+			"attachments: files.example asks for 60 s, trying again in 14 s (try 2)",
+			func(w http.ResponseWriter, r *http.Request, n int) {
+				w.Header().Set("Retry-After", "60")
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}},
+		{"the server fails", 6 * time.Second,
+			"attachments: nothing from files.example for 6 s (the server answered 502), trying again",
+			func(w http.ResponseWriter, r *http.Request, n int) {
+				w.WriteHeader(http.StatusBadGateway)
+			}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := newPipeNet()
 				n := 0
-				srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { n++; tc.h(w, req, n) })}
+				srv := &http.Server{
+					Handler: http.HandlerFunc(
+						func(w http.ResponseWriter, req *http.Request) { n++; tc.h(w, req, n) },
+					),
+				}
 				go srv.Serve(network)
 				defer srv.Close()
 				f, err := New(Options{AllowHTTP: true, Dial: network.Dial, RetryBudget: 30 * time.Second})
@@ -53,7 +67,8 @@ func TestWaitingIsShownAsWaiting(t *testing.T) {
 					texts = append(texts, w.Text(time.Now()))
 				}
 				got := strings.Join(texts, "\n")
-				if !strings.HasPrefix(got, tc.want) || tc.want == "" && got != "" || strings.Contains(got, secret) {
+				if !strings.HasPrefix(got, tc.want) || tc.want == "" && got != "" ||
+					strings.Contains(got, secret) {
 					t.Errorf("%q, want %q", got, tc.want)
 				}
 			})
@@ -72,7 +87,9 @@ func TestAnObjectThatStallsIsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	o := &Object{Source: &Source{Part: link.PartCVs, Link: href}, run: r, size: 100, active: map[*span]*worker{{}: {}}}
+	o := &Object{
+		Source: &Source{Part: link.PartCVs, Link: href}, run: r, size: 100, active: map[*span]*worker{{}: {}},
+	}
 	r.Objects = []*Object{o}
 	o.tries.since = now.Add(-time.Second)
 	if w := r.waiting(now); len(w) != 0 {

@@ -87,7 +87,10 @@ const overlap = 64 << 10 // compared with what is here, where nothing else would
 
 func (r *Run) request(ctx context.Context, w *worker, o *Object, s *span) (*exchange, error) {
 	r.mu.Lock()
-	q := want{object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: s.pos, to: s.end, retries: o.tries.wait.Tries()}
+	q := want{
+		object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: s.pos, to: s.end,
+		retries: o.tries.wait.Tries(),
+	}
 	if !o.resolved.IsZero() {
 		q.link = o.resolved
 	}
@@ -145,7 +148,8 @@ func (r *Run) finishTask(w *worker, o *Object, err error) {
 	}
 }
 
-// failedTry does what the verdict on err asks for. It returns an error that ends the whole run. With the run's mutex held.
+// failedTry does what the verdict on err asks for. It returns an error that ends the whole run. With the
+// run's mutex held.
 func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	if r.ctx.Err() != nil {
 		return nil
@@ -154,7 +158,10 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	if w.trickles {
 		err = errTrickle
 	} else if w.tooSlow {
-		r.logf("%s: one connection was much slower than the others; another one goes on with its work", o.Source.Link)
+		r.logf(
+			"%s: one connection was much slower than the others; another one goes on with its work",
+			o.Source.Link,
+		)
 		return nil
 	}
 	now := time.Now()
@@ -205,7 +212,8 @@ func (r *Run) refused(w *worker, o *Object, ref *refusal) {
 	case !o.resolved.IsZero() && o.resolves == 0:
 		o.resolved, o.resolves = link.Link{}, 1
 		o.tries.again = time.Now().Add(o.tries.wait.Next())
-	case !o.lastTry && (!ref.certain && !o.alone(w) && ref.err.Code == failure.LinkDenied || ref.err.Code == failure.NotTheExport):
+	case !o.lastTry && (!ref.certain && !o.alone(w) && ref.err.Code == failure.LinkDenied ||
+		ref.err.Code == failure.NotTheExport):
 		// Some servers refuse more than one connection in this way, and some proxies have a bad moment.
 		o.pending, o.lastTry, o.limit = ref.err, true, 1
 	case o.lastTry && len(o.active) > 0:
@@ -215,9 +223,9 @@ func (r *Run) refused(w *worker, o *Object, ref *refusal) {
 	}
 }
 
-// onlyOne reports whether there is still an open answer, of an object for which no second request was ever answered like the
-// first: its link works once, or the server makes the object anew for each request. Then that answer is read to its end, and
-// why becomes the failure only if it breaks. With the run's mutex held.
+// onlyOne reports whether there is still an open answer, of an object for which no second request was ever
+// answered like the first: its link works once, or the server makes the object anew for each request. Then
+// that answer is read to its end, and why becomes the failure only if it breaks. With the run's mutex held.
 func (o *Object) onlyOne(why *failure.Error) bool {
 	if o.proved || o.probe == nil && len(o.active) == 0 {
 		return false
@@ -229,7 +237,8 @@ func (o *Object) onlyOne(why *failure.Error) bool {
 	return true
 }
 
-// alone reports whether w's request was the only one that the server can have seen for o. With the run's mutex held.
+// alone reports whether w's request was the only one that the server can have seen for o. With the run's
+// mutex held.
 func (o *Object) alone(w *worker) bool {
 	return len(o.active) == 0 && o.ended.Before(w.began.Add(-aloneAfter))
 }

@@ -325,7 +325,8 @@ func TestTheCallbackIsPassedThrough(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := "https://hooks.example.org/orgvue?status=completed&traceId=" + r.TraceID + "&tenantId=ACME_1"
+			want := "https://hooks.example.org/orgvue?status=completed&traceId=" + r.TraceID +
+				"&tenantId=ACME_1"
 			if got := tenant.Callback(); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}

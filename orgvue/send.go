@@ -43,8 +43,8 @@ const (
 	maxPoll = 6 * time.Hour
 )
 
-// Send uploads a payload of n items, imports it, waits for the end and reads what became of each item. A nil Report with an error
-// says that no import has begun.
+// Send uploads a payload of n items, imports it, waits for the end and reads what became of each item. A nil
+// Report with an error says that no import has begun.
 func (c *Client) Send(ctx context.Context, payload *os.File, n int) (*Report, error) {
 	urls, err := c.upload(ctx, payload)
 	if err != nil {

@@ -22,12 +22,17 @@ func TestAttachedTablesAreReadAndNotChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	err = db.Attach(ctx, "ledger", Attached{Name: "runs", Columns: "run VARCHAR, records BIGINT", Comment: "One row a run.",
-		Rows: func(add func(...any) error) error { return errors.Join(add("r1", int64(4)), add("r2", int64(5))) }})
+	err = db.Attach(ctx, "ledger",
+		Attached{Name: "runs", Columns: "run VARCHAR, records BIGINT", Comment: "One row a run.",
+			Rows: func(add func(...any) error) error {
+				return errors.Join(add("r1", int64(4)), add("r2", int64(5)))
+			}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := db.Query(ctx, "SELECT sum(records) AS n, current_date > DATE '2020-01-01' AS b FROM ledger.runs", nil)
+	rows, err := db.Query(
+		ctx, "SELECT sum(records) AS n, current_date > DATE '2020-01-01' AS b FROM ledger.runs", nil,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,17 +21,19 @@ import (
 
 // BuildOptions are the settings of a Builder; the zero value is usable.
 type BuildOptions struct {
-	TempDir     string            // for normalised CSVs and spilling; default: beside the database
-	MemoryLimit int64             // bytes DuckDB may use; 0: 192 MiB
-	Threads     int               // 0: one a core
-	Hurry       int               // threads while a large table is loaded that Match waits for; 0: as many as else
-	DateOrder   string            // dmy or mdy: decides dates the files leave ambiguous; "": dmy, and said so
-	TimeZone    string            // of times without a zone; "": Europe/London
-	Snapshot    time.Time         // the archive's today: when the takeover began
-	Meta        map[string]string // further rows of archive_meta
+	TempDir     string // for normalised CSVs and spilling; default: beside the database
+	MemoryLimit int64  // bytes DuckDB may use; 0: 192 MiB
+	Threads     int    // 0: one a core
+	// threads while a large table is loaded that Match waits for; 0: as many as else
+	Hurry     int
+	DateOrder string            // dmy or mdy: decides dates the files leave ambiguous; "": dmy, and said so
+	TimeZone  string            // of times without a zone; "": Europe/London
+	Snapshot  time.Time         // the archive's today: when the takeover began
+	Meta      map[string]string // further rows of archive_meta
 
-	// Schema is what is known of the source's tables; nil: the ten tables of a full export, with the views and the reconciliation
-	// that are made for them. With another one, keys, references and documents are checked as it says.
+	// Schema is what is known of the source's tables; nil: the ten tables of a full export, with the views
+	// and the reconciliation that are made for them. With another one, keys, references and documents are
+	// checked as it says.
 	Schema []schemas.Table
 }
 
@@ -54,10 +56,10 @@ const defaultMemory = 192 << 20
 
 // A Builder makes the database of one export. Its methods may be called from several goroutines.
 //
-// Times. A typed TIMESTAMP is the time that clocks showed in BuildOptions.TimeZone. Times received without a zone are
-// taken to be that already and are kept as they are; times with a zone, and epoch milliseconds, are converted. So exports
-// that write the same moment in different ways load to the same value, and no time has to be guessed at the end of summer
-// time. The zone stands in archive_meta.
+// Times. A typed TIMESTAMP is the time that clocks showed in BuildOptions.TimeZone. Times received without a
+// zone are taken to be that already and are kept as they are; times with a zone, and epoch milliseconds, are
+// converted. So exports that write the same moment in different ways load to the same value, and no time has
+// to be guessed at the end of summer time. The zone stands in archive_meta.
 type Builder struct {
 	path string // where Finish makes the database
 	work string // temporary files, the working database among them; removed with Close
@@ -84,8 +86,8 @@ type loaded struct {
 	misread error  // why DuckDB's reading of a clean file was not taken; nil if it was, or never tried
 }
 
-// Create starts to make tables from CSVs. What comes of them are files (see File and WriteParquet) and a Catalog of them, or
-// with Finish a database at path.
+// Create starts to make tables from CSVs. What comes of them are files (see File and WriteParquet) and a
+// Catalog of them, or with Finish a database at path.
 func Create(ctx context.Context, path string, o BuildOptions) (*Builder, error) {
 	if o.DateOrder != "" && o.DateOrder != orderDMY && o.DateOrder != orderMDY {
 		return nil, fmt.Errorf("date order %q: want dmy or mdy", o.DateOrder)
@@ -107,7 +109,9 @@ func Create(ctx context.Context, path string, o BuildOptions) (*Builder, error) 
 		return nil, fmt.Errorf("time zone %q: %w", o.TimeZone, err)
 	}
 	o.Snapshot = o.Snapshot.In(zone)
-	started := &Builder{path: path, opts: o, names: newNames(reservedTables...), documents: gap(documentsTable)}
+	started := &Builder{
+		path: path, opts: o, names: newNames(reservedTables...), documents: gap(documentsTable),
+	}
 	if started.work, err = os.MkdirTemp(o.TempDir, ".holdall-build-"); err != nil {
 		return nil, err
 	}
@@ -123,7 +127,8 @@ func (b *Builder) begin(ctx context.Context) (err error) {
 	if err := os.Mkdir(b.dir, 0o700); err != nil {
 		return err
 	}
-	if b.db, err = openEngine(engine{path: filepath.Join(b.work, "work.duckdb"), work: b.work, memory: b.opts.MemoryLimit, threads: b.opts.Threads,
+	if b.db, err = openEngine(engine{path: filepath.Join(b.work, "work.duckdb"), work: b.work,
+		memory: b.opts.MemoryLimit, threads: b.opts.Threads,
 		then: []string{"SET GLOBAL parquet_metadata_cache = true"}}); err != nil {
 		return err
 	}
@@ -133,8 +138,9 @@ func (b *Builder) begin(ctx context.Context) (err error) {
 	return b.exec(ctx, schemaSQL)
 }
 
-// engine says how DuckDB is opened. The database file is attached to an instance in memory: its path then needs no
-// escaping, and opening the same file twice in a process is two instances with settings of their own.
+// engine says how DuckDB is opened. The database file is attached to an instance in memory: its path then
+// needs no escaping, and opening the same file twice in a process is two instances with settings of their
+// own.
 type engine struct {
 	path     string // empty: none
 	work     string
@@ -142,7 +148,8 @@ type engine struct {
 	threads  int
 	readOnly bool
 	then     []string // statements to run once, after attaching
-	// seal does what is to be done once with the first connection, and returns what is run on every one; nil: nothing
+	// seal does what is to be done once with the first connection, and returns what is run on every one; nil:
+	// nothing
 	seal func(driver.Conn) ([]string, error)
 }
 

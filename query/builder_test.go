@@ -46,7 +46,9 @@ func TestADatabaseAppearsWholeOrNotAtAll(t *testing.T) {
 	path := filepath.Join(dir, "tables.duckdb")
 	writeFile(t, path, []byte("an older one"))
 	for _, finish := range []bool{false, true} {
-		b, err := Create(ctx, path, BuildOptions{Snapshot: time.Now(), Meta: map[string]string{"tool": "test"}})
+		b, err := Create(
+			ctx, path, BuildOptions{Snapshot: time.Now(), Meta: map[string]string{"tool": "test"}},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +78,9 @@ func TestADatabaseAppearsWholeOrNotAtAll(t *testing.T) {
 	}
 	one, two := open(t, path, OpenOptions{}), open(t, path, OpenOptions{})
 	for _, d := range []*DB{one, two} {
-		if got := answer(t, d, "select value from archive_meta where key = 'tool'", nil); got != "value\ntest\n" {
+		if got := answer(
+			t, d, "select value from archive_meta where key = 'tool'", nil,
+		); got != "value\ntest\n" {
 			t.Errorf("got %q", got)
 		}
 	}
@@ -106,7 +110,11 @@ func TestOpenSaysWhatItCannotOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := execAll(ctx, db, "CREATE TABLE archive_meta(key VARCHAR, value VARCHAR); INSERT INTO archive_meta VALUES ('database_format', '0')"); err != nil {
+	if err := execAll(
+		ctx, db,
+		"CREATE TABLE archive_meta(key VARCHAR, value VARCHAR); INSERT INTO archive_meta VALUES "+
+			"('database_format', '0')",
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
@@ -141,25 +149,36 @@ func TestTablesDescribeEverything(t *testing.T) {
 			t.Errorf("%s is not described: %+v", r.Table, r)
 		}
 	}
-	want := []string{"attachments", "audit_logs", "candidates", "companies", "contacts", "folder_records", "job_pipelines", "jobs", "tasks", "users",
-		"documents", "archive_meta", "findings", "quarantine", "rejects", "document_text", "stage_event", "task_link", "timeline"}
+	want := []string{"attachments", "audit_logs", "candidates", "companies", "contacts", "folder_records",
+		"job_pipelines", "jobs", "tasks", "users",
+		"documents", "archive_meta", "findings", "quarantine", "rejects", "document_text", "stage_event",
+		"task_link", "timeline"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 	for _, c := range tables[2].Columns {
-		if c.Column == "date_of_birth" && (c.Type != "DATE" || c.Heading != "Date of Birth" || c.Nulls != 2 || !c.Sensitive || !c.Known) {
+		if c.Column == "date_of_birth" && (c.Type != "DATE" || c.Heading != "Date of Birth" || c.Nulls != 2 ||
+			!c.Sensitive || !c.Known) {
 			t.Errorf("%+v", c)
 		}
-		if want := map[string]string{"candidate_id": "primary", "reference": "unique", "owner_id": "users.user_id"}[c.Column]; c.Key != want {
+		if want := map[string]string{
+			"candidate_id": "primary", "reference": "unique", "owner_id": "users.user_id",
+		}[c.Column]; c.Key != want {
 			t.Errorf("the key of %s is %q, want %q", c.Column, c.Key, want)
 		}
 	}
-	uncommented := answer(t, d, `select table_name from (select table_name, comment from duckdb_tables() where schema_name in ('main', 'raw') and database_name = 'archive' union all
+	uncommented := answer(t, d,
+		`select table_name from (select table_name, comment from duckdb_tables() where schema_name in ('main', 'raw') and database_name = 'archive' union all
 		select view_name, comment from duckdb_views() where not internal) where comment is null`, nil)
 	if uncommented != "table_name\n" {
 		t.Errorf("without a comment: %s", uncommented)
 	}
-	if got := answer(t, d, "select comment like 'SENSITIVE. %' as c from duckdb_columns() where table_name = 'candidates' and column_name = 'gender'", nil); got != "c\ntrue\n" {
+	if got := answer(
+		t, d,
+		"select comment like 'SENSITIVE. %' as c from duckdb_columns() where table_name = 'candidates' "+
+			"and column_name = 'gender'",
+		nil,
+	); got != "c\ntrue\n" {
 		t.Errorf("gender: %q", got)
 	}
 }
@@ -212,7 +231,9 @@ func TestBuilderIsUsedBySeveralAtOnce(t *testing.T) {
 			}
 		})
 		all.Go(func() {
-			if err := b.AddFindings(ctx, listed([]Finding{{Code: "x", Severity: "info", Detail: "y"}})); err != nil {
+			if err := b.AddFindings(
+				ctx, listed([]Finding{{Code: "x", Severity: "info", Detail: "y"}}),
+			); err != nil {
 				t.Error(err)
 			}
 		})
@@ -221,7 +242,9 @@ func TestBuilderIsUsedBySeveralAtOnce(t *testing.T) {
 	if err := b.Finish(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if got := answer(t, open(t, path, OpenOptions{}), "select count(*) as n from findings where code = 'x'", nil); got != "n\n3\n" {
+	if got := answer(
+		t, open(t, path, OpenOptions{}), "select count(*) as n from findings where code = 'x'", nil,
+	); got != "n\n3\n" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -232,7 +255,10 @@ func TestTenant(t *testing.T) {
 	if got, err := b.Tenant(context.Background()); got != "" || err != nil {
 		t.Errorf("of nothing: %q, %v", got, err)
 	}
-	load(t, b, "Users.csv", "User Id\nabcd0123456789abcdef0123456789abcdef\nabcd1123456789abcdef0123456789abcdef\nzzzz1123456789abcdef0123456789abcdef\n7\n")
+	load(
+		t, b, "Users.csv",
+		"User Id\nabcd0123456789abcdef0123456789abcdef\nabcd1123456789abcdef0123456789abcdef\nzzzz1123456789abcdef0123456789abcdef\n7\n",
+	)
 	if got, err := b.Tenant(context.Background()); got != "abcd" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}

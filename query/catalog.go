@@ -16,31 +16,35 @@ import (
 	"holdall/schemas"
 )
 
-// catalogVersion is that of the catalogs this package makes. A change that makes older ones wrong or unreadable raises it.
+// catalogVersion is that of the catalogs this package makes. A change that makes older ones wrong or
+// unreadable raises it.
 const catalogVersion = "6"
 
-// A Catalog says of an archive what its files say of themselves only in part: which tables there are, how their texts are
-// given back, and what describes them. Together with the files (Parts) it is all that SQL over an archive needs.
+// A Catalog says of an archive what its files say of themselves only in part: which tables there are, how
+// their texts are given back, and what describes them. Together with the files (Parts) it is all that SQL
+// over an archive needs.
 type Catalog struct {
 	Tables    []TableReport     `json:"-"`         // one a CSV, as LoadCSV returned them
 	Documents TableReport       `json:"documents"` // as LoadDocuments made it
 	Meta      map[string]string `json:"meta"`      // the rows of archive_meta
-	LogOrder  string            `json:"log_order"` // the order of day and month in the status logs of job_pipelines
+	// the order of day and month in the status logs of job_pipelines
+	LogOrder string `json:"log_order"`
 
 	// Schema is what is known of the source's tables, as in BuildOptions.
 	Schema []schemas.Table `json:"-"`
 
-	// Parts names the file of each relation that has one: the tables, documents, quarantine as Parquet, and findings as
-	// Parquet or as zstd-compressed lines of JSON. The names are whatever the Resolver given to Open understands.
+	// Parts names the file of each relation that has one: the tables, documents, quarantine as Parquet, and
+	// findings as Parquet or as zstd-compressed lines of JSON. The names are whatever the Resolver given to
+	// Open understands.
 	Parts map[string]string `json:"parts"`
 }
 
 // BuildPrefix begins the names of the directories that databases are made in, beside them.
 const BuildPrefix = ".rebuild-"
 
-// WriteCatalog makes the database that Open opens: nothing but views of the files that hold the rows, with a comment on
-// everything. It holds no personal data, can be made again at any time, and does not say where the files lie. It appears
-// at path whole or not at all, read-only to everybody.
+// WriteCatalog makes the database that Open opens: nothing but views of the files that hold the rows, with a
+// comment on everything. It holds no personal data, can be made again at any time, and does not say where the
+// files lie. It appears at path whole or not at all, read-only to everybody.
 func WriteCatalog(ctx context.Context, path string, c Catalog) (err error) {
 	work, err := scratch.Make(filepath.Dir(path), BuildPrefix)
 	if err != nil {
@@ -81,8 +85,8 @@ func appear(part, path string) error {
 	return atomicfile.SyncDir(filepath.Dir(path))
 }
 
-// A catalogWriter writes one catalog. Views are made over empty files of the right columns: the real ones need not be at
-// hand, and are not read.
+// A catalogWriter writes one catalog. Views are made over empty files of the right columns: the real ones
+// need not be at hand, and are not read.
 type catalogWriter struct {
 	Catalog
 	work    string
@@ -90,7 +94,10 @@ type catalogWriter struct {
 }
 
 func (w *catalogWriter) write(ctx context.Context, c *sql.Conn) error {
-	if err := execAll(ctx, c, catalogSQL, "CREATE MACRO main.snapshot_at() AS TIMESTAMP "+text(w.Meta["snapshot_at"]), hasMacro); err != nil {
+	if err := execAll(
+		ctx, c, catalogSQL, "CREATE MACRO main.snapshot_at() AS TIMESTAMP "+text(w.Meta["snapshot_at"]),
+		hasMacro,
+	); err != nil {
 		return err
 	}
 	if err := w.writeParts(ctx, c); err != nil {
@@ -107,7 +114,9 @@ func (w *catalogWriter) write(ctx context.Context, c *sql.Conn) error {
 		derived = views(converter{order: w.LogOrder, zone: w.Meta["time_zone"]})
 	}
 	for _, v := range derived {
-		if err := execAll(ctx, c, fmt.Sprintf("CREATE VIEW main.%s AS %s", ident(v.name), v.sql)); err != nil {
+		if err := execAll(
+			ctx, c, fmt.Sprintf("CREATE VIEW main.%s AS %s", ident(v.name), v.sql),
+		); err != nil {
 			return err
 		}
 	}
@@ -125,7 +134,8 @@ func (w *catalogWriter) write(ctx context.Context, c *sql.Conn) error {
 	return w.comment(ctx, c)
 }
 
-// hasMacro searches lists with plain words: has(skills, 'go') is whether an item has that text in it, without case and accents.
+// hasMacro searches lists with plain words: has(skills, 'go') is whether an item has that text in it, without
+// case and accents.
 const hasMacro = `CREATE MACRO main.has(items, part) AS
 	coalesce(len(list_filter(items, lambda item: contains(strip_accents(lower(item)), strip_accents(lower(part))))) > 0, false)`
 
@@ -149,7 +159,12 @@ func (w *catalogWriter) writeParts(ctx context.Context, c *sql.Conn) error {
 	statements := []string{partsVariable(files)}
 	empty := func(relation, columns string) {
 		if name, ok := w.Parts[relation]; ok && !isJSON(name) {
-			statements = append(statements, fmt.Sprintf("COPY (SELECT %s WHERE false) TO %s (FORMAT parquet)", columns, text(files[relation])))
+			statements = append(
+				statements,
+				fmt.Sprintf(
+					"COPY (SELECT %s WHERE false) TO %s (FORMAT parquet)", columns, text(files[relation]),
+				),
+			)
 		}
 	}
 	for i := range w.Tables {
@@ -178,7 +193,10 @@ func partsVariable(files map[string]string) string {
 	for _, relation := range slices.Sorted(maps.Keys(files)) {
 		keys, values = append(keys, text(relation)), append(values, text(files[relation]))
 	}
-	return fmt.Sprintf("SET VARIABLE holdall_parts = MAP([%s]::VARCHAR[], [%s]::VARCHAR[])", strings.Join(keys, ", "), strings.Join(values, ", "))
+	return fmt.Sprintf(
+		"SET VARIABLE holdall_parts = MAP([%s]::VARCHAR[], [%s]::VARCHAR[])", strings.Join(keys, ", "),
+		strings.Join(values, ", "),
+	)
 }
 
 // partOf is SQL for the path of a relation's file.
@@ -223,7 +241,8 @@ func (w *catalogWriter) writeTables(ctx context.Context, c *sql.Conn) error {
 		r := &w.Tables[i]
 		have[r.Table] = true
 		source := readParquet(partOf(r.Table))
-		if err := execAll(ctx, c, fmt.Sprintf("CREATE VIEW main.%s AS %s", ident(r.Table), r.typedSQL(source)),
+		if err := execAll(ctx, c,
+			fmt.Sprintf("CREATE VIEW main.%s AS %s", ident(r.Table), r.typedSQL(source)),
 			fmt.Sprintf("CREATE VIEW raw.%s AS %s", ident(r.Table), r.rawSQL(source))); err != nil {
 			return err
 		}
@@ -231,7 +250,9 @@ func (w *catalogWriter) writeTables(ctx context.Context, c *sql.Conn) error {
 	}
 	documents := w.Documents
 	if w.Parts[documents.Table] != "" {
-		if err := execAll(ctx, c, "CREATE VIEW main.documents AS FROM read_parquet("+partOf(documents.Table)+")"); err != nil {
+		if err := execAll(
+			ctx, c, "CREATE VIEW main.documents AS FROM read_parquet("+partOf(documents.Table)+")",
+		); err != nil {
 			return err
 		}
 		have[documents.Table] = true
@@ -280,8 +301,8 @@ func (w *catalogWriter) writeOwn(ctx context.Context, c *sql.Conn) error {
 	return nil
 }
 
-// shownTablesSQL lets SQL that asks the engine for its tables find those of the archive, with their rows, although they are
-// views.
+// shownTablesSQL lets SQL that asks the engine for its tables find those of the archive, with their rows,
+// although they are views.
 const shownTablesSQL = `CREATE MACRO main.duckdb_tables() AS TABLE
 	SELECT database_name, schema_name, table_name, comment, internal, temporary, estimated_size, column_count, sql FROM system.main.duckdb_tables()
 		WHERE database_name <> '` + catalog + `' OR schema_name <> 'main' OR table_name NOT IN (SELECT table_name FROM holdall.tables)
@@ -295,11 +316,13 @@ var findingsOfJSON = `SELECT code, severity, nullif("table", '') AS table_name, 
 	FROM read_json(` + partOf("findings") + `, format = 'newline_delimited', compression = 'zstd', maximum_object_size = 4194304,
 		columns = {code: 'VARCHAR', severity: 'VARCHAR', "table": 'VARCHAR', record_id: 'VARCHAR', detail: 'VARCHAR', taking: 'BOOLEAN'})`
 
-// describe begins the reports of the relations that no CSV brings, with the types that their columns have. Their rows are
-// counted when somebody asks.
+// describe begins the reports of the relations that no CSV brings, with the types that their columns have.
+// Their rows are counted when somebody asks.
 func (w *catalogWriter) describe(ctx context.Context, c *sql.Conn, all []view) error {
 	types := map[string]string{}
-	err := eachText(ctx, c, "SELECT table_name || '.' || column_name, data_type FROM duckdb_columns() WHERE database_name = '"+catalog+"' AND schema_name = 'main'",
+	err := eachText(ctx, c,
+		"SELECT table_name || '.' || column_name, data_type FROM duckdb_columns() WHERE database_name = '"+
+			catalog+"' AND schema_name = 'main'",
 		func(v []string) { types[v[0]] = v[1] })
 	if err != nil {
 		return err
@@ -314,8 +337,9 @@ func (w *catalogWriter) describe(ctx context.Context, c *sql.Conn, all []view) e
 			if typ == "" {
 				return fmt.Errorf("%s has no column %s", v.name, col[0])
 			}
-			report.Columns = append(report.Columns, ColumnReport{Column: col[0], Type: typ, Description: col[1], Known: true,
-				Sensitive: slices.Contains(sensitiveOwn, v.name+"."+col[0])})
+			report.Columns = append(report.Columns,
+				ColumnReport{Column: col[0], Type: typ, Description: col[1], Known: true,
+					Sensitive: slices.Contains(sensitiveOwn, v.name+"."+col[0])})
 		}
 		w.reports = append(w.reports, report)
 	}
@@ -328,7 +352,8 @@ const rowsUnknown = -1
 // comment writes the descriptions where any SQL tool shows them.
 func (w *catalogWriter) comment(ctx context.Context, c *sql.Conn) error {
 	isView := map[string]bool{}
-	err := eachText(ctx, c, "SELECT view_name FROM duckdb_views() WHERE database_name = '"+catalog+"' AND schema_name = 'main'",
+	err := eachText(ctx, c,
+		"SELECT view_name FROM duckdb_views() WHERE database_name = '"+catalog+"' AND schema_name = 'main'",
 		func(v []string) { isView[v[0]] = true })
 	if err != nil {
 		return err

@@ -70,7 +70,8 @@ func looksNumeric(v []byte) bool {
 	return digits > 0
 }
 
-// separates reports whether the character at i of a number stands in front of a group of three digits: 18'500.00.
+// separates reports whether the character at i of a number stands in front of a group of three digits:
+// 18'500.00.
 func separates(v []byte, i int) bool {
 	digit := func(i int) bool { return i >= 0 && i < len(v) && v[i] >= '0' && v[i] <= '9' }
 	return digit(i-1) && digit(i+1) && digit(i+2) && digit(i+3) && !digit(i+4)

@@ -17,8 +17,9 @@ func (s Severity) Rank() int {
 	return slices.Index([]Severity{SeverityError, SeverityWarning, SeverityInfo}, s)
 }
 
-// A Code names a kind of Finding. Scripts rely on it: a code is never renamed. A new one gets a constant here, a row in
-// codeTable, and its line in docs/cli.md ("go test ./query -run TestFindingCodes -update" writes it).
+// A Code names a kind of Finding. Scripts rely on it: a code is never renamed. A new one gets a constant
+// here, a row in codeTable, and its line in docs/cli.md ("go test ./query -run TestFindingCodes -update"
+// writes it).
 type Code string
 
 // The codes of findings.
@@ -91,30 +92,79 @@ func Codes() []CodeInfo { return slices.Clone(codeTable) }
 // codeTable is in the order of the names, one row a code.
 var codeTable = []CodeInfo{
 	{AttachmentMissing, is(SeverityError), "A row of the attachments has no file."},
-	{AttachmentUnclear, is(SeverityWarning), "A row of the attachments has no file that is surely its own; a file without a row may be it."},
-	{BytesUnaccounted, is(SeverityWarning), "A container holds bytes that belong to none of its entries; it is kept whole."},
-	{CellsDamaged, is(SeverityWarning, SeverityInfo), "Cells look changed by a spreadsheet program, or hold NUL bytes; an info for `\\N`, which may stand for no value."},
-	{CellsRejected, is(SeverityWarning), "Cells do not fit their column's type; their text is in `raw` and `rejects`."},
-	{ChecksumContradicted, is(SeverityWarning), "What a link serves does not match the checksum that its server tells, twice the same, and its own checksums prove it right."},
-	{ColumnsMissing, is(SeverityWarning, SeverityInfo), "A known table lacks columns; a warning where tables are joined by them."},
+	{
+		AttachmentUnclear, is(SeverityWarning),
+		"A row of the attachments has no file that is surely its own; a file without a row may be it.",
+	},
+	{
+		BytesUnaccounted, is(SeverityWarning),
+		"A container holds bytes that belong to none of its entries; it is kept whole.",
+	},
+	{
+		CellsDamaged, is(SeverityWarning, SeverityInfo),
+		"Cells look changed by a spreadsheet program, or hold NUL bytes; an info for `\\N`, which may " +
+			"stand for no value.",
+	},
+	{
+		CellsRejected, is(SeverityWarning),
+		"Cells do not fit their column's type; their text is in `raw` and `rejects`.",
+	},
+	{
+		ChecksumContradicted, is(SeverityWarning),
+		"What a link serves does not match the checksum that its server tells, twice the same, and its " +
+			"own checksums prove it right.",
+	},
+	{
+		ColumnsMissing, is(SeverityWarning, SeverityInfo),
+		"A known table lacks columns; a warning where tables are joined by them.",
+	},
 	{ColumnsUnknown, is(SeverityInfo), "A known table has further columns, which are loaded as well."},
-	{ContainerContradictory, is(SeverityWarning), "What a container says of itself is not what lies in it; it is kept whole."},
-	{ContainerDamaged, is(SeverityError, SeverityWarning), "A container's structure is damaged; what can be read is taken, and it is kept whole."},
-	{ContainerUnopened, is(SeverityError, SeverityWarning), "A container, or what something is wrapped in, could not be opened; it is kept as received."},
+	{
+		ContainerContradictory, is(SeverityWarning),
+		"What a container says of itself is not what lies in it; it is kept whole.",
+	},
+	{
+		ContainerDamaged, is(SeverityError, SeverityWarning),
+		"A container's structure is damaged; what can be read is taken, and it is kept whole.",
+	},
+	{
+		ContainerUnopened, is(SeverityError, SeverityWarning),
+		"A container, or what something is wrapped in, could not be opened; it is kept as received.",
+	},
 	{CVMissing, is(SeverityError), "A candidate is said to have a CV, and there is none."},
 	{CVUnclear, is(SeverityWarning), "A candidate is said to have a CV; a CV that is nobody's may be it."},
 	{DamagedInSource, is(SeverityError), "Bytes do not fit the checksum that the export itself gives them."},
-	{DamagedUnproven, is(SeverityError), "Bytes do not fit a checksum, and the link did not give them again: where they were damaged is not proven. They are kept whole."},
-	{DatesAmbiguous, is(SeverityWarning, SeverityInfo), "A table's dates can be read day first and month first."},
+	{
+		DamagedUnproven, is(SeverityError),
+		"Bytes do not fit a checksum, and the link did not give them again: where they were damaged is " +
+			"not proven. They are kept whole.",
+	},
+	{
+		DatesAmbiguous, is(SeverityWarning, SeverityInfo),
+		"A table's dates can be read day first and month first.",
+	},
 	{DuplicateContent, is(SeverityInfo), "Documents have the same content."},
 	{DuplicateKey, is(SeverityWarning), "A key stands in more than one row."},
 	{EmptyFile, is(SeverityWarning), "A document has no content."},
-	{EncodingGuessed, is(SeverityWarning, SeverityInfo), "A CSV does not say its encoding; windows-1252 was assumed. A warning where its bytes speak against that."},
+	{
+		EncodingGuessed, is(SeverityWarning, SeverityInfo),
+		"A CSV does not say its encoding; windows-1252 was assumed. A warning where its bytes speak " +
+			"against that.",
+	},
 	{EncodingMixed, is(SeverityWarning), "A CSV is not in one encoding throughout."},
-	{EntriesUnlisted, is(SeverityWarning), "Entries that a container's own directory does not name were found and taken over."},
-	{EntryRefused, is(SeverityWarning), "Entries of a container are not taken over as documents; their bytes are kept."},
+	{
+		EntriesUnlisted, is(SeverityWarning),
+		"Entries that a container's own directory does not name were found and taken over.",
+	},
+	{
+		EntryRefused, is(SeverityWarning),
+		"Entries of a container are not taken over as documents; their bytes are kept.",
+	},
 	{ErrorPage, is(SeverityError), "In place of a document there is a page that tells of an error."},
-	{FileDiffers, is(SeverityWarning), "A file of a listing is not what the listing tells of it; it came so twice."},
+	{
+		FileDiffers, is(SeverityWarning),
+		"A file of a listing is not what the listing tells of it; it came so twice.",
+	},
 	{FileUnavailable, is(SeverityError), "A file of a listing could not be fetched."},
 	{FileUnexpected, is(SeverityInfo), "The data files hold something else than CSVs; it is kept."},
 	{FileUnlisted, is(SeverityWarning), "A file of the attachments has no row."},
@@ -122,26 +172,58 @@ var codeTable = []CodeInfo{
 	{HeadingsRepeated, is(SeverityInfo), "A CSV's headings stand again among its rows; they are no rows."},
 	{HeadingsUnknown, is(SeverityError), "No line of a known CSV names its columns."},
 	{KeyMissing, is(SeverityWarning), "Rows have no key."},
-	{ListingIncomplete, is(SeverityError), "A listing says that it has more files than it names, or breaks off."},
-	{LockedDocument, is(SeverityWarning, SeverityInfo), "A document opens only with a password; a warning where its entry in the container is encrypted."},
+	{
+		ListingIncomplete, is(SeverityError),
+		"A listing says that it has more files than it names, or breaks off.",
+	},
+	{
+		LockedDocument, is(SeverityWarning, SeverityInfo),
+		"A document opens only with a password; a warning where its entry in the container is encrypted.",
+	},
 	{MatchAmbiguous, is(SeverityWarning), "A file fits several rows or people, and is given to none."},
 	{NamesDiffer, is(SeverityInfo), "Entries of a container have two names; both are recorded."},
-	{NumbersAmbiguous, is(SeverityWarning, SeverityInfo), "A column's numbers can be read with a decimal mark or with thousands; those are not converted. An info where other evidence decides."},
-	{ObjectUnrecognised, is(SeverityWarning), "A link serves something that is no part of an export; it is kept as received."},
+	{
+		NumbersAmbiguous, is(SeverityWarning, SeverityInfo),
+		"A column's numbers can be read with a decimal mark or with thousands; those are not converted. " +
+			"An info where other evidence decides.",
+	},
+	{
+		ObjectUnrecognised, is(SeverityWarning),
+		"A link serves something that is no part of an export; it is kept as received.",
+	},
 	{OwnerUnknown, is(SeverityWarning), "A document's owner is not known."},
 	{PartMissing, is(SeverityError), "A whole part was not received."},
-	{QuotingAmbiguous, is(SeverityWarning), "A CSV's quotes can be read in two ways that fit equally well; the cells differ."},
-	{QuotingDecided, is(SeverityInfo), "A CSV's quotes are not those of RFC 4180; over the whole file it was decided how to read them."},
-	{ReferenceDangling, is(SeverityWarning, SeverityInfo), "A reference leads to no record; an info where the export leaves such records out by design."},
-	{RowsRagged, is(SeverityError, SeverityWarning), "Records do not fit the headings, or their quotes are in doubt; they are in `quarantine`. An error where they are most of a known table."},
+	{
+		QuotingAmbiguous, is(SeverityWarning),
+		"A CSV's quotes can be read in two ways that fit equally well; the cells differ.",
+	},
+	{
+		QuotingDecided, is(SeverityInfo),
+		"A CSV's quotes are not those of RFC 4180; over the whole file it was decided how to read them.",
+	},
+	{
+		ReferenceDangling, is(SeverityWarning, SeverityInfo),
+		"A reference leads to no record; an info where the export leaves such records out by design.",
+	},
+	{
+		RowsRagged, is(SeverityError, SeverityWarning),
+		"Records do not fit the headings, or their quotes are in doubt; they are in `quarantine`. An " +
+			"error where they are most of a known table.",
+	},
 	{SizeMismatch, is(SeverityWarning), "A file has another size than its row says."},
-	{SystemLitter, is(SeverityInfo), "Files that operating systems and office programs leave behind are kept apart from the documents."},
+	{
+		SystemLitter, is(SeverityInfo),
+		"Files that operating systems and office programs leave behind are kept apart from the documents.",
+	},
 	{TableEmpty, is(SeverityWarning, SeverityInfo), "A CSV has no rows."},
 	{TableMissing, is(SeverityError), "The export lacks one of the ten CSVs."},
 	{TableRepeated, is(SeverityWarning), "A further CSV is named or built like one of the ten."},
 	{TableUnknown, is(SeverityInfo), "A CSV is none of the ten; it is loaded as well."},
 	{TableUnreadable, is(SeverityError), "A CSV could not be loaded; it is kept as received."},
-	{TextGarbled, is(SeverityInfo), "Texts look as if their encoding had been mistaken before the export; they are kept as received."},
+	{
+		TextGarbled, is(SeverityInfo),
+		"Texts look as if their encoding had been mistaken before the export; they are kept as received.",
+	},
 	{TypeMismatch, is(SeverityWarning), "A document's name promises something else than its bytes are."},
 }
 

@@ -17,10 +17,11 @@ import (
 
 var update = flag.Bool("update", false, "write the table of finding codes in docs/cli.md")
 
-// The codes of findings are a contract: each is described once, in the order of their names, and what docs/cli.md says
-// is what the program says.
+// The codes of findings are a contract: each is described once, in the order of their names, and what
+// docs/cli.md says is what the program says.
 func TestFindingCodesAreDocumented(t *testing.T) {
-	const doc, begin, end = "../docs/cli.md", "<!-- findings: written by go test ./query -run TestFindingCodes -update -->\n", "<!-- end of findings -->\n"
+	const doc, begin, end = "../docs/cli.md", "<!-- findings: written by go test ./query -run " +
+		"TestFindingCodes -update -->\n", "<!-- end of findings -->\n"
 	b, err := os.ReadFile(doc)
 	if err != nil {
 		t.Fatal(err)

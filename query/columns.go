@@ -39,7 +39,8 @@ func planColumns(t schemas.Table, s *scanned) []column {
 		}
 	}
 	for i, c := range t.Columns {
-		col := column{name: names.unique(c.Name), index: -1, typ: c.Type, about: c.Description, evidence: c.Evidence, key: c.Key,
+		col := column{name: names.unique(c.Name), index: -1, typ: c.Type, about: c.Description,
+			evidence: c.Evidence, key: c.Key,
 			refers: c.References, sensitive: c.Sensitive, known: true}
 		if index, ok := at[i]; ok {
 			col.index, col.heading, col.stats = index, s.headings[index], s.columns[index]

@@ -14,7 +14,9 @@ type Suggestion struct {
 // Complete returns what may come next at the end of SQL, the likeliest first: names, functions and words of
 // the language that begin like the word there. It is DuckDB's own completion.
 func (d *DB) Complete(ctx context.Context, sql string) ([]Suggestion, error) {
-	rows, err := d.db.QueryContext(ctx, "SELECT suggestion, suggestion_start FROM sql_auto_complete("+text(sql)+")")
+	rows, err := d.db.QueryContext(
+		ctx, "SELECT suggestion, suggestion_start FROM sql_auto_complete("+text(sql)+")",
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -166,7 +166,9 @@ func (t dataType) anySQL(ref string, depth int, holds func(ref, leaf string) str
 	case "MAP":
 		for i, list := range []string{"map_keys", "map_values"} {
 			if sql := t.parts[i].anySQL(inner, depth+1, holds); sql != "" {
-				any = append(any, fmt.Sprintf("len(list_filter(%s(%s), lambda %s: %s)) > 0", list, ref, inner, sql))
+				any = append(
+					any, fmt.Sprintf("len(list_filter(%s(%s), lambda %s: %s)) > 0", list, ref, inner, sql),
+				)
 			}
 		}
 	case "STRUCT":

@@ -34,10 +34,14 @@ type csvWorld struct {
 
 // nastyTexts are cells that reports about CSV readers are made of.
 var nastyTexts = []string{
-	"", "", "", "plain", "two words", "a, b", "a; b", "a\tb", "a | b", "line one\nline two", "line one\r\nline two", `said "no", then left`, `"quoted"`,
-	`5" pipe`, `6" x 4"`, `C:\Users\ama\`, `C:\new\table`, `\\server\share`, `\N`, `a\b`, `say \"hi\", twice`, `\"`, `"`, `""`, `,`, `'single'`, `'t Hooft`, `O'Brien`,
-	" leading", "trailing ", `{"a": "b, \"c\" d", "e": [1, 2]}`, `<p class="x">hi, "you"</p>`, "Zoë ✓", "=1+2", "-", "N/A", "NULL", `ends with "`, `"starts`, `\`, `a\,b`,
-	`x","y`, `x\","y`, "1,5", "a\n,b", `'a','b'`, "Total: 5", "sep=;", "# note", "Status", "\x1a", "semi;colon;list", "tab\tand, comma",
+	"", "", "", "plain", "two words", "a, b", "a; b", "a\tb", "a | b", "line one\nline two",
+	"line one\r\nline two", `said "no", then left`, `"quoted"`,
+	`5" pipe`, `6" x 4"`, `C:\Users\ama\`, `C:\new\table`, `\\server\share`, `\N`, `a\b`,
+	`say \"hi\", twice`, `\"`, `"`, `""`, `,`, `'single'`, `'t Hooft`, `O'Brien`,
+	" leading", "trailing ", `{"a": "b, \"c\" d", "e": [1, 2]}`, `<p class="x">hi, "you"</p>`, "Zoë ✓",
+	"=1+2", "-", "N/A", "NULL", `ends with "`, `"starts`, `\`, `a\,b`,
+	`x","y`, `x\","y`, "1,5", "a\n,b", `'a','b'`, "Total: 5", "sep=;", "# note", "Status", "\x1a",
+	"semi;colon;list", "tab\tand, comma",
 }
 
 func newCSVWorld(seed uint64) *csvWorld {
@@ -47,8 +51,17 @@ func newCSVWorld(seed uint64) *csvWorld {
 		file     string
 		headings []string
 	}{
-		{"Candidates.csv", []string{"Candidate Id", "Reference", "Full Name", "Internal Note", "Overview", "Email", "Mobile", "Home Phone", "Owner Id", "Has CV"}},
-		{"Candidates.csv", []string{"candidateId", "createdOn", "fullName", "internalNote", "email", "headline"}},
+		{
+			"Candidates.csv",
+			[]string{
+				"Candidate Id", "Reference", "Full Name", "Internal Note", "Overview", "Email", "Mobile",
+				"Home Phone", "Owner Id", "Has CV",
+			},
+		},
+		{
+			"Candidates.csv",
+			[]string{"candidateId", "createdOn", "fullName", "internalNote", "email", "headline"},
+		},
 		{"export-3.csv", []string{"user_id", "full_name", "email", "job_title", "signature"}},
 		{"Jobs.csv", []string{"Job Id", "Job Title", "Created On", "Description", "Status", "Min Pay"}},
 		{"Leads.csv", []string{"Lead No", "What", "Remark", "Since", "Further"}},
@@ -119,7 +132,11 @@ var writers = map[string]func(delim string, row []string) string{
 	"python-none": func(d string, r []string) string {
 		return joined(r, d, func(v string) string { return slashed(v, d+"\"\\\r\n") })
 	},
-	"php": func(d string, r []string) string { return joined(r, d, func(v string) string { return php(v, d) }) },
+	"php": func(d string, r []string) string {
+		return joined(
+			r, d, func(v string) string { return php(v, d) },
+		)
+	},
 	"mysql": func(d string, r []string) string {
 		return joined(r, d, func(v string) string { return `"` + slashed(v, "\\\"\n") + `"` })
 	},
@@ -132,8 +149,12 @@ var writers = map[string]func(delim string, row []string) string{
 	"single": func(d string, r []string) string {
 		return joined(r, d, func(v string) string { return "'" + strings.ReplaceAll(v, "'", "''") + "'" })
 	},
-	"naive":     func(d string, r []string) string { return strings.Join(r, d) },
-	"naive-all": func(d string, r []string) string { return joined(r, d, func(v string) string { return `"` + v + `"` }) },
+	"naive": func(d string, r []string) string { return strings.Join(r, d) },
+	"naive-all": func(d string, r []string) string {
+		return joined(
+			r, d, func(v string) string { return `"` + v + `"` },
+		)
+	},
 	"naive-some": func(d string, r []string) string {
 		return joined(r, d, func(v string) string { return naiveSome(v, d) })
 	},
@@ -227,7 +248,8 @@ func (w *csvWorld) write(rng *rand.Rand) {
 	}
 	w.lossy = slices.Contains(lossyWriters, w.writer)
 	w.stray = strings.HasPrefix(w.writer, "naive") || w.writer == "mysql-tsv"
-	if strings.HasPrefix(w.writer, "naive") { // what cannot be told from the writer's own quotes and delimiters
+	if strings.HasPrefix(w.writer, "naive") {
+		// what cannot be told from the writer's own quotes and delimiters
 		for _, row := range w.rows {
 			for j, v := range row {
 				if strings.Contains(v, `","`) || strings.Trim(v, `"\`) != v || strings.HasSuffix(v, w.delim) {
@@ -253,10 +275,19 @@ func (w *csvWorld) write(rng *rand.Rand) {
 		b.WriteString(byteOrderMark)
 	}
 	if does("sep", 8) {
-		line([]string{"sep=" + w.delim, `"sep=` + w.delim + `"`, "SEP=" + w.delim, "sep=" + w.delim + " "}[rng.IntN(4)])
+		line(
+			[]string{
+				"sep=" + w.delim, `"sep=` + w.delim + `"`, "SEP=" + w.delim, "sep=" + w.delim + " ",
+			}[rng.IntN(4)],
+		)
 	}
 	if does("title", 8) {
-		line([]string{"Export of Candidates", "\"Report, made 2024-01-02\"", "Report for Acme" + strings.Repeat(w.delim, len(w.headings)-1)}[rng.IntN(3)])
+		line(
+			[]string{
+				"Export of Candidates", "\"Report, made 2024-01-02\"",
+				"Report for Acme" + strings.Repeat(w.delim, len(w.headings)-1),
+			}[rng.IntN(3)],
+		)
 	}
 	if does("blank", 8) {
 		line("")
@@ -382,7 +413,10 @@ func (w *csvWorld) check(t testing.TB) (loaded int, faults []string) {
 		}
 	}
 	if s.loadable != int64(len(rows)) || s.records != int64(len(rows)+len(bad)) {
-		fail("%d of %d records are loadable, but %d and %d were read", s.loadable, s.records, len(rows), len(bad))
+		fail(
+			"%d of %d records are loadable, but %d and %d were read", s.loadable, s.records, len(rows),
+			len(bad),
+		)
 	}
 	if !w.lossy && loaded < len(w.rows) {
 		fail("%d of %d rows are loaded; bad: %.100v", loaded, len(w.rows), bad)
@@ -434,8 +468,8 @@ func bareText(v string) string {
 	}, v)
 }
 
-// TestNoCellMoves writes tables of nasty cells as many programs do, and reads them: no cell is ever another than it was
-// without a word.
+// TestNoCellMoves writes tables of nasty cells as many programs do, and reads them: no cell is ever another
+// than it was without a word.
 func TestNoCellMoves(t *testing.T) {
 	t.Parallel()
 	first, n := uint64(1), uint64(400)
@@ -456,7 +490,10 @@ func TestNoCellMoves(t *testing.T) {
 		}
 		failed++
 		if failed <= 12 {
-			t.Errorf("HOLDALL_CSV_SEED=%d go test ./query -run TestNoCellMoves: %s with %q, %v: %s", seed, w.writer, w.delim, w.extras, strings.Join(faults[:min(3, len(faults))], "\n "))
+			t.Errorf(
+				"HOLDALL_CSV_SEED=%d go test ./query -run TestNoCellMoves: %s with %q, %v: %s", seed,
+				w.writer, w.delim, w.extras, strings.Join(faults[:min(3, len(faults))], "\n "),
+			)
 		}
 		if n == 1 {
 			s, _, bad := readCSVWorld(t, w)

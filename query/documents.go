@@ -12,14 +12,25 @@ import (
 	"holdall/schemas"
 )
 
-// documentsTable describes documents like one of the ten. owner_name is ours; the other columns are those of the index.
+// documentsTable describes documents like one of the ten. owner_name is ours; the other columns are those of
+// the index.
 var documentsTable = schemas.Table{
 	Name: "documents", File: "index.csv",
-	Description: "Every file of the attachments and the internal CVs, where it lies in the archive and whose it is.",
+	Description: "Every file of the attachments and the internal CVs, where it lies in the archive and " +
+		"whose it is.",
 	Columns: []schemas.Column{
-		{Name: "doc_id", Type: "VARCHAR", Key: "primary", Description: "Names the document within the export."},
-		{Name: "part", Type: "VARCHAR", Description: "The part of the export it came in: attachments or cvs."},
-		{Name: "pack", Type: "VARCHAR", Description: "The file of the archive that holds it, as a path from the archive's root."},
+		{
+			Name: "doc_id", Type: "VARCHAR", Key: "primary",
+			Description: "Names the document within the export.",
+		},
+		{
+			Name: "part", Type: "VARCHAR",
+			Description: "The part of the export it came in: attachments or cvs.",
+		},
+		{
+			Name: "pack", Type: "VARCHAR",
+			Description: "The file of the archive that holds it, as a path from the archive's root.",
+		},
 		{Name: "offset", Type: "BIGINT", Description: "Where its bytes begin in the pack."},
 		{Name: "stored_size", Type: "BIGINT", Description: "Its bytes as they lie in the pack."},
 		{Name: "size", Type: "BIGINT", Description: "Its bytes."},
@@ -27,24 +38,37 @@ var documentsTable = schemas.Table{
 		{Name: "crc32", Type: "VARCHAR", Description: "CRC-32 of its content, 8 hexadecimal digits."},
 		{Name: "sha256", Type: "VARCHAR", Description: "SHA-256 of its content, 64 hexadecimal digits."},
 		{Name: "media_type", Type: "VARCHAR", Description: "What it is, by its bytes."},
-		{Name: "owner_type", Type: "VARCHAR", Description: "The kind of record it belongs to: CANDIDATE, CONTACT, COMPANY, JOB, …"},
+		{
+			Name: "owner_type", Type: "VARCHAR",
+			Description: "The kind of record it belongs to: CANDIDATE, CONTACT, COMPANY, JOB, …",
+		},
 		{Name: "owner_id", Type: "VARCHAR", Description: "The record it belongs to."},
-		{Name: "attachment_id", Type: "VARCHAR", References: "attachments.attachment_id", Description: "Its row in attachments."},
+		{
+			Name: "attachment_id", Type: "VARCHAR", References: "attachments.attachment_id",
+			Description: "Its row in attachments.",
+		},
 		{Name: "original_name", Type: "VARCHAR", Description: "Its name and path as received, as text."},
-		{Name: "original_name_raw", Type: "VARCHAR", Description: "The bytes of that name in hexadecimal, where the text does not say them exactly."},
+		{
+			Name: "original_name_raw", Type: "VARCHAR",
+			Description: "The bytes of that name in hexadecimal, where the text does not say them exactly.",
+		},
 		{Name: "received_in", Type: "VARCHAR", Description: "The file of the export that it came in."},
-		{Name: "received_modified", Type: "VARCHAR", Description: "When it was last changed, as the file that it came in says."},
+		{
+			Name: "received_modified", Type: "VARCHAR",
+			Description: "When it was last changed, as the file that it came in says.",
+		},
 		{Name: "state", Type: "VARCHAR", Description: "ok, damaged-in-source, locked, empty or error-page."},
 		{Name: "text_state", Type: "VARCHAR", Description: "Whether its text could be taken out."},
 		{Name: "matched_by", Type: "VARCHAR", Description: "How its row or owner was found: " +
-			"id, path, email, name-size, name-owner, name; renamed-owner-size, renamed-size, renamed-owner where its name was changed; owner-size; " +
+			"id, path, email, name-size, name-owner, name; renamed-owner-size, renamed-size, " +
+			"renamed-owner where its name was changed; owner-size; " +
 			"ambiguous when several fit; empty when none does."},
 		{Name: "owner_name", Type: "VARCHAR", Description: "The name of the record it belongs to."},
 	},
 }
 
-// LoadDocuments loads the index (its CSV, uncompressed) into documents. The index is ours: one that cannot be read to the
-// last cell is an error.
+// LoadDocuments loads the index (its CSV, uncompressed) into documents. The index is ours: one that cannot be
+// read to the last cell is an error.
 func (b *Builder) LoadDocuments(ctx context.Context, indexCSV io.Reader) (err error) {
 	f, err := os.CreateTemp(b.work, "index-*.csv")
 	if err != nil {
@@ -55,20 +79,29 @@ func (b *Builder) LoadDocuments(ctx context.Context, indexCSV io.Reader) (err er
 	if _, err := io.Copy(f, contextReader{ctx, indexCSV}); err != nil {
 		return err
 	}
-	s, err := scanFile(ctx, f, encodingReport{name: encUTF8}, recogniser{[]schemas.Table{documentsTable}, "documents.csv"})
+	s, err := scanFile(
+		ctx, f, encodingReport{name: encUTF8}, recogniser{[]schemas.Table{documentsTable}, "documents.csv"},
+	)
 	if err != nil {
 		return err
 	}
 	if s.loadable != s.records || len(s.headings) == 0 {
-		return fmt.Errorf("%d of the index's %d rows do not fit its headings", s.records-s.loadable, s.records)
+		return fmt.Errorf(
+			"%d of the index's %d rows do not fit its headings", s.records-s.loadable, s.records,
+		)
 	}
 	l := &loaded{schema: documentsTable, columns: planColumns(documentsTable, s)}
-	l.TableReport = TableReport{Table: documentsTable.Name, File: documentsTable.File, Description: documentsTable.Description, Kind: "table"}
+	l.TableReport = TableReport{
+		Table: documentsTable.Name, File: documentsTable.File, Description: documentsTable.Description,
+		Kind: "table",
+	}
 	b.write.Lock()
 	defer b.write.Unlock()
 	return b.onConnection(ctx, func(c *sql.Conn) error {
 		if err := b.loadIndex(ctx, c, l, s, f); err != nil {
-			return errors.Join(err, execAll(context.WithoutCancel(ctx), c, "DROP TABLE IF EXISTS main.documents"))
+			return errors.Join(
+				err, execAll(context.WithoutCancel(ctx), c, "DROP TABLE IF EXISTS main.documents"),
+			)
 		}
 		return nil
 	})
@@ -112,7 +145,10 @@ func checkIndex(ctx context.Context, c *sql.Conn, l *loaded, s *scanned) error {
 	}
 	for i, col := range columns {
 		if got[i+1] != col.stats.bytes {
-			return fmt.Errorf("column %s has %d bytes in the index, but %d were loaded", col.name, col.stats.bytes, got[i+1])
+			return fmt.Errorf(
+				"column %s has %d bytes in the index, but %d were loaded", col.name, col.stats.bytes,
+				got[i+1],
+			)
 		}
 	}
 	return nil
@@ -132,7 +168,10 @@ func (b *Builder) reportDocuments(ctx context.Context, c *sql.Conn, l *loaded) e
 	l.Rows = n[0]
 	for i, col := range l.columns {
 		if col.typ != "VARCHAR" && n[i+1] != col.stats.filled {
-			return fmt.Errorf("column %s: %d of its %d values are none", col.name, col.stats.filled-n[i+1], col.stats.filled)
+			return fmt.Errorf(
+				"column %s: %d of its %d values are none", col.name, col.stats.filled-n[i+1],
+				col.stats.filled,
+			)
 		}
 		l.TableReport.Columns[i].Nulls = l.Rows - n[i+1]
 		l.TableReport.Columns[i].Layout, l.TableReport.Columns[i].Reason = "", ""
@@ -154,7 +193,9 @@ func (b *Builder) documentsSQL(l *loaded) string {
 		case col.index < 0:
 			selected = append(selected, fmt.Sprintf("NULL::%s AS %s", col.typ, ident(col.name)))
 		default:
-			selected = append(selected, fmt.Sprintf("nullif(d.%[1]s, '')::%[2]s AS %[1]s", ident(col.name), col.typ))
+			selected = append(
+				selected, fmt.Sprintf("nullif(d.%[1]s, '')::%[2]s AS %[1]s", ident(col.name), col.typ),
+			)
 		}
 	}
 	return fmt.Sprintf(`CREATE TABLE main.documents AS
@@ -172,17 +213,26 @@ func (b *Builder) ownerNames() string {
 	for _, o := range []struct{ kind, table, key, name string }{
 		{"CANDIDATE", "candidates", "candidate_id", fullNameSQL},
 		{"CONTACT", "contacts", "contact_id", fullNameSQL},
-		{"COMPANY", "companies", "company_id", "name"}, {"JOB", "jobs", "job_id", "title"}, {"USER", "users", "user_id", "full_name"},
+		{"COMPANY", "companies", "company_id", "name"}, {"JOB", "jobs", "job_id", "title"},
+		{"USER", "users", "user_id", "full_name"},
 	} {
 		table, _ := b.relation(o.table)
-		selects = append(selects, fmt.Sprintf("SELECT %s AS owner_type, %s AS owner_id, %s AS name FROM %s", text(o.kind), o.key, o.name, table))
+		selects = append(
+			selects,
+			fmt.Sprintf(
+				"SELECT %s AS owner_type, %s AS owner_id, %s AS name FROM %s", text(o.kind), o.key, o.name,
+				table,
+			),
+		)
 	}
 	return strings.Join(selects, " UNION ALL ")
 }
 
 // schemaOwnerNames is ownerNames of a schema that says what names its records.
 func (b *Builder) schemaOwnerNames() string {
-	selects := []string{"SELECT NULL::VARCHAR AS owner_type, NULL::VARCHAR AS owner_id, NULL::VARCHAR AS name WHERE false"}
+	selects := []string{
+		"SELECT NULL::VARCHAR AS owner_type, NULL::VARCHAR AS owner_id, NULL::VARCHAR AS name WHERE false",
+	}
 	for _, t := range b.opts.Schema {
 		key, ok := t.PrimaryKey()
 		if t.Kind == "" || !ok {
@@ -193,26 +243,35 @@ func (b *Builder) schemaOwnerNames() string {
 		for _, column := range t.Label {
 			label = append(label, ident(column))
 		}
-		selects = append(selects, fmt.Sprintf("SELECT %s, %s, concat_ws(' ', %s) FROM %s", text(t.Kind), ident(key.Name),
-			strings.Join(label, ", "), table))
+		selects = append(selects,
+			fmt.Sprintf("SELECT %s, %s, concat_ws(' ', %s) FROM %s", text(t.Kind), ident(key.Name),
+				strings.Join(label, ", "), table))
 	}
 	return strings.Join(selects, " UNION ALL ")
 }
 
-// Tenant returns the account's prefix of the record IDs, "" when there is none: an ID is four letters and 32 hexadecimal digits.
+// Tenant returns the account's prefix of the record IDs, "" when there is none: an ID is four letters and 32
+// hexadecimal digits.
 func (b *Builder) Tenant(ctx context.Context) (string, error) {
 	var selects []string
 	for _, t := range b.opts.known() {
 		key, _ := t.PrimaryKey()
 		if table, ok := b.relation(t.Name); ok {
-			selects = append(selects, fmt.Sprintf("(SELECT lower(%s) AS id FROM %s WHERE %[1]s IS NOT NULL LIMIT 1000)", ident(key.Name), table))
+			selects = append(
+				selects,
+				fmt.Sprintf(
+					"(SELECT lower(%s) AS id FROM %s WHERE %[1]s IS NOT NULL LIMIT 1000)", ident(key.Name),
+					table,
+				),
+			)
 		}
 	}
 	if len(selects) == 0 {
 		return "", nil
 	}
 	var prefix string
-	err := b.db.QueryRowContext(ctx, fmt.Sprintf(`SELECT left(id, 4) AS prefix FROM (%s) WHERE regexp_full_match(id, '[a-z]{4}[0-9a-f]{32}')
+	err := b.db.QueryRowContext(ctx,
+		fmt.Sprintf(`SELECT left(id, 4) AS prefix FROM (%s) WHERE regexp_full_match(id, '[a-z]{4}[0-9a-f]{32}')
 		GROUP BY ALL ORDER BY count(*) DESC, prefix LIMIT 1`, strings.Join(selects, " UNION ALL "))).Scan(&prefix)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
@@ -220,8 +279,8 @@ func (b *Builder) Tenant(ctx context.Context) (string, error) {
 	return prefix, err
 }
 
-// WriteParquet writes a table that no CSV brings (documents, findings, quarantine) to path as zstd Parquet and returns its
-// rows, in their order.
+// WriteParquet writes a table that no CSV brings (documents, findings, quarantine) to path as zstd Parquet
+// and returns its rows, in their order.
 func (b *Builder) WriteParquet(ctx context.Context, table, path string) (rows int64, err error) {
 	b.write.Lock()
 	defer b.write.Unlock()
@@ -235,7 +294,9 @@ func (b *Builder) WriteParquet(ctx context.Context, table, path string) (rows in
 		return 0, sqlError(copySQL, err)
 	}
 	if rows, err = result.RowsAffected(); err != nil || rows != n[0] {
-		return rows, errors.Join(err, fmt.Errorf("%s has %d rows, but %d were written to %s", table, n[0], rows, path))
+		return rows, errors.Join(
+			err, fmt.Errorf("%s has %d rows, but %d were written to %s", table, n[0], rows, path),
+		)
 	}
 	return rows, nil
 }

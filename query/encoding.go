@@ -30,12 +30,14 @@ type encodingReport struct {
 	bom     int   // bytes before the text
 	foreign int64 // bytes of a UTF-8 file that are no UTF-8, and are read as windows-1252 one by one
 	guessed int64 // bytes of a windows-1252 file beyond ASCII: that it is windows-1252 is said nowhere
-	strange int64 // of these, letters that hardly occur in windows-1252, but do in the code pages of DOS and old Macs
+	// of these, letters that hardly occur in windows-1252, but do in the code pages of DOS and old Macs
+	strange int64
 	garbled int64 // places that look like UTF-8 that was read as windows-1252 once before: Ã© for é
 	broken  int64 // units of UTF-16 that are no characters
 }
 
-// encodingAtFront says which encoding the beginning of a file speaks for. Only of UTF-16 that is all there is to know.
+// encodingAtFront says which encoding the beginning of a file speaks for. Only of UTF-16 that is all there is
+// to know.
 func encodingAtFront(f *os.File) (encodingReport, error) {
 	head := make([]byte, 4096)
 	n, err := f.ReadAt(head, 0)
@@ -272,7 +274,9 @@ func (c cp1252) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err erro
 
 // asUTF8 returns a file that holds the text of f as UTF-8: f itself, or a copy in dir, which the caller
 // closes and removes. It adds to e what it finds on the way.
-func asUTF8(ctx context.Context, f *os.File, e *encodingReport, dir string) (text *os.File, copied bool, err error) {
+func asUTF8(
+	ctx context.Context, f *os.File, e *encodingReport, dir string,
+) (text *os.File, copied bool, err error) {
 	if (e.name == encUTF8 || e.name == encUTF8BOM) && e.foreign == 0 {
 		return f, false, nil
 	}
@@ -283,7 +287,9 @@ func asUTF8(ctx context.Context, f *os.File, e *encodingReport, dir string) (tex
 	src := e.decode(io.NewSectionReader(f, int64(e.bom), 1<<62))
 	var count replacements
 	if _, err := io.Copy(io.MultiWriter(text, &count), contextReader{ctx, src}); err != nil {
-		return nil, false, errors.Join(fmt.Errorf("read as %s: %w", e.name, err), text.Close(), os.Remove(text.Name()))
+		return nil, false, errors.Join(
+			fmt.Errorf("read as %s: %w", e.name, err), text.Close(), os.Remove(text.Name()),
+		)
 	}
 	if e.name == encUTF16LE || e.name == encUTF16BE {
 		e.broken = count.n

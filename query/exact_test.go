@@ -116,7 +116,8 @@ func TestEveryTypeIsExactInEveryFormat(t *testing.T) {
 				V json.RawMessage
 				T string
 			}
-			if err := json.Unmarshal([]byte(text), &row); err != nil || string(row.V) != tc.json || row.T != tc.typ {
+			if err := json.Unmarshal([]byte(text), &row); err != nil || string(row.V) != tc.json ||
+				row.T != tc.typ {
 				t.Errorf("JSON: %v\n got %s, type %s\nwant %s", err, row.V, row.T, tc.json)
 			}
 			for _, f := range []Format{TSV, CSV} {
@@ -140,11 +141,15 @@ func TestEveryTypeOfTheEngineIsKnown(t *testing.T) {
 	t.Parallel()
 	d, _ := smallDB(t)
 	known := []string{"LIST", "ARRAY", "STRUCT", "MAP", "UNION", "ENUM", "DECIMAL", "BIGNUM",
-		"NULL", "ANY", "TABLE", "POINTER", "LAMBDA", "INTEGER_LITERAL", "STRING_LITERAL", "TYPE", "INVALID", "UNKNOWN"} // no columns have these
+		// no columns have these
+		"NULL", "ANY", "TABLE", "POINTER", "LAMBDA", "INTEGER_LITERAL", "STRING_LITERAL", "TYPE", "INVALID",
+		"UNKNOWN"}
 	for _, tc := range everyType {
 		known = append(known, tc.typ)
 	}
-	for _, typ := range strings.Fields(answer(t, d, "select distinct replace(logical_type, ' ', '_') as name from duckdb_types()", nil))[1:] {
+	for _, typ := range strings.Fields(answer(
+		t, d, "select distinct replace(logical_type, ' ', '_') as name from duckdb_types()", nil,
+	))[1:] {
 		if !slices.Contains(known, typ) && !slices.Contains(known, strings.ReplaceAll(typ, "_", " ")) {
 			t.Errorf("%s is not in everyType", typ)
 		}
@@ -175,7 +180,9 @@ func TestEveryTypeIsExactInParquet(t *testing.T) {
 	args := []string{"-W", "error", "-c", readArrow}
 	for i, tc := range everyType {
 		var out bytes.Buffer
-		if _, err := d.QueryParquet(context.Background(), &out, "select "+tc.sql+" as v", nil, 0); err != nil {
+		if _, err := d.QueryParquet(
+			context.Background(), &out, "select "+tc.sql+" as v", nil, 0,
+		); err != nil {
 			t.Errorf("%s: %v", tc.sql, err)
 			continue
 		}
@@ -183,7 +190,10 @@ func TestEveryTypeIsExactInParquet(t *testing.T) {
 		writeFile(t, path, out.Bytes())
 		args = append(args, path)
 		// What is not written as another type is the same when DuckDB reads it.
-		same := cells(t, b, "select (select v from read_parquet("+text(path)+"))::varchar = (select ("+tc.sql+")::varchar)")
+		same := cells(
+			t, b,
+			"select (select v from read_parquet("+text(path)+"))::varchar = (select ("+tc.sql+")::varchar)",
+		)
 		if same[0][0] != "true" && !strings.Contains(tc.typ, "UNION") && tc.typ != "VARIANT" {
 			t.Errorf("%s: DuckDB does not read what was written", tc.sql)
 		}
@@ -214,9 +224,12 @@ func TestNumbersAreExactInXLSX(t *testing.T) {
 		typ, s string
 		number bool
 	}{
-		{"BIGINT", "123456789012345", true}, {"BIGINT", "1234567890123456", false}, {"DECIMAL(18,2)", "1234567890123.45", true},
-		{"DECIMAL(18,2)", "12345678901234.56", false}, {"DOUBLE", "0.30000000000000004", true}, {"DOUBLE", "1e+300", true},
-		{"DOUBLE", "1.5e+308", false}, {"DOUBLE", "5e-324", false}, {"DOUBLE", "nan", false}, {"DOUBLE", "inf", false}, {"HUGEINT", "12", true},
+		{"BIGINT", "123456789012345", true}, {"BIGINT", "1234567890123456", false},
+		{"DECIMAL(18,2)", "1234567890123.45", true},
+		{"DECIMAL(18,2)", "12345678901234.56", false}, {"DOUBLE", "0.30000000000000004", true},
+		{"DOUBLE", "1e+300", true},
+		{"DOUBLE", "1.5e+308", false}, {"DOUBLE", "5e-324", false}, {"DOUBLE", "nan", false},
+		{"DOUBLE", "inf", false}, {"HUGEINT", "12", true},
 	} {
 		if got := fitsExcel(tc.s, tc.typ); got != tc.number {
 			t.Errorf("%s %s: a number %t, want %t", tc.typ, tc.s, got, tc.number)
@@ -227,7 +240,8 @@ func TestNumbersAreExactInXLSX(t *testing.T) {
 func TestTextsThatBeginLikeFormulas(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]bool{
-		"=1+1": true, "=HYPERLINK(\"http://x\")": true, "@SUM(A1)": true, "+cmd|' /C calc'!A0": true, "-2+3": true,
+		"=1+1": true, "=HYPERLINK(\"http://x\")": true, "@SUM(A1)": true, "+cmd|' /C calc'!A0": true,
+		"-2+3": true,
 		"\t=1": true, "\r=1": true, "＝1+1": true, "- a dash": true, "+44 20 7946-0000": false, "-5.50": false,
 		"a=1": false, " =1": false, "": false, "é": false, "ﬁ": false, "-": false, "+": false,
 	} {
@@ -244,7 +258,10 @@ func TestTextsThatBeginLikeFormulas(t *testing.T) {
 		{WriteOptions{Format: CSV}, "a,n,b\n=1+1,-1,-x\nplain,-2,\n"},
 		{WriteOptions{Format: CSV, NoFormulas: true}, "a,n,b\n'=1+1,-1,'-x\nplain,-2,\n"},
 		{WriteOptions{Format: CSV, BOM: true}, "\uFEFFa,n,b\n=1+1,-1,-x\nplain,-2,\n"},
-		{WriteOptions{Format: TSV, NoFormulas: true, BOM: true}, "\uFEFFa\tn\tb\n'=1+1\t-1\t'-x\nplain\t-2\t\n"},
+		{
+			WriteOptions{Format: TSV, NoFormulas: true, BOM: true},
+			"\uFEFFa\tn\tb\n'=1+1\t-1\t'-x\nplain\t-2\t\n",
+		},
 	} {
 		rows, err := d.Query(context.Background(), query, nil)
 		if err != nil {
@@ -252,7 +269,8 @@ func TestTextsThatBeginLikeFormulas(t *testing.T) {
 		}
 		var out bytes.Buffer
 		done, err := Write(&out, rows, tc.o)
-		if diff := cmp.Diff(tc.want, out.String()); err != nil || diff != "" || done != (Written{Rows: 2, Formulas: 2}) {
+		if diff := cmp.Diff(tc.want, out.String()); err != nil || diff != "" ||
+			done != (Written{Rows: 2, Formulas: 2}) {
 			t.Errorf("%+v: %+v, %v\n%s", tc.o, done, err, diff)
 		}
 		rows.Close()

@@ -36,8 +36,8 @@ const (
 	foundArchive = "archive"
 )
 
-// AddFindings adds findings that the takeover made, such as links that could not be fetched. Their number may be large:
-// they are rows from here on.
+// AddFindings adds findings that the takeover made, such as links that could not be fetched. Their number may
+// be large: they are rows from here on.
 func (b *Builder) AddFindings(ctx context.Context, found iter.Seq2[Finding, error]) error {
 	b.write.Lock()
 	defer b.write.Unlock()
@@ -70,7 +70,10 @@ func appendFindings(c *sql.Conn, where string, found iter.Seq2[Finding, error]) 
 			if err != nil {
 				return err
 			}
-			if err := add(string(f.Code), string(f.Severity), orNull(f.Table), orNull(f.RecordID), cleanText([]byte(f.Detail)), where); err != nil {
+			if err := add(
+				string(f.Code), string(f.Severity), orNull(f.Table), orNull(f.RecordID),
+				cleanText([]byte(f.Detail)), where,
+			); err != nil {
 				return err
 			}
 		}
@@ -107,13 +110,16 @@ func (b *Builder) FindingCounts(ctx context.Context) ([]FindingCount, error) {
 	return sums, rows.Err()
 }
 
-// Findings yields all findings, ordered by severity, code, table and record. Memory does not grow with their number.
+// Findings yields all findings, ordered by severity, code, table and record. Memory does not grow with their
+// number.
 func (b *Builder) Findings(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		stopped := false
 		err := b.onConnection(ctx, func(c *sql.Conn) (err error) {
 			defer func() {
-				_, dropped := c.ExecContext(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS temp.sorted_findings")
+				_, dropped := c.ExecContext(
+					context.WithoutCancel(ctx), "DROP TABLE IF EXISTS temp.sorted_findings",
+				)
 				err = errors.Join(err, dropped)
 			}()
 			stopped, err = eachFinding(ctx, c, yield)
@@ -127,7 +133,8 @@ func (b *Builder) Findings(ctx context.Context) iter.Seq2[Finding, error] {
 
 // ShownFindings returns the first findings of each code, at most so many, in the order of Findings.
 func (b *Builder) ShownFindings(ctx context.Context, each int) ([]Finding, error) {
-	rows, err := b.db.QueryContext(ctx, `SELECT code, severity, coalesce(table_name, '') AS t, coalesce(record_id, '') AS id, detail, found = '`+foundTaking+`' FROM findings
+	rows, err := b.db.QueryContext(ctx,
+		`SELECT code, severity, coalesce(table_name, '') AS t, coalesce(record_id, '') AS id, detail, found = '`+foundTaking+`' FROM findings
 		QUALIFY row_number() OVER (PARTITION BY code ORDER BY `+findingRank+`, t, id, detail) <= ? ORDER BY `+findingRank+`, code, t, id, detail`, each)
 	if err != nil {
 		return nil, err
@@ -144,17 +151,23 @@ func (b *Builder) ShownFindings(ctx context.Context, each int) ([]Finding, error
 	return all, rows.Err()
 }
 
-// WriteFindings writes all findings to path, as lines of JSON in the order of Findings. What a finding does not have is null.
+// WriteFindings writes all findings to path, as lines of JSON in the order of Findings. What a finding does
+// not have is null.
 func (b *Builder) WriteFindings(ctx context.Context, path string) error {
 	b.write.Lock()
 	defer b.write.Unlock()
-	return execAll(ctx, b.db, `COPY (SELECT code, severity, table_name AS "table", record_id, detail, found = '`+foundTaking+`' AS taking FROM findings
+	return execAll(ctx, b.db,
+		`COPY (SELECT code, severity, table_name AS "table", record_id, detail, found = '`+foundTaking+
+			`' AS taking FROM findings
 		ORDER BY `+findingRank+`, code, coalesce(table_name, ''), coalesce(record_id, ''), detail) TO `+text(path)+` (FORMAT json)`)
 }
 
 // eachFinding reads the findings in pieces, since a result read in one go is kept in memory.
-func eachFinding(ctx context.Context, c *sql.Conn, yield func(Finding, error) bool) (stopped bool, err error) {
-	if err := execAll(ctx, c, `CREATE OR REPLACE TEMP TABLE sorted_findings AS SELECT code, severity, coalesce(table_name, '') AS table_name,
+func eachFinding(
+	ctx context.Context, c *sql.Conn, yield func(Finding, error) bool,
+) (stopped bool, err error) {
+	if err := execAll(ctx, c,
+		`CREATE OR REPLACE TEMP TABLE sorted_findings AS SELECT code, severity, coalesce(table_name, '') AS table_name,
 		coalesce(record_id, '') AS record_id, detail, found FROM findings ORDER BY `+findingRank+`, code, table_name, record_id, detail`); err != nil {
 		return false, err
 	}
@@ -167,8 +180,12 @@ func eachFinding(ctx context.Context, c *sql.Conn, yield func(Finding, error) bo
 	}
 }
 
-func yieldFindings(ctx context.Context, c *sql.Conn, from, to int64, yield func(Finding, error) bool) (n int, stopped bool, err error) {
-	rows, err := c.QueryContext(ctx, `SELECT code, severity, table_name, record_id, detail, found = '`+foundTaking+`' FROM temp.sorted_findings
+func yieldFindings(
+	ctx context.Context, c *sql.Conn, from, to int64, yield func(Finding, error) bool,
+) (n int, stopped bool, err error) {
+	rows, err := c.QueryContext(ctx,
+		`SELECT code, severity, table_name, record_id, detail, found = '`+foundTaking+
+			`' FROM temp.sorted_findings
 		WHERE rowid >= ? AND rowid < ? ORDER BY rowid`, from, to)
 	if err != nil {
 		return 0, false, err
@@ -187,17 +204,28 @@ func yieldFindings(ctx context.Context, c *sql.Conn, from, to int64, yield func(
 	return n, false, rows.Err()
 }
 
-// loadFindings says what is to be known about a file itself. What needs the other tables comes with Reconcile.
+// loadFindings says what is to be known about a file itself. What needs the other tables comes with
+// Reconcile.
 func loadFindings(l *loaded, s *scanned) []Finding {
 	var found []Finding
 	add := func(code Code, severity Severity, format string, args ...any) {
-		found = append(found, Finding{Code: code, Severity: severity, Table: l.Table, Detail: fmt.Sprintf(format, args...)})
+		found = append(
+			found,
+			Finding{Code: code, Severity: severity, Table: l.Table, Detail: fmt.Sprintf(format, args...)},
+		)
 	}
 	if l.Table != l.schema.Name {
-		add(TableRepeated, SeverityWarning, "%s is a further file named or built like %s; it was loaded as %s", l.File, l.schema.Name, l.Table)
+		add(
+			TableRepeated, SeverityWarning,
+			"%s is a further file named or built like %s; it was loaded as %s", l.File, l.schema.Name,
+			l.Table,
+		)
 	}
 	if !l.Known && l.Table == l.schema.Name {
-		add(TableUnknown, SeverityInfo, "%s is none of the known tables; it was loaded as %s", l.File, l.Table)
+		add(
+			TableUnknown, SeverityInfo, "%s is none of the known tables; it was loaded as %s", l.File,
+			l.Table,
+		)
 	}
 	switch {
 	case len(s.headings) == 0:
@@ -230,32 +258,55 @@ func columnFindings(l *loaded) []Finding {
 		}
 		if n := l.TableReport.Columns[i].Rejected; n > 0 {
 			found = append(found, Finding{Code: CellsRejected, Severity: SeverityWarning, Table: l.Table,
-				Detail: fmt.Sprintf("%s: %d cells are %s; their text is in raw.%s and in rejects", c.name, n, converter{order: l.readAs}.rejection(c.typ, c.stats), l.Table)})
+				Detail: fmt.Sprintf(
+					"%s: %d cells are %s; their text is in raw.%s and in rejects", c.name, n,
+					converter{order: l.readAs}.rejection(c.typ, c.stats), l.Table,
+				)})
 		}
 		found = append(found, numberFindings(l.Table, c)...)
 		if c.stats.excel > 0 {
 			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityWarning, Table: l.Table,
-				Detail: fmt.Sprintf(`%s: %d cells look changed by a spreadsheet program (4.47E+11, ="0044"); they are kept as received`, c.name, c.stats.excel)})
+				Detail: fmt.Sprintf(
+					`%s: %d cells look changed by a spreadsheet program (4.47E+11, ="0044"); they are kept as received`,
+					c.name, c.stats.excel,
+				)})
 		}
 		if c.stats.nulls > 0 {
 			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityInfo, Table: l.Table,
-				Detail: fmt.Sprintf(`%s: %d cells are \N, which databases write for no value; nothing in the file tells, and they are kept as received`, c.name, c.stats.nulls)})
+				Detail: fmt.Sprintf(
+					`%s: %d cells are \N, which databases write for no value; nothing in the file tells, and they are kept as received`,
+					c.name, c.stats.nulls,
+				)})
 		}
 		if c.stats.nuls > 0 {
 			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityWarning, Table: l.Table,
-				Detail: fmt.Sprintf("%s: %d cells hold NUL bytes; they are kept as received", c.name, c.stats.nuls)})
+				Detail: fmt.Sprintf(
+					"%s: %d cells hold NUL bytes; they are kept as received", c.name, c.stats.nuls,
+				)})
 		}
 	}
 	for severity, names := range missing {
-		found = append(found, Finding{Code: ColumnsMissing, Severity: severity, Table: l.Table, Detail: strings.Join(names, ", ")})
+		found = append(
+			found,
+			Finding{
+				Code: ColumnsMissing, Severity: severity, Table: l.Table, Detail: strings.Join(names, ", "),
+			},
+		)
 	}
 	if len(unknown) > 0 && len(l.schema.Columns) > 0 {
-		found = append(found, Finding{Code: ColumnsUnknown, Severity: SeverityInfo, Table: l.Table, Detail: strings.Join(unknown, ", ")})
+		found = append(
+			found,
+			Finding{
+				Code: ColumnsUnknown, Severity: SeverityInfo, Table: l.Table,
+				Detail: strings.Join(unknown, ", "),
+			},
+		)
 	}
 	return found
 }
 
-// missingSeverity is a warning for columns that tables are joined by and that an export was really seen to have.
+// missingSeverity is a warning for columns that tables are joined by and that an export was really seen to
+// have.
 func missingSeverity(c column) Severity {
 	seen := c.evidence == "spreadsheet" || c.evidence == "api"
 	if seen && (c.key == "primary" || c.refers != "") {
@@ -264,8 +315,8 @@ func missingSeverity(c column) Severity {
 	return SeverityInfo
 }
 
-// dateFindings reports files whose dates can be read both ways. Where the other files of the export agree with how this one
-// was read, it is only worth knowing.
+// dateFindings reports files whose dates can be read both ways. Where the other files of the export agree
+// with how this one was read, it is only worth knowing.
 func dateFindings(tables []*loaded) []Finding {
 	orders := map[string]int{}
 	for _, l := range tables {
@@ -276,17 +327,29 @@ func dateFindings(tables []*loaded) []Finding {
 		f := Finding{Code: DatesAmbiguous, Severity: SeverityWarning, Table: l.Table}
 		switch {
 		case l.Dates == orderMixed:
-			f.Detail = fmt.Sprintf("%d dates can only be day first and %d only month first; all were read as %s, and those that do not fit rejected",
+			f.Detail = fmt.Sprintf("%d dates can only be day first and %d only month first; all were read "+
+				"as %s, and those that do not fit rejected",
 				l.dates.dayFirst, l.dates.monthFirst, l.readAs)
 		case l.Dates != orderAmbiguous:
 			continue
 		case orders[orderDMY] > 0 && orders[orderMDY] == 0:
 			f.Severity = SeverityInfo
-			f.Detail = fmt.Sprintf("no day in %d dates exceeds 12; they were read as day first, like those of the other tables", l.dates.slashed)
+			f.Detail = fmt.Sprintf(
+				"no day in %d dates exceeds 12; they were read as day first, like those of the other tables",
+				l.dates.slashed,
+			)
 		case orders[orderMDY] > 0:
-			f.Detail = fmt.Sprintf("no day in %d dates exceeds 12; they were read as day first, but other tables are month first", l.dates.slashed)
+			f.Detail = fmt.Sprintf(
+				"no day in %d dates exceeds 12; they were read as day first, but other tables are month "+
+					"first",
+				l.dates.slashed,
+			)
 		default:
-			f.Detail = fmt.Sprintf("no day in %d dates exceeds 12; they were read as day first because that is the usual setting", l.dates.slashed)
+			f.Detail = fmt.Sprintf(
+				"no day in %d dates exceeds 12; they were read as day first because that is the usual "+
+					"setting",
+				l.dates.slashed,
+			)
 		}
 		found = append(found, f)
 	}

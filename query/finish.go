@@ -15,14 +15,31 @@ import (
 
 // ownTables describes the relations that no CSV brings.
 var ownTables = []view{
-	{name: "archive_meta", about: "What is known of the archive as a whole, by key.", columns: [][2]string{{"key", "What."}, {"value", "Its value."}}},
-	{name: "findings", about: "What somebody should know about this export: what is missing, damaged or odd.", columns: [][2]string{
-		{"code", "What kind of finding it is."}, {"severity", "error, warning or info."}, {"table_name", "The table it is about."}, {"record_id", "The record it is about."}, {"detail", "The finding in words."},
-		{"found", "archive: the tables and documents tell it; takeover: only the takeover could see it."}}},
-	{name: "rejects", about: "Cells whose text does not fit their column's type; the typed table has NULL there.", columns: [][2]string{
-		{"table_name", "The table."}, {"column_name", "The column."}, {"row_number", "The record's position in the CSV."}, {"value", "The cell as received."}, {"reason", "Why it does not fit."}}},
-	{name: "quarantine", about: "Records of the CSVs that could not be loaded into their table, as received.", columns: [][2]string{
-		{"table_name", "The table they belong to."}, {"row_number", "The record's position in the CSV."}, {"record", "The record as received."}, {"reason", "Why it could not be loaded."}}},
+	{
+		name: "archive_meta", about: "What is known of the archive as a whole, by key.",
+		columns: [][2]string{{"key", "What."}, {"value", "Its value."}},
+	},
+	{name: "findings",
+		about: "What somebody should know about this export: what is missing, damaged or odd.",
+		columns: [][2]string{
+			{"code", "What kind of finding it is."}, {"severity", "error, warning or info."},
+			{"table_name", "The table it is about."}, {"record_id", "The record it is about."},
+			{"detail", "The finding in words."},
+			{
+				"found",
+				"archive: the tables and documents tell it; takeover: only the takeover could see it.",
+			}}},
+	{name: "rejects",
+		about: "Cells whose text does not fit their column's type; the typed table has NULL there.",
+		columns: [][2]string{
+			{"table_name", "The table."}, {"column_name", "The column."},
+			{"row_number", "The record's position in the CSV."}, {"value", "The cell as received."},
+			{"reason", "Why it does not fit."}}},
+	{name: "quarantine",
+		about: "Records of the CSVs that could not be loaded into their table, as received.",
+		columns: [][2]string{
+			{"table_name", "The table they belong to."}, {"row_number", "The record's position in the CSV."},
+			{"record", "The record as received."}, {"reason", "Why it could not be loaded."}}},
 }
 
 // ownReport returns a report on one of ownTables without its rows.
@@ -38,7 +55,9 @@ func ownReport(name string) TableReport {
 			if col[0] == rowNumber {
 				typ = "BIGINT"
 			}
-			r.Columns = append(r.Columns, ColumnReport{Column: col[0], Type: typ, Description: col[1], Known: true})
+			r.Columns = append(
+				r.Columns, ColumnReport{Column: col[0], Type: typ, Description: col[1], Known: true},
+			)
 		}
 	}
 	return r
@@ -52,7 +71,10 @@ func (b *Builder) Catalog(ctx context.Context) (Catalog, error) {
 	}
 	b.state.Lock()
 	defer b.state.Unlock()
-	c := Catalog{Schema: b.opts.Schema, Meta: b.meta(end), LogOrder: orderDMY, Documents: b.documents, Parts: map[string]string{}}
+	c := Catalog{
+		Schema: b.opts.Schema, Meta: b.meta(end), LogOrder: orderDMY, Documents: b.documents,
+		Parts: map[string]string{},
+	}
 	for _, l := range b.tables {
 		c.Tables = append(c.Tables, l.TableReport)
 		if l.Table == "job_pipelines" {
@@ -62,14 +84,17 @@ func (b *Builder) Catalog(ctx context.Context) (Catalog, error) {
 	return c, nil
 }
 
-// pastTimes are columns whose times were in the past when the export was made, because they are of something that happened.
-var pastTimes = []string{"event_time", "created_on", "modified_on", "last_contacted", "last_login", "last_activity_date"}
+// pastTimes are columns whose times were in the past when the export was made, because they are of something
+// that happened.
+var pastTimes = []string{
+	"event_time", "created_on", "modified_on", "last_contacted", "last_login", "last_activity_date",
+}
 
 // sqlTime is how SQL and archive_meta write a time.
 const sqlTime = "2006-01-02 15:04:05"
 
-// dataEnd returns the last time at which something happened of which the tables know, but none after the takeover: that is a
-// mistake in the data. Where they know none, it is the time of the takeover.
+// dataEnd returns the last time at which something happened of which the tables know, but none after the
+// takeover: that is a mistake in the data. Where they know none, it is the time of the takeover.
 func (b *Builder) dataEnd(ctx context.Context) (string, error) {
 	taken := b.opts.Snapshot.Format(sqlTime)
 	var ends []string
@@ -77,7 +102,13 @@ func (b *Builder) dataEnd(ctx context.Context) (string, error) {
 	for _, l := range b.tables {
 		for _, c := range l.Columns {
 			if l.Known && c.Type == "TIMESTAMP" && c.Heading != "" && slices.Contains(pastTimes, c.Column) {
-				ends = append(ends, fmt.Sprintf("(SELECT max(%s) FILTER (%[1]s <= TIMESTAMP %s) FROM main.%s)", ident(c.Column), text(taken), ident(l.Table)))
+				ends = append(
+					ends,
+					fmt.Sprintf(
+						"(SELECT max(%s) FILTER (%[1]s <= TIMESTAMP %s) FROM main.%s)", ident(c.Column),
+						text(taken), ident(l.Table),
+					),
+				)
 			}
 		}
 	}
@@ -86,7 +117,10 @@ func (b *Builder) dataEnd(ctx context.Context) (string, error) {
 		return taken, nil
 	}
 	var end string
-	query := fmt.Sprintf("SELECT strftime(coalesce(greatest(%s), TIMESTAMP %s), '%%Y-%%m-%%d %%H:%%M:%%S')", strings.Join(ends, ", "), text(taken))
+	query := fmt.Sprintf(
+		"SELECT strftime(coalesce(greatest(%s), TIMESTAMP %s), '%%Y-%%m-%%d %%H:%%M:%%S')",
+		strings.Join(ends, ", "), text(taken),
+	)
 	err := b.db.QueryRowContext(ctx, query).Scan(&end)
 	return end, err
 }
@@ -100,13 +134,16 @@ func (b *Builder) meta(end string) map[string]string {
 	meta := map[string]string{}
 	maps.Copy(meta, b.opts.Meta)
 	maps.Copy(meta, map[string]string{"snapshot_at": end,
-		"taken_at": b.opts.Snapshot.Format(sqlTime), "taken_at_utc": b.opts.Snapshot.UTC().Format(time.RFC3339), "time_zone": b.opts.TimeZone, "date_order": order,
+		"taken_at":     b.opts.Snapshot.Format(sqlTime),
+		"taken_at_utc": b.opts.Snapshot.UTC().Format(time.RFC3339), "time_zone": b.opts.TimeZone,
+		"date_order":      order,
 		"database_format": catalogVersion})
 	return meta
 }
 
-// Finish makes a database at the Builder's path, for Open without a Resolver: the files with the rows lie in a directory
-// of its name (see Files), both appear whole or not at all. It is for archives that have no such files of their own.
+// Finish makes a database at the Builder's path, for Open without a Resolver: the files with the rows lie in
+// a directory of its name (see Files), both appear whole or not at all. It is for archives that have no such
+// files of their own.
 func (b *Builder) Finish(ctx context.Context) error {
 	c, err := b.Catalog(ctx)
 	if err != nil {

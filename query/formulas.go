@@ -21,7 +21,8 @@ func isFormula(s string) bool {
 	case '+', '-':
 		return strings.Trim(s[1:], "0123456789 ()./-") != ""
 	}
-	for _, wide := range []string{"＝", "＋", "－", "＠"} { // taken for the narrow ones in some places of the world
+	// taken for the narrow ones in some places of the world
+	for _, wide := range []string{"＝", "＋", "－", "＠"} {
 		if strings.HasPrefix(s, wide) {
 			return true
 		}

@@ -19,14 +19,26 @@ import (
 //	person_keys(full_name, first, surname)  see personKeys
 //	holdall_number, holdall_time            see csvfunctions.go
 var functions = []function{
-	{"name_keys", 1, duckdb.TYPE_VARCHAR, func(a []string) any { return strings.Join(newFileName(a[0]).keys(), "\n") }},
+	{
+		"name_keys", 1, duckdb.TYPE_VARCHAR,
+		func(a []string) any { return strings.Join(newFileName(a[0]).keys(), "\n") },
+	},
 	{"name_like", 2, duckdb.TYPE_BIGINT, func(a []string) any { return int64(like(a[0], a[1])) }},
-	{"same_kind", 2, duckdb.TYPE_BOOLEAN, func(a []string) any { return newFileName(a[0]).fits(newFileName(a[1])) }},
+	{
+		"same_kind", 2, duckdb.TYPE_BOOLEAN,
+		func(a []string) any { return newFileName(a[0]).fits(newFileName(a[1])) },
+	},
 	{"people_in", 1, duckdb.TYPE_VARCHAR, func(a []string) any { return strings.Join(peopleIn(a[0]), "\n") }},
 	{numberFunction, 3, duckdb.TYPE_VARCHAR, callReadNumber},
 	{timeFunction, 4, duckdb.TYPE_VARCHAR, callReadTime},
-	{"name_words", 1, duckdb.TYPE_VARCHAR, func(a []string) any { return strings.Join(nameWordsIn(a[0]), " ") }},
-	{"person_keys", 3, duckdb.TYPE_VARCHAR, func(a []string) any { return strings.Join(personKeys(a[0], a[1], a[2]), "\n") }},
+	{
+		"name_words", 1, duckdb.TYPE_VARCHAR,
+		func(a []string) any { return strings.Join(nameWordsIn(a[0]), " ") },
+	},
+	{
+		"person_keys", 3, duckdb.TYPE_VARCHAR,
+		func(a []string) any { return strings.Join(personKeys(a[0], a[1], a[2]), "\n") },
+	},
 }
 
 // A function is a scalar function of texts; NULL in, NULL out.

@@ -54,7 +54,9 @@ type lackFinder struct {
 // look goes through the syntax tree of a query.
 func (l *lackFinder) look(ctx context.Context, query string) error {
 	var tree string
-	if err := l.db.db.QueryRowContext(ctx, "SELECT json_serialize_sql(?::VARCHAR)::VARCHAR", query).Scan(&tree); err != nil {
+	if err := l.db.db.QueryRowContext(
+		ctx, "SELECT json_serialize_sql(?::VARCHAR)::VARCHAR", query,
+	).Scan(&tree); err != nil {
 		return err
 	}
 	var parsed any
@@ -93,7 +95,9 @@ func (l *lackFinder) table(ctx context.Context, name string) error {
 		return nil
 	}
 	var definition string
-	err := l.db.db.QueryRowContext(ctx, "SELECT sql FROM duckdb_views() WHERE schema_name = 'main' AND view_name = ?", name).Scan(&definition)
+	err := l.db.db.QueryRowContext(
+		ctx, "SELECT sql FROM duckdb_views() WHERE schema_name = 'main' AND view_name = ?", name,
+	).Scan(&definition)
 	if err != nil {
 		return err
 	}

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// A layout says how a column writes its values, so that a value's text need not be kept: writing the value in the layout gives
-// it back. It is a guess from a few values, and nothing depends on its being right: the text of every value that it does
-// not give back to the last byte is kept. What a layout is depends on the type:
+// A layout says how a column writes its values, so that a value's text need not be kept: writing the value in
+// the layout gives it back. It is a guess from a few values, and nothing depends on its being right: the text
+// of every value that it does not give back to the last byte is kept. What a layout is depends on the type:
 //
 //	DATE, TIMESTAMP  a format of strftime
 //	BOOLEAN          the words for true and false: Yes|No
@@ -20,7 +20,8 @@ import (
 // Times with a zone have none: what it would give back depended on the rules of time zones, which change.
 type layout = string
 
-// layoutOf guesses the layout of a column from the samples that the scan took; "" if they have none in common.
+// layoutOf guesses the layout of a column from the samples that the scan took; "" if they have none in
+// common.
 func layoutOf(typ, order string, s columnStats) layout {
 	switch {
 	case typ == "INTEGER" || typ == "BIGINT":
@@ -57,7 +58,9 @@ func layoutOfValue(typ, order, v string, s columnStats) layout {
 
 // layoutOfBoolean finds the words that go with one of them.
 func layoutOfBoolean(v string) layout {
-	for _, words := range []string{"Yes|No", "yes|no", "YES|NO", "true|false", "True|False", "TRUE|FALSE", "1|0", "Y|N", "y|n"} {
+	for _, words := range []string{
+		"Yes|No", "yes|no", "YES|NO", "true|false", "True|False", "TRUE|FALSE", "1|0", "Y|N", "y|n",
+	} {
 		if yes, no, _ := strings.Cut(words, "|"); v == yes || v == no {
 			return words
 		}
@@ -130,18 +133,20 @@ func writtenAs(value, typ string, l layout) string {
 	case typ == "VARCHAR[]":
 		return fmt.Sprintf("array_to_string(%s, %s)", value, text(l))
 	case strings.HasPrefix(typ, "DECIMAL") && l == "0":
-		return fmt.Sprintf("CASE WHEN %[1]s = trunc(%[1]s) THEN %[1]s::BIGINT::VARCHAR ELSE %[1]s::VARCHAR END", value)
+		return fmt.Sprintf(
+			"CASE WHEN %[1]s = trunc(%[1]s) THEN %[1]s::BIGINT::VARCHAR ELSE %[1]s::VARCHAR END", value,
+		)
 	}
 	return value + "::VARCHAR"
 }
 
-// A conversion is SQL that turns a column's text into its type, in steps that each use the one before by its name: what
-// texts in the layout mean, whether that is so, and the value.
+// A conversion is SQL that turns a column's text into its type, in steps that each use the one before by its
+// name: what texts in the layout mean, whether that is so, and the value.
 type conversion struct{ fast, same, value string }
 
-// conversion returns the steps for a column whose text is ref. fast and same are the names of the first two. What is in the
-// layout is converted without another look; all else by c.expression, which takes longer. same is empty where there is no
-// layout.
+// conversion returns the steps for a column whose text is ref. fast and same are the names of the first two.
+// What is in the layout is converted without another look; all else by c.expression, which takes longer. same
+// is empty where there is no layout.
 func (c converter) conversion(ref, fast, same string, col column) conversion {
 	careful := c.expression(ref, col.typ, col.stats)
 	l := col.layout
@@ -150,17 +155,27 @@ func (c converter) conversion(ref, fast, same string, col column) conversion {
 	case col.typ == "VARCHAR" || l == "":
 		return conversion{value: careful}
 	case col.typ == "JSON":
-		return conversion{same: fmt.Sprintf("%[1]s <> '' AND json_valid(%[1]s)", ref), value: fmt.Sprintf("CASE WHEN %s THEN %s::JSON END", same, ref)}
+		return conversion{
+			same:  fmt.Sprintf("%[1]s <> '' AND json_valid(%[1]s)", ref),
+			value: fmt.Sprintf("CASE WHEN %s THEN %s::JSON END", same, ref),
+		}
 	case col.typ == "VARCHAR[]":
 		return conversion{careful, writtenAs(fast, col.typ, l) + " = " + ref, fast}
 	case col.typ == "BOOLEAN":
 		yes, no, _ := strings.Cut(l, "|")
-		return conversion{fmt.Sprintf("CASE %s WHEN %s THEN true WHEN %s THEN false END", ref, text(yes), text(no)), fast + " IS NOT NULL", either}
+		return conversion{
+			fmt.Sprintf("CASE %s WHEN %s THEN true WHEN %s THEN false END", ref, text(yes), text(no)),
+			fast + " IS NOT NULL", either,
+		}
 	case col.typ == "DATE" || col.typ == "TIMESTAMP":
 		return conversion{fmt.Sprintf("try_strptime(%s, %s)::%s", ref, text(l), col.typ),
-			fmt.Sprintf("%s = %s AND %s >= '1000-01-01'::%s", writtenAs(fast, col.typ, l), ref, fast, col.typ), either}
+			fmt.Sprintf(
+				"%s = %s AND %s >= '1000-01-01'::%s", writtenAs(fast, col.typ, l), ref, fast, col.typ,
+			), either}
 	case col.stats.notation == notationComma: // 1.250 is not what a cast takes it for
 		return conversion{careful, writtenAs(fast, col.typ, l) + " = " + ref, fast}
 	}
-	return conversion{fmt.Sprintf("try_cast(%s AS %s)", ref, col.typ), writtenAs(fast, col.typ, l) + " = " + ref, either}
+	return conversion{
+		fmt.Sprintf("try_cast(%s AS %s)", ref, col.typ), writtenAs(fast, col.typ, l) + " = " + ref, either,
+	}
 }

@@ -14,8 +14,9 @@ type statement struct {
 	calls []string // those of them that a parenthesis follows
 }
 
-// splitSQL splits SQL at the semicolons that are neither quoted nor in a comment. What is empty but for comments is left
-// out. It is only a first look: DuckDB's own parser has to find the same number of statements.
+// splitSQL splits SQL at the semicolons that are neither quoted nor in a comment. What is empty but for
+// comments is left out. It is only a first look: DuckDB's own parser has to find the same number of
+// statements.
 func splitSQL(sql string) ([]statement, error) {
 	var all []statement
 	var s statement
@@ -164,7 +165,12 @@ func (l *lexer) isEscapeString() bool {
 
 // dollar returns the length of a dollar-quoted string or a parameter.
 func (l *lexer) dollar(rest string) int {
-	end := strings.IndexFunc(rest[1:], func(r rune) bool { return r != '_' && r < utf8.RuneSelf && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	end := strings.IndexFunc(
+		rest[1:],
+		func(r rune) bool {
+			return r != '_' && r < utf8.RuneSelf && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+		},
+	)
 	if end < 0 {
 		return len(rest)
 	}

@@ -15,9 +15,10 @@ import (
 	"holdall/schemas"
 )
 
-// LoadCSV loads one received CSV: file is its name as received, path a local plain copy of its bytes. It stores the table
-// as Parquet (see File), from which all that SQL sees of it is derived, and adds to findings. Nothing is lost silently: rows loaded plus rows
-// quarantined equal an independent count, and the bytes of each column those that were counted, or LoadCSV fails.
+// LoadCSV loads one received CSV: file is its name as received, path a local plain copy of its bytes. It
+// stores the table as Parquet (see File), from which all that SQL sees of it is derived, and adds to
+// findings. Nothing is lost silently: rows loaded plus rows quarantined equal an independent count, and the
+// bytes of each column those that were counted, or LoadCSV fails.
 func (b *Builder) LoadCSV(ctx context.Context, file, path string) (_ *TableReport, err error) {
 	defer func() {
 		if err != nil {
@@ -47,9 +48,11 @@ func (b *Builder) LoadCSV(ctx context.Context, file, path string) (_ *TableRepor
 	return &l.TableReport, nil
 }
 
-// examine looks at a whole file, in one pass if it is what nearly all are: UTF-8, and as RFC 4180 says. text has its
-// content as UTF-8: it is f, or a copy that the caller closes and removes.
-func (b *Builder) examine(ctx context.Context, file string, f *os.File) (s *scanned, text *os.File, err error) {
+// examine looks at a whole file, in one pass if it is what nearly all are: UTF-8, and as RFC 4180 says. text
+// has its content as UTF-8: it is f, or a copy that the caller closes and removes.
+func (b *Builder) examine(
+	ctx context.Context, file string, f *os.File,
+) (s *scanned, text *os.File, err error) {
 	knows := recogniser{b.opts.known(), file}
 	encoding, err := encodingAtFront(f)
 	if err != nil {
@@ -75,7 +78,9 @@ func (b *Builder) plan(file string, s *scanned) *loaded {
 	known := true
 	schema := s.table
 	if schema.Name == "" {
-		schema = schemas.Table{Name: nameOfFile(file), Description: "A table beyond those that an export is known to have."}
+		schema = schemas.Table{
+			Name: nameOfFile(file), Description: "A table beyond those that an export is known to have.",
+		}
 		known = false
 	}
 	b.state.Lock()
@@ -89,8 +94,10 @@ func (b *Builder) plan(file string, s *scanned) *loaded {
 			l.dates.merge(c.stats.dates)
 		}
 	}
-	l.TableReport = TableReport{Table: name, File: file, Known: known && name == schema.Name, Encoding: s.encoding.name,
-		Delimiter: string(s.d.delim), Quoting: s.d.quoting(), Decided: s.decided, LinesAbove: s.above, LineEnd: s.lineEnd(), Description: schema.Description, Kind: "table"}
+	l.TableReport = TableReport{Table: name, File: file, Known: known && name == schema.Name,
+		Encoding:  s.encoding.name,
+		Delimiter: string(s.d.delim), Quoting: s.d.quoting(), Decided: s.decided, LinesAbove: s.above,
+		LineEnd: s.lineEnd(), Description: schema.Description, Kind: "table"}
 	l.Dates, l.readAs = l.dates.order(b.opts.DateOrder)
 	return l
 }
@@ -116,7 +123,8 @@ func nameOfFile(file string) string {
 	return "unnamed"
 }
 
-// load stores a planned table. A file that DuckDB reads otherwise than we do is written in the normal form and read again.
+// load stores a planned table. A file that DuckDB reads otherwise than we do is written in the normal form
+// and read again.
 func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File) error {
 	b.write.Lock()
 	defer b.write.Unlock()
@@ -148,7 +156,9 @@ func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File
 const largeCSV = 32 << 20
 
 // hurry gives the engine more threads for a large table that Match waits for, until calm is called.
-func (b *Builder) hurry(ctx context.Context, c *sql.Conn, l *loaded, text *os.File) (calm func() error, err error) {
+func (b *Builder) hurry(
+	ctx context.Context, c *sql.Conn, l *loaded, text *os.File,
+) (calm func() error, err error) {
 	info, err := text.Stat()
 	if err != nil {
 		return nil, err
@@ -190,7 +200,9 @@ func (b *Builder) loadFrom(ctx context.Context, c *sql.Conn, l *loaded, s *scann
 	if err := b.checkStored(ctx, c, l, s); err != nil {
 		return err
 	}
-	if err := execAll(ctx, c, fmt.Sprintf("CREATE VIEW main.%s AS %s", ident(l.Table), l.typedSQL(b.source(l.Table)))); err != nil {
+	if err := execAll(
+		ctx, c, fmt.Sprintf("CREATE VIEW main.%s AS %s", ident(l.Table), l.typedSQL(b.source(l.Table))),
+	); err != nil {
 		return err
 	}
 	return insertFindings(ctx, c, loadFindings(l, s))
@@ -257,8 +269,8 @@ func (l *loaded) received() []column {
 	return cols
 }
 
-// asItIs is a query for the texts of a file that needs no change, in its order. To number the rows would take DuckDB twice
-// the time; their place in the Parquet file is their number.
+// asItIs is a query for the texts of a file that needs no change, in its order. To number the rows would take
+// DuckDB twice the time; their place in the Parquet file is their number.
 func asItIs(l *loaded, s *scanned, text *os.File) string {
 	l.Numbered = len(l.received()) == 0
 	if s.loadable == 0 {
@@ -272,7 +284,9 @@ func asItIs(l *loaded, s *scanned, text *os.File) string {
 }
 
 // normalForm writes the normal form of a file, and puts its bad records into quarantine.
-func (b *Builder) normalForm(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File) (path string, err error) {
+func (b *Builder) normalForm(
+	ctx context.Context, c *sql.Conn, l *loaded, s *scanned, text *os.File,
+) (path string, err error) {
 	l.Quarantined = 0
 	err = appendRows(c, catalog, "main", "quarantine", func(add func(...any) error) (err error) {
 		path, s.longest, err = normalise(ctx, text, s, b.work, func(r badRecord) error {
@@ -302,9 +316,9 @@ func (l *loaded) noTexts() string {
 	return "SELECT " + strings.Join(columns, ", ") + " WHERE false"
 }
 
-// readCSV is a call of DuckDB's reader with nothing left for it to guess. Its buffer must hold the longest line, and
-// is otherwise kept small: there are several. strict_mode is true anyway, and must not be said: saying so makes DuckDB 1.5.5
-// return no rows at all, silently, from a file with CRLF and any quote.
+// readCSV is a call of DuckDB's reader with nothing left for it to guess. Its buffer must hold the longest
+// line, and is otherwise kept small: there are several. strict_mode is true anyway, and must not be said:
+// saying so makes DuckDB 1.5.5 return no rows at all, silently, from a file with CRLF and any quote.
 func readCSV(path string, columns []column, first, delim, newLine string, longest int, header bool) string {
 	var types, names []string
 	add := func(name string) {
@@ -320,7 +334,8 @@ func readCSV(path string, columns []column, first, delim, newLine string, longes
 	line := max(2<<20, longest+longest/8+4096)
 	return fmt.Sprintf(`read_csv(%s, auto_detect=false, header=%t, columns={%s}, force_not_null=[%s], delim=%s, quote='"', escape='"',
 		new_line='%s', encoding='utf-8', max_line_size=%d, buffer_size=%d, null_padding=false, ignore_errors=false)`,
-		text(path), header, strings.Join(types, ", "), strings.Join(names, ", "), text(delim), newLine, line, max(8<<20, 2*line))
+		text(path), header, strings.Join(types, ", "), strings.Join(names, ", "), text(delim), newLine, line,
+		max(8<<20, 2*line))
 }
 
 // querier is a connection or a database.

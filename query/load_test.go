@@ -20,10 +20,13 @@ import (
 // showTexts makes the views that only the catalog has: of every cell as text, and of the rejected ones.
 func showTexts(t testing.TB, b *Builder) {
 	t.Helper()
-	statements, rejects := []string{"CREATE SCHEMA IF NOT EXISTS raw"}, []string{"SELECT " + nulls(ownReport("rejects").Columns) + " WHERE false"}
+	statements, rejects := []string{"CREATE SCHEMA IF NOT EXISTS raw"}, []string{"SELECT " +
+		nulls(ownReport("rejects").Columns) + " WHERE false"}
 	for _, l := range b.tables {
 		source := b.source(l.Table)
-		statements = append(statements, fmt.Sprintf("CREATE OR REPLACE VIEW raw.%s AS %s", ident(l.Table), l.rawSQL(source)))
+		statements = append(
+			statements, fmt.Sprintf("CREATE OR REPLACE VIEW raw.%s AS %s", ident(l.Table), l.rawSQL(source)),
+		)
 		if sql := l.rejectsSQL(source); sql != "" {
 			rejects = append(rejects, sql)
 		}
@@ -107,11 +110,17 @@ func TestDuplicateHeadingsAreNumbered(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s %q %t", c.Column, c.Heading, c.Sensitive))
 		}
 	}
-	want := []string{`candidate_id "Candidate Id" false`, `gender "Gender" true`, `gender_2 "gender" true`, `gender_3 "GENDER" true`, `odd "Odd" false`, `odd_2 "Odd" false`, `column_7 "" false`}
+	want := []string{
+		`candidate_id "Candidate Id" false`, `gender "Gender" true`, `gender_2 "gender" true`,
+		`gender_3 "GENDER" true`, `odd "Odd" false`, `odd_2 "Odd" false`, `column_7 "" false`,
+	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff([][]string{{"f", "m", "x", "a", "b", "c"}}, cells(t, b, "select gender, gender_2, gender_3, odd, odd_2, column_7 from candidates")); d != "" {
+	if d := cmp.Diff(
+		[][]string{{"f", "m", "x", "a", "b", "c"}},
+		cells(t, b, "select gender, gender_2, gender_3, odd, odd_2, column_7 from candidates"),
+	); d != "" {
 		t.Error(d)
 	}
 }
@@ -126,26 +135,71 @@ func TestDates(t *testing.T) {
 		rejected int64
 		finding  string
 	}{
-		"a day over 12 settles that days come first": {BuildOptions{}, []string{"03/04/2024", "25/12/2024 13:30:05"}, []string{"2024-04-03 00:00:00", "2024-12-25 13:30:05"}, "dmy", 0, ""},
-		"and that months do":                         {BuildOptions{}, []string{"03/04/2024", "12/25/2024 1:30 PM"}, []string{"2024-03-04 00:00:00", "2024-12-25 13:30:00"}, "mdy", 0, ""},
-		"no day over 12 is told":                     {BuildOptions{}, []string{"03/04/2024"}, []string{"2024-04-03 00:00:00"}, "ambiguous", 0, "warning dates-ambiguous"},
-		"the user decides":                           {BuildOptions{DateOrder: "mdy"}, []string{"03/04/2024"}, []string{"2024-03-04 00:00:00"}, "mdy", 0, ""},
-		"evidence goes before the user":              {BuildOptions{DateOrder: "mdy"}, []string{"23/04/2024"}, []string{"2024-04-23 00:00:00"}, "dmy", 0, ""},
-		"both orders in one file":                    {BuildOptions{}, []string{"25/12/2024", "12/26/2024"}, []string{"2024-12-25 00:00:00", "NULL"}, "mixed", 1, "warning dates-ambiguous"},
-		"ISO 8601 in all its forms": {BuildOptions{}, []string{"2024-07-01T10:00:00Z", "2024-07-01 10:00", "2024-01-01T10:00:00.250+01:00", "2024-07-01T10:00:00+0000", "2024/07/01"},
-			[]string{"2024-07-01 11:00:00", "2024-07-01 10:00:00", "2024-01-01 09:00:00.25", "2024-07-01 11:00:00", "2024-07-01 00:00:00"}, "iso", 0, ""},
-		"epoch milliseconds":             {BuildOptions{}, []string{"1719828000000", "-157766400000"}, []string{"2024-07-01 11:00:00", "1965-01-01 00:00:00"}, "epoch", 0, ""},
-		"another time zone":              {BuildOptions{TimeZone: "America/New_York"}, []string{"2024-07-01T10:00:00Z", "2024-07-01 10:00:00"}, []string{"2024-07-01 06:00:00", "2024-07-01 10:00:00"}, "iso", 0, ""},
-		"an hour that summer time skips": {BuildOptions{}, []string{"31/03/2024 01:30:00"}, []string{"2024-03-31 01:30:00"}, "dmy", 0, ""},
-		"dots and dashes":                {BuildOptions{}, []string{"25.12.2024", "25-12-2024 09:05"}, []string{"2024-12-25 00:00:00", "2024-12-25 09:05:00"}, "dmy", 0, ""},
-		"what is no date": {BuildOptions{}, []string{"31/02/2024", "3/4/24", "infinity", "tomorrow", "2024-13-01", "20240301", "1719828000", "0"},
-			[]string{"NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"}, "dmy", 8, "warning cells-rejected"},
-		"nothing and blanks are no dates, and no rejects": {BuildOptions{}, []string{"", "  ", "2024-01-01"}, []string{"NULL", "NULL", "2024-01-01 00:00:00"}, "iso", 0, ""},
+		"a day over 12 settles that days come first": {
+			BuildOptions{}, []string{"03/04/2024", "25/12/2024 13:30:05"},
+			[]string{"2024-04-03 00:00:00", "2024-12-25 13:30:05"}, "dmy", 0, "",
+		},
+		"and that months do": {
+			BuildOptions{}, []string{"03/04/2024", "12/25/2024 1:30 PM"},
+			[]string{"2024-03-04 00:00:00", "2024-12-25 13:30:00"}, "mdy", 0, "",
+		},
+		"no day over 12 is told": {
+			BuildOptions{}, []string{"03/04/2024"}, []string{"2024-04-03 00:00:00"}, "ambiguous", 0,
+			"warning dates-ambiguous",
+		},
+		"the user decides": {
+			BuildOptions{DateOrder: "mdy"}, []string{"03/04/2024"}, []string{"2024-03-04 00:00:00"}, "mdy", 0,
+			"",
+		},
+		"evidence goes before the user": {
+			BuildOptions{DateOrder: "mdy"}, []string{"23/04/2024"}, []string{"2024-04-23 00:00:00"}, "dmy", 0,
+			"",
+		},
+		"both orders in one file": {
+			BuildOptions{}, []string{"25/12/2024", "12/26/2024"}, []string{"2024-12-25 00:00:00", "NULL"},
+			"mixed", 1, "warning dates-ambiguous",
+		},
+		"ISO 8601 in all its forms": {BuildOptions{},
+			[]string{
+				"2024-07-01T10:00:00Z", "2024-07-01 10:00", "2024-01-01T10:00:00.250+01:00",
+				"2024-07-01T10:00:00+0000", "2024/07/01",
+			},
+			[]string{
+				"2024-07-01 11:00:00", "2024-07-01 10:00:00", "2024-01-01 09:00:00.25", "2024-07-01 11:00:00",
+				"2024-07-01 00:00:00",
+			}, "iso", 0, ""},
+		"epoch milliseconds": {
+			BuildOptions{}, []string{"1719828000000", "-157766400000"},
+			[]string{"2024-07-01 11:00:00", "1965-01-01 00:00:00"}, "epoch", 0, "",
+		},
+		"another time zone": {
+			BuildOptions{TimeZone: "America/New_York"},
+			[]string{"2024-07-01T10:00:00Z", "2024-07-01 10:00:00"},
+			[]string{"2024-07-01 06:00:00", "2024-07-01 10:00:00"}, "iso", 0, "",
+		},
+		"an hour that summer time skips": {
+			BuildOptions{}, []string{"31/03/2024 01:30:00"}, []string{"2024-03-31 01:30:00"}, "dmy", 0, "",
+		},
+		"dots and dashes": {
+			BuildOptions{}, []string{"25.12.2024", "25-12-2024 09:05"},
+			[]string{"2024-12-25 00:00:00", "2024-12-25 09:05:00"}, "dmy", 0, "",
+		},
+		"what is no date": {BuildOptions{},
+			[]string{
+				"31/02/2024", "3/4/24", "infinity", "tomorrow", "2024-13-01", "20240301", "1719828000", "0",
+			},
+			[]string{"NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL"}, "dmy", 8,
+			"warning cells-rejected"},
+		"nothing and blanks are no dates, and no rejects": {
+			BuildOptions{}, []string{"", "  ", "2024-01-01"}, []string{"NULL", "NULL", "2024-01-01 00:00:00"},
+			"iso", 0, "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, _ := build(t, tt.options)
 			r := load(t, b, "Tasks.csv", "Task Id,Due Date\nx,"+strings.Join(tt.values, "\nx,")+"\n")
-			if err := b.AddFindings(context.Background(), listed(dateFindings(b.tables))); err != nil { // as Reconcile does
+			if err := b.AddFindings(context.Background(), listed(dateFindings(b.tables))); err != nil {
+				// as Reconcile does
 				t.Fatal(err)
 			}
 			var got []string
@@ -156,7 +210,9 @@ func TestDates(t *testing.T) {
 				t.Error(d)
 			}
 			if r.Dates != tt.dates || r.Rejected != tt.rejected {
-				t.Errorf("got dates %q and %d rejects, want %q and %d", r.Dates, r.Rejected, tt.dates, tt.rejected)
+				t.Errorf(
+					"got dates %q and %d rejects, want %q and %d", r.Dates, r.Rejected, tt.dates, tt.rejected,
+				)
 			}
 			found := codes(t, b)
 			if tt.finding != "" && !has(found, tt.finding) {
@@ -189,7 +245,10 @@ func TestTypes(t *testing.T) {
 		{"leading zeros and plus stay", "007,+447700900123,,,,", "007 +447700900123 NULL NULL NULL NULL"},
 		{"money with signs and commas", `1,,"£41,000.50",,,`, "1 NULL 41000.50 NULL NULL NULL"},
 		{"a third decimal is not cut off", "2,,1.005,,,", "2 NULL NULL NULL NULL NULL"},
-		{"a European number among others has one reading", `3,,"1.234,56",,,`, "3 NULL 1234.56 NULL NULL NULL"},
+		{
+			"a European number among others has one reading", `3,,"1.234,56",,,`,
+			"3 NULL 1234.56 NULL NULL NULL",
+		},
 		{"words are no money", "4,,negotiable,,,", "4 NULL NULL NULL NULL NULL"},
 		{"half a point is no rating", "5,,,3.5,,", "5 NULL NULL NULL NULL NULL"},
 		{"whole numbers", "6,,,3.0,Y,", "6 NULL NULL 3 true NULL"},
@@ -202,7 +261,11 @@ func TestTypes(t *testing.T) {
 	}
 	b, _ := build(t, BuildOptions{})
 	load(t, b, "Candidates.csv", content)
-	got := cells(t, b, "select candidate_id, mobile, current_salary::varchar, rating, relocate, date_of_birth::varchar from candidates")
+	got := cells(
+		t, b,
+		"select candidate_id, mobile, current_salary::varchar, rating, relocate, date_of_birth::varchar "+
+			"from candidates",
+	)
 	for i, tt := range tests {
 		if d := cmp.Diff(tt.want, strings.Join(got[i], " ")); d != "" {
 			t.Errorf("%s: %s", tt.name, d)
@@ -216,8 +279,13 @@ func TestLists(t *testing.T) {
 	load(t, b, "Candidates.csv", "Candidate Id,Candidate Skills,Tags,Job Types\n"+
 		`1,"Sales, EMEA; Go ;;","sql,go","[""a,b"",{""id"":1,""name"":""c""},{""key"":""k"",""value"":""v""},7]"`+"\n"+
 		`2,one,"[senior], go",[]`+"\n"+`3,;,,"x,y"`+"\n")
-	got := cells(t, b, `select array_to_string(skills, '|'), array_to_string(tags, '|'), array_to_string(job_types, '|') from candidates`)
-	want := [][]string{{"Sales, EMEA|Go", "sql|go", "a,b|c|v|7"}, {"one", "[senior]|go", ""}, {"", "NULL", "x|y"}}
+	got := cells(
+		t, b,
+		`select array_to_string(skills, '|'), array_to_string(tags, '|'), array_to_string(job_types, '|') from candidates`,
+	)
+	want := [][]string{
+		{"Sales, EMEA|Go", "sql|go", "a,b|c|v|7"}, {"one", "[senior]|go", ""}, {"", "NULL", "x|y"},
+	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -226,15 +294,24 @@ func TestLists(t *testing.T) {
 func TestRejectsKeepTheCell(t *testing.T) {
 	t.Parallel()
 	b, _ := build(t, BuildOptions{})
-	r := load(t, b, "Candidates.csv", "Candidate Id,Current Salary,Rating\n1,negotiable,5\n2,4.47E+11,x\n3,100,1\n")
-	want := [][]string{{"candidates", "current_salary", "1", "negotiable"}, {"candidates", "current_salary", "2", "4.47E+11"}, {"candidates", "rating", "2", "x"}}
-	if d := cmp.Diff(want, cells(t, b, "select table_name, column_name, row_number, value from rejects order by all")); d != "" {
+	r := load(
+		t, b, "Candidates.csv", "Candidate Id,Current Salary,Rating\n1,negotiable,5\n2,4.47E+11,x\n3,100,1\n",
+	)
+	want := [][]string{
+		{"candidates", "current_salary", "1", "negotiable"},
+		{"candidates", "current_salary", "2", "4.47E+11"}, {"candidates", "rating", "2", "x"},
+	}
+	if d := cmp.Diff(
+		want, cells(t, b, "select table_name, column_name, row_number, value from rejects order by all"),
+	); d != "" {
 		t.Error(d)
 	}
 	if r.Rejected != 3 {
 		t.Errorf("%d rejects, want 3", r.Rejected)
 	}
-	if found := codes(t, b); !has(found, "warning cells-rejected", "current_salary: 2", "spreadsheet program") {
+	if found := codes(t, b); !has(
+		found, "warning cells-rejected", "current_salary: 2", "spreadsheet program",
+	) {
 		t.Errorf("%q", found)
 	}
 }
@@ -250,22 +327,37 @@ func TestCellsKeepEveryByte(t *testing.T) {
 		"CR, as of old Macs": "Candidate Id,Internal Note,Status\r1," + quoted + ",x\r2,\"\",y\r",
 		"no end at the end":  "Candidate Id,Internal Note,Status\n1," + quoted + ",x\n2,\"\",y",
 		"blank lines":        "Candidate Id,Internal Note,Status\n\n1," + quoted + ",x\n\n\n2,\"\",y\n\n",
-		"semicolons":         strings.ReplaceAll("Candidate Id~Internal Note~Status\n1~"+quoted+"~x\n2~\"\"~y\n", "~", ";"),
-		"tabs":               strings.ReplaceAll("Candidate Id~Internal Note~Status\n1~"+quoted+"~x\n2~\"\"~y\n", "~", "\t"),
-		"a sep= line":        strings.ReplaceAll("sep=;\nCandidate Id~Internal Note~Status\n1~"+quoted+"~x\n2~\"\"~y\n", "~", ";"),
-		"a byte order mark":  "\ufeffCandidate Id,Internal Note,Status\n1," + quoted + ",x\n2,\"\",y\n",
-		"a broken heading":   "Candidate Id,\"Internal\nNote\",Status\n1," + quoted + ",x\n2,\"\",y\n",
-		"cells too many":     "Candidate Id,Internal Note,Status\n1," + quoted + ",x,\n2,\"\",y,\n",
-		"an empty heading":   "Candidate Id,Internal Note,Status,\n1," + quoted + ",x\n2,\"\",y\n",
+		"semicolons": strings.ReplaceAll(
+			"Candidate Id~Internal Note~Status\n1~"+quoted+"~x\n2~\"\"~y\n", "~", ";",
+		),
+		"tabs": strings.ReplaceAll(
+			"Candidate Id~Internal Note~Status\n1~"+quoted+"~x\n2~\"\"~y\n", "~", "\t",
+		),
+		"a sep= line": strings.ReplaceAll(
+			"sep=;\nCandidate Id~Internal Note~Status\n1~"+quoted+"~x\n2~\"\"~y\n", "~", ";",
+		),
+		"a byte order mark": "\ufeffCandidate Id,Internal Note,Status\n1," + quoted + ",x\n2,\"\",y\n",
+		"a broken heading":  "Candidate Id,\"Internal\nNote\",Status\n1," + quoted + ",x\n2,\"\",y\n",
+		"cells too many":    "Candidate Id,Internal Note,Status\n1," + quoted + ",x,\n2,\"\",y,\n",
+		"an empty heading":  "Candidate Id,Internal Note,Status,\n1," + quoted + ",x\n2,\"\",y\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, _ := build(t, BuildOptions{})
 			load(t, b, "x/Candidates.csv", content)
 			want := [][]string{{"1", "1", cell, "x"}, {"2", "2", "NULL", "y"}}
-			if d := cmp.Diff(want, cells(t, b, "select row_number, c.candidate_id, c.internal_note, c.status from candidates as c join raw.candidates as r using (candidate_id) order by 1")); d != "" {
+			if d := cmp.Diff(
+				want,
+				cells(
+					t, b,
+					"select row_number, c.candidate_id, c.internal_note, c.status from candidates as c "+
+						"join raw.candidates as r using (candidate_id) order by 1",
+				),
+			); d != "" {
 				t.Error(d)
 			}
-			if got := cells(t, b, "select internal_note from raw.candidates where row_number = 2"); got[0][0] != "" {
+			if got := cells(
+				t, b, "select internal_note from raw.candidates where row_number = 2",
+			); got[0][0] != "" {
 				t.Errorf("an empty cell is %q in raw", got[0][0])
 			}
 		})
@@ -286,15 +378,26 @@ func TestEncodings(t *testing.T) {
 	le := func(u uint16) []byte { return []byte{byte(u), byte(u >> 8)} }
 	be := func(u uint16) []byte { return []byte{byte(u >> 8), byte(u)} }
 	for name, tt := range map[string]struct{ content, encoding, want string }{
-		"UTF-8":                                 {csv, "utf-8", want},
-		"UTF-8 with a byte order mark":          {"\ufeff" + csv, "utf-8-bom", want},
-		"UTF-16 of Windows":                     {u16("\ufeff"+csv, le), "utf-16le", want},
-		"UTF-16 big end first":                  {u16("\ufeff"+csv, be), "utf-16be", want},
-		"UTF-16 without a mark":                 {u16(csv, le), "utf-16le", want},
-		"windows-1252":                          {"Candidate Id,Full Name\n1,Zo\xeb \x93L\x94 \x96 \x805 \x81\n", "windows-1252", "Zoë “L” – €5 \u0081"},
-		"windows-1252 bytes in UTF-8":           {"Candidate Id,Full Name\n1,Zoë ✓ \x93\n2,ë\n", "utf-8", "Zoë ✓ “"},
-		"windows-1252 only far into the file":   {"Candidate Id,Full Name\n1,a\n" + strings.Repeat("2,plain\n", 100_000) + "3,\xeb\n", "windows-1252", "a"},
-		"a letter across the buffer's boundary": {"Candidate Id,Full Name\n1," + strings.Repeat("x", 256<<10-26) + "ë\n", "utf-8", strings.Repeat("x", 256<<10-26) + "ë"},
+		"UTF-8":                        {csv, "utf-8", want},
+		"UTF-8 with a byte order mark": {"\ufeff" + csv, "utf-8-bom", want},
+		"UTF-16 of Windows":            {u16("\ufeff"+csv, le), "utf-16le", want},
+		"UTF-16 big end first":         {u16("\ufeff"+csv, be), "utf-16be", want},
+		"UTF-16 without a mark":        {u16(csv, le), "utf-16le", want},
+		"windows-1252": {
+			"Candidate Id,Full Name\n1,Zo\xeb \x93L\x94 \x96 \x805 \x81\n", "windows-1252",
+			"Zoë “L” – €5 \u0081",
+		},
+		"windows-1252 bytes in UTF-8": {
+			"Candidate Id,Full Name\n1,Zoë ✓ \x93\n2,ë\n", "utf-8", "Zoë ✓ “",
+		},
+		"windows-1252 only far into the file": {
+			"Candidate Id,Full Name\n1,a\n" + strings.Repeat("2,plain\n", 100_000) + "3,\xeb\n",
+			"windows-1252", "a",
+		},
+		"a letter across the buffer's boundary": {
+			"Candidate Id,Full Name\n1," + strings.Repeat("x", 256<<10-26) + "ë\n", "utf-8",
+			strings.Repeat("x", 256<<10-26) + "ë",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, _ := build(t, BuildOptions{})
@@ -302,7 +405,9 @@ func TestEncodings(t *testing.T) {
 			if r.Encoding != tt.encoding {
 				t.Errorf("encoding %q, want %q", r.Encoding, tt.encoding)
 			}
-			if got := cells(t, b, "select full_name from candidates where candidate_id = '1'"); len(got) != 1 || got[0][0] != tt.want {
+			if got := cells(
+				t, b, "select full_name from candidates where candidate_id = '1'",
+			); len(got) != 1 || got[0][0] != tt.want {
 				t.Errorf("got %.80q, want %.80q", got, tt.want)
 			}
 		})
@@ -312,18 +417,30 @@ func TestEncodings(t *testing.T) {
 func TestDoubtsAboutTheEncodingAreTold(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ content, finding string }{
-		"windows-1252":         {"Candidate Id,Full Name\n1,Zo\xeb \x93L\x94\n2,Andr\xe9\n", "info encoding-guessed: 4 bytes"},
-		"an old Mac":           {"Candidate Id,Full Name\n1,Zo\x91\n2,Andr\x8e\n3,M\x9fller\n", "warning encoding-guessed: 3 bytes"},
-		"read wrongly before":  {"Candidate Id,Full Name\n1,AndrÃ©\n2,itâ€™s Â£5\n3,SÃO\n", "info text-garbled: 3 places"},
-		"half of a character":  {"\xff\xfeI\x00d\x00,\x00N\x00\n\x001\x00,\x00\x3d\xd8\n\x00", "warning encoding-mixed: 1 places"},
-		"a byte too few":       {"\xff\xfeI\x00d\x00,\x00N\x00\n\x001\x00,\x00x\x00\n", "warning encoding-mixed: 1 places"},
+		"windows-1252": {
+			"Candidate Id,Full Name\n1,Zo\xeb \x93L\x94\n2,Andr\xe9\n", "info encoding-guessed: 4 bytes",
+		},
+		"an old Mac": {
+			"Candidate Id,Full Name\n1,Zo\x91\n2,Andr\x8e\n3,M\x9fller\n",
+			"warning encoding-guessed: 3 bytes",
+		},
+		"read wrongly before": {
+			"Candidate Id,Full Name\n1,AndrÃ©\n2,itâ€™s Â£5\n3,SÃO\n", "info text-garbled: 3 places",
+		},
+		"half of a character": {
+			"\xff\xfeI\x00d\x00,\x00N\x00\n\x001\x00,\x00\x3d\xd8\n\x00", "warning encoding-mixed: 1 places",
+		},
+		"a byte too few": {
+			"\xff\xfeI\x00d\x00,\x00N\x00\n\x001\x00,\x00x\x00\n", "warning encoding-mixed: 1 places",
+		},
 		"none: plain UTF-8 is": {"Candidate Id,Full Name\n1,Zoë £5\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, _ := build(t, BuildOptions{})
 			load(t, b, "Candidates.csv", tt.content)
 			found := codes(t, b)
-			if tt.finding != "" && !has(found, tt.finding) || tt.finding == "" && strings.Contains(strings.Join(found, "\n"), "encoding") {
+			if tt.finding != "" && !has(found, tt.finding) || tt.finding == "" &&
+				strings.Contains(strings.Join(found, "\n"), "encoding") {
 				t.Errorf("want %q, got %q", tt.finding, found)
 			}
 		})
@@ -333,8 +450,13 @@ func TestDoubtsAboutTheEncodingAreTold(t *testing.T) {
 func TestDamageOfSpreadsheetsIsReportedNotRepaired(t *testing.T) {
 	t.Parallel()
 	b, _ := build(t, BuildOptions{})
-	load(t, b, "Candidates.csv", "Candidate Id,Mobile,Surname\n1,4.47E+11,x\n2,\"=\"\"0044\"\"\",y\n3,=\"0045\",z\n")
-	if d := cmp.Diff([][]string{{"4.47E+11"}, {`="0044"`}, {`="0045"`}}, cells(t, b, "select mobile from candidates")); d != "" {
+	load(
+		t, b, "Candidates.csv",
+		"Candidate Id,Mobile,Surname\n1,4.47E+11,x\n2,\"=\"\"0044\"\"\",y\n3,=\"0045\",z\n",
+	)
+	if d := cmp.Diff(
+		[][]string{{"4.47E+11"}, {`="0044"`}, {`="0045"`}}, cells(t, b, "select mobile from candidates"),
+	); d != "" {
 		t.Error(d)
 	}
 	if found := codes(t, b); !has(found, "warning cells-damaged: mobile: 3 cells") {
@@ -361,17 +483,40 @@ func TestRaggedRowsGoToQuarantine(t *testing.T) {
 		loaded     string
 		quarantine [][]string
 	}{
-		"too few and too many": {"1,a,b\n2,a\n3,a,b,c\n4,d,e\n", "1 4", [][]string{{"2", "2,a", "too few cells"}, {"3", "3,a,b,c", "too many cells"}}},
+		"too few and too many": {
+			"1,a,b\n2,a\n3,a,b,c\n4,d,e\n", "1 4",
+			[][]string{{"2", "2,a", "too few cells"}, {"3", "3,a,b,c", "too many cells"}},
+		},
 		"a quote that nobody closes swallows one line, not the rest": {"1,a,b\n2,\"x,y\n3,a,b\n4,\"c\",\"d\"\n5,e,f\n", "1 3 4 5",
 			[][]string{{"2", `2,"x,y`, "its quotes make no sense"}}},
-		"an empty cell too many may be a comma that nobody quoted": {"1,a,b\n2,c,d\n3,Smith, John,\n4,e,f\n", "1 2 4",
+		"an empty cell too many may be a comma that nobody quoted": {"1,a,b\n2,c,d\n3,Smith, John,\n4,e,f\n",
+			"1 2 4",
 			[][]string{{"3", "3,Smith, John,", "an empty cell too many, unlike other records"}}},
-		"a line break that nobody quoted":  {"1,a,b\n2,c,one\ntwo\n3,d,e\n", "1 3", [][]string{{"2", "2,c,one", "the next line looks like the rest of it"}, {"3", "two", "too few cells"}}},
-		"a line that sums up is not a row": {"1,a,b\n2,c,d\nTotal: 2 rows\n", "1 2", [][]string{{"3", "Total: 2 rows", "too few cells"}}},
-		"the headings again":               {"1,a,b\n\ufeffcandidate id,Surname,Status\n2,c,d\n", "1 2", [][]string{{"2", "\ufeffcandidate id,Surname,Status", "the headings again"}}},
-		"headings in another order":        {"1,a,b\nSurname,Status,Candidate Id\nc,d,2\nCandidate Id,Surname,Status\n3,e,f\n", "1 3", [][]string{{"2", "Surname,Status,Candidate Id", "the headings again"}, {"3", "c,d,2", "it stands below other headings"}, {"4", "Candidate Id,Surname,Status", "the headings again"}}},
-		"nor when it is the last":          {"1,a,b\n2,\"x,y\n", "1", [][]string{{"2", `2,"x,y`, "its quotes make no sense"}}},
-		"bare quotes within a line stay":   {"1,\"say \"hi\" now\",b\n2,5\" pipe,c\n", "1 2", nil},
+		"a line break that nobody quoted": {
+			"1,a,b\n2,c,one\ntwo\n3,d,e\n", "1 3",
+			[][]string{
+				{"2", "2,c,one", "the next line looks like the rest of it"}, {"3", "two", "too few cells"},
+			},
+		},
+		"a line that sums up is not a row": {
+			"1,a,b\n2,c,d\nTotal: 2 rows\n", "1 2", [][]string{{"3", "Total: 2 rows", "too few cells"}},
+		},
+		"the headings again": {
+			"1,a,b\n\ufeffcandidate id,Surname,Status\n2,c,d\n", "1 2",
+			[][]string{{"2", "\ufeffcandidate id,Surname,Status", "the headings again"}},
+		},
+		"headings in another order": {
+			"1,a,b\nSurname,Status,Candidate Id\nc,d,2\nCandidate Id,Surname,Status\n3,e,f\n", "1 3",
+			[][]string{
+				{"2", "Surname,Status,Candidate Id", "the headings again"},
+				{"3", "c,d,2", "it stands below other headings"},
+				{"4", "Candidate Id,Surname,Status", "the headings again"},
+			},
+		},
+		"nor when it is the last": {
+			"1,a,b\n2,\"x,y\n", "1", [][]string{{"2", `2,"x,y`, "its quotes make no sense"}},
+		},
+		"bare quotes within a line stay": {"1,\"say \"hi\" now\",b\n2,5\" pipe,c\n", "1 2", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, _ := build(t, BuildOptions{})
@@ -383,11 +528,17 @@ func TestRaggedRowsGoToQuarantine(t *testing.T) {
 			if got := strings.Join(ids, " "); got != tt.loaded {
 				t.Errorf("loaded %s, want %s", got, tt.loaded)
 			}
-			got := cells(t, b, "select row_number, record, reason from quarantine where table_name = 'candidates' order by row_number")
+			got := cells(
+				t, b,
+				"select row_number, record, reason from quarantine where table_name = 'candidates' order "+
+					"by row_number",
+			)
 			if d := cmp.Diff(tt.quarantine, got, cmpopts.EquateEmpty()); d != "" {
 				t.Error(d)
 			}
-			if int(r.Quarantined) != len(tt.quarantine) || has(codes(t, b), "warning rows-ragged") != (len(tt.quarantine) > 0 && name != "the headings again") {
+			if int(r.Quarantined) != len(tt.quarantine) ||
+				has(codes(t, b), "warning rows-ragged") != (len(tt.quarantine) > 0 &&
+					name != "the headings again") {
 				t.Errorf("%d in quarantine; findings %q", r.Quarantined, codes(t, b))
 			}
 		})
@@ -402,15 +553,29 @@ func TestFilesThatAreOdd(t *testing.T) {
 		rows                 int64
 		finding              string
 	}{
-		"no bytes at all":               {"Users.csv", "", "users", true, 0, "warning table-empty"},
-		"headings only":                 {"Tasks.csv", "Task Id,Subject\n", "tasks", true, 0, "info table-empty"},
-		"candidates with no rows":       {"Candidates.csv", "Candidate Id\n", "candidates", true, 0, "warning table-empty"},
-		"in a folder, in other case":    {"export/data/JOB_PIPELINES.CSV", "pipelineId,jobId\n1,2\n", "job_pipelines", true, 1, ""},
-		"renamed, known by its columns": {"export (3).csv", "User Id,Full Name,Email,Time Zone,Archived\n1,a,b,c,yes\n", "users", true, 1, ""},
-		"an eleventh table":             {"Placements 2026.csv", "Placement Id,Fee,Start\nPL-1,100.50,2026-01-31\n", "placements_2026", false, 1, "info table-unknown"},
-		"one that is named like ours":   {"findings.csv", "a,b\n1,2\n", "findings_2", false, 1, "warning table-repeated"},
-		"one column":                    {"Odd.csv", "only\na\n\nb\n", "odd", false, 3, "info table-unknown"},
-		"a name of no letters":          {"数据.csv", "a,b\n1,2\n", "unnamed", false, 1, "info table-unknown"},
+		"no bytes at all": {"Users.csv", "", "users", true, 0, "warning table-empty"},
+		"headings only": {
+			"Tasks.csv", "Task Id,Subject\n", "tasks", true, 0, "info table-empty",
+		},
+		"candidates with no rows": {
+			"Candidates.csv", "Candidate Id\n", "candidates", true, 0, "warning table-empty",
+		},
+		"in a folder, in other case": {
+			"export/data/JOB_PIPELINES.CSV", "pipelineId,jobId\n1,2\n", "job_pipelines", true, 1, "",
+		},
+		"renamed, known by its columns": {
+			"export (3).csv", "User Id,Full Name,Email,Time Zone,Archived\n1,a,b,c,yes\n", "users", true, 1,
+			"",
+		},
+		"an eleventh table": {
+			"Placements 2026.csv", "Placement Id,Fee,Start\nPL-1,100.50,2026-01-31\n", "placements_2026",
+			false, 1, "info table-unknown",
+		},
+		"one that is named like ours": {
+			"findings.csv", "a,b\n1,2\n", "findings_2", false, 1, "warning table-repeated",
+		},
+		"one column":           {"Odd.csv", "only\na\n\nb\n", "odd", false, 3, "info table-unknown"},
+		"a name of no letters": {"数据.csv", "a,b\n1,2\n", "unnamed", false, 1, "info table-unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, path := build(t, BuildOptions{})
@@ -453,7 +618,8 @@ func TestUnknownColumnsAreTypedOnlyWhenEveryValueFits(t *testing.T) {
 			got[c.Column] = c.Type
 		}
 	}
-	want := map[string]string{"n": "BIGINT", "zeros": "VARCHAR", "pager": "VARCHAR", "flag": "BOOLEAN", "d": "DATE", "t": "TIMESTAMP", "m": "DECIMAL(18,2)",
+	want := map[string]string{"n": "BIGINT", "zeros": "VARCHAR", "pager": "VARCHAR", "flag": "BOOLEAN",
+		"d": "DATE", "t": "TIMESTAMP", "m": "DECIMAL(18,2)",
 		"mixed": "VARCHAR", "long": "VARCHAR", "nothing": "VARCHAR"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -467,11 +633,15 @@ func TestMissingColumnsAreThereAsNULL(t *testing.T) {
 	t.Parallel()
 	b, _ := build(t, BuildOptions{})
 	load(t, b, "Job_Pipelines.csv", "Pipeline Id,Status Code\n1,PLACED\n")
-	if d := cmp.Diff([][]string{{"1", "NULL", "NULL", "NULL"}}, cells(t, b, "select pipeline_id, job_id, commission_value, offer_date from job_pipelines")); d != "" {
+	if d := cmp.Diff(
+		[][]string{{"1", "NULL", "NULL", "NULL"}},
+		cells(t, b, "select pipeline_id, job_id, commission_value, offer_date from job_pipelines"),
+	); d != "" {
 		t.Error(d)
 	}
 	found := codes(t, b)
-	if !has(found, "warning columns-missing", "job_id", "candidate_id") || !has(found, "info columns-missing", "offer_date") {
+	if !has(found, "warning columns-missing", "job_id", "candidate_id") ||
+		!has(found, "info columns-missing", "offer_date") {
 		t.Errorf("%q", found)
 	}
 }
@@ -489,7 +659,10 @@ func TestACellOf20MegabytesLoads(t *testing.T) {
 	if r.Rows != 3 {
 		t.Errorf("%d rows, want 3", r.Rows)
 	}
-	got := cells(t, b, "select length(conversation_thread) > 19000000, status from candidates where candidate_id = '1'")
+	got := cells(
+		t, b,
+		"select length(conversation_thread) > 19000000, status from candidates where candidate_id = '1'",
+	)
 	if d := cmp.Diff([][]string{{"true", "x"}}, got); d != "" {
 		t.Error(d)
 	}
@@ -508,7 +681,9 @@ func TestWhatDuckDBMisreadsIsReadAgain(t *testing.T) {
 	}
 	defer f.Close()
 	ctx := context.Background()
-	s, err := scanFile(ctx, f, encodingReport{name: encUTF8}, recogniser{schemas.Recruitly(), "Candidates.csv"})
+	s, err := scanFile(
+		ctx, f, encodingReport{name: encUTF8}, recogniser{schemas.Recruitly(), "Candidates.csv"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

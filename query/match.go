@@ -28,21 +28,25 @@ type Matched struct {
 	Entry
 	OwnerType, OwnerID, AttachmentID string
 	By                               string // see documents.matched_by; "" when nothing fits
-	Ambiguous                        bool   // more than one row fits equally; then there is none, By says ambiguous, and an owner is known only from the path
+	// more than one row fits equally; then there is none, By says ambiguous, and an owner is known only from
+	// the path
+	Ambiguous bool
 }
 
 // byAmbiguous stands in the index for an entry that several rows fit, so that Reconcile finds it there.
 const byAmbiguous = "ambiguous"
 
-// Match finds the owners of entries: attachments in the Attachments table, CVs in Candidates, which must be loaded.
-// It reads all entries first, then yields them in the order of (Container, Offset, Index). Memory does not grow with their number.
+// Match finds the owners of entries: attachments in the Attachments table, CVs in Candidates, which must be
+// loaded. It reads all entries first, then yields them in the order of (Container, Offset, Index). Memory
+// does not grow with their number.
 //
-// Rules, the strongest first: the row's key in the entry's name or path (for CVs also a candidate's reference, CA-1042);
-// the row's path; its name with its owner or size; a name that an exporter may have made of its name (see like), with its
-// owner or size; its owner and size alone; where no size is known, a name that no other row and no other entry has. For
-// CVs an e-mail address or a person's name. A weaker rule decides between rows that a stronger one leaves equal, never
-// against it; no row is given to two entries, and none to an entry whose path speaks of another owner. A bare number is
-// an id only where nothing contradicts it. An attachment without a row still gets an owner if its path names exactly one.
+// Rules, the strongest first: the row's key in the entry's name or path (for CVs also a candidate's
+// reference, CA-1042); the row's path; its name with its owner or size; a name that an exporter may have made
+// of its name (see like), with its owner or size; its owner and size alone; where no size is known, a name
+// that no other row and no other entry has. For CVs an e-mail address or a person's name. A weaker rule
+// decides between rows that a stronger one leaves equal, never against it; no row is given to two entries,
+// and none to an entry whose path speaks of another owner. A bare number is an id only where nothing
+// contradicts it. An attachment without a row still gets an owner if its path names exactly one.
 func (b *Builder) Match(ctx context.Context, entries iter.Seq2[Entry, error]) iter.Seq2[Matched, error] {
 	return func(yield func(Matched, error) bool) {
 		c, err := b.db.Conn(ctx)
@@ -58,12 +62,17 @@ func (b *Builder) Match(ctx context.Context, entries iter.Seq2[Entry, error]) it
 	}
 }
 
-func (b *Builder) match(ctx context.Context, c *sql.Conn, entries iter.Seq2[Entry, error], yield func(Matched, error) bool) (stopped bool, err error) {
+func (b *Builder) match(
+	ctx context.Context, c *sql.Conn, entries iter.Seq2[Entry, error], yield func(Matched, error) bool,
+) (stopped bool, err error) {
 	if err := execAll(ctx, c, entrySQL); err != nil {
 		return false, err
 	}
 	left := map[string]int64{}
-	if err := appendRows(c, "temp", "main", "entry", func(add func(...any) error) error { return addEntries(ctx, entries, left, add) }); err != nil {
+	if err := appendRows(
+		c, "temp", "main", "entry",
+		func(add func(...any) error) error { return addEntries(ctx, entries, left, add) },
+	); err != nil {
 		return false, err
 	}
 	if len(left) == 0 {
@@ -106,7 +115,9 @@ func (b *Builder) prepareMatch(ctx context.Context, c *sql.Conn) error {
 		}
 		return execAll(ctx, c, statements...)
 	}
-	if err := ifAny("SELECT EXISTS (FROM temp.att WHERE record_id IS NULL OR record_type IS NULL)", otherOwnersSQL); err != nil {
+	if err := ifAny(
+		"SELECT EXISTS (FROM temp.att WHERE record_id IS NULL OR record_type IS NULL)", otherOwnersSQL,
+	); err != nil {
 		return err
 	}
 	var numbers bool
@@ -129,7 +140,8 @@ func (b *Builder) prepareMatch(ctx context.Context, c *sql.Conn) error {
 	return execAll(ctx, c, foundSQL)
 }
 
-// run carries out a phase, unless nothing is left for it. left counts by part the entries that nothing is decided about.
+// run carries out a phase, unless nothing is left for it. left counts by part the entries that nothing is
+// decided about.
 func (p matchPhase) run(ctx context.Context, c *sql.Conn, left map[string]int64) error {
 	if left[p.part] == 0 {
 		return nil
@@ -161,7 +173,9 @@ func affected(r sql.Result, err error) (int64, error) {
 }
 
 // addEntries adds entries, and counts them by part.
-func addEntries(ctx context.Context, entries iter.Seq2[Entry, error], count map[string]int64, add func(...any) error) error {
+func addEntries(
+	ctx context.Context, entries iter.Seq2[Entry, error], count map[string]int64, add func(...any) error,
+) error {
 	no := int64(0)
 	for e, err := range entries {
 		if err != nil {
@@ -170,7 +184,10 @@ func addEntries(ctx context.Context, entries iter.Seq2[Entry, error], count map[
 		if no%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := add(no, e.DocID, e.Part, int64(e.Container), int64(e.Index), e.Offset, []byte(e.Name), tidyPath(e.Name), e.Size); err != nil {
+		if err := add(
+			no, e.DocID, e.Part, int64(e.Container), int64(e.Index), e.Offset, []byte(e.Name),
+			tidyPath(e.Name), e.Size,
+		); err != nil {
 			return err
 		}
 		no++
@@ -186,7 +203,9 @@ func tidyPath(name string) string {
 }
 
 // yieldMatched reads the result in pieces, since a result read in one go is kept in memory.
-func yieldMatched(ctx context.Context, c *sql.Conn, yield func(Matched, error) bool) (stopped bool, err error) {
+func yieldMatched(
+	ctx context.Context, c *sql.Conn, yield func(Matched, error) bool,
+) (stopped bool, err error) {
 	const piece = 4096
 	for from := int64(0); ; from += piece {
 		n, stopped, err := yieldPiece(ctx, c, from, from+piece, yield)
@@ -196,8 +215,11 @@ func yieldMatched(ctx context.Context, c *sql.Conn, yield func(Matched, error) b
 	}
 }
 
-func yieldPiece(ctx context.Context, c *sql.Conn, from, to int64, yield func(Matched, error) bool) (n int, stopped bool, err error) {
-	rows, err := c.QueryContext(ctx, `SELECT doc_id, part, container, idx, off, name, size, coalesce(owner_type, ''), coalesce(owner_id, ''),
+func yieldPiece(
+	ctx context.Context, c *sql.Conn, from, to int64, yield func(Matched, error) bool,
+) (n int, stopped bool, err error) {
+	rows, err := c.QueryContext(ctx,
+		`SELECT doc_id, part, container, idx, off, name, size, coalesce(owner_type, ''), coalesce(owner_id, ''),
 		coalesce(attachment_id, ''), coalesce(how, '') FROM temp.result WHERE rowid >= ? AND rowid < ? ORDER BY rowid`, from, to)
 	if err != nil {
 		return 0, false, err
@@ -206,7 +228,10 @@ func yieldPiece(ctx context.Context, c *sql.Conn, from, to int64, yield func(Mat
 	for rows.Next() {
 		var m Matched
 		var name []byte
-		if err := rows.Scan(&m.DocID, &m.Part, &m.Container, &m.Index, &m.Offset, &name, &m.Size, &m.OwnerType, &m.OwnerID, &m.AttachmentID, &m.By); err != nil {
+		if err := rows.Scan(
+			&m.DocID, &m.Part, &m.Container, &m.Index, &m.Offset, &name, &m.Size, &m.OwnerType, &m.OwnerID,
+			&m.AttachmentID, &m.By,
+		); err != nil {
 			return n, false, err
 		}
 		m.Name, m.Ambiguous = string(name), m.By == byAmbiguous
@@ -254,10 +279,16 @@ const fullNameSQL = "coalesce(full_name, concat_ws(' ', first_name, surname))"
 func (b *Builder) owners() string {
 	var selects []string
 	for _, o := range []struct{ kind, table, key string }{
-		{"CANDIDATE", "candidates", "candidate_id"}, {"CONTACT", "contacts", "contact_id"}, {"COMPANY", "companies", "company_id"}, {"JOB", "jobs", "job_id"},
+		{"CANDIDATE", "candidates", "candidate_id"}, {"CONTACT", "contacts", "contact_id"},
+		{"COMPANY", "companies", "company_id"}, {"JOB", "jobs", "job_id"},
 	} {
 		table, _ := b.relation(o.table)
-		selects = append(selects, fmt.Sprintf("SELECT %s AS owner_type, %s AS owner_id, reference FROM %s", text(o.kind), o.key, table))
+		selects = append(
+			selects,
+			fmt.Sprintf(
+				"SELECT %s AS owner_type, %s AS owner_id, reference FROM %s", text(o.kind), o.key, table,
+			),
+		)
 	}
 	return strings.Join(selects, " UNION ALL ")
 }

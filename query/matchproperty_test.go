@@ -45,10 +45,18 @@ type file struct {
 }
 
 var (
-	firstNames = strings.Fields("Ada Zoë Jürgen Łukasz Noémie Wilma Otis Inès Tomás Uma Søren Čeněk Björn Ngozi Kwame Priya Aiko Dmitri Elif Fadi")
-	surnames   = strings.Fields("Byron Müller Ågren Brontë Nuñez Hopper Okafor Lindqvist Haddad Weiß Novák Sato Mensah Kaya Corvo Ardent Bramley Ørsted Dvořák")
-	titles     = []string{"CV.pdf", "Letter.pdf", "Zeugnis für die Stelle.pdf", "Q&A: terms?.docx", "Résumé final.pdf", "photo.jpeg", "terms and conditions 2021.pdf",
-		"Reference of the Bergmann company, department of sales, July 2019.pdf", "scan 3.tif", "passport (copy).jpg", "Größe & Übersicht.xlsx", "2023-04-01 offer.pdf"}
+	firstNames = strings.Fields(
+		"Ada Zoë Jürgen Łukasz Noémie Wilma Otis Inès Tomás Uma Søren Čeněk Björn Ngozi Kwame Priya Aiko " +
+			"Dmitri Elif Fadi",
+	)
+	surnames = strings.Fields(
+		"Byron Müller Ågren Brontë Nuñez Hopper Okafor Lindqvist Haddad Weiß Novák Sato Mensah Kaya Corvo " +
+			"Ardent Bramley Ørsted Dvořák",
+	)
+	titles = []string{"CV.pdf", "Letter.pdf", "Zeugnis für die Stelle.pdf", "Q&A: terms?.docx",
+		"Résumé final.pdf", "photo.jpeg", "terms and conditions 2021.pdf",
+		"Reference of the Bergmann company, department of sales, July 2019.pdf", "scan 3.tif",
+		"passport (copy).jpg", "Größe & Übersicht.xlsx", "2023-04-01 offer.pdf"}
 )
 
 func newWorld(seed uint64) *world {
@@ -58,7 +66,10 @@ func newWorld(seed uint64) *world {
 	w.sized, w.nameless = w.IntN(3) > 0, w.IntN(8) == 0
 	seen := map[string]bool{}
 	for i := range 30 {
-		p := person{id: w.id(i), reference: fmt.Sprintf("CA-%d", 1000+i), first: firstNames[w.IntN(len(firstNames))], surname: surnames[w.IntN(len(surnames))]}
+		p := person{
+			id: w.id(i), reference: fmt.Sprintf("CA-%d", 1000+i), first: firstNames[w.IntN(len(firstNames))],
+			surname: surnames[w.IntN(len(surnames))],
+		}
 		if seen[p.name()] && w.IntN(4) > 0 {
 			p.surname += "-" + surnames[i%len(surnames)]
 		}
@@ -68,10 +79,18 @@ func newWorld(seed uint64) *world {
 	}
 	for i := range w.people {
 		for range w.IntN(4) {
-			w.files = append(w.files, file{part: "attachments", owner: i, name: titles[w.IntN(len(titles))], size: 1000 + w.Int64N(90_000), listed: w.IntN(20) > 0})
+			w.files = append(
+				w.files,
+				file{
+					part: "attachments", owner: i, name: titles[w.IntN(len(titles))],
+					size: 1000 + w.Int64N(90_000), listed: w.IntN(20) > 0,
+				},
+			)
 		}
 		if w.IntN(4) > 0 {
-			w.files = append(w.files, file{part: "cvs", owner: i, size: 1000 + w.Int64N(90_000), listed: true})
+			w.files = append(
+				w.files, file{part: "cvs", owner: i, size: 1000 + w.Int64N(90_000), listed: true},
+			)
 		}
 	}
 	taken := map[string]bool{}
@@ -95,7 +114,10 @@ func newWorld(seed uint64) *world {
 func (w *world) id(i int) string {
 	switch w.ids {
 	case "uuid":
-		return fmt.Sprintf("%08x-%04x-4%03x-a%03x-%012x", w.Uint32(), w.IntN(1<<16), w.IntN(1<<12), w.IntN(1<<12), w.Int64N(1<<48))
+		return fmt.Sprintf(
+			"%08x-%04x-4%03x-a%03x-%012x", w.Uint32(), w.IntN(1<<16), w.IntN(1<<12), w.IntN(1<<12),
+			w.Int64N(1<<48),
+		)
 	case "hash":
 		return fmt.Sprintf("demo%016x%016x", w.Uint64(), w.Uint64())
 	case "number":
@@ -110,11 +132,16 @@ func (w *world) id(i int) string {
 func (w *world) place(i int, change func(*world, string) string) string {
 	f := w.files[i]
 	p := w.people[f.owner]
-	folder := map[string]string{"id": p.id, "reference": p.reference, "name": p.name(), "year": strconv.Itoa(2019 + i%6), "counter": fmt.Sprint(1 + i%25)}[w.layout]
+	folder := map[string]string{
+		"id": p.id, "reference": p.reference, "name": p.name(), "year": strconv.Itoa(2019 + i%6),
+		"counter": fmt.Sprint(1 + i%25),
+	}[w.layout]
 	name := f.name
 	if f.part == "cvs" {
-		name = []string{p.name() + ".pdf", p.surname + ", " + p.first + ".pdf", p.surname + "_" + p.first + "_CV.docx", p.email + ".pdf", p.reference + ".pdf",
-			p.id + ".pdf", p.name() + " - CV 2023.pdf", p.first[:len(firstRune(p.first))] + ". " + p.surname + ".pdf"}[w.IntN(8)]
+		name = []string{p.name() + ".pdf", p.surname + ", " + p.first + ".pdf",
+			p.surname + "_" + p.first + "_CV.docx", p.email + ".pdf", p.reference + ".pdf",
+			p.id + ".pdf", p.name() + " - CV 2023.pdf",
+			p.first[:len(firstRune(p.first))] + ". " + p.surname + ".pdf"}[w.IntN(8)]
 		if w.nameless {
 			name = "scan.pdf"
 		}
@@ -201,7 +228,10 @@ func (w *world) tables(t *testing.T) (candidates, attachments string) {
 func (w *world) entries() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		for i, f := range w.files {
-			e := Entry{DocID: strconv.Itoa(i), Part: f.part, Container: 1, Index: i, Offset: int64(i), Name: f.entry, Size: f.size}
+			e := Entry{
+				DocID: strconv.Itoa(i), Part: f.part, Container: 1, Index: i, Offset: int64(i), Name: f.entry,
+				Size: f.size,
+			}
 			if f.entry != "" && !yield(e, nil) {
 				return
 			}
@@ -215,9 +245,9 @@ var wrongOnce = []uint64{
 	1061, // bytes lost, and what is left read in another character set
 }
 
-// No file is given to a row or a person that is not its own, and nothing that is here is called missing, whatever the
-// exporter's habits. Where ids or sizes leave no doubt, hardly anything stays undecided. HOLDALL_QUERY_WORLDS sets how
-// many exports are made.
+// No file is given to a row or a person that is not its own, and nothing that is here is called missing,
+// whatever the exporter's habits. Where ids or sizes leave no doubt, hardly anything stays undecided.
+// HOLDALL_QUERY_WORLDS sets how many exports are made.
 func TestNoOwnerIsGuessed(t *testing.T) {
 	t.Parallel()
 	worlds, _ := strconv.Atoi(os.Getenv("HOLDALL_QUERY_WORLDS"))
@@ -232,10 +262,15 @@ func TestNoOwnerIsGuessed(t *testing.T) {
 	var clear, found int
 	for _, seed := range seeds {
 		w := newWorld(seed)
-		c, f := w.check(t, fmt.Sprintf("seed %d (ids %s, folders by %s, sizes %t)", seed, w.ids, w.layout, w.sized))
+		c, f := w.check(
+			t, fmt.Sprintf("seed %d (ids %s, folders by %s, sizes %t)", seed, w.ids, w.layout, w.sized),
+		)
 		clear, found = clear+c, found+f
 		if t.Failed() {
-			t.Fatalf("HOLDALL_QUERY_WORLDS=1 HOLDALL_QUERY_SEED=%d go test ./query -run TestNoOwnerIsGuessed", seed)
+			t.Fatalf(
+				"HOLDALL_QUERY_WORLDS=1 HOLDALL_QUERY_SEED=%d go test ./query -run TestNoOwnerIsGuessed",
+				seed,
+			)
 		}
 	}
 	if clear == 0 || found*100 < clear*99 {
@@ -253,22 +288,31 @@ func (w *world) check(t *testing.T, what string) (clear, found int) {
 	load(t, b, "Attachments.csv", attachments)
 	var index bytes.Buffer
 	iw := csv.NewWriter(&index)
-	iw.Write([]string{"doc_id", "part", "size", "owner_type", "owner_id", "attachment_id", "original_name", "state", "matched_by"})
+	iw.Write([]string{
+		"doc_id", "part", "size", "owner_type", "owner_id", "attachment_id", "original_name", "state",
+		"matched_by",
+	})
 	for m, err := range b.Match(t.Context(), w.entries()) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		i, _ := strconv.Atoi(m.DocID)
 		f := w.files[i]
-		// A name that no other row and no other file has, and no size: that is all there is to go by, and may be wrong.
+		// A name that no other row and no other file has, and no size: that is all there is to go by, and may
+		// be wrong.
 		guess := m.By == "name" && m.Part == "attachments" && !w.sized
 		if owner := w.people[f.owner].id; m.OwnerID != "" && m.OwnerID != owner && !guess {
 			t.Errorf("%s: %q, which is %s's, is given to %s by %s", what, m.Name, owner, m.OwnerID, m.By)
 		}
-		if m.AttachmentID != "" && (m.AttachmentID != f.id || !f.listed) && !guess && !w.twins(f, m.AttachmentID) {
-			t.Errorf("%s: %q, which is %q of row %s, is taken for row %s by %s", what, m.Name, f.name, f.id, m.AttachmentID, m.By)
+		if m.AttachmentID != "" && (m.AttachmentID != f.id || !f.listed) && !guess &&
+			!w.twins(f, m.AttachmentID) {
+			t.Errorf(
+				"%s: %q, which is %q of row %s, is taken for row %s by %s", what, m.Name, f.name, f.id,
+				m.AttachmentID, m.By,
+			)
 		}
-		if f.part == "attachments" && f.listed && w.sized && (w.layout == "id" && (w.ids == "uuid" || w.ids == "hash") || w.layout == "reference") {
+		if f.part == "attachments" && f.listed && w.sized && (w.layout == "id" &&
+			(w.ids == "uuid" || w.ids == "hash") || w.layout == "reference") {
 			clear++
 			if m.AttachmentID != "" {
 				found++
@@ -276,16 +320,21 @@ func (w *world) check(t *testing.T, what string) (clear, found int) {
 				t.Logf("%s: %q of %q is not found: %s", what, m.Name, f.name, m.By)
 			}
 		}
-		iw.Write([]string{m.DocID, m.Part, fmt.Sprint(m.Size), m.OwnerType, m.OwnerID, m.AttachmentID, m.Name, "ok", m.By})
+		iw.Write([]string{
+			m.DocID, m.Part, fmt.Sprint(m.Size), m.OwnerType, m.OwnerID, m.AttachmentID, m.Name, "ok", m.By,
+		})
 	}
 	iw.Flush()
 	w.reconcile(t, b, &index, what)
 	return clear, found
 }
 
-// twins reports whether a row has the owner and the name of a file, and nothing else that tells it from the file's own.
+// twins reports whether a row has the owner and the name of a file, and nothing else that tells it from the
+// file's own.
 func (w *world) twins(f file, row string) bool {
-	return !w.sized && slices.ContainsFunc(w.files, func(o file) bool { return o.id == row && o.owner == f.owner && o.name == f.name })
+	return !w.sized && slices.ContainsFunc(
+		w.files, func(o file) bool { return o.id == row && o.owner == f.owner && o.name == f.name },
+	)
 }
 
 // reconcile looks at what is called missing.

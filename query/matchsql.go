@@ -8,8 +8,8 @@ package query
 //	tied     entries that several rows fit equally, or that have a row in common with others
 //	result   entries with their owners, in the order in which they are yielded
 //
-// Evidence is looked at in phases, the strongest first. A phase sees only entries and rows that no earlier one has
-// brought together; so the dear comparison of changed names is for what is left over.
+// Evidence is looked at in phases, the strongest first. A phase sees only entries and rows that no earlier
+// one has brought together; so the dear comparison of changed names is for what is left over.
 
 const dropMatchSQL = `
 DROP VIEW IF EXISTS temp.att; DROP VIEW IF EXISTS temp.cand; DROP VIEW IF EXISTS temp.person; DROP VIEW IF EXISTS temp.owner;
@@ -20,8 +20,8 @@ DROP TABLE IF EXISTS temp.rowhit; DROP TABLE IF EXISTS temp.ownerhit; DROP TABLE
 DROP TABLE IF EXISTS temp.tied; DROP TABLE IF EXISTS temp.pair; DROP TABLE IF EXISTS temp.owned; DROP TABLE IF EXISTS temp.alone;
 DROP TABLE IF EXISTS temp.result;`
 
-// entrySQL makes the tables that are filled. Some stay empty where there is nothing to fill them with: for a container of
-// a few files, looking is what takes the time.
+// entrySQL makes the tables that are filled. Some stay empty where there is nothing to fill them with: for a
+// container of a few files, looking is what takes the time.
 const entrySQL = `
 CREATE TEMP TABLE entry(no BIGINT, doc_id VARCHAR, part VARCHAR, container BIGINT, idx BIGINT, off BIGINT, name BLOB, path VARCHAR, size BIGINT);
 CREATE TEMP TABLE hit(no BIGINT, part VARCHAR, r BIGINT, candidate_id VARCHAR, several BOOLEAN, score INTEGER);
@@ -33,7 +33,8 @@ CREATE TEMP TABLE seen(no BIGINT, part VARCHAR, place VARCHAR, token VARCHAR, ro
 CREATE TEMP TABLE believed(no BIGINT, role VARCHAR, owner VARCHAR, r BIGINT);
 CREATE TEMP TABLE owned(no BIGINT, how VARCHAR, attachment_id VARCHAR, owner_type VARCHAR, owner_id VARCHAR);`
 
-// The rules' scores. They are added up, so that of two rows a stronger rule cannot be outweighed by weaker ones.
+// The rules' scores. They are added up, so that of two rows a stronger rule cannot be outweighed by weaker
+// ones.
 const (
 	ruleID        = "16"
 	rulePath      = "8"
@@ -66,10 +67,10 @@ hits AS (
 SELECT no, 'attachments', r, NULL, false, bit_or(score) + max(CASE WHEN file_size = size THEN ` + ruleNameSize + ` ELSE 0 END)
 	+ max(CASE WHEN name_key = base THEN ` + ruleName + ` ELSE 0 END) FROM hits GROUP BY no, r;`
 
-// nameHitsSQL goes by names, for entries that have no better hit, and with rows that no other entry has by key or path.
-// A path that speaks of an owner is not given to another's row. Common names would meet common names in squares: rows are
-// therefore counted first, and several are one hit, and a name and its owner are joined as one text, since the planner
-// might otherwise begin with the names.
+// nameHitsSQL goes by names, for entries that have no better hit, and with rows that no other entry has by
+// key or path. A path that speaks of an owner is not given to another's row. Common names would meet common
+// names in squares: rows are therefore counted first, and several are one hit, and a name and its owner are
+// joined as one text, since the planner might otherwise begin with the names.
 const nameHitsSQL = `
 INSERT INTO temp.hit
 WITH ` + freeSQL + `, ` + leftSQL + `,
@@ -108,8 +109,8 @@ INSERT INTO temp.ownerhit SELECT no, min(owner) FROM temp.named WHERE alone AND 
 
 const leftOwnerlessSQL = `SELECT no FROM temp.entry WHERE part = 'attachments' AND no NOT IN (SELECT no FROM temp.decided) AND no NOT IN (SELECT no FROM temp.ownerhit)`
 
-// pairSQL compares what is left over within owners, and within sizes: names that were cut, numbered or added to. Where
-// too many would have to be compared with too many, it leaves them.
+// pairSQL compares what is left over within owners, and within sizes: names that were cut, numbered or added
+// to. Where too many would have to be compared with too many, it leaves them.
 const pairSQL = `
 CREATE TEMP TABLE pair AS
 WITH ` + freeSQL + `, ` + leftSQL + `,
@@ -131,8 +132,8 @@ const pairHitsSQL = `
 INSERT INTO temp.hit SELECT no, 'attachments', r, NULL, false, score FROM temp.pair
 	JOIN (WITH ` + freeSQL + ` SELECT r FROM free) USING (r) WHERE no NOT IN (SELECT no FROM temp.decided);`
 
-// lastHitsSQL goes by a name alone, where no size is known and no owner speaks against it, and by a name in its owner's
-// folder although the size differs.
+// lastHitsSQL goes by a name alone, where no size is known and no owner speaks against it, and by a name in
+// its owner's folder although the size differs.
 const lastHitsSQL = `
 INSERT INTO temp.hit
 WITH ` + freeSQL + `, ` + leftSQL + `,
@@ -145,7 +146,8 @@ hits AS (
 		WHERE (unsized OR size < 0) AND no NOT IN (SELECT no FROM temp.ownerhit) AND no NOT IN (SELECT no FROM temp.named WHERE alone))
 SELECT no, 'attachments', r, NULL, bool_or(several), bit_or(score) FROM hits GROUP BY no, r;`
 
-// cvHitsSQL finds the people that CVs belong to. A CV may have a row in Attachments as well; then that is found too.
+// cvHitsSQL finds the people that CVs belong to. A CV may have a row in Attachments as well; then that is
+// found too.
 const cvHitsSQL = `
 INSERT INTO temp.hit
 WITH e AS (SELECT no, lower(nfc_normalize(path)) AS p FROM temp.entry WHERE part = 'cvs'),
@@ -157,8 +159,8 @@ hits AS (
 	UNION ALL SELECT no, owner, NULL, CASE grade WHEN 9 THEN ` + ruleMail + ` WHEN 1 THEN ` + ruleName + ` ELSE grade END FROM temp.named JOIN e USING (no) WHERE alone)
 SELECT no, 'cvs', min(r), candidate_id, false, bit_or(score) FROM hits JOIN temp.cand USING (owner) GROUP BY no, candidate_id;`
 
-// decideSQL brings an entry and a row together where neither has a better or an equally good one. Rows with the same key
-// count as one. Of CVs any number may be one person's.
+// decideSQL brings an entry and a row together where neither has a better or an equally good one. Rows with
+// the same key count as one. Of CVs any number may be one person's.
 func decideSQL(how string) string {
 	return `
 INSERT INTO temp.decided
@@ -188,7 +190,8 @@ const (
 	howRespelt = `CASE score WHEN 6 THEN 'renamed-owner-size' WHEN 4 THEN 'renamed-size' ELSE 'renamed-owner' END`
 	howPaired  = `CASE WHEN score > 40 THEN 'renamed-owner-size' WHEN score > 30 THEN 'renamed-owner' WHEN score = 20 THEN 'owner-size' ELSE 'renamed-size' END`
 	howLast    = `CASE WHEN score >= ` + ruleNameOwner + ` THEN 'name-owner' ELSE 'name' END`
-	howCV      = `CASE WHEN score >= ` + ruleID + ` THEN 'id' WHEN score >= ` + rulePath + ` THEN CASE WHEN r IS NULL THEN 'email' ELSE 'path' END
+	howCV      = `CASE WHEN score >= ` + ruleID + ` THEN 'id' WHEN score >= ` + rulePath +
+		` THEN CASE WHEN r IS NULL THEN 'email' ELSE 'path' END
 		WHEN score >= ` + ruleNameOwner + ` THEN 'name-owner' ELSE 'name' END`
 )
 
@@ -203,8 +206,8 @@ type matchPhase struct {
 	how    string   // what temp.decided says of them
 }
 
-// inDoubtSQL are the entries that may be somebody's whom they name: CVs without an id, and whatever has a number that may
-// be an id.
+// inDoubtSQL are the entries that may be somebody's whom they name: CVs without an id, and whatever has a
+// number that may be an id.
 const inDoubtSQL = `SELECT no FROM temp.seen
 	UNION SELECT no FROM temp.entry WHERE part = 'cvs' AND no NOT IN (SELECT no FROM temp.token JOIN temp.oid ON key = token WHERE NOT bare)`
 
@@ -214,7 +217,10 @@ func matchPhases() []matchPhase {
 		{part: "attachments", hits: strongHitsSQL, how: howStrong},
 		{part: "cvs", hits: cvHitsSQL, how: howCV},
 		{part: "attachments", hits: nameHitsSQL, how: howNamed},
-		{part: "attachments", before: []string{namedSQL(leftOwnerlessSQL), folderOwnersSQL}, hits: nameHitsSQL, how: howNamed},
+		{
+			part: "attachments", before: []string{namedSQL(leftOwnerlessSQL), folderOwnersSQL},
+			hits: nameHitsSQL, how: howNamed,
+		},
 		{part: "attachments", hits: respeltHitsSQL, how: howRespelt},
 		{part: "attachments", before: []string{pairSQL}, hits: pairHitsSQL, how: howPaired},
 		{part: "attachments", hits: lastHitsSQL, how: howLast},
@@ -239,7 +245,8 @@ SELECT d.no, how, attachment_id,
 	coalesce(record_id, by_ref.owner_id) AS owner_id
 FROM temp.decided AS d LEFT JOIN row USING (r) LEFT JOIN by_ref USING (r) LEFT JOIN by_id USING (r) WHERE d.part = 'attachments';`
 
-// aloneSQL is for attachments without a row, or that several rows fit: theirs is the one record that the path names.
+// aloneSQL is for attachments without a row, or that several rows fit: theirs is the one record that the path
+// names.
 const aloneSQL = `
 CREATE TEMP TABLE alone AS
 WITH named AS (SELECT DISTINCT h.no, owner_type, owner_id FROM temp.ownerhit AS h JOIN temp.entry AS e USING (no)

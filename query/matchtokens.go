@@ -9,14 +9,15 @@ import "fmt"
 //	rowhit    entries and the rows whose key their path has
 //	ownerhit  entries and the owners whose id or reference their path has
 //
-// An id with letters in it, or one too long to be anything else, is believed wherever it stands. A bare number may as
-// well be a year, a month, a counter, a telephone number or a postcode: it is believed where something else in the
-// path, or the row's name and size, agree with it and nothing speaks against it; or where all numbers in that place of
-// all paths are ids, and are not just what years and counters are.
+// An id with letters in it, or one too long to be anything else, is believed wherever it stands. A bare
+// number may as well be a year, a month, a counter, a telephone number or a postcode: it is believed where
+// something else in the path, or the row's name and size, agree with it and nothing speaks against it; or
+// where all numbers in that place of all paths are ids, and are not just what years and counters are.
 
 const bareNumber = `'\d{1,14}'`
 
-// ownersSQL says who can own files. otherOwnersSQL adds the rows that name their owner in part, or by reference.
+// ownersSQL says who can own files. otherOwnersSQL adds the rows that name their owner in part, or by
+// reference.
 const ownersSQL = `
 INSERT INTO temp.arow SELECT r, concat(upper(record_type), ' ', lower(record_id)) FROM temp.att WHERE record_id IS NOT NULL AND record_type IS NOT NULL;`
 
@@ -28,8 +29,8 @@ SELECT r, concat(coalesce(owner_type, '?'), ' ', id) FROM named LEFT JOIN temp.o
 UNION SELECT r, concat(owner_type, ' ', lower(owner_id)) FROM named JOIN temp.owner ON lower(reference) = ref WHERE id IS NULL AND owner_id IS NOT NULL
 UNION SELECT r, concat(coalesce(kind, '?'), ' ', ref) FROM named WHERE id IS NULL AND ref NOT IN (SELECT lower(reference) FROM temp.owner WHERE reference IS NOT NULL);`
 
-// ownerIDsSQL says what may stand in a path for an owner: all of it where numbers may, since it then matters how many ids are
-// numbers; else only what the paths have.
+// ownerIDsSQL says what may stand in a path for an owner: all of it where numbers may, since it then matters
+// how many ids are numbers; else only what the paths have.
 func ownerIDsSQL(numbers bool) string {
 	only := func(key string) string {
 		if numbers {
@@ -47,9 +48,9 @@ WITH pair AS (
 SELECT key, owner, regexp_extract(owner, '^\S+') AS kind, regexp_full_match(key, ` + bareNumber + `) AS bare FROM pair;`
 }
 
-// tokenSQL takes paths apart. A token is a run of letters and digits, or one that hyphens join. Only what looks like an
-// id (eight characters, a digit among them), a reference, or the whole name of a file or folder, is kept: "2" in
-// "CV 2.pdf" is no id.
+// tokenSQL takes paths apart. A token is a run of letters and digits, or one that hyphens join. Only what
+// looks like an id (eight characters, a digit among them), a reference, or the whole name of a file or
+// folder, is kept: "2" in "CV 2.pdf" is no id.
 const tokenSQL = `
 CREATE TEMP TABLE token AS
 WITH e AS (SELECT no, lower(nfc_normalize(path)) AS p FROM temp.entry),
@@ -100,8 +101,8 @@ SELECT n.no, n.part, place, token, 'owner' AS role, owner, NULL::BIGINT AS r FRO
 UNION SELECT n.no, n.part, place, token, 'row', owner, r FROM temp.number AS n JOIN temp.att ON id_key = token LEFT JOIN temp.arow USING (r)
 	WHERE (SELECT numeric FROM rows);`
 
-// namedSQL finds the people that paths name: those of CVs, and those whose numbers are in doubt. It is dear, and only
-// for entries that need it.
+// namedSQL finds the people that paths name: those of CVs, and those whose numbers are in doubt. It is dear,
+// and only for entries that need it.
 func namedSQL(which string) string {
 	return fmt.Sprintf(`
 CREATE OR REPLACE TEMP TABLE said AS
@@ -121,13 +122,14 @@ SELECT no, owner, max(grade) AS grade, bool_or(how = 'F') AS alone FROM temp.sai
 UNION ALL SELECT DISTINCT no, owner, 9, true FROM temp.mailbox JOIN temp.person ON lower(email) = address;`, which)
 }
 
-// lastWord is SQL for the last word of a name that has no other characters than ASCII letters and blanks. Whatever key
-// person_keys makes of such a name has the last word of the full name (where there is none, of the first) or of the surname in it; so the many people with
-// neither in any path need no keys, which are dear. Other names are all looked at.
+// lastWord is SQL for the last word of a name that has no other characters than ASCII letters and blanks.
+// Whatever key person_keys makes of such a name has the last word of the full name (where there is none, of
+// the first) or of the surname in it; so the many people with neither in any path need no keys, which are
+// dear. Other names are all looked at.
 func lastWord(name string) string { return "lower(split_part(rtrim(" + name + "), ' ', -1))" }
 
-// judgedSQL holds each number against what else is known: the people, ids and references in the same path, and the name
-// and size of a row.
+// judgedSQL holds each number against what else is known: the people, ids and references in the same path,
+// and the name and size of a row.
 const judgedSQL = `
 CREATE TEMP TABLE judged AS
 WITH e AS (SELECT no, size, regexp_extract(lower(nfc_normalize(path)), '[^/]*$') AS base FROM temp.entry WHERE no IN (SELECT no FROM temp.seen)),

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// otherFirst are words that statements begin with which a user may not run. What begins with any other word is no SQL.
+// otherFirst are words that statements begin with which a user may not run. What begins with any other word
+// is no SQL.
 var otherFirst = []string{"alter", "analyze", "attach", "begin", "call",
 	"checkpoint", "comment", "commit", "copy", "create", "deallocate", "delete",
 	"detach", "drop", "execute", "export", "force", "grant", "import",
@@ -15,10 +16,12 @@ var otherFirst = []string{"alter", "analyze", "attach", "begin", "call",
 
 // mistyped explains a statement that begins with no word of SQL; nil for others.
 func (s statement) mistyped() error {
-	if len(s.words) == 0 || slices.Contains(allowedFirst, s.words[0]) || slices.Contains(otherFirst, s.words[0]) {
+	if len(s.words) == 0 || slices.Contains(allowedFirst, s.words[0]) ||
+		slices.Contains(otherFirst, s.words[0]) {
 		return nil
 	}
-	if first, _, _ := strings.Cut(strings.TrimSpace(s.text), "("); len(first) > 0 && (first[0] == '\'' || first[0] == '"') {
+	if first, _, _ := strings.Cut(strings.TrimSpace(s.text), "("); len(first) > 0 && (first[0] == '\'' ||
+		first[0] == '"') {
 		return nil
 	}
 	near, distance := "", 3
@@ -31,7 +34,9 @@ func (s statement) mistyped() error {
 	if near != "" {
 		return fmt.Errorf("%s is no word that SQL begins with; did you mean %s?", word, strings.ToUpper(near))
 	}
-	return fmt.Errorf("%s is no word that SQL begins with: a question is SELECT … FROM …, or FROM … alone", word)
+	return fmt.Errorf(
+		"%s is no word that SQL begins with: a question is SELECT … FROM …, or FROM … alone", word,
+	)
 }
 
 // editDistance counts the letters to put in, to take out, to change, or to swap with their neighbour.

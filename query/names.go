@@ -19,9 +19,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Exporters rename files: they escape or replace characters, number equal names, cut long ones, write ids and times
-// before or behind them, or hand them on in another character set. What follows says whether a file's name may be what
-// became of another name. It is evidence beside owner and size, never proof.
+// Exporters rename files: they escape or replace characters, number equal names, cut long ones, write ids and
+// times before or behind them, or hand them on in another character set. What follows says whether a file's
+// name may be what became of another name. It is evidence beside owner and size, never proof.
 
 // A likeness says how much two names of files have in common.
 type likeness int64
@@ -77,7 +77,8 @@ func (n fileName) keys() []string {
 	return all
 }
 
-// stems are the spellings of the stem in letters and digits, with what is lost or changed where only ASCII is kept.
+// stems are the spellings of the stem in letters and digits, with what is lost or changed where only ASCII is
+// kept.
 func (n fileName) stems() []string {
 	var all []string
 	for _, t := range n.texts {
@@ -101,10 +102,12 @@ var extension = regexp.MustCompile(`^(.*[^.])\.([\pL\pN]{1,5})$`)
 // behindExtension is a number of a copy that stands behind the extension: "CV.pdf(1)".
 var behindExtension = regexp.MustCompile(`^(.*)(\.[\pL\pN]{2,5})(\s?\(\d{1,3}\)|[_~-]\d{1,2})$`)
 
-var sameExtension = map[string]string{"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "tiff": "tif", "htm": "html", "mpeg": "mpg", "markdown": "md"}
+var sameExtension = map[string]string{
+	"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "tiff": "tif", "htm": "html", "mpeg": "mpg", "markdown": "md",
+}
 
-// splitExt takes the extension off a name, also where it is there twice or followed by dots and blanks. What has no
-// letter, such as the year in "CV.2023", is no extension.
+// splitExt takes the extension off a name, also where it is there twice or followed by dots and blanks. What
+// has no letter, such as the year in "CV.2023", is no extension.
 func splitExt(name string) (stem, ext string) {
 	stem = strings.TrimRight(behindExtension.ReplaceAllString(name, "$1$3$2"), ". \t")
 	for {
@@ -128,8 +131,8 @@ var (
 	unicodes = regexp.MustCompile(`#U[0-9a-f]{4}|#L[0-9a-f]{6}|\\u[0-9a-fA-F]{4}|_x[0-9a-fA-F]{4}_`)
 )
 
-// unescape undoes percent-encoding, HTML's character references, and the escapes of programs that cannot write a
-// character. A name that was cut in the middle of an escape keeps what cannot be undone.
+// unescape undoes percent-encoding, HTML's character references, and the escapes of programs that cannot
+// write a character. A name that was cut in the middle of an escape keeps what cannot be undone.
 func unescape(name string) string {
 	if percent.MatchString(name) {
 		name = percent.ReplaceAllStringFunc(name, func(s string) string {
@@ -152,20 +155,26 @@ func unescape(name string) string {
 
 // Character sets that names are wrongly read in, and those that they are really in.
 var (
-	misreadAs = []encoding.Encoding{charmap.CodePage437, charmap.CodePage850, charmap.Windows1252, charmap.ISO8859_1}
-	writtenIn = []encoding.Encoding{nil, japanese.ShiftJIS, simplifiedchinese.GBK, charmap.CodePage850, charmap.CodePage437,
-		charmap.Windows1252, charmap.Windows1251, charmap.CodePage866, charmap.Windows1250, charmap.CodePage852, korean.EUCKR, traditionalchinese.Big5}
+	misreadAs = []encoding.Encoding{
+		charmap.CodePage437, charmap.CodePage850, charmap.Windows1252, charmap.ISO8859_1,
+	}
+	writtenIn = []encoding.Encoding{nil, japanese.ShiftJIS, simplifiedchinese.GBK, charmap.CodePage850,
+		charmap.CodePage437,
+		charmap.Windows1252, charmap.Windows1251, charmap.CodePage866, charmap.Windows1250,
+		charmap.CodePage852, korean.EUCKR, traditionalchinese.Big5}
 )
 
-// otherCharsets returns what a name says if it was read in a character set that it is not in. Most of it is nonsense,
-// which agrees with no other name.
+// otherCharsets returns what a name says if it was read in a character set that it is not in. Most of it is
+// nonsense, which agrees with no other name.
 func otherCharsets(name string) []string {
 	if isASCII(name) {
 		return nil
 	}
 	var all []string
 	if strings.ContainsRune(name, utf8.RuneError) { // bytes were lost of one word: the others are whole
-		for _, word := range strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(" ._-", r) }) {
+		for _, word := range strings.FieldsFunc(
+			name, func(r rune) bool { return strings.ContainsRune(" ._-", r) },
+		) {
 			if !strings.ContainsRune(word, utf8.RuneError) {
 				all = append(all, otherCharsets(word)...)
 			}
@@ -184,7 +193,8 @@ func otherCharsets(name string) []string {
 					continue
 				}
 			}
-			if utf8.ValidString(text) && !strings.ContainsRune(text, utf8.RuneError) && !slices.Contains(all, text) {
+			if utf8.ValidString(text) && !strings.ContainsRune(text, utf8.RuneError) &&
+				!slices.Contains(all, text) {
 				all = append(all, text)
 			}
 		}
@@ -196,8 +206,8 @@ func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 }
 
-// spellings returns a text's letters and digits in lower case: without accents; with accents written out (ü as ue); and
-// without what is not ASCII, if enough remains.
+// spellings returns a text's letters and digits in lower case: without accents; with accents written out (ü
+// as ue); and without what is not ASCII, if enough remains.
 func spellings(s string) []string {
 	all := make([]string, 0, 4)
 	add := func(spelling string, least int) {
@@ -258,21 +268,35 @@ func unlettered(r rune) rune {
 	return r
 }
 
-var writtenOut = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss", "å", "aa", "ø", "oe", "æ", "ae", "œ", "oe", "þ", "th", "ð", "d", "ñ", "n")
+var writtenOut = strings.NewReplacer(
+	"ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss", "å", "aa", "ø", "oe", "æ", "ae", "œ", "oe", "þ", "th", "ð",
+	"d", "ñ", "n",
+)
 
 var romanised = strings.NewReplacer("ß", "s", "æ", "a",
-	"а", "a", "б", "b", "в", "v", "г", "g", "д", "d", "е", "e", "ё", "e", "ж", "zh", "з", "z", "и", "i", "й", "y", "к", "k",
-	"л", "l", "м", "m", "н", "n", "о", "o", "п", "p", "р", "r", "с", "s", "т", "t", "у", "u", "ф", "f", "х", "kh", "ц", "ts",
-	"ч", "ch", "ш", "sh", "щ", "shch", "ъ", "", "ы", "y", "ь", "", "э", "e", "ю", "yu", "я", "ya", "і", "i", "ї", "i", "є", "ye",
-	"α", "a", "β", "v", "γ", "g", "δ", "d", "ε", "e", "ζ", "z", "η", "i", "θ", "th", "ι", "i", "κ", "k", "λ", "l", "μ", "m",
-	"ν", "n", "ξ", "x", "ο", "o", "π", "p", "ρ", "r", "σ", "s", "ς", "s", "τ", "t", "υ", "y", "φ", "f", "χ", "ch", "ψ", "ps", "ω", "o")
+	"а", "a", "б", "b", "в", "v", "г", "g", "д", "d", "е", "e", "ё", "e", "ж", "zh", "з", "z", "и", "i", "й",
+	"y", "к", "k",
+	"л", "l", "м", "m", "н", "n", "о", "o", "п", "p", "р", "r", "с", "s", "т", "t", "у", "u", "ф", "f", "х",
+	"kh", "ц", "ts",
+	"ч", "ch", "ш", "sh", "щ", "shch", "ъ", "", "ы", "y", "ь", "", "э", "e", "ю", "yu", "я", "ya", "і", "i",
+	"ї", "i", "є", "ye",
+	"α", "a", "β", "v", "γ", "g", "δ", "d", "ε", "e", "ζ", "z", "η", "i", "θ", "th", "ι", "i", "κ", "k", "λ",
+	"l", "μ", "m",
+	"ν", "n", "ξ", "x", "ο", "o", "π", "p", "ρ", "r", "σ", "s", "ς", "s", "τ", "t", "υ", "y", "φ", "f", "χ",
+	"ch", "ψ", "ps", "ω", "o")
 
 // What exporters and file managers add to names: numbers of copies, ids, times.
 var (
-	copyBehind = regexp.MustCompile(`(?i)(\s*[\[({]\d{1,4}[\])}]|[-_ .]+\d{1,3}|[-_ ]+(copy|kopie|copie|copia|cópia|copia de)\s*\d*|[-_ ]+v\d{1,2})$`)
+	copyBehind = regexp.MustCompile(
+		`(?i)(\s*[\[({]\d{1,4}[\])}]|[-_ .]+\d{1,3}|[-_ ]+(copy|kopie|copie|copia|cópia|copia de)\s*\d*|[-_ ]+v\d{1,2})$`,
+	)
 	copyBefore = regexp.MustCompile(`(?i)^(copy of|kopie von|copie de|copia de|cópia de)[-_ ]+`)
-	idBehind   = regexp.MustCompile(`(?i)[-_ .]+([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[a-z]{4}[0-9a-f]{32}|[0-9a-f]*\d[0-9a-f]{7,}|\d{4}-\d{2}-\d{2}([t_ -]?\d{2}[-_.:h]?\d{2}([-_.:m]?\d{2})?z?)?|\d{6,})$`)
-	idBefore   = regexp.MustCompile(`(?i)^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[a-z]{4}[0-9a-f]{32}|[0-9a-f]*\d[0-9a-f]{5,}|\d{4}-\d{2}-\d{2}([t_ -]?\d{2}[-_.:h]?\d{2}([-_.:m]?\d{2})?z?)?|\d{1,8}|[a-z]{2}-\d+)[-_ .]+`)
+	idBehind   = regexp.MustCompile(
+		`(?i)[-_ .]+([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[a-z]{4}[0-9a-f]{32}|[0-9a-f]*\d[0-9a-f]{7,}|\d{4}-\d{2}-\d{2}([t_ -]?\d{2}[-_.:h]?\d{2}([-_.:m]?\d{2})?z?)?|\d{6,})$`,
+	)
+	idBefore = regexp.MustCompile(
+		`(?i)^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[a-z]{4}[0-9a-f]{32}|[0-9a-f]*\d[0-9a-f]{5,}|\d{4}-\d{2}-\d{2}([t_ -]?\d{2}[-_.:h]?\d{2}([-_.:m]?\d{2})?z?)?|\d{1,8}|[a-z]{2}-\d+)[-_ .]+`,
+	)
 )
 
 // core returns a stem without what was added to it, as long as two letters or digits remain.
@@ -334,7 +358,10 @@ func isContained(a, b fileName) bool {
 
 // words returns the runs of letters and digits of a text, each as bare has it.
 func words(s string) []string {
-	fields := strings.FieldsFunc(norm.NFC.String(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+	fields := strings.FieldsFunc(
+		norm.NFC.String(s),
+		func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) },
+	)
 	for i, f := range fields {
 		fields[i] = bare(f)
 	}

@@ -45,10 +45,22 @@ func TestNamesThatExportersChange(t *testing.T) {
 		{"a number in front", "terms.pdf", "00017_terms.pdf", variant},
 		{"a time behind", "terms.pdf", "terms_20230115103059.pdf", variant},
 		{"a date in front", "terms.pdf", "2023-01-15 terms.pdf", variant},
-		{"cut", "Reference of the Bergmann company, sales, July 2019.pdf", "Reference of the Bergmann comp.pdf", cut},
-		{"cut with its extension", "Reference of the Bergmann company, sales, July 2019.pdf", "Reference of the Bergmann comp", cut},
-		{"cut within an escape", "Bewerbung für die Stelle als Leiterin.pdf", "Bewerbung%20f%C3%BCr%20die%20St%C3.pdf", cut},
-		{"cut and numbered", "Reference of the Bergmann company, sales.pdf", "Reference of the Bergm(1).pdf", cut},
+		{
+			"cut", "Reference of the Bergmann company, sales, July 2019.pdf",
+			"Reference of the Bergmann comp.pdf", cut,
+		},
+		{
+			"cut with its extension", "Reference of the Bergmann company, sales, July 2019.pdf",
+			"Reference of the Bergmann comp", cut,
+		},
+		{
+			"cut within an escape", "Bewerbung für die Stelle als Leiterin.pdf",
+			"Bewerbung%20f%C3%BCr%20die%20St%C3.pdf", cut,
+		},
+		{
+			"cut and numbered", "Reference of the Bergmann company, sales.pdf",
+			"Reference of the Bergm(1).pdf", cut,
+		},
 		{"a name in front", "reference letter.pdf", "Wilma Ardent - reference letter.pdf", contained},
 		{"another name", "Letter.pdf", "Passport.pdf", unlike},
 		{"another beginning", "CV.pdf", "CV of somebody else.pdf", unlike},

@@ -61,7 +61,8 @@ func TestRecordsAreFlattenedByTheirShape(t *testing.T) {
 		got = append(got, row)
 	}
 	want := [][]string{
-		{`"7"`, `"2026-03-09T00:00:00"`, `"Confirmed"`, `"2"`, `"5026"`, `31500.50`, `"0"`, `null`, `"a, \"b\"\r\nc"`,
+		{`"7"`, `"2026-03-09T00:00:00"`, `"Confirmed"`, `"2"`, `"5026"`, `31500.50`, `"0"`, `null`,
+			`"a, \"b\"\r\nc"`,
 			`[{"QuestionId":31,"Answer":"4 weeks"}]`, `null`},
 		{`"8"`, `null`, `null`, `null`, `"5027"`, `37.50`, `null`, `null`, `null`, `null`, `12`},
 	}

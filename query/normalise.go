@@ -16,10 +16,12 @@ type badRecord struct {
 	reason string
 }
 
-// normalise writes the loadable records of a scanned file to a CSV in dir that leaves nothing to interpretation: UTF-8,
-// comma, LF, every cell in quotes, the record's number first, no headings. The others go to quarantine. It returns the
-// path and the length of the longest record.
-func normalise(ctx context.Context, file *os.File, s *scanned, dir string, quarantine func(badRecord) error) (path string, longest int, err error) {
+// normalise writes the loadable records of a scanned file to a CSV in dir that leaves nothing to
+// interpretation: UTF-8, comma, LF, every cell in quotes, the record's number first, no headings. The others
+// go to quarantine. It returns the path and the length of the longest record.
+func normalise(
+	ctx context.Context, file *os.File, s *scanned, dir string, quarantine func(badRecord) error,
+) (path string, longest int, err error) {
 	out, err := os.CreateTemp(dir, "normal-*.csv")
 	if err != nil {
 		return "", 0, err

@@ -189,7 +189,8 @@ func ungroup(v string) (core string, grouped, ok bool) {
 		case r == '.' || r == ',':
 			b.WriteRune(r)
 		case r == ' ' || r == '\u00a0' || r == '\u2009' || r == '\u202f' || r == '\'' || r == '’':
-			if i >= len(whole) || mark != 0 && (r != mark || since != 3) || mark == 0 && (since == 0 || since > 3) {
+			if i >= len(whole) || mark != 0 && (r != mark || since != 3) || mark == 0 && (since == 0 ||
+				since > 3) {
 				return "", false, false
 			}
 			mark, since = r, 0

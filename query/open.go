@@ -38,9 +38,10 @@ type DB struct {
 
 // OpenOptions bound what a user's query may use; the zero value is usable.
 type OpenOptions struct {
-	TempDir     string // where results and what exceeds the memory limit are kept while read; "": the system's
-	MemoryLimit int64  // bytes; 0: 192 MiB
-	Threads     int    // 0: one a core
+	// where results and what exceeds the memory limit are kept while read; "": the system's
+	TempDir     string
+	MemoryLimit int64 // bytes; 0: 192 MiB
+	Threads     int   // 0: one a core
 
 	// Fetch brings a file to the path that the Resolver gave for it, when a statement first reads it.
 	// nil: they are there.
@@ -71,7 +72,8 @@ func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*D
 	d := &DB{work: work, export: filepath.Join(work.Path, "result.parquet"), parts: parts{fetch: o.Fetch}}
 	e := engine{path: path, work: work.Path, memory: o.MemoryLimit, threads: o.Threads, readOnly: true}
 	e.seal = func(c driver.Conn) ([]string, error) { return d.seal(ctx, c, resolve) }
-	if d.db, err = openEngine(e); err != nil && (strings.Contains(err.Error(), "version") || strings.Contains(err.Error(), "not a valid DuckDB database")) {
+	if d.db, err = openEngine(e); err != nil && (strings.Contains(err.Error(), "version") ||
+		strings.Contains(err.Error(), "not a valid DuckDB database")) {
 		err = fmt.Errorf("%w: %w", ErrOutdated, err)
 	}
 	if err != nil {
@@ -83,7 +85,9 @@ func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*D
 // seal looks at the catalog on the first connection, and then closes the engine off from everything but
 // the files that the catalog names. It returns the statements that every connection begins with.
 func (d *DB) seal(ctx context.Context, c driver.Conn, resolve Resolver) ([]string, error) {
-	version, err := pairs(ctx, c, "SELECT key, value FROM "+catalog+".archive_meta WHERE key = 'database_format'")
+	version, err := pairs(
+		ctx, c, "SELECT key, value FROM "+catalog+".archive_meta WHERE key = 'database_format'",
+	)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -151,7 +155,8 @@ func (d *DB) Close() error {
 
 // Tables describes the tables and views: the ten, documents, what other CSVs became, then the rest.
 func (d *DB) Tables(ctx context.Context) ([]TableReport, error) {
-	rows, err := d.db.QueryContext(ctx, `SELECT table_name, file, known, row_count, rejected, quarantined, encoding, delimiter, line_end, quoting, decided, lines_above, dates, description, kind
+	rows, err := d.db.QueryContext(ctx,
+		`SELECT table_name, file, known, row_count, rejected, quarantined, encoding, delimiter, line_end, quoting, decided, lines_above, dates, description, kind
 		FROM holdall.tables ORDER BY CASE WHEN known THEN 1 WHEN table_name = 'documents' THEN 2 WHEN file <> '' THEN 3 WHEN kind = 'table' THEN 4 ELSE 5 END, table_name`)
 	if err != nil {
 		return nil, err
@@ -161,7 +166,10 @@ func (d *DB) Tables(ctx context.Context) ([]TableReport, error) {
 	at := map[string]int{}
 	for rows.Next() {
 		var r TableReport
-		if err := rows.Scan(&r.Table, &r.File, &r.Known, &r.Rows, &r.Rejected, &r.Quarantined, &r.Encoding, &r.Delimiter, &r.LineEnd, &r.Quoting, &r.Decided, &r.LinesAbove, &r.Dates, &r.Description, &r.Kind); err != nil {
+		if err := rows.Scan(
+			&r.Table, &r.File, &r.Known, &r.Rows, &r.Rejected, &r.Quarantined, &r.Encoding, &r.Delimiter,
+			&r.LineEnd, &r.Quoting, &r.Decided, &r.LinesAbove, &r.Dates, &r.Description, &r.Kind,
+		); err != nil {
 			return nil, err
 		}
 		at[r.Table] = len(all)
@@ -189,7 +197,8 @@ func (d *DB) Tables(ctx context.Context) ([]TableReport, error) {
 }
 
 func (d *DB) addColumns(ctx context.Context, tables []TableReport, at map[string]int) error {
-	rows, err := d.db.QueryContext(ctx, `SELECT table_name, column_name, type, heading, description, nulls, rejected, sensitive, known, notation
+	rows, err := d.db.QueryContext(ctx,
+		`SELECT table_name, column_name, type, heading, description, nulls, rejected, sensitive, known, notation
 		FROM holdall.columns ORDER BY table_name, position`)
 	if err != nil {
 		return err
@@ -198,7 +207,10 @@ func (d *DB) addColumns(ctx context.Context, tables []TableReport, at map[string
 	for rows.Next() {
 		var table string
 		var c ColumnReport
-		if err := rows.Scan(&table, &c.Column, &c.Type, &c.Heading, &c.Description, &c.Nulls, &c.Rejected, &c.Sensitive, &c.Known, &c.Notation); err != nil {
+		if err := rows.Scan(
+			&table, &c.Column, &c.Type, &c.Heading, &c.Description, &c.Nulls, &c.Rejected, &c.Sensitive,
+			&c.Known, &c.Notation,
+		); err != nil {
 			return err
 		}
 		r := &tables[at[table]]

@@ -14,7 +14,9 @@ import (
 // QueryParquet writes the result of one SELECT to w as zstd Parquet; limit 0 means all rows. Values are
 // exact: those of types that Parquet has no place for are written as decimals of 38 digits where they fit,
 // else as text.
-func (d *DB) QueryParquet(ctx context.Context, w io.Writer, query string, params map[string]string, limit int64) (done Written, err error) {
+func (d *DB) QueryParquet(
+	ctx context.Context, w io.Writer, query string, params map[string]string, limit int64,
+) (done Written, err error) {
 	r, err := d.Query(ctx, query, params)
 	if err != nil {
 		return done, err
@@ -34,7 +36,13 @@ func (d *DB) QueryParquet(ctx context.Context, w io.Writer, query string, params
 	if limit > 0 {
 		source += fmt.Sprintf(" LIMIT %d", limit)
 	}
-	result, err := r.conn.ExecContext(ctx, fmt.Sprintf("COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, PRESERVE_ORDER true, USE_TMP_FILE false)", source, text(d.export)))
+	result, err := r.conn.ExecContext(
+		ctx,
+		fmt.Sprintf(
+			"COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, PRESERVE_ORDER true, USE_TMP_FILE false)",
+			source, text(d.export),
+		),
+	)
 	if err != nil {
 		return done, plainError(ctx, err)
 	}
@@ -62,7 +70,9 @@ func (r *Rows) parquetColumns() ([]string, error) {
 		}
 		asText := false
 		if misfits := t.anySQL(ref, 0, misfitsParquet); misfits != "" {
-			n, err := queryInts(r.ctx, r.conn, fmt.Sprintf("SELECT count(*) FILTER (%s) FROM temp.%s", misfits, r.stored), 1)
+			n, err := queryInts(
+				r.ctx, r.conn, fmt.Sprintf("SELECT count(*) FILTER (%s) FROM temp.%s", misfits, r.stored), 1,
+			)
 			if err != nil {
 				return nil, err
 			}
@@ -87,7 +97,11 @@ func isUntyped(leaf string) bool { return leaf == "UNION" || leaf == "VARIANT" }
 func misfitsParquet(ref, leaf string) string {
 	switch {
 	case leaf == "HUGEINT":
-		return fmt.Sprintf("(%[1]s > 99999999999999999999999999999999999999 OR %[1]s < -99999999999999999999999999999999999999)", ref)
+		return fmt.Sprintf(
+			"(%[1]s > 99999999999999999999999999999999999999 OR %[1]s < "+
+				"-99999999999999999999999999999999999999)",
+			ref,
+		)
 	case leaf == "UHUGEINT":
 		return ref + " > 99999999999999999999999999999999999999"
 	case leaf == "DATE", strings.HasPrefix(leaf, "TIMESTAMP"):
@@ -125,7 +139,8 @@ func CountParquet(ctx context.Context, path string) (_ int64, err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	file := text(path)
-	n, err := queryInts(ctx, db, fmt.Sprintf(`SELECT (SELECT num_rows FROM parquet_file_metadata(%[1]s))::BIGINT,
+	n, err := queryInts(ctx, db,
+		fmt.Sprintf(`SELECT (SELECT num_rows FROM parquet_file_metadata(%[1]s))::BIGINT,
 		(SELECT count(hash(t)) FROM read_parquet(%[1]s) AS t)::BIGINT`, file), 2)
 	if err != nil {
 		return 0, err

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// How well a path names a person, the best first: by all words of the name; by the first given name and the surname; by
-// an initial and the surname.
+// How well a path names a person, the best first: by all words of the name; by the first given name and the
+// surname; by an initial and the surname.
 const (
 	byFullName    = "3"
 	byFirstAndSur = "2"
@@ -26,12 +26,14 @@ var adornments = strings.Fields(`cv cvs resume resumes curriculum vitae lebensla
 var (
 	apart  = regexp.MustCompile(`\s+[-–—]+\s+|[-_]{2,}|_-_|[()\[\]{};|&]`)
 	mail   = regexp.MustCompile(`[\pL\pN._%+'-]+@[\pL\pN-]+(\.[\pL\pN-]+)+`)
-	fileAs = regexp.MustCompile(`(?i)\.(pdf|docx?|rtf|txt|odt|pages|jpe?g|png|gif|tiff?|bmp|webp|heic|html?|msg|eml|xlsx?|csv|pptx?|zip|md|xml)$`)
+	fileAs = regexp.MustCompile(
+		`(?i)\.(pdf|docx?|rtf|txt|odt|pages|jpe?g|png|gif|tiff?|bmp|webp|heic|html?|msg|eml|xlsx?|csv|pptx?|zip|md|xml)$`,
+	)
 )
 
-// peopleIn returns what a path says of people, as keys: "F:" and the words of a folder, a file's name or a part of it
-// that is set apart, sorted, without what else files are named with; "W:" and each few words in a row, sorted, which
-// mention somebody at most; "E:" and an e-mail address.
+// peopleIn returns what a path says of people, as keys: "F:" and the words of a folder, a file's name or a
+// part of it that is set apart, sorted, without what else files are named with; "W:" and each few words in a
+// row, sorted, which mention somebody at most; "E:" and an e-mail address.
 func peopleIn(path string) []string {
 	var keys []string
 	add := func(key string) {
@@ -69,9 +71,9 @@ func peopleIn(path string) []string {
 	return keys
 }
 
-// nameWordsIn returns the words of a path that may be those of a name: the file's, or its folder's where the file has
-// fewer than two. A single word may be anything, and is none. Names in another character set count in each that they
-// may be in.
+// nameWordsIn returns the words of a path that may be those of a name: the file's, or its folder's where the
+// file has fewer than two. A single word may be anything, and is none. Names in another character set count
+// in each that they may be in.
 func nameWordsIn(path string) []string {
 	segments := strings.Split(path, "/")
 	for _, segment := range slices.Backward(segments[max(0, len(segments)-2):]) {
@@ -95,7 +97,9 @@ var numbered = regexp.MustCompile(`(?:\b|_)(\pL+)\d+(?:\b|_)`)
 func personKeys(full, first, surname string) []string {
 	var keys []string
 	add := func(how string, words []string) {
-		if key := sorted(words); key != "" && !slices.ContainsFunc(keys, func(k string) bool { return k[2:] == key }) {
+		if key := sorted(words); key != "" && !slices.ContainsFunc(
+			keys, func(k string) bool { return k[2:] == key },
+		) {
 			keys = append(keys, how+":"+key)
 		}
 	}
@@ -106,7 +110,10 @@ func personKeys(full, first, surname string) []string {
 	}
 	add(byFullName, all)
 	if text := strings.TrimSpace(full); !isASCII(text) { // as exporters write it that know no other letters
-		for _, other := range []string{writtenOut.Replace(strings.ToLower(text)), romanised.Replace(strings.ToLower(text)), notASCII.ReplaceAllString(text, " ")} {
+		for _, other := range []string{
+			writtenOut.Replace(strings.ToLower(text)), romanised.Replace(strings.ToLower(text)),
+			notASCII.ReplaceAllString(text, " "),
+		} {
 			if words := nameWords(other); len(words) > 1 {
 				add(byFirstAndSur, words)
 			}

@@ -16,7 +16,8 @@ import (
 	"holdall/internal/reports"
 )
 
-// TestLoadAtSize loads an export of HOLDALL_QUERY_PEOPLE people and tells time and peak memory. It is for people who tune.
+// TestLoadAtSize loads an export of HOLDALL_QUERY_PEOPLE people and tells time and peak memory. It is for
+// people who tune.
 func TestLoadAtSize(t *testing.T) {
 	people, _ := strconv.Atoi(os.Getenv("HOLDALL_QUERY_PEOPLE"))
 	if people == 0 {
@@ -53,7 +54,10 @@ func TestLoadAtSize(t *testing.T) {
 	b, path := build(t, BuildOptions{Threads: 2})
 	start, cpu := time.Now(), cpuTime(t)
 	step := func(what string) {
-		t.Logf("%-40s %6.2f s, CPU %6.2f s, peak %s", what, time.Since(start).Seconds(), (cpuTime(t) - cpu).Seconds(), peak(t))
+		t.Logf(
+			"%-40s %6.2f s, CPU %6.2f s, peak %s", what, time.Since(start).Seconds(),
+			(cpuTime(t) - cpu).Seconds(), peak(t),
+		)
 		start, cpu = time.Now(), cpuTime(t)
 	}
 	for _, name := range sortedKeys(files) {
@@ -62,7 +66,10 @@ func TestLoadAtSize(t *testing.T) {
 			t.Fatal(err)
 		}
 		info, _ := os.Stat(files[name])
-		step(name + " " + strconv.FormatInt(r.Rows, 10) + " rows " + strconv.FormatInt(info.Size()>>20, 10) + " MiB")
+		step(
+			name + " " + strconv.FormatInt(r.Rows, 10) + " rows " + strconv.FormatInt(info.Size()>>20, 10) +
+				" MiB",
+		)
 	}
 	loadSimulated(t, b, e)
 	step("match, documents")

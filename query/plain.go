@@ -54,7 +54,10 @@ func (t PlainTable) statements() []string {
 		columns = append(columns, fmt.Sprintf("%s::%s AS %[1]s", ident(c.Column), c.Type))
 	}
 	all := []string{
-		fmt.Sprintf("CREATE TABLE %s AS SELECT %s FROM read_parquet(%s)", name, strings.Join(columns, ", "), text(t.Parquet)),
+		fmt.Sprintf(
+			"CREATE TABLE %s AS SELECT %s FROM read_parquet(%s)", name, strings.Join(columns, ", "),
+			text(t.Parquet),
+		),
 		fmt.Sprintf("COMMENT ON TABLE %s IS %s", name, text(t.Description)),
 	}
 	for _, c := range t.Columns {

@@ -28,7 +28,9 @@ func TestNoCellOfPythonsMoves(t *testing.T) {
 	t.Parallel()
 	python := testneed.Command(t, "python3", "python3")
 	settings := []map[string]any{
-		{"quoting": 0}, {"quoting": 1}, {"quoting": 2}, {"quoting": 1, "doublequote": false, "escapechar": `\`}, {"quoting": 0, "doublequote": false, "escapechar": `\`},
+		{"quoting": 0}, {"quoting": 1}, {"quoting": 2},
+		{"quoting": 1, "doublequote": false, "escapechar": `\`},
+		{"quoting": 0, "doublequote": false, "escapechar": `\`},
 		{"quoting": 3, "escapechar": `\`, "quotechar": nil}, {"quoting": 1, "quotechar": "'"},
 	}
 	var worlds []*csvWorld
@@ -36,12 +38,19 @@ func TestNoCellOfPythonsMoves(t *testing.T) {
 	for seed := range uint64(140) {
 		w := newCSVWorld(seed)
 		n := seed % uint64(len(settings))
-		w.writer = []string{"rfc", "rfc-all", "rfc-all", "python-slash", "python-slash", "python-none", "single"}[n]
+		w.writer = []string{
+			"rfc", "rfc-all", "rfc-all", "python-slash", "python-slash", "python-none", "single",
+		}[n]
 		w.lossy = w.writer == "python-none"
 		w.stray = w.lossy // there is no quote character that it would escape
 		end := []string{"\n", "\r\n"}[seed%2]
 		worlds = append(worlds, w)
-		tasks = append(tasks, map[string]any{"delim": w.delim, "end": end, "settings": settings[n], "headings": w.headings, "rows": w.rows})
+		tasks = append(
+			tasks,
+			map[string]any{
+				"delim": w.delim, "end": end, "settings": settings[n], "headings": w.headings, "rows": w.rows,
+			},
+		)
 	}
 	in, err := json.Marshal(tasks)
 	if err != nil {
@@ -55,7 +64,10 @@ func TestNoCellOfPythonsMoves(t *testing.T) {
 	for i, w := range worlds {
 		w.content = []byte(contents[i])
 		if _, faults := w.check(t); len(faults) > 0 {
-			t.Errorf("seed %d, %v, %q: %s", i, tasks[i]["settings"], w.delim, strings.Join(faults[:min(2, len(faults))], "\n"))
+			t.Errorf(
+				"seed %d, %v, %q: %s", i, tasks[i]["settings"], w.delim,
+				strings.Join(faults[:min(2, len(faults))], "\n"),
+			)
 		}
 	}
 }
@@ -101,7 +113,9 @@ func TestNoCellOfPHPsMoves(t *testing.T) {
 			w.writer, w.lossy, escape = "rfc", false, ""
 		}
 		worlds = append(worlds, w)
-		tasks = append(tasks, map[string]any{"delim": w.delim, "escape": escape, "headings": w.headings, "rows": w.rows})
+		tasks = append(
+			tasks, map[string]any{"delim": w.delim, "escape": escape, "headings": w.headings, "rows": w.rows},
+		)
 	}
 	in, err := json.Marshal(tasks)
 	if err != nil {
@@ -136,7 +150,8 @@ func TestNoCellOfSQLitesMoves(t *testing.T) {
 		var sql strings.Builder
 		sql.WriteString("create table t (" + literals(w.headings, `"`) + ");\n")
 		for _, row := range w.rows {
-			values := strings.ReplaceAll(literals(row, "'"), "\r", "'||char(13)||'") // the shell drops a CR of its input
+			// the shell drops a CR of its input
+			values := strings.ReplaceAll(literals(row, "'"), "\r", "'||char(13)||'")
 			sql.WriteString("insert into t values (" + values + ");\n")
 		}
 		sql.WriteString("select * from t;\n")

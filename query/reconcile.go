@@ -10,13 +10,17 @@ import (
 	"holdall/schemas"
 )
 
-// Reconcile compares the tables with each other and with the documents, and adds to findings.
-// parts says which of attachments and cvs were received at all. A known table that was not loaded is there afterwards, empty.
+// Reconcile compares the tables with each other and with the documents, and adds to findings. parts says
+// which of attachments and cvs were received at all. A known table that was not loaded is there afterwards,
+// empty.
 func (b *Builder) Reconcile(ctx context.Context, parts map[string]bool) error {
 	b.write.Lock()
 	defer b.write.Unlock()
 	return b.inTransaction(ctx, func(c *sql.Conn) error {
-		r := reconciler{b: b, parts: parts, missing: map[string]bool{}, filled: map[string]bool{}, kinds: map[string][]string{}}
+		r := reconciler{
+			b: b, parts: parts, missing: map[string]bool{}, filled: map[string]bool{},
+			kinds: map[string][]string{},
+		}
 		if err := r.fillGaps(ctx, c); err != nil {
 			return err
 		}
@@ -27,7 +31,8 @@ func (b *Builder) Reconcile(ctx context.Context, parts map[string]bool) error {
 			return err
 		}
 		checks := []func() []string{r.keys, r.references, r.attachments, r.cvs, r.documents, dropLost}
-		if !b.opts.full() { // documents come with their owners, and what is missing was found while they were received
+		if !b.opts.full() {
+			// documents come with their owners, and what is missing was found while they were received
 			checks = []func() []string{r.keys, r.references, r.documents}
 		}
 		for _, part := range checks {
@@ -41,11 +46,13 @@ func (b *Builder) Reconcile(ctx context.Context, parts map[string]bool) error {
 
 // A reconciler makes the statements that compare. Each adds to findings.
 type reconciler struct {
-	b       *Builder
-	parts   map[string]bool
-	missing map[string]bool     // tables that were not received, or have no rows: what refers to them is not reported row by row
-	filled  map[string]bool     // columns that have a value, as table.column: what has none needs no looking at
-	kinds   map[string][]string // the kinds of records that a table's references name, by table
+	b     *Builder
+	parts map[string]bool
+	// tables that were not received, or have no rows: what refers to them is not reported row by row
+	missing map[string]bool
+	// columns that have a value, as table.column: what has none needs no looking at
+	filled map[string]bool
+	kinds  map[string][]string // the kinds of records that a table's references name, by table
 }
 
 // fillGaps reports the known tables that were not received, and makes them, and documents, empty.
@@ -64,7 +71,13 @@ func (r *reconciler) fillGaps(ctx context.Context, c *sql.Conn) error {
 	for _, t := range tables {
 		r.missing[t.Name] = true
 		if r.b.opts.full() { // elsewhere, a type without records makes no table
-			found = append(found, Finding{Code: TableMissing, Severity: SeverityError, Table: t.Name, Detail: "the export has no " + t.File})
+			found = append(
+				found,
+				Finding{
+					Code: TableMissing, Severity: SeverityError, Table: t.Name,
+					Detail: "the export has no " + t.File,
+				},
+			)
 		}
 		gaps = append(gaps, makeGap(t))
 	}
@@ -85,16 +98,28 @@ func makeGap(t schemas.Table) string {
 
 // gap is the report on such a table.
 func gap(t schemas.Table) TableReport {
-	report := TableReport{Table: t.Name, Known: t.Name != documentsTable.Name, Description: t.Description, Kind: "table"}
+	report := TableReport{
+		Table: t.Name, Known: t.Name != documentsTable.Name, Description: t.Description, Kind: "table",
+	}
 	for _, col := range t.Columns {
-		report.Columns = append(report.Columns, ColumnReport{Column: col.Name, Type: col.Type, Description: col.Description, Sensitive: col.Sensitive, Known: true})
+		report.Columns = append(
+			report.Columns,
+			ColumnReport{
+				Column: col.Name, Type: col.Type, Description: col.Description, Sensitive: col.Sensitive,
+				Known: true,
+			},
+		)
 	}
 	return report
 }
 
 // finding makes a statement that adds a finding for each row of from. id and detail are SQL.
 func finding(code Code, severity Severity, table, id, detail, from string) string {
-	return fmt.Sprintf("INSERT INTO findings(code, severity, table_name, record_id, detail) SELECT %s, %s, %s, %s, %s FROM %s", text(string(code)), text(string(severity)), text(table), id, detail, from)
+	return fmt.Sprintf(
+		"INSERT INTO findings(code, severity, table_name, record_id, detail) SELECT %s, %s, %s, %s, %s "+
+			"FROM %s",
+		text(string(code)), text(string(severity)), text(table), id, detail, from,
+	)
 }
 
 // keys reports keys that are not there or not unique.
@@ -107,14 +132,26 @@ func (r *reconciler) keys() []string {
 			}
 			having := "n > 1"
 			if primary, ok := t.PrimaryKey(); ok && c.Key != "primary" { // rows of one key are told by that
-				having += fmt.Sprintf(" AND count(DISTINCT %[1]s) + count(*) FILTER (%[1]s IS NULL) > 1", ident(primary.Name))
+				having += fmt.Sprintf(
+					" AND count(DISTINCT %[1]s) + count(*) FILTER (%[1]s IS NULL) > 1", ident(primary.Name),
+				)
 			}
 			all = append(all, finding(DuplicateKey, SeverityWarning, t.Name, "value",
 				fmt.Sprintf("'%s stands in ' || n || ' rows'", c.Name),
-				fmt.Sprintf("(SELECT %[1]s AS value, count(*) AS n FROM main.%[2]s WHERE %[1]s IS NOT NULL GROUP BY 1 HAVING %[3]s)", ident(c.Name), ident(t.Name), having)))
+				fmt.Sprintf(
+					"(SELECT %[1]s AS value, count(*) AS n FROM main.%[2]s WHERE %[1]s IS NOT NULL GROUP "+
+						"BY 1 HAVING %[3]s)",
+					ident(c.Name), ident(t.Name), having,
+				)))
 			if c.Key == "primary" {
-				all = append(all, finding(KeyMissing, SeverityWarning, t.Name, "NULL", fmt.Sprintf("n || ' rows have no %s'", c.Name),
-					fmt.Sprintf("(SELECT count(*) - count(%[1]s) AS n, count(%[1]s) AS rest FROM main.%[2]s) WHERE n > 0 AND rest > 0", ident(c.Name), ident(t.Name))))
+				all = append(all,
+					finding(KeyMissing, SeverityWarning, t.Name, "NULL",
+						fmt.Sprintf("n || ' rows have no %s'", c.Name),
+						fmt.Sprintf(
+							"(SELECT count(*) - count(%[1]s) AS n, count(%[1]s) AS rest FROM main.%[2]s) "+
+								"WHERE n > 0 AND rest > 0",
+							ident(c.Name), ident(t.Name),
+						)))
 			}
 		}
 	}
@@ -123,10 +160,13 @@ func (r *reconciler) keys() []string {
 
 type entityTable struct{ kind, table, key string }
 
-// entityTables says which table holds records of a kind. Kinds that are not here, such as leads, are in none of the ten.
+// entityTables says which table holds records of a kind. Kinds that are not here, such as leads, are in none
+// of the ten.
 var entityTables = []entityTable{
-	{"CANDIDATE", "candidates", "candidate_id"}, {"CONTACT", "contacts", "contact_id"}, {"COMPANY", "companies", "company_id"},
-	{"JOB", "jobs", "job_id"}, {"USER", "users", "user_id"}, {"TASK", "tasks", "task_id"}, {"PIPELINE", "job_pipelines", "pipeline_id"},
+	{"CANDIDATE", "candidates", "candidate_id"}, {"CONTACT", "contacts", "contact_id"},
+	{"COMPANY", "companies", "company_id"},
+	{"JOB", "jobs", "job_id"}, {"USER", "users", "user_id"}, {"TASK", "tasks", "task_id"},
+	{"PIPELINE", "job_pipelines", "pipeline_id"},
 	{"ATTACHMENT", "attachments", "attachment_id"}, {"FOLDER", "folder_records", "folder_id"},
 }
 
@@ -140,7 +180,11 @@ func (r *reconciler) references() []string {
 			case c.References == "" || c.References == "*" || !r.filled[t.Name+"."+c.Name]:
 			case c.References == "folder_records.folder_id":
 				all = append(all, r.outside(t.Name, c.Name, "a folder is known only by what lies in it",
-					fmt.Sprintf("SELECT %[1]s FROM main.%[2]s WHERE %[1]s IS NOT NULL AND %[1]s NOT IN (SELECT folder_id FROM main.folder_records WHERE folder_id IS NOT NULL)", ident(c.Name), ident(t.Name))))
+					fmt.Sprintf(
+						"SELECT %[1]s FROM main.%[2]s WHERE %[1]s IS NOT NULL AND %[1]s NOT IN (SELECT "+
+							"folder_id FROM main.folder_records WHERE folder_id IS NOT NULL)",
+						ident(c.Name), ident(t.Name),
+					)))
 			default:
 				all = append(all, r.reference(t.Name, key.Name, c.Name, c.References)...)
 			}
@@ -156,7 +200,13 @@ func (r *reconciler) references() []string {
 		all = append(all, r.journal())
 	}
 	if r.filled["job_pipelines.placement_ref"] {
-		all = append(all, r.outside("job_pipelines", "placement_ref", "placements are not part of the export", "SELECT placement_ref FROM main.job_pipelines WHERE placement_ref IS NOT NULL"))
+		all = append(
+			all,
+			r.outside(
+				"job_pipelines", "placement_ref", "placements are not part of the export",
+				"SELECT placement_ref FROM main.job_pipelines WHERE placement_ref IS NOT NULL",
+			),
+		)
 	}
 	return all
 }
@@ -164,8 +214,15 @@ func (r *reconciler) references() []string {
 // reference reports each row whose reference into another table hits nothing. A cell may hold a list.
 func (r *reconciler) reference(table, key, column, to string) []string {
 	target, targetKey, _ := strings.Cut(to, ".")
-	values := fmt.Sprintf("(SELECT %s AS id, trim(unnest(string_split_regex(%s, '[;,]'))) AS value FROM main.%s WHERE %[2]s IS NOT NULL)", ident(key), ident(column), ident(table))
-	dangling := fmt.Sprintf("%s AS f WHERE value <> '' AND NOT EXISTS (FROM main.%s AS t WHERE t.%s = f.value)", values, ident(target), ident(targetKey))
+	values := fmt.Sprintf(
+		"(SELECT %s AS id, trim(unnest(string_split_regex(%s, '[;,]'))) AS value FROM main.%s WHERE %[2]s "+
+			"IS NOT NULL)",
+		ident(key), ident(column), ident(table),
+	)
+	dangling := fmt.Sprintf(
+		"%s AS f WHERE value <> '' AND NOT EXISTS (FROM main.%s AS t WHERE t.%s = f.value)", values,
+		ident(target), ident(targetKey),
+	)
 	if r.missing[target] {
 		return []string{finding(ReferenceDangling, SeverityWarning, table, "NULL",
 			fmt.Sprintf("n || ' values of %s have no record, as %s is missing or empty'", column, target),
@@ -177,7 +234,8 @@ func (r *reconciler) reference(table, key, column, to string) []string {
 
 // outside reports, once for a column, references that cannot be followed by design.
 func (r *reconciler) outside(table, column, why, values string) string {
-	return finding(ReferenceDangling, SeverityInfo, table, "NULL", fmt.Sprintf("%s || n || ' values cannot be followed: %s'", text(column+": "), why),
+	return finding(ReferenceDangling, SeverityInfo, table, "NULL",
+		fmt.Sprintf("%s || n || ' values cannot be followed: %s'", text(column+": "), why),
 		fmt.Sprintf("(SELECT count(*) AS n FROM (%s)) WHERE n > 0", values))
 }
 
@@ -199,9 +257,11 @@ func (r *reconciler) findKinds(ctx context.Context, c *sql.Conn) error {
 		if !r.b.opts.full() || !r.filled[p.table+"."+p.needs] {
 			continue
 		}
-		err := eachText(ctx, c, fmt.Sprintf("SELECT DISTINCT upper(record_type) FROM %s WHERE record_id IS NOT NULL", p.from), func(v []string) {
-			r.kinds[p.table] = append(r.kinds[p.table], v[0])
-		})
+		err := eachText(ctx, c,
+			fmt.Sprintf("SELECT DISTINCT upper(record_type) FROM %s WHERE record_id IS NOT NULL", p.from),
+			func(v []string) {
+				r.kinds[p.table] = append(r.kinds[p.table], v[0])
+			})
 		if err != nil {
 			return err
 		}
@@ -209,23 +269,31 @@ func (r *reconciler) findKinds(ctx context.Context, c *sql.Conn) error {
 	return nil
 }
 
-// polymorphic reports references whose kind another column names. Kinds that the export does not contain are counted apart.
+// polymorphic reports references whose kind another column names. Kinds that the export does not contain are
+// counted apart.
 func (r *reconciler) polymorphic(p polymorphic) []string {
 	var known, all []string
 	elsewhere := false
 	for _, kind := range r.kinds[p.table] {
-		elsewhere = elsewhere || !slices.ContainsFunc(entityTables, func(e entityTable) bool { return e.kind == kind })
+		elsewhere = elsewhere || !slices.ContainsFunc(
+			entityTables, func(e entityTable) bool { return e.kind == kind },
+		)
 	}
 	for _, e := range entityTables {
 		known = append(known, text(e.kind))
 		if !slices.Contains(r.kinds[p.table], e.kind) {
 			continue
 		}
-		where := fmt.Sprintf("%s AS f WHERE upper(f.record_type) = %s AND f.record_id IS NOT NULL AND NOT EXISTS (FROM main.%s AS t WHERE t.%s = f.record_id)",
+		where := fmt.Sprintf("%s AS f WHERE upper(f.record_type) = %s AND f.record_id IS NOT NULL AND NOT "+
+			"EXISTS (FROM main.%s AS t WHERE t.%s = f.record_id)",
 			p.from, text(e.kind), ident(e.table), ident(e.key))
 		if r.missing[e.table] {
-			all = append(all, finding(ReferenceDangling, SeverityWarning, p.table, "NULL", fmt.Sprintf("n || ' values of record_id have no record, as %s is missing or empty'", e.table),
-				"(SELECT count(*) AS n FROM "+where+") WHERE n > 0"))
+			all = append(all,
+				finding(ReferenceDangling, SeverityWarning, p.table, "NULL",
+					fmt.Sprintf(
+						"n || ' values of record_id have no record, as %s is missing or empty'", e.table,
+					),
+					"(SELECT count(*) AS n FROM "+where+") WHERE n > 0"))
 			continue
 		}
 		all = append(all, finding(ReferenceDangling, SeverityWarning, p.table, "f."+ident(p.key),
@@ -234,14 +302,22 @@ func (r *reconciler) polymorphic(p polymorphic) []string {
 	if elsewhere {
 		all = append(all, finding(ReferenceDangling, SeverityInfo, p.table, "NULL",
 			"'record_id: ' || n || ' values cannot be followed: the export has no table of kind ' || kind",
-			fmt.Sprintf("(SELECT upper(record_type) AS kind, count(*) AS n FROM %s AS f WHERE record_id IS NOT NULL AND kind NOT IN (%s) GROUP BY 1)", p.from, strings.Join(known, ", "))))
+			fmt.Sprintf(
+				"(SELECT upper(record_type) AS kind, count(*) AS n FROM %s AS f WHERE record_id IS NOT "+
+					"NULL AND kind NOT IN (%s) GROUP BY 1)",
+				p.from, strings.Join(known, ", "),
+			)))
 	}
 	if !slices.Contains(r.kinds[p.table], "") {
 		return all
 	}
 	return append(all, finding(ReferenceDangling, SeverityInfo, p.table, "NULL",
 		"'record_id: ' || n || ' values without a kind are in none of the tables'",
-		fmt.Sprintf("(SELECT count(*) AS n FROM %s AS f WHERE record_type IS NULL AND record_id NOT IN (%s)) WHERE n > 0", p.from, everyKeySQL())))
+		fmt.Sprintf(
+			"(SELECT count(*) AS n FROM %s AS f WHERE record_type IS NULL AND record_id NOT IN (%s)) "+
+				"WHERE n > 0",
+			p.from, everyKeySQL(),
+		)))
 }
 
 // everyKeySQL is a query for the keys of all records.
@@ -253,10 +329,12 @@ func everyKeySQL() string {
 	return "SELECT * FROM (" + strings.Join(keys, " UNION ALL ") + ") AS e(id) WHERE id IS NOT NULL"
 }
 
-// journal counts journal entries about records that are not there. A journal tells of deleted records, so that is no fault.
+// journal counts journal entries about records that are not there. A journal tells of deleted records, so
+// that is no fault.
 func (r *reconciler) journal() string {
 	return finding(ReferenceDangling, SeverityInfo, "audit_logs", "NULL",
-		"'entity_id: ' || n || ' entries are about records of kind ' || kind || ' that the export does not contain'",
+		"'entity_id: ' || n || ' entries are about records of kind ' || kind || ' that the export does "+
+			"not contain'",
 		fmt.Sprintf(`(SELECT coalesce(upper(entity_type), 'unknown') AS kind, count(*) AS n FROM main.audit_logs
 			WHERE entity_id IS NOT NULL AND entity_id NOT IN (%s) GROUP BY 1)`, everyKeySQL()))
 }

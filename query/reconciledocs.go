@@ -6,20 +6,31 @@ import "fmt"
 func (r *reconciler) attachments() []string {
 	if !r.parts["attachments"] {
 		return []string{finding(PartMissing, SeverityError, "documents", "NULL",
-			"'the attachments were not received; ' || n || ' rows of attachments have no file: ask the vendor for them while the account is open'", "(SELECT count(*) AS n FROM main.attachments)")}
+			"'the attachments were not received; ' || n || ' rows of attachments have no file: ask the "+
+				"vendor for them while the account is open'", "(SELECT count(*) AS n FROM main.attachments)")}
 	}
 	all := append(lostAttachments(r.b.attachmentRows()), manyFiles(),
-		finding(SizeMismatch, SeverityWarning, "attachments", "a.attachment_id", `concat(coalesce(a.file_name, d.original_name), ': the row says ', a.file_size, ' bytes, the file has ', d.size)`,
+		finding(SizeMismatch, SeverityWarning, "attachments", "a.attachment_id",
+			`concat(coalesce(a.file_name, d.original_name), ': the row says ', a.file_size, ' bytes, the file has ', d.size)`,
 			`main.attachments AS a JOIN main.documents AS d USING (attachment_id) WHERE d.part = 'attachments' AND a.file_size <> d.size AND d.state IS DISTINCT FROM 'damaged-in-source'`))
 	if r.missing["attachments"] {
-		return append(all, finding(FileUnlisted, SeverityWarning, "documents", "NULL", `n || ' files of the attachments have no row, as the table attachments is missing or empty'`,
-			`(SELECT count(*) AS n FROM main.documents WHERE part = 'attachments') WHERE n > 0`))
+		return append(all,
+			finding(FileUnlisted, SeverityWarning, "documents", "NULL",
+				`n || ' files of the attachments have no row, as the table attachments is missing or empty'`,
+				`(SELECT count(*) AS n FROM main.documents WHERE part = 'attachments') WHERE n > 0`))
 	}
 	const unlisted = `main.documents WHERE part = 'attachments' AND attachment_id IS NULL AND matched_by IS %s '` + byAmbiguous + `'`
 	return append(all,
-		finding(FileUnlisted, SeverityWarning, "documents", "doc_id", `concat('no row in attachments for ', original_name)`, fmt.Sprintf(unlisted, "DISTINCT FROM")),
-		finding(MatchAmbiguous, SeverityWarning, "documents", "doc_id", `concat('several rows of attachments fit ', original_name, ': ' || ids)`, ambiguousRows),
-		finding(OwnerUnknown, SeverityWarning, "documents", "doc_id", `concat('its row in attachments names no owner: ', original_name)`,
+		finding(
+			FileUnlisted, SeverityWarning, "documents", "doc_id",
+			`concat('no row in attachments for ', original_name)`, fmt.Sprintf(unlisted, "DISTINCT FROM"),
+		),
+		finding(
+			MatchAmbiguous, SeverityWarning, "documents", "doc_id",
+			`concat('several rows of attachments fit ', original_name, ': ' || ids)`, ambiguousRows,
+		),
+		finding(OwnerUnknown, SeverityWarning, "documents", "doc_id",
+			`concat('its row in attachments names no owner: ', original_name)`,
 			`main.documents WHERE part = 'attachments' AND attachment_id IS NOT NULL AND owner_id IS NULL`))
 }
 
@@ -27,36 +38,57 @@ func (r *reconciler) attachments() []string {
 func (r *reconciler) cvs() []string {
 	if !r.parts["cvs"] {
 		return []string{finding(PartMissing, SeverityError, "documents", "NULL",
-			"'the internal CVs were not received; ' || n || ' candidates have one: ask the vendor for them while the account is open'", "(SELECT count(*) AS n FROM main.candidates WHERE has_cv)")}
+			"'the internal CVs were not received; ' || n || ' candidates have one: ask the vendor for "+
+				"them while the account is open'",
+			"(SELECT count(*) AS n FROM main.candidates WHERE has_cv)")}
 	}
 	if r.missing["candidates"] {
-		return []string{finding(OwnerUnknown, SeverityWarning, "documents", "NULL", `n || ' CVs have no owner, as the table candidates is missing or empty'`,
+		return []string{finding(OwnerUnknown, SeverityWarning, "documents", "NULL",
+			`n || ' CVs have no owner, as the table candidates is missing or empty'`,
 			`(SELECT count(*) AS n FROM main.documents WHERE part = 'cvs') WHERE n > 0`)}
 	}
-	const ownerless = `main.documents WHERE part = 'cvs' AND owner_id IS NULL AND matched_by IS %s '` + byAmbiguous + `'`
+	const ownerless = `main.documents WHERE part = 'cvs' AND owner_id IS NULL AND matched_by IS %s '` +
+		byAmbiguous + `'`
 	return append(lostCVs(),
-		finding(OwnerUnknown, SeverityWarning, "documents", "doc_id", `concat('no candidate fits the CV ', original_name)`, fmt.Sprintf(ownerless, "DISTINCT FROM")),
-		finding(MatchAmbiguous, SeverityWarning, "documents", "doc_id", `concat('several candidates fit the CV ', original_name)`, fmt.Sprintf(ownerless, "NOT DISTINCT FROM")))
+		finding(
+			OwnerUnknown, SeverityWarning, "documents", "doc_id",
+			`concat('no candidate fits the CV ', original_name)`, fmt.Sprintf(ownerless, "DISTINCT FROM"),
+		),
+		finding(
+			MatchAmbiguous, SeverityWarning, "documents", "doc_id",
+			`concat('several candidates fit the CV ', original_name)`,
+			fmt.Sprintf(ownerless, "NOT DISTINCT FROM"),
+		))
 }
 
 // documents reports what is to be known about single documents.
 func (r *reconciler) documents() []string {
 	state := func(code Code, severity Severity, state, says string) string {
-		return finding(code, severity, "documents", "doc_id", fmt.Sprintf("concat(original_name, %s)", text(": "+says)), "main.documents WHERE state = "+text(state))
+		return finding(
+			code, severity, "documents", "doc_id", fmt.Sprintf("concat(original_name, %s)", text(": "+says)),
+			"main.documents WHERE state = "+text(state),
+		)
 	}
 	return []string{
 		state(EmptyFile, SeverityWarning, "empty", "it has no content"),
 		state(ErrorPage, SeverityError, "error-page", "in place of the document it holds an error page"),
 		state(LockedDocument, SeverityInfo, "locked", "it opens only with a password"),
-		state(DamagedInSource, SeverityError, "damaged-in-source", "its bytes do not fit the checksum in the container it came in"),
-		finding(TypeMismatch, SeverityWarning, "documents", "doc_id", `concat(original_name, ': by its bytes it is ', media_type)`, typeMismatchSQL),
-		finding(DuplicateContent, SeverityInfo, "documents", "min(doc_id)", `concat(count(*), ' documents have the same content: ', left(string_agg(coalesce(original_name, doc_id), '; ' ORDER BY doc_id), 400))`,
+		state(
+			DamagedInSource, SeverityError, "damaged-in-source",
+			"its bytes do not fit the checksum in the container it came in",
+		),
+		finding(
+			TypeMismatch, SeverityWarning, "documents", "doc_id",
+			`concat(original_name, ': by its bytes it is ', media_type)`, typeMismatchSQL,
+		),
+		finding(DuplicateContent, SeverityInfo, "documents", "min(doc_id)",
+			`concat(count(*), ' documents have the same content: ', left(string_agg(coalesce(original_name, doc_id), '; ' ORDER BY doc_id), 400))`,
 			`main.documents WHERE size > 0 AND sha256 IS NOT NULL GROUP BY sha256 HAVING count(*) > 1`),
 	}
 }
 
-// typeMismatchSQL finds documents whose name promises something else than their bytes are. It speaks up only where both
-// are known well: a text may be called anything, and old Office files come in many forms.
+// typeMismatchSQL finds documents whose name promises something else than their bytes are. It speaks up only
+// where both are known well: a text may be called anything, and old Office files come in many forms.
 const typeMismatchSQL = `(SELECT doc_id, original_name, media_type, lower(regexp_extract(original_name, '\.([^./\\]+)$', 1)) AS ext,
 	CASE WHEN media_type = 'application/pdf' THEN 'pdf'
 		WHEN media_type IN ('image/jpeg', 'image/png', 'image/gif', 'image/bmp', 'image/tiff', 'image/webp') THEN regexp_extract(media_type, '[a-z]+$')

@@ -9,8 +9,8 @@ import "fmt"
 //	stray    documents without a row
 //	perhaps  a lost row and a stray document that may be its file
 
-// perhapsSQL brings lost rows and stray documents together that size, owner, name or id does not keep apart. Blocks that
-// are too large to be compared name by name are brought together as a whole by their owner.
+// perhapsSQL brings lost rows and stray documents together that size, owner, name or id does not keep apart.
+// Blocks that are too large to be compared name by name are brought together as a whole by their owner.
 var perhapsSQL = `
 CREATE OR REPLACE TEMP TABLE lost_row AS SELECT r FROM temp.attachment AS a
 	WHERE NOT EXISTS (FROM main.documents AS d WHERE d.attachment_id = a.attachment_id)
@@ -40,10 +40,13 @@ UNION SELECT r, doc_id FROM temp.lost JOIN ids ON token = lower(record_id) WHERE
 CREATE OR REPLACE TEMP TABLE anyones AS SELECT doc_id, original_name FROM temp.stray
 	WHERE part = 'attachments' AND owner_id IS NULL AND ` + unmarked("attachments", "attachment_id") + `;`
 
-// unmarked says whether so many files of a part bear no mark of what they belong to that such files may be anybody's. One
-// among a hundred that do bear a mark is a stray.
+// unmarked says whether so many files of a part bear no mark of what they belong to that such files may be
+// anybody's. One among a hundred that do bear a mark is a stray.
 func unmarked(part, column string) string {
-	return fmt.Sprintf(`(SELECT count(*) FILTER (%[2]s IS NULL) * 10 > count(%[2]s) FROM main.documents WHERE part = '%[1]s')`, part, column)
+	return fmt.Sprintf(
+		`(SELECT count(*) FILTER (%[2]s IS NULL) * 10 > count(%[2]s) FROM main.documents WHERE part = '%[1]s')`,
+		part, column,
+	)
 }
 
 // lostAttachments reports rows without a document. rows is a query for the attachments and their places.
@@ -54,9 +57,13 @@ func lostAttachments(rows string) []string {
 	const unsized = `p.n IS NULL AND l.file_size IS NULL AND EXISTS (FROM temp.anyones)`
 	const name = `coalesce(l.file_path, l.file_name, 'it')`
 	return []string{"CREATE OR REPLACE TEMP VIEW attachment AS FROM " + rows, perhapsSQL,
-		finding(AttachmentMissing, SeverityError, "attachments", "attachment_id", `concat('no file for ', `+name+`)`, unclear+` WHERE p.n IS NULL AND NOT (`+unsized+`)`),
+		finding(
+			AttachmentMissing, SeverityError, "attachments", "attachment_id",
+			`concat('no file for ', `+name+`)`, unclear+` WHERE p.n IS NULL AND NOT (`+unsized+`)`,
+		),
 		finding(AttachmentUnclear, SeverityWarning, "attachments", "attachment_id",
-			`CASE WHEN p.n IS NULL THEN concat('no file is surely that of ', `+name+`, '; it may be one of ', (SELECT count(*) FROM temp.anyones), ' that are nobody''s')
+			`CASE WHEN p.n IS NULL THEN concat('no file is surely that of ', `+name+
+				`, '; it may be one of ', (SELECT count(*) FROM temp.anyones), ' that are nobody''s')
 				ELSE concat('no file is surely that of ', `+name+`, '; it may be ', names, CASE WHEN n > 3 THEN concat(' or ', n - 3, ' more') END) END`,
 			unclear+` WHERE p.n IS NOT NULL OR `+unsized),
 		finding(AttachmentMissing, SeverityError, "attachments", "NULL",
@@ -79,9 +86,9 @@ const ambiguousRows = `(SELECT d.doc_id, d.original_name, p.ids FROM main.docume
 		FROM (SELECT doc_id, r, attachment_id, file_name, row_number() OVER (PARTITION BY doc_id ORDER BY r) AS place FROM temp.perhaps JOIN temp.lost USING (r)) GROUP BY doc_id) AS p USING (doc_id)
 	WHERE part = 'attachments' AND attachment_id IS NULL AND matched_by = '` + byAmbiguous + `')`
 
-// lostCVsSQL does the same for candidates who are said to have a CV, and CVs that are nobody's. A CV that is named for
-// somebody else is not theirs; one without a name may be anybody's. Where letters were replaced, what is left of a name on
-// one side of them has to do: "W. Dvo__k.pdf".
+// lostCVsSQL does the same for candidates who are said to have a CV, and CVs that are nobody's. A CV that is
+// named for somebody else is not theirs; one without a name may be anybody's. Where letters were replaced,
+// what is left of a name on one side of them has to do: "W. Dvo__k.pdf".
 const lostCVsSQL = `
 CREATE OR REPLACE TEMP TABLE lost_cv AS SELECT candidate_id, reference, full_name, first_name, surname FROM main.candidates AS c
 	WHERE has_cv AND NOT EXISTS (FROM main.documents AS d WHERE d.owner_id = c.candidate_id AND d.part = 'cvs');
@@ -104,14 +111,23 @@ func lostCVs() []string {
 	nameless := `EXISTS (FROM temp.stray_cv WHERE said = '' AND ` + unmarked("cvs", "owner_id") + `)`
 	const who = `coalesce(reference, candidate_id)`
 	return []string{lostCVsSQL,
-		finding(CVMissing, SeverityError, "candidates", "candidate_id", `concat('has_cv, but there is no CV of ', `+who+`, (SELECT CASE WHEN count(*) > 0 THEN concat('; ', count(*), ' CVs name nobody') END FROM temp.stray_cv WHERE said = ''))`, some+` WHERE p.n IS NULL AND NOT `+nameless),
+		finding(
+			CVMissing, SeverityError, "candidates", "candidate_id",
+			`concat('has_cv, but there is no CV of ', `+who+
+				`, (SELECT CASE WHEN count(*) > 0 THEN concat('; ', count(*), ' CVs name nobody') END FROM temp.stray_cv WHERE said = ''))`,
+			some+` WHERE p.n IS NULL AND NOT `+nameless,
+		),
 		finding(CVUnclear, SeverityWarning, "candidates", "candidate_id",
-			`concat('has_cv, but no CV is surely that of ', `+who+`, '; it may be ', CASE WHEN n = 1 THEN name WHEN n > 1 THEN concat(name, ' or ', n - 1, ' more')
+			`concat('has_cv, but no CV is surely that of ', `+who+
+				`, '; it may be ', CASE WHEN n = 1 THEN name WHEN n > 1 THEN concat(name, ' or ', n - 1, ' more')
 				ELSE concat('one of ', (SELECT count(*) FROM temp.stray_cv WHERE said = ''), ' that name nobody') END)`,
 			some+` WHERE p.n IS NOT NULL OR `+nameless),
 		finding(CVMissing, SeverityError, "candidates", "NULL",
 			`concat('at least ', m - n, ' of ', m, ' candidates have no CV: for them there are only ', n, ' CVs that are nobody''s')`,
-			fmt.Sprintf(`(SELECT (SELECT count(*) FROM %s WHERE p.n IS NOT NULL OR %s) AS m, (SELECT count(*) FROM temp.stray_cv) AS n) WHERE m > n`, some, nameless)),
+			fmt.Sprintf(
+				`(SELECT (SELECT count(*) FROM %s WHERE p.n IS NOT NULL OR %s) AS m, (SELECT count(*) FROM temp.stray_cv) AS n) WHERE m > n`,
+				some, nameless,
+			)),
 	}
 }
 

@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// A stored table is one Parquet file in the order of the CSV's records. It has the columns that the CSV has, typed, and
-// besides them
+// A stored table is one Parquet file in the order of the CSV's records. It has the columns that the CSV has,
+// typed, and besides them
 //
 //	as_received  a structure with the text of each cell that its typed value does not give back, by column; NULL for the others
 //	row_number   the record's number in the CSV, only where that is not the row's own
 //
-// Everything else is a view of it: <table> with all columns that are known, raw.<table> with every cell as text, and rejects.
+// Everything else is a view of it: <table> with all columns that are known, raw.<table> with every cell as
+// text, and rejects.
 const (
 	asReceived    = "as_received"
 	rowNumber     = "row_number"
@@ -63,13 +64,17 @@ func (r *TableReport) rawSQL(source string) string {
 	return "SELECT " + strings.Join(columns, ", ") + " FROM " + source + " AS t"
 }
 
-// rejectsSQL is a query for the cells that have text but no value, one column after the other; "" if there are none.
+// rejectsSQL is a query for the cells that have text but no value, one column after the other; "" if there
+// are none.
 func (r *TableReport) rejectsSQL(source string) string {
 	var all []string
 	for _, c := range r.received() {
 		if c.Rejected > 0 {
-			all = append(all, fmt.Sprintf("SELECT %s AS table_name, %s AS column_name, %s AS row_number, %s AS value, %s AS reason FROM %s AS t WHERE %s",
-				text(r.Table), text(c.Column), r.position(), c.kept(), text(c.Reason), source, c.isRejected()))
+			all = append(all,
+				fmt.Sprintf("SELECT %s AS table_name, %s AS column_name, %s AS row_number, %s AS value, "+
+					"%s AS reason FROM %s AS t WHERE %s",
+					text(r.Table), text(c.Column), r.position(), c.kept(), text(c.Reason), source,
+					c.isRejected()))
 		}
 	}
 	return strings.Join(all, "\nUNION ALL ")

@@ -54,7 +54,8 @@ func TestEveryReportRuns(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	d := simulatedDB(t, 40, schemas.Title)
-	somebody := strings.Split(strings.TrimSpace(answer(t, d, `select candidate_id, email, skill from candidates, unnest(skills) as s(skill)
+	somebody := strings.Split(strings.TrimSpace(answer(t, d,
+		`select candidate_id, email, skill from candidates, unnest(skills) as s(skill)
 		where email is not null and candidate_id in (select candidate_id from job_pipelines) order by all limit 1`, nil)), "\n")
 	who := strings.Split(somebody[len(somebody)-1], "\t")
 	if len(who) != 3 {
@@ -92,25 +93,27 @@ func TestEveryReportRuns(t *testing.T) {
 	}
 }
 
-// What a query reads and the export lacks is named, whatever the table is called in the query; what is there is not.
+// What a query reads and the export lacks is named, whatever the table is called in the query; what is there
+// is not.
 func TestLacking(t *testing.T) {
 	t.Parallel()
 	d, _ := smallDB(t) // candidates without most of their columns, and no other table
 	for query, want := range map[string]string{
-		"select full_name, skills from candidates":                             "",
-		"select email from candidates":                                         "candidates.email",
-		"select C.EMAIL, c.reference from candidates c where c.mobile = $x":    "candidates.email candidates.mobile candidates.reference",
-		"with c as (select 1 as email) select email from c":                    "",
-		"select email from candidates, (select 'x' as email) as s":             "candidates.email",
-		"select * from candidates where exists (from jobs)":                    "jobs",
-		"select title from jobs":                                               "jobs",
-		"select count(*) from candidates join job_pipelines using (reference)": "candidates.reference job_pipelines",
-		"from raw.candidates":                                                  "",
-		"select owner_name from documents":                                     "",
-		"select body from document_text":                                       "document_text",
-		"select record_id from task_link":                                      "tasks",
-		"from timeline where record_type = 'USER'":                             "",
-		"selec nonsense": "",
+		"select full_name, skills from candidates":                          "",
+		"select email from candidates":                                      "candidates.email",
+		"select C.EMAIL, c.reference from candidates c where c.mobile = $x": "candidates.email candidates.mobile candidates.reference",
+		"with c as (select 1 as email) select email from c":                 "",
+		"select email from candidates, (select 'x' as email) as s":          "candidates.email",
+		"select * from candidates where exists (from jobs)":                 "jobs",
+		"select title from jobs":                                            "jobs",
+		"select count(*) from candidates join job_pipelines using (reference)": "candidates.reference " +
+			"job_pipelines",
+		"from raw.candidates":                      "",
+		"select owner_name from documents":         "",
+		"select body from document_text":           "document_text",
+		"select record_id from task_link":          "tasks",
+		"from timeline where record_type = 'USER'": "",
+		"selec nonsense":                           "",
 	} {
 		lacks, err := d.Lacking(context.Background(), query)
 		var got []string

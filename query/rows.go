@@ -14,8 +14,8 @@ import (
 
 // Rows is a result being read: Next, then Strings; or all at once with Write. It belongs to one goroutine.
 //
-// The result lies in a temporary table, which goes to disk when it outgrows the memory limit, and is read in pieces: the
-// engine would otherwise keep the whole of it in memory.
+// The result lies in a temporary table, which goes to disk when it outgrows the memory limit, and is read in
+// pieces: the engine would otherwise keep the whole of it in memory.
 type Rows struct {
 	ctx     context.Context
 	conn    *sql.Conn
@@ -44,8 +44,9 @@ const (
 
 const pieceRows = 8192
 
-// Query runs SQL, which may be several statements; the last one's rows are returned. Parameters are $name. A statement that
-// is none a user may run is an error matching ErrRefused, and nothing is run then. The caller closes the Rows.
+// Query runs SQL, which may be several statements; the last one's rows are returned. Parameters are $name. A
+// statement that is none a user may run is an error matching ErrRefused, and nothing is run then. The caller
+// closes the Rows.
 func (d *DB) Query(ctx context.Context, query string, params map[string]string) (_ *Rows, err error) {
 	statements, err := checkSQL(query)
 	if err != nil {
@@ -131,7 +132,9 @@ func (r *Rows) store(s statement, args []any) error {
 	if first := s.words[0]; slices.Contains([]string{"describe", "desc", "show", "summarize"}, first) {
 		body = "FROM (" + body + "\n)"
 	}
-	if _, err := r.conn.ExecContext(r.ctx, "CREATE TEMP TABLE "+resultTable+" AS "+body, args...); err != nil {
+	if _, err := r.conn.ExecContext(
+		r.ctx, "CREATE TEMP TABLE "+resultTable+" AS "+body, args...,
+	); err != nil {
 		return err
 	}
 	r.stored = resultTable
@@ -145,7 +148,11 @@ func (r *Rows) store(s statement, args []any) error {
 
 // describeStored fills in the columns of a result in the temporary table.
 func (r *Rows) describeStored() error {
-	rows, err := r.conn.QueryContext(r.ctx, `SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = 'temp' AND table_name = '`+resultTable+`' ORDER BY column_index`)
+	rows, err := r.conn.QueryContext(
+		r.ctx,
+		`SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = 'temp' AND table_name = '`+
+			resultTable+`' ORDER BY column_index`,
+	)
 	if err != nil {
 		return err
 	}
@@ -179,7 +186,8 @@ func (r *Rows) describePlan() error {
 func (r *Rows) Columns() []string { return r.columns }
 func (r *Rows) Types() []string   { return r.types }
 
-// Next moves to the next row, and reports whether there is one. Err then says why there is none, if not for the end.
+// Next moves to the next row, and reports whether there is one. Err then says why there is none, if not for
+// the end.
 func (r *Rows) Next() bool {
 	for !r.done && r.err == nil {
 		if r.piece == nil && !r.nextPiece() {
@@ -208,7 +216,10 @@ func (r *Rows) nextPiece() bool {
 	for i, name := range r.names {
 		exprs[i] = textOf(ident(name), r.types[i], r.form)
 	}
-	query := fmt.Sprintf("SELECT %s FROM temp.%s WHERE rowid >= %d AND rowid < %d ORDER BY rowid", strings.Join(exprs, ", "), r.stored, r.from, r.from+pieceRows)
+	query := fmt.Sprintf(
+		"SELECT %s FROM temp.%s WHERE rowid >= %d AND rowid < %d ORDER BY rowid", strings.Join(exprs, ", "),
+		r.stored, r.from, r.from+pieceRows,
+	)
 	rows, err := r.conn.QueryContext(r.ctx, query)
 	if err != nil {
 		r.err = err
@@ -219,7 +230,8 @@ func (r *Rows) nextPiece() bool {
 	return true
 }
 
-// textOf is SQL for a value as text: what DuckDB prints, but nested values as JSON unless they are for the eye.
+// textOf is SQL for a value as text: what DuckDB prints, but nested values as JSON unless they are for the
+// eye.
 func textOf(ref, typ string, f form) string {
 	switch {
 	case f == formText:
@@ -234,7 +246,8 @@ func textOf(ref, typ string, f form) string {
 
 // isNested reports whether values of a type have parts.
 func isNested(typ string) bool {
-	return strings.HasSuffix(typ, "]") || strings.HasPrefix(typ, "STRUCT") || strings.HasPrefix(typ, "MAP") || strings.HasPrefix(typ, "UNION")
+	return strings.HasSuffix(typ, "]") || strings.HasPrefix(typ, "STRUCT") || strings.HasPrefix(typ, "MAP") ||
+		strings.HasPrefix(typ, "UNION")
 }
 
 func (r *Rows) scan() error {
@@ -268,8 +281,8 @@ func (r *Rows) Strings() ([]string, error) {
 	return all, r.err
 }
 
-// JSON returns the values of the current row as JSON: numbers, booleans, lists and NULL keep their kind, dates and times are
-// ISO 8601 texts.
+// JSON returns the values of the current row as JSON: numbers, booleans, lists and NULL keep their kind,
+// dates and times are ISO 8601 texts.
 func (r *Rows) JSON() []json.RawMessage {
 	out := make([]json.RawMessage, len(r.row))
 	for i, v := range r.row {

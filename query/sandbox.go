@@ -15,23 +15,31 @@ import (
 // ErrRefused means that a statement is none that a user may run: it would change something, or reach outside.
 var ErrRefused = errors.New("the archive is read-only and sandboxed")
 
-// The sandbox has two walls. The engine is opened read-only, without access to files and the network, with its settings
-// locked. What it would still allow, such as attaching a database in memory or switching on a log to standard output, is
-// refused here before it gets there: only statements that begin with one of these words, and that the engine calls a
-// query, are run.
-var allowedFirst = []string{"select", "with", "from", "values", "table", "describe", "desc", "show", "summarize", "explain", "pivot", "unpivot", "pragma"}
+// The sandbox has two walls. The engine is opened read-only, without access to files and the network, with
+// its settings locked. What it would still allow, such as attaching a database in memory or switching on a
+// log to standard output, is refused here before it gets there: only statements that begin with one of these
+// words, and that the engine calls a query, are run.
+var allowedFirst = []string{
+	"select", "with", "from", "values", "table", "describe", "desc", "show", "summarize", "explain", "pivot",
+	"unpivot", "pragma",
+}
 
 // allowedPragmas only tell something.
-var allowedPragmas = []string{"table_info", "show_tables", "show_tables_expanded", "show", "version", "database_size"}
+var allowedPragmas = []string{
+	"table_info", "show_tables", "show_tables_expanded", "show", "version", "database_size",
+}
 
-// refusedCalls are functions that a SELECT can call and that change the engine, run SQL hidden in a string, or read files
-// (which the engine refuses as well).
-var refusedCalls = []string{"checkpoint", "force_checkpoint", "query", "query_table", "json_execute_serialized_sql", "glob", "sniff_csv", "write_log",
-	"truncate_duckdb_logs", "which_secret", "duckdb_secrets", "seq_scan", "arrow_scan", "arrow_scan_dumb", "setseed", "check_peg_parser"}
+// refusedCalls are functions that a SELECT can call and that change the engine, run SQL hidden in a string,
+// or read files (which the engine refuses as well).
+var refusedCalls = []string{"checkpoint", "force_checkpoint", "query", "query_table",
+	"json_execute_serialized_sql", "glob", "sniff_csv", "write_log",
+	"truncate_duckdb_logs", "which_secret", "duckdb_secrets", "seq_scan", "arrow_scan", "arrow_scan_dumb",
+	"setseed", "check_peg_parser"}
 
 var refusedPrefixes = []string{"enable_", "disable_", "read_", "parquet_", "pragma_", "load_", "install_"}
 
-// check returns an error matching ErrRefused for a statement that a user may not run, and another for what is no statement.
+// check returns an error matching ErrRefused for a statement that a user may not run, and another for what is
+// no statement.
 func (s statement) check() error {
 	if err := s.mistyped(); err != nil {
 		return err
@@ -50,7 +58,9 @@ func (s statement) check() error {
 		return s.checkExplained()
 	}
 	for _, c := range s.calls {
-		if slices.Contains(refusedCalls, c) || slices.ContainsFunc(refusedPrefixes, func(p string) bool { return strings.HasPrefix(c, p) }) {
+		if slices.Contains(refusedCalls, c) || slices.ContainsFunc(
+			refusedPrefixes, func(p string) bool { return strings.HasPrefix(c, p) },
+		) {
 			return refuse(c + "()")
 		}
 	}
@@ -69,12 +79,16 @@ func (s statement) checkExplained() error {
 	if len(rest) == 0 || rest[0] == "explain" || rest[0] == "pragma" {
 		return refuse("EXPLAIN of this")
 	}
-	calls := slices.DeleteFunc(slices.Clone(s.calls), func(c string) bool { return c == "explain" || c == "analyze" })
+	calls := slices.DeleteFunc(
+		slices.Clone(s.calls), func(c string) bool { return c == "explain" || c == "analyze" },
+	)
 	return statement{text: s.text, words: rest, calls: calls}.check()
 }
 
 func refuse(what string) error {
-	return fmt.Errorf("%s is not allowed: %w; SELECT, DESCRIBE, SHOW, SUMMARIZE and EXPLAIN are", what, ErrRefused)
+	return fmt.Errorf(
+		"%s is not allowed: %w; SELECT, DESCRIBE, SHOW, SUMMARIZE and EXPLAIN are", what, ErrRefused,
+	)
 }
 
 // parser is an empty database that is only asked how many statements a text holds.
@@ -91,8 +105,10 @@ func countStatements(sql string) (int, error) {
 		var config mapping.Config
 		var db mapping.Database
 		var message string
-		if mapping.CreateConfig(&config) == mapping.StateError || mapping.SetConfig(config, "threads", "1") == mapping.StateError ||
-			mapping.OpenExt(":memory:", &db, config, &message) == mapping.StateError || mapping.Connect(db, &parser.conn) == mapping.StateError {
+		if mapping.CreateConfig(&config) == mapping.StateError ||
+			mapping.SetConfig(config, "threads", "1") == mapping.StateError ||
+			mapping.OpenExt(":memory:", &db, config, &message) == mapping.StateError ||
+			mapping.Connect(db, &parser.conn) == mapping.StateError {
 			parser.err = fmt.Errorf("open the parser: %s", message)
 		}
 		mapping.DestroyConfig(&config)

@@ -29,7 +29,8 @@ type columnStats struct {
 	decidedBy  string // what the notation was decided by, where not by the column itself
 }
 
-// wants says what of a column's values decides how they are read. Texts, of which there are the most, need none of it.
+// wants says what of a column's values decides how they are read. Texts, of which there are the most, need
+// none of it.
 type wants uint8
 
 const (
@@ -93,8 +94,8 @@ func scanFile(ctx context.Context, text *os.File, e encodingReport, knows recogn
 // errNotUTF8 says that a file that was scanned as UTF-8 is in another encoding, or has bytes of another.
 var errNotUTF8 = errors.New("it is not UTF-8")
 
-// scanAsUTF8 is scanFile for a file whose encoding is not known yet but is most likely UTF-8. It finds out in the same
-// pass, and fails with errNotUTF8 if it is not.
+// scanAsUTF8 is scanFile for a file whose encoding is not known yet but is most likely UTF-8. It finds out in
+// the same pass, and fails with errNotUTF8 if it is not.
 func scanAsUTF8(ctx context.Context, text *os.File, e encodingReport, knows recogniser) (*scanned, error) {
 	s := &scanned{encoding: e, knows: knows, check: &utf8Check{}}
 	return s, s.scanAll(ctx, text)
@@ -109,7 +110,9 @@ func (s *scanned) scanAll(ctx context.Context, text *os.File) error {
 		return err
 	}
 	if s.check != nil { // what stands above the headings is text, too
-		if _, err := io.Copy(io.Discard, s.check.reading(io.NewSectionReader(text, from, s.skip-from))); err != nil {
+		if _, err := io.Copy(
+			io.Discard, s.check.reading(io.NewSectionReader(text, from, s.skip-from)),
+		); err != nil {
 			return err
 		}
 	}

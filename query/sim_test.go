@@ -23,10 +23,15 @@ import (
 )
 
 // simulate invents an export and returns it with its CSVs, unpacked, by name.
-func simulate(t testing.TB, people int, dialect schemas.Dialect, mistakes bool) (*exportsim.Export, map[string]string) {
+func simulate(
+	t testing.TB, people int, dialect schemas.Dialect, mistakes bool,
+) (*exportsim.Export, map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
-	e, err := exportsim.Prepare(context.Background(), exportsim.Config{Seed: 7, People: people, Dialect: dialect, Mistakes: mistakes, Dir: dir})
+	e, err := exportsim.Prepare(
+		context.Background(),
+		exportsim.Config{Seed: 7, People: people, Dialect: dialect, Mistakes: mistakes, Dir: dir},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +115,13 @@ func entriesOf(e *exportsim.Export, part string) iter.Seq2[Entry, error] {
 			if d.Part != part && err == nil {
 				continue
 			}
-			if !yield(Entry{DocID: fmt.Sprintf("%s-%06d", part, n), Part: part, Container: 1, Index: n, Offset: int64(n) * 10, Name: d.Entry, Size: d.Size}, err) {
+			if !yield(
+				Entry{
+					DocID: fmt.Sprintf("%s-%06d", part, n), Part: part, Container: 1, Index: n,
+					Offset: int64(n) * 10, Name: d.Entry, Size: d.Size,
+				},
+				err,
+			) {
 				return
 			}
 			n++
@@ -118,7 +129,8 @@ func entriesOf(e *exportsim.Export, part string) iter.Seq2[Entry, error] {
 	}
 }
 
-// loadSimulated matches and loads the documents of a simulated export, and returns what was matched by document.
+// loadSimulated matches and loads the documents of a simulated export, and returns what was matched by
+// document.
 func loadSimulated(t testing.TB, b *Builder, e *exportsim.Export) map[string]Matched {
 	t.Helper()
 	ctx := context.Background()
@@ -133,7 +145,10 @@ func loadSimulated(t testing.TB, b *Builder, e *exportsim.Export) map[string]Mat
 	}
 	var index bytes.Buffer
 	w := csv.NewWriter(&index)
-	w.Write([]string{"doc_id", "part", "pack", "offset", "size", "sha256", "media_type", "owner_type", "owner_id", "attachment_id", "original_name", "state", "matched_by"})
+	w.Write([]string{
+		"doc_id", "part", "pack", "offset", "size", "sha256", "media_type", "owner_type", "owner_id",
+		"attachment_id", "original_name", "state", "matched_by",
+	})
 	matched := map[string]Matched{}
 	for _, part := range []string{"attachments", "cvs"} {
 		for m, err := range b.Match(ctx, entriesOf(e, part)) {
@@ -142,7 +157,10 @@ func loadSimulated(t testing.TB, b *Builder, e *exportsim.Export) map[string]Mat
 			}
 			matched[m.DocID] = m
 			d := truth[m.DocID]
-			w.Write([]string{m.DocID, m.Part, "p.zip", "10", strconv.FormatInt(m.Size, 10), d.SHA256.String(), d.MediaType, m.OwnerType, m.OwnerID, m.AttachmentID, m.Name, stateOf(d.Mistake), m.By})
+			w.Write([]string{
+				m.DocID, m.Part, "p.zip", "10", strconv.FormatInt(m.Size, 10), d.SHA256.String(), d.MediaType,
+				m.OwnerType, m.OwnerID, m.AttachmentID, m.Name, stateOf(d.Mistake), m.By,
+			})
 		}
 	}
 	w.Flush()
@@ -152,7 +170,10 @@ func loadSimulated(t testing.TB, b *Builder, e *exportsim.Export) map[string]Mat
 	for id, m := range matched {
 		d := truth[id]
 		if (m.OwnerID != d.OwnerID || m.AttachmentID != d.AttachmentID) && d.Mistake == "" {
-			t.Errorf("%s: matched with %s %s by %q, truth is %s %s", m.Name, m.OwnerID, m.AttachmentID, m.By, d.OwnerID, d.AttachmentID)
+			t.Errorf(
+				"%s: matched with %s %s by %q, truth is %s %s", m.Name, m.OwnerID, m.AttachmentID, m.By,
+				d.OwnerID, d.AttachmentID,
+			)
 		}
 	}
 	return matched
@@ -209,7 +230,10 @@ func TestThreeDialectsLoadToTheSameTables(t *testing.T) {
 				t.Errorf("%s: DuckDB misread a clean file: %v", l.File, l.misread)
 			}
 			if l.Rejected+l.Quarantined > 0 || !l.Known {
-				t.Errorf("%s: %d cells rejected, %d rows in quarantine, known %t", l.File, l.Rejected, l.Quarantined, l.Known)
+				t.Errorf(
+					"%s: %d cells rejected, %d rows in quarantine, known %t", l.File, l.Rejected,
+					l.Quarantined, l.Known,
+				)
 			}
 		}
 		for _, table := range schemas.Recruitly() {
@@ -235,12 +259,15 @@ func TestEveryMistakeOfAnExportIsFound(t *testing.T) {
 	codes := map[string]bool{}
 	for _, m := range e.Truth().Mistakes {
 		codes[m.Code] = true
-		if !slices.ContainsFunc(found, func(f Finding) bool { return fits(m, f) }) && m.Code != "" && m.Code != "entry-refused" {
+		if !slices.ContainsFunc(found, func(f Finding) bool { return fits(m, f) }) && m.Code != "" &&
+			m.Code != "entry-refused" {
 			t.Errorf("nothing found of %+v", m)
 		}
 	}
 	for _, f := range found {
-		if i := slices.IndexFunc(Codes(), func(c CodeInfo) bool { return c.Code == f.Code }); !slices.Contains(Codes()[i].Severities, f.Severity) {
+		if i := slices.IndexFunc(
+			Codes(), func(c CodeInfo) bool { return c.Code == f.Code },
+		); !slices.Contains(Codes()[i].Severities, f.Severity) {
 			t.Errorf("a severity that is not documented: %+v", f)
 		}
 		if f.Severity != SeverityInfo && !codes[string(f.Code)] {
@@ -251,8 +278,10 @@ func TestEveryMistakeOfAnExportIsFound(t *testing.T) {
 
 // fits reports whether a finding tells of a mistake.
 func fits(m exportsim.Mistake, f Finding) bool {
-	return string(f.Code) == m.Code && (m.RecordID == "" || m.RecordID == f.RecordID || f.RecordID == "" && f.Table == m.Table ||
-		f.Table == "documents" && strings.Contains(f.Detail, m.File)) && (m.File == "" || m.RecordID != "" || strings.Contains(f.Detail, m.File))
+	return string(f.Code) == m.Code && (m.RecordID == "" || m.RecordID == f.RecordID ||
+		f.RecordID == "" && f.Table == m.Table ||
+		f.Table == "documents" && strings.Contains(f.Detail, m.File)) && (m.File == "" || m.RecordID != "" ||
+		strings.Contains(f.Detail, m.File))
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -2,9 +2,10 @@ package query
 
 import "bytes"
 
-// A splitter reads the same records as its tokenizer, and most of them several times as fast: those that lie in the buffer
-// as a whole and that RFC 4180 explains to the last byte. At the first sign of anything else (a bare quote, a backslash
-// before a quote, a mark, the end of the buffer) it leaves the record to the tokenizer. FuzzSplitter compares the two.
+// A splitter reads the same records as its tokenizer, and most of them several times as fast: those that lie
+// in the buffer as a whole and that RFC 4180 explains to the last byte. At the first sign of anything else (a
+// bare quote, a backslash before a quote, a mark, the end of the buffer) it leaves the record to the
+// tokenizer. FuzzSplitter compares the two.
 type splitter struct {
 	*tokenizer
 	stops [256]bool // bytes that an unquoted cell may end at, or that are odd in one

@@ -13,8 +13,10 @@ import (
 // FuzzSplitter compares the splitter with the tokenizer, whose records it has to return in a shorter way.
 func FuzzSplitter(f *testing.F) {
 	for _, s := range []string{
-		"", "a,b\r\n1,2\r\n", "a,\"b\"\"c\",d\ne,\"f\r\ng\",h\n", "\"a\"b,c\n", "a,\"b\\\",c\n", "a\rb,c\r\n,\r", "\ufeffa,b\n",
-		"\"a\nb\"c,d\ne\n", "a;b\n\"c;d\";e\n", "\"\",\"\"\"\"\n", "\"open,\n1,2\n", "\n\n,\n", "x\"y,z\n", "\x00,\xff\n",
+		"", "a,b\r\n1,2\r\n", "a,\"b\"\"c\",d\ne,\"f\r\ng\",h\n", "\"a\"b,c\n", "a,\"b\\\",c\n",
+		"a\rb,c\r\n,\r", "\ufeffa,b\n",
+		"\"a\nb\"c,d\ne\n", "a;b\n\"c;d\";e\n", "\"\",\"\"\"\"\n", "\"open,\n1,2\n", "\n\n,\n", "x\"y,z\n",
+		"\x00,\xff\n",
 	} {
 		f.Add([]byte(s), byte(','), uint8(16))
 		f.Add([]byte(s), byte(';'), uint8(3))
@@ -52,10 +54,13 @@ func compareRecords(t *testing.T, want, got records) {
 	}
 }
 
-// A file whose one odd character lies across the end of what was read at once must not be taken for another's.
+// A file whose one odd character lies across the end of what was read at once must not be taken for
+// another's.
 func TestUTF8IsToldInPieces(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "plain", "Zoë, Ã©tÃ©", "\u00e2\u20ac\u00e2\u20ac\u2122 x", "caf\xe9", "\xe2\x82", "日本\xff語"} {
+	for _, text := range []string{
+		"", "plain", "Zoë, Ã©tÃ©", "\u00e2\u20ac\u00e2\u20ac\u2122 x", "caf\xe9", "\xe2\x82", "日本\xff語",
+	} {
 		want, err := countUTF8(t.Context(), bytes.NewReader([]byte(text)))
 		if err != nil {
 			t.Fatal(err)
@@ -64,7 +69,10 @@ func TestUTF8IsToldInPieces(t *testing.T) {
 		for _, c := range []struct {
 			check *utf8Check
 			r     io.Reader
-		}{{&all, iotest.OneByteReader(bytes.NewReader([]byte(text)))}, {&half, iotest.HalfReader(bytes.NewReader([]byte(text)))}} {
+		}{
+			{&all, iotest.OneByteReader(bytes.NewReader([]byte(text)))},
+			{&half, iotest.HalfReader(bytes.NewReader([]byte(text)))},
+		} {
 			if _, err := io.Copy(io.Discard, c.check.reading(c.r)); err != nil {
 				t.Fatal(err)
 			}

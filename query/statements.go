@@ -13,8 +13,9 @@ type Statement struct {
 	Params map[string]string
 }
 
-// Statements splits users' SQL, so that the result of each can be read. The engine looks at all of them before the first is
-// run: what is wrong with one, or is none that a user may run, is the error, as is a parameter that no statement has.
+// Statements splits users' SQL, so that the result of each can be read. The engine looks at all of them
+// before the first is run: what is wrong with one, or is none that a user may run, is the error, as is a
+// parameter that no statement has.
 func (d *DB) Statements(ctx context.Context, query string, params map[string]string) ([]Statement, error) {
 	split, err := checkSQL(query)
 	if err != nil {

@@ -12,8 +12,12 @@ import (
 func TestStatementsAreSplitWithTheirParameters(t *testing.T) {
 	t.Parallel()
 	d, _ := smallDB(t)
-	got, err := d.Statements(context.Background(), "select $a as x; from candidates select count(*) ; -- done\nselect $a, $b", map[string]string{"a": "1", "b": "2"})
-	want := []Statement{{"select $a as x", map[string]string{"a": "1"}}, {"from candidates select count(*)", map[string]string{}},
+	got, err := d.Statements(
+		context.Background(), "select $a as x; from candidates select count(*) ; -- done\nselect $a, $b",
+		map[string]string{"a": "1", "b": "2"},
+	)
+	want := []Statement{{"select $a as x", map[string]string{"a": "1"}},
+		{"from candidates select count(*)", map[string]string{}},
 		{"-- done\nselect $a, $b", map[string]string{"a": "1", "b": "2"}}}
 	if d := cmp.Diff(want, got); err != nil || d != "" {
 		t.Errorf("%v (-want +got):\n%s", err, d)
@@ -30,7 +34,8 @@ func TestStatementsAreLookedAtBeforeTheFirstIsRun(t *testing.T) {
 		"select 1; drop table candidates":           "DROP is not allowed",
 		"select 1; SELEC 2":                         "did you mean SELECT?",
 	} {
-		if all, err := d.Statements(context.Background(), sql, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if all, err := d.Statements(context.Background(), sql, nil); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, %v; want an error about %q", sql, all, err, want)
 		}
 	}
@@ -39,15 +44,20 @@ func TestStatementsAreLookedAtBeforeTheFirstIsRun(t *testing.T) {
 func TestMistypedWordsAreToldFromForbiddenOnes(t *testing.T) {
 	t.Parallel()
 	for sql, want := range map[string]string{
-		"SELEC 1": "SELECT?", "slect 1": "SELECT?", "form candidates": "FROM?", "selcet * from jobs": "SELECT?", "descibe jobs": "DESCRIBE?",
-		"wiht x as (select 1) from x": "WITH?", "candidates": "a question is SELECT", "hello, how many candidates are there": "a question is SELECT",
+		"SELEC 1": "SELECT?", "slect 1": "SELECT?", "form candidates": "FROM?",
+		"selcet * from jobs": "SELECT?", "descibe jobs": "DESCRIBE?",
+		"wiht x as (select 1) from x": "WITH?", "candidates": "a question is SELECT",
+		"hello, how many candidates are there": "a question is SELECT",
 	} {
 		_, err := checkSQL(sql)
 		if err == nil || errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", sql, err, want)
 		}
 	}
-	for _, sql := range []string{"insert into candidates values (1)", "DELETE FROM candidates", "set x = 1", "copy jobs to 'x'", "'x'.read_text()"} {
+	for _, sql := range []string{
+		"insert into candidates values (1)", "DELETE FROM candidates", "set x = 1", "copy jobs to 'x'",
+		"'x'.read_text()",
+	} {
 		if _, err := checkSQL(sql); !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: %v, want it refused", sql, err)
 		}

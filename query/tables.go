@@ -1,7 +1,10 @@
 package query
 
 // Relations that are ours; a CSV that happens to have one of these names is numbered.
-var reservedTables = []string{"documents", "document_text", "findings", "rejects", "quarantine", "archive_meta", "stage_event", "task_link", "timeline"}
+var reservedTables = []string{
+	"documents", "document_text", "findings", "rejects", "quarantine", "archive_meta", "stage_event",
+	"task_link", "timeline",
+}
 
 // schemaSQL makes what a Builder's working database has from the beginning.
 const schemaSQL = `
@@ -9,7 +12,8 @@ CREATE TABLE findings(code VARCHAR, severity VARCHAR, table_name VARCHAR, record
 CREATE TABLE quarantine(table_name VARCHAR, row_number BIGINT, record VARCHAR, reason VARCHAR);
 `
 
-// catalogSQL makes what every catalog has from the beginning. The schema holdall keeps what DB.Tables and Open need.
+// catalogSQL makes what every catalog has from the beginning. The schema holdall keeps what DB.Tables and
+// Open need.
 const catalogSQL = `
 CREATE SCHEMA raw;
 CREATE SCHEMA holdall;

@@ -45,26 +45,37 @@ func TestTokenizer(t *testing.T) {
 		crEnds bool
 		want   [][]string
 	}{
-		"nothing":                             {"", false, nil},
-		"plain":                               {"a,b\nc,d\n", false, [][]string{{"a", "b"}, {"c", "d"}}},
-		"no end at the end":                   {"a,b\nc,d", false, [][]string{{"a", "b"}, {"c", "d"}}},
-		"CRLF":                                {"a,b\r\nc,d\r\n", false, [][]string{{"a", "b"}, {"c", "d"}}},
-		"a lone CR is content":                {"a\rx,b\n", false, [][]string{{"a\rx", "b"}}},
-		"or a row end":                        {"a,b\rc,\"d\r\"\r", true, [][]string{{"a", "b"}, {"c", "d\r"}}},
-		"CR at the very end":                  {"a\r", false, [][]string{{"a\r"}}},
-		"empty cells":                         {",\n\"\",\n", false, [][]string{{"", ""}, {"", ""}}},
-		"blank lines":                         {"\n\na\n", false, [][]string{{""}, {""}, {"a"}}},
-		"doubled quotes":                      {"\"a\"\"b\",\"\"\"\"\n", false, [][]string{{`a"b`, `"`}}},
-		"row ends in quotes keep their bytes": {"\"a\r\nb\nc\rd\"\r\nx\n", false, [][]string{{"a\r\nb\nc\rd"}, {"x"}}},
-		"a quote in an unquoted cell":         {"5\" x,=\"7\"\n", false, [][]string{{`5" x`, `="7"`}}},
-		"a bare quote in one line":            {"\"a \"b\" c\",d\n", false, [][]string{{`a "b" c`, "d"}}},
-		"a bare quote over lines":             {"\"a \"b c\nd\",e\nf,g\n", false, [][]string{{`<"a "b c>`}, {`d"`, "e"}, {"f", "g"}}},
-		"an open quote":                       {"a\n\"b\nc\nd\n", false, [][]string{{"a"}, {`<"b>`}, {"c"}, {"d"}}},
-		"an open quote and a later quoted":    {"\"b,1\nc,\"d\"\n", false, [][]string{{`<"b,1>`}, {"c", "d"}}},
-		"an open quote at the end":            {"a\n\"", false, [][]string{{"a"}, {`<">`}}},
+		"nothing":              {"", false, nil},
+		"plain":                {"a,b\nc,d\n", false, [][]string{{"a", "b"}, {"c", "d"}}},
+		"no end at the end":    {"a,b\nc,d", false, [][]string{{"a", "b"}, {"c", "d"}}},
+		"CRLF":                 {"a,b\r\nc,d\r\n", false, [][]string{{"a", "b"}, {"c", "d"}}},
+		"a lone CR is content": {"a\rx,b\n", false, [][]string{{"a\rx", "b"}}},
+		"or a row end": {
+			"a,b\rc,\"d\r\"\r", true, [][]string{{"a", "b"}, {"c", "d\r"}},
+		},
+		"CR at the very end": {"a\r", false, [][]string{{"a\r"}}},
+		"empty cells":        {",\n\"\",\n", false, [][]string{{"", ""}, {"", ""}}},
+		"blank lines":        {"\n\na\n", false, [][]string{{""}, {""}, {"a"}}},
+		"doubled quotes":     {"\"a\"\"b\",\"\"\"\"\n", false, [][]string{{`a"b`, `"`}}},
+		"row ends in quotes keep their bytes": {
+			"\"a\r\nb\nc\rd\"\r\nx\n", false, [][]string{{"a\r\nb\nc\rd"}, {"x"}},
+		},
+		"a quote in an unquoted cell": {"5\" x,=\"7\"\n", false, [][]string{{`5" x`, `="7"`}}},
+		"a bare quote in one line":    {"\"a \"b\" c\",d\n", false, [][]string{{`a "b" c`, "d"}}},
+		"a bare quote over lines": {
+			"\"a \"b c\nd\",e\nf,g\n", false, [][]string{{`<"a "b c>`}, {`d"`, "e"}, {"f", "g"}},
+		},
+		"an open quote": {
+			"a\n\"b\nc\nd\n", false, [][]string{{"a"}, {`<"b>`}, {"c"}, {"d"}},
+		},
+		"an open quote and a later quoted": {"\"b,1\nc,\"d\"\n", false, [][]string{{`<"b,1>`}, {"c", "d"}}},
+		"an open quote at the end":         {"a\n\"", false, [][]string{{"a"}, {`<">`}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, r := range []io.Reader{strings.NewReader(tt.text), iotest.OneByteReader(strings.NewReader(tt.text)), iotest.DataErrReader(strings.NewReader(tt.text))} {
+			for _, r := range []io.Reader{
+				strings.NewReader(tt.text), iotest.OneByteReader(strings.NewReader(tt.text)),
+				iotest.DataErrReader(strings.NewReader(tt.text)),
+			} {
 				if d := cmp.Diff(tt.want, tokens(t, r, tt.crEnds)); d != "" {
 					t.Error(d)
 				}
@@ -137,7 +148,10 @@ func reference(text string) (rows [][]string, ok bool) {
 
 // FuzzTokenizer holds the tokenizer against a slow reader of well-formed CSV, and in any case against the loss of a byte.
 func FuzzTokenizer(f *testing.F) {
-	for _, s := range []string{"a,b\nc,d\n", "\"a\"\"b\",\"c\r\nd\"\r\n", ",,\n\n", "\"a\nb,\"c\"\n", "a\"b,\"c\"d\"\n", "\r\n\r", "x,\"y\r"} {
+	for _, s := range []string{
+		"a,b\nc,d\n", "\"a\"\"b\",\"c\r\nd\"\r\n", ",,\n\n", "\"a\nb,\"c\"\n", "a\"b,\"c\"d\"\n", "\r\n\r",
+		"x,\"y\r",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

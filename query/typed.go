@@ -11,8 +11,8 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// typeUnknown gives a type to columns that the schema does not know, where every value fits and none loses anything by it.
-// source is a query for the texts.
+// typeUnknown gives a type to columns that the schema does not know, where every value fits and none loses
+// anything by it. source is a query for the texts.
 func (l *loaded) typeUnknown(ctx context.Context, c *sql.Conn, source string, conv converter) error {
 	var dates []*column
 	for i := range l.columns {
@@ -42,10 +42,21 @@ func typeDates(ctx context.Context, c *sql.Conn, source string, columns []*colum
 	var times, counts []string
 	for i, col := range columns {
 		ref := ident(col.name)
-		times = append(times, fmt.Sprintf("CASE WHEN trim(%s) <> '' THEN %s END AS t%d", ref, conv.timestamp(ref, col.stats.dates.shapes), i))
-		counts = append(counts, fmt.Sprintf("count(t%[1]d), count(*) FILTER (t%[1]d = date_trunc('day', t%[1]d))", i))
+		times = append(
+			times,
+			fmt.Sprintf(
+				"CASE WHEN trim(%s) <> '' THEN %s END AS t%d", ref,
+				conv.timestamp(ref, col.stats.dates.shapes), i,
+			),
+		)
+		counts = append(
+			counts, fmt.Sprintf("count(t%[1]d), count(*) FILTER (t%[1]d = date_trunc('day', t%[1]d))", i),
+		)
 	}
-	query := fmt.Sprintf("SELECT %s FROM (SELECT %s FROM (%s))", strings.Join(counts, ", "), strings.Join(times, ",\n"), source)
+	query := fmt.Sprintf(
+		"SELECT %s FROM (SELECT %s FROM (%s))", strings.Join(counts, ", "), strings.Join(times, ",\n"),
+		source,
+	)
 	n, err := queryInts(ctx, c, query, 2*len(columns))
 	if err != nil {
 		return err
@@ -61,8 +72,8 @@ func typeDates(ctx context.Context, c *sql.Conn, source string, columns []*colum
 	return nil
 }
 
-// plainEvidence counts the values of a column that is not known which are in the form that leaves no doubt: 007 and +44 are
-// text.
+// plainEvidence counts the values of a column that is not known which are in the form that leaves no doubt:
+// 007 and +44 are text.
 type plainEvidence struct{ whole, amounts, flags int64 }
 
 func (e *plainEvidence) add(v []byte) {
@@ -79,7 +90,8 @@ func (e *plainEvidence) add(v []byte) {
 	}
 }
 
-// isPlainNumber reports whether a value is a whole number of at most 15 digits, or such a number with two decimals.
+// isPlainNumber reports whether a value is a whole number of at most 15 digits, or such a number with two
+// decimals.
 func isPlainNumber(v []byte) (whole, amount bool) {
 	if len(v) > 0 && v[0] == '-' {
 		v = v[1:]
@@ -114,7 +126,8 @@ func (l *loaded) describeColumns(conv converter) {
 	l.TableReport.Columns = nil
 	for i := range l.columns {
 		col := &l.columns[i]
-		r := ColumnReport{Column: col.name, Type: col.typ, Heading: col.heading, Position: col.index + 1, Notation: col.stats.notation.String(),
+		r := ColumnReport{Column: col.name, Type: col.typ, Heading: col.heading, Position: col.index + 1,
+			Notation:    col.stats.notation.String(),
 			Description: col.about, Sensitive: col.sensitive, Known: col.known}
 		if col.index >= 0 && col.typ != "VARCHAR" {
 			col.layout = layoutOf(col.typ, conv.order, col.stats)
@@ -146,14 +159,20 @@ func appendRows(c *sql.Conn, catalog, schema, table string, fill func(add func(.
 
 // storeReport keeps a report in the catalog, for DB.Tables.
 func storeReport(ctx context.Context, c *sql.Conn, position int, r *TableReport) error {
-	_, err := c.ExecContext(ctx, `INSERT INTO holdall.tables VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		position, r.Table, cleanText([]byte(r.File)), r.Known, r.Kind, r.Rows, r.Quarantined, r.Rejected, r.Encoding, r.Delimiter, r.LineEnd, r.Quoting, cleanText([]byte(r.Decided)), r.LinesAbove, r.Dates, r.Description)
+	_, err := c.ExecContext(ctx,
+		`INSERT INTO holdall.tables VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		position, r.Table, cleanText([]byte(r.File)), r.Known, r.Kind, r.Rows, r.Quarantined, r.Rejected,
+		r.Encoding, r.Delimiter, r.LineEnd, r.Quoting, cleanText([]byte(r.Decided)), r.LinesAbove, r.Dates,
+		r.Description)
 	if err != nil {
 		return err
 	}
 	return appendRows(c, catalog, "holdall", "columns", func(add func(...any) error) error {
 		for i, col := range r.Columns {
-			if err := add(r.Table, int32(i+1), col.Column, col.Type, col.Heading, col.Description, col.Nulls, col.Rejected, col.Sensitive, col.Known, col.Notation); err != nil {
+			if err := add(
+				r.Table, int32(i+1), col.Column, col.Type, col.Heading, col.Description, col.Nulls,
+				col.Rejected, col.Sensitive, col.Known, col.Notation,
+			); err != nil {
 				return err
 			}
 		}

@@ -15,11 +15,14 @@ type Format string
 
 // The formats.
 const (
-	Table    Format = "table"    // aligned, for the eye; NULL is shown as such
-	Line     Format = "line"     // one line a value, and an empty line between rows; NULL is shown as such
-	TSV      Format = "tsv"      // tab, line feed, carriage return and backslash in cells as \t, \n, \r and \\; NULL is empty
-	CSV      Format = "csv"      // RFC 4180, UTF-8, LF; NULL is empty, an empty text is ""
-	JSON     Format = "json"     // an array of objects; numbers, booleans, lists and NULL keep their kind, times are ISO 8601, NaN is a text
+	Table Format = "table" // aligned, for the eye; NULL is shown as such
+	Line  Format = "line"  // one line a value, and an empty line between rows; NULL is shown as such
+	// tab, line feed, carriage return and backslash in cells as \t, \n, \r and \\; NULL is empty
+	TSV Format = "tsv"
+	CSV Format = "csv" // RFC 4180, UTF-8, LF; NULL is empty, an empty text is ""
+	// an array of objects; numbers, booleans, lists and NULL keep their kind, times are ISO 8601, NaN is a
+	// text
+	JSON     Format = "json"
 	JSONL    Format = "jsonl"    // the same, an object a line
 	Markdown Format = "markdown" // a table
 	Parquet  Format = "parquet"
@@ -28,18 +31,23 @@ const (
 
 // WriteOptions say how a result is written. Only the format is needed.
 type WriteOptions struct {
-	Format     Format
-	Limit      int64 // of rows; 0: all
-	BOM        bool  // CSV, TSV: begin with a byte order mark, without which Excel does not take the text for UTF-8
-	Width      int   // Table: of the terminal; what does not fit is narrowed, then hidden. 0: it does not matter
-	NoFormulas bool  // CSV, TSV: put an apostrophe in front of texts that a spreadsheet program would take for formulas
+	Format Format
+	Limit  int64 // of rows; 0: all
+	// CSV, TSV: begin with a byte order mark, without which Excel does not take the text for UTF-8
+	BOM bool
+	// Table: of the terminal; what does not fit is narrowed, then hidden. 0: it does not matter
+	Width int
+	// CSV, TSV: put an apostrophe in front of texts that a spreadsheet program would take for formulas
+	NoFormulas bool
 }
 
 // Written says what was written, and what the format had no room for.
 type Written struct {
-	Rows     int64
-	Cut      bool  // there are more rows than the limit
-	Formulas int64 // CSV, TSV, XLSX: texts that begin like formulas; in XLSX they are marked as texts, in CSV as NoFormulas says
+	Rows int64
+	Cut  bool // there are more rows than the limit
+	// CSV, TSV, XLSX: texts that begin like formulas; in XLSX they are marked as texts, in CSV as NoFormulas
+	// says
+	Formulas int64
 	CutCells int64 // XLSX: texts longer than a cell can be; what is missing is said in them
 	Sheets   int   // XLSX: sheets that the rows needed
 	Hidden   int   // Table: columns for which there was no room
@@ -77,7 +85,9 @@ func Write(w io.Writer, r *Rows, o WriteOptions) (Written, error) {
 		done, err := b.AddSheet("Result", r, o.Limit)
 		return done, errors.Join(err, b.Close(), buffered.Flush())
 	default:
-		return done, fmt.Errorf("format %q: want table, line, tsv, csv, json, jsonl, markdown or xlsx", o.Format)
+		return done, fmt.Errorf(
+			"format %q: want table, line, tsv, csv, json, jsonl, markdown or xlsx", o.Format,
+		)
 	}
 	if err := copyRows(out, r, o.Limit, &done); err != nil {
 		return done, err
@@ -169,7 +179,8 @@ func (o *csvOutput) cell(i int, v sql.NullString) {
 	if i > 0 {
 		o.w.WriteByte(',')
 	}
-	if v.Valid && (v.String == "" || strings.ContainsAny(v.String, ",\"\r\n") || strings.TrimSpace(v.String) != v.String) {
+	if v.Valid && (v.String == "" || strings.ContainsAny(v.String, ",\"\r\n") ||
+		strings.TrimSpace(v.String) != v.String) {
 		o.w.WriteByte('"')
 		o.w.WriteString(strings.ReplaceAll(v.String, `"`, `""`))
 		o.w.WriteByte('"')
@@ -180,7 +191,8 @@ func (o *csvOutput) cell(i int, v sql.NullString) {
 
 func (o *csvOutput) end() error { return nil }
 
-// A jsonOutput keeps the kind of a value: what DuckDB prints for numbers, booleans and nested values is JSON already.
+// A jsonOutput keeps the kind of a value: what DuckDB prints for numbers, booleans and nested values is JSON
+// already.
 type jsonOutput struct {
 	w     *bufio.Writer
 	lines bool
@@ -192,7 +204,8 @@ type jsonOutput struct {
 func (o *jsonOutput) begin(columns, types []string) error {
 	names := newNames()
 	for _, c := range columns {
-		o.keys = append(o.keys, jsonString(names.unique(c))+":") // two columns of one name would hide each other
+		// two columns of one name would hide each other
+		o.keys = append(o.keys, jsonString(names.unique(c))+":")
 	}
 	o.types = types
 	if !o.lines {
@@ -253,7 +266,8 @@ func jsonValue(v sql.NullString, typ string) string {
 	case typ == "BOOLEAN", isNested(typ), typ == "VARIANT":
 		return s
 	case typ == "JSON" && json.Valid([]byte(s)):
-		return strings.ReplaceAll(strings.ReplaceAll(s, "\n", " "), "\r", " ") // blanks between tokens: text has them escaped
+		// blanks between tokens: text has them escaped
+		return strings.ReplaceAll(strings.ReplaceAll(s, "\n", " "), "\r", " ")
 	case strings.HasPrefix(typ, "TIMESTAMP"):
 		s = strings.Replace(s, " ", "T", 1)
 	}
@@ -268,7 +282,8 @@ func jsonString(s string) string {
 // isNumber reports whether DuckDB prints values of a type as JSON has numbers.
 func isNumber(typ string) bool {
 	switch typ {
-	case "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE":
+	case "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
+		"UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE":
 		return true
 	}
 	return strings.HasPrefix(typ, "DECIMAL")

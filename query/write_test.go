@@ -44,7 +44,8 @@ func TestWrite(t *testing.T) {
 	d, _ := smallDB(t)
 	for format, want := range map[Format]string{
 		TSV: "te,xt\tmoney\tbig\tflag\tlist\tstruct\tdoc\td\tts\tnothing\tempty\tf\n" +
-			`a"b,c\nd\t|` + "\t1.50\t12345678901234567890\ttrue\t[\"x;y\",\"z\"]\t{\"k\":1}\t{\"b\": [1, 2]}\t2026-01-02\t2026-01-02 03:04:05.5\t\t\tnan\n" +
+			`a"b,c\nd\t|` + "\t1.50\t12345678901234567890\ttrue\t[\"x;y\",\"z\"]\t{\"k\":1}\t{\"b\": [1, " +
+			"2]}\t2026-01-02\t2026-01-02 03:04:05.5\t\t\tnan\n" +
 			"ü\t0.00\t-1\tfalse\t[]\t{\"k\":null}\tnull\t\t\t\t\t2.5\n",
 		CSV: "\"te,xt\",money,big,flag,list,struct,doc,d,ts,nothing,empty,f\n" +
 			"\"a\"\"b,c\nd\t|\",1.50,12345678901234567890,true,\"[\"\"x;y\"\",\"\"z\"\"]\",\"{\"\"k\"\":1}\",\"{\"\"b\"\": [1, 2]}\",2026-01-02,2026-01-02 03:04:05.5,,\"\",nan\n" +
@@ -53,7 +54,8 @@ func TestWrite(t *testing.T) {
 			`{"te,xt":"ü","money":0.00,"big":-1,"flag":false,"list":[],"struct":{"k":null},"doc":null,"d":null,"ts":null,"nothing":null,"empty":null,"f":2.5}` + "\n",
 		Markdown: "| te,xt | money | big | flag | list | struct | doc | d | ts | nothing | empty | f |\n" +
 			"| --- | ---: | ---: | --- | --- | --- | --- | --- | --- | ---: | --- | ---: |\n" +
-			"| a\"b,c<br>d\t\\| | 1.50 | 12345678901234567890 | true | [x;y, z] | {'k': 1} | {\"b\": [1, 2]} | 2026-01-02 | 2026-01-02 03:04:05.5 | NULL |  | nan |\n" +
+			"| a\"b,c<br>d\t\\| | 1.50 | 12345678901234567890 | true | [x;y, z] | {'k': 1} | {\"b\": [1, " +
+			"2]} | 2026-01-02 | 2026-01-02 03:04:05.5 | NULL |  | nan |\n" +
 			"| ü | 0.00 | -1 | false | [] | {'k': NULL} | null | NULL | NULL | NULL | NULL | 2.5 |\n",
 	} {
 		t.Run(string(format), func(t *testing.T) {
@@ -77,11 +79,13 @@ func TestWriteIsReadByOthers(t *testing.T) {
 		t.Errorf("JSON: %d rows, %v", len(rows), err)
 	}
 	text, _, _ = written(t, d, everyKind, CSV, 0)
-	if rows, err := csv.NewReader(strings.NewReader(text)).ReadAll(); err != nil || len(rows) != 3 || len(rows[0]) != 12 {
+	if rows, err := csv.NewReader(strings.NewReader(text)).ReadAll(); err != nil || len(rows) != 3 ||
+		len(rows[0]) != 12 {
 		t.Errorf("CSV: %q, %v", rows, err)
 	}
 	for _, f := range []Format{JSON, JSONL, CSV, TSV, Markdown, Table, XLSX} {
-		if text, n, _ := written(t, d, "select 1 as a where false", f, 0); n != 0 || text == "" && f != JSONL {
+		if text, n, _ := written(t, d, "select 1 as a where false", f, 0); n != 0 || text == "" &&
+			f != JSONL {
 			t.Errorf("%s of no rows: %q", f, text)
 		}
 	}
@@ -90,7 +94,11 @@ func TestWriteIsReadByOthers(t *testing.T) {
 func TestWriteTable(t *testing.T) {
 	t.Parallel()
 	d, _ := smallDB(t)
-	got, _, _ := written(t, d, `select * from (values ('李伟', 5, null), ('a' || chr(10) || chr(27) || '[31m', 1000, 'x')) as t(name, n, last)`, Table, 0)
+	got, _, _ := written(
+		t, d,
+		`select * from (values ('李伟', 5, null), ('a' || chr(10) || chr(27) || '[31m', 1000, 'x')) as t(name, n, last)`,
+		Table, 0,
+	)
 	want := "name        n  last\n" +
 		"───────  ────  ────\n" +
 		"李伟        5  NULL\n" +
@@ -99,7 +107,8 @@ func TestWriteTable(t *testing.T) {
 		t.Error(d)
 	}
 	got, n, _ := written(t, d, "select range as r, repeat('x', 100) as long from range(3000)", Table, 0)
-	if lines := strings.Split(got, "\n"); n != 3000 || len(lines) != 3003 || !strings.HasSuffix(lines[2], strings.Repeat("x", 59)+"…") {
+	if lines := strings.Split(got, "\n"); n != 3000 || len(lines) != 3003 ||
+		!strings.HasSuffix(lines[2], strings.Repeat("x", 59)+"…") {
 		t.Errorf("%d rows, %d lines, %q", n, len(lines), lines[2])
 	}
 }
@@ -140,7 +149,8 @@ func TestXLSXIsReadByOthers(t *testing.T) {
 		testneed.Missing(t, "the module openpyxl (from PyPI openpyxl) is not installed")
 	}
 	d, _ := smallDB(t)
-	got, _, _ := written(t, d, `select '007' as id, 5.25 as n, 1234567890123456789 as big, true as yes, date '2026-01-02' as d, timestamp '2026-01-02 12:00:00' as ts,
+	got, _, _ := written(t, d,
+		`select '007' as id, 5.25 as n, 1234567890123456789 as big, true as yes, date '2026-01-02' as d, timestamp '2026-01-02 12:00:00' as ts,
 		null as nothing, '=1+1' as formula, 'a' || chr(1) || '<&_x0041_' || chr(10) || 'b' as odd, repeat('ü', 40000) as long, date '1890-01-01' as old`, XLSX, 0)
 	path := filepath.Join(t.TempDir(), "result.xlsx")
 	writeFile(t, path, []byte(got))
@@ -158,12 +168,16 @@ func TestXLSXIsReadByOthers(t *testing.T) {
 	}
 	long := row[9][1]
 	row[9][1] = ""
-	want := [][2]string{{"s", "007"}, {"n", "5.25"}, {"s", "1234567890123456789"}, {"b", "True"}, {"d", "2026-01-02 00:00:00"}, {"d", "2026-01-02 12:00:00"},
-		{"n", "None"}, {"s", "=1+1"}, {"s", "a_x0001_<&_x005F_x0041_\nb"}, {"s", ""}, {"s", "1890-01-01"}} // openpyxl leaves Excel's escapes as they are
+	want := [][2]string{{"s", "007"}, {"n", "5.25"}, {"s", "1234567890123456789"}, {"b", "True"},
+		{"d", "2026-01-02 00:00:00"}, {"d", "2026-01-02 12:00:00"},
+		// openpyxl leaves Excel's escapes as they are
+		{"n", "None"}, {"s", "=1+1"}, {"s", "a_x0001_<&_x005F_x0041_\nb"}, {"s", ""}, {"s", "1890-01-01"}}
 	if d := cmp.Diff(want, row); d != "" {
 		t.Error(d)
 	}
-	if len([]rune(long)) > cellText || !strings.HasSuffix(long, "[cut: 40000 characters do not fit into a cell]") {
+	if len([]rune(long)) > cellText || !strings.HasSuffix(
+		long, "[cut: 40000 characters do not fit into a cell]",
+	) {
 		t.Errorf("the long cell has %d characters and ends %q", len(long), long[max(0, len(long)-60):])
 	}
 }
@@ -212,7 +226,11 @@ func TestQueryParquet(t *testing.T) {
 	path := t.TempDir() + "/x.parquet"
 	for range 2 { // the second time over the leavings of the first
 		var out bytes.Buffer
-		done, err := d.QueryParquet(context.Background(), &out, "select candidate_id, skills, $x as x from candidates order by 1 desc -- all", map[string]string{"x": "y"}, 2)
+		done, err := d.QueryParquet(
+			context.Background(), &out,
+			"select candidate_id, skills, $x as x from candidates order by 1 desc -- all",
+			map[string]string{"x": "y"}, 2,
+		)
 		if err != nil || done.Rows != 2 || !done.Cut {
 			t.Fatalf("%+v, %v", done, err)
 		}
@@ -226,7 +244,9 @@ func TestQueryParquet(t *testing.T) {
 	if d := cmp.Diff([][]string{{"a3", "[x]", "y"}, {"a2", "NULL", "y"}}, got); d != "" {
 		t.Error(d)
 	}
-	for _, attack := range []string{"select 1) to '/nowhere/x' (format csv); --", "copy (select 1) to '/nowhere/x'", "explain select 1"} {
+	for _, attack := range []string{
+		"select 1) to '/nowhere/x' (format csv); --", "copy (select 1) to '/nowhere/x'", "explain select 1",
+	} {
 		if _, err := d.QueryParquet(context.Background(), new(bytes.Buffer), attack, nil, 0); err == nil {
 			t.Errorf("%s was run", attack)
 		}
@@ -250,7 +270,10 @@ func TestTableFitsTheTerminal(t *testing.T) {
 		{"select 'abc' as a, 1 as n", 80, "a    n\n───  ─\nabc  1\n", 0},
 		{"select repeat('x', 30) as a, 123456789012345 as number, repeat('y', 20) as b", 50,
 			"a               number           b\n", 0},
-		{"select 1 as a, 2 as b, repeat('x', 12) as c, repeat('y', 12) as d, 3 as e", 22, "a  b  …  e\n─  ─  …  ─\n1  2  …  3\n", 2},
+		{
+			"select 1 as a, 2 as b, repeat('x', 12) as c, repeat('y', 12) as d, 3 as e", 22,
+			"a  b  …  e\n─  ─  …  ─\n1  2  …  3\n", 2,
+		},
 	} {
 		rows, err := d.Query(context.Background(), tc.query, nil)
 		if err != nil {
@@ -264,14 +287,20 @@ func TestTableFitsTheTerminal(t *testing.T) {
 				t.Errorf("%s: a line of %d columns: %s", tc.query, w, line)
 			}
 		}
-		if err != nil || done.Hidden != tc.hide || tc.width != 50 && out.String() != tc.want || !strings.Contains(out.String(), "1") {
+		if err != nil || done.Hidden != tc.hide || tc.width != 50 && out.String() != tc.want ||
+			!strings.Contains(out.String(), "1") {
 			t.Errorf("%s: %+v, %v\n%s", tc.query, done, err, out.String())
 		}
 		if tc.width == 50 && !strings.Contains(out.String(), "123456789012345") {
 			t.Errorf("a number was cut:\n%s", out.String())
 		}
 	}
-	got, _, _ := written(t, d, "select 1 as id, 'two' || chr(10) || 'lines' as text, null as nothing union all select 2, 'x', 'y' order by 1", Line, 0)
+	got, _, _ := written(
+		t, d,
+		"select 1 as id, 'two' || chr(10) || 'lines' as text, null as nothing union all select 2, 'x', "+
+			"'y' order by 1",
+		Line, 0,
+	)
 	if want := "     id = 1\n   text = two⏎lines\nnothing = NULL\n\n     id = 2\n   text = x\nnothing = y\n"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -289,7 +318,8 @@ func TestComplete(t *testing.T) {
 		"SELECT FULL_N":                         {"full_name", 7},
 	} {
 		all, err := d.Complete(context.Background(), sql)
-		if err != nil || len(all) == 0 || !strings.EqualFold(all[0].Text, want.Text) || all[0].Start != want.Start {
+		if err != nil || len(all) == 0 || !strings.EqualFold(all[0].Text, want.Text) ||
+			all[0].Start != want.Start {
 			t.Errorf("%q: %v, %v; want %v first", sql, all, err, want)
 		}
 	}

@@ -235,7 +235,9 @@ func (o *lineOutput) end() error { return nil }
 // A markdownOutput writes a table of GitHub's Markdown, whole cells included.
 type markdownOutput struct{ w *bufio.Writer }
 
-var markdownEscape = strings.NewReplacer(`\`, `\\`, "|", `\|`, "\r\n", "<br>", "\n", "<br>", "\r", "<br>", "<", "&lt;", "&", "&amp;")
+var markdownEscape = strings.NewReplacer(
+	`\`, `\\`, "|", `\|`, "\r\n", "<br>", "\n", "<br>", "\r", "<br>", "<", "&lt;", "&", "&amp;",
+)
 
 func (o *markdownOutput) begin(columns, types []string) error {
 	o.w.WriteByte('|')

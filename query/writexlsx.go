@@ -38,7 +38,8 @@ type Workbook struct {
 
 // NewWorkbook returns a Workbook that is written to w. Close ends it.
 func NewWorkbook(w io.Writer) *Workbook {
-	return &Workbook{z: zip.NewWriter(w), taken: map[string]bool{"history": true}} // Excel keeps that name to itself
+	// Excel keeps that name to itself
+	return &Workbook{z: zip.NewWriter(w), taken: map[string]bool{"history": true}}
 }
 
 // AddSheet writes rows, at most limit where that is not 0, into a sheet. Its name is made to fit Excel's
@@ -117,7 +118,9 @@ func (o *sheetOutput) newSheet() (err error) {
 	o.book.sheets = append(o.book.sheets, o.book.sheetName(o.name))
 	o.done.Sheets++
 	o.rows = 0
-	if o.sheet, err = o.book.z.Create(fmt.Sprintf("xl/worksheets/sheet%d.xml", len(o.book.sheets))); err != nil {
+	if o.sheet, err = o.book.z.Create(fmt.Sprintf(
+		"xl/worksheets/sheet%d.xml", len(o.book.sheets),
+	)); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(o.sheet, xml.Header+sheetHead); err != nil {
@@ -285,20 +288,42 @@ func looksEscaped(s string) bool {
 func (b *Workbook) Close() error {
 	var types, rels, sheets strings.Builder
 	for _, i := range b.order() {
-		fmt.Fprintf(&types, `<Override PartName="/xl/worksheets/sheet%d.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>`, i)
-		fmt.Fprintf(&rels, `<Relationship Id="rId%d" Type="`+officeRels+`/worksheet" Target="worksheets/sheet%[1]d.xml"/>`, i)
+		fmt.Fprintf(
+			&types,
+			`<Override PartName="/xl/worksheets/sheet%d.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>`,
+			i,
+		)
+		fmt.Fprintf(
+			&rels,
+			`<Relationship Id="rId%d" Type="`+officeRels+`/worksheet" Target="worksheets/sheet%[1]d.xml"/>`,
+			i,
+		)
 		fmt.Fprintf(&sheets, `<sheet name="%s" sheetId="%d" r:id="rId%[2]d"/>`, attribute(b.sheets[i-1]), i)
 	}
-	fmt.Fprintf(&rels, `<Relationship Id="rId%d" Type="`+officeRels+`/styles" Target="styles.xml"/>`, len(b.sheets)+1)
+	fmt.Fprintf(
+		&rels, `<Relationship Id="rId%d" Type="`+officeRels+`/styles" Target="styles.xml"/>`, len(b.sheets)+1,
+	)
 	for _, part := range [][2]string{
-		{"[Content_Types].xml", `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">` +
-			`<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>` +
-			`<Default Extension="xml" ContentType="application/xml"/>` +
-			`<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>` +
-			`<Override PartName="/xl/styles.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml"/>` + types.String() + `</Types>`},
-		{"_rels/.rels", `<Relationships xmlns="` + packageRels + `"><Relationship Id="rId1" Type="` + officeRels + `/officeDocument" Target="xl/workbook.xml"/></Relationships>`},
-		{"xl/workbook.xml", `<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="` + officeRels + `"><sheets>` + sheets.String() + `</sheets></workbook>`},
-		{"xl/_rels/workbook.xml.rels", `<Relationships xmlns="` + packageRels + `">` + rels.String() + `</Relationships>`},
+		{"[Content_Types].xml",
+			`<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">` +
+				`<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>` +
+				`<Default Extension="xml" ContentType="application/xml"/>` +
+				`<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>` +
+				`<Override PartName="/xl/styles.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml"/>` + types.String() + `</Types>`},
+		{
+			"_rels/.rels",
+			`<Relationships xmlns="` + packageRels + `"><Relationship Id="rId1" Type="` + officeRels +
+				`/officeDocument" Target="xl/workbook.xml"/></Relationships>`,
+		},
+		{
+			"xl/workbook.xml",
+			`<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="` +
+				officeRels + `"><sheets>` + sheets.String() + `</sheets></workbook>`,
+		},
+		{
+			"xl/_rels/workbook.xml.rels",
+			`<Relationships xmlns="` + packageRels + `">` + rels.String() + `</Relationships>`,
+		},
 		{"xl/styles.xml", xlsxStyles},
 	} {
 		f, err := b.z.Create(part[0])

@@ -6,8 +6,9 @@ import (
 	"unicode"
 )
 
-// Normalize returns what is left of a heading or file name when spelling is set aside: lower-case letters and digits, in
-// any script. "Candidate Id", "candidateId", "candidate_id" and a BOM before any of them are all "candidateid".
+// Normalize returns what is left of a heading or file name when spelling is set aside: lower-case letters and
+// digits, in any script. "Candidate Id", "candidateId", "candidate_id" and a BOM before any of them are all
+// "candidateid".
 func Normalize(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) {
@@ -17,8 +18,9 @@ func Normalize(s string) string {
 	}, s)
 }
 
-// Match says which column of t each heading names, as an index into t.Columns, or -1. No column is named twice: a heading
-// in the column's own words goes before one that is only an alias, and an earlier one before a later one.
+// Match says which column of t each heading names, as an index into t.Columns, or -1. No column is named
+// twice: a heading in the column's own words goes before one that is only an alias, and an earlier one before
+// a later one.
 func (t Table) Match(headings []string) []int {
 	own, alias := t.spellings()
 	found := make([]int, len(headings))
@@ -67,8 +69,8 @@ func ByFile(tables []Table, file string) (Table, bool) {
 	return Table{}, false
 }
 
-// ByColumns returns the table whose columns the headings name best: at least three of them and half of the headings, more
-// than of any other table. It is for files whose name says nothing.
+// ByColumns returns the table whose columns the headings name best: at least three of them and half of the
+// headings, more than of any other table. It is for files whose name says nothing.
 func ByColumns(tables []Table, headings []string) (Table, bool) {
 	best, most, tied := Table{}, 0, false
 	for _, t := range tables {

@@ -1,8 +1,9 @@
-// Package schemas holds what is known of the tables of an export, as data: their columns, types, keys and meanings.
+// Package schemas holds what is known of the tables of an export, as data: their columns, types, keys and
+// meanings.
 //
-// A schema is a hint, never a gate. A file that disagrees with it is kept and loaded all the same, and the difference is
-// reported. Nothing about Recruitly's ten CSVs is documented by their vendor, and of Eploy's records only some; each column says what
-// its evidence is.
+// A schema is a hint, never a gate. A file that disagrees with it is kept and loaded all the same, and the
+// difference is reported. Nothing about Recruitly's ten CSVs is documented by their vendor, and of Eploy's
+// records only some; each column says what its evidence is.
 package schemas
 
 import (
@@ -24,15 +25,18 @@ type Table struct {
 
 // A Column is one known column of a Table.
 type Column struct {
-	Name        string   `json:"name"`                  // snake_case: candidate_id
-	Heading     string   `json:"heading"`               // Title Case, as in a spreadsheet: Candidate Id
-	Aliases     []string `json:"aliases,omitempty"`     // other headings seen or likely, in any spelling
-	Type        string   `json:"type"`                  // a DuckDB type: VARCHAR, DECIMAL(18,2), VARCHAR[], JSON, …
-	Key         string   `json:"key,omitempty"`         // primary, unique, or empty
-	References  string   `json:"references,omitempty"`  // users.user_id; "*" when another column names the kind of record
-	Description string   `json:"description,omitempty"` // what it means
-	Evidence    string   `json:"evidence"`              // spreadsheet, api, inferred, invented; guide, seen
-	Sensitive   bool     `json:"sensitive,omitempty"`   // special category, identity number, or free text about a person
+	Name    string   `json:"name"`              // snake_case: candidate_id
+	Heading string   `json:"heading"`           // Title Case, as in a spreadsheet: Candidate Id
+	Aliases []string `json:"aliases,omitempty"` // other headings seen or likely, in any spelling
+	// a DuckDB type: VARCHAR, DECIMAL(18,2), VARCHAR[], JSON, …
+	Type string `json:"type"`
+	Key  string `json:"key,omitempty"` // primary, unique, or empty
+	// users.user_id; "*" when another column names the kind of record
+	References  string `json:"references,omitempty"`
+	Description string `json:"description,omitempty"` // what it means
+	Evidence    string `json:"evidence"`              // spreadsheet, api, inferred, invented; guide, seen
+	// special category, identity number, or free text about a person
+	Sensitive bool `json:"sensitive,omitempty"`
 }
 
 //go:embed recruitly.json
@@ -54,11 +58,13 @@ func parse(name string, content []byte) []Table {
 	return tables
 }
 
-// Recruitly returns the ten tables of a Recruitly export, ordered by name. They are shared: do not change them.
+// Recruitly returns the ten tables of a Recruitly export, ordered by name. They are shared: do not change
+// them.
 func Recruitly() []Table { return recruitly() }
 
-// Eploy returns the tables that records read from Eploy make: its 15 types, the history of applications' statuses, and the log of
-// exports. Evidence is the vendor's API guide, what public client code shows, or nothing. They are shared: do not change them.
+// Eploy returns the tables that records read from Eploy make: its 15 types, the history of applications'
+// statuses, and the log of exports. Evidence is the vendor's API guide, what public client code shows, or
+// nothing. They are shared: do not change them.
 func Eploy() []Table { return eploy() }
 
 // ByName returns the table of that name.

@@ -30,7 +30,9 @@ func TestTablesAreSound(t *testing.T) {
 
 func checkSound(t *testing.T, tables []Table) {
 	snake := regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
-	types := []string{"VARCHAR", "VARCHAR[]", "JSON", "BOOLEAN", "INTEGER", "BIGINT", "DECIMAL(18,2)", "DATE", "TIMESTAMP"}
+	types := []string{
+		"VARCHAR", "VARCHAR[]", "JSON", "BOOLEAN", "INTEGER", "BIGINT", "DECIMAL(18,2)", "DATE", "TIMESTAMP",
+	}
 	evidence := []string{"spreadsheet", "api", "inferred", "invented", "guide", "seen"}
 	for _, table := range tables {
 		if !strings.HasSuffix(table.Description, ".") {
@@ -105,11 +107,21 @@ func TestMatch(t *testing.T) {
 		headings []string
 		want     []string
 	}{
-		{"a byte order mark and blanks do not hide a heading", []string{"\ufeffCandidate Id ", " E-MAIL"}, []string{"candidate_id", "email"}},
-		{"other vendors' and versions' words are aliases", []string{"_id", "lastName", "updatedOn", "address.cityName"},
+		{
+			"a byte order mark and blanks do not hide a heading", []string{"\ufeffCandidate Id ", " E-MAIL"},
+			[]string{"candidate_id", "email"},
+		},
+		{"other vendors' and versions' words are aliases",
+			[]string{"_id", "lastName", "updatedOn", "address.cityName"},
 			[]string{"candidate_id", "surname", "modified_on", "address_city"}},
-		{"of two equal headings the first is the column", []string{"Gender", "Gender"}, []string{"gender", ""}},
-		{"the column's own words go before an alias that comes first", []string{"Last Name", "Surname"}, []string{"", "surname"}},
+		{
+			"of two equal headings the first is the column", []string{"Gender", "Gender"},
+			[]string{"gender", ""},
+		},
+		{
+			"the column's own words go before an alias that comes first", []string{"Last Name", "Surname"},
+			[]string{"", "surname"},
+		},
 		{"an empty heading names nothing", []string{"", "---"}, []string{"", ""}},
 		{"an unknown heading names nothing", []string{"Star Sign"}, []string{""}},
 	}
@@ -151,7 +163,10 @@ func TestByFile(t *testing.T) {
 }
 
 func TestByColumnsDoesNotGuess(t *testing.T) {
-	for _, headings := range [][]string{nil, {"Id"}, {"Id", "Name", "Email"}, {"Placement Id", "Fee", "Start", "Full Name", "Email", "Mobile", "Margin"}} {
+	for _, headings := range [][]string{
+		nil, {"Id"}, {"Id", "Name", "Email"},
+		{"Placement Id", "Fee", "Start", "Full Name", "Email", "Mobile", "Margin"},
+	} {
 		if got, ok := ByColumns(Recruitly(), headings); ok {
 			t.Errorf("%q is taken for %s", headings, got.Name)
 		}

@@ -271,7 +271,9 @@ func missing(err error) error {
 // Stat implements archive.Store.
 func (s *Store) Stat(_ context.Context, name string) (archive.Info, error) {
 	if err := archive.CheckStoreName(name); err != nil {
-		return archive.Info{}, &fs.PathError{Op: "stat", Path: name, Err: fmt.Errorf("%w: %w", fs.ErrNotExist, err)}
+		return archive.Info{}, &fs.PathError{
+			Op: "stat", Path: name, Err: fmt.Errorf("%w: %w", fs.ErrNotExist, err),
+		}
 	}
 	fi, err := s.root.Lstat(name)
 	if err != nil {

@@ -31,17 +31,24 @@ func open(t *testing.T, dir string) *dirstore.Store {
 }
 
 func TestDirectoryIsAStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) archive.Store { return open(t, filepath.Join(t.TempDir(), "new", "root")) })
+	storetest.Run(
+		t, func(t *testing.T) archive.Store { return open(t, filepath.Join(t.TempDir(), "new", "root")) },
+	)
 }
 
 func TestOpenDoesNotMakeADirectoryUnasked(t *testing.T) {
-	if _, err := dirstore.Open(filepath.Join(t.TempDir(), "missing"), false); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := dirstore.Open(
+		filepath.Join(t.TempDir(), "missing"), false,
+	); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("open: %v, want fs.ErrNotExist", err)
 	}
 }
 
 func put(s *dirstore.Store, name, content string) error {
-	return s.Put(context.Background(), name, strings.NewReader(content), int64(len(content)), digest.Of([]byte(content)))
+	return s.Put(
+		context.Background(), name, strings.NewReader(content), int64(len(content)),
+		digest.Of([]byte(content)),
+	)
 }
 
 func TestNamesThatDifferOnlyInCaseAreRefused(t *testing.T) {
@@ -87,7 +94,9 @@ func TestLocalFilesAreNotListed(t *testing.T) {
 	defer unlock()
 	for _, name := range []string{".work/run/spool", "exports/id/.DS_Store"} {
 		path := filepath.Join(root, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+		if err := errors.Join(
+			os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600),
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -110,7 +119,9 @@ func TestTheLockNamesItsOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = open(t, root).Lock()
-	if !errors.Is(err, dirstore.ErrLocked) || !strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())) {
+	if !errors.Is(err, dirstore.ErrLocked) || !strings.Contains(
+		err.Error(), "process "+strconv.Itoa(os.Getpid()),
+	) {
 		t.Errorf("second lock: %v, want ErrLocked naming process %d", err, os.Getpid())
 	}
 	if err := unlock(); err != nil {
@@ -156,12 +167,15 @@ func TestTheLockOfADeadProcessIsTakenOver(t *testing.T) {
 	if line, _ := bufio.NewReader(out).ReadString('\n'); line != "locked: <nil>\n" {
 		t.Fatalf("the child says %q", line)
 	}
-	if _, err := open(t, root).Lock(); !errors.Is(err, dirstore.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprint("process ", cmd.Process.Pid)) {
+	if _, err := open(t, root).Lock(); !errors.Is(err, dirstore.ErrLocked) ||
+		!strings.Contains(err.Error(), fmt.Sprint("process ", cmd.Process.Pid)) {
 		t.Errorf("lock while the child lives: %v, want ErrLocked naming process %d", err, cmd.Process.Pid)
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
-	if record, _ := os.ReadFile(filepath.Join(root, ".lock")); !strings.Contains(string(record), fmt.Sprint(cmd.Process.Pid)) {
+	if record, _ := os.ReadFile(filepath.Join(root, ".lock")); !strings.Contains(
+		string(record), fmt.Sprint(cmd.Process.Pid),
+	) {
 		t.Errorf("the dead owner's record is %q", record)
 	}
 	unlock, err := open(t, root).Lock()

@@ -14,9 +14,9 @@ var ErrLocked = errors.New("another process is writing to this archive")
 
 const lockName = ".lock"
 
-// Lock takes the root's lock for one writer and records its owner. A root that another living process holds is an error
-// matching ErrLocked that names it; the lock of a dead process is taken over: the system released it, whatever the record says.
-// The part files of dead processes are removed.
+// Lock takes the root's lock for one writer and records its owner. A root that another living process holds
+// is an error matching ErrLocked that names it; the lock of a dead process is taken over: the system released
+// it, whatever the record says. The part files of dead processes are removed.
 func (s *Store) Lock() (unlock func() error, err error) {
 	f, err := s.root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

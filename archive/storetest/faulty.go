@@ -15,8 +15,9 @@ import (
 // ErrFault is the failure that a Faulty store makes up.
 var ErrFault = errors.New("made-up fault")
 
-// Faulty passes operations on to a store until the FailAt-th, counted from 1, and fails from then on, as a store does
-// whose machine has died. With LostAnswer the failing operation takes effect first. It is an archive.Adopter if its store is.
+// Faulty passes operations on to a store until the FailAt-th, counted from 1, and fails from then on, as a
+// store does whose machine has died. With LostAnswer the failing operation takes effect first. It is an
+// archive.Adopter if its store is.
 type Faulty struct {
 	archive.Store
 	FailAt     int

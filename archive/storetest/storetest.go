@@ -48,7 +48,10 @@ func Run(t *testing.T, open func(t *testing.T) archive.Store) {
 }
 
 func put(s archive.Store, name, content string) error {
-	return s.Put(context.Background(), name, strings.NewReader(content), int64(len(content)), digest.Of([]byte(content)))
+	return s.Put(
+		context.Background(), name, strings.NewReader(content), int64(len(content)),
+		digest.Of([]byte(content)),
+	)
 }
 
 func mustPut(t *testing.T, s archive.Store, name, content string) {
@@ -119,7 +122,10 @@ func testRange(t *testing.T, s archive.Store) {
 	for _, tc := range []struct {
 		off, n int64
 		want   string
-	}{{0, 10, "0123456789"}, {0, -1, "0123456789"}, {3, 4, "3456"}, {3, -1, "3456789"}, {9, 1, "9"}, {0, 0, ""}} {
+	}{
+		{0, 10, "0123456789"}, {0, -1, "0123456789"}, {3, 4, "3456"}, {3, -1, "3456789"}, {9, 1, "9"},
+		{0, 0, ""},
+	} {
 		if got, err := read(s, "a/object", tc.off, tc.n); err != nil || got != tc.want {
 			t.Errorf("read %d bytes from %d: %q, %v; want %q", tc.n, tc.off, got, err, tc.want)
 		}
@@ -180,7 +186,9 @@ func testWrongContent(t *testing.T, s archive.Store) {
 func testFailingReader(t *testing.T, s archive.Store) {
 	failure := errors.New("the source failed")
 	r := io.MultiReader(strings.NewReader("conte"), iotest.ErrReader(failure))
-	if err := s.Put(context.Background(), "a/object", r, 7, digest.Of([]byte("content"))); !errors.Is(err, failure) {
+	if err := s.Put(
+		context.Background(), "a/object", r, 7, digest.Of([]byte("content")),
+	); !errors.Is(err, failure) {
 		t.Errorf("put: %v, want the reader's error", err)
 	}
 	checkMissing(t, s, "a/object")
@@ -189,14 +197,19 @@ func testFailingReader(t *testing.T, s archive.Store) {
 func testCancelled(t *testing.T, s archive.Store) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := s.Put(ctx, "a/object", strings.NewReader("content"), 7, digest.Of([]byte("content"))); !errors.Is(err, context.Canceled) {
+	if err := s.Put(
+		ctx, "a/object", strings.NewReader("content"), 7, digest.Of([]byte("content")),
+	); !errors.Is(err, context.Canceled) {
 		t.Errorf("put: %v, want context.Canceled", err)
 	}
 	checkMissing(t, s, "a/object")
 }
 
 func testNames(t *testing.T, s archive.Store) {
-	for _, name := range []string{"", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", ".hidden", "a b", "ä", "a\x00b", `a\b`, "a:b", "a%20b", "x.part", "con", "a/nul.txt", "a./b", strings.Repeat("x", 300)} {
+	for _, name := range []string{
+		"", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", ".hidden", "a b", "ä", "a\x00b", `a\b`,
+		"a:b", "a%20b", "x.part", "con", "a/nul.txt", "a./b", strings.Repeat("x", 300),
+	} {
 		if err := put(s, name, "x"); err == nil {
 			t.Errorf("put %q succeeded", name)
 		}
@@ -276,7 +289,9 @@ func testRace(t *testing.T, s archive.Store) {
 func staged(t *testing.T) (dir string, content map[string]string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "staged")
-	content = map[string]string{"top.txt": "top", "data/a.bin": "a", "data/sub/b.bin": strings.Repeat("b", 100_000)}
+	content = map[string]string{
+		"top.txt": "top", "data/a.bin": "a", "data/sub/b.bin": strings.Repeat("b", 100_000),
+	}
 	for name, c := range content {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

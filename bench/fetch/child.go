@@ -49,7 +49,10 @@ func child(args []string) error {
 		return err
 	}
 	var out report
-	f, err := fetch.New(fetch.Options{AllowPrivate: true, CAFile: *ca, Idle: *idle, RetryBudget: *budget, Receipt: func(fetch.Receipt) { out.Requests++ }})
+	f, err := fetch.New(fetch.Options{
+		AllowPrivate: true, CAFile: *ca, Idle: *idle, RetryBudget: *budget,
+		Receipt: func(fetch.Receipt) { out.Requests++ },
+	})
 	if err != nil {
 		return err
 	}

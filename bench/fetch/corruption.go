@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	riskSize  = 16 * mib    // of the object: 2 MiB for each connection of those who open eight
-	riskRate  = 8 * mib     // bytes a second of one response, so that those who open many connections do so before the first is done
+	riskSize = 16 * mib // of the object: 2 MiB for each connection of those who open eight
+	// bytes a second of one response, so that those who open many connections do so before the first is done
+	riskRate  = 8 * mib
 	riskBreak = mib         // brought by a response that breaks
 	riskStep  = 32 << 10    // bytes written at once
 	patience  = time.Minute // whoever still runs then hangs
@@ -35,11 +36,12 @@ type version struct {
 	mod  time.Time
 }
 
-// A risk is a fault that may leave wrong bytes without a word. There is one run of each contender, unless cut is set.
+// A risk is a fault that may leave wrong bytes without a word. There is one run of each contender, unless cut
+// is set.
 type risk struct {
 	name string
-	// cut says that there are two runs of the same command: the first one is stopped (SIGTERM) when half of the object has
-	// been sent and the server has fallen silent.
+	// cut says that there are two runs of the same command: the first one is stopped (SIGTERM) when half of
+	// the object has been sent and the server has fallen silent.
 	cut bool
 	// right lists the versions that a contender may leave, each one whole; nil is the old one only.
 	right func(t *trial) []version
@@ -57,8 +59,8 @@ type asked struct {
 	sent   int  // bytes that had been sent in all when it came
 }
 
-// Where connections break, each response does after 1 MiB, until half of the object's size has been sent in all. From then on
-// none does, so that whoever goes on in the right way comes to the end.
+// Where connections break, each response does after 1 MiB, until half of the object's size has been sent in
+// all. From then on none does, so that whoever goes on in the right way comes to the end.
 func (a asked) breaks() int {
 	if a.sent < riskSize/2 {
 		return riskBreak
@@ -93,13 +95,14 @@ var risks = []risk{
 		}
 		a.whole(a.old.body)
 	}},
-	{name: "each part begins 5,000 bytes earlier than asked for, and says so; connections break", answer: func(a asked) {
-		from, to, _ := strings.Cut(strings.TrimPrefix(a.r.Header.Get("Range"), "bytes="), "-")
-		if start, err := strconv.Atoi(from); err == nil && start > 0 {
-			a.r.Header.Set("Range", fmt.Sprintf("bytes=%d-%s", max(0, start-5000), to))
-		}
-		a.serve(a.old, a.breaks())
-	}},
+	{name: "each part begins 5,000 bytes earlier than asked for, and says so; connections break",
+		answer: func(a asked) {
+			from, to, _ := strings.Cut(strings.TrimPrefix(a.r.Header.Get("Range"), "bytes="), "-")
+			if start, err := strconv.Atoi(from); err == nil && start > 0 {
+				a.r.Header.Set("Range", fmt.Sprintf("bytes=%d-%s", max(0, start-5000), to))
+			}
+			a.serve(a.old, a.breaks())
+		}},
 	{name: "a sign-in page with status 200", answer: func(a asked) { a.signIn() }},
 	{name: "a sign-in page with status 200 in the second run", cut: true, answer: func(a asked) {
 		if a.second {
@@ -108,7 +111,8 @@ var risks = []risk{
 		}
 		a.serve(a.old, -1)
 	}},
-	// Once, in these two, means until half of the object has been sent: axel's first request only looks at the headers.
+	// Once, in these two, means until half of the object has been sent: axel's first request only looks at
+	// the headers.
 	{name: "a chunked body ends without its last chunk, once", answer: func(a asked) {
 		if a.sent >= riskSize/2 {
 			a.serve(a.old, -1)
@@ -134,7 +138,8 @@ var risks = []risk{
 	}},
 }
 
-// serve answers as a storage service does. The connection breaks after most bytes of the body, unless that is negative.
+// serve answers as a storage service does. The connection breaks after most bytes of the body, unless that is
+// negative.
 func (a asked) serve(v version, most int) {
 	a.w.Header().Set("ETag", v.etag)
 	a.w.Header().Set("Content-Type", "application/zip")
@@ -152,7 +157,11 @@ func (a asked) whole(body []byte) {
 
 func (a asked) signIn() {
 	a.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	fmt.Fprint(a.w, "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>Sign in to continue</form></body></html>")
+	fmt.Fprint(
+		a.w,
+		"<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>Sign in to "+
+			"continue</form></body></html>",
+	)
 }
 
 func (a asked) pace(most int) *paced { return &paced{a.w, a, most} }
@@ -251,7 +260,10 @@ func (b *bench) rowCorruption() error {
 		var all sync.WaitGroup
 		for i, name := range names { // most of the time is waiting, so all run at once
 			all.Go(func() {
-				t := &trial{risk: k, old: version{old, `"old-1"`, day}, other: version{other, `"other-2"`, day.Add(time.Hour)}, zipped: zipped.Bytes()}
+				t := &trial{
+					risk: k, old: version{old, `"old-1"`, day},
+					other: version{other, `"other-2"`, day.Add(time.Hour)}, zipped: zipped.Bytes(),
+				}
 				cells[i], errs[i] = b.try(t, name, filepath.Join(b.dir, fmt.Sprintf("corruption-%d", i)))
 			})
 		}
@@ -270,8 +282,15 @@ func (b *bench) rowCorruption() error {
 	for _, n := range wrong {
 		fmt.Printf(" %d of %d |", n, len(risks))
 	}
-	fmt.Printf("\n\nright: exit code 0 and the server's bytes. refused: another exit code. WRONG: exit code 0 and other bytes. hangs: still running after %.0f s.\n", patience.Seconds())
-	fmt.Printf("Of two runs the first one gets a SIGTERM half-way. Where connections break, each response does after 1 MiB until half of the size has been sent.\n")
+	fmt.Printf(
+		"\n\nright: exit code 0 and the server's bytes. refused: another exit code. WRONG: exit code 0 "+
+			"and other bytes. hangs: still running after %.0f s.\n",
+		patience.Seconds(),
+	)
+	fmt.Printf(
+		"Of two runs the first one gets a SIGTERM half-way. Where connections break, each response does " +
+			"after 1 MiB until half of the size has been sent.\n",
+	)
 	fmt.Printf("\nGoal: 0.\n")
 	return nil
 }
@@ -286,18 +305,24 @@ func noise(seed byte) []byte {
 
 const wrongCell = "WRONG"
 
-// careful is how a contender is asked for a large file of which nobody knows a digest: with resume, and with many tries after
-// broken connections. The short waits between tries, and holdall's -idle and -budget in place of 20 s and 5 min, only let
-// refusals come before patience ends. axel goes on by itself where its state file lies, and tries again without being told.
+// careful is how a contender is asked for a large file of which nobody knows a digest: with resume, and with
+// many tries after broken connections. The short waits between tries, and holdall's -idle and -budget in
+// place of 20 s and 5 min, only let refusals come before patience ends. axel goes on by itself where its
+// state file lies, and tries again without being told.
 func (b *bench) careful(name, link, dir string) []string {
 	file := filepath.Join(dir, "export.zip")
 	return map[string][]string{
 		us: {b.self, "child", "-link", link, "-spool", dir, "-idle", "5s", "-budget", "10s"},
-		"aria2c -x8": {"aria2c", "--no-conf", "--quiet", "--continue=true", "-x8", "-s8", "-k1M", "--max-tries=20", "--retry-wait=1",
+		"aria2c -x8": {"aria2c", "--no-conf", "--quiet", "--continue=true", "-x8", "-s8", "-k1M",
+			"--max-tries=20", "--retry-wait=1",
 			"--dir=" + dir, "--out=export.zip", link},
-		"curl -C -": {"curl", "-q", "-sS", "--fail", "--location", "--continue-at", "-", "--retry", "20", "--retry-all-errors", "--retry-delay", "1",
+		"curl -C -": {"curl", "-q", "-sS", "--fail", "--location", "--continue-at", "-", "--retry", "20",
+			"--retry-all-errors", "--retry-delay", "1",
 			"--output", file, link},
-		"wget -c":  {"wget", "--no-config", "-nv", "--continue", "--tries=20", "--waitretry=1", "--directory-prefix=" + dir, link},
+		"wget -c": {
+			"wget", "--no-config", "-nv", "--continue", "--tries=20", "--waitretry=1",
+			"--directory-prefix=" + dir, link,
+		},
 		"axel -n8": {"axel", "-q", "-n8", "-o", file, link},
 	}[name]
 }
@@ -333,8 +358,10 @@ func (b *bench) try(t *trial, name, dir string) (cell string, err error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	fmt.Fprintf(os.Stderr, "  %s, %s: %s after %.1f s, %d requests, %.2f MiB sent (%v) %s\n", t.name, name, cell,
-		time.Since(begun).Seconds(), t.requests, float64(t.sent)/mib, ended, said[strings.LastIndex(said, "\n")+1:])
+	fmt.Fprintf(os.Stderr, "  %s, %s: %s after %.1f s, %d requests, %.2f MiB sent (%v) %s\n", t.name, name,
+		cell,
+		time.Since(begun).Seconds(), t.requests, float64(t.sent)/mib, ended,
+		said[strings.LastIndex(said, "\n")+1:])
 	return cell, nil
 }
 
@@ -364,8 +391,8 @@ func (t *trial) firstRun(args []string) error {
 	return nil
 }
 
-// attempt runs a command. When ctx ends it gets a SIGTERM, on which aria2c and axel note how far they are, so that they go on
-// there; after a SIGKILL they would not. It is killed when it stays for 10 s more.
+// attempt runs a command. When ctx ends it gets a SIGTERM, on which aria2c and axel note how far they are, so
+// that they go on there; after a SIGKILL they would not. It is killed when it stays for 10 s more.
 func attempt(ctx context.Context, args []string) (out []byte, said string, err error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	var stdout, stderr bytes.Buffer
@@ -376,7 +403,8 @@ func attempt(ctx context.Context, args []string) (out []byte, said string, err e
 	return stdout.Bytes(), strings.TrimSpace(stderr.String()), err
 }
 
-// look compares what a contender with exit code 0 has left. It may be in a file whose name goes on, as export.zip.0 does.
+// look compares what a contender with exit code 0 has left. It may be in a file whose name goes on, as
+// export.zip.0 does.
 func (t *trial) look(name, dir string, out []byte) (cell string, err error) {
 	left, err := filepath.Glob(filepath.Join(dir, "export.zip*"))
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A line is a TCP forwarder that makes a server far away: so many bytes a second for each connection, and so long a way.
-// It counts what it carries towards the client.
+// A line is a TCP forwarder that makes a server far away: so many bytes a second for each connection, and so
+// long a way. It counts what it carries towards the client.
 type line struct {
 	address string // of its near end
 	carried atomic.Int64
@@ -29,7 +29,10 @@ func newLine(far string, rate float64, roundTrip time.Duration) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &line{address: ln.Addr().String(), far: far, rate: rate, roundTrip: roundTrip, ln: ln, conns: map[net.Conn]bool{}}
+	l := &line{
+		address: ln.Addr().String(), far: far, rate: rate, roundTrip: roundTrip, ln: ln,
+		conns: map[net.Conn]bool{},
+	}
 	l.all.Go(func() {
 		for {
 			c, err := ln.Accept()

@@ -70,12 +70,17 @@ func (n *nginx) add(name string, size int64) (served, error) {
 	}
 	defer f.Close()
 	h := sha256.New()
-	noise := io.MultiReader(bytes.NewReader([]byte("PK\x03\x04\x14\x00\x00\x00\x00\x00")), rand.NewChaCha8([32]byte{1}))
+	noise := io.MultiReader(
+		bytes.NewReader([]byte("PK\x03\x04\x14\x00\x00\x00\x00\x00")), rand.NewChaCha8([32]byte{1}),
+	)
 	if _, err := io.CopyN(io.MultiWriter(f, h), noise, size); err != nil {
 		return served{}, err
 	}
 	s := served{name: name, size: size, sum: [32]byte(h.Sum(nil))}
-	conf := fmt.Sprintf("location = /%s { add_header Repr-Digest \"sha-256=:%s:\"; }\n", name, base64.StdEncoding.EncodeToString(s.sum[:]))
+	conf := fmt.Sprintf(
+		"location = /%s { add_header Repr-Digest \"sha-256=:%s:\"; }\n", name,
+		base64.StdEncoding.EncodeToString(s.sum[:]),
+	)
 	if err := os.WriteFile(filepath.Join(n.Dir, "digest-"+name+".conf"), []byte(conf), 0o600); err != nil {
 		return served{}, err
 	}

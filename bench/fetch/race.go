@@ -20,7 +20,8 @@ type contender struct {
 	name string
 	// args makes the command that fetches into dir.
 	args func(dir string) []string
-	// left names the files that it leaves in dir; nil for package fetch, which says so itself, and syncs them.
+	// left names the files that it leaves in dir; nil for package fetch, which says so itself, and syncs
+	// them.
 	left func(dir string) []string
 }
 
@@ -61,9 +62,11 @@ func (b *bench) again(c contender, dir string) (finish, error) {
 	return f, err
 }
 
-// race lets all contenders run in turn, and returns their times, and the most memory that each took. check looks at what a
-// run left.
-func (b *bench) race(runs int, cs []contender, check func(c contender, dir string, f finish) error) (map[string][]float64, map[string]int64, error) {
+// race lets all contenders run in turn, and returns their times, and the most memory that each took. check
+// looks at what a run left.
+func (b *bench) race(
+	runs int, cs []contender, check func(c contender, dir string, f finish) error,
+) (map[string][]float64, map[string]int64, error) {
 	times, memory := map[string][]float64{}, map[string]int64{}
 	dir := filepath.Join(b.dir, "run")
 	defer os.RemoveAll(dir)
@@ -96,10 +99,15 @@ func (b *bench) ours(link string, more ...string) contender {
 // theirs are the other programs, each fetching a link into dir/out.
 func theirs(link string, ca string, sum [32]byte) map[string]contender {
 	left := func(dir string) []string { return []string{filepath.Join(dir, "out")} }
-	aria := []string{"aria2c", "--no-conf", "--quiet", "--file-allocation=none", "--continue=true", "--out=out"}
-	curl, wget := []string{"curl", "-q", "-sS", "--fail", "--continue-at", "-"}, []string{"wget", "--no-config", "-q", "--continue"}
+	aria := []string{
+		"aria2c", "--no-conf", "--quiet", "--file-allocation=none", "--continue=true", "--out=out",
+	}
+	curl, wget := []string{
+		"curl", "-q", "-sS", "--fail", "--continue-at", "-",
+	}, []string{"wget", "--no-config", "-q", "--continue"}
 	if ca != "" {
-		aria, curl, wget = append(aria, "--ca-certificate="+ca), append(curl, "--cacert", ca), append(wget, "--ca-certificate="+ca)
+		aria, curl, wget = append(aria, "--ca-certificate="+
+			ca), append(curl, "--cacert", ca), append(wget, "--ca-certificate="+ca)
 	}
 	all := map[string]contender{}
 	add := func(name string, args func(dir string) []string) { all[name] = contender{name, args, left} }
@@ -107,8 +115,14 @@ func theirs(link string, ca string, sum [32]byte) map[string]contender {
 	add("aria2c -x8, checksum", func(dir string) []string {
 		return join(aria, "-x8", "-s8", "-k1M", fmt.Sprintf("--checksum=sha-256=%x", sum), "--dir="+dir, link)
 	})
-	add("aria2c -x8", func(dir string) []string { return join(aria, "-x8", "-s8", "-k1M", "--dir="+dir, link) })
-	add("aria2c -x16", func(dir string) []string { return join(aria, "-x16", "-s16", "-k1M", "--dir="+dir, link) })
+	add(
+		"aria2c -x8",
+		func(dir string) []string { return join(aria, "-x8", "-s8", "-k1M", "--dir="+dir, link) },
+	)
+	add(
+		"aria2c -x16",
+		func(dir string) []string { return join(aria, "-x16", "-s16", "-k1M", "--dir="+dir, link) },
+	)
 	add("aria2c", func(dir string) []string { return join(aria, "--dir="+dir, link) })
 	add("curl", func(dir string) []string { return join(curl, "-o", filepath.Join(dir, "out"), link) })
 	add("wget", func(dir string) []string { return join(wget, "-O", filepath.Join(dir, "out"), link) })
@@ -192,8 +206,8 @@ func median[T int64 | float64](all []T) T {
 	return s[len(s)/2]
 }
 
-// ratio says how much faster we are; each pair of neighbours in time is compared, and the median of those taken, which a
-// machine's good and bad minutes disturb least.
+// ratio says how much faster we are; each pair of neighbours in time is compared, and the median of those
+// taken, which a machine's good and bad minutes disturb least.
 func ratio(theirs, ours []float64) float64 {
 	var all []float64
 	for i := range ours {
@@ -204,7 +218,10 @@ func ratio(theirs, ours []float64) float64 {
 
 func versions() string {
 	var out []string
-	for _, args := range [][]string{{"nginx", "-v"}, {"aria2c", "--version"}, {"curl", "--version"}, {"wget", "--version"}, {"axel", "--version"}} {
+	for _, args := range [][]string{
+		{"nginx", "-v"}, {"aria2c", "--version"}, {"curl", "--version"}, {"wget", "--version"},
+		{"axel", "--version"},
+	} {
 		b, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 		first, _, _ := strings.Cut(string(b), "\n")
 		if err != nil {

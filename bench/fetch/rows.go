@@ -17,27 +17,39 @@ func (b *bench) table(cs []contender, times map[string][]float64, memory map[str
 	fmt.Println("|---|---|---|---|---|")
 	for _, c := range cs {
 		t := times[c.name]
-		fmt.Printf("| %s | %s | %.0f | %.2f x | %d MiB |\n", c.name, spread(t), float64(size)/1e6/median(t), ratio(t, times[us]), memory[c.name]/mib)
+		fmt.Printf(
+			"| %s | %s | %.0f | %.2f x | %d MiB |\n", c.name, spread(t), float64(size)/1e6/median(t),
+			ratio(t, times[us]), memory[c.name]/mib,
+		)
 	}
 	b.peak = max(b.peak, memory[us])
 }
 
 func (b *bench) rowBig() error {
 	link := "http://" + b.nginx.http + "/" + b.big.name
-	cs := pick(b.ours(link), theirs(link, "", b.big.sum), "aria2c -x8, checksum", "aria2c -x8", "curl", "wget", "axel -n8")
+	cs := pick(
+		b.ours(link), theirs(link, "", b.big.sum), "aria2c -x8, checksum", "aria2c -x8", "curl", "wget",
+		"axel -n8",
+	)
 	times, memory, err := b.race(b.runs, cs, rightBytes(b.big))
 	if err != nil {
 		return err
 	}
 	title("%d MiB over http, verified and synced", b.size/mib)
 	b.table(cs, times, memory, b.size)
-	fmt.Printf("\nGoals: 2.0 x beside aria2c with checksum, 1.0 x beside aria2c without. Only these two check a digest: holdall and aria2c with checksum.\n")
+	fmt.Printf(
+		"\nGoals: 2.0 x beside aria2c with checksum, 1.0 x beside aria2c without. Only these two check a " +
+			"digest: holdall and aria2c with checksum.\n",
+	)
 	return nil
 }
 
 func (b *bench) rowHTTPS() error {
 	link := "https://" + b.nginx.https + "/" + b.big.name
-	cs := pick(b.ours(link, "-ca", b.nginx.ca), theirs(link, b.nginx.ca, b.big.sum), "aria2c -x8, checksum", "aria2c -x8", "curl", "wget")
+	cs := pick(
+		b.ours(link, "-ca", b.nginx.ca), theirs(link, b.nginx.ca, b.big.sum), "aria2c -x8, checksum",
+		"aria2c -x8", "curl", "wget",
+	)
 	times, memory, err := b.race(b.runs, cs, rightBytes(b.big))
 	if err != nil {
 		return err
@@ -80,7 +92,11 @@ func (b *bench) rowCapped() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Ideal, 16 full connections from the first moment: %.2f s. The disk alone takes %.2f s to write as much and sync it.\n\n", ideal, disk)
+	fmt.Printf(
+		"Ideal, 16 full connections from the first moment: %.2f s. The disk alone takes %.2f s to write "+
+			"as much and sync it.\n\n",
+		ideal, disk,
+	)
 	fmt.Println("| | time, synced | beside the ideal |\n|---|---|---|")
 	for _, c := range append(cs, last...) {
 		fmt.Printf("| %s | %s | %.2f x |\n", c.name, spread(times[c.name]), median(times[c.name])/ideal)
@@ -132,10 +148,16 @@ func (b *bench) rowSmall() error {
 	cs := []contender{
 		b.ours("http://" + l.address + "/small.csv"),
 		{"aria2c -j16", func(dir string) []string {
-			return []string{"aria2c", "--no-conf", "--quiet", "--file-allocation=none", "-j16", "--dir=" + dir, "--input-file=" + filepath.Join(b.dir, "small.txt")}
+			return []string{
+				"aria2c", "--no-conf", "--quiet", "--file-allocation=none", "-j16", "--dir=" + dir,
+				"--input-file=" + filepath.Join(b.dir, "small.txt"),
+			}
 		}, left},
 		{"curl -Z", func(dir string) []string {
-			return []string{"sh", "-c", `cd "$0" && exec curl -q -sS --fail -Z --parallel-max 50 --config "$1"`, dir, filepath.Join(b.dir, "small.curl")}
+			return []string{
+				"sh", "-c", `cd "$0" && exec curl -q -sS --fail -Z --parallel-max 50 --config "$1"`, dir,
+				filepath.Join(b.dir, "small.curl"),
+			}
 		}, left},
 	}
 	times, memory, err := b.race(b.runs, cs, func(c contender, dir string, f finish) error {
@@ -161,7 +183,10 @@ func (b *bench) rowSmall() error {
 	fmt.Println("| | time | files/s | holdall is faster by | peak memory |\n|---|---|---|---|---|")
 	for _, c := range cs {
 		t := times[c.name]
-		fmt.Printf("| %s | %s | %.0f | %.2f x | %d MiB |\n", c.name, spread(t), float64(b.files)/median(t), ratio(t, times[us]), memory[c.name]/mib)
+		fmt.Printf(
+			"| %s | %s | %.0f | %.2f x | %d MiB |\n", c.name, spread(t), float64(b.files)/median(t),
+			ratio(t, times[us]), memory[c.name]/mib,
+		)
 	}
 	fmt.Printf("\nGoal: 2,000 files/s. Only holdall keeps a SHA-256 of each file.\n")
 	return nil
@@ -169,7 +194,8 @@ func (b *bench) rowSmall() error {
 
 func smallName(i int) string { return fmt.Sprintf("%05d.bin", i) }
 
-// laySmall makes the small files, and what leads each contender to them. It returns the SHA-256 over those of the files.
+// laySmall makes the small files, and what leads each contender to them. It returns the SHA-256 over those of
+// the files.
 func (b *bench) laySmall(address string, size int) (sums string, err error) {
 	if err := os.MkdirAll(filepath.Join(b.nginx.www, "small"), 0o755); err != nil {
 		return "", err
@@ -190,7 +216,9 @@ func (b *bench) laySmall(address string, size int) (sums string, err error) {
 		fmt.Fprintf(&curl, "url=%q\noutput=%q\n", url, smallName(i))
 	}
 	for path, text := range map[string]string{
-		filepath.Join(b.nginx.www, "small.csv"): listing.String(), filepath.Join(b.dir, "small.txt"): aria.String(), filepath.Join(b.dir, "small.curl"): curl.String(),
+		filepath.Join(b.nginx.www, "small.csv"): listing.String(),
+		filepath.Join(b.dir, "small.txt"):       aria.String(),
+		filepath.Join(b.dir, "small.curl"):      curl.String(),
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			return "", err

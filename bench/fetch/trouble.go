@@ -28,7 +28,9 @@ func (b *bench) rowKill() error {
 	defer l.close()
 	link := "http://" + l.address + "/" + b.big.name
 	all := theirs(link, "", b.big.sum)
-	for _, c := range pick(b.ours(link), all, "aria2c -x8, checksum", "aria2c -x8", "curl", "wget", "axel -n8") {
+	for _, c := range pick(
+		b.ours(link), all, "aria2c -x8, checksum", "aria2c -x8", "curl", "wget", "axel -n8",
+	) {
 		var again []int64
 		var open int32
 		verdict := "right"
@@ -45,7 +47,10 @@ func (b *bench) rowKill() error {
 		}
 		fmt.Printf("| %s | %.2f MiB | %d | %s |\n", c.name, float64(median(again))/mib, open, verdict)
 	}
-	fmt.Printf("\nGoal: at most 1 MiB for each connection. Counted on the line, with the headers of all responses.\n")
+	fmt.Printf(
+		"\nGoal: at most 1 MiB for each connection. Counted on the line, with the headers of all " +
+			"responses.\n",
+	)
 	return nil
 }
 
@@ -81,7 +86,8 @@ func (b *bench) killHalfWay(c contender, l *line) (again int64, open int32, err 
 	return l.carried.Load() - before - b.size, open, err
 }
 
-// An expiring server's link dies after a while, for new requests and for open responses. Another link to the same object lives.
+// An expiring server's link dies after a while, for new requests and for open responses. Another link to the
+// same object lives.
 type expiring struct {
 	file  string
 	dies  atomic.Int64 // unix nanoseconds; 0: not yet asked
@@ -169,14 +175,18 @@ func (b *bench) rowExpiry() error {
 	for _, name := range []string{us, "aria2c -x8", "curl", "curl --retry 100", "wget", "axel -n8"} {
 		e := &expiring{file: filepath.Join(b.nginx.www, big.name), life: 3 * time.Second}
 		s := httptest.NewServer(e)
-		link := s.URL + "/export.zip?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=" + time.Now().UTC().Format("20060102T150405Z") + "&X-Amz-Expires=3&X-Amz-Signature=0"
+		link := s.URL + "/export.zip?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=" +
+			time.Now().UTC().Format("20060102T150405Z") + "&X-Amz-Expires=3&X-Amz-Signature=0"
 		c, ok := theirs(link, "", big.sum)[name]
 		switch {
 		case name == us:
 			c = b.ours(link)
 		case !ok:
 			c = contender{name: name, args: func(dir string) []string {
-				return []string{"curl", "-q", "-sS", "--fail", "--retry", "100", "--retry-all-errors", "-C", "-", "-o", filepath.Join(dir, "out"), link}
+				return []string{
+					"curl", "-q", "-sS", "--fail", "--retry", "100", "--retry-all-errors", "-C", "-", "-o",
+					filepath.Join(dir, "out"), link,
+				}
 			}}
 		}
 		ended, f, err := b.watch(c, watched)
@@ -194,7 +204,11 @@ func (b *bench) rowExpiry() error {
 			return err
 		}
 	}
-	fmt.Printf("\nA new link to the same object fetched %.2f MiB twice. Goals: at most one request for each connection and one more; nothing twice.\n", float64(twice)/mib)
+	fmt.Printf(
+		"\nA new link to the same object fetched %.2f MiB twice. Goals: at most one request for each "+
+			"connection and one more; nothing twice.\n",
+		float64(twice)/mib,
+	)
 	return nil
 }
 
@@ -245,7 +259,8 @@ func (b *bench) fresh(link string, first finish, s served) (int64, error) {
 	return first.report.Fetched + second.report.Fetched - s.size, compare(second.report.Path, s)
 }
 
-// rowMemory measures the most memory that package fetch takes: for large files, a ZIP and a listing of very many entries.
+// rowMemory measures the most memory that package fetch takes: for large files, a ZIP and a listing of very
+// many entries.
 func (b *bench) rowMemory() error {
 	if b.peak == 0 {
 		if err := b.rowBig(); err != nil {
@@ -254,7 +269,9 @@ func (b *bench) rowMemory() error {
 	}
 	name := "many.zip"
 	// The kernel counts the memory of a process's parent as its own first, so this one must stay small.
-	if _, _, err := timed(b.self, "lay", filepath.Join(b.nginx.www, name), strconv.Itoa(b.entries)); err != nil {
+	if _, _, err := timed(
+		b.self, "lay", filepath.Join(b.nginx.www, name), strconv.Itoa(b.entries),
+	); err != nil {
 		return err
 	}
 	dir := filepath.Join(b.dir, "run")
@@ -281,9 +298,18 @@ func (b *bench) rowMemory() error {
 	title("Peak memory of a process that fetches")
 	fmt.Println("| | peak memory (VmHWM) | goal | time |\n|---|---|---|---|")
 	fmt.Printf("| one file of %d MiB, most of all runs | %d MiB | 64 MiB | |\n", b.size/mib, b.peak/mib)
-	fmt.Printf("| a ZIP of %d entries, its directory read while it arrives | %d MiB | 160 MiB | %.1f s |\n", b.entries, z.memory/mib, z.seconds)
-	fmt.Printf("| a listing of %d files, planned | %d MiB | 160 MiB | %.1f s |\n", b.entries, p.memory/mib, p.seconds)
-	fmt.Printf("| a listing of %d files, fetched | %d MiB | 160 MiB | %.1f s |\n", b.entries, l.memory/mib, l.seconds)
+	fmt.Printf(
+		"| a ZIP of %d entries, its directory read while it arrives | %d MiB | 160 MiB | %.1f s |\n",
+		b.entries, z.memory/mib, z.seconds,
+	)
+	fmt.Printf(
+		"| a listing of %d files, planned | %d MiB | 160 MiB | %.1f s |\n", b.entries, p.memory/mib,
+		p.seconds,
+	)
+	fmt.Printf(
+		"| a listing of %d files, fetched | %d MiB | 160 MiB | %.1f s |\n", b.entries, l.memory/mib,
+		l.seconds,
+	)
 	return nil
 }
 
@@ -296,7 +322,9 @@ func layZIP(path string, n int) error {
 	buf := bufio.NewWriterSize(f, mib)
 	w := zip.NewWriter(buf)
 	for i := range n {
-		e, err := w.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("documents/candidate %07d.txt", i), Method: zip.Store})
+		e, err := w.CreateHeader(&zip.FileHeader{
+			Name: fmt.Sprintf("documents/candidate %07d.txt", i), Method: zip.Store,
+		})
 		if err != nil {
 			return err
 		}

@@ -13,21 +13,32 @@ import (
 // headings are those of the made-up file of candidates: 22 columns that an export is known to have.
 var headings = []string{"Candidate Id", "Reference", "Full Name", "First Name", "Surname", "Email", "Mobile",
 	"Current Job Title", "Current Company", "Current Salary", "Date of Birth", "Nationality", "Address City",
-	"Address - PIN/Postcode", "Candidate Skills", "Status", "Source", "Has CV", "Rating", "Created On", "Modified On",
+	"Address - PIN/Postcode", "Candidate Skills", "Status", "Source", "Has CV", "Rating", "Created On",
+	"Modified On",
 	"Internal Note"}
 
 var (
-	firstNames = strings.Fields("Ama Bronwyn Callum Dilys Emeka Farah Gwen Hamish Imogen Jaspreet Kofi Leila Morag Niamh Oluwaseun " +
+	firstNames = strings.Fields("Ama Bronwyn Callum Dilys Emeka Farah Gwen Hamish Imogen Jaspreet Kofi " +
+		"Leila Morag Niamh Oluwaseun " +
 		"Priya Rhys Saoirse Tariq Zuzana")
-	surnames  = strings.Fields("Achebe Brennan Cadwallader Dhillon Ellsworth Farquhar Gallagher Hussain Ivanov Jones Kowalska Llewellyn Mensah")
-	titles    = []string{"Site Manager", "Nurse, Band 6", "Payroll Clerk", "Welder", "Data Engineer", "Teacher", `Fitter ("CNC")`, "Chef"}
-	companies = []string{"Harbour & Sons Ltd", "Northgate Care", "Tidewater plc", "Brightwell, Moss and Partners", "Otter Foods"}
-	cities    = strings.Fields("Leeds Cardiff Glasgow Truro Norwich Belfast Derby York")
-	skills    = strings.Fields("Go SQL Welding Phlebotomy Payroll Excel CAD Tiling")
-	nations   = strings.Fields("British Irish Polish Ghanaian Indian Welsh")
-	statuses  = strings.Fields("ACTIVE PLACED ARCHIVED NEW")
-	sources   = []string{"Job board", "Referral", "LinkedIn", "Website"}
-	notes     = []string{
+	surnames = strings.Fields(
+		"Achebe Brennan Cadwallader Dhillon Ellsworth Farquhar Gallagher Hussain Ivanov Jones Kowalska " +
+			"Llewellyn Mensah",
+	)
+	titles = []string{
+		"Site Manager", "Nurse, Band 6", "Payroll Clerk", "Welder", "Data Engineer", "Teacher",
+		`Fitter ("CNC")`, "Chef",
+	}
+	companies = []string{
+		"Harbour & Sons Ltd", "Northgate Care", "Tidewater plc", "Brightwell, Moss and Partners",
+		"Otter Foods",
+	}
+	cities   = strings.Fields("Leeds Cardiff Glasgow Truro Norwich Belfast Derby York")
+	skills   = strings.Fields("Go SQL Welding Phlebotomy Payroll Excel CAD Tiling")
+	nations  = strings.Fields("British Irish Polish Ghanaian Indian Welsh")
+	statuses = strings.Fields("ACTIVE PLACED ARCHIVED NEW")
+	sources  = []string{"Job board", "Referral", "LinkedIn", "Website"}
+	notes    = []string{
 		"Called; prefers to be reached after six.\r\nWill send references by Friday.",
 		`Said: "not below forty-five", but would move for the right team.`,
 		"Strong on paper. Interviewed twice; the second went better than the first.",
@@ -36,15 +47,16 @@ var (
 	}
 )
 
-// A generator writes a file of candidates that is the same for the same number of rows and kind, on every machine.
+// A generator writes a file of candidates that is the same for the same number of rows and kind, on every
+// machine.
 type generator struct {
 	r      *rand.Rand
 	unique bool // texts that do not compress, where the other kind takes them from short lists
 	cells  []string
 }
 
-// generate writes rows candidates to path: CRLF, quotes, row ends within cells, and one in a thousand dates and amounts that
-// no one can read.
+// generate writes rows candidates to path: CRLF, quotes, row ends within cells, and one in a thousand dates
+// and amounts that no one can read.
 func generate(path string, rows int, unique bool) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
@@ -72,13 +84,19 @@ func (g *generator) fill(i int) {
 	}
 	id := strconv.Itoa(i + 1)
 	day := time.Date(1950+g.r.IntN(55), 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, g.r.IntN(365))
-	created := time.Date(2012, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(g.r.Int64N(14*365*24*3600)) * time.Second)
+	created := time.Date(2012, 1, 1, 0, 0, 0, 0, time.UTC).Add(
+		time.Duration(g.r.Int64N(14*365*24*3600)) * time.Second,
+	)
 	copy(g.cells, []string{
 		fmt.Sprintf("acme%032x", uint64(i)*0x9e3779b97f4a7c15), "CA-" + id, first + " " + last, first, last,
-		strings.ToLower(first) + "." + strings.ToLower(last) + id + "@example.com", "07" + fmt.Sprintf("%09d", g.r.IntN(1e9)),
-		g.pick(titles), g.pick(companies), g.salary(), g.date(day, "02/01/2006"), g.pick(nations), g.pick(cities),
-		g.postcode(), g.skills(), g.pick(statuses), g.pick(sources), g.pick([]string{"Yes", "No"}), strconv.Itoa(1 + g.r.IntN(5)),
-		g.date(created, "02/01/2006 15:04:05"), g.date(created.Add(time.Duration(g.r.Int64N(1e16))), "02/01/2006 15:04:05"), g.note(),
+		strings.ToLower(first) + "." + strings.ToLower(last) + id + "@example.com",
+		"07" + fmt.Sprintf("%09d", g.r.IntN(1e9)),
+		g.pick(titles), g.pick(companies), g.salary(), g.date(day, "02/01/2006"), g.pick(nations),
+		g.pick(cities),
+		g.postcode(), g.skills(), g.pick(statuses), g.pick(sources), g.pick([]string{"Yes", "No"}),
+		strconv.Itoa(1 + g.r.IntN(5)),
+		g.date(created, "02/01/2006 15:04:05"),
+		g.date(created.Add(time.Duration(g.r.Int64N(1e16))), "02/01/2006 15:04:05"), g.note(),
 	})
 }
 
@@ -114,7 +132,10 @@ func (g *generator) date(t time.Time, layout string) string {
 }
 
 func (g *generator) postcode() string {
-	return fmt.Sprintf("%s%d %d%s", g.pick([]string{"LS", "CF", "G", "TR"}), 1+g.r.IntN(20), g.r.IntN(10), g.pick([]string{"AB", "XY", "QQ"}))
+	return fmt.Sprintf(
+		"%s%d %d%s", g.pick([]string{"LS", "CF", "G", "TR"}), 1+g.r.IntN(20), g.r.IntN(10),
+		g.pick([]string{"AB", "XY", "QQ"}),
+	)
 }
 
 func (g *generator) skills() string {

@@ -1,13 +1,15 @@
 // Query times the loading of a large table beside DuckDB, and a first question beside its command line.
 //
-// A made-up export of -rows candidates (22 columns; CRLF, quotes, row ends within cells, one in a thousand dates and amounts that
-// no one can read) is taken over from this machine. What that takes, less what curl, unzip, sha256sum and zstd take for the
-// same bytes, is compared with what DuckDB takes to read the CSV with every column spelt out and to write it as zstd Parquet.
-// The second kind of file has texts that do not compress.
+// A made-up export of -rows candidates (22 columns; CRLF, quotes, row ends within cells, one in a thousand
+// dates and amounts that no one can read) is taken over from this machine. What that takes, less what curl,
+// unzip, sha256sum and zstd take for the same bytes, is compared with what DuckDB takes to read the CSV with
+// every column spelt out and to write it as zstd Parquet. The second kind of file has texts that do not
+// compress.
 //
 //	go run ./bench/query -rows 2000000 -runs 3
 //
-// It needs curl, unzip, sha256sum, zstd, and the duckdb command of the version that holdall has built in (PyPI: duckdb-cli).
+// It needs curl, unzip, sha256sum, zstd, and the duckdb command of the version that holdall has built in
+// (PyPI: duckdb-cli).
 package main
 
 import (
@@ -60,8 +62,14 @@ func (o options) run() error {
 	if _, err := measure("", "go", "build", "-o", program, "./cmd/holdall"); err != nil {
 		return err
 	}
-	fmt.Printf("%s, %d CPUs, %d runs each, medians\n\n", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), o.runs)
-	fmt.Println("| rows, texts | holdall take | curl, unzip, sha256sum, zstd | duckdb CSV to Parquet | ratio | ratio in CPU s | peak memory | query, cold | duckdb -readonly | ratio |")
+	fmt.Printf(
+		"%s, %d CPUs, %d runs each, medians\n\n", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(),
+		o.runs,
+	)
+	fmt.Println(
+		"| rows, texts | holdall take | curl, unzip, sha256sum, zstd | duckdb CSV to Parquet | ratio | " +
+			"ratio in CPU s | peak memory | query, cold | duckdb -readonly | ratio |",
+	)
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 	for _, kind := range strings.Split(o.kinds, ",") {
 		for _, rows := range strings.Split(o.rows, ",") {
@@ -171,7 +179,9 @@ func (x *export) turn(site string) error {
 	if err := os.RemoveAll(x.path("root")); err != nil {
 		return err
 	}
-	take, err := measure("", x.program, "take", x.path("master.csv"), "--to", x.path("root"), "--allow-private")
+	take, err := measure(
+		"", x.program, "take", x.path("master.csv"), "--to", x.path("root"), "--allow-private",
+	)
 	if err != nil {
 		return err
 	}
@@ -199,7 +209,9 @@ func (x *export) turn(site string) error {
 // ask times a question to what was loaded, each time by a new process.
 func (x *export) ask(times int) error {
 	database := x.path("peer.duckdb")
-	if _, err := measure(os.DevNull, "duckdb", database, "-c", "create table candidates as from '"+x.path("peer.parquet")+"'"); err != nil {
+	if _, err := measure(
+		os.DevNull, "duckdb", database, "-c", "create table candidates as from '"+x.path("peer.parquet")+"'",
+	); err != nil {
 		return err
 	}
 	const sql = "select count(*) from candidates"
@@ -227,6 +239,7 @@ func (x *export) print(what string) {
 	}
 	asked, theirs := median(x.question, wall), median(x.peerSays, wall)
 	fmt.Printf("| %s | %.1f s | %.1f s | %.1f s | %.2f | %.2f | %d MiB | %d ms | %d ms | %.2f |\n", what,
-		median(x.take, wall).Seconds(), median(x.tools, wall).Seconds(), median(x.peer, wall).Seconds(), ratio(wall), ratio(cpu),
+		median(x.take, wall).Seconds(), median(x.tools, wall).Seconds(), median(x.peer, wall).Seconds(),
+		ratio(wall), ratio(cpu),
 		memory>>20, asked.Milliseconds(), theirs.Milliseconds(), float64(asked)/float64(theirs))
 }

@@ -66,7 +66,8 @@ func (l *link) build(rate string) error {
 		"ip link set " + ourSide + " up",
 		"ip netns exec " + namespace + " ip address add " + theirIP + "/30 dev " + theirSide,
 		"ip netns exec " + namespace + " ip link set " + theirSide + " up",
-		"ip netns exec " + namespace + " tc qdisc add dev " + theirSide + " root tbf rate " + rate + " burst 256kb latency 20ms",
+		"ip netns exec " + namespace + " tc qdisc add dev " + theirSide + " root tbf rate " + rate +
+			" burst 256kb latency 20ms",
 	} {
 		args := strings.Fields(line)
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
@@ -86,7 +87,8 @@ func (l *link) serve(b *bench, ip string, prefix ...string) error {
 	address := net.JoinHostPort(ip, serverPort)
 	l.url = "http://" + address
 	l.nginx, err = nginxtest.Start(nginxtest.Config{
-		Dir: dir, HTTP: "access_log off; server { listen " + address + "; root " + b.www + "; }", Address: address, Prefix: prefix,
+		Dir: dir, HTTP: "access_log off; server { listen " + address + "; root " + b.www + "; }",
+		Address: address, Prefix: prefix,
 	})
 	return err
 }

@@ -1,13 +1,14 @@
 // Takeover times a whole takeover beside aria2c, which only fetches the same three files.
 //
-// Both fetch from nginx, turn by turn, and both bring their bytes to the disk before the clock stops: aria2c's files are
-// synced by sync(1) within its time; holdall syncs by itself, and within its time it also checks every entry, repacks
-// the documents, converts the tables, reads everything back and commits the archive.
+// Both fetch from nginx, turn by turn, and both bring their bytes to the disk before the clock stops:
+// aria2c's files are synced by sync(1) within its time; holdall syncs by itself, and within its time it also
+// checks every entry, repacks the documents, converts the tables, reads everything back and commits the
+// archive.
 //
 //	go run ./bench/takeover -people 20000 -runs 5
 //
-// It prints a Markdown table for bench/README.md. The link of 1 Gbit/s is a network namespace behind a token bucket (tc tbf),
-// so it needs root; without it that half is left out, and says so.
+// It prints a Markdown table for bench/README.md. The link of 1 Gbit/s is a network namespace behind a token
+// bucket (tc tbf), so it needs root; without it that half is left out, and says so.
 package main
 
 import (
@@ -40,7 +41,10 @@ func main() {
 	flag.IntVar(&o.runs, "runs", 5, "runs of each, turn by turn")
 	flag.StringVar(&o.links, "links", "loopback,slow", "which links to time: loopback, slow")
 	flag.StringVar(&o.gbits, "rate", "1gbit", "rate of the slow link, as tc says it")
-	flag.StringVar(&o.dir, "dir", "", "where to work (default: a temporary directory); an export made there is used again")
+	flag.StringVar(
+		&o.dir, "dir", "",
+		"where to work (default: a temporary directory); an export made there is used again",
+	)
 	flag.Parse()
 	if err := o.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -72,12 +76,16 @@ func (o options) run() error {
 		defer os.RemoveAll(dir)
 		o.dir = dir
 	}
-	b := &bench{options: o, program: filepath.Join(o.dir, "holdall"), www: filepath.Join(o.dir, fmt.Sprintf("export-%d", o.people))}
+	b := &bench{
+		options: o, program: filepath.Join(o.dir, "holdall"),
+		www: filepath.Join(o.dir, fmt.Sprintf("export-%d", o.people)),
+	}
 	if err := b.prepare(); err != nil {
 		return err
 	}
 	fmt.Printf("%s, %d CPUs, export of %d people: %d objects, %s; %d runs each, medians (least to most)\n\n",
-		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), o.people, len(b.objects), megabytes(b.size), o.runs)
+		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), o.people, len(b.objects),
+		megabytes(b.size), o.runs)
 	fmt.Println("| link | aria2c -x8, synced | holdall take | ratio | MB/s | peak memory of take |")
 	fmt.Println("|---|---|---|---|---|---|")
 	for _, name := range strings.Split(o.links, ",") {
@@ -92,12 +100,17 @@ func (o options) run() error {
 
 // prepare builds the program and makes the export, unless it is there.
 func (b *bench) prepare() error {
-	if out, err := exec.Command("go", "build", "-o", b.program, "holdall/cmd/holdall").CombinedOutput(); err != nil {
+	if out, err := exec.Command(
+		"go", "build", "-o", b.program, "holdall/cmd/holdall",
+	).CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
 	truth := b.www + ".json"
 	if _, err := os.Stat(truth); err != nil {
-		cmd := exec.Command(b.program, "simulate", "--people", strconv.Itoa(b.people), "--out", b.www, "--truth", truth+".part")
+		cmd := exec.Command(
+			b.program, "simulate", "--people", strconv.Itoa(b.people), "--out", b.www, "--truth",
+			truth+".part",
+		)
 		cmd.Env = append(os.Environ(), "TMPDIR="+b.dir)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("simulate: %w\n%s", err, out)
@@ -142,10 +155,13 @@ func (b *bench) compare(name string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(os.Stderr, "%s, run %d: aria2c %.2f s, holdall %.2f s, %d MiB\n", name, i+1, a, h, rss>>20)
+		fmt.Fprintf(
+			os.Stderr, "%s, run %d: aria2c %.2f s, holdall %.2f s, %d MiB\n", name, i+1, a, h, rss>>20,
+		)
 		theirs, ours, memory = append(theirs, a), append(ours, h), max(memory, rss)
 	}
-	return fmt.Sprintf("| %s | %s | %s | %.2f | %.0f | %d MiB |", link.title, spread(theirs), spread(ours), median(ours)/median(theirs),
+	return fmt.Sprintf("| %s | %s | %s | %.2f | %.0f | %d MiB |", link.title, spread(theirs), spread(ours),
+		median(ours)/median(theirs),
 		float64(b.size)/1e6/median(ours), memory>>20), nil
 }
 
@@ -164,7 +180,10 @@ func (b *bench) timeAria2(l *link) (seconds float64, err error) {
 		return 0, err
 	}
 	begun := time.Now()
-	if _, err := timed("aria2c", "-x8", "-s8", "-k1M", "--file-allocation=none", "--quiet", "--dir", dir, "--input-file", list); err != nil {
+	if _, err := timed(
+		"aria2c", "-x8", "-s8", "-k1M", "--file-allocation=none", "--quiet", "--dir", dir, "--input-file",
+		list,
+	); err != nil {
 		return 0, err
 	}
 	args := []string{dir}

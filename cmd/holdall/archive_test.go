@@ -26,7 +26,10 @@ type outcome struct {
 func holdall(t testing.TB, args ...string) outcome {
 	t.Helper()
 	var out, talk bytes.Buffer
-	e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &talk, voice: newVoice(&talk), lookup: func(string) (string, bool) { return "", false }}
+	e := &env{
+		stdin: strings.NewReader(""), stdout: &out, stderr: &talk, voice: newVoice(&talk),
+		lookup: func(string) (string, bool) { return "", false },
+	}
 	code := run(t.Context(), e, args)
 	return outcome{code, out.String(), talk.String()}
 }
@@ -39,7 +42,10 @@ var demoRoot = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	var talk bytes.Buffer
-	e := &env{stdin: strings.NewReader(""), stdout: &talk, stderr: &talk, voice: newVoice(&talk), lookup: func(string) (string, bool) { return "", false }}
+	e := &env{
+		stdin: strings.NewReader(""), stdout: &talk, stderr: &talk, voice: newVoice(&talk),
+		lookup: func(string) (string, bool) { return "", false },
+	}
 	if code := run(context.Background(), e, []string{"demo", "--people", "10", "--to", root}); code != 0 {
 		return root, &usageError{message: talk.String()}
 	}
@@ -91,7 +97,8 @@ func verify(t *testing.T, wantExit int, path string) (verified, string) {
 	t.Helper()
 	o := holdall(t, "verify", path, "--level", "quick", "--json")
 	var v verified
-	if err := json.Unmarshal([]byte(o.stdout), &v); err != nil || o.code != wantExit || v.Valid != (wantExit == 0) {
+	if err := json.Unmarshal([]byte(o.stdout), &v); err != nil || o.code != wantExit ||
+		v.Valid != (wantExit == 0) {
 		t.Fatalf("verify %s: exit %d, want %d; %v\n%s%s", path, o.code, wantExit, err, o.stdout, o.stderr)
 	}
 	var codes []string
@@ -106,15 +113,18 @@ func TestAnArchiveIsFoundByEveryPathThatLeadsToIt(t *testing.T) {
 	away := t.TempDir()
 	link := filepath.Join(away, "link")
 	renamed := filepath.Join(away, "The account's data (copy)")
-	for _, err := range []error{os.Symlink(bag, link), os.Symlink(root, filepath.Join(away, "root")), os.CopyFS(renamed, os.DirFS(bag)),
+	for _, err := range []error{os.Symlink(bag, link), os.Symlink(root, filepath.Join(away, "root")),
+		os.CopyFS(renamed, os.DirFS(bag)),
 		os.CopyFS(filepath.Join(root, "exports", "second-copy"), os.DirFS(bag))} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Chdir(filepath.Dir(root))
-	for _, path := range []string{"archives", "archives/", "./archives/../archives", root, "archives/exports", "archives/exports/" + id, "archives/exports/" + id + "/",
-		"archives/exports/second-copy", "archives/exports/" + id + "/data/documents", bag + "/bagit.txt", link, filepath.Join(away, "root"), renamed, renamed + "/data"} {
+	for _, path := range []string{"archives", "archives/", "./archives/../archives", root,
+		"archives/exports", "archives/exports/" + id, "archives/exports/" + id + "/",
+		"archives/exports/second-copy", "archives/exports/" + id + "/data/documents", bag + "/bagit.txt",
+		link, filepath.Join(away, "root"), renamed, renamed + "/data"} {
 		o := holdall(t, "status", path, "--json")
 		var s struct{ Export string }
 		if err := json.Unmarshal([]byte(o.stdout), &s); err != nil || s.Export != id {
@@ -128,7 +138,8 @@ func TestAnArchiveIsFoundByEveryPathThatLeadsToIt(t *testing.T) {
 	if _, faults := verify(t, 0, "."); faults != "" {
 		t.Errorf("verify .: faults %q", faults)
 	}
-	if o := holdall(t, "query", ".", "select count(*) as n from candidates"); o.stdout != "n\n10\n" || !strings.Contains(o.stderr, os.Getenv("XDG_CACHE_HOME")) {
+	if o := holdall(t, "query", ".", "select count(*) as n from candidates"); o.stdout != "n\n10\n" ||
+		!strings.Contains(o.stderr, os.Getenv("XDG_CACHE_HOME")) {
 		t.Errorf("query: exit %d, %q; the database's place is not told: %q", o.code, o.stdout, o.stderr)
 	}
 	if diff := cmp.Diff(written(t, bag), written(t, renamed)); diff != "" {
@@ -159,9 +170,19 @@ func TestVerifyOfARootHoldsItAgainstItsLedger(t *testing.T) {
 		note   string
 	}{
 		{"nothing happened", func(*testing.T, string, string) {}, 0, "", ""},
-		{"the export was deleted", func(t *testing.T, _, bag string) { os.RemoveAll(bag) }, 5, "export-missing exports/ID", ""},
-		{"all exports were deleted with their directory", func(t *testing.T, root, _ string) { os.RemoveAll(root + "/exports") }, 5, "export-missing exports/ID", ""},
-		{"the export was renamed", func(t *testing.T, root, bag string) { rename(t, bag, root+"/exports/old") }, 0, "", ""},
+		{
+			"the export was deleted", func(t *testing.T, _, bag string) { os.RemoveAll(bag) }, 5,
+			"export-missing exports/ID", "",
+		},
+		{
+			"all exports were deleted with their directory",
+			func(t *testing.T, root, _ string) { os.RemoveAll(root + "/exports") }, 5,
+			"export-missing exports/ID", "",
+		},
+		{
+			"the export was renamed",
+			func(t *testing.T, root, bag string) { rename(t, bag, root+"/exports/old") }, 0, "", "",
+		},
 		{"the export was moved and linked to", func(t *testing.T, root, bag string) {
 			away := t.TempDir() + "/moved"
 			rename(t, bag, away)
@@ -169,14 +190,22 @@ func TestVerifyOfARootHoldsItAgainstItsLedger(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, 0, "", ""},
-		{"it has lost its bagit.txt", func(t *testing.T, _, bag string) { os.Remove(bag + "/bagit.txt") }, 5, bagit, ""},
+		{
+			"it has lost its bagit.txt", func(t *testing.T, _, bag string) { os.Remove(bag + "/bagit.txt") },
+			5, bagit, "",
+		},
 		{"an event of the ledger was changed", func(t *testing.T, root, _ string) {
 			names, _ := filepath.Glob(root + "/ledger/*-taken.json")
-			if len(names) != 1 || os.WriteFile(names[0], []byte(`{"number":1,"kind":"taken","export":"x","previous":"00"}`), 0o600) != nil {
+			if len(names) != 1 || os.WriteFile(
+				names[0], []byte(`{"number":1,"kind":"taken","export":"x","previous":"00"}`), 0o600,
+			) != nil {
 				t.Fatal(names)
 			}
 		}, 5, "ledger-broken ledger/", ""},
-		{"the ledger was deleted", func(t *testing.T, root, _ string) { os.RemoveAll(root + "/ledger") }, 5, "ledger-broken ledger/", ""},
+		{
+			"the ledger was deleted", func(t *testing.T, root, _ string) { os.RemoveAll(root + "/ledger") },
+			5, "ledger-broken ledger/", "",
+		},
 		{"an export was copied here", func(t *testing.T, root, bag string) {
 			if err := os.CopyFS(root+"/exports/again", os.DirFS(bag)); err != nil {
 				t.Fatal(err)
@@ -187,10 +216,12 @@ func TestVerifyOfARootHoldsItAgainstItsLedger(t *testing.T) {
 			root, id, bag := demo(t)
 			tc.damage(t, root, bag)
 			v, faults := verify(t, tc.exit, root)
-			if want := strings.ReplaceAll(tc.want, "ID", id); tc.name[:8] != "an event" && faults != want || !strings.Contains(faults, want) {
+			if want := strings.ReplaceAll(tc.want, "ID", id); tc.name[:8] != "an event" && faults != want ||
+				!strings.Contains(faults, want) {
 				t.Errorf("faults %q, want %q", faults, want)
 			}
-			if notes := strings.Join(v.Notes, "\n"); !strings.Contains(notes, tc.note) || tc.note == "" && notes != "" {
+			if notes := strings.Join(v.Notes, "\n"); !strings.Contains(notes, tc.note) || tc.note == "" &&
+				notes != "" {
 				t.Errorf("notes %q, want %q", notes, tc.note)
 			}
 		})
@@ -215,7 +246,8 @@ func TestADeletedOlderExportIsAFault(t *testing.T) {
 		t.Errorf("faults %q, want %q; exports %+v", faults, want, v.Exports)
 	}
 	o := holdall(t, "verify", root, "--level", "quick")
-	if !strings.Contains(o.stderr, "the root does not hold what its ledger says: 1 fault") || !strings.Contains(o.stdout, "valid (quick") {
+	if !strings.Contains(o.stderr, "the root does not hold what its ledger says: 1 fault") ||
+		!strings.Contains(o.stdout, "valid (quick") {
 		t.Errorf("exit %d\n%s%s", o.code, o.stdout, o.stderr)
 	}
 }
@@ -229,15 +261,17 @@ func TestWhatIsNoArchive(t *testing.T) {
 	}
 	got := map[string]outcome{}
 	for name, args := range map[string][]string{
-		"an empty directory":              {"status", empty},
-		"verify of an empty directory":    {"verify", empty},
-		"nothing":                         {"query", filepath.Join(empty, "no"), "select 1"},
-		"an empty argument":               {"verify", ""},
-		"an archive without bagit.txt":    {"tables", bag},
-		"a root with such an archive":     {"tables", root},
-		"a list of what is an archive":    {"list", bag},
-		"a bucket without a name":         {"files", "s3:///x"},
-		"an archive that is gone":         {"status", filepath.Join(root, "exports", "recruitly-x-20240101T000000Z-aaaa")},
+		"an empty directory":           {"status", empty},
+		"verify of an empty directory": {"verify", empty},
+		"nothing":                      {"query", filepath.Join(empty, "no"), "select 1"},
+		"an empty argument":            {"verify", ""},
+		"an archive without bagit.txt": {"tables", bag},
+		"a root with such an archive":  {"tables", root},
+		"a list of what is an archive": {"list", bag},
+		"a bucket without a name":      {"files", "s3:///x"},
+		"an archive that is gone": {
+			"status", filepath.Join(root, "exports", "recruitly-x-20240101T000000Z-aaaa"),
+		},
 		"a file of somebody else's":       {"tables", filepath.Join(root, "README.txt")},
 		"a document that is not there":    {"cat", empty, "c1-000001"},
 		"a takeover into a bag":           {"take", "-", "--to", filepath.Join(bag, "more")},
@@ -268,17 +302,27 @@ func TestWhatIsNoArchive(t *testing.T) {
 		"documents copied into an export": {2, "is inside of an archive"},
 	}
 	for name, w := range want {
-		if o := got[name]; o.code != w.code || !strings.Contains(o.stderr, w.stderr) || !strings.Contains(o.stderr, "hint: ") || o.stdout != "" {
-			t.Errorf("%s: exit %d, want %d and %q with a hint\nstdout: %s\nstderr: %s", name, o.code, w.code, w.stderr, o.stdout, o.stderr)
+		if o := got[name]; o.code != w.code || !strings.Contains(o.stderr, w.stderr) ||
+			!strings.Contains(o.stderr, "hint: ") || o.stdout != "" {
+			t.Errorf(
+				"%s: exit %d, want %d and %q with a hint\nstdout: %s\nstderr: %s", name, o.code, w.code,
+				w.stderr, o.stdout, o.stderr,
+			)
 		}
 	}
-	if v, faults := verify(t, 5, bag); faults != "missing bagit.txt" || !strings.Contains(v.Faults[0].Detail, "without it") {
+	if v, faults := verify(t, 5, bag); faults != "missing bagit.txt" ||
+		!strings.Contains(v.Faults[0].Detail, "without it") {
 		t.Errorf("verify without bagit.txt: %q: %+v", faults, v)
 	}
 	// What is refused is refused before anything is written.
 	before := written(t, filepath.Dir(root))
-	for _, dir := range []string{"db/x", ".work/x", "exports/x", "ledger", filepath.Join("exports", filepath.Base(bag), "data", "x")} {
-		o := holdall(t, "take", put(t, filepath.Join(empty, "m.csv"), "Data,https://a.example/x.zip\n"), "--to", filepath.Join(root, dir))
+	for _, dir := range []string{
+		"db/x", ".work/x", "exports/x", "ledger", filepath.Join("exports", filepath.Base(bag), "data", "x"),
+	} {
+		o := holdall(
+			t, "take", put(t, filepath.Join(empty, "m.csv"), "Data,https://a.example/x.zip\n"), "--to",
+			filepath.Join(root, dir),
+		)
 		if o.code != 2 || !strings.Contains(o.stderr, "lies inside of") {
 			t.Errorf("take --to ROOT/%s: exit %d, %s", dir, o.code, o.stderr)
 		}
@@ -309,21 +353,27 @@ func TestWhatCannotBeReadIsNotCalledChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Nothing outside of a root is ever opened. The link is as long as the file was.
-	if err := errors.Join(os.Remove(name), os.Symlink(strings.Repeat("/", int(info.Size())), name)); err != nil {
+	if err := errors.Join(
+		os.Remove(name), os.Symlink(strings.Repeat("/", int(info.Size())), name),
+	); err != nil {
 		t.Fatal(err)
 	}
 	o := holdall(t, "verify", root)
-	if o.code != 5 || !strings.Contains(o.stdout, "unreadable") || !strings.Contains(o.stderr, "1 file could not be read") || strings.Contains(o.stderr, "not as it was") {
+	if o.code != 5 || !strings.Contains(o.stdout, "unreadable") ||
+		!strings.Contains(o.stderr, "1 file could not be read") ||
+		strings.Contains(o.stderr, "not as it was") {
 		t.Errorf("exit %d\n%s%s", o.code, o.stdout, o.stderr)
 	}
 }
 
-// A root with nothing but an unfinished takeover has a status, by any path; beside a broken archive that is not all there is.
+// A root with nothing but an unfinished takeover has a status, by any path; beside a broken archive that is
+// not all there is.
 func TestStatusOfARootThatHoldsOnlyUnfinishedTakeovers(t *testing.T) {
 	root, _, bag := demo(t)
 	put(t, root+"/.work/20260203T040506Z-unfi/run.json", `{"started":"2026-02-03T04:05:06Z"}`)
 	const begun = "the takeover begun at 2026-02-03 04:05:06 UTC is not finished"
-	if o := holdall(t, "status", root); o.code != 0 || !strings.Contains(o.stderr, begun) || !strings.Contains(o.stdout, "complete") {
+	if o := holdall(t, "status", root); o.code != 0 || !strings.Contains(o.stderr, begun) ||
+		!strings.Contains(o.stdout, "complete") {
 		t.Errorf("beside an archive: exit %d\n%s%s", o.code, o.stdout, o.stderr)
 	}
 	if o := holdall(t, "status", bag); strings.Contains(o.stderr, begun) {
@@ -332,7 +382,8 @@ func TestStatusOfARootThatHoldsOnlyUnfinishedTakeovers(t *testing.T) {
 	if err := os.Remove(bag + "/bagit.txt"); err != nil {
 		t.Fatal(err)
 	}
-	if o := holdall(t, "status", root); o.code != 1 || !strings.Contains(o.stderr, "what is there is not whole") {
+	if o := holdall(t, "status", root); o.code != 1 ||
+		!strings.Contains(o.stderr, "what is there is not whole") {
 		t.Errorf("beside a broken archive: exit %d\n%s%s", o.code, o.stdout, o.stderr)
 	}
 	if err := errors.Join(os.RemoveAll(bag), os.RemoveAll(root+"/ledger")); err != nil {
@@ -344,7 +395,8 @@ func TestStatusOfARootThatHoldsOnlyUnfinishedTakeovers(t *testing.T) {
 			t.Errorf("alone, as %s: exit %d\n%s%s", path, o.code, o.stdout, o.stderr)
 		}
 	}
-	if o := holdall(t, "query", root, "select 1"); o.code != 1 || !strings.Contains(o.stderr, `run "holdall take" again`) {
+	if o := holdall(t, "query", root, "select 1"); o.code != 1 ||
+		!strings.Contains(o.stderr, `run "holdall take" again`) {
 		t.Errorf("query: exit %d\n%s", o.code, o.stderr)
 	}
 }
@@ -356,7 +408,9 @@ func TestADamagedRecordHasAHint(t *testing.T) {
 	if err := errors.Join(os.Chmod(name, 0o600), os.WriteFile(name, []byte("{}"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if o := holdall(t, "status", root); o.code != 1 || !strings.Contains(o.stderr, `hint: the archive is damaged there; "holdall verify"`) {
+	if o := holdall(t, "status", root); o.code != 1 || !strings.Contains(
+		o.stderr, `hint: the archive is damaged there; "holdall verify"`,
+	) {
 		t.Errorf("exit %d\n%s%s", o.code, o.stdout, o.stderr)
 	}
 }
@@ -370,10 +424,14 @@ func TestTheArchiveMayBeLeftOut(t *testing.T) {
 		t.Chdir(dir)
 		var out, talk bytes.Buffer
 		e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &talk, voice: newVoice(&talk),
-			lookup: func(name string) (string, bool) { return named, named != "" && name == "HOLDALL_EXPORT" }}
+			lookup: func(name string) (string, bool) {
+				return named, named != "" && name == "HOLDALL_EXPORT"
+			}}
 		return outcome{run(t.Context(), e, args), out.String(), talk.String()}
 	}
-	for _, dir := range []string{root, filepath.Join(root, "exports"), bag, filepath.Join(bag, "data", "tables")} {
+	for _, dir := range []string{
+		root, filepath.Join(root, "exports"), bag, filepath.Join(bag, "data", "tables"),
+	} {
 		for want, args := range map[string][]string{
 			"n\n10\n":                 {"query", "select count(*) as n from candidates"},
 			"candidates\t10\t":        {"tables"},
@@ -393,18 +451,25 @@ func TestTheArchiveMayBeLeftOut(t *testing.T) {
 	if o := in(outside, root, "query", "select count(*) as n from candidates"); o.stdout != "n\n10\n" {
 		t.Errorf("with HOLDALL_EXPORT: %+v", o)
 	}
-	if o := in(outside, filepath.Join(outside, "no"), "query", root, "select count(*) as n from candidates"); o.stdout != "n\n10\n" {
+	if o := in(
+		outside, filepath.Join(outside, "no"), "query", root, "select count(*) as n from candidates",
+	); o.stdout != "n\n10\n" {
 		t.Errorf("an argument beats HOLDALL_EXPORT: %+v", o)
 	}
 	if o := in(bag, "", "query", root, "select count(*) as n from jobs"); o.code != 0 {
 		t.Errorf("an argument beats the directory: %+v", o)
 	}
-	for _, args := range [][]string{{"tables"}, {"verify"}, {"report", "funnel"}, {"cat", "c3-000000"}, {"list"}} {
-		if o := in(outside, "", args...); o.code != 2 || !strings.Contains(o.stderr, "no archive is named, and "+outside+" is not in one") {
+	for _, args := range [][]string{
+		{"tables"}, {"verify"}, {"report", "funnel"}, {"cat", "c3-000000"}, {"list"},
+	} {
+		if o := in(outside, "", args...); o.code != 2 || !strings.Contains(
+			o.stderr, "no archive is named, and "+outside+" is not in one",
+		) {
 			t.Errorf("in no archive: %q: %+v", args, o)
 		}
 	}
-	if o := in(outside, "", "query", "select 1"); o.code != 2 || !strings.Contains(o.stderr, "no archive is named") {
+	if o := in(outside, "", "query", "select 1"); o.code != 2 ||
+		!strings.Contains(o.stderr, "no archive is named") {
 		t.Errorf("SQL in no archive: %+v", o)
 	}
 }

@@ -69,11 +69,17 @@ func mayShow(e *env, mediaType string, force bool) error {
 	if force || !term.Is(e.stdout) || strings.HasPrefix(mediaType, "text/") {
 		return nil
 	}
-	refused := usagef("send it to a file with > FILE, or to the terminal all the same with --force", "the document is %s, not text", mediaType)
+	refused := usagef(
+		"send it to a file with > FILE, or to the terminal all the same with --force",
+		"the document is %s, not text", mediaType,
+	)
 	if !term.Is(e.stdin) {
 		return refused
 	}
-	fmt.Fprintf(e.stderr, "holdall: the document is %s, not text; write it to the terminal all the same? [y/N] ", mediaType)
+	fmt.Fprintf(
+		e.stderr, "holdall: the document is %s, not text; write it to the terminal all the same? [y/N] ",
+		mediaType,
+	)
 	answer, _ := bufio.NewReader(e.stdin).ReadString('\n')
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
 		return refused

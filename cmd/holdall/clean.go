@@ -39,7 +39,10 @@ names it: it may not be there to be received again. Databases are made again whe
 		args: cobra.MaximumNArgs(1),
 		flags: func(f *pflag.FlagSet) {
 			f.BoolVar(&o.yes, "yes", false, "remove what is listed")
-			f.StringArrayVar(&o.runs, "run", nil, "also the unfinished takeover of this `NAME` with all that it has received; may be repeated")
+			f.StringArrayVar(
+				&o.runs, "run", nil,
+				"also the unfinished takeover of this `NAME` with all that it has received; may be repeated",
+			)
 		},
 		run:   func(ctx context.Context, e *env, args []string) error { return o.run(ctx, e, args) },
 		exits: []int{exitGoOn},
@@ -122,7 +125,10 @@ func userLeftovers(ctx context.Context, e *env, remote bool) ([]takeover.Leftove
 		return nil, err
 	}
 	if info, err := os.Stat(history); err == nil {
-		all = append(all, takeover.Leftover{Kind: takeover.LeftHistory, Name: "history", Path: history, Bytes: info.Size()})
+		all = append(
+			all,
+			takeover.Leftover{Kind: takeover.LeftHistory, Name: "history", Path: history, Bytes: info.Size()},
+		)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -155,7 +161,9 @@ func remoteLeftovers(ctx context.Context, e *env) (all []takeover.Leftover, err 
 // names.
 func (o *cleanOptions) choose(all []takeover.Leftover) (*cleaned, error) {
 	for _, name := range o.runs {
-		if !slices.ContainsFunc(all, func(l takeover.Leftover) bool { return l.Kind == takeover.LeftRun && l.Name == name }) {
+		if !slices.ContainsFunc(
+			all, func(l takeover.Leftover) bool { return l.Kind == takeover.LeftRun && l.Name == name },
+		) {
 			return nil, usagef("\"holdall clean ROOT\" lists them by name", "there is no takeover %q", name)
 		}
 	}
@@ -205,7 +213,9 @@ func (c *cleaned) print(e *env) error {
 	case c.Removed:
 		e.talk("removed: %s, %s", count(n, "thing", "things"), term.Bytes(c.Bytes))
 	case n > 0 && !e.quiet:
-		defer e.hint("nothing was removed: --yes removes %s, %s", count(n, "thing", "things"), term.Bytes(c.Bytes))
+		defer e.hint(
+			"nothing was removed: --yes removes %s, %s", count(n, "thing", "things"), term.Bytes(c.Bytes),
+		)
 	}
 	return e.table([]string{"kind", "path", "size", "what it is"}, []int{2}, rows)
 }
@@ -243,7 +253,10 @@ func (e *env) tellGone(ctx context.Context, h *home) {
 	}
 	if err == nil && n > 0 {
 		e.talk("%s holds %s; %q removes what is not needed", h.databases(),
-			count(n, "database of an export that is not here any more", "databases of exports that are not here any more"),
+			count(
+				n, "database of an export that is not here any more",
+				"databases of exports that are not here any more",
+			),
 			"holdall clean "+h.name+" --yes")
 	}
 }

@@ -24,8 +24,8 @@ func put(t *testing.T, path, content string) string {
 	return path
 }
 
-// litter puts into a root, and into the places of its user, one of everything that clean knows. It returns what is to go and
-// what is to stay; unfinished is the name of a takeover.
+// litter puts into a root, and into the places of its user, one of everything that clean knows. It returns
+// what is to go and what is to stay; unfinished is the name of a takeover.
 func litter(t *testing.T, root, id string) (goes, stays []string, unfinished string) {
 	t.Helper()
 	tmp, cache, away := t.TempDir(), os.Getenv("XDG_CACHE_HOME"), t.TempDir()
@@ -35,9 +35,15 @@ func litter(t *testing.T, root, id string) (goes, stays []string, unfinished str
 	goes = []string{
 		put(t, root+"/db/recruitly-gone-20240101T000000Z-aaaa.duckdb", "of an export that is gone"),
 		put(t, root+"/db/"+id+".duckdb.part", "half a database"),
-		put(t, cache+"/holdall/db/recruitly-x-20240101T000000Z-aaaa.duckdb", "of an archive that may not be written to"),
+		put(
+			t, cache+"/holdall/db/recruitly-x-20240101T000000Z-aaaa.duckdb",
+			"of an archive that may not be written to",
+		),
 		put(t, cache+"/holdall/history", "select 1;\n"),
-		put(t, work+"/"+finished+"/run.json", `{"sealed":{"export":"`+id+`"},"spool":"`+away+"/"+finished+`"}`),
+		put(
+			t, work+"/"+finished+"/run.json",
+			`{"sealed":{"export":"`+id+`"},"spool":"`+away+"/"+finished+`"}`,
+		),
 		put(t, away+"/"+finished+"/object-01.data", "received"),
 		put(t, tmp+"/holdall-query-dead/.lock", ""),
 		put(t, tmp+"/holdall-verify-dead/.lock", ""),
@@ -67,23 +73,31 @@ func TestCleanRemovesWhatIsListedAndNothingElse(t *testing.T) {
 	root, id, bag := demo(t)
 	goes, stays, unfinished := litter(t, root, id)
 	goes = append(goes, root+"/db/"+id+".duckdb") // the demo has made it
-	if o := holdall(t, "list", root); !strings.Contains(o.stderr, "holds 1 database of an export that is not here any more") {
+	if o := holdall(t, "list", root); !strings.Contains(
+		o.stderr, "holds 1 database of an export that is not here any more",
+	) {
 		t.Errorf("list does not notice the database of an export that is gone: %s", o.stderr)
 	}
 
 	o := holdall(t, "clean", root)
-	if got := there(slices.Concat(goes, stays)); o.code != 0 || len(got) != len(goes)+len(stays) || !strings.Contains(o.stderr, "hint: nothing was removed: --yes removes 8 things") {
-		t.Fatalf("without --yes %d of %d are left; exit %d\n%s%s", len(got), len(goes)+len(stays), o.code, o.stdout, o.stderr)
+	if got := there(slices.Concat(goes, stays)); o.code != 0 || len(got) != len(goes)+len(stays) ||
+		!strings.Contains(o.stderr, "hint: nothing was removed: --yes removes 8 things") {
+		t.Fatalf(
+			"without --yes %d of %d are left; exit %d\n%s%s", len(got), len(goes)+len(stays), o.code,
+			o.stdout, o.stderr,
+		)
 	}
 	for _, path := range goes {
-		if !strings.Contains(o.stdout, path) && !strings.Contains(o.stdout, filepath.Dir(path)+"\t") && !strings.HasSuffix(path, "object-01.data") {
+		if !strings.Contains(o.stdout, path) && !strings.Contains(o.stdout, filepath.Dir(path)+"\t") &&
+			!strings.HasSuffix(path, "object-01.data") {
 			t.Errorf("%s is not listed:\n%s", path, o.stdout)
 		}
 	}
 
 	o = holdall(t, "clean", root, "--yes", "--json")
 	var out cleaned
-	if err := json.Unmarshal([]byte(o.stdout), &out); err != nil || o.code != 0 || !out.Removed || len(out.Items) != 10 {
+	if err := json.Unmarshal([]byte(o.stdout), &out); err != nil || o.code != 0 || !out.Removed ||
+		len(out.Items) != 10 {
 		t.Errorf("exit %d, %v, %d items, want 10:\n%s%s", o.code, err, len(out.Items), o.stdout, o.stderr)
 	}
 	if got := there(goes); len(got) > 0 {
@@ -126,7 +140,8 @@ func TestCleanLeavesARunningTakeoverAlone(t *testing.T) {
 	defer unlock()
 	before := names(t, root+"/.work")
 	o := holdall(t, "clean", root, "--yes")
-	if o.code != 3 || !strings.Contains(o.stderr, "is held by process") || strings.Contains(o.stdout, ".work") {
+	if o.code != 3 || !strings.Contains(o.stderr, "is held by process") ||
+		strings.Contains(o.stdout, ".work") {
 		t.Errorf("exit %d, want 3\n%s%s", o.code, o.stdout, o.stderr)
 	}
 	if diff := cmp.Diff(before, names(t, root+"/.work")); diff != "" || len(before) != 3 {

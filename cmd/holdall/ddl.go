@@ -33,7 +33,10 @@ the archive, when that is not where it is now.`,
 		args: cobra.MaximumNArgs(1),
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&o.engine, "engine", "", "`ENGINE`: duckdb, spark, trino, athena")
-			f.StringVar(&o.location, "location", "", "`URL` or directory of the archive, as the engine finds it (default: where it is)")
+			f.StringVar(
+				&o.location, "location", "",
+				"`URL` or directory of the archive, as the engine finds it (default: where it is)",
+			)
 		},
 		run: func(ctx context.Context, e *env, args []string) error { return o.run(ctx, e, args) },
 	}
@@ -97,7 +100,10 @@ func describeFor(ctx context.Context, x *export, db *query.DB) (ddl.Archive, err
 		table := ddl.Table{Name: t.Table, About: t.Description, Path: paths[t.Table]}
 		for _, c := range t.Columns {
 			lacking := t.Known && c.Known && c.Heading == ""
-			table.Columns = append(table.Columns, ddl.Column{Name: c.Column, Type: c.Type, About: c.Description, Lacking: lacking})
+			table.Columns = append(
+				table.Columns,
+				ddl.Column{Name: c.Column, Type: c.Type, About: c.Description, Lacking: lacking},
+			)
 		}
 		a.Tables = append(a.Tables, table)
 	}
@@ -109,7 +115,8 @@ func describeFor(ctx context.Context, x *export, db *query.DB) (ddl.Archive, err
 
 // viewsOf returns the views of the database, each after those that it reads.
 func viewsOf(ctx context.Context, db *query.DB) ([]ddl.View, error) {
-	rows, err := db.Query(ctx, `SELECT view_name, sql FROM duckdb_views() WHERE schema_name = 'main' AND NOT internal
+	rows, err := db.Query(ctx,
+		`SELECT view_name, sql FROM duckdb_views() WHERE schema_name = 'main' AND NOT internal
 		AND view_name IN ('stage_event', 'task_link', 'timeline', 'document_text') ORDER BY view_name`, nil)
 	if err != nil {
 		return nil, err

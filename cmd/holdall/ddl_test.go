@@ -25,7 +25,8 @@ import (
 // someSkill is a skill for which 08-rediscover-placeable finds somebody.
 func someSkill(t *testing.T, root string) string {
 	t.Helper()
-	o := holdall(t, "query", root, `select s from (select candidate_id, unnest(skills) as s from candidates where not coalesce(do_not_contact, false)
+	o := holdall(t, "query", root,
+		`select s from (select candidate_id, unnest(skills) as s from candidates where not coalesce(do_not_contact, false)
 		and coalesce(last_contacted, timestamp '1970-01-01') < snapshot_at() - interval 12 month) join job_pipelines using (candidate_id)
 		where interview_date is not null order by 1 limit 1`)
 	if lines := strings.Split(o.stdout, "\n"); o.code == 0 && len(lines) > 2 {
@@ -36,7 +37,8 @@ func someSkill(t *testing.T, root string) string {
 
 // reportParams gives every report what it asks for.
 func reportParams(skill, person, name string) map[string]string {
-	return map[string]string{"since": "2015-01-01", "until": "2026-12-31", "skill": skill, "person": person, "q": name,
+	return map[string]string{"since": "2015-01-01", "until": "2026-12-31", "skill": skill, "person": person,
+		"q":     name,
 		"email": "nobody@example.org", "months": "12"}
 }
 
@@ -107,7 +109,11 @@ func TestSparkReadsAnArchive(t *testing.T) {
 	testneed.Command(t, "java", "Debian openjdk-17-jre-headless")
 	jars, _ := filepath.Glob(filepath.Join(os.Getenv("HOLDALL_TEST_SPARK_JARS"), "*.jar"))
 	if err := exec.Command(python, "-c", "import pyspark").Run(); err != nil || len(jars) < 5 {
-		testneed.Missing(t, "pyspark (from PyPI), or the jars of hadoop-aws in HOLDALL_TEST_SPARK_JARS (.ci/spark-jars.py), are missing")
+		testneed.Missing(
+			t,
+			"pyspark (from PyPI), or the jars of hadoop-aws in HOLDALL_TEST_SPARK_JARS "+
+				"(.ci/spark-jars.py), are missing",
+		)
 	}
 	server := s3test.Start(t) // before the user's cache directory, in which it lies, is another
 	root, id, bag := demo(t)
@@ -127,16 +133,17 @@ func TestSparkReadsAnArchive(t *testing.T) {
 	asked := put(t, filepath.Join(dir, "questions.sql"), strings.ReplaceAll(questions, "{skill}", skill))
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, python, append([]string{filepath.Join("..", "..", "internal", "ddl", "testdata", "spark.py"), asked,
-		"spark.sql.warehouse.dir=" + filepath.Join(dir, "warehouse"),
-		"spark.jars=" + strings.Join(jars, ","),
-		"spark.hadoop.fs.s3a.endpoint=" + server.URL,
-		"spark.hadoop.fs.s3a.access.key=" + s3test.Reader.AccessKey,
-		"spark.hadoop.fs.s3a.secret.key=" + s3test.Reader.SecretKey,
-		"spark.hadoop.fs.s3a.endpoint.region=" + s3test.Region,
-		"spark.hadoop.fs.s3a.path.style.access=true",
-		"spark.hadoop.fs.s3a.connection.ssl.enabled=false",
-		"spark.hadoop.fs.s3a.aws.credentials.provider=org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider", "--"}, ddls...)...)
+	cmd := exec.CommandContext(ctx, python,
+		append([]string{filepath.Join("..", "..", "internal", "ddl", "testdata", "spark.py"), asked,
+			"spark.sql.warehouse.dir=" + filepath.Join(dir, "warehouse"),
+			"spark.jars=" + strings.Join(jars, ","),
+			"spark.hadoop.fs.s3a.endpoint=" + server.URL,
+			"spark.hadoop.fs.s3a.access.key=" + s3test.Reader.AccessKey,
+			"spark.hadoop.fs.s3a.secret.key=" + s3test.Reader.SecretKey,
+			"spark.hadoop.fs.s3a.endpoint.region=" + s3test.Region,
+			"spark.hadoop.fs.s3a.path.style.access=true",
+			"spark.hadoop.fs.s3a.connection.ssl.enabled=false",
+			"spark.hadoop.fs.s3a.aws.credentials.provider=org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider", "--"}, ddls...)...)
 	var talk strings.Builder
 	cmd.Stderr = &talk
 	out, err := cmd.Output()
@@ -190,7 +197,12 @@ func TestDuckDBReadsAnArchive(t *testing.T) {
 	}
 	dir := t.TempDir()
 	statements := put(t, filepath.Join(dir, "ddl.sql"), o.stdout)
-	who := strings.Split(holdall(t, "query", root, "select candidate_id, candidate_name from job_pipelines order by 1 limit 1").stdout, "\n")[1]
+	who := strings.Split(
+		holdall(
+			t, "query", root, "select candidate_id, candidate_name from job_pipelines order by 1 limit 1",
+		).stdout,
+		"\n",
+	)[1]
 	person, name, _ := strings.Cut(who, "\t")
 	all := reportParams(someSkill(t, root), person, name)
 	asked := [][]any{}
@@ -236,14 +248,21 @@ func TestDDLForOtherEngines(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"--engine", "trino", "--location", "s3://b/x/"}, 0, `external_location = 's3://b/x/data/tables/candidates'`},
+		{
+			[]string{"--engine", "trino", "--location", "s3://b/x/"}, 0,
+			`external_location = 's3://b/x/data/tables/candidates'`,
+		},
 		{[]string{"--engine", "trino"}, 0, `"skills" array(varchar) COMMENT`},
-		{[]string{"--engine", "athena", "--location", "s3://b/x"}, 0, `LOCATION 's3://b/x/data/tables/candidates/'`},
+		{
+			[]string{"--engine", "athena", "--location", "s3://b/x"}, 0,
+			`LOCATION 's3://b/x/data/tables/candidates/'`,
+		},
 		{[]string{"--engine", "athena"}, 0, "-- Athena reads only from S3"},
 		{[]string{"--engine", "oracle"}, 2, ""},
 		{nil, 2, ""},
 	} {
-		if o := holdall(t, append([]string{"ddl", root}, tc.args...)...); o.code != tc.code || !strings.Contains(o.stdout, tc.want) {
+		if o := holdall(t, append([]string{"ddl", root}, tc.args...)...); o.code != tc.code ||
+			!strings.Contains(o.stdout, tc.want) {
 			t.Errorf("%q: %+v", tc.args, o)
 		}
 	}

@@ -29,7 +29,10 @@ type env struct {
 }
 
 func processEnv() *env {
-	return &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, voice: newVoice(os.Stderr), lookup: os.LookupEnv}
+	return &env{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, voice: newVoice(os.Stderr),
+		lookup: os.LookupEnv,
+	}
 }
 
 // interrupt has Ctrl-C do something else than ending the process, until it is called with nil.

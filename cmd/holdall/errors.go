@@ -108,9 +108,13 @@ func classify(err error) errorReport {
 		return pausedFailure(paused)
 	case errors.As(err, &pull):
 		code := failure.Code(pull.Code)
-		return errorReport{Code: code, Message: pull.Message, Hint: pull.Hint, Retryable: pull.Retryable, exit: code.Exit()}
+		return errorReport{
+			Code: code, Message: pull.Message, Hint: pull.Hint, Retryable: pull.Retryable, exit: code.Exit(),
+		}
 	case errors.Is(err, context.Canceled):
-		return errorReport{Code: failure.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted}
+		return errorReport{
+			Code: failure.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted,
+		}
 	case errors.As(err, &fe):
 		report = errorReport{
 			Code: fe.Code, Message: aboutLink(fe, err.Error()), Hint: hintOf(fe),
@@ -146,7 +150,10 @@ func classify(err error) errorReport {
 
 // sendFailure is a failure of a destination.
 func sendFailure(e *orgvue.Error) errorReport {
-	f := errorReport{Code: failure.Code(e.Code), Message: e.Message, Hint: e.Hint, Retryable: e.Retryable, exit: failure.Code(e.Code).Exit()}
+	f := errorReport{
+		Code: failure.Code(e.Code), Message: e.Message, Hint: e.Hint, Retryable: e.Retryable,
+		exit: failure.Code(e.Code).Exit(),
+	}
 	if e.Code == orgvue.CodeRefused {
 		f.Code, f.exit = failure.Internal, exitFailed
 	}
@@ -154,11 +161,12 @@ func sendFailure(e *orgvue.Error) errorReport {
 }
 
 var partNames = map[link.Part]string{
-	link.PartData: "the data files", link.PartAttachments: "the attachments", link.PartCVs: "the internal CVs", link.PartUnknown: "an unnamed part",
+	link.PartData: "the data files", link.PartAttachments: "the attachments",
+	link.PartCVs: "the internal CVs", link.PartUnknown: "an unnamed part",
 }
 
-// aboutLink adds which link a failure is about: of three that look alike, the user has to know which one to ask for. The link
-// comes last, because whatever follows a link is taken for a part of it and hidden.
+// aboutLink adds which link a failure is about: of three that look alike, the user has to know which one to
+// ask for. The link comes last, because whatever follows a link is taken for a part of it and hidden.
 func aboutLink(e *failure.Error, message string) string {
 	switch {
 	case e.Part != "":
@@ -172,8 +180,8 @@ func aboutLink(e *failure.Error, message string) string {
 	return message
 }
 
-// stopped marks the failure of what the user has stopped, in whatever words the failure comes: an engine that is interrupted in
-// the middle of a statement has its own.
+// stopped marks the failure of what the user has stopped, in whatever words the failure comes: an engine that
+// is interrupted in the middle of a statement has its own.
 func stopped(ctx context.Context, err error) error {
 	if err == nil || !errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, context.Canceled) {
 		return err
@@ -183,7 +191,8 @@ func stopped(ctx context.Context, err error) error {
 
 // isDiskFull also knows the database engine's words for it, whose errors are text only.
 func isDiskFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || strings.Contains(err.Error(), "No space left on device")
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		strings.Contains(err.Error(), "No space left on device")
 }
 
 // fail tells the user about err and returns the exit code.

@@ -25,15 +25,19 @@ type export struct {
 
 // A place is what a ROOT or EXPORT argument leads to: a root, or one archive, in a root or alone.
 type place struct {
-	root   string // "" for an archive that lies alone
-	folder string // of the archive: its name in ROOT/exports, or its whole path where it lies alone; "" for a root
+	root string // "" for an archive that lies alone
+	// of the archive: its name in ROOT/exports, or its whole path where it lies alone; "" for a root
+	folder string
 }
 
-// locate finds the root or the archive that a path leads to: by way of symbolic links, relative, with a slash at its end, or
-// from anywhere inside of an archive. What is an archive is told by what is in it, not by its name.
+// locate finds the root or the archive that a path leads to: by way of symbolic links, relative, with a slash
+// at its end, or from anywhere inside of an archive. What is an archive is told by what is in it, not by its
+// name.
 func locate(arg string) (place, error) {
 	if arg == "" {
-		return place{}, usagef("name the root or the archive; \".\" is the current directory", "the path is empty")
+		return place{}, usagef(
+			"name the root or the archive; \".\" is the current directory", "the path is empty",
+		)
 	}
 	if isS3(arg) {
 		return locateS3(arg), nil
@@ -76,10 +80,13 @@ func isExports(dir string) bool {
 	}
 	children, err := os.ReadDir(dir)
 	holdsBag := func(e fs.DirEntry) bool { return isBag(filepath.Join(dir, e.Name())) }
-	return err == nil && (slices.ContainsFunc(children, holdsBag) || isDir(filepath.Join(filepath.Dir(dir), "ledger")))
+	return err == nil && (slices.ContainsFunc(children, holdsBag) || isDir(
+		filepath.Join(filepath.Dir(dir), "ledger"),
+	))
 }
 
-// locateLost is for a path that leads nowhere: ROOT/exports/ID of an export that is gone is told so by whoever opens it.
+// locateLost is for a path that leads nowhere: ROOT/exports/ID of an export that is gone is told so by
+// whoever opens it.
 func locateLost(abs string, err error) (place, error) {
 	if errors.Is(err, fs.ErrNotExist) && filepath.Base(filepath.Dir(abs)) == "exports" {
 		return placeOf(abs), nil
@@ -101,7 +108,8 @@ func placeOf(dir string) place {
 	return place{root: dir}
 }
 
-// checkOutside refuses a place to write to that is inside of an archive: nothing there may ever change. flag names the place.
+// checkOutside refuses a place to write to that is inside of an archive: nothing there may ever change. flag
+// names the place.
 func checkOutside(flag, path string) error {
 	if path == "" {
 		return nil
@@ -135,7 +143,9 @@ func isDir(path string) bool {
 // isBag reports whether a directory is an archive, also one that has lost one of its files.
 func isBag(dir string) bool {
 	found := 0
-	for _, name := range []string{"bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"} {
+	for _, name := range []string{
+		"bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt",
+	} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
 			found++
 		}
@@ -214,7 +224,12 @@ func (at place) explain(ctx context.Context, e *env, err error) error {
 		if at.root != "" {
 			dir = at.path(at.folder)
 		}
-		return withHint(err, fmt.Sprintf("%q says what is lost; of a copy that is not finished, finish it", "holdall verify "+dir))
+		return withHint(
+			err,
+			fmt.Sprintf(
+				"%q says what is lost; of a copy that is not finished, finish it", "holdall verify "+dir,
+			),
+		)
 	case !errors.Is(err, fs.ErrNotExist) || at.root == "" || at.folder != "":
 		return err
 	}
@@ -224,10 +239,15 @@ func (at place) explain(ctx context.Context, e *env, err error) error {
 	}
 	defer h.close()
 	if r, cerr := archive.CheckRoot(ctx, h.store); cerr == nil && len(r.Folders)+len(r.Faults) > 0 {
-		return withHint(err, fmt.Sprintf("what is there is not whole: %q says what is lost", "holdall verify "+at.root))
+		return withHint(
+			err, fmt.Sprintf("what is there is not whole: %q says what is lost", "holdall verify "+at.root),
+		)
 	}
 	if all, lerr := takeover.Unfinisheds(h.runs()); lerr == nil && len(all) > 0 {
-		return &unfinishedOnly{withHint(err, "a takeover into this root is not finished: run \"holdall take\" again to go on"), all}
+		return &unfinishedOnly{
+			withHint(err, "a takeover into this root is not finished: run \"holdall take\" again to go on"),
+			all,
+		}
 	}
 	return withHint(err, "a ROOT has the directory exports in it, and \"holdall take\" makes both")
 }
@@ -250,9 +270,9 @@ type quietly struct{ error }
 func (q quietly) Error() string { return "" }
 func (q quietly) Unwrap() error { return q.error }
 
-// database opens the export's database, making it where it is missing: in ROOT/db, or in the user's cache directory when the
-// archive lies alone or its root may not be written to. Of older archives it holds what the tables hold, so the user is told
-// where it is made.
+// database opens the export's database, making it where it is missing: in ROOT/db, or in the user's cache
+// directory when the archive lies alone or its root may not be written to. Of older archives it holds what
+// the tables hold, so the user is told where it is made.
 func (x *export) database(ctx context.Context, e *env) (*query.DB, error) {
 	if x.root != "" {
 		db, err := takeover.OpenDatabase(ctx, x.bag, x.databases(), query.OpenOptions{}, e.talk)

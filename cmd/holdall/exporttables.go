@@ -50,7 +50,10 @@ func (o *exportOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.to, "to", "", "write into this `DIR`, which must be empty or missing")
 	f.StringSliceVar(&o.tables, "tables", nil, "only these `TABLES`, with commas between them")
 	f.StringVar(&o.without, "without", "", "leave out columns of this `KIND`: sensitive")
-	f.BoolVar(&o.noFormulas, "no-formulas", false, "in CSV, put an apostrophe before texts that a spreadsheet program would run as formulas")
+	f.BoolVar(
+		&o.noFormulas, "no-formulas", false,
+		"in CSV, put an apostrophe before texts that a spreadsheet program would run as formulas",
+	)
 }
 
 func (o *exportOptions) check() error {
@@ -91,8 +94,9 @@ func (o *exportOptions) run(ctx context.Context, e *env, args []string) error {
 	if err := dir.Close(); err != nil {
 		return err
 	}
-	result, err := tablefiles.Run(ctx, db, tablefiles.Options{Format: tablefiles.Format(o.format), Dir: o.to, Name: x.bag.ID(), Tables: o.tables,
-		WithoutSensitive: o.without != "", NoFormulas: o.noFormulas})
+	result, err := tablefiles.Run(ctx, db,
+		tablefiles.Options{Format: tablefiles.Format(o.format), Dir: o.to, Name: x.bag.ID(), Tables: o.tables,
+			WithoutSensitive: o.without != "", NoFormulas: o.noFormulas})
 	if errors.Is(err, tablefiles.ErrNoTable) {
 		return usagef("\"holdall tables\" lists them", "%v", err)
 	}
@@ -118,18 +122,25 @@ type exportedTableJSON struct {
 }
 
 func (o *exportOptions) tell(e *env, r *tablefiles.Result) error {
-	out := exportedJSON{o.to, o.format, []exportedTableJSON{}, append([]string{}, r.LeftOut...), append([]string{}, r.Unknown...)}
+	out := exportedJSON{
+		o.to, o.format, []exportedTableJSON{}, append([]string{}, r.LeftOut...),
+		append([]string{}, r.Unknown...),
+	}
 	var rows [][]string
 	for _, t := range r.Tables {
 		out.Tables = append(out.Tables, exportedTableJSON{t.Table, t.File, t.Rows})
 		rows = append(rows, []string{t.Table, fmt.Sprint(t.Rows), t.File})
-		sayOf(e, t.Table, t.Written, query.WriteOptions{Format: query.Format(o.format), NoFormulas: o.noFormulas})
+		sayOf(
+			e, t.Table, t.Written,
+			query.WriteOptions{Format: query.Format(o.format), NoFormulas: o.noFormulas},
+		)
 	}
 	if len(r.LeftOut) > 0 {
 		e.talk("left out as sensitive: %s", strings.Join(r.LeftOut, ", "))
 	}
 	if len(r.Unknown) > 0 {
-		e.warn("no schema knows these columns, so that nobody can say whether they are sensitive; they are exported: " +
+		e.warn("no schema knows these columns, so that nobody can say whether they are sensitive; they " +
+			"are exported: " +
 			strings.Join(r.Unknown, ", "))
 	}
 	if e.json {

@@ -57,7 +57,10 @@ func TestExportsAreReadByOthers(t *testing.T) {
 	}
 	t.Run("parquet", func(t *testing.T) {
 		dir, r := exported(t, root, "--format", "parquet")
-		got := askPython(t, "duckdb", askDuckDB, ":memory:", strings.ReplaceAll(exportedQuery, "%s", "'"+dir+"/candidates.parquet'"))
+		got := askPython(
+			t, "duckdb", askDuckDB, ":memory:",
+			strings.ReplaceAll(exportedQuery, "%s", "'"+dir+"/candidates.parquet'"),
+		)
 		if got != want || len(r.Tables) < 17 {
 			t.Errorf("%d tables; got\n%s\nwant\n%s", len(r.Tables), got, want)
 		}
@@ -65,32 +68,44 @@ func TestExportsAreReadByOthers(t *testing.T) {
 	t.Run("duckdb", func(t *testing.T) {
 		dir, r := exported(t, root, "--format", "duckdb")
 		file := filepath.Join(dir, id+".duckdb")
-		if got := askPython(t, "duckdb", askDuckDB, file, strings.ReplaceAll(exportedQuery, "%s", "candidates")); got != want {
+		if got := askPython(
+			t, "duckdb", askDuckDB, file, strings.ReplaceAll(exportedQuery, "%s", "candidates"),
+		); got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
-		counts := askPython(t, "duckdb", askDuckDB, file, "select snapshot_at() is not null, (select count(*) from timeline), "+
-			"(select count(*) from duckdb_columns() where comment is not null and table_name = 'candidates') > 60")
+		counts := askPython(t, "duckdb", askDuckDB, file,
+			"select snapshot_at() is not null, (select count(*) from timeline), "+
+				"(select count(*) from duckdb_columns() where comment is not null and table_name = "+
+				"'candidates') > 60")
 		if want := "true\t" + rowsIn(r, "timeline") + "\ttrue\n"; counts != want {
 			t.Errorf("got %q, want %q", counts, want)
 		}
 		old := os.Getenv("HOLDALL_TEST_OLD_DUCKDB")
 		if old == "" {
-			testneed.Missing(t, "HOLDALL_TEST_OLD_DUCKDB does not name a directory with the module duckdb 1.0.0 (from PyPI)")
+			testneed.Missing(
+				t,
+				"HOLDALL_TEST_OLD_DUCKDB does not name a directory with the module duckdb 1.0.0 (from PyPI)",
+			)
 		}
-		program := "import sys; sys.path.insert(0, '" + old + "'); import duckdb; assert duckdb.__version__ == '1.0.0'\n" + askDuckDB
-		if got := askPython(t, "sys", program, file, strings.ReplaceAll(exportedQuery, "%s", "candidates")); got != want {
+		program := "import sys; sys.path.insert(0, '" + old +
+			"'); import duckdb; assert duckdb.__version__ == '1.0.0'\n" + askDuckDB
+		if got := askPython(
+			t, "sys", program, file, strings.ReplaceAll(exportedQuery, "%s", "candidates"),
+		); got != want {
 			t.Errorf("DuckDB 1.0: got\n%s\nwant\n%s", got, want)
 		}
 	})
 	t.Run("sqlite", func(t *testing.T) {
 		sqlite := testneed.Command(t, "sqlite3", "Debian sqlite3")
 		dir, r := exported(t, root, "--format", "sqlite")
-		out, err := exec.Command(sqlite, "-readonly", "-separator", "\t", filepath.Join(dir, id+".sqlite"), `select candidate_id, full_name,
+		out, err := exec.Command(sqlite, "-readonly", "-separator", "\t", filepath.Join(dir, id+".sqlite"),
+			`select candidate_id, full_name,
 			case when current_salary is not null then printf('%.2f', current_salary) end, '[' || (select group_concat(value, ', ') from json_each(skills)) || ']',
 			case has_cv when 1 then 'true' when 0 then 'false' end, rating, date_of_birth, created_on from candidates order by 1;
 			select count(*) from pragma_integrity_check where integrity_check <> 'ok'; select count(*) from timeline;
 			select "table" from pragma_foreign_key_list('job_pipelines') where "from" = 'candidate_id';`).CombinedOutput()
-		if want := want + "0\n" + rowsIn(r, "timeline") + "\ncandidates\n"; err != nil || string(out) != want {
+		if want := want + "0\n" + rowsIn(r, "timeline") + "\ncandidates\n"; err != nil ||
+			string(out) != want {
 			t.Errorf("%v; got\n%s\nwant\n%s", err, out, want)
 		}
 		var metadata struct {
@@ -98,7 +113,9 @@ func TestExportsAreReadByOthers(t *testing.T) {
 				Tables map[string]struct{ Columns map[string]string }
 			}
 		}
-		if err := json.Unmarshal([]byte(read(t, filepath.Join(dir, "metadata.json"))), &metadata); err != nil ||
+		if err := json.Unmarshal(
+			[]byte(read(t, filepath.Join(dir, "metadata.json"))), &metadata,
+		); err != nil ||
 			metadata.Databases[id].Tables["candidates"].Columns["email"] == "" {
 			t.Errorf("metadata: %v, %+v", err, metadata)
 		}
@@ -110,7 +127,9 @@ import sys, csv
 rows = list(csv.reader(open(sys.argv[1], encoding="utf-8-sig", newline="")))
 print(rows[0][0], len(rows), {len(r) for r in rows} == {len(rows[0])})
 `, filepath.Join(dir, "candidates.csv"))
-		if got != "candidate_id 11 True\n" || !strings.HasPrefix(read(t, filepath.Join(dir, "candidates.csv")), "\uFEFF") {
+		if got != "candidate_id 11 True\n" || !strings.HasPrefix(
+			read(t, filepath.Join(dir, "candidates.csv")), "\uFEFF",
+		) {
 			t.Errorf("got %q", got)
 		}
 		if got := strings.Join(names(t, dir), " "); got != "candidates.csv columns.csv jobs.csv" {
@@ -149,8 +168,10 @@ func rowsIn(r exportedJSON, table string) string {
 
 func TestExportLeavesOutWhatIsSensitive(t *testing.T) {
 	root := takenOver(t, map[string]string{
-		"Candidates.csv": "Candidate Id,Full Name,Gender,Date of Birth,Internal Note,Star Sign\na1,Ama Mensah,F,no date,secret note,Leo\n",
-		"Audit_Logs.csv": "Audit Id,Event Time,Action,Entity Type,Entity Id,Message\nl1,2024-01-02 03:04:05,CALL,CANDIDATE,a1,secret call\n",
+		"Candidates.csv": "Candidate Id,Full Name,Gender,Date of Birth,Internal Note,Star Sign\na1,Ama " +
+			"Mensah,F,no date,secret note,Leo\n",
+		"Audit_Logs.csv": "Audit Id,Event Time,Action,Entity Type,Entity Id,Message\nl1,2024-01-02 " +
+			"03:04:05,CALL,CANDIDATE,a1,secret call\n",
 	})
 	dir, r := exported(t, root, "--format", "csv", "--without", "sensitive")
 	for _, name := range names(t, dir) {
@@ -163,7 +184,8 @@ func TestExportLeavesOutWhatIsSensitive(t *testing.T) {
 			}
 		}
 	}
-	if all := strings.Join(r.LeftOut, " "); !strings.Contains(all, "candidates.internal_note") || !strings.Contains(all, "timeline.detail") ||
+	if all := strings.Join(r.LeftOut, " "); !strings.Contains(all, "candidates.internal_note") ||
+		!strings.Contains(all, "timeline.detail") ||
 		!strings.Contains(all, "rejects.value") || strings.Join(r.Unknown, " ") != "candidates.star_sign" {
 		t.Errorf("%+v", r)
 	}
@@ -175,10 +197,14 @@ func TestExportLeavesOutWhatIsSensitive(t *testing.T) {
 		{[]string{"--to", dir + "/x", "--format", "odt"}, "unknown format"},
 		{[]string{"--to", dir + "/x"}, "missing --format"},
 		{[]string{"--format", "csv"}, "missing --to"},
-		{[]string{"--to", dir + "/x", "--format", "csv", "--tables", "people"}, `there is no such table: "people"`},
+		{
+			[]string{"--to", dir + "/x", "--format", "csv", "--tables", "people"},
+			`there is no such table: "people"`,
+		},
 		{[]string{"--to", dir + "/x", "--format", "csv", "--without", "money"}, "no columns of a kind"},
 	} {
-		if o := holdall(t, append([]string{"export", root}, tc.args...)...); o.code != 2 || !strings.Contains(o.stderr, tc.want) {
+		if o := holdall(t, append([]string{"export", root}, tc.args...)...); o.code != 2 ||
+			!strings.Contains(o.stderr, tc.want) {
 			t.Errorf("%q: %+v", tc.args, o)
 		}
 	}

@@ -47,7 +47,8 @@ For all that is held of one person use "holdall person": others may have the sam
 	}
 }
 
-const fileColumns = "doc_id, part, owner_type, owner_id, owner_name, attachment_id, original_name, media_type, size, sha256, state"
+const fileColumns = "doc_id, part, owner_type, owner_id, owner_name, attachment_id, original_name, " +
+	"media_type, size, sha256, state"
 
 func (o *filesOptions) run(ctx context.Context, e *env, args []string) error {
 	if err := checkOutside("--to", o.to); err != nil {
@@ -71,9 +72,15 @@ func (o *filesOptions) run(ctx context.Context, e *env, args []string) error {
 		condition = o.where
 	}
 	// The line end keeps a comment at the end of the condition from swallowing the bracket.
-	rows, err := db.Query(ctx, "select "+fileColumns+" from documents where ("+condition+"\n) order by doc_id", nil)
+	rows, err := db.Query(
+		ctx, "select "+fileColumns+" from documents where ("+condition+"\n) order by doc_id", nil,
+	)
 	if err != nil {
-		return withHint(err, "--where takes a condition over the table documents; \"holdall tables EXPORT documents\" lists its columns")
+		return withHint(
+			err,
+			"--where takes a condition over the table documents; \"holdall tables EXPORT documents\" "+
+				"lists its columns",
+		)
 	}
 	defer rows.Close()
 	if o.to != "" {
@@ -107,7 +114,10 @@ func copyOut(ctx context.Context, e *env, x *export, rows *query.Rows, dir strin
 	}
 	defer index.Close()
 	list := csv.NewWriter(index)
-	list.Write([]string{"file", "doc_id", "part", "owner_type", "owner_id", "owner_name", "attachment_id", "original_name", "media_type", "size", "sha256", "state", "problem"})
+	list.Write([]string{
+		"file", "doc_id", "part", "owner_type", "owner_id", "owner_name", "attachment_id", "original_name",
+		"media_type", "size", "sha256", "state", "problem",
+	})
 	copied, bad := 0, 0
 	for row, err := range x.bag.Rows(ctx) { // in the order of the packs: each is read forward
 		if err != nil {
@@ -163,7 +173,8 @@ func isFault(err error) bool {
 	return errors.As(err, &mismatch)
 }
 
-// emptyDir opens a directory for writing that holds nothing yet: what is in it must not be taken for the copy.
+// emptyDir opens a directory for writing that holds nothing yet: what is in it must not be taken for the
+// copy.
 func emptyDir(dir string) (*os.Root, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -205,11 +216,12 @@ func readableName(row archive.Row, owner string) string {
 	return folder + "/" + row.ID + " " + plainName(base, 120)
 }
 
-// plainName makes a name that every file system takes: no separators, control characters or trailing dots, and at most
-// so many bytes, the extension kept.
+// plainName makes a name that every file system takes: no separators, control characters or trailing dots,
+// and at most so many bytes, the extension kept.
 func plainName(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || strings.ContainsRune(`/\:*?"<>|`, r) {
+		if r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) ||
+			strings.ContainsRune(`/\:*?"<>|`, r) {
 			return '_'
 		}
 		return r

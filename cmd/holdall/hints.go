@@ -17,12 +17,14 @@ func hintOf(e *failure.Error) string {
 	case failure.ReasonSpoolFull:
 		return "free space, or choose another directory with --spool, and run the same command again"
 	case failure.ReasonSpoolLost:
-		return "connect that disk or bring the directory back, or name where it is now with --spool; --new begins again"
+		return "connect that disk or bring the directory back, or name where it is now with --spool; " +
+			"--new begins again"
 	case failure.ReasonSpoolUnusable:
 		return "choose another directory with --spool"
 	}
 	if !e.ResumeAfter.IsZero() && e.Retryable() {
-		return "run the same command again after " + e.ResumeAfter.Local().Format("2006-01-02 15:04") + ", as the server asks"
+		return "run the same command again after " + e.ResumeAfter.Local().Format("2006-01-02 15:04") +
+			", as the server asks"
 	}
 	return e.Hint
 }

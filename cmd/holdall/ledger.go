@@ -31,7 +31,8 @@ func (x *export) attachLedger(ctx context.Context, db *query.DB) error {
 			for _, r := range runs {
 				if err := add(r.ID, r.Started.UTC(), r.Ended.UTC(), r.Direction, r.Type, r.RecordType,
 					r.Status, r.Records, r.Failed,
-					r.Bytes, r.Requests, r.TraceID, r.Export, r.Operator, r.Version, r.Destination, r.Detail); err != nil {
+					r.Bytes, r.Requests, r.TraceID, r.Export, r.Operator, r.Version, r.Destination,
+					r.Detail); err != nil {
 					return err
 				}
 			}
@@ -85,5 +86,6 @@ func attachExported(ctx context.Context, db *query.DB) error {
 		view += " UNION ALL " + markedSQL
 	}
 	return db.AttachView(ctx, "ledger", "exported_systems", view,
-		"Where records went: one row an event, by the sends of this root, and by the source's own log of exports.")
+		"Where records went: one row an event, by the sends of this root, and by the source's own log of "+
+			"exports.")
 }

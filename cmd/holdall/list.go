@@ -24,7 +24,8 @@ func listCommand() command {
 	return command{
 		use:   "list [ROOT]",
 		short: "List the exports in a root",
-		long:  "List the exports of a root, oldest first: ID, time, state, rows, documents, bytes, findings. Takeovers that are not finished are listed too.",
+		long: "List the exports of a root, oldest first: ID, time, state, rows, documents, bytes, " +
+			"findings. Takeovers that are not finished are listed too.",
 		args:  cobra.MaximumNArgs(1),
 		run:   runList,
 		exits: []int{exitFindings},
@@ -68,14 +69,18 @@ func runList(ctx context.Context, e *env, args []string) error {
 			n += t.Rows
 		}
 		rows = append(rows, []string{s.Export, s.Created.Format(time.DateTime), s.State, fmt.Sprint(n),
-			fmt.Sprint(s.Documents.Attachments + s.Documents.CVs), fmt.Sprint(s.Documents.Bytes), findingCodes(s.Findings)})
+			fmt.Sprint(s.Documents.Attachments + s.Documents.CVs), fmt.Sprint(s.Documents.Bytes),
+			findingCodes(s.Findings)})
 		e.tellOdd(s)
 	}
 	if len(rows) == 0 {
 		e.talk("there is no export in %s", named)
 	}
 	e.tellGone(ctx, h)
-	return errors.Join(e.table([]string{"export", "created (UTC)", "state", "rows", "documents", "bytes", "findings"}, []int{3, 4, 5}, rows),
+	return errors.Join(e.table(
+		[]string{"export", "created (UTC)", "state", "rows", "documents", "bytes", "findings"},
+		[]int{3, 4, 5}, rows,
+	),
 		damageIn(all))
 }
 
@@ -87,7 +92,8 @@ func damageIn(all []*takeover.Status) error {
 	return nil
 }
 
-// tellOdd says of a damaged export why it is, and of an unfinished takeover how far it came and what would get it on.
+// tellOdd says of a damaged export why it is, and of an unfinished takeover how far it came and what would
+// get it on.
 func (e *env) tellOdd(s *takeover.Status) {
 	if s.Damage != "" {
 		e.talk("%s is damaged: %s", s.Location, s.Damage)
@@ -103,7 +109,8 @@ func (e *env) tellOdd(s *takeover.Status) {
 	if u.Promised >= 0 {
 		promised = term.Bytes(u.Promised)
 	}
-	e.talk("the takeover begun at %s is not finished: %s of %s received, in %s", s.Created.Format(time.DateTime+" MST"),
+	e.talk("the takeover begun at %s is not finished: %s of %s received, in %s",
+		s.Created.Format(time.DateTime+" MST"),
 		term.Bytes(u.Received), promised, u.Spool)
 	if u.Lost {
 		e.talk("that directory is not there now")
@@ -199,7 +206,10 @@ func runStatus(ctx context.Context, e *env, args []string) error {
 
 // printStatusJSON prints the findings as they are read: there may be a million.
 func (e *env) printStatusJSON(ctx context.Context, bag *archive.Bag, s *takeover.Status) error {
-	object, err := json.Marshal(statusJSON{Result: s.Result, Created: s.Created, Parts: s.PartCounts, Objects: s.Objects, Records: s.Records, Findings: []fullFinding{}})
+	object, err := json.Marshal(statusJSON{
+		Result: s.Result, Created: s.Created, Parts: s.PartCounts, Objects: s.Objects, Records: s.Records,
+		Findings: []fullFinding{},
+	})
 	if err != nil {
 		return err
 	}
@@ -222,8 +232,8 @@ func (e *env) printStatusJSON(ctx context.Context, bag *archive.Bag, s *takeover
 	return w.Flush()
 }
 
-// statusUnfinished tells of the newest unfinished takeover into a root that has no complete export. err is why that cannot be
-// opened; where there is no such takeover either, it is the answer.
+// statusUnfinished tells of the newest unfinished takeover into a root that has no complete export. err is
+// why that cannot be opened; where there is no such takeover either, it is the answer.
 func (e *env) statusUnfinished(err error) error {
 	var only *unfinishedOnly
 	if !errors.As(err, &only) {
@@ -241,8 +251,16 @@ func (e *env) statusUnfinished(err error) error {
 
 func printStatus(ctx context.Context, e *env, bag *archive.Bag, s *takeover.Status) error {
 	facts := [][]string{
-		{"export", s.Export}, {"location", s.Location}, {"state", s.State}, {"created (UTC)", s.Created.Format(time.DateTime)},
-		{"made by", s.Software}, {"documents", fmt.Sprintf("%s attachments, %s CVs, %s", group(s.Documents.Attachments), group(s.Documents.CVs), term.Bytes(s.Documents.Bytes))},
+		{"export", s.Export}, {"location", s.Location}, {"state", s.State},
+		{"created (UTC)", s.Created.Format(time.DateTime)},
+		{"made by", s.Software},
+		{
+			"documents",
+			fmt.Sprintf(
+				"%s attachments, %s CVs, %s", group(s.Documents.Attachments), group(s.Documents.CVs),
+				term.Bytes(s.Documents.Bytes),
+			),
+		},
 	}
 	sections := []func() error{
 		func() error { return e.table([]string{"fact", "value"}, nil, facts) },
@@ -250,27 +268,53 @@ func printStatus(ctx context.Context, e *env, bag *archive.Bag, s *takeover.Stat
 			var rows [][]string
 			for _, part := range slices.Sorted(maps.Keys(s.PartCounts)) {
 				c := s.PartCounts[part]
-				rows = append(rows, []string{part, fmt.Sprint(c.Promised), fmt.Sprint(c.Received), fmt.Sprint(c.Missing), fmt.Sprint(c.Extra), fmt.Sprint(c.Duplicate)})
+				rows = append(
+					rows,
+					[]string{
+						part, fmt.Sprint(c.Promised), fmt.Sprint(c.Received), fmt.Sprint(c.Missing),
+						fmt.Sprint(c.Extra), fmt.Sprint(c.Duplicate),
+					},
+				)
 			}
-			return e.table([]string{"part", "promised", "received", "missing", "extra", "duplicate"}, []int{1, 2, 3, 4, 5}, rows)
+			return e.table(
+				[]string{"part", "promised", "received", "missing", "extra", "duplicate"},
+				[]int{1, 2, 3, 4, 5}, rows,
+			)
 		},
 		func() error {
 			var rows [][]string
 			for _, t := range s.Records {
-				rows = append(rows, []string{t.Table, t.File, fmt.Sprint(t.Rows), fmt.Sprint(t.Rejected), t.Encoding, t.Dates, t.Received.ContentSHA256.String()})
+				rows = append(
+					rows,
+					[]string{
+						t.Table, t.File, fmt.Sprint(t.Rows), fmt.Sprint(t.Rejected), t.Encoding, t.Dates,
+						t.Received.ContentSHA256.String(),
+					},
+				)
 			}
-			return e.table([]string{"table", "file", "rows", "rejected cells", "encoding", "dates", "sha256 as received"}, []int{2, 3}, rows)
+			return e.table(
+				[]string{
+					"table", "file", "rows", "rejected cells", "encoding", "dates", "sha256 as received",
+				},
+				[]int{2, 3}, rows,
+			)
 		},
 		func() error {
 			var rows [][]string
 			for _, o := range s.Objects {
-				rows = append(rows, []string{o.Part, o.URL, o.Kind, fmt.Sprint(o.Size), o.ETag, o.SHA256, o.Verified})
+				rows = append(
+					rows, []string{o.Part, o.URL, o.Kind, fmt.Sprint(o.Size), o.ETag, o.SHA256, o.Verified},
+				)
 			}
-			return e.table([]string{"part", "link", "kind", "size", "etag", "sha256", "checked by"}, []int{3}, rows)
+			return e.table(
+				[]string{"part", "link", "kind", "size", "etag", "sha256", "checked by"}, []int{3}, rows,
+			)
 		},
 		func() error {
 			rows, err := findingRows(ctx, bag, s)
-			return errors.Join(err, e.table([]string{"severity", "finding", "table", "record", "detail"}, nil, rows))
+			return errors.Join(
+				err, e.table([]string{"severity", "finding", "table", "record", "detail"}, nil, rows),
+			)
 		},
 	}
 	for i, section := range sections {
@@ -310,7 +354,10 @@ func findingRows(ctx context.Context, bag *archive.Bag, s *takeover.Status) ([][
 		rows = append(rows, []string{string(f.Severity), string(f.Code), f.Table, f.RecordID, f.Detail})
 	}
 	if more := total - len(rows); more > 0 {
-		rows = append(rows, []string{"", fmt.Sprintf("and %d more", more), "", "", "the relation findings has them all"})
+		rows = append(
+			rows,
+			[]string{"", fmt.Sprintf("and %d more", more), "", "", "the relation findings has them all"},
+		)
 	}
 	return rows, nil
 }

@@ -1,8 +1,9 @@
-// Command holdall takes over a recruitment platform's full data export before its links expire, keeps it as an archive
-// that anyone can check and read with stock tools, and answers SQL about it offline.
+// Command holdall takes over a recruitment platform's full data export before its links expire, keeps it as
+// an archive that anyone can check and read with stock tools, and answers SQL about it offline.
 //
-// Rules of this package: a command is an options struct, addFlags and run; run knows the environment only through env. What is
-// said, and how, is in voice.go. Every failure ends in fail (errors.go), which chooses the exit code.
+// Rules of this package: a command is an options struct, addFlags and run; run knows the environment only
+// through env. What is said, and how, is in voice.go. Every failure ends in fail (errors.go), which chooses
+// the exit code.
 package main
 
 import (
@@ -26,8 +27,8 @@ func Main() int {
 	return run(ctx, e, os.Args[1:])
 }
 
-// interruptible returns a context that ends with the first SIGINT or SIGTERM. A second one, or two seconds of not
-// having stopped, end the process: everything on disk is made so that it may be killed at any moment.
+// interruptible returns a context that ends with the first SIGINT or SIGTERM. A second one, or two seconds of
+// not having stopped, end the process: everything on disk is made so that it may be killed at any moment.
 func interruptible(e *env) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)

@@ -62,7 +62,9 @@ func (o *outputFile) write(e *env, do func(io.Writer) error) error {
 		return err
 	}
 	if _, err := os.Lstat(o.path); !o.force && !errors.Is(err, fs.ErrNotExist) {
-		return usagef("choose another name, or write over it with --force", "%s has come to be in the meantime", o.path)
+		return usagef(
+			"choose another name, or write over it with --force", "%s has come to be in the meantime", o.path,
+		)
 	}
 	if err := out.Commit(); err != nil {
 		return err

@@ -15,8 +15,8 @@ var payloadFormats = map[query.Format]orgvue.Format{"orgvue-json": orgvue.JSON, 
 // actionColumn is the column of a query whose result is written as a payload: create, update or delete.
 const actionColumn = "_action"
 
-// writePayload writes rows as a payload: each a create, unless a column _action says otherwise. The first other column identifies
-// items.
+// writePayload writes rows as a payload: each a create, unless a column _action says otherwise. The first
+// other column identifies items.
 func writePayload(w io.Writer, rows *query.Rows, form orgvue.Format, limit int64) error {
 	columns := rows.Columns()
 	at := slices.Index(columns, actionColumn)

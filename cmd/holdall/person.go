@@ -84,7 +84,10 @@ func (o *personOptions) run(ctx context.Context, e *env, args []string) error {
 func (e *env) notOnePerson(matches []person.Match, who, id string) error {
 	var err error
 	if len(matches) == 0 {
-		err = withHint(fmt.Errorf("there is nobody %q in %s", who, id), "try an e-mail address, a reference or a part of the name")
+		err = withHint(
+			fmt.Errorf("there is nobody %q in %s", who, id),
+			"try an e-mail address, a reference or a part of the name",
+		)
 	} else {
 		err = usagef("name one of them by its ID", "%d people fit %q", len(matches), who)
 	}
@@ -140,13 +143,18 @@ func (d *dossier) show(ctx context.Context) error {
 			return err
 		}
 		if done.Cut {
-			d.env.talk("%s: only the first %d rows are shown; --json and --to have all", strings.ToLower(s.Title), done.Rows)
+			d.env.talk(
+				"%s: only the first %d rows are shown; --json and --to have all", strings.ToLower(s.Title),
+				done.Rows,
+			)
 		}
 	}
 	return nil
 }
 
-func (d *dossier) write(ctx context.Context, w io.Writer, s person.Section, o query.WriteOptions) (query.Written, error) {
+func (d *dossier) write(
+	ctx context.Context, w io.Writer, s person.Section, o query.WriteOptions,
+) (query.Written, error) {
 	rows, err := d.db.Query(ctx, s.SQL, s.Params)
 	if err != nil {
 		return query.Written{}, fmt.Errorf("%s: %w", s.Name, err)
@@ -158,7 +166,9 @@ func (d *dossier) write(ctx context.Context, w io.Writer, s person.Section, o qu
 // writeJSON writes one object: matches, facts, and a list for each section.
 func (d *dossier) writeJSON(ctx context.Context, w io.Writer) error {
 	var facts bytes.Buffer
-	record := person.Section{Name: "facts", SQL: d.of.Record() + " LIMIT 1", Params: map[string]string{"id": d.of.ID}}
+	record := person.Section{
+		Name: "facts", SQL: d.of.Record() + " LIMIT 1", Params: map[string]string{"id": d.of.ID},
+	}
 	if _, err := d.write(ctx, &facts, record, query.WriteOptions{Format: query.JSONL}); err != nil {
 		return err
 	}

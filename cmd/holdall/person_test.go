@@ -24,9 +24,11 @@ var personal = map[string]string{
 		"l1,2024-01-02 03:04:05,CALL,CANDIDATE,a1,Called Åsa Höglind\n" +
 		"l2,2024-01-03 03:04:05,NOTE,JOB,j1,(CA-1) moved to Offer\n" +
 		"l3,2024-01-04 03:04:05,NOTE,JOB,j1,somebody else\n",
-	"Job_Pipelines.csv": "Pipeline Id,Job Id,Candidate Id,Candidate Name,Status Code,Comments\np1,j1,a1,Åsa Höglind,OFFER,\np2,j1,a3,Bo Li,OFFER,as good as asa@example.org\n",
-	"Jobs.csv":          "Job Id,Job Ref,Title\nj1,JB-1,Welder\n",
-	"Tasks.csv":         "Task Id,Subject,Linked Records\nt1,Call Åsa Höglind,\"[{\"\"type\"\":\"\"CANDIDATE\"\",\"\"id\"\":\"\"a1\"\"}]\"\nt2,Ask Höglind Åsa,\n",
+	"Job_Pipelines.csv": "Pipeline Id,Job Id,Candidate Id,Candidate Name,Status " +
+		"Code,Comments\np1,j1,a1,Åsa Höglind,OFFER,\np2,j1,a3,Bo Li,OFFER,as good as asa@example.org\n",
+	"Jobs.csv": "Job Id,Job Ref,Title\nj1,JB-1,Welder\n",
+	"Tasks.csv": "Task Id,Subject,Linked Records\nt1,Call Åsa " +
+		"Höglind,\"[{\"\"type\"\":\"\"CANDIDATE\"\",\"\"id\"\":\"\"a1\"\"}]\"\nt2,Ask Höglind Åsa,\n",
 }
 
 func TestOnePersonIsMeantOrNobody(t *testing.T) {
@@ -36,9 +38,12 @@ func TestOnePersonIsMeantOrNobody(t *testing.T) {
 		code int
 		want []string // IDs of the matches
 	}{
-		{"a1", 0, []string{"a1"}}, {"A1", 0, []string{"a1"}}, {"ca-1", 0, []string{"a1"}}, {" ASA@example.org ", 0, []string{"a1"}},
-		{"Åsa Höglind", 2, []string{"a1", "a2"}}, {"asa hoglind", 2, []string{"a1", "a2"}}, {"Höglind", 2, []string{"a1", "a2", "a4"}},
-		{"berg", 0, []string{"a4"}}, {"hoglind-berg", 0, []string{"a4"}}, {"bo li", 0, []string{"a3"}}, {"oglind", 1, []string{}}, {"CA-9", 1, []string{}},
+		{"a1", 0, []string{"a1"}}, {"A1", 0, []string{"a1"}}, {"ca-1", 0, []string{"a1"}},
+		{" ASA@example.org ", 0, []string{"a1"}},
+		{"Åsa Höglind", 2, []string{"a1", "a2"}}, {"asa hoglind", 2, []string{"a1", "a2"}},
+		{"Höglind", 2, []string{"a1", "a2", "a4"}},
+		{"berg", 0, []string{"a4"}}, {"hoglind-berg", 0, []string{"a4"}}, {"bo li", 0, []string{"a3"}},
+		{"oglind", 1, []string{}}, {"CA-9", 1, []string{}},
 	} {
 		o := holdall(t, "person", root, tc.who, "--json")
 		var got struct {
@@ -50,12 +55,17 @@ func TestOnePersonIsMeantOrNobody(t *testing.T) {
 		for _, m := range got.Matches {
 			ids = append(ids, m.ID)
 		}
-		if err != nil || o.code != tc.code || !slices.Equal(ids, tc.want) || (got.Error != nil) != (tc.code != 0) {
-			t.Errorf("%q: exit %d, %q, want %d, %q; %v\n%s%s", tc.who, o.code, ids, tc.code, tc.want, err, o.stdout, o.stderr)
+		if err != nil || o.code != tc.code || !slices.Equal(ids, tc.want) ||
+			(got.Error != nil) != (tc.code != 0) {
+			t.Errorf(
+				"%q: exit %d, %q, want %d, %q; %v\n%s%s", tc.who, o.code, ids, tc.code, tc.want, err,
+				o.stdout, o.stderr,
+			)
 		}
 	}
 	o := holdall(t, "person", root, "Höglind")
-	if o.code != 2 || !strings.Contains(o.stdout, "CANDIDATE\ta4\tCA-4\tOla Höglind-Berg\n") || !strings.Contains(o.stderr, `3 people fit "Höglind"`) {
+	if o.code != 2 || !strings.Contains(o.stdout, "CANDIDATE\ta4\tCA-4\tOla Höglind-Berg\n") ||
+		!strings.Contains(o.stderr, `3 people fit "Höglind"`) {
 		t.Errorf("%+v", o)
 	}
 }
@@ -80,17 +90,27 @@ func TestWhatIsHeldOfOnePerson(t *testing.T) {
 	if err := json.Unmarshal([]byte(o.stdout), &got); err != nil || o.code != 0 {
 		t.Fatalf("%v\n%+v", err, o)
 	}
-	if diff := cmp.Diff(map[string]any{"candidate_id": "a1", "reference": "CA-1", "full_name": "Åsa Höglind", "first_name": "Åsa", "surname": "Höglind", "email": "asa@example.org"}, got.Facts); diff != "" {
+	if diff := cmp.Diff(
+		map[string]any{
+			"candidate_id": "a1", "reference": "CA-1", "full_name": "Åsa Höglind", "first_name": "Åsa",
+			"surname": "Höglind", "email": "asa@example.org",
+		},
+		got.Facts,
+	); diff != "" {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}
-	if len(got.Pipeline) != 1 || got.Pipeline[0]["job"] != "Welder" || len(got.Tasks) != 1 || got.Tasks[0]["task_id"] != "t1" || len(got.Files) != 0 || len(got.Timeline) != 2 {
+	if len(got.Pipeline) != 1 || got.Pipeline[0]["job"] != "Welder" || len(got.Tasks) != 1 ||
+		got.Tasks[0]["task_id"] != "t1" || len(got.Files) != 0 || len(got.Timeline) != 2 {
 		t.Errorf("%+v", got)
 	}
 	var mentions []string
 	for _, m := range got.Mentions {
 		mentions = append(mentions, m.Place+" "+m.RecordID+" "+m.Column)
 	}
-	want := []string{"audit_logs l2 message", "candidates a2 full_name", "candidates a3 internal_note", "job_pipelines p2 comments", "tasks t2 subject"}
+	want := []string{
+		"audit_logs l2 message", "candidates a2 full_name", "candidates a3 internal_note",
+		"job_pipelines p2 comments", "tasks t2 subject",
+	}
 	if diff := cmp.Diff(want, mentions); diff != "" {
 		t.Errorf("mentions (-want +got):\n%s", diff)
 	}
@@ -99,16 +119,25 @@ func TestWhatIsHeldOfOnePerson(t *testing.T) {
 // The folder that is handed out has the documents, and keeps what is about others apart.
 func TestAPersonIsWrittenAsAFolder(t *testing.T) {
 	root, _, _ := demo(t)
-	o := holdall(t, "query", root, "select owner_id, count(*) from documents where owner_type = 'CANDIDATE' group by 1 order by 2 desc, 1 limit 1")
+	o := holdall(
+		t, "query", root,
+		"select owner_id, count(*) from documents where owner_type = 'CANDIDATE' group by 1 order by 2 "+
+			"desc, 1 limit 1",
+	)
 	id, n, _ := strings.Cut(strings.Split(o.stdout, "\n")[1], "\t")
 	dir := filepath.Join(t.TempDir(), "out")
-	if o := holdall(t, "person", root, id, "--to", dir); o.code != 0 || !strings.Contains(o.stderr, n+" document") {
+	if o := holdall(t, "person", root, id, "--to", dir); o.code != 0 || !strings.Contains(o.stderr, n+
+		" document") {
 		t.Fatalf("%+v", o)
 	}
-	if diff := cmp.Diff([]string{"READ FIRST.txt", "documents", "for review only", "person.xlsx"}, names(t, dir)); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"READ FIRST.txt", "documents", "for review only", "person.xlsx"}, names(t, dir),
+	); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"mentions.xlsx", "person.json"}, names(t, filepath.Join(dir, "for review only"))); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"mentions.xlsx", "person.json"}, names(t, filepath.Join(dir, "for review only")),
+	); diff != "" {
 		t.Error(diff)
 	}
 	index := read(t, filepath.Join(dir, "documents", "index.csv"))
@@ -118,7 +147,8 @@ func TestAPersonIsWrittenAsAFolder(t *testing.T) {
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder is open to others: %v, %v", info.Mode(), err)
 	}
-	if o := holdall(t, "person", root, id, "--to", dir); o.code != 2 || !strings.Contains(o.stderr, "is not empty") {
+	if o := holdall(t, "person", root, id, "--to", dir); o.code != 2 ||
+		!strings.Contains(o.stderr, "is not empty") {
 		t.Errorf("into a folder that is not empty: %+v", o)
 	}
 }

@@ -50,13 +50,18 @@ func (d *dossier) writeTo(ctx context.Context, x *export, dir string) error {
 	if err := d.writeBook(ctx, filepath.Join(dir, personReview, personMention), review); err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, personReview, personJSON), func(w io.Writer) error { return d.writeJSON(ctx, w) }); err != nil {
+	if err := writeFile(
+		filepath.Join(dir, personReview, personJSON), func(w io.Writer) error { return d.writeJSON(ctx, w) },
+	); err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(filepath.Join(dir, personReadme), []byte(d.readme(x.bag.ID()))); err != nil {
+	if err := atomicfile.WriteFile(
+		filepath.Join(dir, personReadme), []byte(d.readme(x.bag.ID())),
+	); err != nil {
 		return err
 	}
-	rows, err := d.db.Query(ctx, "select "+fileColumns+" from documents where owner_type = $type and owner_id = $id order by doc_id",
+	rows, err := d.db.Query(ctx,
+		"select "+fileColumns+" from documents where owner_type = $type and owner_id = $id order by doc_id",
 		map[string]string{"type": d.of.Type, "id": d.of.ID})
 	if err != nil {
 		return err

@@ -31,7 +31,8 @@ func (e *env) exportArgs(args []string, least, most int) (export string, others 
 	return export, args, err
 }
 
-// isPlace reports whether an argument is a root or an archive, rather than SQL or a name, or what happens to lie in one.
+// isPlace reports whether an argument is a root or an archive, rather than SQL or a name, or what happens to
+// lie in one.
 func isPlace(arg string) bool {
 	return strings.HasPrefix(arg, "s3://") || isBag(arg) || isRoot(arg) || isExports(arg)
 }

@@ -40,7 +40,8 @@ type plannedTakeover struct {
 
 	Error *errorReport `json:"error,omitempty"` // when there is not room for it
 
-	Disk    []takeover.DiskNeed `json:"disk"`                       // what is still to be written, by file system
+	// what is still to be written, by file system
+	Disk    []takeover.DiskNeed `json:"disk"`
 	Pace    int64               `json:"bytes_per_second,omitempty"` // measured over one connection a link
 	Seconds int64               `json:"seconds,omitempty"`          // that Bytes take at that pace
 }
@@ -49,9 +50,11 @@ func planJSON(p *takeover.Forecast) plannedTakeover {
 	out := plannedTakeover{Links: []plannedLink{}, Missing: append([]link.Part{}, p.Missing...)}
 	for _, s := range p.Sources {
 		l := plannedLink{
-			Number: s.Number, Part: s.Part, Label: s.Label, Link: fmt.Sprint(s.Link), Name: s.Name, Kind: kind(s),
-			Size: s.Identity.Size, Ranges: s.Ranges, ETag: s.Identity.ETag, LastModified: s.Identity.LastModified,
-			Expiry: s.Expiry, ExpiryFrom: s.ExpiryFrom, Repair: s.Repair,
+			Number: s.Number, Part: s.Part, Label: s.Label, Link: fmt.Sprint(s.Link), Name: s.Name,
+			Kind: kind(s),
+			Size: s.Identity.Size, Ranges: s.Ranges, ETag: s.Identity.ETag,
+			LastModified: s.Identity.LastModified,
+			Expiry:       s.Expiry, ExpiryFrom: s.ExpiryFrom, Repair: s.Repair,
 		}
 		if s.Err != nil {
 			f := describe(s.Err)
@@ -115,24 +118,36 @@ func printPlan(e *env, p *takeover.Forecast) error {
 		if l.Error != nil {
 			problem = l.Error.Message
 		}
-		rows = append(rows, []string{string(l.Part), l.Kind, size, ranges, l.validators(), expiry, l.Link, problem})
+		rows = append(
+			rows, []string{string(l.Part), l.Kind, size, ranges, l.validators(), expiry, l.Link, problem},
+		)
 	}
-	if err := e.table([]string{"part", "kind", "size", "ranges", "validators", "expires", "link", "problem"}, []int{2}, rows); err != nil {
+	if err := e.table(
+		[]string{"part", "kind", "size", "ranges", "validators", "expires", "link", "problem"}, []int{2},
+		rows,
+	); err != nil {
 		return err
 	}
 	e.talk("%s to receive", term.Bytes(plan.Bytes))
 	if plan.Unknown > 0 {
-		e.talk("the size of %s is not known: neither is the disk that it needs", count(plan.Unknown, "link", "links"))
+		e.talk(
+			"the size of %s is not known: neither is the disk that it needs",
+			count(plan.Unknown, "link", "links"),
+		)
 	}
 	for _, d := range plan.Disk {
 		free := "an unknown space"
 		if d.Free >= 0 {
 			free = term.Bytes(d.Free)
 		}
-		e.talk("%s still to be written for the %s in %s, where %s is free", term.Bytes(d.Needed), strings.Join(d.For, " and the "), d.Path, free)
+		e.talk(
+			"%s still to be written for the %s in %s, where %s is free", term.Bytes(d.Needed),
+			strings.Join(d.For, " and the "), d.Path, free,
+		)
 	}
 	if plan.Pace > 0 {
-		e.talk("at the pace just measured (%s/s, one connection a link) that takes %s; a takeover uses more connections while they help",
+		e.talk("at the pace just measured (%s/s, one connection a link) that takes %s; a takeover uses "+
+			"more connections while they help",
 			term.Bytes(plan.Pace), time.Duration(plan.Seconds)*time.Second)
 	}
 	return nil

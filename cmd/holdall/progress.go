@@ -139,7 +139,13 @@ func (p *progress) lines() []string {
 		}
 		if b.Total > 0 {
 			f := float64(b.Done) / float64(b.Total)
-			lines = append(lines, fmt.Sprintf("%-11s %s %3.0f %%  %s of %s", part, term.Bar(f, 24), 100*f, term.Bytes(b.Done), term.Bytes(b.Total)))
+			lines = append(
+				lines,
+				fmt.Sprintf(
+					"%-11s %s %3.0f %%  %s of %s", part, term.Bar(f, 24), 100*f, term.Bytes(b.Done),
+					term.Bytes(b.Total),
+				),
+			)
 		} else {
 			lines = append(lines, fmt.Sprintf("%-11s %s", part, term.Bytes(b.Done)))
 		}

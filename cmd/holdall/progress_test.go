@@ -14,18 +14,37 @@ import (
 func TestWaitingIsShownAsWaiting(t *testing.T) {
 	now := time.Now()
 	p := &progress{now: func() time.Time { return now }}
-	wait := fetch.Wait{Part: link.PartCVs, Host: "files.example.com", Since: now.Add(-24 * time.Second), Try: 1}
-	asked := fetch.Wait{Part: link.PartData, Host: "files.example.com", Since: now, Next: now.Add(60 * time.Second), Try: 2, Asked: time.Minute}
-	const first, second = "cvs: no answer from files.example.com for 24 s", "data: files.example.com asks for 60 s, trying again in 60 s (try 2)"
+	wait := fetch.Wait{
+		Part: link.PartCVs, Host: "files.example.com", Since: now.Add(-24 * time.Second), Try: 1,
+	}
+	asked := fetch.Wait{
+		Part: link.PartData, Host: "files.example.com", Since: now, Next: now.Add(60 * time.Second), Try: 2,
+		Asked: time.Minute,
+	}
+	const first, second = "cvs: no answer from files.example.com for 24 s", "data: files.example.com asks " +
+		"for 60 s, trying again in 60 s (try 2)"
 	for _, tc := range []struct {
 		name string
 		now  takeover.Progress
 		want string // lines of the block
 	}{
-		{"while links are asked", takeover.Progress{Phase: "probing", Progress: fetch.Progress{Waiting: []fetch.Wait{wait}}}, first + "\nasking what the links serve"},
-		{"while one part gets on", takeover.Progress{Phase: "fetching", Progress: fetch.Progress{Total: -1, Waiting: []fetch.Wait{wait, asked}}},
+		{
+			"while links are asked",
+			takeover.Progress{Phase: "probing", Progress: fetch.Progress{Waiting: []fetch.Wait{wait}}},
+			first + "\nasking what the links serve",
+		},
+		{"while one part gets on",
+			takeover.Progress{
+				Phase: "fetching", Progress: fetch.Progress{Total: -1, Waiting: []fetch.Wait{wait, asked}},
+			},
 			first + "\n" + second + "\nfetching: 0 B, 0 B/s, 0 documents archived"},
-		{"at most three", takeover.Progress{Phase: "probing", Progress: fetch.Progress{Waiting: []fetch.Wait{wait, wait, wait, wait}}}, strings.Repeat(first+"\n", 3) + "asking what the links serve"},
+		{
+			"at most three",
+			takeover.Progress{
+				Phase: "probing", Progress: fetch.Progress{Waiting: []fetch.Wait{wait, wait, wait, wait}},
+			},
+			strings.Repeat(first+"\n", 3) + "asking what the links serve",
+		},
 	} {
 		p.update(tc.now)
 		lines := p.lines()

@@ -94,7 +94,9 @@ func (o *queryOptions) run(ctx context.Context, e *env, args []string) error {
 	}
 	if o.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("the query took longer than %s", o.timeout))
+		ctx, cancel = context.WithTimeoutCause(
+			ctx, o.timeout, fmt.Errorf("the query took longer than %s", o.timeout),
+		)
 		defer cancel()
 	}
 	if err := o.answer(ctx, e, db, sql, params, write); err != nil {
@@ -119,7 +121,9 @@ func (o *queryOptions) sql(e *env, args []string) (sql string, interactive bool,
 	case len(args) == 0 && term.Is(e.stdin):
 		return "", true, nil
 	case len(args) == 0:
-		return "", false, usagef("add SQL as an argument, -f FILE, or - for standard input", "there is no SQL to run")
+		return "", false, usagef(
+			"add SQL as an argument, -f FILE, or - for standard input", "there is no SQL to run",
+		)
 	}
 	b, err := io.ReadAll(e.stdin)
 	return string(b), false, err

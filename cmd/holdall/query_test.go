@@ -30,7 +30,8 @@ func TestAllResultsArePrinted(t *testing.T) {
 		}
 	}
 	// What cannot be run keeps the others from being run.
-	if o := holdall(t, "query", root, "select 1 as a; selec 2"); o.code != 1 || o.stdout != "" || !strings.Contains(o.stderr, "did you mean SELECT?") {
+	if o := holdall(t, "query", root, "select 1 as a; selec 2"); o.code != 1 || o.stdout != "" ||
+		!strings.Contains(o.stderr, "did you mean SELECT?") {
 		t.Errorf("a mistyped statement: %+v", o)
 	}
 }
@@ -42,9 +43,12 @@ func TestOutputFilesAreNotOverwritten(t *testing.T) {
 	put(t, path, "mine")
 	ask := func(args ...string) outcome {
 		t.Helper()
-		return holdall(t, append([]string{"query", root, "select '=1+1' as a, 'ü' as b", "-o", path}, args...)...)
+		return holdall(
+			t, append([]string{"query", root, "select '=1+1' as a, 'ü' as b", "-o", path}, args...)...,
+		)
 	}
-	if o := ask(); o.code != 2 || !strings.Contains(o.stderr, "is there already") || !strings.Contains(o.stderr, "--force") || read(t, path) != "mine" {
+	if o := ask(); o.code != 2 || !strings.Contains(o.stderr, "is there already") ||
+		!strings.Contains(o.stderr, "--force") || read(t, path) != "mine" {
 		t.Errorf("over a file: %+v; it holds %q", o, read(t, path))
 	}
 	for _, tc := range []struct {
@@ -55,11 +59,13 @@ func TestOutputFilesAreNotOverwritten(t *testing.T) {
 		{[]string{"--bom"}, "\uFEFFa,b\n=1+1,ü\n", "wrote " + path},
 		{[]string{"--no-formulas"}, "a,b\n'=1+1,ü\n", "got an apostrophe in front"},
 	} {
-		if o := ask(append(tc.flags, "--force")...); o.code != 0 || read(t, path) != tc.content || !strings.Contains(o.stderr, tc.talks) {
+		if o := ask(append(tc.flags, "--force")...); o.code != 0 || read(t, path) != tc.content ||
+			!strings.Contains(o.stderr, tc.talks) {
 			t.Errorf("%q: %+v; it holds %q", tc.flags, o, read(t, path))
 		}
 	}
-	if o := holdall(t, "query", root, "select 1", "-o", t.TempDir()+"/"); o.code != 2 || !strings.Contains(o.stderr, "is a directory") {
+	if o := holdall(t, "query", root, "select 1", "-o", t.TempDir()+"/"); o.code != 2 ||
+		!strings.Contains(o.stderr, "is a directory") {
 		t.Errorf("a directory: %+v", o)
 	}
 	book := filepath.Join(t.TempDir(), "book.xlsx")
@@ -67,7 +73,9 @@ func TestOutputFilesAreNotOverwritten(t *testing.T) {
 	if o.code != 0 || !strings.Contains(o.stderr, "1 text is longer than an Excel cell can be") {
 		t.Errorf("a text that is cut, with -q: %+v", o)
 	}
-	if o := holdall(t, "query", root, "from range(3)", "-o", filepath.Join(t.TempDir(), "x.parquet"), "--limit", "2"); o.code != 0 || !strings.Contains(o.stderr, "only the first 2 rows") {
+	if o := holdall(
+		t, "query", root, "from range(3)", "-o", filepath.Join(t.TempDir(), "x.parquet"), "--limit", "2",
+	); o.code != 0 || !strings.Contains(o.stderr, "only the first 2 rows") {
 		t.Errorf("a cut in Parquet: %+v", o)
 	}
 }

@@ -124,7 +124,9 @@ func listReports(e *env, all []reports.Report) error {
 	return e.table([]string{"report", "title", "parameters", "description"}, nil, rows)
 }
 
-func (o *reportOptions) runOne(ctx context.Context, e *env, args []string, r reports.Report, given map[string]string) error {
+func (o *reportOptions) runOne(
+	ctx context.Context, e *env, args []string, r reports.Report, given map[string]string,
+) error {
 	values, missing := r.Bind(given)
 	if len(missing) > 0 {
 		p := missing[0]
@@ -133,7 +135,9 @@ func (o *reportOptions) runOne(ctx context.Context, e *env, args []string, r rep
 	}
 	for name := range given {
 		if _, ok := values[name]; !ok {
-			return usagef("\"holdall report\" lists the parameters", "the report %s has no parameter %s", r.Name, name)
+			return usagef(
+				"\"holdall report\" lists the parameters", "the report %s has no parameter %s", r.Name, name,
+			)
 		}
 	}
 	write, err := o.result.check(e)

@@ -20,10 +20,14 @@ import (
 func TestReportsAreListedAndRun(t *testing.T) {
 	root, _, _ := demo(t)
 	dir := t.TempDir()
-	put(t, filepath.Join(dir, "mine.sql"), "-- title: Mine\n-- param least = 2: At least so many.\nselect $least::int + 40 as n")
+	put(
+		t, filepath.Join(dir, "mine.sql"),
+		"-- title: Mine\n-- param least = 2: At least so many.\nselect $least::int + 40 as n",
+	)
 	o := holdall(t, "report", "--dir", dir, "--json")
 	var all []reportJSON
-	if err := json.Unmarshal([]byte(o.stdout), &all); err != nil || len(all) != 26 || !all[25].Own || *all[25].Params[0].Default != "2" {
+	if err := json.Unmarshal([]byte(o.stdout), &all); err != nil || len(all) != 26 || !all[25].Own ||
+		*all[25].Params[0].Default != "2" {
 		t.Fatalf("%v: %d reports\n%+v", err, len(all), o)
 	}
 	for _, tc := range []struct {
@@ -39,12 +43,16 @@ func TestReportsAreListedAndRun(t *testing.T) {
 		{[]string{"mine"}, 2, "", "there is no such report"},
 		{[]string{"08"}, 2, "", "needs a value for skill: a skill as it is written"},
 		{[]string{"08", "--param", "skil=x", "--param", "skill=y"}, 2, "", "has no parameter skil"},
-		{[]string{"C8"}, 0, "label\tplace\titems", "this report reads document_text, which this export does not have"},
+		{
+			[]string{"C8"}, 0, "label\tplace\titems",
+			"this report reads document_text, which this export does not have",
+		},
 		{[]string{"--all"}, 2, "", "as an Excel workbook"},
 		{[]string{"--all", "--format", "xlsx", "--param", "x=1"}, 2, "", "no report has a parameter x"},
 	} {
 		o := holdall(t, append([]string{"report", root}, tc.args...)...)
-		if o.code != tc.code || !strings.Contains(o.stdout, tc.stdout) || !strings.Contains(o.stderr, tc.stderr) {
+		if o.code != tc.code || !strings.Contains(o.stdout, tc.stdout) ||
+			!strings.Contains(o.stderr, tc.stderr) {
 			t.Errorf("%q: %+v", tc.args, o)
 		}
 	}
@@ -71,7 +79,9 @@ func takenOver(t *testing.T, files map[string]string) string {
 	defer server.Close()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	root := filepath.Join(t.TempDir(), "archives")
-	master := put(t, filepath.Join(t.TempDir(), "master.csv"), "Part,Link\nData files,"+server.URL+"/data.zip\n")
+	master := put(
+		t, filepath.Join(t.TempDir(), "master.csv"), "Part,Link\nData files,"+server.URL+"/data.zip\n",
+	)
 	if o := holdall(t, "take", master, "--to", root, "--allow-private"); o.code != 5 {
 		t.Fatalf("%+v", o)
 	}
@@ -82,7 +92,8 @@ func takenOver(t *testing.T, files map[string]string) string {
 func TestReportsSayWhatTheExportLacks(t *testing.T) {
 	root := takenOver(t, map[string]string{"Candidates.csv": "Candidate Id,Full Name\na1,Ama Mensah\n"})
 	o := holdall(t, "report", root, "04-source-of-hire")
-	const want = "this report reads candidates.source and job_pipelines, which this export does not have: what depends on them is empty"
+	const want = "this report reads candidates.source and job_pipelines, which this export does not have: " +
+		"what depends on them is empty"
 	if o.code != 0 || !strings.Contains(o.stderr, want) {
 		t.Errorf("%+v", o)
 	}
@@ -105,7 +116,8 @@ func TestAllReportsInOneWorkbook(t *testing.T) {
 	put(t, filepath.Join(dir, "broken.sql"), "select nonsense from candidates")
 	book := filepath.Join(t.TempDir(), "all.xlsx")
 	o := holdall(t, "report", root, "--all", "--dir", dir, "--param", "q=a", "-o", book)
-	if o.code != 1 || !strings.Contains(o.stderr, "1 report could not be run") || !strings.Contains(o.stderr, "08-rediscover-placeable is left out") {
+	if o.code != 1 || !strings.Contains(o.stderr, "1 report could not be run") ||
+		!strings.Contains(o.stderr, "08-rediscover-placeable is left out") {
 		t.Fatalf("%+v", o)
 	}
 	out, err := exec.Command(python, "-W", "error", "-c", readBook, book).CombinedOutput()
@@ -125,7 +137,8 @@ func TestAllReportsInOneWorkbook(t *testing.T) {
 		titles = append(titles, sheet.title)
 		rows[sheet.title] = sheet.rows
 	}
-	if titles[0] != "About" || len(titles) != 1+25-3 { // without 08, C2 and C7, which ask for more than was given
+	if titles[0] != "About" || len(titles) != 1+25-3 {
+		// without 08, C2 and C7, which ask for more than was given
 		t.Errorf("sheets %q", titles)
 	}
 	about := rows["About"]

@@ -13,13 +13,18 @@ import (
 )
 
 // runAll writes a workbook with a sheet for each report that has all that it asks for.
-func (o *reportOptions) runAll(ctx context.Context, e *env, args []string, all []reports.Report, params map[string]string) error {
+func (o *reportOptions) runAll(
+	ctx context.Context, e *env, args []string, all []reports.Report, params map[string]string,
+) error {
 	write, err := o.result.check(e)
 	if err != nil {
 		return err
 	}
 	if write.Format != query.XLSX {
-		return usagef("add -o FILE.xlsx", "all reports together are written as an Excel workbook, not as %s", write.Format)
+		return usagef(
+			"add -o FILE.xlsx", "all reports together are written as an Excel workbook, not as %s",
+			write.Format,
+		)
 	}
 	if err := someReportHas(all, params); err != nil {
 		return err
@@ -79,7 +84,9 @@ type reportBook struct {
 	failed int
 }
 
-func (b *reportBook) write(ctx context.Context, w io.Writer, all []reports.Report, params map[string]string) error {
+func (b *reportBook) write(
+	ctx context.Context, w io.Writer, all []reports.Report, params map[string]string,
+) error {
 	snapshot, err := oneText(ctx, b.db, "select snapshot_at()::varchar as at")
 	if err != nil {
 		return err
@@ -105,7 +112,9 @@ func (b *reportBook) write(ctx context.Context, w io.Writer, all []reports.Repor
 }
 
 // sheet runs one report into a sheet, and returns its line of the sheet About.
-func (b *reportBook) sheet(ctx context.Context, book *query.Workbook, r reports.Report, params map[string]string) ([]string, error) {
+func (b *reportBook) sheet(
+	ctx context.Context, book *query.Workbook, r reports.Report, params map[string]string,
+) ([]string, error) {
 	values, missing := r.Bind(given(r, params))
 	var bound []string
 	for _, p := range r.Params {

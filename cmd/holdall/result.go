@@ -25,9 +25,13 @@ type resultOptions struct {
 
 func (o *resultOptions) addFlags(f *pflag.FlagSet) {
 	o.output.addFlags(f)
-	f.StringVar(&o.format, "format", "", "`FORMAT`: table, line (one line a value), tsv, csv, json, jsonl, markdown, parquet, xlsx, orgvue-json, orgvue-csv "+
-		"(default: table on a terminal, else tsv)")
-	f.Int64Var(&o.limit, "limit", -1, "at most `N` rows, 0 for all (default: 500 in tables on a terminal, else all)")
+	f.StringVar(&o.format, "format", "",
+		"`FORMAT`: table, line (one line a value), tsv, csv, json, jsonl, markdown, parquet, xlsx, "+
+			"orgvue-json, orgvue-csv "+
+			"(default: table on a terminal, else tsv)")
+	f.Int64Var(
+		&o.limit, "limit", -1, "at most `N` rows, 0 for all (default: 500 in tables on a terminal, else all)",
+	)
 	f.BoolVar(&o.bom, "bom", false, "begin CSV and TSV with a byte order mark, for Excel")
 	f.BoolVar(&o.noFormulas, "no-formulas", false, "in CSV and TSV, put an apostrophe before texts that "+
 		"a spreadsheet program would run as formulas")
@@ -55,7 +59,10 @@ func (o *resultOptions) check(e *env) (query.WriteOptions, error) {
 	return w, nil
 }
 
-var formats = []query.Format{query.Table, query.Line, query.TSV, query.CSV, query.JSON, query.JSONL, query.Markdown, query.Parquet, query.XLSX}
+var formats = []query.Format{
+	query.Table, query.Line, query.TSV, query.CSV, query.JSON, query.JSONL, query.Markdown, query.Parquet,
+	query.XLSX,
+}
 
 func (o *resultOptions) chooseFormat(e *env) (query.Format, error) {
 	switch {
@@ -77,7 +84,10 @@ func (o *resultOptions) namedFormat(e *env) (query.Format, error) {
 		return f, nil
 	}
 	if !slices.Contains(formats, f) {
-		return "", usagef("use table, tsv, csv, json, jsonl, markdown, parquet, xlsx, orgvue-json or orgvue-csv", "unknown format %q", o.format)
+		return "", usagef(
+			"use table, tsv, csv, json, jsonl, markdown, parquet, xlsx, orgvue-json or orgvue-csv",
+			"unknown format %q", o.format,
+		)
 	}
 	if (f == query.Parquet || f == query.XLSX) && o.output.path == "" && term.Is(e.stdout) {
 		return "", usagef("add -o FILE", "%s is not for a terminal", f)
@@ -97,14 +107,17 @@ func formatOf(path string) (query.Format, error) {
 		return query.Table, nil
 	}
 	if !slices.Contains(formats, query.Format(suffix)) {
-		return "", usagef("add --format, or end the file name in .csv, .tsv, .json, .jsonl, .md, .parquet or .xlsx",
+		return "", usagef("add --format, or end the file name in .csv, .tsv, .json, .jsonl, .md, .parquet "+
+			"or .xlsx",
 			"the name %q does not say which format", path)
 	}
 	return query.Format(suffix), nil
 }
 
 // answer runs statements and writes their results.
-func (o *resultOptions) answer(ctx context.Context, e *env, db *query.DB, statements []query.Statement, w query.WriteOptions) error {
+func (o *resultOptions) answer(
+	ctx context.Context, e *env, db *query.DB, statements []query.Statement, w query.WriteOptions,
+) error {
 	if len(statements) > 1 && (w.Format == query.Parquet || w.Format == query.XLSX) {
 		return usagef("ask them one by one, or use --format csv",
 			"a file in the format %s has room for one result, and there are %d", w.Format, len(statements))
@@ -112,7 +125,9 @@ func (o *resultOptions) answer(ctx context.Context, e *env, db *query.DB, statem
 	if o.output.path == "" {
 		return writeAnswers(ctx, e, e.stdout, db, statements, w)
 	}
-	return o.output.write(e, func(out io.Writer) error { return writeAnswers(ctx, e, out, db, statements, w) })
+	return o.output.write(
+		e, func(out io.Writer) error { return writeAnswers(ctx, e, out, db, statements, w) },
+	)
 }
 
 // defaultRows is the most rows that a table on a terminal shows unasked.
@@ -120,7 +135,10 @@ const defaultRows = 500
 
 // writeAnswers writes the results of all statements: with an empty line between them, as JSON as an array of
 // the results.
-func writeAnswers(ctx context.Context, e *env, w io.Writer, db *query.DB, statements []query.Statement, o query.WriteOptions) error {
+func writeAnswers(
+	ctx context.Context, e *env, w io.Writer, db *query.DB, statements []query.Statement,
+	o query.WriteOptions,
+) error {
 	before, between, after := "", "\n", ""
 	switch {
 	case len(statements) == 1 || o.Format == query.JSONL:
@@ -144,7 +162,9 @@ func writeAnswers(ctx context.Context, e *env, w io.Writer, db *query.DB, statem
 	return err
 }
 
-func writeAnswer(ctx context.Context, e *env, w io.Writer, db *query.DB, s query.Statement, o query.WriteOptions) error {
+func writeAnswer(
+	ctx context.Context, e *env, w io.Writer, db *query.DB, s query.Statement, o query.WriteOptions,
+) error {
 	if form, ok := payloadFormats[o.Format]; ok {
 		rows, err := db.Query(ctx, s.SQL, s.Params)
 		if err != nil {
@@ -161,7 +181,9 @@ func writeAnswer(ctx context.Context, e *env, w io.Writer, db *query.DB, s query
 }
 
 // answerOne runs one statement and writes its result.
-func answerOne(ctx context.Context, w io.Writer, db *query.DB, s query.Statement, o query.WriteOptions) (query.Written, error) {
+func answerOne(
+	ctx context.Context, w io.Writer, db *query.DB, s query.Statement, o query.WriteOptions,
+) (query.Written, error) {
 	if o.Format == query.Parquet {
 		return db.QueryParquet(ctx, w, s.SQL, s.Params, o.Limit)
 	}
@@ -194,11 +216,14 @@ func sayOf(e *env, name string, done query.Written, o query.WriteOptions) {
 			count(done.Hidden, "column is", "columns are"))
 	}
 	if done.CutCells > 0 {
-		e.warn(fmt.Sprintf(name+"%s longer than an Excel cell can be (32,767 characters), and cut; csv, jsonl and parquet keep them whole",
+		e.warn(fmt.Sprintf(name+"%s longer than an Excel cell can be (32,767 characters), and cut; csv, "+
+			"jsonl and parquet keep them whole",
 			count(int(done.CutCells), "text is", "texts are")))
 	}
 	if done.Sheets > 1 {
-		e.talk(name+"a sheet has no room for more than 1,048,576 rows: the result is in %d sheets", done.Sheets)
+		e.talk(
+			name+"a sheet has no room for more than 1,048,576 rows: the result is in %d sheets", done.Sheets,
+		)
 	}
 	begin := name + count(int(done.Formulas), "text begins like a formula", "texts begin like formulas")
 	switch {

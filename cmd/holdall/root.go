@@ -65,7 +65,8 @@ Ask it:                         holdall query archives "select count(*) from can
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(e, c.Flags()) }
 	for _, c := range []command{
 		takeCommand(), listCommand(), statusCommand(), verifyCommand(), queryCommand(), tablesCommand(),
-		reportCommand(), personCommand(), exportCommand(), ddlCommand(), filesCommand(), catCommand(), copyCommand(), cleanCommand(),
+		reportCommand(), personCommand(), exportCommand(), ddlCommand(), filesCommand(), catCommand(),
+		copyCommand(), cleanCommand(),
 		sendCommand(), logCommand(), demoCommand(), simulateCommand(), versionCommand(),
 	} {
 		root.AddCommand(c.cobra(e))
@@ -130,7 +131,10 @@ func (c command) cobra(e *env) *cobra.Command {
 			if wants == "" {
 				wants = "no argument"
 			}
-			return usagef(hint, "%s wants %s, and was given %s", cc.CommandPath(), wants, count(len(args), "argument", "arguments"))
+			return usagef(
+				hint, "%s wants %s, and was given %s", cc.CommandPath(), wants,
+				count(len(args), "argument", "arguments"),
+			)
 		},
 		RunE: func(cc *cobra.Command, args []string) error { return c.run(cc.Context(), e, args) },
 	}
@@ -143,7 +147,8 @@ func (c command) cobra(e *env) *cobra.Command {
 	return cc
 }
 
-// fromEnvironment sets the flags that the command line leaves alone from their environment twins: HOLDALL_TO for --to.
+// fromEnvironment sets the flags that the command line leaves alone from their environment twins: HOLDALL_TO
+// for --to.
 func fromEnvironment(e *env, flags *pflag.FlagSet) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {

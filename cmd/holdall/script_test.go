@@ -11,7 +11,8 @@ import (
 
 func exit(code int) { os.Exit(code) }
 
-// exits runs holdall and checks its exit code: exits 4 take master.csv --to root. stdout and stderr can be matched afterwards.
+// exits runs holdall and checks its exit code: exits 4 take master.csv --to root. stdout and stderr can be
+// matched afterwards.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: exits CODE ARGS...")

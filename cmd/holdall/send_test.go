@@ -26,7 +26,8 @@ func TestSendFollowRequeue(t *testing.T) {
 	dir := t.TempDir()
 	sql, token := filepath.Join(dir, "people.sql"), filepath.Join(dir, "token.txt")
 	if err := os.WriteFile(sql,
-		[]byte("SELECT candidate_id AS EmployeeID, first_name AS FullName FROM candidates"), 0o600); err != nil {
+		[]byte("SELECT candidate_id AS EmployeeID, first_name AS FullName FROM candidates"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(token, []byte(tenant.Token()+"\n"), 0o600); err != nil {
@@ -78,7 +79,8 @@ func TestSendFollowRequeue(t *testing.T) {
 
 func checkLedgerSQL(t *testing.T, root string) {
 	t.Helper()
-	o := holdall(t, "query", root, `SELECT r.type, count(*) AS n FROM ledger.runs r LEFT JOIN ledger.run_records x USING (run)
+	o := holdall(t, "query", root,
+		`SELECT r.type, count(*) AS n FROM ledger.runs r LEFT JOIN ledger.run_records x USING (run)
 		GROUP BY ALL ORDER BY ALL`, "--format", "csv")
 	if want := "type,n\nrequeue,1\nsend,11\ntake,1\n"; o.stdout != want {
 		t.Errorf("got %q, want %q; %s", o.stdout, want, o.stderr)

@@ -42,7 +42,9 @@ func runShell(ctx context.Context, e *env, db *query.DB, id string) error {
 	if s.history.fresh {
 		e.talk("what is typed is remembered in %s; \"holdall clean\" removes it", s.history.path)
 	}
-	e.talk("%s: SQL ends with a semicolon; .tables lists the tables, .help the rest, .quit or Ctrl-D leaves", id)
+	e.talk(
+		"%s: SQL ends with a semicolon; .tables lists the tables, .help the rest, .quit or Ctrl-D leaves", id,
+	)
 	s.newEditor(ctx)
 	// Ctrl-C ends what is running, and never the shell.
 	e.interrupt(func() {})
@@ -75,7 +77,9 @@ func (s *shell) newEditor(ctx context.Context) {
 	ed.Prompt.Primary(func() string { return "holdall> " })
 	ed.Prompt.Secondary(func() string { return "    ...> " })
 	ed.AcceptMultiline = func(line []rune) bool { return isWhole(string(line)) }
-	ed.Completer = func(line []rune, cursor int) readline.Completions { return s.complete(ctx, string(line[:cursor])) }
+	ed.Completer = func(line []rune, cursor int) readline.Completions {
+		return s.complete(ctx, string(line[:cursor]))
+	}
 	ed.History.Delete()
 	ed.History.Add("statements", s.history)
 	s.editor = ed
@@ -155,7 +159,9 @@ func (s *shell) write(ctx context.Context, sql string) error {
 }
 
 // results writes the result of each statement.
-func (s *shell) results(ctx context.Context, w io.Writer, statements []query.Statement, o query.WriteOptions) (all []query.Written, err error) {
+func (s *shell) results(
+	ctx context.Context, w io.Writer, statements []query.Statement, o query.WriteOptions,
+) (all []query.Written, err error) {
 	for i, one := range statements {
 		if i > 0 {
 			fmt.Fprintln(w)
@@ -177,7 +183,9 @@ func (s *shell) say(done query.Written, o query.WriteOptions) {
 		done.Cut = false
 	}
 	if done.Hidden > 0 {
-		rows += fmt.Sprintf("; %s not shown: .mode line has all", count(done.Hidden, "column is", "columns are"))
+		rows += fmt.Sprintf(
+			"; %s not shown: .mode line has all", count(done.Hidden, "column is", "columns are"),
+		)
 		done.Hidden = 0
 	}
 	s.env.talk("%s", rows)

@@ -147,8 +147,9 @@ func TestTheShellInATerminal(t *testing.T) {
 		keys string
 		want []string // none of them in what is typed
 	}{
-		{"select 41+1 as one; select 'b' || 'c' as two;\r", []string{"42", "bc", "1 row"}}, // both are answered
-		{"from stage_ev\t select 7*6 as v limit 1;\r", []string{"42"}},                     // Tab completes the name
+		// both are answered
+		{"select 41+1 as one; select 'b' || 'c' as two;\r", []string{"42", "bc", "1 row"}},
+		{"from stage_ev\t select 7*6 as v limit 1;\r", []string{"42"}}, // Tab completes the name
 		{".help\r", []string{".quit "}},
 		{"help\r", []string{".quit "}},
 		{".tables\r", []string{"Candidates.csv"}},
@@ -157,7 +158,8 @@ func TestTheShellInATerminal(t *testing.T) {
 		{"SELEC 1;\r", []string{"did you mean SELECT?"}},
 		{"drop table users;\r", []string{"DROP is not allowed"}},
 		{"select nonsense from users;\r", []string{"there is no column nonsense"}},
-		{"from candidates limit 1;\r", []string{"…", "columns are not shown: .mode line has all"}}, // wider than the terminal
+		// wider than the terminal
+		{"from candidates limit 1;\r", []string{"…", "columns are not shown: .mode line has all"}},
 		{".mode line\r", nil},
 		{"select 'x' || 'y' as a, 1 + 1 as b;\r", []string{"a = xy", "b = 2"}},
 		{".mode table\r", nil},
@@ -165,7 +167,8 @@ func TestTheShellInATerminal(t *testing.T) {
 		{".once " + file + "\r", nil},
 		{"select 'x' || 'y' as a;\r", []string{"wrote " + file}},
 		{"\x12drop ta\r\r", []string{"DROP is not allowed"}}, // Ctrl-R searches what was typed before
-		{"select 'half of\r\x03", nil},                       // a statement goes on until its semicolon; Ctrl-C gives it up
+		// a statement goes on until its semicolon; Ctrl-C gives it up
+		{"select 'half of\r\x03", nil},
 		{"select 'still ' || 'here' as x;\r", []string{"still here"}},
 	} {
 		c.ask(step.keys)
@@ -239,7 +242,9 @@ func TestLongResultsGoThroughAPager(t *testing.T) {
 // A document that is no text is not sent to a terminal unasked.
 func TestCatAsksBeforeItWritesToATerminal(t *testing.T) {
 	root, _, _ := demo(t)
-	o := holdall(t, "query", root, "select doc_id from documents where media_type = 'application/pdf' limit 1")
+	o := holdall(
+		t, "query", root, "select doc_id from documents where media_type = 'application/pdf' limit 1",
+	)
 	doc := strings.Split(o.stdout, "\n")[1]
 	for answer, want := range map[string]struct {
 		code  int

@@ -61,7 +61,9 @@ func (s *shell) command(ctx context.Context, line string) (leave bool, err error
 			fmt.Fprintln(s.env.stdout, strings.ReplaceAll(text, "\n", " "))
 		}
 	default:
-		err = withHint(fmt.Errorf("there is no command %s", name), ".help lists the commands; SQL ends with a semicolon")
+		err = withHint(
+			fmt.Errorf("there is no command %s", name), ".help lists the commands; SQL ends with a semicolon",
+		)
 	}
 	return false, err
 }
@@ -76,7 +78,9 @@ func (s *shell) schema(name string) error {
 }
 
 // shellModes are the formats that a terminal can show.
-var shellModes = []query.Format{query.Table, query.Line, query.CSV, query.TSV, query.JSON, query.JSONL, query.Markdown}
+var shellModes = []query.Format{
+	query.Table, query.Line, query.CSV, query.TSV, query.JSON, query.JSONL, query.Markdown,
+}
 
 func (s *shell) setMode(name string) error {
 	if name == "" {
@@ -84,7 +88,10 @@ func (s *shell) setMode(name string) error {
 		return err
 	}
 	if !slices.Contains(shellModes, query.Format(strings.ToLower(name))) {
-		return withHint(fmt.Errorf("there is no mode %q", name), "use table, line, csv, tsv, json, jsonl or markdown; .once FILE.xlsx writes a file")
+		return withHint(
+			fmt.Errorf("there is no mode %q", name),
+			"use table, line, csv, tsv, json, jsonl or markdown; .once FILE.xlsx writes a file",
+		)
 	}
 	s.mode = query.Format(strings.ToLower(name))
 	return nil

@@ -72,16 +72,27 @@ func (o *simulateOptions) addFlags(f *pflag.FlagSet) {
 	f.Uint64Var(&o.seed, "seed", 1, "`S`: the same seed makes the same bytes")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to serve on; port 0 takes a free one")
 	f.StringVar(&o.master, "master", "./master.csv", "`FILE` to write the master CSV to")
-	f.StringVar(&o.shape, "shape", string(exportsim.ShapeZIP), "`FORM` of what the links serve: zip, parts, listing, tar")
+	f.StringVar(
+		&o.shape, "shape", string(exportsim.ShapeZIP),
+		"`FORM` of what the links serve: zip, parts, listing, tar",
+	)
 	f.StringVar(&o.dialect, "dialect", string(schemas.Title), "`STYLE` of the headings: title, camel, snake")
 	f.DurationVar(&o.expire, "expire", exportsim.DefaultExpire, "`TIME` that links live")
 	f.Var(&o.rate, "rate", "at most `SIZE` bytes a second a connection")
 	f.DurationVar(&o.latency, "latency", 0, "`TIME` before each answer")
-	f.StringArrayVar(&o.faults, "fault", nil, "misbehave: `NAME`, NAME=NUMBER, NAME@PART (see above); may be repeated")
-	f.BoolVar(&o.mistakes, "mistakes", false, "spoil the export itself: rows without files, files without rows, and the like")
+	f.StringArrayVar(
+		&o.faults, "fault", nil, "misbehave: `NAME`, NAME=NUMBER, NAME@PART (see above); may be repeated",
+	)
+	f.BoolVar(
+		&o.mistakes, "mistakes", false,
+		"spoil the export itself: rows without files, files without rows, and the like",
+	)
 	f.StringVar(&o.truth, "truth", "", "`FILE` to write what was made and what was spoilt to, as JSON")
 	f.StringVar(&o.out, "out", "", "write the export's files into `DIR` instead of serving them")
-	f.StringVar(&o.dir, "dir", "", "keep the prepared export in `DIR` and find it there again (default: a temporary one)")
+	f.StringVar(
+		&o.dir, "dir", "",
+		"keep the prepared export in `DIR` and find it there again (default: a temporary one)",
+	)
 	f.DurationVar(&o.ttl, "ttl", 0, "stop after this `TIME` (default: when stopped)")
 }
 
@@ -92,7 +103,8 @@ func (o *simulateOptions) run(ctx context.Context, e *env) (err error) {
 	e.talk("inventing an agency of %s people", group(int64(o.people)))
 	x, err := exportsim.Prepare(ctx, exportsim.Config{
 		Seed: o.seed, People: o.people, Shape: exportsim.Shape(o.shape), Dialect: schemas.Dialect(o.dialect),
-		Expire: o.expire, Rate: int64(o.rate), Latency: o.latency, Faults: o.faults, Mistakes: o.mistakes, Dir: o.dir,
+		Expire: o.expire, Rate: int64(o.rate), Latency: o.latency, Faults: o.faults, Mistakes: o.mistakes,
+		Dir: o.dir,
 	})
 	if err != nil {
 		var errno syscall.Errno

@@ -44,8 +44,9 @@ func (k *simulation) holdall(args ...string) *ran {
 
 func (k *simulation) inside(ctx context.Context, args ...string) *ran {
 	var out, talk bytes.Buffer
-	e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &talk, voice: newVoice(&talk), lookup: func(string) (string, bool) { return "", false },
-		dial: k.w.Network().Dial}
+	e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &talk, voice: newVoice(&talk),
+		lookup: func(string) (string, bool) { return "", false },
+		dial:   k.w.Network().Dial}
 	code := run(ctx, e, args)
 	return &ran{code: code, stdout: out.String(), stderr: talk.String()}
 }
@@ -62,7 +63,10 @@ func (k *simulation) take(step takeoversim.Step, renew bool) *ran {
 	} else {
 		r = k.bubble(step, renew, nil)
 	}
-	k.logf("run %d (%+v, renew %v): exit code %d, killed %v\n%s%s", k.runs, step, renew, r.code, r.killed, r.stdout, r.stderr)
+	k.logf(
+		"run %d (%+v, renew %v): exit code %d, killed %v\n%s%s", k.runs, step, renew, r.code, r.killed,
+		r.stdout, r.stderr,
+	)
 	if r.killed {
 		return r
 	}
@@ -82,7 +86,9 @@ func smallDisks(t *testing.T) (can bool) {
 	t.Run("small disks", func(t *testing.T) {
 		dir := t.TempDir()
 		if err := mountDisk(dir, 64, 0); err != nil {
-			testneed.Missing(t, fmt.Sprintf("full disks are left out, as no small one can be mounted: %v", err))
+			testneed.Missing(
+				t, fmt.Sprintf("full disks are left out, as no small one can be mounted: %v", err),
+			)
 		}
 		can = true
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
@@ -167,7 +173,8 @@ func (k *simulation) change(dir string) (where string, back func()) {
 	return where, func() { write(x) }
 }
 
-// beside is a second run beside the first. It waits for its turn, says that it does, or finds that all is done.
+// beside is a second run beside the first. It waits for its turn, says that it does, or finds that all is
+// done.
 func (k *simulation) beside(ctx context.Context, after time.Duration, args []string) {
 	time.Sleep(after)
 	r := k.inside(ctx, args...)
@@ -186,7 +193,10 @@ const (
 func (k *simulation) bubble(step takeoversim.Step, renew bool, end func()) (r *ran) {
 	stuck := time.AfterFunc(3*time.Minute, func() {
 		buf := make([]byte, 1<<20)
-		fmt.Fprintf(os.Stderr, "seed %d without %q is stuck:\n%s\n", k.Seed, k.Without, buf[:runtime.Stack(buf, true)])
+		fmt.Fprintf(
+			os.Stderr, "seed %d without %q is stuck:\n%s\n", k.Seed, k.Without,
+			buf[:runtime.Stack(buf, true)],
+		)
 		os.Exit(1)
 	})
 	defer stuck.Stop()

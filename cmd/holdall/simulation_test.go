@@ -13,8 +13,8 @@ import (
 	"holdall/internal/takeoversim"
 )
 
-// TestSimulation runs the program in invented worlds (package takeoversim), as a user would who runs "take" again until it
-// is done or asks for a new link, and compares what they have then with the truth.
+// TestSimulation runs the program in invented worlds (package takeoversim), as a user would who runs "take"
+// again until it is done or asks for a new link, and compares what they have then with the truth.
 //
 //	HOLDALL_SIM_TIME=2m          how long; else only worlds in which something went wrong once
 //	HOLDALL_SIM_SEED=17          one world, with all that happens in it
@@ -24,7 +24,9 @@ import (
 //	HOLDALL_SIM_ONLY=dialect     leaves out all oddities but those of CSVs; or but those whose names begin so
 //	HOLDALL_SIM_SHRINK=no        does not make worlds small in which something goes wrong
 func TestSimulation(t *testing.T) {
-	chosen := takeoversim.Selection{Without: fields(os.Getenv("HOLDALL_SIM_WITHOUT")), Only: fields(os.Getenv("HOLDALL_SIM_ONLY"))}
+	chosen := takeoversim.Selection{
+		Without: fields(os.Getenv("HOLDALL_SIM_WITHOUT")), Only: fields(os.Getenv("HOLDALL_SIM_ONLY")),
+	}
 	if !smallDisks(t) {
 		chosen.Without = append(chosen.Without, takeoversim.FullDisks...)
 	}
@@ -78,7 +80,8 @@ func fresh(t *testing.T, chosen takeoversim.Selection, first, count uint64, limi
 		}
 		go func() {
 			defer close(seeds)
-			for seed := first; seed < first+count && (os.Getenv("HOLDALL_SIM_COUNT") != "" || time.Now().Before(end)); seed++ {
+			for seed := first; seed < first+count && (os.Getenv("HOLDALL_SIM_COUNT") != "" ||
+				time.Now().Before(end)); seed++ {
 				seeds <- seed
 				done++
 			}
@@ -87,7 +90,8 @@ func fresh(t *testing.T, chosen takeoversim.Selection, first, count uint64, limi
 	t.Logf("%d worlds", done)
 }
 
-// check runs one world. When it goes wrong there, the world is made as small as it can be while it still goes wrong.
+// check runs one world. When it goes wrong there, the world is made as small as it can be while it still goes
+// wrong.
 func check(t *testing.T, chosen takeoversim.Selection) {
 	found := (&simulation{t: t, Selection: chosen}).violations()
 	if len(found) == 0 {
@@ -97,9 +101,13 @@ func check(t *testing.T, chosen takeoversim.Selection) {
 		chosen, found = shrink(t, chosen, found)
 	}
 	story := takeoversim.New(chosen).Story()
-	command := fmt.Sprintf("HOLDALL_SIM_SEED=%d HOLDALL_SIM_ONLY=%s HOLDALL_SIM_WITHOUT=%s go test ./cmd/holdall -run TestSimulation -v",
+	command := fmt.Sprintf("HOLDALL_SIM_SEED=%d HOLDALL_SIM_ONLY=%s HOLDALL_SIM_WITHOUT=%s go test "+
+		"./cmd/holdall -run TestSimulation -v",
 		chosen.Seed, strings.Join(chosen.Only, ","), shellQuoted(strings.Join(chosen.Without, ",")))
-	t.Errorf("seed %d, %s:\n  %s\nagain: %s", chosen.Seed, strings.Join(story, " "), strings.Join(found, "\n  "), command)
+	t.Errorf(
+		"seed %d, %s:\n  %s\nagain: %s", chosen.Seed, strings.Join(story, " "), strings.Join(found, "\n  "),
+		command,
+	)
 }
 
 // maxShrinks bounds how long making a world small may take.

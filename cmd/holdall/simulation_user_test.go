@@ -79,7 +79,8 @@ func (k *simulation) open() []string {
 	var names []string
 	fds, _ := os.ReadDir("/proc/self/fd")
 	for _, fd := range fds {
-		if name, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(name, k.dir+"/archives/") {
+		if name, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil &&
+			strings.HasPrefix(name, k.dir+"/archives/") {
 			names = append(names, name)
 		}
 	}
@@ -204,18 +205,25 @@ func (k *simulation) again(last *ran) {
 		return
 	}
 	if r.location() != last.location() || r.code != last.code {
-		k.violation("taken again: exit code %d and %q, not %d and %q: %s", r.code, r.location(), last.code, last.location(), r.stderr)
+		k.violation(
+			"taken again: exit code %d and %q, not %d and %q: %s", r.code, r.location(), last.code,
+			last.location(), r.stderr,
+		)
 	}
-	if exports, err := os.ReadDir(filepath.Join(k.dir, "archives", "exports")); err != nil || len(exports) != k.w.Generation()+1 {
+	if exports, err := os.ReadDir(filepath.Join(k.dir, "archives", "exports")); err != nil ||
+		len(exports) != k.w.Generation()+1 {
 		k.violation("%d exports in the root after taking again: %v", len(exports), err)
 	}
 }
 
-// anotherExport lets the vendor serve another export at the same places. While nothing can be reached, nobody can know.
+// anotherExport lets the vendor serve another export at the same places. While nothing can be reached, nobody
+// can know.
 func (k *simulation) anotherExport() {
 	k.w.NextGeneration()
 	r := k.take(takeoversim.Step{Outage: true}, true)
 	if r.code != exitGoOn && r.code != exitLink {
-		k.violation("links that nobody has looked at: exit code %d, %s %s", r.code, r.result.State, r.location())
+		k.violation(
+			"links that nobody has looked at: exit code %d, %s %s", r.code, r.result.State, r.location(),
+		)
 	}
 }

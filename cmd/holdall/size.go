@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// byteSize is a flag value: bytes, with an optional suffix. k, M, G are powers of 1000; Ki, Mi, Gi of 1024; a final B may follow.
+// byteSize is a flag value: bytes, with an optional suffix. k, M, G are powers of 1000; Ki, Mi, Gi of 1024; a
+// final B may follow.
 type byteSize int64
 
 func (s *byteSize) String() string {

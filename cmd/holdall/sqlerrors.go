@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// plainSQL says in plain words what the engine found wrong with SQL: the guess first, the engine's own text only with -v.
+// plainSQL says in plain words what the engine found wrong with SQL: the guess first, the engine's own text
+// only with -v.
 func (e *env) plainSQL(err error) error {
 	if err == nil || e.verbose {
 		return err
@@ -24,7 +25,10 @@ func (e *env) plainSQL(err error) error {
 		return withHint(fmt.Errorf("%s%s%w", known.says, m[1], quietly{err}), hint)
 	}
 	if first, _, more := strings.Cut(text, "\n"); more && engineError.MatchString(first) {
-		return withHint(fmt.Errorf("%s%w", lowerFirst(engineError.ReplaceAllString(first, "")), quietly{err}), "-v shows where in the SQL")
+		return withHint(
+			fmt.Errorf("%s%w", lowerFirst(engineError.ReplaceAllString(first, "")), quietly{err}),
+			"-v shows where in the SQL",
+		)
 	}
 	return err
 }
@@ -38,13 +42,40 @@ var sqlErrors = []struct {
 	guess   int // the group that has the engine's guess
 	hint    string
 }{
-	{regexp.MustCompile(`Table with name "?([^"\s]+)"? does not exist!(?:\nDid you mean "([^\n]+)"\?)?`), "there is no table ", 2, "\"holdall tables\" lists them"},
-	{regexp.MustCompile(`Referenced column "([^"]+)" not found in FROM clause!(?:\nCandidate bindings: ([^\n]+))?`), "there is no column ", 2, "\"holdall tables\" lists the columns of a table"},
-	{regexp.MustCompile(`(?s)does not have a column named "([^"]+)"(?:.*Candidate bindings: (?:: )?([^\n]+))?`), "there is no column ", 2, "\"holdall tables\" lists the columns of a table"},
-	{regexp.MustCompile(`Referenced table "([^"]+)" not found!(?:\nCandidate tables: ([^\n]+))?`), "there is no table or alias ", 2, "\"holdall tables\" lists them"},
-	{regexp.MustCompile(`Scalar Function with name "?([^"\s]+)"? does not exist!(?:\nDid you mean "([^\n]+)"\?)?`), "there is no function ", 2, "\"holdall help sql\" says what can be asked"},
-	{regexp.MustCompile(`syntax error at or near "([^"]*)"`), "the SQL cannot be read from here on: ", 0, "some words need AS before them when they name a column: source, at, key"},
-	{regexp.MustCompile(`syntax error at end of (input)`), "the SQL stops too early, at the end of the ", 0, ""},
+	{
+		regexp.MustCompile(`Table with name "?([^"\s]+)"? does not exist!(?:\nDid you mean "([^\n]+)"\?)?`),
+		"there is no table ", 2, "\"holdall tables\" lists them",
+	},
+	{
+		regexp.MustCompile(
+			`Referenced column "([^"]+)" not found in FROM clause!(?:\nCandidate bindings: ([^\n]+))?`,
+		),
+		"there is no column ", 2, "\"holdall tables\" lists the columns of a table",
+	},
+	{
+		regexp.MustCompile(
+			`(?s)does not have a column named "([^"]+)"(?:.*Candidate bindings: (?:: )?([^\n]+))?`,
+		),
+		"there is no column ", 2, "\"holdall tables\" lists the columns of a table",
+	},
+	{
+		regexp.MustCompile(`Referenced table "([^"]+)" not found!(?:\nCandidate tables: ([^\n]+))?`),
+		"there is no table or alias ", 2, "\"holdall tables\" lists them",
+	},
+	{
+		regexp.MustCompile(
+			`Scalar Function with name "?([^"\s]+)"? does not exist!(?:\nDid you mean "([^\n]+)"\?)?`,
+		),
+		"there is no function ", 2, "\"holdall help sql\" says what can be asked",
+	},
+	{
+		regexp.MustCompile(`syntax error at or near "([^"]*)"`), "the SQL cannot be read from here on: ", 0,
+		"some words need AS before them when they name a column: source, at, key",
+	},
+	{
+		regexp.MustCompile(`syntax error at end of (input)`), "the SQL stops too early, at the end of the ",
+		0, "",
+	},
 }
 
 // guesses writes "a", "b" as a or b.

@@ -5,20 +5,34 @@ import (
 	"testing"
 )
 
-// What is wrong with SQL is said in plain words, with the guess in the hint; the engine's own text is there with -v.
+// What is wrong with SQL is said in plain words, with the guess in the hint; the engine's own text is there
+// with -v.
 func TestSQLErrorsInPlainWords(t *testing.T) {
 	root, _, _ := demo(t)
 	for sql, want := range map[string]struct{ says, hint, engine string }{
-		"select 1 from candidate":                                   {"holdall: there is no table candidate\n", "did you mean candidates?", "Catalog Error"},
-		"select emial from candidates":                              {"holdall: there is no column emial\n", "email", "Binder Error"},
-		"select c.emial from candidates c":                          {"holdall: there is no column emial\n", "email", "Binder Error"},
-		"select x.email from candidates c":                          {"holdall: there is no table or alias x\n", "did you mean c", "Binder Error"},
-		"select lenght(email) from candidates":                      {"holdall: there is no function lenght\n", "did you mean length?", "Catalog Error"},
-		"select email from candidates wher a":                       {"holdall: the SQL cannot be read from here on: a\n", "", "Parser Error"},
+		"select 1 from candidate": {
+			"holdall: there is no table candidate\n", "did you mean candidates?", "Catalog Error",
+		},
+		"select emial from candidates": {
+			"holdall: there is no column emial\n", "email", "Binder Error",
+		},
+		"select c.emial from candidates c": {
+			"holdall: there is no column emial\n", "email", "Binder Error",
+		},
+		"select x.email from candidates c": {
+			"holdall: there is no table or alias x\n", "did you mean c", "Binder Error",
+		},
+		"select lenght(email) from candidates": {
+			"holdall: there is no function lenght\n", "did you mean length?", "Catalog Error",
+		},
+		"select email from candidates wher a": {
+			"holdall: the SQL cannot be read from here on: a\n", "", "Parser Error",
+		},
 		"select 'x'::int + email from candidates where email = 'y'": {"", "", "Error"},
 	} {
 		o := holdall(t, "query", root, sql)
-		if o.code != 1 || !strings.Contains(o.stderr, want.says) || !strings.Contains(o.stderr, want.hint) || want.says != "" && strings.Contains(o.stderr, "LINE 1") {
+		if o.code != 1 || !strings.Contains(o.stderr, want.says) || !strings.Contains(o.stderr, want.hint) ||
+			want.says != "" && strings.Contains(o.stderr, "LINE 1") {
 			t.Errorf("%s: exit %d\n%s", sql, o.code, o.stderr)
 		}
 		if o := holdall(t, "query", root, sql, "-v"); !strings.Contains(o.stderr, want.engine) {

@@ -13,9 +13,10 @@ func tablesCommand() command {
 	return command{
 		use:   "tables [EXPORT] [TABLE]",
 		short: "List the tables of an export, or the columns of one",
-		long:  "List the tables with their rows and what they hold; with TABLE, its columns with type, heading as received, description, share of NULLs and rejected cells.",
-		args:  cobra.MaximumNArgs(2),
-		run:   runTables,
+		long: "List the tables with their rows and what they hold; with TABLE, its columns with type, " +
+			"heading as received, description, share of NULLs and rejected cells.",
+		args: cobra.MaximumNArgs(2),
+		run:  runTables,
 	}
 }
 
@@ -54,7 +55,10 @@ func runTables(ctx context.Context, e *env, args []string) error {
 			return listColumns(e, t)
 		}
 	}
-	return usagef(fmt.Sprintf("\"holdall tables %s\" lists them", export), "there is no table %q in %s", args[0], x.bag.ID())
+	return usagef(
+		fmt.Sprintf("\"holdall tables %s\" lists them", export), "there is no table %q in %s", args[0],
+		x.bag.ID(),
+	)
 }
 
 func listTables(e *env, tables []query.TableReport) error {
@@ -62,12 +66,20 @@ func listTables(e *env, tables []query.TableReport) error {
 	var rows [][]string
 	for _, t := range tables {
 		out = append(out, tableJSON{t.Table, t.Rows, t.File, len(t.Columns), t.Rejected, t.Description})
-		rows = append(rows, []string{t.Table, fmt.Sprint(t.Rows), t.File, fmt.Sprint(len(t.Columns)), fmt.Sprint(t.Rejected), t.Description})
+		rows = append(
+			rows,
+			[]string{
+				t.Table, fmt.Sprint(t.Rows), t.File, fmt.Sprint(len(t.Columns)), fmt.Sprint(t.Rejected),
+				t.Description,
+			},
+		)
 	}
 	if e.json {
 		return e.printJSON(out)
 	}
-	return e.table([]string{"table", "rows", "file", "columns", "rejected cells", "description"}, []int{1, 3, 4}, rows)
+	return e.table(
+		[]string{"table", "rows", "file", "columns", "rejected cells", "description"}, []int{1, 3, 4}, rows,
+	)
 }
 
 func listColumns(e *env, t query.TableReport) error {
@@ -83,9 +95,18 @@ func listColumns(e *env, t query.TableReport) error {
 		if c.Sensitive {
 			sensitive = "sensitive"
 		}
-		rows = append(rows, []string{c.Column, c.Type, keyShown(c.Key), c.Heading, nulls, fmt.Sprint(c.Rejected), sensitive, c.Description})
+		rows = append(
+			rows,
+			[]string{
+				c.Column, c.Type, keyShown(c.Key), c.Heading, nulls, fmt.Sprint(c.Rejected), sensitive,
+				c.Description,
+			},
+		)
 	}
-	return e.table([]string{"column", "type", "key", "heading", "nulls", "rejected", "mark", "description"}, []int{4, 5}, rows)
+	return e.table(
+		[]string{"column", "type", "key", "heading", "nulls", "rejected", "mark", "description"}, []int{4, 5},
+		rows,
+	)
 }
 
 // keyShown says what a column is a key of.

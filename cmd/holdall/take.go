@@ -71,18 +71,33 @@ other users of this machine while the command runs; a file or standard input is 
 
 func (o *takeOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.to, "to", "", "`ROOT` that archives live in, a directory or s3://bucket/prefix (required)")
-	f.StringVar(&o.tenant, "tenant", "", "account `NAME` for the archive's ID (default: from the IDs in the data)")
-	f.IntVar(&o.connections, "connections", 0, "at most `N` requests open at once to a host (default: adaptive, 4 to 16 connections)")
+	f.StringVar(
+		&o.tenant, "tenant", "", "account `NAME` for the archive's ID (default: from the IDs in the data)",
+	)
+	f.IntVar(
+		&o.connections, "connections", 0,
+		"at most `N` requests open at once to a host (default: adaptive, 4 to 16 connections)",
+	)
 	f.Var(&o.maxRate, "max-rate", "at most `SIZE` bytes a second over all connections, such as 10M")
-	f.StringVar(&o.spool, "spool", "", "`DIR` where received bytes wait until they are archived (default ROOT/.work)")
-	f.BoolVar(&o.keepContainers, "keep-containers", false, "also keep the received ZIPs, byte for byte, inside the archive")
+	f.StringVar(
+		&o.spool, "spool", "", "`DIR` where received bytes wait until they are archived (default ROOT/.work)",
+	)
+	f.BoolVar(
+		&o.keepContainers, "keep-containers", false,
+		"also keep the received ZIPs, byte for byte, inside the archive",
+	)
 	f.BoolVar(&o.allowHTTP, "allow-http", false, "follow plain http links")
-	f.BoolVar(&o.allowPrivate, "allow-private", false, "follow links to loopback and private addresses, also over http")
+	f.BoolVar(
+		&o.allowPrivate, "allow-private", false,
+		"follow links to loopback and private addresses, also over http",
+	)
 	f.StringVar(&o.caFile, "ca-file", "", "PEM `FILE` of certificates to trust beside the system's")
 	f.BoolVar(&o.fresh, "new", false, "do not resume; start a new archive")
 	f.StringVar(&o.dateOrder, "date-order", "", "`dmy or mdy`: decides dates that the files leave ambiguous")
 	o.api.addFlags(f)
-	f.BoolVar(&o.dryRun, "dry-run", false, "only print the plan: links, kinds, sizes, expiry, disk needed, time")
+	f.BoolVar(
+		&o.dryRun, "dry-run", false, "only print the plan: links, kinds, sizes, expiry, disk needed, time",
+	)
 	o.s3Flags.addFlags(f)
 }
 
@@ -112,7 +127,9 @@ func checkRoot(root string) error {
 	info, err := os.Stat(root)
 	switch {
 	case err == nil && !info.IsDir():
-		return usagef("name a directory, which need not be there yet", "--to %s is a file, not a directory", root)
+		return usagef(
+			"name a directory, which need not be there yet", "--to %s is a file, not a directory", root,
+		)
 	}
 	return takeover.CheckRoot(root)
 }
@@ -170,12 +187,15 @@ func (o *takeOptions) openRemote(ctx context.Context, e *env, t *takeover.Option
 
 func (o *takeOptions) takeover(e *env) takeover.Options {
 	return takeover.Options{
-		Root: o.to, Spool: o.spool, Tenant: o.tenant, KeepContainers: o.keepContainers, New: o.fresh, DateOrder: o.dateOrder,
-		Software: "holdall " + version(),
-		Talk:     e.talk,
+		Root: o.to, Spool: o.spool, Tenant: o.tenant, KeepContainers: o.keepContainers, New: o.fresh,
+		DateOrder: o.dateOrder,
+		Software:  "holdall " + version(),
+		Talk:      e.talk,
 		Fetch: fetch.Options{
-			Connections: o.connections, MaxRate: int64(o.maxRate), AllowHTTP: o.allowHTTP, AllowPrivate: o.allowPrivate,
-			CAFile: o.caFile, Dial: e.dial, UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"), Log: e.detail, Warn: e.warn,
+			Connections: o.connections, MaxRate: int64(o.maxRate), AllowHTTP: o.allowHTTP,
+			AllowPrivate: o.allowPrivate,
+			CAFile:       o.caFile, Dial: e.dial, UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"),
+			Log: e.detail, Warn: e.warn,
 		},
 	}
 }
@@ -184,7 +204,8 @@ func (o *takeOptions) takeover(e *env) takeover.Options {
 const maxMaster = 16 << 20
 
 func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
-	if lower := strings.ToLower(arg); strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://") {
+	if lower := strings.ToLower(arg); strings.HasPrefix(lower, "https://") ||
+		strings.HasPrefix(lower, "http://") {
 		href, err := link.New(arg)
 		if err != nil {
 			return takeover.MasterCSV{}, usagef("check that the whole link was copied", "%v", err)
@@ -192,7 +213,8 @@ func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
 		return takeover.MasterCSV{Link: href}, nil
 	}
 	if scheme, _, ok := strings.Cut(arg, "://"); ok && !strings.ContainsAny(scheme, `/\.`) {
-		return takeover.MasterCSV{}, usagef("give the path of the file, an https link, or - for standard input",
+		return takeover.MasterCSV{}, usagef("give the path of the file, an https link, or - for standard "+
+			"input",
 			"a master CSV cannot be read from a %s link", scheme)
 	}
 	in, date, err := openMaster(e, arg)
@@ -215,7 +237,8 @@ func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
 
 // openMaster opens a file or standard input, and says how old the file is.
 func openMaster(e *env, arg string) (io.ReadCloser, time.Time, error) {
-	const hint = "MASTER is the CSV file that the link in the vendor's e-mail leads to, that link, or - for standard input"
+	const hint = "MASTER is the CSV file that the link in the vendor's e-mail leads to, that link, or - " +
+		"for standard input"
 	if arg == "-" {
 		if term.Is(e.stdin) {
 			e.talk("reading the master CSV from the terminal; Ctrl-D ends it")
@@ -285,12 +308,16 @@ func summary(e *env, r *takeover.Result) {
 		rows += t.Rows
 	}
 	fmt.Fprintln(e.stdout, r.Location)
-	e.talk("%s: %s tables with %s rows, %s attachments, %s CVs, %s of documents", r.State, group(int64(len(r.Tables))), group(rows),
+	e.talk("%s: %s tables with %s rows, %s attachments, %s CVs, %s of documents", r.State,
+		group(int64(len(r.Tables))), group(rows),
 		group(r.Documents.Attachments), group(r.Documents.CVs), term.Bytes(r.Documents.Bytes))
 	e.talk("fetched %s, reused %s, in %s", term.Bytes(r.FetchedBytes), term.Bytes(r.ReusedBytes),
 		time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 	for _, f := range r.Findings {
-		e.talk("%s: %s, %s: %s", f.Severity, f.Code, count(f.Count, "time", "times"), runewidth.Truncate(f.Detail, 120, "…"))
+		e.talk(
+			"%s: %s, %s: %s", f.Severity, f.Code, count(f.Count, "time", "times"),
+			runewidth.Truncate(f.Detail, 120, "…"),
+		)
 	}
 	if r.Faulty() {
 		e.hint("something promised is missing or damaged; %q lists it all", "holdall status "+r.Location)

@@ -101,7 +101,8 @@ func (o *apiOptions) key(e *env) (c eploy.Credentials, err error) {
 		c.ClientID, _ = e.lookup("HOLDALL_EPLOY_CLIENT_ID")
 		c.ClientSecret, _ = e.lookup("HOLDALL_EPLOY_CLIENT_SECRET")
 		if c.ClientID == "" || c.ClientSecret == "" {
-			return c, usagef("add --credentials FILE, or set HOLDALL_EPLOY_CLIENT_ID and HOLDALL_EPLOY_CLIENT_SECRET",
+			return c, usagef("add --credentials FILE, or set HOLDALL_EPLOY_CLIENT_ID and "+
+				"HOLDALL_EPLOY_CLIENT_SECRET",
 				"there is no API key")
 		}
 		return c, nil
@@ -212,7 +213,8 @@ func planAPI(ctx context.Context, e *env, p eploy.Options) error {
 	if err := e.table([]string{"type", "records", "pages"}, []int{1, 2}, rows); err != nil {
 		return err
 	}
-	e.talk("%s requests: %s for the files, %s for the records; ask the vendor for a limit above %d a day to be quicker",
+	e.talk("%s requests: %s for the files, %s for the records; ask the vendor for a limit above %d a day "+
+		"to be quicker",
 		group(int64(f.Requests)), count(f.Days-f.RecordDays, "day", "days"), count(f.RecordDays, "day",
 			"days"), f.Budget.DayLimit)
 	for _, name := range f.Denied {

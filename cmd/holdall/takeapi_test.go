@@ -12,7 +12,8 @@ import (
 	"holdall/internal/eploysim"
 )
 
-// A pull says what it will cost, pauses at the reserve, goes on when it may, and leaves an archive that answers.
+// A pull says what it will cost, pauses at the reserve, goes on when it may, and leaves an archive that
+// answers.
 func TestTakeFromAnAPI(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	const secret = "k3y-that-nobody-may-see"
@@ -70,7 +71,8 @@ func TestTakeFromAnAPI(t *testing.T) {
 		"csv"); o.code != 0 {
 		t.Errorf("exit %d, %s%s", o.code, o.stdout, o.stderr)
 	}
-	const exported = "select count(*) > 0 as b from ledger.exported_systems where recorded_by = 'source' and not success"
+	const exported = "select count(*) > 0 as b from ledger.exported_systems where recorded_by = 'source' " +
+		"and not success"
 	if o := holdall(t, "query", root, exported, "--format", "csv"); o.stdout != "b\ntrue\n" {
 		t.Errorf("exit %d, %s%s", o.code, o.stdout, o.stderr)
 	}

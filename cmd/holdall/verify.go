@@ -89,7 +89,9 @@ type verification struct {
 }
 
 func newVerification(level archive.Level) *verification {
-	return &verification{Level: level, Valid: true, Faults: []rootFault{}, Exports: []exportReport{}, Notes: []string{}}
+	return &verification{
+		Level: level, Valid: true, Faults: []rootFault{}, Exports: []exportReport{}, Notes: []string{},
+	}
 }
 
 // A rootFault is a fault and the export that has it; "" for the root's own.
@@ -137,7 +139,13 @@ func (v *verification) root(ctx context.Context, e *env, at place) error {
 			return err
 		}
 		if err != nil {
-			v.add(folder, archive.Fault{Code: archive.FaultUnreadable, Path: "exports/" + folder, Documents: []string{}, Detail: err.Error()})
+			v.add(
+				folder,
+				archive.Fault{
+					Code: archive.FaultUnreadable, Path: "exports/" + folder, Documents: []string{},
+					Detail: err.Error(),
+				},
+			)
 		}
 	}
 	return nil
@@ -190,7 +198,10 @@ func (v *verification) print(e *env) error {
 	}
 	for _, x := range v.Exports {
 		if x.Valid {
-			fmt.Fprintf(e.stdout, "%s: valid (%s: %s, %s)\n", x.Export, x.Level, count(x.Files, "file", "files"), term.Bytes(x.Bytes))
+			fmt.Fprintf(
+				e.stdout, "%s: valid (%s: %s, %s)\n", x.Export, x.Level, count(x.Files, "file", "files"),
+				term.Bytes(x.Bytes),
+			)
 		}
 	}
 	if v.Valid {
@@ -209,7 +220,10 @@ func (v *verification) print(e *env) error {
 		return err
 	}
 	if unread == len(v.Faults) {
-		e.say("%s could not be read, so that nobody knows whether they are as they were", count(unread, "file", "files"))
+		e.say(
+			"%s could not be read, so that nobody knows whether they are as they were",
+			count(unread, "file", "files"),
+		)
 		e.hint("make what is named above readable (check its permissions, and the disk), and verify again")
 		return nil
 	}

@@ -16,7 +16,8 @@ func version() string { return release }
 
 func versionCommand() command {
 	return command{
-		use: "version", short: "Print the version", long: "Print the version of holdall and of the database engine in it.", args: cobra.NoArgs,
+		use: "version", short: "Print the version",
+		long: "Print the version of holdall and of the database engine in it.", args: cobra.NoArgs,
 		run: func(_ context.Context, e *env, _ []string) error {
 			if e.json {
 				return e.printJSON(map[string]string{"holdall": version(), "duckdb": query.EngineVersion})

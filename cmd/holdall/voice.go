@@ -13,8 +13,9 @@ import (
 	"holdall/internal/term"
 )
 
-// A voice is everything that is said on stderr, from whatever goroutine: lines that stay, and below them the progress, which
-// on a terminal is a block of lines drawn again in place, and elsewhere one plain line every ten seconds.
+// A voice is everything that is said on stderr, from whatever goroutine: lines that stay, and below them the
+// progress, which on a terminal is a block of lines drawn again in place, and elsewhere one plain line every
+// ten seconds.
 //
 // The rules of what is said:
 //   - stdout is data and stderr is talk. A line of talk begins with "holdall: ", one of advice with "holdall: hint: "; lower
@@ -112,8 +113,8 @@ func (v *voice) end() {
 // plainEvery is how often progress is told where it cannot be drawn.
 const plainEvery = 10 * time.Second
 
-// A ticker shows progress several times a second until it is stopped, whether or not anything happens: that nothing happens is
-// what the user wants to know then.
+// A ticker shows progress several times a second until it is stopped, whether or not anything happens: that
+// nothing happens is what the user wants to know then.
 type ticker struct {
 	stop, stopped chan struct{}
 }

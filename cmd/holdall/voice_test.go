@@ -59,7 +59,10 @@ func TestNothingIsForetoldFromAStalledRate(t *testing.T) {
 	p := &progress{now: func() time.Time { return now }}
 	at := func(done int64) string {
 		now = now.Add(time.Second)
-		p.update(takeover.Progress{Phase: "fetching", Documents: 3, Progress: fetch.Progress{Done: done, Fetched: done, Total: 100e6}})
+		p.update(takeover.Progress{
+			Phase: "fetching", Documents: 3,
+			Progress: fetch.Progress{Done: done, Fetched: done, Total: 100e6},
+		})
 		return p.line()
 	}
 	line := at(0)

@@ -17,8 +17,8 @@ import (
 	"holdall/internal/unpack"
 )
 
-// The first document of a ZIP of HOLDALL_TEST_ENTRIES entries (100,000) can be read and is verified within five requests with
-// the connections that a fetch begins with, though its directory alone is many megabytes.
+// The first document of a ZIP of HOLDALL_TEST_ENTRIES entries (100,000) can be read and is verified within
+// five requests with the connections that a fetch begins with, though its directory alone is many megabytes.
 func TestTheFirstDocumentOfALargeZIP(t *testing.T) {
 	entries := int(sizeEnv(t, "HOLDALL_TEST_ENTRIES", 100_000))
 	path := filepath.Join(t.TempDir(), "many.zip")
@@ -28,7 +28,8 @@ func TestTheFirstDocumentOfALargeZIP(t *testing.T) {
 		if n <= 5 {
 			return
 		}
-		// A connection is kept for the reader for a moment only, so a machine that is busy elsewhere may cost one more.
+		// A connection is kept for the reader for a moment only, so a machine that is busy elsewhere may cost
+		// one more.
 		if try == 3 {
 			t.Fatalf("%d requests until the first document was verified, want 5", n)
 		}
@@ -50,7 +51,8 @@ func requestsToTheFirstDocument(t *testing.T, path string) int64 {
 		http.ServeContent(w, r, "", info.ModTime(), f)
 	}))
 	defer s.Close()
-	f, err := fetch.New(fetch.Options{AllowPrivate: true, Connections: 4, MaxRate: 8 << 20}) // slow, so that the ZIP takes its time
+	// slow, so that the ZIP takes its time
+	f, err := fetch.New(fetch.Options{AllowPrivate: true, Connections: 4, MaxRate: 8 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +104,9 @@ func layZIP(t *testing.T, path string, entries int) {
 	buf := bufio.NewWriterSize(f, 1<<20)
 	w := zip.NewWriter(buf)
 	for i := range entries {
-		e, err := w.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("documents/candidate %07d.txt", i), Method: zip.Store})
+		e, err := w.CreateHeader(&zip.FileHeader{
+			Name: fmt.Sprintf("documents/candidate %07d.txt", i), Method: zip.Store,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,8 +27,9 @@ import (
 	"holdall/fetch/master"
 )
 
-// A mirror serves an export at so many bytes a second for each response, and counts what it sends. Its pace keeps the
-// buffers between it and the client nearly empty, so that what is sent has nearly all been received.
+// A mirror serves an export at so many bytes a second for each response, and counts what it sends. Its pace
+// keeps the buffers between it and the client nearly empty, so that what is sent has nearly all been
+// received.
 type mirror struct {
 	*httptest.Server
 	dir  string // holds the files by their paths
@@ -135,8 +136,8 @@ func (m *mirror) settle() int {
 	panic("a response does not end")
 }
 
-// layExport writes a ZIP, a tar and a listing of files into dir, so many bytes in all, and returns the sizes of the first
-// two together, and of the listing's files.
+// layExport writes a ZIP, a tar and a listing of files into dir, so many bytes in all, and returns the sizes
+// of the first two together, and of the listing's files.
 func layExport(t testing.TB, dir string, total int64) (objects, files int64) {
 	t.Helper()
 	write := func(name string, fill func(w io.Writer)) int64 {
@@ -156,7 +157,9 @@ func layExport(t testing.TB, dir string, total int64) (objects, files int64) {
 	objects += write("attachments.tar", func(w io.Writer) {
 		tw := tar.NewWriter(w)
 		for i := range int(total / 10 >> 18) {
-			tw.WriteHeader(&tar.Header{Name: fmt.Sprintf("attachments/%05d.bin", i), Size: 256 << 10, Mode: 0o600})
+			tw.WriteHeader(&tar.Header{
+				Name: fmt.Sprintf("attachments/%05d.bin", i), Size: 256 << 10, Mode: 0o600,
+			})
 			tw.Write(noise(uint64(i)+1<<40, 256<<10))
 		}
 		tw.Close()
@@ -170,7 +173,10 @@ func layExport(t testing.TB, dir string, total int64) (objects, files int64) {
 		fmt.Fprintln(w, "Name,URL")
 		for i := range n {
 			fmt.Fprintf(w, "cv %05d.bin,BASE/files/%05d.bin?sig=%s\n", i, i, secret)
-			files += write(fmt.Sprintf("files/%05d.bin", i), func(w io.Writer) { w.Write(noise(uint64(i)+1<<41, size-i%7)) })
+			files += write(
+				fmt.Sprintf("files/%05d.bin", i),
+				func(w io.Writer) { w.Write(noise(uint64(i)+1<<41, size-i%7)) },
+			)
 		}
 	})
 	return objects, files
@@ -202,9 +208,9 @@ func sizeEnv(t testing.TB, name string, otherwise int64) int64 {
 	return n
 }
 
-// A ZIP, a listing and a tar are fetched by a process that is killed at random moments, as often as HOLDALL_TEST_KILLS says
-// (6), of HOLDALL_TEST_KILL_BYTES in all (30,000,000). When everything is here before that many kills, it is compared
-// and the next fetch begins from nothing.
+// A ZIP, a listing and a tar are fetched by a process that is killed at random moments, as often as
+// HOLDALL_TEST_KILLS says (6), of HOLDALL_TEST_KILL_BYTES in all (30,000,000). When everything is here before
+// that many kills, it is compared and the next fetch begins from nothing.
 func TestKilledAThousandTimes(t *testing.T) {
 	kills := int(sizeEnv(t, "HOLDALL_TEST_KILLS", 6))
 	total := sizeEnv(t, "HOLDALL_TEST_KILL_BYTES", 30_000_000)
@@ -212,13 +218,19 @@ func TestKilledAThousandTimes(t *testing.T) {
 	objects, files := layExport(t, www, total)
 	m := newMirror(t, www, 4<<20)
 	point(t, www, m.URL)
-	parts := []part{{link.PartData, m.URL + "/data.zip?sig=" + secret}, {link.PartAttachments, m.URL + "/attachments.tar?sig=" + secret}, {link.PartCVs, m.URL + "/cvs.csv?sig=" + secret}}
+	parts := []part{
+		{link.PartData, m.URL + "/data.zip?sig=" + secret},
+		{link.PartAttachments, m.URL + "/attachments.tar?sig=" + secret},
+		{link.PartCVs, m.URL + "/cvs.csv?sig=" + secret},
+	}
 	torture := &torture{t: t, m: m, master: masterOf(t, parts...), most: 600 * time.Millisecond}
 	for torture.kills < kills {
 		torture.cycle(kills, objects, files)
 	}
-	t.Logf("%d kills over %d whole fetches of %d bytes; again: %d bytes of large objects, %d of listed files; at worst %d KiB a connection in one kill",
-		torture.kills, torture.cycles, objects+files, torture.againObjects, torture.againFiles, torture.worst>>10)
+	t.Logf("%d kills over %d whole fetches of %d bytes; again: %d bytes of large objects, %d of listed "+
+		"files; at worst %d KiB a connection in one kill",
+		torture.kills, torture.cycles, objects+files, torture.againObjects, torture.againFiles,
+		torture.worst>>10)
 }
 
 type torture struct {
@@ -237,15 +249,19 @@ func (k *torture) cycle(kills int, objects, files int64) {
 	k.t.Helper()
 	dir := filepath.Join(k.t.TempDir(), "spool")
 	objects0, files0, _ := k.m.count()
-	var sent, lost, allowed int64 // of large objects: sent by the processes before, of that not here when last known, and may be lost since
-	var ever int64                // bytes that all kills together may cost
+	// of large objects: sent by the processes before, of that not here when last known, and may be lost since
+	var sent, lost, allowed int64
+	var ever int64 // bytes that all kills together may cost
 	for ended := false; !ended; {
 		var said string
 		said, ended = k.child(dir, kills)
 		if here, ok := hereOf(said); ok {
 			now := sent - here
 			if now-lost > allowed {
-				k.t.Errorf("%d bytes of large objects were lost; kills may cost %d with the connections there were", now-lost, allowed)
+				k.t.Errorf(
+					"%d bytes of large objects were lost; kills may cost %d with the connections there were",
+					now-lost, allowed,
+				)
 			}
 			if allowed > 0 {
 				k.worst = max(k.worst, (now-lost)/(allowed>>20))
@@ -281,8 +297,8 @@ func hereOf(said string) (int64, bool) {
 	return n, ok && whole && err == nil
 }
 
-// child runs one process, and kills it after a random time unless there have been enough kills. It reports what the
-// process said, and whether it came to its end.
+// child runs one process, and kills it after a random time unless there have been enough kills. It reports
+// what the process said, and whether it came to its end.
 func (k *torture) child(dir string, kills int) (said string, ended bool) {
 	k.t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -342,7 +358,9 @@ func (k *torture) compare(dir string) {
 		want, got := hashFile(t, filepath.Join(k.m.dir, names[o.Source.Part])), hashFile(t, o.Path())
 		v, err := o.Wait(t.Context())
 		if err != nil || got != want || v.SHA256.String() != want {
-			t.Errorf("%s: has SHA-256 %s, recorded as %s (%v); want %s", o.Source.Part, got, v.SHA256, err, want)
+			t.Errorf(
+				"%s: has SHA-256 %s, recorded as %s (%v); want %s", o.Source.Part, got, v.SHA256, err, want,
+			)
 		}
 	}
 	(outcome{}).wantNoSecret(t, dir, secret)
@@ -361,8 +379,12 @@ func (k *torture) compareFiles(o *fetch.Object) {
 		got, err := io.ReadAll(in)
 		in.Close()
 		want, readErr := os.ReadFile(filepath.Join(k.m.dir, "files", fmt.Sprintf("%05d.bin", n)))
-		if err != nil || readErr != nil || !bytes.Equal(got, want) || file.Name != fmt.Sprintf("cv %05d.bin", n) {
-			k.t.Errorf("file %d, %q: %d bytes that differ from the %d served (%v, %v)", n, file.Name, len(got), len(want), err, readErr)
+		if err != nil || readErr != nil || !bytes.Equal(got, want) ||
+			file.Name != fmt.Sprintf("cv %05d.bin", n) {
+			k.t.Errorf(
+				"file %d, %q: %d bytes that differ from the %d served (%v, %v)", n, file.Name, len(got),
+				len(want), err, readErr,
+			)
 		}
 		n++
 	}

@@ -20,21 +20,23 @@ import (
 	"holdall/fetch/link"
 )
 
-// takeFiles fetches a listing and the files it leads to. For each name it returns what came, or the code of what went wrong.
+// takeFiles fetches a listing and the files it leads to. For each name it returns what came, or the code of
+// what went wrong.
 func takeFiles(t testing.TB, href, dir string) (outcome, map[string]string) {
 	t.Helper()
 	files := map[string]string{}
-	out := takeAnd(t, fetch.Options{RetryBudget: 5 * time.Second}, masterOf(t, part{link.PartCVs, href}), dir, func(r *fetch.Run) {
-		if len(r.Objects) != 1 || !r.Objects[0].Source.Listing {
-			t.Fatalf("not recognised as a listing: %v", r.Objects)
-		}
-		for f, err := range r.Objects[0].Files(t.Context()) {
-			if err != nil {
-				t.Fatal(err)
+	out := takeAnd(t, fetch.Options{RetryBudget: 5 * time.Second}, masterOf(t, part{link.PartCVs, href}),
+		dir, func(r *fetch.Run) {
+			if len(r.Objects) != 1 || !r.Objects[0].Source.Listing {
+				t.Fatalf("not recognised as a listing: %v", r.Objects)
 			}
-			files[f.Name] = content(t, r.Objects[0], f)
-		}
-	})
+			for f, err := range r.Objects[0].Files(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				files[f.Name] = content(t, r.Objects[0], f)
+			}
+		})
 	return out, files
 }
 
@@ -71,8 +73,10 @@ func wantFiles(t testing.TB, got, want map[string]string) {
 // oddFiles are files whose names servers and their indexes bend.
 func oddFiles() map[string]string {
 	files := map[string]string{
-		"empty.txt": "", "two words.txt": "b", "50% & more.txt": "c", "Zo\u00eb & Andr\u00e9 \u2013 CV.txt": "d", "plus+plus.txt": "e", "semi;colon,comma.txt": "f",
-		"a name so long that the index of the server cuts it short before its end.txt": "g", "quo'te.txt": "h", "#1.txt": "i", "what?.txt": "j",
+		"empty.txt": "", "two words.txt": "b", "50% & more.txt": "c",
+		"Zo\u00eb & Andr\u00e9 \u2013 CV.txt": "d", "plus+plus.txt": "e", "semi;colon,comma.txt": "f",
+		"a name so long that the index of the server cuts it short before its end.txt": "g",
+		"quo'te.txt": "h", "#1.txt": "i", "what?.txt": "j",
 		"large.bin": string(noise(3, 3<<20+7)),
 	}
 	for i := range 100 {
@@ -88,7 +92,10 @@ func TestTheIndexThatNginxMakesOfAFolder(t *testing.T) {
 	for name, body := range files {
 		served[name] = []byte(body)
 	}
-	s := serve(t, served, `server { listen 127.0.0.1:PORT0; location / { root ROOT; autoindex on; charset utf-8; } }`)
+	s := serve(
+		t, served,
+		`server { listen 127.0.0.1:PORT0; location / { root ROOT; autoindex on; charset utf-8; } }`,
+	)
 	dir := t.TempDir()
 	out, got := takeFiles(t, s.url+"/?sig="+secret, dir)
 	if out.err != nil {
@@ -148,7 +155,10 @@ func TestAListingOfPresignedLinks(t *testing.T) {
 	list.Reset()
 	list.WriteString("Name,Link\n")
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		row(name, b.presign("GET", b.base, "/export/cvs/"+name, nil, nil, time.Hour, time.Now().Add(-time.Minute)))
+		row(
+			name,
+			b.presign("GET", b.base, "/export/cvs/"+name, nil, nil, time.Hour, time.Now().Add(-time.Minute)),
+		)
 	}
 	b.put("cvs.csv", []byte(list.String()), nil)
 	again, got := takeFiles(t, b.link("cvs.csv", time.Hour), dir)
@@ -176,7 +186,10 @@ func TestTheListingOfAPublicBucketPageByPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.do("PUT", "", url.Values{"policy": {""}}, nil, policy)
-	for _, query := range []string{"list-type=2&prefix=cvs/&max-keys=17", "prefix=cvs/&max-keys=17", "list-type=2&prefix=cvs/&max-keys=17&encoding-type=url"} {
+	for _, query := range []string{
+		"list-type=2&prefix=cvs/&max-keys=17", "prefix=cvs/&max-keys=17",
+		"list-type=2&prefix=cvs/&max-keys=17&encoding-type=url",
+	} {
 		t.Run(query, func(t *testing.T) {
 			out, got := takeFiles(t, b.base+"/export?"+query, t.TempDir())
 			if out.err != nil {
@@ -194,8 +207,14 @@ func TestAListedFileReplacedBetweenTwoRuns(t *testing.T) {
 		name, heading string
 		told          [2]string // before and after
 	}{
-		{"told by its date", "Name,Link,Last Modified", [2]string{"2026-03-01T10:00:00Z", "2026-03-02T10:00:00Z"}},
-		{"told by its ETag", "Name,Link,ETag", [2]string{`"00000000000000000000000000000001-2"`, `"00000000000000000000000000000002-2"`}},
+		{
+			"told by its date", "Name,Link,Last Modified",
+			[2]string{"2026-03-01T10:00:00Z", "2026-03-02T10:00:00Z"},
+		},
+		{
+			"told by its ETag", "Name,Link,ETag",
+			[2]string{`"00000000000000000000000000000001-2"`, `"00000000000000000000000000000002-2"`},
+		},
 		{"told by its size", "Name,Link,Size", [2]string{"6", "5"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -206,9 +225,13 @@ func TestAListedFileReplacedBetweenTwoRuns(t *testing.T) {
 				t.Fatal(err)
 			}
 			lay := func(body, told string) {
-				list := fmt.Sprintf("%s\ncv.txt,%s/cv.txt,%q\nother.txt,%s/other.txt,\n", tt.heading, s.url, told, s.url)
+				list := fmt.Sprintf(
+					"%s\ncv.txt,%s/cv.txt,%q\nother.txt,%s/other.txt,\n", tt.heading, s.url, told, s.url,
+				)
 				list = strings.ReplaceAll(list, `\"`, `""`)
-				for name, b := range map[string]string{"cv.txt": body, "other.txt": "other", "list.csv": list} {
+				for name, b := range map[string]string{
+					"cv.txt": body, "other.txt": "other", "list.csv": list,
+				} {
 					if err := os.WriteFile(filepath.Join(www, name), []byte(b), 0o600); err != nil {
 						t.Fatal(err)
 					}

@@ -12,7 +12,8 @@ import (
 	"holdall/fetch/master"
 )
 
-// spoolEnv, where it is set, makes of the test binary a process that fetches into that directory, so that it can be killed.
+// spoolEnv, where it is set, makes of the test binary a process that fetches into that directory, so that it
+// can be killed.
 const spoolEnv = "HOLDALL_PEERTEST_SPOOL"
 
 func TestMain(m *testing.M) {
@@ -26,8 +27,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// childTake fetches the master CSV on standard input into dir. It prints "here N" with the bytes that the journals of its
-// large objects know of, before it fetches anything, and "done" at its end.
+// childTake fetches the master CSV on standard input into dir. It prints "here N" with the bytes that the
+// journals of its large objects know of, before it fetches anything, and "done" at its end.
 func childTake(dir string) error {
 	raw, err := io.ReadAll(os.Stdin)
 	if err != nil {
@@ -37,7 +38,9 @@ func childTake(dir string) error {
 	if err != nil {
 		return err
 	}
-	f, err := fetch.New(fetch.Options{AllowPrivate: true, Idle: 5 * time.Second, RetryBudget: 20 * time.Second})
+	f, err := fetch.New(fetch.Options{
+		AllowPrivate: true, Idle: 5 * time.Second, RetryBudget: 20 * time.Second,
+	})
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,8 @@ type site struct {
 	dir string // of its configuration, certificates and logs
 }
 
-// serve starts nginx with a configuration inside http { }, in which ROOT is the directory of the files, PORT0 and PORT1 are
-// free ports, and DIR is where the certificates lie. It stops when the test ends.
+// serve starts nginx with a configuration inside http { }, in which ROOT is the directory of the files, PORT0
+// and PORT1 are free ports, and DIR is where the certificates lie. It stops when the test ends.
 func serve(t testing.TB, files map[string][]byte, http string) site {
 	t.Helper()
 	testneed.Command(t, "nginx", "Debian nginx")
@@ -46,8 +46,12 @@ func serve(t testing.TB, files map[string][]byte, http string) site {
 		t.Fatal(err)
 	}
 	port0, port1 := freePort(t), freePort(t)
-	http = strings.NewReplacer("ROOT", root, "PORT0", fmt.Sprint(port0), "PORT1", fmt.Sprint(port1)).Replace(http)
-	s, err := nginxtest.Start(nginxtest.Config{Dir: dir, HTTP: nginxConfig + http, Address: fmt.Sprintf("127.0.0.1:%d", port0)})
+	http = strings.NewReplacer(
+		"ROOT", root, "PORT0", fmt.Sprint(port0), "PORT1", fmt.Sprint(port1),
+	).Replace(http)
+	s, err := nginxtest.Start(nginxtest.Config{
+		Dir: dir, HTTP: nginxConfig + http, Address: fmt.Sprintf("127.0.0.1:%d", port0),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +125,8 @@ func threeParts(base string) []part {
 
 func threeZIPs(t testing.TB) map[string][]byte {
 	return map[string][]byte{
-		"data.zip": exportZIP(t, 1, 3<<20+17), "attachments.zip": exportZIP(t, 2, 9<<20+1), "cvs.zip": exportZIP(t, 3, 400<<10),
+		"data.zip": exportZIP(t, 1, 3<<20+17), "attachments.zip": exportZIP(t, 2, 9<<20+1),
+		"cvs.zip": exportZIP(t, 3, 400<<10),
 	}
 }
 
@@ -132,18 +137,40 @@ func TestNginxInAllItsMoods(t *testing.T) {
 		sequential bool // the server does not know ranges, or hides them
 	}{
 		{name: "with ranges", http: `server { listen 127.0.0.1:PORT0; root ROOT; }`},
-		{name: "without ranges", http: `server { listen 127.0.0.1:PORT0; root ROOT; max_ranges 0; }`, sequential: true},
-		{name: "without ranges and without validators", http: `server { listen 127.0.0.1:PORT0; root ROOT; max_ranges 0; etag off; add_header Last-Modified ""; }`, sequential: true},
-		{name: "with ranges and a date only", http: `server { listen 127.0.0.1:PORT0; root ROOT; etag off; }`},
-		{name: "with 4 MiB a second for each connection", http: `server { listen 127.0.0.1:PORT0; root ROOT; limit_rate 4m; }`},
-		{name: "with gzip on for everybody who takes it", http: `server { listen 127.0.0.1:PORT0; root ROOT; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any; }`},
+		{
+			name: "without ranges", http: `server { listen 127.0.0.1:PORT0; root ROOT; max_ranges 0; }`,
+			sequential: true,
+		},
+		{
+			name:       "without ranges and without validators",
+			http:       `server { listen 127.0.0.1:PORT0; root ROOT; max_ranges 0; etag off; add_header Last-Modified ""; }`,
+			sequential: true,
+		},
+		{
+			name: "with ranges and a date only",
+			http: `server { listen 127.0.0.1:PORT0; root ROOT; etag off; }`,
+		},
+		{
+			name: "with 4 MiB a second for each connection",
+			http: `server { listen 127.0.0.1:PORT0; root ROOT; limit_rate 4m; }`,
+		},
+		{
+			name: "with gzip on for everybody who takes it",
+			http: `server { listen 127.0.0.1:PORT0; root ROOT; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any; }`,
+		},
 		{
 			name:       "behind a proxy that strips Range",
 			http:       `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; proxy_set_header Range ""; } } server { listen 127.0.0.1:PORT1; root ROOT; }`,
 			sequential: true,
 		},
-		{name: "behind a proxy that hands ranges on, unbuffered", http: `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; proxy_buffering off; } } server { listen 127.0.0.1:PORT1; root ROOT; }`},
-		{name: "closing each connection after one request", http: `server { listen 127.0.0.1:PORT0; root ROOT; keepalive_timeout 0; }`},
+		{
+			name: "behind a proxy that hands ranges on, unbuffered",
+			http: `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; proxy_buffering off; } } server { listen 127.0.0.1:PORT1; root ROOT; }`,
+		},
+		{
+			name: "closing each connection after one request",
+			http: `server { listen 127.0.0.1:PORT0; root ROOT; keepalive_timeout 0; }`,
+		},
 		{
 			name: "with at most 3 connections a client, 503 above",
 			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; root ROOT; limit_conn client 3; limit_rate 4m; }`,
@@ -182,7 +209,10 @@ func TestNginxInAllItsMoods(t *testing.T) {
 			if log := s.accessLog(t); strings.Contains(log, "HEAD") {
 				t.Errorf("a HEAD was sent:\n%s", log)
 			}
-			t.Logf("%d requests, %d retries, %d of %d bytes received", len(out.receipts), out.progress.Retries, out.received(), total)
+			t.Logf(
+				"%d requests, %d retries, %d of %d bytes received", len(out.receipts), out.progress.Retries,
+				out.received(), total,
+			)
 			out.wantNoSecret(t, dir, secret)
 		})
 	}
@@ -245,12 +275,18 @@ func TestAFileReplacedBetweenTwoRunsIsFetchedWhole(t *testing.T) {
 	for _, tt := range []struct{ name, http string }{
 		{"with an ETag", `server { listen 127.0.0.1:PORT0; root ROOT; }`},
 		{"with a date only", `server { listen 127.0.0.1:PORT0; root ROOT; etag off; }`},
-		{"with nothing to know it by", `server { listen 127.0.0.1:PORT0; root ROOT; etag off; add_header Last-Modified ""; }`},
+		{
+			"with nothing to know it by",
+			`server { listen 127.0.0.1:PORT0; root ROOT; etag off; add_header Last-Modified ""; }`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			before, after := exportZIP(t, 1, 3<<20), exportZIP(t, 9, 3<<20)
-			s := serve(t, map[string][]byte{"data.zip": before}, strings.Replace(tt.http, "root ROOT", "root DIR/www", 1))
+			s := serve(
+				t, map[string][]byte{"data.zip": before},
+				strings.Replace(tt.http, "root ROOT", "root DIR/www", 1),
+			)
 			path := filepath.Join(s.dir, "www", "data.zip")
 			put := func(b []byte, age time.Duration) {
 				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

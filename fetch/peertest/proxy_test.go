@@ -29,7 +29,11 @@ func newProxy(t testing.TB, lines ...string) proxy {
 	port := freePort(t)
 	log := filepath.Join(dir, "log")
 	config := filepath.Join(dir, "tinyproxy.conf")
-	text := fmt.Sprintf("Port %d\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\nMaxClients 100\nLogLevel Connect\nLogFile %q\nDisableViaHeader Yes\n%s\n", port, log, strings.Join(lines, "\n"))
+	text := fmt.Sprintf(
+		"Port %d\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\nMaxClients 100\nLogLevel "+
+			"Connect\nLogFile %q\nDisableViaHeader Yes\n%s\n",
+		port, log, strings.Join(lines, "\n"),
+	)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -67,12 +71,29 @@ func TestThroughAnHTTPProxy(t *testing.T) {
 	}{
 		{name: "plain http", scheme: "http", seen: "GET http://Localhost"},
 		{name: "https in a tunnel", scheme: "https", seen: "CONNECT Localhost"},
-		{name: "plain http with a password", scheme: "http", lines: []string{"BasicAuth clerk " + password}, user: "clerk:" + password + "@", seen: "GET http://Localhost"},
-		{name: "https with a password", scheme: "https", lines: []string{"BasicAuth clerk " + password}, user: "clerk:" + password + "@", seen: "CONNECT Localhost"},
+		{
+			name: "plain http with a password", scheme: "http",
+			lines: []string{"BasicAuth clerk " + password}, user: "clerk:" + password + "@",
+			seen: "GET http://Localhost",
+		},
+		{
+			name: "https with a password", scheme: "https", lines: []string{"BasicAuth clerk " + password},
+			user: "clerk:" + password + "@", seen: "CONNECT Localhost",
+		},
 		// Nothing in this proxy's 401 tells it from the server's own.
-		{name: "plain http with a wrong password", scheme: "http", lines: []string{"BasicAuth clerk another"}, user: "clerk:" + password + "@", want: failure.LinkDenied},
-		{name: "https with a wrong password", scheme: "https", lines: []string{"BasicAuth clerk another"}, user: "clerk:" + password + "@", want: failure.Network},
-		{name: "https where the proxy forbids the port", scheme: "https", lines: []string{"ConnectPort 443"}, want: failure.Network},
+		{
+			name: "plain http with a wrong password", scheme: "http",
+			lines: []string{"BasicAuth clerk another"}, user: "clerk:" + password + "@",
+			want: failure.LinkDenied,
+		},
+		{
+			name: "https with a wrong password", scheme: "https", lines: []string{"BasicAuth clerk another"},
+			user: "clerk:" + password + "@", want: failure.Network,
+		},
+		{
+			name: "https where the proxy forbids the port", scheme: "https",
+			lines: []string{"ConnectPort 443"}, want: failure.Network,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newProxy(t, tt.lines...)
@@ -87,15 +108,25 @@ func TestThroughAnHTTPProxy(t *testing.T) {
 			dir := t.TempDir()
 			m := masterOf(t, threeParts(throughProxy(site.url, tt.scheme))...)
 			begun := time.Now()
-			out := take(t, fetch.Options{CAFile: filepath.Join(https.dir, "ca.pem"), RetryBudget: 2 * time.Second}, m, dir)
+			out := take(
+				t, fetch.Options{CAFile: filepath.Join(https.dir, "ca.pem"), RetryBudget: 2 * time.Second}, m,
+				dir,
+			)
 			out.wantNoSecret(t, dir, secret, password)
 			if tt.want != "" {
 				out.wantCode(t, tt.want)
 				if out.err != nil {
-					if tt.scheme == "https" && !strings.Contains(strings.ToLower(out.err.Error()+out.err.Hint), "proxy") {
-						t.Errorf("the message does not speak of the proxy: %v; hint: %s", out.err, out.err.Hint)
+					if tt.scheme == "https" && !strings.Contains(
+						strings.ToLower(out.err.Error()+out.err.Hint), "proxy",
+					) {
+						t.Errorf(
+							"the message does not speak of the proxy: %v; hint: %s", out.err, out.err.Hint,
+						)
 					}
-					t.Logf("after %s: %v; hint: %s", time.Since(begun).Round(time.Millisecond), out.err, out.err.Hint)
+					t.Logf(
+						"after %s: %v; hint: %s", time.Since(begun).Round(time.Millisecond), out.err,
+						out.err.Hint,
+					)
 				}
 				return
 			}
@@ -124,7 +155,10 @@ func TestADeadProxyIsNamed(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://"+address)
 	t.Setenv("http_proxy", "http://"+address)
 	dir := t.TempDir()
-	out := take(t, fetch.Options{RetryBudget: time.Second}, masterOf(t, threeParts("http://files.example.test")[0]), dir)
+	out := take(
+		t, fetch.Options{RetryBudget: time.Second}, masterOf(t, threeParts("http://files.example.test")[0]),
+		dir,
+	)
 	out.wantCode(t, failure.Network)
 	if out.err != nil && !strings.Contains(out.err.Error(), "proxy") {
 		t.Errorf("the message does not say that the proxy is the trouble: %v", out.err)

@@ -59,19 +59,29 @@ func newBucket(t testing.TB) *bucket {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { log.Close() })
-	cmd := exec.Command(program, "--port", fmt.Sprintf("127.0.0.1:%d", port), "posix", "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "data"))
+	cmd := exec.Command(
+		program, "--port", fmt.Sprintf("127.0.0.1:%d", port), "posix", "--versioning-dir",
+		filepath.Join(dir, "versions"), filepath.Join(dir, "data"),
+	)
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+secretKey)
 	cmd.Stdout, cmd.Stderr = log, log
 	start(t, port, log.Name(), cmd)
-	b := &bucket{t, fmt.Sprintf("http://127.0.0.1:%d", port), "export", signer{accessKey, secretKey, "us-east-1"}}
+	b := &bucket{
+		t, fmt.Sprintf("http://127.0.0.1:%d", port), "export", signer{accessKey, secretKey, "us-east-1"},
+	}
 	b.do("PUT", "", nil, nil, nil)
 	return b
 }
 
-// do sends a presigned request for an object, or for the bucket where key is empty, and returns the answer's headers and body.
-func (b *bucket) do(method, key string, query url.Values, headers map[string]string, body []byte) (http.Header, []byte) {
+// do sends a presigned request for an object, or for the bucket where key is empty, and returns the answer's
+// headers and body.
+func (b *bucket) do(
+	method, key string, query url.Values, headers map[string]string, body []byte,
+) (http.Header, []byte) {
 	b.t.Helper()
-	link := b.presign(method, b.base, strings.TrimSuffix("/"+b.name+"/"+key, "/"), query, headers, time.Minute, time.Now())
+	link := b.presign(
+		method, b.base, strings.TrimSuffix("/"+b.name+"/"+key, "/"), query, headers, time.Minute, time.Now(),
+	)
 	req, err := http.NewRequest(method, link, bytes.NewReader(body))
 	if err != nil {
 		b.t.Fatal(err)
@@ -109,10 +119,15 @@ func (b *bucket) putInParts(key string, body []byte, size int) (etag string) {
 	}
 	var list strings.Builder
 	for i, p := range slices.Collect(slices.Chunk(body, size)) {
-		h, _ := b.do("PUT", key, url.Values{"partNumber": {fmt.Sprint(i + 1)}, "uploadId": {begun.UploadId}}, nil, p)
+		h, _ := b.do(
+			"PUT", key, url.Values{"partNumber": {fmt.Sprint(i + 1)}, "uploadId": {begun.UploadId}}, nil, p,
+		)
 		fmt.Fprintf(&list, "<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i+1, h.Get("ETag"))
 	}
-	_, answer = b.do("POST", key, url.Values{"uploadId": {begun.UploadId}}, nil, []byte("<CompleteMultipartUpload>"+list.String()+"</CompleteMultipartUpload>"))
+	_, answer = b.do(
+		"POST", key, url.Values{"uploadId": {begun.UploadId}}, nil,
+		[]byte("<CompleteMultipartUpload>"+list.String()+"</CompleteMultipartUpload>"),
+	)
 	var ended struct{ ETag string }
 	if err := xml.Unmarshal(answer, &ended); err != nil || ended.ETag == "" {
 		b.t.Fatalf("%v: %s", err, answer)
@@ -145,7 +160,10 @@ func TestAnExportOnARealS3Server(t *testing.T) {
 		t.Fatalf("the ETag of two parts is %s", etag)
 	}
 	sum := sha256.Sum256(files["cvs.zip"])
-	b.put("cvs.zip", files["cvs.zip"], map[string]string{"x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(sum[:])})
+	b.put(
+		"cvs.zip", files["cvs.zip"],
+		map[string]string{"x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(sum[:])},
+	)
 
 	parts := []part{
 		{link.PartData, b.link("data.zip", time.Hour)},
@@ -163,14 +181,18 @@ func TestAnExportOnARealS3Server(t *testing.T) {
 	if out.progress.Fetched != int64(total) {
 		t.Errorf("fetched %d bytes of %d", out.progress.Fetched, total)
 	}
-	// What a server says of its checksums on a link presigned for a plain GET decides how far cvs.zip can be verified.
-	for p, want := range map[link.Part]string{link.PartData: "etag-md5", link.PartAttachments: "etag-multipart", link.PartCVs: "etag-md5"} {
+	// What a server says of its checksums on a link presigned for a plain GET decides how far cvs.zip can be
+	// verified.
+	for p, want := range map[link.Part]string{
+		link.PartData: "etag-md5", link.PartAttachments: "etag-multipart", link.PartCVs: "etag-md5",
+	} {
 		if got := out.objects[p].Rung; got != want {
 			t.Errorf("%s is verified by %q, want %q", p, got, want)
 		}
 	}
 	for _, src := range out.plan.Sources {
-		if left := time.Until(src.Expiry); left < 58*time.Minute || left > time.Hour || src.ExpiryFrom != "X-Amz-Expires" {
+		if left := time.Until(src.Expiry); left < 58*time.Minute || left > time.Hour ||
+			src.ExpiryFrom != "X-Amz-Expires" {
 			t.Errorf("%s: expiry in %s, from %q", src.Name, left, src.ExpiryFrom)
 		}
 		if !src.Ranges {
@@ -179,15 +201,21 @@ func TestAnExportOnARealS3Server(t *testing.T) {
 	}
 }
 
-// This server tells its checksums only to a signed header x-amz-checksum-mode, which a link alone cannot carry. In the query,
-// where Amazon's own tools put it, it must at least do no harm.
+// This server tells its checksums only to a signed header x-amz-checksum-mode, which a link alone cannot
+// carry. In the query, where Amazon's own tools put it, it must at least do no harm.
 func TestALinkSignedForChecksums(t *testing.T) {
 	t.Parallel()
 	b := newBucket(t)
 	body := exportZIP(t, 5, 2<<20)
 	sum := sha256.Sum256(body)
-	b.put("data.zip", body, map[string]string{"x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(sum[:])})
-	href := b.presign("GET", b.base, "/export/data.zip", url.Values{"x-amz-checksum-mode": {"ENABLED"}}, nil, time.Hour, time.Now())
+	b.put(
+		"data.zip", body,
+		map[string]string{"x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(sum[:])},
+	)
+	href := b.presign(
+		"GET", b.base, "/export/data.zip", url.Values{"x-amz-checksum-mode": {"ENABLED"}}, nil, time.Hour,
+		time.Now(),
+	)
 	out := take(t, fetch.Options{}, masterOf(t, part{link.PartData, href}), t.TempDir())
 	out.wantBytes(t, link.PartData, body)
 	if got := out.objects[link.PartData].Rung; got != "etag-md5" && got != "x-amz-checksum-sha256" {
@@ -211,25 +239,44 @@ func TestLinksThatARealS3ServerRefuses(t *testing.T) {
 		want       failure.Code
 	}{
 		{"a signature with one wrong digit", string(flipped), failure.LinkDenied},
-		// Amazon answers 403 InvalidAccessKeyId here, this server 404 XAdminUserNotFound; either way a new link is what helps.
-		{"a key nobody knows", stranger.presign("GET", b.base, "/export/data.zip", nil, nil, time.Hour, time.Now()), failure.LinkGone},
-		{"signed for HEAD", b.presign("HEAD", b.base, "/export/data.zip", nil, nil, time.Hour, time.Now()), failure.LinkDenied},
+		// Amazon answers 403 InvalidAccessKeyId here, this server 404 XAdminUserNotFound; either way a new
+		// link is what helps.
+		{
+			"a key nobody knows",
+			stranger.presign("GET", b.base, "/export/data.zip", nil, nil, time.Hour, time.Now()),
+			failure.LinkGone,
+		},
+		{
+			"signed for HEAD", b.presign("HEAD", b.base, "/export/data.zip", nil, nil, time.Hour, time.Now()),
+			failure.LinkDenied,
+		},
 		{
 			"signed together with a header that only the vendor's program sends",
-			b.presign("GET", b.base, "/export/data.zip", nil, map[string]string{"x-amz-checksum-mode": "ENABLED"}, time.Hour, time.Now()), failure.LinkDenied,
+			b.presign(
+				"GET", b.base, "/export/data.zip", nil, map[string]string{"x-amz-checksum-mode": "ENABLED"},
+				time.Hour, time.Now(),
+			), failure.LinkDenied,
 		},
 		{"an object that was never there", b.link("nothing.zip", time.Hour), failure.LinkGone},
-		{"expired an hour ago", b.presign("GET", b.base, "/export/data.zip", nil, nil, time.Minute, time.Now().Add(-time.Hour)), failure.LinkExpired},
+		{
+			"expired an hour ago",
+			b.presign("GET", b.base, "/export/data.zip", nil, nil, time.Minute, time.Now().Add(-time.Hour)),
+			failure.LinkExpired,
+		},
 		{"escaped for HTML", strings.ReplaceAll(good, "&", "&amp;"), ""},
 		{"with every % lost to an escape", strings.ReplaceAll(good, "%", "%25"), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			out := take(t, fetch.Options{RetryBudget: time.Second}, masterOf(t, part{link.PartData, tt.link}), dir)
+			out := take(
+				t, fetch.Options{RetryBudget: time.Second}, masterOf(t, part{link.PartData, tt.link}), dir,
+			)
 			out.wantNoSecret(t, dir, signatureOf(t, strings.ReplaceAll(tt.link, "amp;", "")), secretKey)
 			if tt.want == "" {
 				if out.err != nil || out.plan.Sources[0].Repair == "" {
-					t.Errorf("err = %v, repair = %q; want the link mended", out.err, out.plan.Sources[0].Repair)
+					t.Errorf(
+						"err = %v, repair = %q; want the link mended", out.err, out.plan.Sources[0].Repair,
+					)
 				}
 				return
 			}
@@ -265,7 +312,9 @@ func TestLinksThatExpireWhileTheyAreFollowed(t *testing.T) {
 	const life = 3 * time.Second
 	short := b.link("data.zip", life)
 	begun := time.Now()
-	first := take(t, fetch.Options{RetryBudget: 20 * time.Second}, masterOf(t, part{link.PartData, short}), dir)
+	first := take(
+		t, fetch.Options{RetryBudget: 20 * time.Second}, masterOf(t, part{link.PartData, short}), dir,
+	)
 	first.wantCode(t, failure.LinkExpired)
 	first.wantNoSecret(t, dir, signatureOf(t, short), secretKey)
 	if first.progress.Done == 0 || first.progress.Done >= int64(len(body)) {
@@ -289,10 +338,14 @@ func TestLinksThatExpireWhileTheyAreFollowed(t *testing.T) {
 	if late > most+1 {
 		t.Errorf("%d requests were refused after the expiry, with %d connections", late, most)
 	}
-	t.Logf("expired after %s with %d bytes here; %d requests refused, at most %d connections", time.Since(begun).Round(time.Millisecond), first.progress.Done, late, most)
+	t.Logf(
+		"expired after %s with %d bytes here; %d requests refused, at most %d connections",
+		time.Since(begun).Round(time.Millisecond), first.progress.Done, late, most,
+	)
 
 	line.set(0, 0)
-	fresh := b.presign("GET", direct, "/export/data.zip", nil, nil, time.Hour, time.Now()) // at another host and port
+	// at another host and port
+	fresh := b.presign("GET", direct, "/export/data.zip", nil, nil, time.Hour, time.Now())
 	second := take(t, fetch.Options{}, masterOf(t, part{link.PartData, fresh}), dir)
 	second.wantBytes(t, link.PartData, body)
 	second.wantNoSecret(t, dir, signatureOf(t, short), signatureOf(t, fresh), secretKey)
@@ -319,7 +372,8 @@ func TestTheSameObjectUnderANewLinkIsNotFetchedAgain(t *testing.T) {
 	if again.progress.Fetched != 0 {
 		t.Errorf("a second run fetched %d bytes", again.progress.Fetched)
 	}
-	// The same object, put again in one piece: the same bytes under another ETag are another object to be careful with.
+	// The same object, put again in one piece: the same bytes under another ETag are another object to be
+	// careful with.
 	b.put("data.zip", body, nil)
 	put := take(t, fetch.Options{}, m, dir)
 	put.wantBytes(t, link.PartData, body)

@@ -22,7 +22,8 @@ import (
 	"holdall/fetch/master"
 )
 
-// exportZIP invents a ZIP of about that many bytes, whose entries do not compress; the same for the same seed.
+// exportZIP invents a ZIP of about that many bytes, whose entries do not compress; the same for the same
+// seed.
 func exportZIP(t testing.TB, seed uint64, size int) []byte {
 	t.Helper()
 	var b bytes.Buffer

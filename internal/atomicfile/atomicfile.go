@@ -1,8 +1,8 @@
 // Package atomicfile makes files that appear whole or not at all, and stay after a power loss.
 //
-// A File is written beside its target under the same name with ".part" added. Commit syncs it, renames it over the
-// target and syncs the directory: before the rename the target is as it was, after Commit it survives a crash.
-// Whatever is left as ".part" was never promised to anybody.
+// A File is written beside its target under the same name with ".part" added. Commit syncs it, renames it
+// over the target and syncs the directory: before the rename the target is as it was, after Commit it
+// survives a crash. Whatever is left as ".part" was never promised to anybody.
 package atomicfile
 
 import (
@@ -22,7 +22,8 @@ type File struct {
 	done   bool
 }
 
-// Create starts a file that Commit will name target. What an earlier attempt left as target+".part" is dropped.
+// Create starts a file that Commit will name target. What an earlier attempt left as target+".part" is
+// dropped.
 func Create(target string) (*File, error) {
 	f, err := os.OpenFile(target+Suffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -31,7 +32,8 @@ func Create(target string) (*File, error) {
 	return &File{File: f, target: target}, nil
 }
 
-// Commit makes the file appear under its target name, durably, and closes it. After an error the target is as it was.
+// Commit makes the file appear under its target name, durably, and closes it. After an error the target is as
+// it was.
 func (f *File) Commit() error {
 	if f.done {
 		return os.ErrClosed

@@ -27,8 +27,10 @@ var Engines = []Engine{DuckDB, Spark, Trino, Athena}
 
 // An Archive is what the statements are about.
 type Archive struct {
-	ID       string
-	Location string // of the bag, as the engine finds it: a directory, file:///…, s3://… or s3a://…; without a slash at its end
+	ID string
+	// of the bag, as the engine finds it: a directory, file:///…, s3://… or s3a://…; without a slash at its
+	// end
+	Location string
 	Snapshot string // 2026-01-02 03:04:05
 	Zone     string // of times without one: Europe/London
 	MonthsUS bool   // 01/02/2024 is the second of January

@@ -25,7 +25,9 @@ func (w *writer) duckdb() error {
 		if t.Path != "" {
 			from = "FROM read_parquet(" + text(filesOf(w.at(t))) + ")"
 		}
-		w.statement("CREATE OR REPLACE VIEW %s AS SELECT %s %s", quoted(t.Name), strings.Join(columns, ", "), from)
+		w.statement(
+			"CREATE OR REPLACE VIEW %s AS SELECT %s %s", quoted(t.Name), strings.Join(columns, ", "), from,
+		)
 		w.statement("COMMENT ON VIEW %s IS %s", quoted(t.Name), text(t.About))
 		for _, c := range t.Columns {
 			if c.About != "" {
@@ -37,7 +39,10 @@ func (w *writer) duckdb() error {
 	for _, m := range w.Meta {
 		meta = append(meta, fmt.Sprintf("(%s, %s)", text(m[0]), text(m[1])))
 	}
-	w.statement("CREATE OR REPLACE VIEW archive_meta AS SELECT * FROM (VALUES %s) AS m(\"key\", \"value\")", strings.Join(meta, ", "))
+	w.statement(
+		"CREATE OR REPLACE VIEW archive_meta AS SELECT * FROM (VALUES %s) AS m(\"key\", \"value\")",
+		strings.Join(meta, ", "),
+	)
 	w.statement("CREATE OR REPLACE MACRO snapshot_at() AS TIMESTAMP %s", text(w.Snapshot))
 	w.statement("CREATE OR REPLACE MACRO has(items, part) AS coalesce(len(list_filter(items, lambda item: " +
 		"contains(strip_accents(lower(item)), strip_accents(lower(part))))) > 0, false)")
@@ -56,7 +61,9 @@ func filesOf(path string) string {
 }
 
 // external writes a statement for each table that was received. makes gets the columns, already joined.
-func (w *writer) external(e Engine, column func(c Column, typ string) string, make func(t Table, columns string)) error {
+func (w *writer) external(
+	e Engine, column func(c Column, typ string) string, make func(t Table, columns string),
+) error {
 	for _, t := range w.Tables {
 		if t.Path == "" {
 			w.note("The export has no table " + t.Name + ".")
@@ -82,19 +89,28 @@ func (w *writer) external(e Engine, column func(c Column, typ string) string, ma
 // trino writes tables for Trino's Hive connector: https://trino.io/docs/current/connector/hive.html
 func (w *writer) trino() error {
 	w.note("The tables of "+w.ID+" for Trino, in the current schema of a Hive catalog that has",
-		"hive.parquet.use-column-names=true, hive.timestamp-precision=MICROSECONDS and hive.non-managed-table-writes-enabled=false.")
-	return w.external(Trino, func(c Column, typ string) string { return quoted(c.Name) + " " + typ + " COMMENT " + text(c.About) },
+		"hive.parquet.use-column-names=true, hive.timestamp-precision=MICROSECONDS and "+
+			"hive.non-managed-table-writes-enabled=false.")
+	return w.external(Trino,
+		func(c Column, typ string) string { return quoted(c.Name) + " " + typ + " COMMENT " + text(c.About) },
 		func(t Table, columns string) {
-			w.statement("CREATE TABLE %s (\n%s\n)\nCOMMENT %s\nWITH (format = 'PARQUET', external_location = %s)",
+			w.statement("CREATE TABLE %s (\n%s\n)\nCOMMENT %s\nWITH (format = 'PARQUET', "+
+				"external_location = %s)",
 				quoted(t.Name), columns, text(t.About), text(folderOf(w.at(t))))
 		})
 }
 
 // athena writes tables for Amazon Athena: https://docs.aws.amazon.com/athena/latest/ug/create-table.html
 func (w *writer) athena() error {
-	w.note("The tables of " + w.ID + " for Amazon Athena, in the current database. Athena runs one statement at a time.")
+	w.note(
+		"The tables of " + w.ID + " for Amazon Athena, in the current database. Athena runs one statement " +
+			"at a time.",
+	)
 	if !strings.HasPrefix(w.Location, "s3://") {
-		w.note("Athena reads only from S3: copy the archive there, and print this again with --location s3://BUCKET/….")
+		w.note(
+			"Athena reads only from S3: copy the archive there, and print this again with --location " +
+				"s3://BUCKET/….",
+		)
 	}
 	return w.external(Athena, func(c Column, typ string) string {
 		return "`" + c.Name + "` " + typ + " COMMENT " + hiveText(c.About, 255)

@@ -17,12 +17,16 @@ func (w *writer) spark() error {
 			if err != nil {
 				return err
 			}
-			columns = append(columns, fmt.Sprintf("  `%s` %s COMMENT %s", c.Name, typ, hiveText(c.About, 1000)))
+			columns = append(
+				columns, fmt.Sprintf("  `%s` %s COMMENT %s", c.Name, typ, hiveText(c.About, 1000)),
+			)
 			nulls = append(nulls, fmt.Sprintf("CAST(NULL AS %s) AS `%s`", typ, c.Name))
 		}
 		if t.Path == "" {
 			w.note("The export has no table " + t.Name + ": it is empty.")
-			w.statement("CREATE OR REPLACE VIEW `%s` AS SELECT %s WHERE false", t.Name, strings.Join(nulls, ", "))
+			w.statement(
+				"CREATE OR REPLACE VIEW `%s` AS SELECT %s WHERE false", t.Name, strings.Join(nulls, ", "),
+			)
 			continue
 		}
 		w.statement("CREATE TABLE `%s` (\n%s\n)\nUSING PARQUET\nCOMMENT %s\nLOCATION %s",
@@ -32,9 +36,15 @@ func (w *writer) spark() error {
 	for _, m := range w.Meta {
 		meta = append(meta, fmt.Sprintf("(%s, %s)", hiveText(m[0], 1000), hiveText(m[1], 1000)))
 	}
-	w.statement("CREATE OR REPLACE VIEW archive_meta AS SELECT * FROM VALUES %s AS m(`key`, `value`)", strings.Join(meta, ", "))
+	w.statement(
+		"CREATE OR REPLACE VIEW archive_meta AS SELECT * FROM VALUES %s AS m(`key`, `value`)",
+		strings.Join(meta, ", "),
+	)
 	w.statement("CREATE OR REPLACE VIEW snapshot AS SELECT TIMESTAMP_NTZ %s AS snapshot_at", text(w.Snapshot))
-	for _, v := range []View{{"stage_event", w.sparkStageEvent()}, {"task_link", sparkTaskLink}, {"timeline", sparkTimeline}, {"document_text", sparkDocumentText}} {
+	for _, v := range []View{
+		{"stage_event", w.sparkStageEvent()}, {"task_link", sparkTaskLink}, {"timeline", sparkTimeline},
+		{"document_text", sparkDocumentText},
+	} {
 		w.statement("CREATE OR REPLACE VIEW %s AS %s", v.Name, v.SQL)
 	}
 	return nil
@@ -62,7 +72,10 @@ logged AS (SELECT pipeline_id, job_id, candidate_id,
     coalesce(get_json_object(e, '$.addedBy._id'), get_json_object(e, '$.addedBy.id'), get_json_object(e, '$.addedById'), get_json_object(e, '$.addedBy')) AS by_id
   FROM (SELECT pipeline_id, job_id, candidate_id, explode(moves) AS e FROM card)),
 event AS (SELECT pipeline_id, job_id, candidate_id, stage, %s AS event_time, by_id, 'status_log' AS origin FROM logged`, statusLog, w.sparkTime("since"))
-	for _, d := range [][2]string{{"SHORTLIST", "shortlist_date"}, {"CV_SENT", "cv_sent_date"}, {"INTERVIEW", "interview_date"}, {"OFFER", "offer_date"}} {
+	for _, d := range [][2]string{
+		{"SHORTLIST", "shortlist_date"}, {"CV_SENT", "cv_sent_date"}, {"INTERVIEW", "interview_date"},
+		{"OFFER", "offer_date"},
+	} {
 		fmt.Fprintf(&b, `
   UNION ALL SELECT pipeline_id, job_id, candidate_id, '%s', %s, CAST(NULL AS STRING), '%[2]s' FROM card WHERE %[2]s IS NOT NULL AND coalesce(size(moves), 0) <= 0`, d[0], d[1])
 	}
@@ -78,7 +91,9 @@ UNION ALL SELECT pipeline_id, job_id, candidate_id, status_code, CAST(NULL AS TI
 func (w *writer) sparkTime(v string) string {
 	const clock = `\\d{1,2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?`
 	local := func(instant string) string {
-		return fmt.Sprintf("convert_timezone(current_timezone(), %s, CAST(%s AS TIMESTAMP_NTZ))", text(w.Zone), instant)
+		return fmt.Sprintf(
+			"convert_timezone(current_timezone(), %s, CAST(%s AS TIMESTAMP_NTZ))", text(w.Zone), instant,
+		)
 	}
 	day := `$3-$2-$1$4`
 	if w.MonthsUS {
@@ -89,7 +104,10 @@ func (w *writer) sparkTime(v string) string {
     WHEN %[1]s RLIKE '^[1-9]\\d{3}[-/]\\d{2}[-/]\\d{2}[T ]%[2]s\\s?([Zz]|UTC|GMT|[-+]\\d{2}(:?\\d{2})?)$' THEN %[3]s
     WHEN %[1]s RLIKE '^\\d{1,2}[/.-]\\d{1,2}[/.-][1-9]\\d{3}(,?[T ]%[2]s)?$' THEN CAST(regexp_replace(%[1]s, '^(\\d+)[/.-](\\d+)[/.-](\\d{4}),?(.*)$', '%[4]s') AS TIMESTAMP_NTZ)
     WHEN %[1]s RLIKE '^(\\d{12,13}|-\\d{11,13})$' THEN %[5]s END`, v, clock,
-		local(fmt.Sprintf(`CAST(regexp_replace(regexp_replace(replace(%s, '/', '-'), '\\s?(UTC|GMT|[Zz])$', '+00:00'), '\\s?([-+]\\d\\d):?(\\d\\d)?$', '$1:$2') AS TIMESTAMP)`, v)),
+		local(fmt.Sprintf(
+			`CAST(regexp_replace(regexp_replace(replace(%s, '/', '-'), '\\s?(UTC|GMT|[Zz])$', '+00:00'), '\\s?([-+]\\d\\d):?(\\d\\d)?$', '$1:$2') AS TIMESTAMP)`,
+			v,
+		)),
 		day, local(fmt.Sprintf("timestamp_millis(CAST(%s AS BIGINT))", v)))
 }
 
@@ -107,15 +125,18 @@ var sparkTimeline = strings.Join(append([]string{
 // recordEvents are what the records themselves have dates of.
 func recordEvents() (all []string) {
 	for _, e := range [][4]string{
-		{"CANDIDATE", "candidates", "created", "created_on"}, {"CANDIDATE", "candidates", "changed", "modified_on"},
+		{"CANDIDATE", "candidates", "created", "created_on"},
+		{"CANDIDATE", "candidates", "changed", "modified_on"},
 		{"CANDIDATE", "candidates", "last contacted", "last_contacted"},
 		{"CONTACT", "contacts", "created", "created_on"}, {"CONTACT", "contacts", "changed", "modified_on"},
 		{"CONTACT", "contacts", "last contacted", "last_contacted"},
 		{"COMPANY", "companies", "created", "created_on"}, {"COMPANY", "companies", "changed", "modified_on"},
 		{"JOB", "jobs", "created", "created_on"}, {"JOB", "jobs", "changed", "modified_on"},
 	} {
-		all = append(all, fmt.Sprintf("SELECT '%s', %s_id, %s, 'record', '%s', reference, CAST(NULL AS STRING) FROM %s WHERE %[3]s IS NOT NULL",
-			e[0], strings.ToLower(e[0]), e[3], e[2], e[1]))
+		all = append(all,
+			fmt.Sprintf("SELECT '%s', %s_id, %s, 'record', '%s', reference, CAST(NULL AS STRING) FROM %s "+
+				"WHERE %[3]s IS NOT NULL",
+				e[0], strings.ToLower(e[0]), e[3], e[2], e[1]))
 	}
 	return all
 }

@@ -1,7 +1,8 @@
 // Package digest names content by its SHA-256 and checks content against such a name.
 //
-// A [Writer] hashes and counts what passes through it. A [Reader] that knows what it should yield turns a mismatch
-// into an error at the end of the content, so that whoever reads to EOF has verified, and nobody can forget to.
+// A [Writer] hashes and counts what passes through it. A [Reader] that knows what it should yield turns a
+// mismatch into an error at the end of the content, so that whoever reads to EOF has verified, and nobody can
+// forget to.
 package digest
 
 import (
@@ -101,7 +102,8 @@ func (e *MismatchError) Error() string {
 }
 
 // NewReader yields what r yields. Where r ends, the content must have had size bytes and digest sum;
-// otherwise the last Read returns a *MismatchError instead of io.EOF. Content longer than size fails as soon as it is seen.
+// otherwise the last Read returns a *MismatchError instead of io.EOF. Content longer than size fails as soon
+// as it is seen.
 func NewReader(r io.Reader, size int64, sum Sum) io.Reader {
 	return &reader{r: r, w: NewWriter(), size: size, sum: sum}
 }

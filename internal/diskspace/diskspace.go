@@ -12,8 +12,8 @@ type Space struct {
 	Device string // tells file systems apart
 }
 
-// Of returns the space where dir is, or will be: a directory that is not there yet is made on the file system of the nearest one
-// above it. It is false where that cannot be told.
+// Of returns the space where dir is, or will be: a directory that is not there yet is made on the file system
+// of the nearest one above it. It is false where that cannot be told.
 func Of(dir string) (Space, bool) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {

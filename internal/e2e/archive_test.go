@@ -38,7 +38,9 @@ func (s *sample) get(t *testing.T) *sample {
 		p, stop := simulate(t, dir, "--people", "120", "--seed", "7")
 		defer stop()
 		s.root = filepath.Join(dir, "archives")
-		s.taken = decode[taken](t, holdall(t, 0, "take", p.master, "--to", s.root, "--allow-private", "--json"))
+		s.taken = decode[taken](
+			t, holdall(t, 0, "take", p.master, "--to", s.root, "--allow-private", "--json"),
+		)
 		s.bag, s.truth = s.taken.Location, readTruth(t, p.truth)
 	})
 	if s.bag == "" {

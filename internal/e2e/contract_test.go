@@ -14,9 +14,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What other people's scripts rely on: exit codes, and the fields of --json. Fields may be added, none may go.
+// What other people's scripts rely on: exit codes, and the fields of --json. Fields may be added, none may
+// go.
 
-var takeFields = []string{"export", "location", "state", "tables", "documents", "fetched_bytes", "reused_bytes", "seconds", "findings"}
+var takeFields = []string{
+	"export", "location", "state", "tables", "documents", "fetched_bytes", "reused_bytes", "seconds",
+	"findings",
+}
 
 func TestJSONFields(t *testing.T) {
 	s := undisturbed.get(t)
@@ -26,11 +30,26 @@ func TestJSONFields(t *testing.T) {
 		want []string
 	}{
 		{"status", []string{"status", s.root}, append([]string{"created", "objects"}, takeFields...)},
-		{"list", []string{"list", s.root}, []string{"export", "location", "state", "tables", "documents", "created"}},
-		{"verify", []string{"verify", s.root, "--level", "quick"}, []string{"valid", "level", "files", "bytes", "faults"}},
-		{"tables", []string{"tables", s.root}, []string{"table", "rows", "file", "columns", "rejected_cells", "description"}},
-		{"columns of a table", []string{"tables", s.root, "candidates"}, []string{"column", "type", "heading", "description", "nulls", "rejected", "sensitive"}},
-		{"files", []string{"files", s.root}, []string{"doc_id", "part", "owner_type", "owner_id", "original_name", "size", "sha256", "state"}},
+		{
+			"list", []string{"list", s.root},
+			[]string{"export", "location", "state", "tables", "documents", "created"},
+		},
+		{
+			"verify", []string{"verify", s.root, "--level", "quick"},
+			[]string{"valid", "level", "files", "bytes", "faults"},
+		},
+		{
+			"tables", []string{"tables", s.root},
+			[]string{"table", "rows", "file", "columns", "rejected_cells", "description"},
+		},
+		{
+			"columns of a table", []string{"tables", s.root, "candidates"},
+			[]string{"column", "type", "heading", "description", "nulls", "rejected", "sensitive"},
+		},
+		{
+			"files", []string{"files", s.root},
+			[]string{"doc_id", "part", "owner_type", "owner_id", "original_name", "size", "sha256", "state"},
+		},
 		{"query", []string{"query", s.root, "select 1 as one, 'two' as two"}, []string{"one", "two"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -68,8 +87,12 @@ func TestTakeTwiceChangesNothing(t *testing.T) {
 	checkFields(t, first, takeFields)
 	before := digestsOf(t, root)
 	second := decode[taken](t, holdall(t, 0, "take", p.master, "--to", root, "--allow-private", "--json"))
-	if got := decode[taken](t, first); got.Export != second.Export || second.FetchedBytes > got.FetchedBytes/10 {
-		t.Errorf("the second run made %s and fetched %d bytes; the first made %s of %d", second.Export, second.FetchedBytes, got.Export, got.FetchedBytes)
+	if got := decode[taken](t, first); got.Export != second.Export ||
+		second.FetchedBytes > got.FetchedBytes/10 {
+		t.Errorf(
+			"the second run made %s and fetched %d bytes; the first made %s of %d", second.Export,
+			second.FetchedBytes, got.Export, got.FetchedBytes,
+		)
 	}
 	if diff := cmp.Diff(before, digestsOf(t, root)); diff != "" {
 		t.Errorf("files (-first +second):\n%s", diff)
@@ -101,7 +124,8 @@ func TestCountsMatchTheTruth(t *testing.T) {
 	}
 	attachments, cvs := s.truth.Documents["attachments"], s.truth.Documents["cvs"]
 	got := s.taken.Documents
-	if got.Attachments != int64(attachments.Documents) || got.CVs != int64(cvs.Documents) || got.Bytes != attachments.Bytes+cvs.Bytes {
+	if got.Attachments != int64(attachments.Documents) || got.CVs != int64(cvs.Documents) ||
+		got.Bytes != attachments.Bytes+cvs.Bytes {
 		t.Errorf("documents %+v, want %+v and %+v", got, attachments, cvs)
 	}
 	for _, f := range s.taken.Findings {
@@ -139,7 +163,10 @@ func TestExitCodes(t *testing.T) {
 		{"an unknown command", []string{"tkae"}, 2, "usage"},
 		{"an unknown flag", []string{"take", "--nonsense"}, 2, "usage"},
 		{"no place to put the archive", []string{"take", page}, 2, "usage"},
-		{"a master CSV that does not exist", []string{"take", filepath.Join(dir, "none.csv"), "--to", dir}, 2, "usage"},
+		{
+			"a master CSV that does not exist", []string{"take", filepath.Join(dir, "none.csv"), "--to", dir},
+			2, "usage",
+		},
 		{"a directory as master CSV", []string{"take", dir, "--to", dir}, 2, "usage"},
 		{"a sign-in page as master CSV", []string{"take", page, "--to", dir}, 4, "not-the-export"},
 		{"a master CSV without links", []string{"take", two, "--to", dir}, 4, "not-the-export"},
@@ -168,11 +195,14 @@ func TestExitCodes(t *testing.T) {
 func TestFreshMasterGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	kept := filepath.Join(dir, "platform")
-	p, stop := simulate(t, dir, "--people", "60", "--dir", kept, "--fault", "expire=6", "--fault", "drop=1000000")
+	p, stop := simulate(
+		t, dir, "--people", "60", "--dir", kept, "--fault", "expire=6", "--fault", "drop=1000000",
+	)
 	root := filepath.Join(dir, "archives")
 	o := holdall(t, 4, "take", p.master, "--to", root, "--allow-private", "--json")
 	dead := decode[taken](t, o)
-	if dead.State != "expired" || dead.Error == nil || dead.Error.Code != "link-expired" || dead.Error.Hint == "" || *dead.Error.Retryable {
+	if dead.State != "expired" || dead.Error == nil || dead.Error.Code != "link-expired" ||
+		dead.Error.Hint == "" || *dead.Error.Retryable {
 		t.Errorf("want state expired and an error that says so:\n%s", o)
 	}
 	stop()
@@ -183,7 +213,10 @@ func TestFreshMasterGoesOn(t *testing.T) {
 		size += object.Size
 	}
 	if got.State != "complete" || got.ReusedBytes == 0 || got.FetchedBytes > size-got.ReusedBytes+64<<10 {
-		t.Errorf("state %s, %d bytes fetched and %d reused of %d", got.State, got.FetchedBytes, got.ReusedBytes, size)
+		t.Errorf(
+			"state %s, %d bytes fetched and %d reused of %d", got.State, got.FetchedBytes, got.ReusedBytes,
+			size,
+		)
 	}
 	holdall(t, 0, "verify", root, "--level", "deep")
 }
@@ -196,7 +229,8 @@ func TestTwoRunsAtOnce(t *testing.T) {
 	first := start(t, "take", p.master, "--to", root, "--allow-private", "--max-rate", "2M", "--json")
 	time.Sleep(time.Second)
 	o := holdall(t, 3, "take", p.master, "--to", root, "--allow-private", "--json")
-	if got := decode[struct{ Error failure }](t, o).Error; got.Code != "busy" || got.Retryable == nil || !*got.Retryable {
+	if got := decode[struct{ Error failure }](t, o).Error; got.Code != "busy" || got.Retryable == nil ||
+		!*got.Retryable {
 		t.Errorf("want busy:\n%s", o)
 	}
 	if o := first.wait(); o.code != 0 {
@@ -246,8 +280,10 @@ type fault struct {
 func TestVerifyFindsFlippedBit(t *testing.T) {
 	s := undisturbed.get(t)
 	for _, kind := range []string{
-		"data/received/master.csv", "data/received/tables/*.zst", "data/tables/*/*.parquet", "data/documents/*.zip", "data/documents/index.parquet",
-		"data/documents/index.csv.zst", "datapackage.json", "README.txt", "bag-info.txt", "manifest-sha256.txt", "custody/receipts.jsonl", "custody/completeness.json",
+		"data/received/master.csv", "data/received/tables/*.zst", "data/tables/*/*.parquet",
+		"data/documents/*.zip", "data/documents/index.parquet",
+		"data/documents/index.csv.zst", "datapackage.json", "README.txt", "bag-info.txt",
+		"manifest-sha256.txt", "custody/receipts.jsonl", "custody/completeness.json",
 	} {
 		t.Run(kind, func(t *testing.T) {
 			path := glob(t, s.bag, kind)[0]

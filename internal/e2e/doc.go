@@ -1,5 +1,6 @@
-// Package e2e has no code, only tests that run the built program as a user does: over real servers, with input that other
-// programs made, killed at random moments, and with stock tools reading what it leaves behind.
+// Package e2e has no code, only tests that run the built program as a user does: over real servers, with
+// input that other programs made, killed at random moments, and with stock tools reading what it leaves
+// behind.
 //
 // They take a minute or two. The full ordeal is run by hand:
 //

@@ -23,7 +23,10 @@ func TestKilledTakeoverGoesOn(t *testing.T) {
 	}
 	rate := strconv.FormatInt(size/3, 10) // some seconds, so that kills land everywhere
 	take := func(root string) []string {
-		return []string{"take", p.master, "--to", root, "--allow-private", "--json", "--tenant", "killed", "--max-rate", rate}
+		return []string{
+			"take", p.master, "--to", root, "--allow-private", "--json", "--tenant", "killed", "--max-rate",
+			rate,
+		}
 	}
 	whole := holdall(t, 0, take(filepath.Join(dir, "undisturbed"))...)
 	bag := decode[taken](t, whole).Location
@@ -38,7 +41,10 @@ func TestKilledTakeoverGoesOn(t *testing.T) {
 		n, last := runWithKills(t, nil, random, kills-done, whole.wall, take(root))
 		done += n
 		got := decode[taken](t, last)
-		t.Logf("round %d: %d kills, then %d bytes fetched, %d reused", round, n, got.FetchedBytes, got.ReusedBytes)
+		t.Logf(
+			"round %d: %d kills, then %d bytes fetched, %d reused", round, n, got.FetchedBytes,
+			got.ReusedBytes,
+		)
 		checkSurvivor(t, root, got, wantDocuments, wantTables)
 		if t.Failed() {
 			return
@@ -79,9 +85,12 @@ func runWithKills(t *testing.T, environ []string, random *rand.Rand, most int, w
 	}
 }
 
-func checkSurvivor(t *testing.T, root string, got taken, wantDocuments []string, wantTables map[string]string) {
+func checkSurvivor(
+	t *testing.T, root string, got taken, wantDocuments []string, wantTables map[string]string,
+) {
 	t.Helper()
-	if list := decode[[]taken](t, holdall(t, 0, "list", root, "--json")); len(list) != 1 || list[0].State != "complete" {
+	if list := decode[[]taken](t, holdall(t, 0, "list", root, "--json")); len(list) != 1 ||
+		list[0].State != "complete" {
 		t.Errorf("the root holds %+v, want one complete export", list)
 	}
 	if diff := cmp.Diff(wantDocuments, documents(t, got.Location)); diff != "" {
@@ -120,7 +129,8 @@ func TestAKilledListingGoesOnFromASpoolElsewhere(t *testing.T) {
 		size += o.Size
 	}
 	take := func(root string, more ...string) []string {
-		return append([]string{"take", p.master, "--to", root, "--allow-private", "--json", "--tenant", "killed",
+		return append([]string{"take", p.master, "--to", root, "--allow-private", "--json", "--tenant",
+			"killed",
 			"--max-rate", strconv.FormatInt(max(size/3, 1<<20), 10)}, more...)
 	}
 	whole := holdall(t, 0, take(filepath.Join(dir, "undisturbed"))...)
@@ -142,8 +152,12 @@ func TestAKilledListingGoesOnFromASpoolElsewhere(t *testing.T) {
 		State      string
 		Unfinished *struct{ Spool string }
 	}](t, holdall(t, 0, "list", root, "--json"))
-	if len(unfinished) != 1 || unfinished[0].Unfinished == nil || filepath.Dir(unfinished[0].Unfinished.Spool) != spool {
-		t.Errorf("after %d kills, list shows %+v, want one unfinished takeover with its bytes in %s", kills, unfinished, spool)
+	if len(unfinished) != 1 || unfinished[0].Unfinished == nil ||
+		filepath.Dir(unfinished[0].Unfinished.Spool) != spool {
+		t.Errorf(
+			"after %d kills, list shows %+v, want one unfinished takeover with its bytes in %s", kills,
+			unfinished, spool,
+		)
 	}
 	got := decode[taken](t, holdall(t, 0, take(root)...))
 	t.Logf("%d kills, then %d bytes fetched, %d reused", kills, got.FetchedBytes, got.ReusedBytes)
@@ -151,7 +165,11 @@ func TestAKilledListingGoesOnFromASpoolElsewhere(t *testing.T) {
 		t.Error("nothing was reused of what waited elsewhere")
 	}
 	checkSurvivor(t, root, got, documents(t, bag), tableDigests(t, bag))
-	if again := decode[taken](t, holdall(t, 0, take(root)...)); again.Export != got.Export || again.FetchedBytes != 0 {
-		t.Errorf("taken again: %s with %d bytes fetched, want %s and nothing fetched", again.Export, again.FetchedBytes, got.Export)
+	if again := decode[taken](t, holdall(t, 0, take(root)...)); again.Export != got.Export ||
+		again.FetchedBytes != 0 {
+		t.Errorf(
+			"taken again: %s with %d bytes fetched, want %s and nothing fetched", again.Export,
+			again.FetchedBytes, got.Export,
+		)
 	}
 }

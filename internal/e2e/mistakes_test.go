@@ -35,7 +35,9 @@ func TestFindingsAreTheMistakes(t *testing.T) {
 		}
 	}
 	for _, m := range mistakes {
-		if m.Code != "" && !slices.ContainsFunc(found, func(f detailed) bool { return f.Code == m.Code && f.isAbout(m) }) {
+		if m.Code != "" && !slices.ContainsFunc(
+			found, func(f detailed) bool { return f.Code == m.Code && f.isAbout(m) },
+		) {
 			t.Errorf("not found: %+v", m)
 		}
 	}
@@ -70,7 +72,8 @@ type detailed struct {
 	Detail   string `json:"detail"`
 }
 
-// isAbout compares what both name: the record, the file, or the table alone. A row that stands twice has all its keys twice.
+// isAbout compares what both name: the record, the file, or the table alone. A row that stands twice has all
+// its keys twice.
 func (f detailed) isAbout(m exportsim.Mistake) bool {
 	switch {
 	case m.RecordID != "" && f.RecordID == m.RecordID, m.File != "" && strings.Contains(f.Detail, m.File):

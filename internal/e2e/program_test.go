@@ -54,7 +54,10 @@ type outcome struct {
 }
 
 func (o outcome) String() string {
-	return fmt.Sprintf("holdall %s\nexit %d after %s\nstdout: %.2000s\nstderr: %.4000s", strings.Join(o.args, " "), o.code, o.wall, o.stdout, o.stderr)
+	return fmt.Sprintf(
+		"holdall %s\nexit %d after %s\nstdout: %.2000s\nstderr: %.4000s", strings.Join(o.args, " "), o.code,
+		o.wall, o.stdout, o.stderr,
+	)
 }
 
 // A run is a started program.
@@ -77,7 +80,9 @@ func startWith(t testing.TB, environ []string, args ...string) *run {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	r := &run{cmd: exec.CommandContext(ctx, program, args...), args: args, begun: time.Now(), cancel: cancel}
-	r.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + shared, "LC_ALL=C.UTF-8", "TMPDIR=" + os.TempDir()}
+	r.cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + shared, "LC_ALL=C.UTF-8", "TMPDIR=" + os.TempDir(),
+	}
 	r.cmd.Env = append(r.cmd.Env, environ...)
 	r.cmd.Dir = shared
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
@@ -91,7 +96,10 @@ func startWith(t testing.TB, environ []string, args ...string) *run {
 func (r *run) wait() outcome {
 	r.cmd.Wait()
 	r.cancel()
-	return outcome{r.args, r.stdout.String(), r.stderr.String(), r.cmd.ProcessState.ExitCode(), time.Since(r.begun).Round(time.Millisecond)}
+	return outcome{
+		r.args, r.stdout.String(), r.stderr.String(), r.cmd.ProcessState.ExitCode(),
+		time.Since(r.begun).Round(time.Millisecond),
+	}
 }
 
 // holdall runs the program and fails the test unless it exits with want.
@@ -178,7 +186,9 @@ type platform struct {
 func simulate(t testing.TB, dir string, args ...string) (p platform, stop func()) {
 	t.Helper()
 	p = platform{master: filepath.Join(dir, "master.csv"), truth: filepath.Join(dir, "truth.json")}
-	cmd := exec.Command(program, append([]string{"simulate", "--master", p.master, "--truth", p.truth}, args...)...)
+	cmd := exec.Command(
+		program, append([]string{"simulate", "--master", p.master, "--truth", p.truth}, args...)...,
+	)
 	cmd.Dir, cmd.Env = dir, []string{"HOME=" + shared, "TMPDIR=" + os.TempDir()}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

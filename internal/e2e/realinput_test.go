@@ -17,15 +17,21 @@ import (
 	"holdall/schemas"
 )
 
-// TestExportMadeByOtherPrograms takes over an export of which nothing was made by us: CSVs of Python's csv, ZIPs of Info-ZIP
-// and of Python's zipfile, served by nginx over https, with documents of LibreOffice and of Debian. Every byte is found again by sha256sum.
+// TestExportMadeByOtherPrograms takes over an export of which nothing was made by us: CSVs of Python's csv,
+// ZIPs of Info-ZIP and of Python's zipfile, served by nginx over https, with documents of LibreOffice and of
+// Debian. Every byte is found again by sha256sum.
 func TestExportMadeByOtherPrograms(t *testing.T) {
-	for _, need := range [][2]string{{"zip", "Debian zip"}, {"python3", "Debian python3"}, {"sha256sum", "Debian coreutils"}, {"zstd", "Debian zstd"}, {"nginx", "Debian nginx"}, {"soffice", "Debian libreoffice-writer-nogui"}} {
+	for _, need := range [][2]string{
+		{"zip", "Debian zip"}, {"python3", "Debian python3"}, {"sha256sum", "Debian coreutils"},
+		{"zstd", "Debian zstd"}, {"nginx", "Debian nginx"}, {"soffice", "Debian libreoffice-writer-nogui"},
+	} {
 		testneed.Command(t, need[0], need[1])
 	}
 	dir := t.TempDir()
 	www, made := filepath.Join(dir, "www"), filepath.Join(dir, "made")
-	for _, d := range []string{www, filepath.Join(made, "attachments"), filepath.Join(made, "cvs"), filepath.Join(made, "data")} {
+	for _, d := range []string{
+		www, filepath.Join(made, "attachments"), filepath.Join(made, "cvs"), filepath.Join(made, "data"),
+	} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -39,10 +45,23 @@ func TestExportMadeByOtherPrograms(t *testing.T) {
 	command(t, made, "python3", "-m", "zipfile", "-c", filepath.Join(www, "data.zip"), "data")
 	site := serve(t, www)
 	master := filepath.Join(dir, "master.csv")
-	writeFile(t, master, fmt.Sprintf("Name,Download link\r\nData files,%[1]s/data.zip?token=first\r\nAttachments,%[1]s/attachments.zip?token=second\r\nInternal CVs,%[1]s/cvs.zip?token=third\r\n", site.url))
+	writeFile(
+		t, master,
+		fmt.Sprintf(
+			"Name,Download link\r\nData "+
+				"files,%[1]s/data.zip?token=first\r\nAttachments,%[1]s/attachments.zip?token=second\r\nInternal CVs,%[1]s/cvs.zip?token=third\r\n",
+			site.url,
+		),
+	)
 
 	root := filepath.Join(dir, "archives")
-	got := decode[taken](t, holdall(t, 0, "take", master, "--to", root, "--allow-private", "--ca-file", site.ca, "--tenant", "example", "--json"))
+	got := decode[taken](
+		t,
+		holdall(
+			t, 0, "take", master, "--to", root, "--allow-private", "--ca-file", site.ca, "--tenant",
+			"example", "--json",
+		),
+	)
 	if got.State != "complete" || len(got.Tables) != 10 {
 		t.Errorf("state %s, %d tables; want complete, 10", got.State, len(got.Tables))
 	}
@@ -62,7 +81,10 @@ func TestExportMadeByOtherPrograms(t *testing.T) {
 	}
 	checkNames(t, filepath.Join(dir, "index.csv"), made)
 	for _, path := range glob(t, made, "data/*.csv") {
-		stored := command(t, dir, "zstd", "-dcq", filepath.Join(got.Location, "data/received/tables", filepath.Base(path)+".zst"))
+		stored := command(
+			t, dir, "zstd", "-dcq",
+			filepath.Join(got.Location, "data/received/tables", filepath.Base(path)+".zst"),
+		)
 		if original, err := os.ReadFile(path); err != nil || string(original) != stored {
 			t.Errorf("%s is not as it was received (%v)", filepath.Base(path), err)
 		}
@@ -80,7 +102,9 @@ func writeFile(t *testing.T, path, content string) {
 func digests(t *testing.T, dir string) []string {
 	t.Helper()
 	var all []string
-	for line := range strings.Lines(command(t, dir, "sha256sum", append([]string{"--zero", "--"}, files(t, dir)...)...)) {
+	for line := range strings.Lines(command(
+		t, dir, "sha256sum", append([]string{"--zero", "--"}, files(t, dir)...)...,
+	)) {
 		for entry := range strings.SplitSeq(strings.TrimSuffix(line, "\x00"), "\x00") {
 			all = append(all, entry[:64])
 		}
@@ -120,7 +144,8 @@ func checkNames(t *testing.T, index, made string) {
 
 // candidates are people who do not exist.
 var candidates = []struct{ id, first, last string }{
-	{"exmp0001", "Zoë", "Åström"}, {"exmp0002", "Nnamdi", "Okafor-Example"}, {"exmp0003", "美咲", "見本"}, {"exmp0004", "Jörg", "Muster"},
+	{"exmp0001", "Zoë", "Åström"}, {"exmp0002", "Nnamdi", "Okafor-Example"}, {"exmp0003", "美咲", "見本"},
+	{"exmp0004", "Jörg", "Muster"},
 }
 
 // writeOffice has LibreOffice write each candidate's CV as PDF and as DOCX, with a profile of its own.
@@ -128,10 +153,20 @@ func writeOffice(t *testing.T, dir string) {
 	t.Helper()
 	work := t.TempDir()
 	for _, c := range candidates {
-		writeFile(t, filepath.Join(work, c.id+".html"), fmt.Sprintf("<html><head><meta charset=utf-8></head><body><h1>%s %s</h1><p>Ten years of example work &amp; more.</p></body></html>", c.first, c.last))
+		writeFile(
+			t, filepath.Join(work, c.id+".html"),
+			fmt.Sprintf(
+				"<html><head><meta charset=utf-8></head><body><h1>%s %s</h1><p>Ten years of example work "+
+					"&amp; more.</p></body></html>",
+				c.first, c.last,
+			),
+		)
 	}
 	for _, format := range []string{"pdf", "docx:MS Word 2007 XML"} {
-		args := []string{"-env:UserInstallation=file://" + filepath.Join(work, "profile"), "--headless", "--norestore", "--infilter=HTML (StarWriter)", "--convert-to", format, "--outdir", dir}
+		args := []string{
+			"-env:UserInstallation=file://" + filepath.Join(work, "profile"), "--headless", "--norestore",
+			"--infilter=HTML (StarWriter)", "--convert-to", format, "--outdir", dir,
+		}
 		cmd := exec.Command("soffice", append(args, glob(t, work, "*.html")...)...)
 		cmd.Env = append(os.Environ(), "HOME="+work)
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -140,7 +175,9 @@ func writeOffice(t *testing.T, dir string) {
 	}
 	for _, c := range candidates {
 		for _, ext := range []string{".pdf", ".docx"} {
-			if err := os.Rename(filepath.Join(dir, c.id+ext), filepath.Join(dir, c.id+" "+c.first+" "+c.last+ext)); err != nil {
+			if err := os.Rename(
+				filepath.Join(dir, c.id+ext), filepath.Join(dir, c.id+" "+c.first+" "+c.last+ext),
+			); err != nil {
 				t.Fatalf("LibreOffice made no %s: %v", ext, err)
 			}
 		}
@@ -177,8 +214,8 @@ func copyFromDebian(t *testing.T, dir string) {
 	}
 }
 
-// writeTables has Python's csv write the ten tables. Candidates and Attachments tell of what is there; each of the others has
-// one row.
+// writeTables has Python's csv write the ten tables. Candidates and Attachments tell of what is there; each
+// of the others has one row.
 func writeTables(t *testing.T, made string) {
 	t.Helper()
 	tables := map[string][][]string{}
@@ -191,15 +228,26 @@ func writeTables(t *testing.T, made string) {
 		switch table.Name {
 		case "candidates":
 			for _, c := range candidates {
-				rows = append(rows, row(table, map[string]string{"candidate_id": c.id, "first_name": c.first, "last_name": c.last, "summary": "Says \"hello\",\nin two lines; and more"}))
+				rows = append(
+					rows,
+					row(
+						table,
+						map[string]string{
+							"candidate_id": c.id, "first_name": c.first, "last_name": c.last,
+							"summary": "Says \"hello\",\nin two lines; and more",
+						},
+					),
+				)
 			}
 		case "attachments":
 			for i, path := range files(t, filepath.Join(made, "attachments")) {
 				info, _ := os.Stat(path)
 				within, _ := filepath.Rel(made, path)
 				rows = append(rows, row(table, map[string]string{
-					"attachment_id": fmt.Sprintf("att%04d", i), "record_id": candidates[i%len(candidates)].id, "record_type": "CANDIDATE",
-					"file_name": filepath.Base(path), "file_path": within, "file_size": fmt.Sprint(info.Size()),
+					"attachment_id": fmt.Sprintf("att%04d", i),
+					"record_id":     candidates[i%len(candidates)].id, "record_type": "CANDIDATE",
+					"file_name": filepath.Base(path), "file_path": within,
+					"file_size": fmt.Sprint(info.Size()),
 				}))
 			}
 		default:

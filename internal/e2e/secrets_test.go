@@ -14,8 +14,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A link grants access to whoever knows it. Whatever happens, nothing that the program prints or leaves on the disk holds
-// the secret of one.
+// A link grants access to whoever knows it. Whatever happens, nothing that the program prints or leaves on
+// the disk holds the secret of one.
 func TestNoSecretAnywhere(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
@@ -27,7 +27,10 @@ func TestNoSecretAnywhere(t *testing.T) {
 		{"containers are kept", nil, []string{"--keep-containers"}, 0},
 		{"links expire in between", []string{"--fault", "expire=1", "--fault", "drop=200000"}, nil, 4},
 		{"a sign-in page comes instead", []string{"--fault", "html"}, nil, 4},
-		{"connections break and the server is busy", []string{"--fault", "drop=200000", "--fault", "busy"}, nil, 0},
+		{
+			"connections break and the server is busy", []string{"--fault", "drop=200000", "--fault", "busy"},
+			nil, 0,
+		},
 		{"ranges are ignored", []string{"--fault", "no-range"}, nil, 0},
 		{"links in listings", []string{"--shape", "listing"}, nil, 0},
 		{"the export has mistakes", []string{"--mistakes"}, nil, 5},
@@ -36,11 +39,18 @@ func TestNoSecretAnywhere(t *testing.T) {
 			dir := t.TempDir()
 			p, _ := simulate(t, dir, append([]string{"--people", "20", "--seed", "3"}, tc.simulate...)...)
 			root := filepath.Join(dir, "archives")
-			o := start(t, append([]string{"take", p.url, "--to", root, "--allow-private", "-v"}, tc.take...)...).wait()
+			o := start(
+				t, append([]string{"take", p.url, "--to", root, "--allow-private", "-v"}, tc.take...)...,
+			).wait()
 			if o.code != tc.exit {
 				t.Errorf("want exit %d, got:\n%s", tc.exit, o)
 			}
-			again := start(t, append([]string{"take", p.master, "--to", root, "--allow-private", "-v", "--json"}, tc.take...)...).wait()
+			again := start(
+				t,
+				append(
+					[]string{"take", p.master, "--to", root, "--allow-private", "-v", "--json"}, tc.take...,
+				)...,
+			).wait()
 			status := start(t, "status", root, "--json").wait()
 			secrets := append(secretsIn(t, p.master), secretsOf(t, p.url)...)
 			if len(secrets) == 0 {

@@ -18,9 +18,13 @@ func TestEveryShape(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
-			p, _ := simulate(t, dir, "--people", "40", "--seed", "9", "--shape", tc.shape, "--dialect", tc.dialect)
+			p, _ := simulate(
+				t, dir, "--people", "40", "--seed", "9", "--shape", tc.shape, "--dialect", tc.dialect,
+			)
 			root := filepath.Join(dir, "archives")
-			got := decode[taken](t, holdall(t, 0, "take", p.master, "--to", root, "--allow-private", "--json"))
+			got := decode[taken](
+				t, holdall(t, 0, "take", p.master, "--to", root, "--allow-private", "--json"),
+			)
 			served := readTruth(t, p.truth)
 			var want, found []string
 			for _, d := range served.Files {

@@ -25,7 +25,9 @@ func TestChecksumsWithSha256sum(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := strings.Count(string(listed), "\n"), len(files(t, filepath.Join(bag, "data"))); got != want {
+	if got, want := strings.Count(string(listed), "\n"), len(files(
+		t, filepath.Join(bag, "data"),
+	)); got != want {
 		t.Errorf("the manifest has %d lines for %d files", got, want)
 	}
 }
@@ -44,7 +46,8 @@ func TestPacksWithUnzip(t *testing.T) {
 		out := t.TempDir()
 		command(t, out, tool, "-qq", pack)
 		for _, path := range files(t, out) {
-			if strings.HasSuffix(path, ".pdf") && found < 5 && strings.TrimSpace(command(t, out, text, path, "-")) != "" {
+			if strings.HasSuffix(path, ".pdf") && found < 5 &&
+				strings.TrimSpace(command(t, out, text, path, "-")) != "" {
 				found++
 			}
 		}
@@ -60,7 +63,9 @@ func TestTablesWithZstd(t *testing.T) {
 	for _, table := range s.truth.Tables {
 		got := command(t, s.bag, tool, "-dcq", filepath.Join("data/received/tables", table.File+".zst"))
 		if int64(len(got)) != table.Size || sha256Of(t, strings.NewReader(got)) != table.SHA256.String() {
-			t.Errorf("%s has %d bytes, or others, than the %d that were served", table.File, len(got), table.Size)
+			t.Errorf(
+				"%s has %d bytes, or others, than the %d that were served", table.File, len(got), table.Size,
+			)
 		}
 	}
 }
@@ -82,7 +87,10 @@ print(json.dumps({t: duckdb.sql(f"select count(*) from '{sys.argv[1]}/{t}/*.parq
 		t.Run(tc.module, func(t *testing.T) {
 			python := pythonWith(t, tc.module)
 			var got map[string]int
-			if err := json.Unmarshal([]byte(command(t, shared, python, "-c", tc.script, filepath.Join(s.bag, "data/tables"))), &got); err != nil {
+			if err := json.Unmarshal(
+				[]byte(command(t, shared, python, "-c", tc.script, filepath.Join(s.bag, "data/tables"))),
+				&got,
+			); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {

@@ -178,7 +178,8 @@ func TestShapes(t *testing.T) {
 		`{"Paging":{"RecordsPerPage":100},"ResponseBlocks":["PlacementID","RateCurrency","Vacancy","Salary","ModificationDate","Questions"]}`,
 	)
 	for _, want := range []string{
-		`"Vacancy":{"Id":10`, `"Url":"http`, `{"Id":null,"Description":"0"}`, `"Reference":""`, `"Salary":{"Salary":`, `"HoursPerWeek":`,
+		`"Vacancy":{"Id":10`, `"Url":"http`, `{"Id":null,"Description":"0"}`, `"Reference":""`,
+		`"Salary":{"Salary":`, `"HoursPerWeek":`,
 		`"QuestionId":31`, `"AnswerType":"Boolean"`,
 	} {
 		if !strings.Contains(raw, want) {
@@ -227,7 +228,9 @@ func TestFilters(t *testing.T) {
 	if all.TotalRecords != 60 || some.TotalRecords == 0 || some.TotalRecords == 60 {
 		t.Errorf("by a field of a wrapper: %d of %d", some.TotalRecords, all.TotalRecords)
 	}
-	if _, status := c.search("files/file", `{"Filters":[{"Route":"File.RecordID","Value":1001,"Operation":1}]}`); status != 400 {
+	if _, status := c.search(
+		"files/file", `{"Filters":[{"Route":"File.RecordID","Value":1001,"Operation":1}]}`,
+	); status != 400 {
 		t.Errorf("files by RecordID without RecordTypeID: %d", status)
 	}
 	marked, _ := c.search(

@@ -55,8 +55,8 @@ func from(source string) string {
 	return " (source: " + escape(source) + ")"
 }
 
-// addConversations adds the calls and e-mails with candidates, and with them when each was last contacted. Half of the
-// conversations ended long ago. Somebody who asked not to be contacted hardly ever is.
+// addConversations adds the calls and e-mails with candidates, and with them when each was last contacted.
+// Half of the conversations ended long ago. Somebody who asked not to be contacted hardly ever is.
 func (b *block) addConversations() {
 	for i := range b.candidates {
 		c := &b.candidates[i]

@@ -59,8 +59,10 @@ var locales = []locale{
 		women:    words("Änne Brunhilde Friederike Käthe Liesl Ursula"),
 		men:      words("Bjarne Götz Jörg Jürgen Konrad Rüdiger"),
 		surnames: words("Bäcker Größer Häuser Köhler Lößnitz Müller Schäfer Straßer Weiß"),
-		cities:   []string{"München;Bayern;#####", "Köln;Nordrhein-Westfalen;#####", "Düsseldorf;Nordrhein-Westfalen;#####"},
-		street:   "%[2]sstraße %[1]d", cvTitle: "Lebenslauf",
+		cities: []string{
+			"München;Bayern;#####", "Köln;Nordrhein-Westfalen;#####", "Düsseldorf;Nordrhein-Westfalen;#####",
+		},
+		street: "%[2]sstraße %[1]d", cvTitle: "Lebenslauf",
 		greeting: "Ich arbeite gründlich und gern im größeren Team."},
 	{country: "France", code: "FR", nationality: "French", weight: 5,
 		women:    words("Anaïs Chloé Hélène Maëlle Océane Zoé"),

@@ -1,6 +1,7 @@
 //go:build unix
 
-// Package flock takes advisory locks that the operating system releases when their process ends, however it ends.
+// Package flock takes advisory locks that the operating system releases when their process ends, however it
+// ends.
 package flock
 
 import (
@@ -27,6 +28,6 @@ func TryLock(f *os.File) error {
 	}
 }
 
-// Unlock releases f's lock at once. Closing f alone leaves it with a process that is being started at that moment, which
-// holds a copy of f for the time between fork and exec.
+// Unlock releases f's lock at once. Closing f alone leaves it with a process that is being started at that
+// moment, which holds a copy of f for the time between fork and exec.
 func Unlock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }

@@ -1,4 +1,5 @@
-// Package flock takes advisory locks that the operating system releases when their process ends, however it ends.
+// Package flock takes advisory locks that the operating system releases when their process ends, however it
+// ends.
 package flock
 
 import (
@@ -15,7 +16,9 @@ var ErrLocked = errors.New("locked")
 // The locked byte lies far behind the content, because Windows refuses others to read locked bytes.
 func TryLock(f *os.File) error {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
-	err := windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &windows.Overlapped{OffsetHigh: 0x40000000})
+	err := windows.LockFileEx(
+		windows.Handle(f.Fd()), flags, 0, 1, 0, &windows.Overlapped{OffsetHigh: 0x40000000},
+	)
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
 		return ErrLocked
 	}

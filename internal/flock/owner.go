@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// An owner is who holds a lock, written into the lock file for people to read. Only the lock counts: a dead process has
-// none, whatever the record says.
+// An owner is who holds a lock, written into the lock file for people to read. Only the lock counts: a dead
+// process has none, whatever the record says.
 type owner struct {
 	PID   int       `json:"pid"`
 	Host  string    `json:"host"`

@@ -27,8 +27,8 @@ type Server struct {
 	ended chan struct{}
 }
 
-// Everything that nginx writes stays in its directory. As root it would give its workers to a user who cannot read the
-// directories of tests.
+// Everything that nginx writes stays in its directory. As root it would give its workers to a user who cannot
+// read the directories of tests.
 const configuration = `
 daemon off;
 USER
@@ -47,8 +47,8 @@ HTTP
 }
 `
 
-// Start runs nginx until Stop, and returns once it answers. It may log in the format "short": method, status, bytes and
-// range of each request.
+// Start runs nginx until Stop, and returns once it answers. It may log in the format "short": method, status,
+// bytes and range of each request.
 func Start(c Config) (*Server, error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return nil, err
@@ -62,7 +62,10 @@ func Start(c Config) (*Server, error) {
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "DIR", c.Dir)), 0o600); err != nil {
 		return nil, err
 	}
-	args := append(append([]string{}, c.Prefix...), "nginx", "-e", filepath.Join(c.Dir, "error.log"), "-p", c.Dir, "-c", file)
+	args := append(
+		append([]string{}, c.Prefix...), "nginx", "-e", filepath.Join(c.Dir, "error.log"), "-p", c.Dir, "-c",
+		file,
+	)
 	s := &Server{c, exec.Command(args[0], args[1:]...), make(chan struct{})}
 	if err := s.cmd.Start(); err != nil {
 		return nil, err

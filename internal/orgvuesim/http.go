@@ -70,7 +70,8 @@ func (x transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{StatusCode: a.status, Status: fmt.Sprint(a.status), Header: h, Request: r,
 		Proto: "HTTP/1.1", ProtoMajor: 1,
-		ProtoMinor: 1, Body: io.NopCloser(bytes.NewReader([]byte(a.body))), ContentLength: int64(len(a.body))}, nil
+		ProtoMinor: 1, Body: io.NopCloser(bytes.NewReader([]byte(a.body))),
+		ContentLength: int64(len(a.body))}, nil
 }
 
 func (t *Tenant) answer(r *http.Request, body []byte) (a answer) {

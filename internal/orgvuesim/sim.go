@@ -42,17 +42,18 @@ type Dataset struct {
 
 // Behaviour decides what is not documented, and what goes wrong.
 type Behaviour struct {
-	URLLife       time.Duration // of generated URLs; 0: 15 minutes
-	JobTime       time.Duration // from import to result; 0: 5 seconds
-	ResultLink    bool          // the result has a URL of its own in the ticket; else it is where the upload was
-	FailEvery     int           // every Nth item fails
-	FailShape     string        // of a failed item: "message" (default), "errors", "bare"
-	JobFails      bool          // the job ends as failed, without a result
-	ThrottleEvery int           // every Nth request is answered with 429
-	QuotaSpent    bool          // every request is, for the day's quota
-	ExpireUploads int           // the first N uploads find their URL expired
-	BlankClears   bool          // blank cells of a CSV clear values instead of leaving them
-	SparseItems   bool          // items are listed without the properties that they have no value of
+	URLLife time.Duration // of generated URLs; 0: 15 minutes
+	JobTime time.Duration // from import to result; 0: 5 seconds
+	// the result has a URL of its own in the ticket; else it is where the upload was
+	ResultLink    bool
+	FailEvery     int    // every Nth item fails
+	FailShape     string // of a failed item: "message" (default), "errors", "bare"
+	JobFails      bool   // the job ends as failed, without a result
+	ThrottleEvery int    // every Nth request is answered with 429
+	QuotaSpent    bool   // every request is, for the day's quota
+	ExpireUploads int    // the first N uploads find their URL expired
+	BlankClears   bool   // blank cells of a CSV clear values instead of leaving them
+	SparseItems   bool   // items are listed without the properties that they have no value of
 }
 
 // A Tenant is an invented Orgvue tenant. Its methods may be called from several goroutines.

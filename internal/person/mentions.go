@@ -78,7 +78,9 @@ func mentions(known []query.TableReport, m Match, terms []string) Section {
 	}
 	if len(terms) == 0 || len(selects) == 0 {
 		s.Params, hit = map[string]string{}, func(string) string { return "false" }
-		selects = []string{mentionsIn(query.TableReport{Table: "quarantine"}, query.ColumnReport{Column: "record"}, "", hit)}
+		selects = []string{mentionsIn(
+			query.TableReport{Table: "quarantine"}, query.ColumnReport{Column: "record"}, "", hit,
+		)}
 	}
 	s.SQL = strings.Join(selects, "\nUNION ALL ") + "\nORDER BY place, event_time, record_id, \"column\""
 	return s
@@ -104,7 +106,8 @@ func mentionsIn(t query.TableReport, c query.ColumnReport, own string, hit func(
 	}
 	return fmt.Sprintf(`SELECT '%s' AS place, %s::VARCHAR AS record_id, %s::VARCHAR AS about_type, %s::VARCHAR AS about_id, %s::VARCHAR AS about_name,
 	%s::TIMESTAMP AS event_time, '%s' AS "column", %s::VARCHAR AS "text" FROM %s WHERE %s`,
-		t.Table, key, label[0], label[1], label[2], label[3], strings.ReplaceAll(c.Column, "'", "''"), quoted(c.Column), quoted(t.Table), where)
+		t.Table, key, label[0], label[1], label[2], label[3], strings.ReplaceAll(c.Column, "'", "''"),
+		quoted(c.Column), quoted(t.Table), where)
 }
 
 // hits returns what makes SQL for whether a text has one of the terms, as whole words.
@@ -148,8 +151,9 @@ func isText(table string, c query.ColumnReport) bool {
 
 // shown is SQL for the rows of a table that other sections show.
 var shown = map[string]string{
-	"attachments": "record_id = $id", "audit_logs": "entity_id = $id", "documents": "owner_id = $id", "folder_records": "record_id = $id",
-	"job_pipelines": "candidate_id = $id OR contact_id = $id", "tasks": linkedTaskIDs,
+	"attachments": "record_id = $id", "audit_logs": "entity_id = $id", "documents": "owner_id = $id",
+	"folder_records": "record_id = $id",
+	"job_pipelines":  "candidate_id = $id OR contact_id = $id", "tasks": linkedTaskIDs,
 	"candidates": "candidate_id = $id", "contacts": "contact_id = $id", "users": "user_id = $id",
 }
 
@@ -201,8 +205,9 @@ func references(known []query.TableReport) string {
 	for _, t := range known {
 		for _, c := range referring(t) {
 			if slices.ContainsFunc(t.Columns, func(r query.ColumnReport) bool { return r.Column == c }) {
-				selects = append(selects, fmt.Sprintf(`SELECT '%s' AS "table", '%s' AS "column", count(*) AS "rows" FROM %s WHERE %s = $id`,
-					t.Table, c, quoted(t.Table), quoted(c)))
+				selects = append(selects,
+					fmt.Sprintf(`SELECT '%s' AS "table", '%s' AS "column", count(*) AS "rows" FROM %s WHERE %s = $id`,
+						t.Table, c, quoted(t.Table), quoted(c)))
 			}
 		}
 	}

@@ -78,7 +78,8 @@ type Section struct {
 
 // keys of the tables of people.
 var tables = map[string]struct{ table, key string }{
-	"CANDIDATE": {"candidates", "candidate_id"}, "CONTACT": {"contacts", "contact_id"}, "USER": {"users", "user_id"},
+	"CANDIDATE": {"candidates", "candidate_id"}, "CONTACT": {"contacts", "contact_id"},
+	"USER": {"users", "user_id"},
 }
 
 // Record is SQL for the record itself, as its table has it. Its one parameter is $id.
@@ -93,7 +94,12 @@ func Sections(ctx context.Context, db *query.DB, m Match) ([]Section, error) {
 	typed := map[string]string{"id": m.ID, "type": m.Type}
 	record := strings.Replace(m.Record(), "SELECT *", "SELECT COLUMNS(*)::VARCHAR", 1)
 	all := []Section{
-		{"facts", "Facts", `SELECT "column", "value" FROM (UNPIVOT (` + record + `) ON COLUMNS(*) INTO NAME "column" VALUE "value")`, id},
+		{
+			"facts", "Facts",
+			`SELECT "column", "value" FROM (UNPIVOT (` + record +
+				`) ON COLUMNS(*) INTO NAME "column" VALUE "value")`,
+			id,
+		},
 		{"files", "Files", files, typed},
 		{"pipeline", "Pipeline", fmt.Sprintf(pipeline, cardsOf[m.Type]), id},
 		{"tasks", "Tasks", fmt.Sprintf(tasks, tasksOf[m.Type]), id},
@@ -124,12 +130,17 @@ FROM job_pipelines AS p LEFT JOIN jobs AS j ON j.job_id = p.job_id LEFT JOIN com
 WHERE %s ORDER BY p.created_on`
 
 // cardsOf says which cards are those of a person. The cards that a user works on are about others.
-var cardsOf = map[string]string{"CANDIDATE": "p.candidate_id = $id", "CONTACT": "p.contact_id = $id", "USER": "false AND p.pipeline_id = $id"}
+var cardsOf = map[string]string{
+	"CANDIDATE": "p.candidate_id = $id", "CONTACT": "p.contact_id = $id",
+	"USER": "false AND p.pipeline_id = $id",
+}
 
 const tasks = `SELECT t.task_id, t.subject, t.description, t.status, t.priority, t.due_date, t.completed_on, t.assigned_by_name, t.assigned_to_name,
 	t.created_on FROM tasks AS t WHERE %s ORDER BY t.created_on`
 
-var tasksOf = map[string]string{"CANDIDATE": linkedTasks, "CONTACT": linkedTasks, "USER": linkedTasks + " OR t.assigned_to_id = $id"}
+var tasksOf = map[string]string{
+	"CANDIDATE": linkedTasks, "CONTACT": linkedTasks, "USER": linkedTasks + " OR t.assigned_to_id = $id",
+}
 
 const linkedTasks = "t." + linkedTaskIDs
 

@@ -1,6 +1,7 @@
-// Package redact makes links safe to show. A link of an export is a credential: its query holds a signature, and some
-// vendors put a token into the path, or a password before the host. What is shown is chosen by an allow-list: scheme,
-// host, and the last element of the path where that is plainly a file name. Everything else becomes "…".
+// Package redact makes links safe to show. A link of an export is a credential: its query holds a signature,
+// and some vendors put a token into the path, or a password before the host. What is shown is chosen by an
+// allow-list: scheme, host, and the last element of the path where that is plainly a file name. Everything
+// else becomes "…".
 package redact
 
 import (
@@ -15,10 +16,13 @@ const Hidden = "…"
 
 var (
 	fileName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_. -]{0,38}\.[A-Za-z0-9]{1,5}$`)
-	token    = regexp.MustCompile(`[A-Za-z]*[0-9]+[A-Za-z]+[0-9]+[A-Za-z0-9]*|[0-9]{9,}|[A-Za-z]{24,}|[0-9a-fA-F]{16,}`)
+	token    = regexp.MustCompile(
+		`[A-Za-z]*[0-9]+[A-Za-z]+[0-9]+[A-Za-z0-9]*|[0-9]{9,}|[A-Za-z]{24,}|[0-9a-fA-F]{16,}`,
+	)
 	// In a token, letters and digits change often; in the names of hosts they do not.
 	hostToken = regexp.MustCompile(`[a-z][0-9]+|[A-Z][0-9]+`)
-	// A URL ends where RFC 3986 has no more characters for it; quotes and brackets around it are not part of it.
+	// A URL ends where RFC 3986 has no more characters for it; quotes and brackets around it are not part of
+	// it.
 	inText = regexp.MustCompile(`(?i)https?(?:://|%3a%2f%2f)[^\s"'<>|\\^{}` + "`" + `]+`)
 )
 

@@ -11,14 +11,37 @@ import (
 
 func TestURL(t *testing.T) {
 	for _, tc := range []struct{ name, link, want string }{
-		{"signature in the query", "https://files.example.com/exports/attachments.zip?X-Amz-Signature=s3cr3t", "https://files.example.com/…/attachments.zip?…"},
+		{
+			"signature in the query",
+			"https://files.example.com/exports/attachments.zip?X-Amz-Signature=s3cr3t",
+			"https://files.example.com/…/attachments.zip?…",
+		},
 		{"file at the top", "https://files.example.com/master.csv", "https://files.example.com/master.csv"},
-		{"token in the path", "https://files.example.com/dl/9f8a7b6c5d4e3f2a1b/attachments.zip", "https://files.example.com/…/attachments.zip"},
-		{"token as last element", "https://files.example.com/dl/9f8a7b6c5d4e3f2a1b", "https://files.example.com/…"},
-		{"token that looks like a file", "https://files.example.com/dl/a9f8a7b6c5d4e3f2a1b.zip", "https://files.example.com/…"},
-		{"password before the host", "https://me:s3cr3t@files.example.com/a.zip", "https://files.example.com/a.zip"},
-		{"token in the host's name", "https://4f9a8b7c6d5e4f3a2b1c0d9e.files.example.com/a.zip", "https://….files.example.com/a.zip"},
-		{"a long name of a host", "https://bucket-of-the-year-2026.s3.eu-central-1.amazonaws.example.com/a.zip", "https://bucket-of-the-year-2026.s3.eu-central-1.amazonaws.example.com/a.zip"},
+		{
+			"token in the path", "https://files.example.com/dl/9f8a7b6c5d4e3f2a1b/attachments.zip",
+			"https://files.example.com/…/attachments.zip",
+		},
+		{
+			"token as last element", "https://files.example.com/dl/9f8a7b6c5d4e3f2a1b",
+			"https://files.example.com/…",
+		},
+		{
+			"token that looks like a file", "https://files.example.com/dl/a9f8a7b6c5d4e3f2a1b.zip",
+			"https://files.example.com/…",
+		},
+		{
+			"password before the host", "https://me:s3cr3t@files.example.com/a.zip",
+			"https://files.example.com/a.zip",
+		},
+		{
+			"token in the host's name", "https://4f9a8b7c6d5e4f3a2b1c0d9e.files.example.com/a.zip",
+			"https://….files.example.com/a.zip",
+		},
+		{
+			"a long name of a host",
+			"https://bucket-of-the-year-2026.s3.eu-central-1.amazonaws.example.com/a.zip",
+			"https://bucket-of-the-year-2026.s3.eu-central-1.amazonaws.example.com/a.zip",
+		},
 		{"fragment", "https://files.example.com/a.zip#s3cr3t", "https://files.example.com/a.zip"},
 		{"not a link", "s3cr3t", "…"},
 		{"host only", "http://127.0.0.1:8080", "http://127.0.0.1:8080"},
@@ -38,7 +61,9 @@ func TestTextHidesEveryLink(t *testing.T) {
 	if strings.Contains(got, "s3cr3t") {
 		t.Errorf("Text kept a secret: %s", got)
 	}
-	for _, want := range []string{`Attachments,"https://a.example/…/a.zip?…"`, `=HYPERLINK("http://b.example/…")`} {
+	for _, want := range []string{
+		`Attachments,"https://a.example/…/a.zip?…"`, `=HYPERLINK("http://b.example/…")`,
+	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("Text = %s, want it to contain %s", got, want)
 		}
@@ -46,7 +71,10 @@ func TestTextHidesEveryLink(t *testing.T) {
 }
 
 func TestErrorHidesTheLinkAndKeepsTheCause(t *testing.T) {
-	err := fmt.Errorf("probe: %w", &url.Error{Op: "Get", URL: "https://a.example/a.zip?sig=s3cr3t", Err: context.DeadlineExceeded})
+	err := fmt.Errorf(
+		"probe: %w",
+		&url.Error{Op: "Get", URL: "https://a.example/a.zip?sig=s3cr3t", Err: context.DeadlineExceeded},
+	)
 	got := Error(err)
 	if strings.Contains(got.Error(), "s3cr3t") {
 		t.Errorf("the error shows the secret: %v", got)

@@ -16,13 +16,20 @@ func TestParse(t *testing.T) {
 		name, content string
 		want          Report
 	}{
-		{"all that can be said", "\uFEFF-- title: Fees by month\r\n-- description: What was earned,\r\n--   by month: all of it.\r\n" +
-			"-- param since = 2020-01-01: From when on.\r\n-- param $owner: The ID\r\n--   of a user.\r\n-- param none = : Nothing.\r\n\r\nselect 1 -- one\r\n",
-			Report{Title: "Fees by month", Description: "What was earned, by month: all of it.", SQL: "select 1 -- one", Params: []Param{
-				{"since", "From when on.", "2020-01-01", true}, {"owner", "The ID of a user.", "", false}, {"none", "Nothing.", "", true}}}},
+		{"all that can be said",
+			"\uFEFF-- title: Fees by month\r\n-- description: What was earned,\r\n--   by month: all of " +
+				"it.\r\n" +
+				"-- param since = 2020-01-01: From when on.\r\n-- param $owner: The ID\r\n--   of a " +
+				"user.\r\n-- param none = : Nothing.\r\n\r\nselect 1 -- one\r\n",
+			Report{Title: "Fees by month", Description: "What was earned, by month: all of it.",
+				SQL: "select 1 -- one", Params: []Param{
+					{"since", "From when on.", "2020-01-01", true},
+					{"owner", "The ID of a user.", "", false}, {"none", "Nothing.", "", true}}}},
 		{"nothing but SQL", "select 1;", Report{SQL: "select 1;"}},
-		{"comments of another kind", "-- by Ama, 2024\n--   indented\n-- Title: Mine\nselect 1\n-- description: not at the top", Report{
-			Title: "Mine", SQL: "select 1\n-- description: not at the top"}},
+		{"comments of another kind",
+			"-- by Ama, 2024\n--   indented\n-- Title: Mine\nselect 1\n-- description: not at the top",
+			Report{
+				Title: "Mine", SQL: "select 1\n-- description: not at the top"}},
 		{"a time as default", "-- param at = 2020-01-01 10:00:00: When.\nselect 1", Report{SQL: "select 1",
 			Params: []Param{{"at", "When.", "2020-01-01 10:00:00", true}}}},
 		{"nothing at all", "", Report{}},
@@ -63,7 +70,10 @@ func TestBuiltInReportsDescribeThemselves(t *testing.T) {
 
 func TestDirAndFind(t *testing.T) {
 	dir := t.TempDir()
-	for name, content := range map[string]string{"fees.sql": "-- title: Fees\nselect 1", "01-funnel.sql": "select 2", "notes.txt": "x", ".hidden.sql": "x"} {
+	for name, content := range map[string]string{
+		"fees.sql": "-- title: Fees\nselect 1", "01-funnel.sql": "select 2", "notes.txt": "x",
+		".hidden.sql": "x",
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +86,10 @@ func TestDirAndFind(t *testing.T) {
 	if len(all) != 26 {
 		t.Errorf("%d reports, want 26", len(all))
 	}
-	for name, want := range map[string]string{"fees": "fees", "fees.sql": "fees", "FUNNEL": "01-funnel", "01-funnel": "01-funnel", "c9": "C9-orphans", "orphans": "C9-orphans"} {
+	for name, want := range map[string]string{
+		"fees": "fees", "fees.sql": "fees", "FUNNEL": "01-funnel", "01-funnel": "01-funnel",
+		"c9": "C9-orphans", "orphans": "C9-orphans",
+	} {
 		r, err := Find(all, name)
 		if err != nil || r.Name != want {
 			t.Errorf("%s: %s, %v", name, r.Name, err)
@@ -96,7 +109,8 @@ func TestDirAndFind(t *testing.T) {
 func TestBind(t *testing.T) {
 	r := Report{Params: []Param{{Name: "a", Default: "1", Optional: true}, {Name: "b"}, {Name: "c"}}}
 	values, missing := r.Bind(map[string]string{"b": "2", "z": "9"})
-	if diff := cmp.Diff(map[string]string{"a": "1", "b": "2"}, values); diff != "" || len(missing) != 1 || missing[0].Name != "c" {
+	if diff := cmp.Diff(map[string]string{"a": "1", "b": "2"}, values); diff != "" || len(missing) != 1 ||
+		missing[0].Name != "c" {
 		t.Errorf("missing %v\n%s", missing, diff)
 	}
 }

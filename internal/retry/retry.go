@@ -12,14 +12,15 @@ import (
 // MaxAfter caps what a server may ask for: a wait of days would outlive the link.
 const MaxAfter = 2 * time.Minute
 
-// Backoff yields growing waits. The zero value starts at 250 ms and grows to 30 s. It is not safe for concurrent use.
+// Backoff yields growing waits. The zero value starts at 250 ms and grows to 30 s. It is not safe for
+// concurrent use.
 type Backoff struct {
 	Base, Max time.Duration
 	tries     int
 }
 
-// Next returns the wait before the next try: doubled each time, of which a random half is taken off, so that many who
-// failed together do not come back together.
+// Next returns the wait before the next try: doubled each time, of which a random half is taken off, so that
+// many who failed together do not come back together.
 func (b *Backoff) Next() time.Duration {
 	base, most := b.Base, b.Max
 	if base <= 0 {
@@ -52,8 +53,8 @@ func After(h http.Header, now time.Time) (time.Duration, bool) {
 const maxAsked = 30 * 24 * time.Hour
 
 // Asked reads Retry-After (RFC 9110, section 10.2.3), in seconds or as a date; a date is measured against the
-// response's own Date where it has one, since the local clock may be wrong. The result is between 0 and 30 days.
-// It is false where the header is absent, negative or nonsense.
+// response's own Date where it has one, since the local clock may be wrong. The result is between 0 and 30
+// days. It is false where the header is absent, negative or nonsense.
 func Asked(h http.Header, now time.Time) (time.Duration, bool) {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if v == "" {

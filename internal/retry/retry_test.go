@@ -48,7 +48,10 @@ func TestAfter(t *testing.T) {
 		{"nonsense", "soon", "", 0, false},
 		{"a date", date(now.Add(30 * time.Second)), "", 30 * time.Second, true},
 		{"a date long past", date(now.Add(-time.Hour)), "", 0, true},
-		{"a date by a server whose clock is days ahead", date(now.Add(72*time.Hour + 20*time.Second)), date(now.Add(72 * time.Hour)), 20 * time.Second, true},
+		{
+			"a date by a server whose clock is days ahead", date(now.Add(72*time.Hour + 20*time.Second)),
+			date(now.Add(72 * time.Hour)), 20 * time.Second, true,
+		},
 		{"a date far ahead", date(now.Add(72 * time.Hour)), "", MaxAfter, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package scratch makes temporary directories whose process can be seen to be alive, so that what a dead one left can be removed:
-// it may hold personal data.
+// Package scratch makes temporary directories whose process can be seen to be alive, so that what a dead one
+// left can be removed: it may hold personal data.
 package scratch
 
 import (
@@ -20,8 +20,8 @@ type Dir struct {
 	lock *os.File
 }
 
-// Make makes a directory in parent ("" is the system's) whose name begins with prefix. It is locked until Remove, or until the
-// process ends, however it ends.
+// Make makes a directory in parent ("" is the system's) whose name begins with prefix. It is locked until
+// Remove, or until the process ends, however it ends.
 func Make(parent, prefix string) (*Dir, error) {
 	path, err := os.MkdirTemp(parent, prefix)
 	if err != nil {
@@ -47,10 +47,12 @@ func (d *Dir) Remove() error {
 	return errors.Join(d.lock.Close(), os.RemoveAll(d.Path))
 }
 
-// unlockedFor is how old a directory without a lock must be to be taken for dead: its process may be about to lock it.
+// unlockedFor is how old a directory without a lock must be to be taken for dead: its process may be about to
+// lock it.
 const unlockedFor = 24 * time.Hour
 
-// Dead returns the directories in parent ("" is the system's) whose names begin with prefix and whose processes are gone.
+// Dead returns the directories in parent ("" is the system's) whose names begin with prefix and whose
+// processes are gone.
 func Dead(parent, prefix string) []string {
 	if parent == "" {
 		parent = os.TempDir()
@@ -61,7 +63,8 @@ func Dead(parent, prefix string) []string {
 	}
 	var dead []string
 	for _, e := range entries {
-		if path := filepath.Join(parent, e.Name()); e.IsDir() && strings.HasPrefix(e.Name(), prefix) && isDead(path) {
+		if path := filepath.Join(parent, e.Name()); e.IsDir() && strings.HasPrefix(e.Name(), prefix) &&
+			isDead(path) {
 			dead = append(dead, path)
 		}
 	}

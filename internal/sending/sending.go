@@ -25,8 +25,9 @@ type Options struct {
 	Store archive.Store // the root, whose ledger it is
 	Work  string        // directory for the payload while it is sent
 
-	Orgvue         orgvue.Options // checked
-	ActionColumn   string         // column of the query that says create, update or delete; "": holdall decides
+	Orgvue orgvue.Options // checked
+	// column of the query that says create, update or delete; "": holdall decides
+	ActionColumn   string
 	AllowDelete    bool
 	ConfirmDeletes int // with Orgvue.ImplicitDelete: how many items that may delete
 
@@ -272,7 +273,8 @@ func (o *Options) confirm(there *orgvue.Dataset, out *outgoing) error {
 	}
 	if out.unchanged+out.held > 0 {
 		return usage("send them to an empty dataset, or name what is to be deleted in an action column",
-			"an implicit delete would also delete the %d items that are there as they are, and are not sent", out.unchanged+out.held)
+			"an implicit delete would also delete the %d items that are there as they are, and are not sent",
+			out.unchanged+out.held)
 	}
 	n := 0
 	for _, id := range there.Items {

@@ -38,7 +38,9 @@ func (x *exporter) sqlite(ctx context.Context, tables []query.TableReport) (err 
 	if err := os.Rename(part, x.path(name)); err != nil {
 		return err
 	}
-	return writeFile(x.path("metadata.json"), func(out io.Writer) error { return writeMetadata(out, x.o.Name, tables) })
+	return writeFile(
+		x.path("metadata.json"), func(out io.Writer) error { return writeMetadata(out, x.o.Name, tables) },
+	)
 }
 
 // uriPath escapes what ends a path in SQLite's URIs.
@@ -64,7 +66,9 @@ func (w *sqliteWriter) writeAll(ctx context.Context) error {
 	for _, t := range w.tables {
 		for _, c := range keys(t) {
 			index := quoted("by_" + t.Table + "_" + c)
-			if _, err := w.file.ExecContext(ctx, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", index, quoted(t.Table), quoted(c))); err != nil {
+			if _, err := w.file.ExecContext(
+				ctx, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", index, quoted(t.Table), quoted(c)),
+			); err != nil {
 				return err
 			}
 		}
@@ -91,7 +95,9 @@ func (w *sqliteWriter) table(ctx context.Context, t query.TableReport) (n int64,
 	if _, err := tx.ExecContext(ctx, w.create(t, types)); err != nil {
 		return 0, err
 	}
-	insert, err := tx.PrepareContext(ctx, fmt.Sprintf("INSERT INTO %s VALUES (?%s)", quoted(t.Table), strings.Repeat(",?", len(types)-1)))
+	insert, err := tx.PrepareContext(
+		ctx, fmt.Sprintf("INSERT INTO %s VALUES (?%s)", quoted(t.Table), strings.Repeat(",?", len(types)-1)),
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -144,7 +150,8 @@ func (w *sqliteWriter) types(ctx context.Context, t query.TableReport) ([]string
 	for _, c := range t.Columns {
 		typ := "TEXT"
 		switch {
-		case c.Type == "BOOLEAN", c.Type == "INTEGER", c.Type == "BIGINT", c.Type == "SMALLINT", c.Type == "TINYINT":
+		case c.Type == "BOOLEAN", c.Type == "INTEGER", c.Type == "BIGINT", c.Type == "SMALLINT",
+			c.Type == "TINYINT":
 			typ = "INTEGER"
 		case c.Type == "DOUBLE", c.Type == "FLOAT":
 			typ = "REAL"
@@ -164,8 +171,9 @@ func (w *sqliteWriter) types(ctx context.Context, t query.TableReport) ([]string
 
 // longest returns the most digits that a value of a column has.
 func (w *sqliteWriter) longest(ctx context.Context, t query.TableReport, c query.ColumnReport) (int, error) {
-	rows, err := w.db.Query(ctx, fmt.Sprintf(`SELECT coalesce(max(length(regexp_replace(%s::VARCHAR, '[-.]', '', 'g'))), 0) AS n FROM main.%s`,
-		quoted(c.Column), quoted(t.Table)), nil)
+	rows, err := w.db.Query(ctx,
+		fmt.Sprintf(`SELECT coalesce(max(length(regexp_replace(%s::VARCHAR, '[-.]', '', 'g'))), 0) AS n FROM main.%s`,
+			quoted(c.Column), quoted(t.Table)), nil)
 	if err != nil {
 		return 0, err
 	}
@@ -196,7 +204,8 @@ func keys(t query.TableReport) []string {
 	var all []string
 	for _, c := range t.Columns {
 		s, known := schemaOf(t, c)
-		if known && c.Type == "VARCHAR" && (s.Key == "primary" || s.References != "") || t.Table == "documents" && strings.HasSuffix(c.Column, "_id") {
+		if known && c.Type == "VARCHAR" && (s.Key == "primary" || s.References != "") ||
+			t.Table == "documents" && strings.HasSuffix(c.Column, "_id") {
 			all = append(all, c.Column)
 		}
 	}

@@ -91,7 +91,9 @@ func Run(ctx context.Context, db *query.DB, o Options) (*Result, error) {
 // choose returns the tables of these names, or all.
 func choose(known []query.TableReport, names []string) ([]query.TableReport, error) {
 	if len(names) == 0 {
-		return slices.DeleteFunc(known, func(t query.TableReport) bool { return t.Table == "document_text" && t.Rows == 0 }), nil
+		return slices.DeleteFunc(
+			known, func(t query.TableReport) bool { return t.Table == "document_text" && t.Rows == 0 },
+		), nil
 	}
 	var all []query.TableReport
 	for _, name := range names {

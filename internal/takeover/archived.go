@@ -15,9 +15,11 @@ import (
 // known is what an archive's record says of an object, to recognise it by.
 func (o ObjectRecord) known() fetch.Known {
 	k := fetch.Known{
-		Part:     link.Part(o.Part),
-		Identity: fetch.Identity{Size: o.Size, ETag: o.ETag, LastModified: o.LastModified, Checksums: o.Checksums},
-		Samples:  o.Samples, Links: o.Links, Listing: o.Listing,
+		Part: link.Part(o.Part),
+		Identity: fetch.Identity{
+			Size: o.Size, ETag: o.ETag, LastModified: o.LastModified, Checksums: o.Checksums,
+		},
+		Samples: o.Samples, Links: o.Links, Listing: o.Listing,
 	}
 	if o.Encoding != "" {
 		k.Identity.Size = o.ReceivedSize // as servers tell it
@@ -26,8 +28,8 @@ func (o ObjectRecord) known() fetch.Known {
 	return k
 }
 
-// archived returns the result of the newest complete export that holds what the plan serves, or nil. An archive whose record
-// cannot be read answers for nothing, and is no reason not to take this export.
+// archived returns the result of the newest complete export that holds what the plan serves, or nil. An
+// archive whose record cannot be read answers for nothing, and is no reason not to take this export.
 func archived(ctx context.Context, f *fetch.Fetcher, store archive.Store, p *fetch.Plan,
 	talk func(string, ...any)) (*Result, error) {
 	ids, err := archive.IDs(ctx, store)
@@ -41,7 +43,10 @@ func archived(ctx context.Context, f *fetch.Fetcher, store archive.Store, p *fet
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			talk("the archive %s is damaged, so that it cannot be told whether it holds this export: %v", id, err)
+			talk(
+				"the archive %s is damaged, so that it cannot be told whether it holds this export: %v", id,
+				err,
+			)
 			continue
 		}
 		held, silent, err := s.holds(ctx, f, p)
@@ -52,27 +57,40 @@ func archived(ctx context.Context, f *fetch.Fetcher, store archive.Store, p *fet
 			continue
 		}
 		if s.doubtful() && len(silent) == 0 {
-			talk("this export is archived as %s, but some of its bytes were damaged and could not be asked for again: they are fetched now", id)
+			talk(
+				"this export is archived as %s, but some of its bytes were damaged and could not be asked "+
+					"for again: they are fetched now",
+				id,
+			)
 			continue
 		}
 		if fault, err := broken(ctx, store, id); err != nil {
 			return nil, err
 		} else if fault != "" {
-			talk("this export is archived as %s, but that archive is damaged (%s): the export is taken again", id, fault)
+			talk(
+				"this export is archived as %s, but that archive is damaged (%s): the export is taken again",
+				id, fault,
+			)
 			continue
 		}
 		if len(silent) > 0 {
-			talk("%s no longer answers; what the very same link served on %s is archived", silentLinks(silent), s.received().Format(time.DateOnly))
+			talk(
+				"%s no longer answers; what the very same link served on %s is archived", silentLinks(silent),
+				s.received().Format(time.DateOnly),
+			)
 		}
 		return &s.Result, nil
 	}
 	return nil, nil
 }
 
-// doubtful reports whether bytes of the export fit no checksum, and were never fetched a second time. Its finding asks the user
-// to come back with a link that gives them again, so the export is no answer to such a link: what it serves is compared whole.
+// doubtful reports whether bytes of the export fit no checksum, and were never fetched a second time. Its
+// finding asks the user to come back with a link that gives them again, so the export is no answer to such a
+// link: what it serves is compared whole.
 func (s *Status) doubtful() bool {
-	return slices.ContainsFunc(s.Findings, func(f FindingCount) bool { return f.Code == query.DamagedUnproven })
+	return slices.ContainsFunc(
+		s.Findings, func(f FindingCount) bool { return f.Code == query.DamagedUnproven },
+	)
 }
 
 func silentLinks(silent []*fetch.Source) string {
@@ -91,8 +109,8 @@ func statusOf(ctx context.Context, store archive.Store, id string) (*Status, err
 	return readStatus(ctx, bag)
 }
 
-// broken says what is missing of an archive at first sight, or nothing. Who is told that an export is archived may delete the
-// source.
+// broken says what is missing of an archive at first sight, or nothing. Who is told that an export is
+// archived may delete the source.
 func broken(ctx context.Context, store archive.Store, id string) (string, error) {
 	bag, err := archive.Open(ctx, store, id)
 	if err != nil {
@@ -116,9 +134,12 @@ func (s *Status) received() time.Time {
 	return at
 }
 
-// holds reports whether the export has every source of the plan, and by which of them that had to be taken on the word of a
-// link that does not answer any more. Nothing else stands for such a source: another export may come at the same place.
-func (s *Status) holds(ctx context.Context, f *fetch.Fetcher, p *fetch.Plan) (held bool, silent []*fetch.Source, err error) {
+// holds reports whether the export has every source of the plan, and by which of them that had to be taken on
+// the word of a link that does not answer any more. Nothing else stands for such a source: another export may
+// come at the same place.
+func (s *Status) holds(
+	ctx context.Context, f *fetch.Fetcher, p *fetch.Plan,
+) (held bool, silent []*fetch.Source, err error) {
 	if len(p.Sources) == 0 {
 		return false, nil, nil
 	}
@@ -147,8 +168,8 @@ func (s *Status) holds(ctx context.Context, f *fetch.Fetcher, p *fetch.Plan) (he
 	return true, silent, nil
 }
 
-// sameContent returns the result of a complete export that holds, part by part and byte for byte, what has been received, or
-// nil. It settles what a server's headers leave open.
+// sameContent returns the result of a complete export that holds, part by part and byte for byte, what has
+// been received, or nil. It settles what a server's headers leave open.
 func sameContent(ctx context.Context, store archive.Store, received []ObjectRecord) (*Result, error) {
 	ids, err := archive.IDs(ctx, store)
 	if err != nil {
@@ -162,7 +183,9 @@ func sameContent(ctx context.Context, store archive.Store, received []ObjectReco
 		if err != nil {
 			continue // told when the takeover began
 		}
-		if len(received) == 0 || slices.ContainsFunc(received, func(o ObjectRecord) bool { return !s.has(o) }) {
+		if len(received) == 0 || slices.ContainsFunc(
+			received, func(o ObjectRecord) bool { return !s.has(o) },
+		) {
 			continue
 		}
 		if fault, err := broken(ctx, store, id); fault == "" && err == nil {

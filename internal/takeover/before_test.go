@@ -12,7 +12,8 @@ import (
 	"holdall/query"
 )
 
-// Archives of before the Parquet files gave the received texts back, and of before there were catalogs, open like others.
+// Archives of before the Parquet files gave the received texts back, and of before there were catalogs, open
+// like others.
 func TestArchivesOfBeforeCatalogsOpen(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -32,7 +33,9 @@ func TestArchivesOfBeforeCatalogsOpen(t *testing.T) {
 	said := 0
 	ask := func(sql string) string {
 		t.Helper()
-		db, err := OpenDatabase(ctx, bag, filepath.Join(root, "db"), query.OpenOptions{}, func(string, ...any) { said++ })
+		db, err := OpenDatabase(
+			ctx, bag, filepath.Join(root, "db"), query.OpenOptions{}, func(string, ...any) { said++ },
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,9 +37,10 @@ var errNotContainer = errors.New("neither a ZIP, a tar nor a listing")
 // An origin is where the bytes of a container are: a received object, several that were joined, or an entry
 // of one.
 type origin struct {
-	object  *fetch.Object // the one that documents are numbered by
-	name    string        // "02 attachments.zip", or "02 attachments.zip/Part-1.zip"
-	inside  string        // index of the entry that the container is, within the object; "" for the object itself
+	object *fetch.Object // the one that documents are numbered by
+	name   string        // "02 attachments.zip", or "02 attachments.zip/Part-1.zip"
+	// index of the entry that the container is, within the object; "" for the object itself
+	inside  string
 	kind    filetype.Type
 	bytes   io.ReaderAt
 	size    int64
@@ -85,7 +86,8 @@ func docID(o *fetch.Object, index int) string {
 
 // newOrigin is the origin of a received object that may still be arriving.
 func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
-	s := &origin{object: o, name: fmt.Sprintf("%02d %s", o.Source.Number, o.Source.Name), kind: o.Source.Kind, bytes: o,
+	s := &origin{object: o, name: fmt.Sprintf("%02d %s", o.Source.Number, o.Source.Name),
+		kind: o.Source.Kind, bytes: o,
 		refetch: o.Refetch,
 		wait: func(ctx context.Context) error {
 			_, err := o.Wait(ctx)
@@ -100,7 +102,8 @@ func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
 	if s.size, err = o.Size(ctx); err != nil || s.kind != filetype.TarZstd {
 		return s, err
 	}
-	first := make([]byte, min(s.size, 256<<10)) // a whole block of zstd, which the first bytes that were looked at may not be
+	// a whole block of zstd, which the first bytes that were looked at may not be
+	first := make([]byte, min(s.size, 256<<10))
 	if n, err := o.ReadAt(first, 0); n < len(first) {
 		return s, err
 	}
@@ -108,7 +111,8 @@ func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
 	return s, nil
 }
 
-// unproved reports whether nothing proves an object's bytes, and a checksum of its server's speaks against them.
+// unproved reports whether nothing proves an object's bytes, and a checksum of its server's speaks against
+// them.
 func unproved(v fetch.Verified) bool {
 	return v.Rung == fetch.RungDamaged || v.Rung == fetch.RungUnproven || v.Rung == fetch.RungCut
 }
@@ -128,7 +132,9 @@ func vouched(ctx context.Context, o *fetch.Object) bool {
 // open opens the container. damaged says that its structure is known to be, and that what is left is wanted.
 func (t *takeover) open(ctx context.Context, s *origin, damaged bool) (container, error) {
 	if s.object.Source.Listing && s.inside == "" {
-		return &listingOf{ctx: ctx, object: s.object, dead: t.deadFile(s.object), files: map[int]fetch.File{}}, nil
+		return &listingOf{
+			ctx: ctx, object: s.object, dead: t.deadFile(s.object), files: map[int]fetch.File{},
+		}, nil
 	}
 	switch {
 	case s.kind == filetype.CSV:
@@ -163,7 +169,12 @@ type single struct {
 
 func (s *single) Entries() iter.Seq2[unpack.Entry, error] {
 	return func(yield func(unpack.Entry, error) bool) {
-		yield(unpack.Entry{Name: s.name, RawName: []byte(s.name), Size: s.origin.size, CompressedSize: s.origin.size}, nil)
+		yield(
+			unpack.Entry{
+				Name: s.name, RawName: []byte(s.name), Size: s.origin.size, CompressedSize: s.origin.size,
+			},
+			nil,
+		)
 	}
 }
 
@@ -188,12 +199,19 @@ func (t *takeover) checkListing(ctx context.Context, o *fetch.Object, l *listing
 	}
 	for _, note := range o.ListingNotes() {
 		t.found.add(query.Finding{Code: query.ListingIncomplete, Severity: query.SeverityError,
-			Detail: fmt.Sprintf("the listing of %s may name more files than are here: %s; ask the vendor for the rest while the account is open", o.Source.Part, note)})
+			Detail: fmt.Sprintf(
+				"the listing of %s may name more files than are here: %s; ask the vendor for the rest "+
+					"while the account is open",
+				o.Source.Part, note,
+			)})
 	}
 	for _, i := range slices.Sorted(maps.Keys(l.files)) {
 		if f := l.files[i]; f.Odd != "" {
-			t.found.add(query.Finding{Code: query.FileDiffers, Severity: query.SeverityWarning, RecordID: docID(o, i),
-				Detail: fmt.Sprintf("%s in %s: %s; the server sent the same twice", f.Name, o.Source.Name, f.Odd)})
+			t.found.add(query.Finding{Code: query.FileDiffers, Severity: query.SeverityWarning,
+				RecordID: docID(o, i),
+				Detail: fmt.Sprintf(
+					"%s in %s: %s; the server sent the same twice", f.Name, o.Source.Name, f.Odd,
+				)})
 		}
 	}
 	return t.sameOrder(o, l)
@@ -245,8 +263,9 @@ func (l *listingOf) Entries() iter.Seq2[unpack.Entry, error] {
 				continue
 			}
 			l.files[f.Index] = f
-			if !yield(unpack.Entry{Index: f.Index, Name: f.Name, RawName: f.RawName, Size: f.Size, CompressedSize: f.Size,
-				Modified: f.LastModified, Offset: int64(f.Index)}, nil) {
+			if !yield(unpack.Entry{Index: f.Index, Name: f.Name, RawName: f.RawName, Size: f.Size,
+				CompressedSize: f.Size,
+				Modified:       f.LastModified, Offset: int64(f.Index)}, nil) {
 				return
 			}
 		}

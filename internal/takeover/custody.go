@@ -15,7 +15,8 @@ import (
 	"holdall/internal/unpack"
 )
 
-// custody keeps the entry list of each container on disk until the archive is sealed: a million entries need no memory.
+// custody keeps the entry list of each container on disk until the archive is sealed: a million entries need
+// no memory.
 type custody struct {
 	dir    string
 	mu     sync.Mutex
@@ -32,20 +33,21 @@ func (c *custody) count(number int) int64 {
 
 // An EntryRecord is the line of an entry in custody/containers.jsonl.
 type EntryRecord struct {
-	Container      int            `json:"container"` // ObjectRecord.Number
-	Index          int            `json:"index"`
-	Name           string         `json:"name"`
-	RawName        []byte         `json:"raw_name,omitempty"` // base64, where Name is not what was received
-	Size           int64          `json:"size"`
-	CompressedSize int64          `json:"compressed_size"`
-	CRC32          string         `json:"crc32,omitempty"` // 8 hexadecimal digits
-	Modified       time.Time      `json:"modified,omitzero"`
-	Method         uint16         `json:"method"`
-	Offset         int64          `json:"offset"`
-	Inside         string         `json:"inside,omitempty"`   // the entry of the object that holds the container, where it is not the object itself
-	Unlisted       bool           `json:"unlisted,omitempty"` // no directory names it
-	Refused        unpack.Refusal `json:"refused,omitempty"`
-	DocID          string         `json:"doc_id,omitempty"`
+	Container      int       `json:"container"` // ObjectRecord.Number
+	Index          int       `json:"index"`
+	Name           string    `json:"name"`
+	RawName        []byte    `json:"raw_name,omitempty"` // base64, where Name is not what was received
+	Size           int64     `json:"size"`
+	CompressedSize int64     `json:"compressed_size"`
+	CRC32          string    `json:"crc32,omitempty"` // 8 hexadecimal digits
+	Modified       time.Time `json:"modified,omitzero"`
+	Method         uint16    `json:"method"`
+	Offset         int64     `json:"offset"`
+	// the entry of the object that holds the container, where it is not the object itself
+	Inside   string         `json:"inside,omitempty"`
+	Unlisted bool           `json:"unlisted,omitempty"` // no directory names it
+	Refused  unpack.Refusal `json:"refused,omitempty"`
+	DocID    string         `json:"doc_id,omitempty"`
 }
 
 // A nameRecord is a further line of an entry, where its own header has another name.
@@ -58,9 +60,11 @@ type nameRecord struct {
 
 // record is the line of an entry that became a document, or did not where docID is empty.
 func (s *origin) record(e unpack.Entry, docID string) EntryRecord {
-	r := EntryRecord{Container: s.object.Source.Number, Inside: s.inside, Index: e.Index, Name: e.Name, Size: e.Size,
-		CompressedSize: e.CompressedSize, Modified: e.Modified.UTC(), Method: e.Method, Offset: e.Offset, Unlisted: e.Unlisted,
-		Refused: e.Refused, DocID: docID}
+	r := EntryRecord{Container: s.object.Source.Number, Inside: s.inside, Index: e.Index, Name: e.Name,
+		Size:           e.Size,
+		CompressedSize: e.CompressedSize, Modified: e.Modified.UTC(), Method: e.Method, Offset: e.Offset,
+		Unlisted: e.Unlisted,
+		Refused:  e.Refused, DocID: docID}
 	if string(e.RawName) != e.Name || !utf8.Valid(e.RawName) {
 		r.RawName = e.RawName
 	}

@@ -12,8 +12,8 @@ import (
 	"holdall/query"
 )
 
-// breaksAt answers a request for an object as a server does whose copy of it ends at a byte, though it tells the length of the
-// whole: with ranges, without, or in chunks that never end.
+// breaksAt answers a request for an object as a server does whose copy of it ends at a byte, though it tells
+// the length of the whole: with ranges, without, or in chunks that never end.
 func breaksAt(t *testing.T, o *siteObject, at func() int, how string) {
 	o.odd = func(n int, w http.ResponseWriter, r *http.Request) bool {
 		from, end := 0, at()
@@ -43,13 +43,16 @@ func breaksAt(t *testing.T, o *siteObject, at func() int, how string) {
 	}
 }
 
-// An object of which the server has only the beginning would keep a takeover from ending for ever. A second run that gets no
-// further takes what there is, and says so.
+// An object of which the server has only the beginning would keep a takeover from ending for ever. A second
+// run that gets no further takes what there is, and says so.
 func TestAnObjectThatAlwaysBreaksOff(t *testing.T) {
 	for _, how := range []string{"ranges", "no ranges", "chunks"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, map[string]string{"/data.zip": people(t, "Ada"), "/cvs.zip": zipOf(t, "CA-1.txt", "a life")})
+			s := newSite(
+				t,
+				map[string]string{"/data.zip": people(t, "Ada"), "/cvs.zip": zipOf(t, "CA-1.txt", "a life")},
+			)
 			z := zipOf(t, "CA-1/terms.txt", noise(400_000), "CA-1/offer.txt", "an offer")
 			o := s.put("/attachments.zip", z)
 			end := strings.Index(z, "CA-1/offer.txt") + 40
@@ -72,7 +75,9 @@ func isDamage(f FindingCount) bool { return f.Code == query.DamagedInSource }
 
 // As long as a single byte more arrives, nothing is taken for the end.
 func TestAnObjectThatBreaksOffLaterEachTime(t *testing.T) {
-	s := newSite(t, map[string]string{"/data.zip": people(t, "Ada"), "/cvs.zip": zipOf(t, "CA-1.txt", "a life")})
+	s := newSite(
+		t, map[string]string{"/data.zip": people(t, "Ada"), "/cvs.zip": zipOf(t, "CA-1.txt", "a life")},
+	)
 	z := zipOf(t, "CA-1/terms.txt", noise(400_000), "CA-1/offer.txt", "an offer")
 	o := s.put("/attachments.zip", z)
 	end := len(z) / 2
@@ -88,9 +93,12 @@ func TestAnObjectThatBreaksOffLaterEachTime(t *testing.T) {
 	}
 }
 
-// A cut-off object is asked for again by every run that still has something to do: the server may have it by then.
+// A cut-off object is asked for again by every run that still has something to do: the server may have it by
+// then.
 func TestACutOffObjectMayBeWholeLater(t *testing.T) {
-	s := newSite(t, map[string]string{"/data.zip": people(t, "Ada"), "/cvs.zip": zipOf(t, "CA-1.txt", "a life")})
+	s := newSite(
+		t, map[string]string{"/data.zip": people(t, "Ada"), "/cvs.zip": zipOf(t, "CA-1.txt", "a life")},
+	)
 	z := zipOf(t, "CA-1/terms.txt", noise(400_000), "CA-1/offer.txt", "an offer")
 	o := s.put("/attachments.zip", z)
 	end, busy := len(z)/2, true

@@ -19,7 +19,9 @@ import (
 // them is made when it is not there, or was made by another version: in dir, where it stays for the next
 // time. Archives of before the Parquet files gave the received texts back are read from their CSVs once;
 // what comes of that stays in dir as well.
-func OpenDatabase(ctx context.Context, bag *archive.Bag, dir string, o query.OpenOptions, talk func(string, ...any)) (*query.DB, error) {
+func OpenDatabase(
+	ctx context.Context, bag *archive.Bag, dir string, o query.OpenOptions, talk func(string, ...any),
+) (*query.DB, error) {
 	path := filepath.Join(dir, bag.ID()+".duckdb")
 	files := filesOf(bag, path, &o)
 	db, err := query.Open(ctx, path, files, o)
@@ -98,7 +100,10 @@ type rebuilt struct {
 
 // rebuild makes the tables again from nothing but the bag, in the way that the takeover made them, with
 // temporary files in tmp. finish is called with the Builder, whose database would appear at path.
-func rebuild(ctx context.Context, bag *archive.Bag, s *Status, path, tmp string, finish func(*query.Builder, context.Context) error) (*rebuilt, error) {
+func rebuild(
+	ctx context.Context, bag *archive.Bag, s *Status, path, tmp string,
+	finish func(*query.Builder, context.Context) error,
+) (*rebuilt, error) {
 	b, err := query.Create(ctx, path, query.BuildOptions{
 		TempDir: tmp, DateOrder: s.DateOrder, Snapshot: s.Created, Meta: meta(s.Software, s.Source),
 		Schema: schemaOf(s.Source),
@@ -129,7 +134,9 @@ func rebuild(ctx context.Context, bag *archive.Bag, s *Status, path, tmp string,
 }
 
 // reload loads a table from the CSV that was received.
-func reload(ctx context.Context, bag *archive.Bag, b *query.Builder, t TableRecord, plain string, r *rebuilt) error {
+func reload(
+	ctx context.Context, bag *archive.Bag, b *query.Builder, t TableRecord, plain string, r *rebuilt,
+) error {
 	defer os.Remove(plain)
 	in, err := bag.OpenZstd(ctx, t.Received.Path, t.Received.ContentBytes, t.Received.ContentSHA256)
 	if err != nil {

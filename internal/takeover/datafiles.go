@@ -73,7 +73,8 @@ func (in *intake) data(ctx context.Context, s *origin) error {
 		if err := in.list.add(s.record(e, "")); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(files, func(f unpack.Entry) bool { return f.Name == e.Name }) { // an earlier version of it
+		if slices.ContainsFunc(files, func(f unpack.Entry) bool { return f.Name == e.Name }) {
+			// an earlier version of it
 			return d.load(ctx, e, true)
 		}
 		return d.load(ctx, e, false)
@@ -134,7 +135,10 @@ func order(e unpack.Entry) int {
 // at all is refused. aside says that it is an earlier version of another file: it is kept, and not loaded.
 func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error {
 	t := d.in.t
-	plain := filepath.Join(t.run.path("tmp"), fmt.Sprintf("data-%02d-%s-%06d.csv", d.s.object.Source.Number, d.s.inside, e.Index))
+	plain := filepath.Join(
+		t.run.path("tmp"),
+		fmt.Sprintf("data-%02d-%s-%06d.csv", d.s.object.Source.Number, d.s.inside, e.Index),
+	)
 	defer os.Remove(plain)
 	first, err := t.extract(ctx, d.s, d.c, e, plain)
 	if isCorrupt(err) {
@@ -185,7 +189,10 @@ func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error 
 func (d *dataFiles) keepWrapped(e unpack.Entry, plain string, cause error) error {
 	t := d.in.t
 	kept := "data/received/other/" + t.tables.name(e.Name) + ".zst"
-	t.unopened(query.SeverityError, "%s in %s could not be unwrapped: %v; it is kept as received in %s", e.Name, shown(d.s), cause, kept)
+	t.unopened(
+		query.SeverityError, "%s in %s could not be unwrapped: %v; it is kept as received in %s", e.Name,
+		shown(d.s), cause, kept,
+	)
 	_, err := t.keepFile(kept, plain)
 	return err
 }
@@ -238,7 +245,10 @@ func (d *dataFiles) unwrap(ctx context.Context) error {
 		_, named := tableOf(entries[0].Name)
 		err := errNotContainer
 		if d.s.inside == "" && (d.tables == 0 || named) {
-			err = d.in.within(ctx, d.s, d.c, entries, volumes[g[0]], func(inside *origin) error { return d.in.data(ctx, inside) })
+			err = d.in.within(
+				ctx, d.s, d.c, entries, volumes[g[0]],
+				func(inside *origin) error { return d.in.data(ctx, inside) },
+			)
 		}
 		if !errors.Is(err, errNotContainer) {
 			if err != nil {
@@ -258,7 +268,10 @@ func (d *dataFiles) unwrap(ctx context.Context) error {
 // keepInner keeps a container that is not opened.
 func (d *dataFiles) keepInner(ctx context.Context, e unpack.Entry, missed bool) error {
 	t := d.in.t
-	plain := filepath.Join(t.run.path("tmp"), fmt.Sprintf("inner-%02d-%s-%06d.bin", d.s.object.Source.Number, d.s.inside, e.Index))
+	plain := filepath.Join(
+		t.run.path("tmp"),
+		fmt.Sprintf("inner-%02d-%s-%06d.bin", d.s.object.Source.Number, d.s.inside, e.Index),
+	)
 	defer os.Remove(plain)
 	if _, err := t.extract(ctx, d.s, d.c, e, plain); err != nil {
 		return err
@@ -268,18 +281,25 @@ func (d *dataFiles) keepInner(ctx context.Context, e unpack.Entry, missed bool) 
 		severity = query.SeverityError
 	}
 	kept := "data/received/other/" + t.tables.name(e.Name) + ".zst"
-	t.unopened(severity, "%s in %s is a container, or a piece of one, and was not opened; it is kept as received in %s", e.Name, shown(d.s), kept)
+	t.unopened(
+		severity,
+		"%s in %s is a container, or a piece of one, and was not opened; it is kept as received in %s",
+		e.Name, shown(d.s), kept,
+	)
 	_, err := t.keepFile(kept, plain)
 	return err
 }
 
 // unloaded reports a CSV that cannot be made a table: that must not keep an export from being archived.
 func (t *takeover) unloaded(ctx context.Context, received string, cause error) error {
-	if ctx.Err() != nil || errors.Is(cause, syscall.ENOSPC) || strings.Contains(cause.Error(), "No space left") {
+	if ctx.Err() != nil || errors.Is(cause, syscall.ENOSPC) ||
+		strings.Contains(cause.Error(), "No space left") {
 		return fmt.Errorf("load %s: %w", received, cause)
 	}
 	t.found.add(query.Finding{Code: query.TableUnreadable, Severity: query.SeverityError,
-		Detail: fmt.Sprintf("%s could not be made a table and is kept as received: load %[1]s: %v", received, cause)})
+		Detail: fmt.Sprintf(
+			"%s could not be made a table and is kept as received: load %[1]s: %v", received, cause,
+		)})
 	return nil
 }
 

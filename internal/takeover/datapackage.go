@@ -8,7 +8,8 @@ import (
 	"holdall/schemas"
 )
 
-// The Frictionless Data Package v2 that describes the tables (https://datapackage.org/standard/data-package/).
+// The Frictionless Data Package v2 that describes the tables
+// (https://datapackage.org/standard/data-package/).
 type dataPackage struct {
 	Schema    string         `json:"$schema"`
 	Name      string         `json:"name"`
@@ -69,7 +70,8 @@ func datapackage(r *Result, created time.Time, schema []schemas.Table, tables []
 	}
 	for _, t := range tables {
 		p.Resources = append(p.Resources, dataResource{
-			Name: strings.ReplaceAll(t.Table, "_", "-"), Type: "table", Path: t.Parquet.Path, Format: "parquet",
+			Name: strings.ReplaceAll(t.Table, "_", "-"), Type: "table", Path: t.Parquet.Path,
+			Format:      "parquet",
 			MediaType:   "application/vnd.apache.parquet",
 			Description: known[t.Table].Description,
 			Bytes:       t.Parquet.Bytes, Hash: "sha256:" + t.Parquet.SHA256.String(), Rows: t.Rows,
@@ -85,7 +87,13 @@ func describe(t TableRecord, known schemas.Table) tableSchema {
 	present := map[string]bool{}
 	for _, c := range t.Columns {
 		present[c.Column] = true
-		s.Fields = append(s.Fields, field{Name: c.Column, Type: fieldType(c), Title: c.Heading, Description: c.Description, Sensitive: c.Sensitive})
+		s.Fields = append(
+			s.Fields,
+			field{
+				Name: c.Column, Type: fieldType(c), Title: c.Heading, Description: c.Description,
+				Sensitive: c.Sensitive,
+			},
+		)
 	}
 	for _, c := range known.Columns {
 		if !present[c.Name] {
@@ -95,7 +103,12 @@ func describe(t TableRecord, known schemas.Table) tableSchema {
 			s.PrimaryKey = append(s.PrimaryKey, c.Name)
 		}
 		if table, column, ok := strings.Cut(c.References, "."); ok {
-			s.ForeignKeys = append(s.ForeignKeys, foreignKey{[]string{c.Name}, reference{strings.ReplaceAll(table, "_", "-"), []string{column}}})
+			s.ForeignKeys = append(
+				s.ForeignKeys,
+				foreignKey{
+					[]string{c.Name}, reference{strings.ReplaceAll(table, "_", "-"), []string{column}},
+				},
+			)
 		}
 	}
 	return s

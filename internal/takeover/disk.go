@@ -25,8 +25,8 @@ type DiskNeed struct {
 // Enough reports whether there is room, as far as that can be told.
 func (d DiskNeed) Enough() bool { return d.Free < 0 || d.Needed <= d.Free }
 
-// Tables take about so many times the size of their compressed CSVs: in the archive as received and as Parquet, and in the
-// database.
+// Tables take about so many times the size of their compressed CSVs: in the archive as received and as
+// Parquet, and in the database.
 const (
 	tablesInArchive  = 2
 	tablesInDatabase = 1
@@ -35,8 +35,8 @@ const (
 // packsHere is about what the packs of a bag that goes elsewhere take here at once.
 const packsHere = 2 << 30
 
-// diskNeeds says what is still to be written, where, as far as the sizes are known. Spool, archive and database are there side
-// by side when the archive is committed. r is the run that goes on, or nil.
+// diskNeeds says what is still to be written, where, as far as the sizes are known. Spool, archive and
+// database are there side by side when the archive is committed. r is the run that goes on, or nil.
 func diskNeeds(p *fetch.Plan, r *run, o Options) (needs []DiskNeed, unknown int) {
 	spool := filepath.Join(o.work(), "spool")
 	if o.Spool != "" {
@@ -92,7 +92,9 @@ func addNeed(needs []DiskNeed, o Options, what, path string, bytes int64) []Disk
 			return needs
 		}
 	}
-	return append(needs, DiskNeed{For: []string{what}, Path: path, Needed: bytes, Free: at.Free, device: at.Device})
+	return append(
+		needs, DiskNeed{For: []string{what}, Path: path, Needed: bytes, Free: at.Free, device: at.Device},
+	)
 }
 
 // CheckDisk returns an error of class disk-full when one of the needs cannot be met.
@@ -100,8 +102,9 @@ func CheckDisk(needs []DiskNeed) error {
 	var short []string
 	for _, n := range needs {
 		if !n.Enough() {
-			short = append(short, fmt.Sprintf("%d bytes are still needed for the %s in %s, and %d are free there",
-				n.Needed, strings.Join(n.For, " and the "), n.Path, n.Free))
+			short = append(short,
+				fmt.Sprintf("%d bytes are still needed for the %s in %s, and %d are free there",
+					n.Needed, strings.Join(n.For, " and the "), n.Path, n.Free))
 		}
 	}
 	if short == nil {

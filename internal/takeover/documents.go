@@ -108,9 +108,10 @@ type compactEntry struct {
 func newEntryTable() *entryTable { return &entryTable{names: map[int][]byte{}} }
 
 func (k *entryTable) add(e unpack.Entry) {
-	k.entries = append(k.entries, compactEntry{index: e.Index, offset: e.Offset, size: e.Size, compressedSize: e.CompressedSize,
-		modified: e.Modified, crc32: e.CRC32, method: e.Method, hasCRC: e.HasCRC,
-		unlisted: e.Unlisted, cut: e.Cut, modulo: e.Modulo})
+	k.entries = append(k.entries,
+		compactEntry{index: e.Index, offset: e.Offset, size: e.Size, compressedSize: e.CompressedSize,
+			modified: e.Modified, crc32: e.CRC32, method: e.Method, hasCRC: e.HasCRC,
+			unlisted: e.Unlisted, cut: e.Cut, modulo: e.Modulo})
 	k.all = append(k.all, e.Name)
 	if string(e.RawName) != e.Name {
 		k.names[e.Index] = e.RawName
@@ -123,8 +124,9 @@ func (k *entryTable) toMatch(s *origin, keep bool) iter.Seq2[query.Entry, error]
 	o := s.object
 	return func(yield func(query.Entry, error) bool) {
 		for i, e := range k.entries {
-			if !yield(query.Entry{DocID: s.docID(e.index), Part: string(o.Source.Part), Container: o.Source.Number,
-				Index: e.index, Offset: e.offset, Name: k.all[i], Size: e.size}, nil) {
+			if !yield(query.Entry{DocID: s.docID(e.index), Part: string(o.Source.Part),
+				Container: o.Source.Number,
+				Index:     e.index, Offset: e.offset, Name: k.all[i], Size: e.size}, nil) {
 				break
 			}
 		}
@@ -149,7 +151,8 @@ func (k *entryTable) entry(m query.Matched) unpack.Entry {
 	if !odd {
 		raw = []byte(m.Name)
 	}
-	return unpack.Entry{Index: e.index, Name: m.Name, RawName: raw, Size: e.size, CompressedSize: e.compressedSize,
-		CRC32: e.crc32, HasCRC: e.hasCRC, Modified: e.modified, Offset: e.offset, Method: e.method,
+	return unpack.Entry{Index: e.index, Name: m.Name, RawName: raw, Size: e.size,
+		CompressedSize: e.compressedSize,
+		CRC32:          e.crc32, HasCRC: e.hasCRC, Modified: e.modified, Offset: e.offset, Method: e.method,
 		Unlisted: e.unlisted, Cut: e.cut, Modulo: e.modulo}
 }

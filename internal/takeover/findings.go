@@ -17,8 +17,8 @@ import (
 	"holdall/query"
 )
 
-// findings collects what is found on the way, from any goroutine. A listing may have a million dead links: what is more
-// than findingsHeld waits in a file.
+// findings collects what is found on the way, from any goroutine. A listing may have a million dead links:
+// what is more than findingsHeld waits in a file.
 type findings struct {
 	path string // of that file
 
@@ -59,8 +59,8 @@ func (f *findings) spill() (err error) {
 	return w.Flush()
 }
 
-// all yields everything found so far. Nothing may be added meanwhile. Unless there is very much, the order does not
-// depend on which part was quicker.
+// all yields everything found so far. Nothing may be added meanwhile. Unless there is very much, the order
+// does not depend on which part was quicker.
 func (f *findings) all() iter.Seq2[query.Finding, error] {
 	return func(yield func(query.Finding, error) bool) {
 		f.mu.Lock()
@@ -83,7 +83,8 @@ func (f *findings) all() iter.Seq2[query.Finding, error] {
 		}
 		slices.SortFunc(f.held, func(a, b query.Finding) int {
 			return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.Code, b.Code),
-				cmp.Compare(a.Table, b.Table), cmp.Compare(a.RecordID, b.RecordID), cmp.Compare(a.Detail, b.Detail))
+				cmp.Compare(a.Table, b.Table), cmp.Compare(a.RecordID, b.RecordID),
+				cmp.Compare(a.Detail, b.Detail))
 		})
 		for _, x := range f.held {
 			if !yield(x, nil) {
@@ -122,7 +123,8 @@ func decodeFindings(r io.Reader) iter.Seq2[query.Finding, error] {
 	}
 }
 
-// findingsFile has every finding of an export, a line of JSON each. completeness.json has their sums and the first ones.
+// findingsFile has every finding of an export, a line of JSON each. completeness.json has their sums and the
+// first ones.
 const findingsFile = "custody/findings.jsonl.zst"
 
 // findingsShown is how many findings of each code completeness.json shows.
@@ -148,7 +150,8 @@ func (t *takeover) writeFindings(ctx context.Context) (file StoredFile, shown []
 // EachFinding yields every finding of an export, the gravest first. Memory does not grow with their number.
 func (s *Status) EachFinding(ctx context.Context, bag *archive.Bag) iter.Seq2[query.Finding, error] {
 	return func(yield func(query.Finding, error) bool) {
-		if s.findingsFile.Path == "" { // an archive of before there was such a file: they are all in the record
+		if s.findingsFile.Path == "" {
+			// an archive of before there was such a file: they are all in the record
 			for _, f := range s.Shown {
 				if !yield(f, nil) {
 					return
@@ -156,7 +159,9 @@ func (s *Status) EachFinding(ctx context.Context, bag *archive.Bag) iter.Seq2[qu
 			}
 			return
 		}
-		r, err := bag.OpenZstd(ctx, s.findingsFile.Path, s.findingsFile.ContentBytes, s.findingsFile.ContentSHA256)
+		r, err := bag.OpenZstd(
+			ctx, s.findingsFile.Path, s.findingsFile.ContentBytes, s.findingsFile.ContentSHA256,
+		)
 		if err != nil {
 			yield(query.Finding{}, fmt.Errorf("open %s of %s: %w", s.findingsFile.Path, bag.ID(), err))
 			return

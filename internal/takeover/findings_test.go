@@ -31,7 +31,10 @@ func TestFindingsBeyondWhatIsHeldWaitInAFile(t *testing.T) {
 	const n = 3*findingsHeld + 7
 	var want []string
 	for i := range n {
-		x := query.Finding{Code: query.FileUnavailable, Severity: query.SeverityError, Detail: fmt.Sprintf("file %d\r\n\xff", i)}
+		x := query.Finding{
+			Code: query.FileUnavailable, Severity: query.SeverityError,
+			Detail: fmt.Sprintf("file %d\r\n\xff", i),
+		}
 		want = append(want, fmt.Sprintf("file %d\r\n\ufffd", i))
 		f.add(x)
 	}
@@ -79,7 +82,9 @@ func TestAnArchiveHasEveryFinding(t *testing.T) {
 	const n = 3 * findingsShown
 	rows := "attachment_id,record_id,record_type,file_name,file_size\n"
 	for i := range n {
-		rows += fmt.Sprintf("f-%03d,abcd00000000000000000000000000000001,CANDIDATE,letter %d.txt,%d\n", i, i, i+10)
+		rows += fmt.Sprintf(
+			"f-%03d,abcd00000000000000000000000000000001,CANDIDATE,letter %d.txt,%d\n", i, i, i+10,
+		)
 	}
 	root := t.TempDir()
 	r := handmade{tables: map[string]string{"attachments": rows}}.take(t, root)
@@ -107,7 +112,9 @@ func TestAnArchiveHasEveryFinding(t *testing.T) {
 		t.Errorf("%d are in the record, want %d", len(shown), findingsShown)
 	}
 	mustVerify(t, root, r)
-	if got := ask(t, root, r, "select count(*) from findings where code = 'attachment-missing'"); got[0] != fmt.Sprint(n) {
+	if got := ask(
+		t, root, r, "select count(*) from findings where code = 'attachment-missing'",
+	); got[0] != fmt.Sprint(n) {
 		t.Errorf("the database made from the archive has %s", got)
 	}
 }
@@ -115,7 +122,10 @@ func TestAnArchiveHasEveryFinding(t *testing.T) {
 // Archives that were made before there was a file of findings have them in the record.
 func TestFindingsOfOlderArchivesAreRead(t *testing.T) {
 	t.Parallel()
-	s := &Status{Shown: []query.Finding{{Code: query.CVMissing}, {Code: query.FileUnavailable}}, external: []query.Finding{{Code: query.FileUnavailable}}}
+	s := &Status{
+		Shown:    []query.Finding{{Code: query.CVMissing}, {Code: query.FileUnavailable}},
+		external: []query.Finding{{Code: query.FileUnavailable}},
+	}
 	var all, taking []query.Code
 	for f := range s.EachFinding(t.Context(), &archive.Bag{}) {
 		all = append(all, f.Code)

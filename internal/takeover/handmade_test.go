@@ -20,9 +20,9 @@ import (
 	"holdall/schemas"
 )
 
-// A handmade export is one whose every name and byte a test decides. Its tables are CSVs by table name, with any of
-// the schema's columns as headings; the rest of the schema's columns are added, empty. Tables that a test does not give
-// have no rows, but for one candidate and one user.
+// A handmade export is one whose every name and byte a test decides. Its tables are CSVs by table name, with
+// any of the schema's columns as headings; the rest of the schema's columns are added, empty. Tables that a
+// test does not give have no rows, but for one candidate and one user.
 type handmade struct {
 	tables           map[string]string
 	attachments, cvs []handmadeFile
@@ -88,7 +88,8 @@ func (h handmade) take(t *testing.T, root string) *Result {
 func (h handmade) serve(t *testing.T) (master []byte) {
 	t.Helper()
 	objects := map[string][]byte{
-		"/data.zip": zipped(t, h.data(t)), "/attachments.zip": zipped(t, h.attachments), "/cvs.zip": zipped(t, h.cvs),
+		"/data.zip": zipped(t, h.data(t)), "/attachments.zip": zipped(t, h.attachments),
+		"/cvs.zip": zipped(t, h.cvs),
 	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		content, ok := objects[r.URL.Path]
@@ -100,7 +101,10 @@ func (h handmade) serve(t *testing.T) (master []byte) {
 		http.ServeContent(w, r, "", time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), bytes.NewReader(content))
 	}))
 	t.Cleanup(s.Close)
-	return fmt.Appendf(nil, "Data files,Attachments,Internal CVs\n%[1]s/data.zip,%[1]s/attachments.zip,%[1]s/cvs.zip\n", s.URL)
+	return fmt.Appendf(
+		nil, "Data files,Attachments,Internal CVs\n%[1]s/data.zip,%[1]s/attachments.zip,%[1]s/cvs.zip\n",
+		s.URL,
+	)
 }
 
 func zipped(t *testing.T, files []handmadeFile) []byte {
@@ -164,7 +168,8 @@ func ask(t *testing.T, root string, r *Result, sql string) []string {
 func TestAnExportMayHaveNoDocumentsAtAll(t *testing.T) {
 	const attachment = "attachment_id,record_id,record_type,file_name,file_path,file_size\n" +
 		"f-1,abcd00000000000000000000000000000001,CANDIDATE,terms.txt,,5\n"
-	const hasCV = "candidate_id,reference,full_name,has_cv\nabcd00000000000000000000000000000001,CA-1,Ada Byron,true\n"
+	const hasCV = "candidate_id,reference,full_name,has_cv\nabcd00000000000000000000000000000001,CA-1,Ada " +
+		"Byron,true\n"
 	for _, test := range []struct {
 		name   string
 		export handmade
@@ -195,7 +200,10 @@ func TestAnExportMayHaveNoDocumentsAtAll(t *testing.T) {
 				t.Errorf("documents (-want +got):\n%s", diff)
 			}
 			mustVerify(t, root, r)
-			missing := ask(t, root, r, "select count(*) from findings where code in ('attachment-missing', 'cv-missing')")
+			missing := ask(
+				t, root, r,
+				"select count(*) from findings where code in ('attachment-missing', 'cv-missing')",
+			)
 			if diff := cmp.Diff([]string{"0"}, missing); diff != "" {
 				t.Errorf("missing (-want +got):\n%s", diff)
 			}

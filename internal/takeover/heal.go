@@ -17,9 +17,11 @@ const mostHealings = 5
 // entryHeader is room for a header with the longest name; fetching a little more does no harm.
 const entryHeader = 64 << 10
 
-// heal is origin's heal. Bytes that nothing can prove or heal any more are as if proven, and told of: no takeover may need
-// one new link after the other.
-func (t *takeover) heal(ctx context.Context, s *origin, damage error, from, n int64, try int) (proven bool, err error) {
+// heal is origin's heal. Bytes that nothing can prove or heal any more are as if proven, and told of: no
+// takeover may need one new link after the other.
+func (t *takeover) heal(
+	ctx context.Context, s *origin, damage error, from, n int64, try int,
+) (proven bool, err error) {
 	proven, err = s.heal(ctx, damage, from, n, try)
 	if !fetch.Unprovable(err) {
 		return proven, err
@@ -52,8 +54,11 @@ func (s *origin) heal(ctx context.Context, damage error, from, n int64, try int)
 		return true, nil
 	}
 	if err == nil && try >= mostHealings {
-		err = &failure.Error{Code: failure.Network, Part: s.object.Source.Part, Link: s.object.Source.Link.String(),
-			Message: fmt.Sprintf("%s came out different, and wrong, each of %d times: %v", s.name, try, damage)}
+		err = &failure.Error{Code: failure.Network, Part: s.object.Source.Part,
+			Link: s.object.Source.Link.String(),
+			Message: fmt.Sprintf(
+				"%s came out different, and wrong, each of %d times: %v", s.name, try, damage,
+			)}
 	}
 	if err != nil && s.vouched != nil && s.vouched(ctx) {
 		return true, nil
@@ -64,7 +69,9 @@ func (s *origin) heal(ctx context.Context, damage error, from, n int64, try int)
 // read hands an entry's content to use. Content that does not fit its container's checksum is fetched again;
 // if it stays as it was, that is how the vendor made it, and use gets what can be read of it, with damaged
 // set.
-func (t *takeover) read(ctx context.Context, s *origin, c container, e unpack.Entry, use func(r io.Reader, damaged bool) error) error {
+func (t *takeover) read(
+	ctx context.Context, s *origin, c container, e unpack.Entry, use func(r io.Reader, damaged bool) error,
+) error {
 	for try := 1; ; try++ {
 		err := readOnce(c, e, func(r io.Reader) error { return use(r, s.unproven) })
 		if !isCorrupt(err) {
@@ -73,7 +80,9 @@ func (t *takeover) read(ctx context.Context, s *origin, c container, e unpack.En
 		proven, rerr := t.heal(ctx, s, err, e.Offset, e.CompressedSize+entryHeader, try)
 		if rerr != nil {
 			// What cannot be asked for again may have been mended meanwhile, for another reader.
-			if again := readOnce(c, e, func(r io.Reader) error { return use(r, s.unproven) }); !isCorrupt(again) {
+			if again := readOnce(
+				c, e, func(r io.Reader) error { return use(r, s.unproven) },
+			); !isCorrupt(again) {
 				return again
 			}
 			return rerr

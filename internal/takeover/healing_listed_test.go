@@ -40,7 +40,9 @@ func listedExport(t *testing.T, letter string) *site {
 	rows := "attachment_id,record_id,record_type,file_name,file_path,file_size\n"
 	for i, name := range []string{"terms.txt", "offer.txt"} {
 		size := []int{len(letter), len("an offer")}[i]
-		rows += fmt.Sprintf("f-%d,abcd00000000000000000000000000000001,CANDIDATE,%s,CA-1/%[2]s,%d\n", i, name, size)
+		rows += fmt.Sprintf(
+			"f-%d,abcd00000000000000000000000000000001,CANDIDATE,%s,CA-1/%[2]s,%d\n", i, name, size,
+		)
 	}
 	for _, f := range (handmade{tables: map[string]string{"attachments": rows}}).data(t) {
 		s.put("/t/"+f.name+".gz", string(gzipped(t, []byte(f.content))))
@@ -116,7 +118,9 @@ func TestAListedContainerDamagedAtItsSource(t *testing.T) {
 				if !ok {
 					continue
 				}
-				words := strings.FieldsFunc(after, func(r rune) bool { return r == ' ' || r == ':' || r == ';' })
+				words := strings.FieldsFunc(
+					after, func(r rune) bool { return r == ' ' || r == ':' || r == ';' },
+				)
 				kept := "data/" + strings.TrimRight(words[0], ".")
 				if _, err := os.Stat(filepath.Join(root, "exports", r.Export, kept)); err != nil {
 					t.Errorf("%q: %v", f, err)

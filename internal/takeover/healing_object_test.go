@@ -10,8 +10,8 @@ import (
 	"holdall/query"
 )
 
-// An object that its server's own checksum speaks against, twice the same, is kept whole and told; it keeps nothing else from
-// being archived, and what can be read of it is taken.
+// An object that its server's own checksum speaks against, twice the same, is kept whole and told; it keeps
+// nothing else from being archived, and what can be read of it is taken.
 func TestAnObjectDamagedAtItsSourceStopsNothing(t *testing.T) {
 	tr := tarred(t, letters())
 	coded := gzipped(t, tr)
@@ -21,7 +21,10 @@ func TestAnObjectDamagedAtItsSourceStopsNothing(t *testing.T) {
 		content    []byte
 		header     map[string]string
 	}{
-		{"a digest that never fits", "a.tar", tr, map[string]string{"X-Goog-Hash": "md5=AAAAAAAAAAAAAAAAAAAAAA=="}},
+		{
+			"a digest that never fits", "a.tar", tr,
+			map[string]string{"X-Goog-Hash": "md5=AAAAAAAAAAAAAAAAAAAAAA=="},
+		},
 		{"a damaged content encoding", "a.tar", coded, map[string]string{"Content-Encoding": "gzip"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -39,7 +42,9 @@ func TestAnObjectDamagedAtItsSourceStopsNothing(t *testing.T) {
 			if r.Documents.Attachments != int64(len(letters())) {
 				t.Errorf("%d letters, want all %d: they can be read", r.Documents.Attachments, len(letters()))
 			}
-			kept, err := os.ReadFile(filepath.Join(root, "exports", r.Export, "data/received/containers", "02-"+c.file))
+			kept, err := os.ReadFile(filepath.Join(
+				root, "exports", r.Export, "data/received/containers", "02-"+c.file,
+			))
 			if err != nil || !bytes.Equal(kept, c.content) {
 				t.Errorf("what came is not kept whole: %d bytes, %v", len(kept), err)
 			}

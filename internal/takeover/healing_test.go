@@ -24,7 +24,9 @@ func tarred(t *testing.T, files []handmadeFile) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, f := range files {
-		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.content))}); err != nil {
+		if err := w.WriteHeader(
+			&tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.content))},
+		); err != nil {
 			t.Fatal(err)
 		}
 		io.WriteString(w, f.content)
@@ -97,7 +99,8 @@ func TestDamageHealsWhereverItIs(t *testing.T) {
 	}
 }
 
-// That the server does not give the bytes again proves nothing: the takeover is not done, and goes on when it does.
+// That the server does not give the bytes again proves nothing: the takeover is not done, and goes on when it
+// does.
 func TestARefusedRefetchIsNotYet(t *testing.T) {
 	for _, x := range damagedObjects(t)[2:4] {
 		t.Run(x.name, func(t *testing.T) {
@@ -125,8 +128,8 @@ func TestARefusedRefetchIsNotYet(t *testing.T) {
 	}
 }
 
-// What is damaged where it comes from is said to be, by an error or a warning; what can be read of it is taken, and the
-// object is kept whole.
+// What is damaged where it comes from is said to be, by an error or a warning; what can be read of it is
+// taken, and the object is kept whole.
 func TestDamageAtItsSourceIsToldAndKeptWhole(t *testing.T) {
 	for _, x := range damagedObjects(t) {
 		t.Run(x.name, func(t *testing.T) {
@@ -150,10 +153,15 @@ func TestDamageAtItsSourceIsToldAndKeptWhole(t *testing.T) {
 			if len(docs) == len(whole()) {
 				t.Error("not one document is whole")
 			}
-			bag := filepath.Join(root, "exports", r.Export, "data/received/containers", "02-"+d.attachments[0].name)
+			bag := filepath.Join(
+				root, "exports", r.Export, "data/received/containers", "02-"+d.attachments[0].name,
+			)
 			kept, err := os.ReadFile(bag)
 			if len(docs) > 0 && damaged < len(docs) && (err != nil || !bytes.Equal(kept, x.content)) {
-				t.Errorf("%d documents are not whole, %d are damaged, and the object is not kept (%v): %+v", len(docs), damaged, err, r.Findings)
+				t.Errorf(
+					"%d documents are not whole, %d are damaged, and the object is not kept (%v): %+v",
+					len(docs), damaged, err, r.Findings,
+				)
 			}
 			mustVerify(t, root, r)
 		})
@@ -206,16 +214,35 @@ func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
 	}{
 		{"zeros behind a tar.gz", only("a.tar.gz", append(gzipped(t, tr), zeros...)), nil},
 		{"zeros behind a tar.zst", only("a.tar.zst", append(zstdOf(t, tr), zeros...)), nil},
-		{"a page behind a tar.gz", only("a.tar.gz", append(gzipped(t, tr), "<html>error</html>"...)), []string{"warning bytes-unaccounted"}},
-		{"gzip in two members with zeros between", only("a.tar.gz", append(append(gzipped(t, tr[:3000]), zeros...), gzipped(t, tr[3000:])...)), nil},
+		{
+			"a page behind a tar.gz", only("a.tar.gz", append(gzipped(t, tr), "<html>error</html>"...)),
+			[]string{"warning bytes-unaccounted"},
+		},
+		{
+			"gzip in two members with zeros between",
+			only("a.tar.gz", append(append(gzipped(t, tr[:3000]), zeros...), gzipped(t, tr[3000:])...)), nil,
+		},
 		{"a tar without its end", only("a.tar", unclosed), []string{"warning container-contradictory"}},
-		{"a tar.gz without its end", only("a.tar.gz", gzipped(t, unclosed)), []string{"warning container-contradictory"}},
-		{"two tars, one behind the other", only("a.tar", append(tarred(t, letters()[:1]), tarred(t, letters()[1:])...)), []string{"warning container-contradictory"}},
+		{
+			"a tar.gz without its end", only("a.tar.gz", gzipped(t, unclosed)),
+			[]string{"warning container-contradictory"},
+		},
+		{
+			"two tars, one behind the other",
+			only("a.tar", append(tarred(t, letters()[:1]), tarred(t, letters()[1:])...)),
+			[]string{"warning container-contradictory"},
+		},
 		{"a ZIP in gzip", only("a.zip.gz", gzipped(t, zipped(t, letters()))), nil},
 		{"gzipped tables", compressed(".gz", func(b []byte) []byte { return gzipped(t, b) }), nil},
 		{"tables in zstd", compressed(".zst", func(b []byte) []byte { return zstdOf(t, b) }), nil},
 		{"tables in bzip2", compressed(".bz2", bzip2Of), nil},
-		{"tables each in a ZIP", compressed(".zip", func(b []byte) []byte { return zipped(t, []handmadeFile{{"Sheet.csv", string(b)}}) }), nil},
+		{
+			"tables each in a ZIP",
+			compressed(
+				".zip", func(b []byte) []byte { return zipped(t, []handmadeFile{{"Sheet.csv", string(b)}}) },
+			),
+			nil,
+		},
 		{"a compressed table for each link", delivery{data: links}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

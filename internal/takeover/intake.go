@@ -78,7 +78,9 @@ type contents struct {
 
 // contents opens a container and hands on what are documents by all that its directory says, having fetched
 // its structure again where it is damaged. use may be called again from the start, after reset.
-func (in *intake) contents(ctx context.Context, s *origin, reset func(), use func(unpack.Entry) error) (*contents, error) {
+func (in *intake) contents(
+	ctx context.Context, s *origin, reset func(), use func(unpack.Entry) error,
+) (*contents, error) {
 	x := &contents{}
 	mark, err := in.list.mark()
 	if err != nil {
@@ -111,7 +113,9 @@ func (in *intake) contents(ctx context.Context, s *origin, reset func(), use fun
 	}
 }
 
-func (in *intake) enter(ctx context.Context, s *origin, x *contents, use func(unpack.Entry) error) (err error) {
+func (in *intake) enter(
+	ctx context.Context, s *origin, x *contents, use func(unpack.Entry) error,
+) (err error) {
 	if x.c, err = in.t.open(ctx, s, x.damaged != nil); err != nil {
 		return err
 	}
@@ -177,7 +181,9 @@ func (in *intake) rest(ctx context.Context, s *origin, x *contents, late func(un
 		return err
 	}
 	for _, r := range acc.Renames {
-		if err := in.list.note(nameRecord{Container: in.o.Source.Number, Inside: s.inside, Index: r.Index, OwnName: r.Local}); err != nil {
+		if err := in.list.note(nameRecord{
+			Container: in.o.Source.Number, Inside: s.inside, Index: r.Index, OwnName: r.Local,
+		}); err != nil {
 			return err
 		}
 	}
@@ -186,7 +192,9 @@ func (in *intake) rest(ctx context.Context, s *origin, x *contents, late func(un
 }
 
 // judge decides about an entry that is not plainly a document.
-func (in *intake) judge(ctx context.Context, s *origin, c container, e unpack.Entry, late func(unpack.Entry) error) error {
+func (in *intake) judge(
+	ctx context.Context, s *origin, c container, e unpack.Entry, late func(unpack.Entry) error,
+) error {
 	if e.Refused == "" && mayBeLitter(e.Name) {
 		first, err := in.t.first(ctx, s, c, e)
 		if err != nil {
@@ -237,30 +245,44 @@ func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []st
 	if x.damaged != nil { // of which what else is odd is a consequence
 		severity, lost := query.SeverityWarning, ""
 		if !acc.Complete || acc.Unproven {
-			severity, lost = query.SeverityError, "; documents may be lost: ask the vendor for this part again while you can"
+			severity, lost = query.SeverityError, "; documents may be lost: ask the vendor for this part "+
+				"again while you can"
 		}
-		add(query.ContainerDamaged, severity, "the structure of %s is damaged (%v); what can be read of it is taken, %d entries by their own headers; "+
-			"%d bytes belong to nothing known%s%s", where, reason(x.damaged), acc.Unlisted, acc.Unaccounted, lost, kept)
+		add(query.ContainerDamaged, severity,
+			"the structure of %s is damaged (%v); what can be read of it is taken, %d entries by their "+
+				"own headers; "+
+				"%d bytes belong to nothing known%s%s", where, reason(x.damaged), acc.Unlisted,
+			acc.Unaccounted, lost, kept)
 		return
 	}
 	if acc.Unlisted > 0 {
-		add(query.EntriesUnlisted, query.SeverityWarning, "%s holds %d entries that its directory does not name, "+
-			"such as of a second ZIP in the same file; they are taken over: %s%s%s", where, acc.Unlisted, strings.Join(unlisted, ", "), more(acc.Unlisted, len(unlisted)), note)
+		add(query.EntriesUnlisted, query.SeverityWarning,
+			"%s holds %d entries that its directory does not name, "+
+				"such as of a second ZIP in the same file; they are taken over: %s%s%s", where, acc.Unlisted,
+			strings.Join(unlisted, ", "), more(acc.Unlisted, len(unlisted)), note)
 	}
 	if len(acc.Contradictions) > 0 {
-		add(query.ContainerContradictory, query.SeverityWarning, "%s contradicts itself: %s%s", where, strings.Join(acc.Contradictions, "; "), kept)
+		add(
+			query.ContainerContradictory, query.SeverityWarning, "%s contradicts itself: %s%s", where,
+			strings.Join(acc.Contradictions, "; "), kept,
+		)
 	}
 	if acc.Unaccounted > 0 {
 		r := acc.Regions[0]
-		add(query.BytesUnaccounted, query.SeverityWarning, "%d bytes of %s belong to none of its entries, the first at byte %d: %s%s", acc.Unaccounted, where, r.From, r.What, kept)
+		add(
+			query.BytesUnaccounted, query.SeverityWarning,
+			"%d bytes of %s belong to none of its entries, the first at byte %d: %s%s", acc.Unaccounted,
+			where, r.From, r.What, kept,
+		)
 	}
 	if acc.Renamed > 0 {
 		severity := query.SeverityInfo
 		if note != "" {
 			severity = query.SeverityWarning
 		}
-		add(query.NamesDiffer, severity, "%d entries of %s have another name in their own headers than in its directory; "+
-			"the directory's is used, both are in custody/containers.jsonl%s", acc.Renamed, where, note)
+		add(query.NamesDiffer, severity,
+			"%d entries of %s have another name in their own headers than in its directory; "+
+				"the directory's is used, both are in custody/containers.jsonl%s", acc.Renamed, where, note)
 	}
 }
 
@@ -294,7 +316,8 @@ func (in *intake) unreadable(s *origin, err error) error {
 	}
 	in.whole = true
 	in.t.found.add(query.Finding{Code: query.ContainerUnopened, Severity: query.SeverityError,
-		Detail: fmt.Sprintf("%s (%s) cannot be opened: %v; it is kept whole in %s: ask the vendor for this part again",
+		Detail: fmt.Sprintf("%s (%s) cannot be opened: %v; it is kept whole in %s: ask the vendor for "+
+			"this part again",
 			shown(s), in.o.Source.Part, err, s.keptName())})
 	return nil
 }

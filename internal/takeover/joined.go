@@ -25,7 +25,8 @@ var (
 	numberedName = regexp.MustCompile(`(?i)^(.+)\.(\d{3,4})$`)  // export.zip.001, .002, …
 	volumeName   = regexp.MustCompile(`(?i)^(.+)\.z(\d{2,3})$`) // export.z01, export.z02, …, export.zip
 	lastVolume   = regexp.MustCompile(`(?i)^(.+)\.zip$`)
-	partName     = regexp.MustCompile(`(?i)^(.+[._ -]part[._ -]?)(\d+)(.*)$`) // export.part1.zip, … where only the first begins a container
+	// export.part1.zip, … where only the first begins a container
+	partName = regexp.MustCompile(`(?i)^(.+[._ -]part[._ -]?)(\d+)(.*)$`)
 )
 
 // A numbered is a piece with its place in a split container.

@@ -82,8 +82,9 @@ func sizeBelow(path string) (n int64) {
 	return n
 }
 
-// Databases returns the databases in a directory, and what processes that were killed left beside them. Of a root's own, store
-// tells which exports are gone; it may be nil. While another process makes one there, none is returned.
+// Databases returns the databases in a directory, and what processes that were killed left beside them. Of a
+// root's own, store tells which exports are gone; it may be nil. While another process makes one there, none
+// is returned.
 func Databases(ctx context.Context, store archive.Store, dir string) ([]Leftover, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -116,7 +117,8 @@ func Databases(ctx context.Context, store archive.Store, dir string) ([]Leftover
 			continue
 		}
 		if id, ok := strings.CutSuffix(e.Name(), ".tables"); ok && e.IsDir() {
-			if _, err := os.Stat(filepath.Join(dir, id+".duckdb")); errors.Is(err, fs.ErrNotExist) { // of a process that was killed
+			if _, err := os.Stat(filepath.Join(dir, id+".duckdb")); errors.Is(err, fs.ErrNotExist) {
+				// of a process that was killed
 				all = append(all, newLeftover(LeftScratch, filepath.Join(dir, e.Name())))
 			}
 			continue
@@ -170,7 +172,8 @@ func leftRun(ctx context.Context, store archive.Store, dir string, taken map[str
 		return l
 	}
 	l := newLeftover(LeftRun, dir)
-	if filepath.Base(r.spool()) == l.Name { // elsewhere, in a directory of its own; nothing else is ever removed there
+	if filepath.Base(r.spool()) == l.Name {
+		// elsewhere, in a directory of its own; nothing else is ever removed there
 		l = newLeftover(LeftRun, dir, r.spool())
 	}
 	l.Unfinished = true

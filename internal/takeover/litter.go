@@ -18,8 +18,10 @@ const refusedLitter unpack.Refusal = "system-litter"
 
 // litterFolders hold nothing that people put there, whatever it is.
 var litterFolders = map[string]bool{
-	"@eadir": true, "#recycle": true, "$recycle.bin": true, "system volume information": true, ".spotlight-v100": true, ".trashes": true,
-	".fseventsd": true, ".temporaryitems": true, ".documentrevisions-v100": true, ".appledouble": true, ".appledesktop": true, "@tmp": true,
+	"@eadir": true, "#recycle": true, "$recycle.bin": true, "system volume information": true,
+	".spotlight-v100": true, ".trashes": true,
+	".fseventsd": true, ".temporaryitems": true, ".documentrevisions-v100": true, ".appledouble": true,
+	".appledesktop": true, "@tmp": true,
 }
 
 // litterNames are files that programs write; content gives them away.
@@ -52,14 +54,16 @@ func isINI(first []byte, size int64) bool {
 // isLitter.
 func mayBeLitter(name string) bool {
 	folders, base := litterPath(name)
-	return folders || strings.HasPrefix(base, "._") || strings.HasPrefix(base, "~$") || litterNames[base] != nil ||
+	return folders || strings.HasPrefix(base, "._") || strings.HasPrefix(base, "~$") ||
+		litterNames[base] != nil ||
 		inMacFolder(name)
 }
 
 // isLitter judges by the name and the first bytes. A person's file that is merely named so is none.
 func isLitter(name string, first []byte, size int64) bool {
 	folders, base := litterPath(name)
-	appleDouble := bytes.HasPrefix(first, []byte("\x00\x05\x16\x07")) || bytes.HasPrefix(first, []byte("\x00\x05\x16\x00"))
+	appleDouble := bytes.HasPrefix(first, []byte("\x00\x05\x16\x07")) ||
+		bytes.HasPrefix(first, []byte("\x00\x05\x16\x00"))
 	switch known := litterNames[base]; {
 	case folders:
 		return true
@@ -68,7 +72,8 @@ func isLitter(name string, first []byte, size int64) bool {
 	case strings.HasPrefix(base, "._"), inMacFolder(name):
 		return appleDouble || size == 0
 	case strings.HasPrefix(base, "~$"): // who has a document open: a name of a fixed length
-		return size <= 1024 && !bytes.HasPrefix(first, []byte("PK")) && !bytes.HasPrefix(first, []byte("%PDF")) &&
+		return size <= 1024 && !bytes.HasPrefix(first, []byte("PK")) &&
+			!bytes.HasPrefix(first, []byte("%PDF")) &&
 			!bytes.HasPrefix(first, []byte("\xd0\xcf\x11\xe0"))
 	}
 	return false
@@ -125,6 +130,7 @@ func (l *litterCount) finding() (query.Finding, bool) {
 		each = append(each, fmt.Sprintf("%d %s", l.kinds[kind], strings.TrimSpace(kind)))
 	}
 	return query.Finding{Code: query.SystemLitter, Severity: query.SeverityInfo,
-		Detail: fmt.Sprintf("%d files that operating systems and office programs leave behind are no documents: %s; "+
+		Detail: fmt.Sprintf("%d files that operating systems and office programs leave behind are no "+
+			"documents: %s; "+
 			"their bytes are kept in data/documents/refused", total, strings.Join(each, ", "))}, total > 0
 }

@@ -79,12 +79,13 @@ func (in *intake) feed(ctx context.Context, s *origin, c container, known *entry
 			return fmt.Errorf("find the owners of the documents in %s: %w", s.name, err)
 		}
 		e := known.entry(m)
-		j := &packJob{entry: e, done: make(chan struct{}), weight: 2*min(max(e.Size, 0), largeInMem-1) + 1, doc: archive.Document{
-			ID: m.DocID, Part: string(s.object.Source.Part),
-			OwnerType: m.OwnerType, OwnerID: m.OwnerID, AttachmentID: m.AttachmentID, MatchedBy: m.By,
-			OriginalName: e.Name, OriginalNameRaw: e.RawName,
-			ReceivedIn: s.name, Modified: e.Modified,
-		}}
+		j := &packJob{entry: e, done: make(chan struct{}), weight: 2*min(max(e.Size, 0), largeInMem-1) + 1,
+			doc: archive.Document{
+				ID: m.DocID, Part: string(s.object.Source.Part),
+				OwnerType: m.OwnerType, OwnerID: m.OwnerID, AttachmentID: m.AttachmentID, MatchedBy: m.By,
+				OriginalName: e.Name, OriginalNameRaw: e.RawName,
+				ReceivedIn: s.name, Modified: e.Modified,
+			}}
 		if err := budget.Acquire(ctx, j.weight); err != nil {
 			return context.Cause(ctx)
 		}

@@ -12,9 +12,10 @@ import (
 	"holdall/fetch"
 )
 
-// receiptLog keeps the receipts of all processes that worked on a run, one JSON object a line. Receipts that come
-// before the run is known are held back. A receipt that cannot be written ends the takeover, since nothing may be archived
-// whose receipt is lost: it is written into room that was set aside, for the next process to go on from.
+// receiptLog keeps the receipts of all processes that worked on a run, one JSON object a line. Receipts that
+// come before the run is known are held back. A receipt that cannot be written ends the takeover, since
+// nothing may be archived whose receipt is lost: it is written into room that was set aside, for the next
+// process to go on from.
 type receiptLog struct {
 	failed func(error) // called when a receipt cannot be written
 
@@ -112,7 +113,8 @@ func dropTornLine(f *os.File) error {
 	return f.Truncate(end)
 }
 
-// worse returns the failure to write receipts, when there was one, in place of err, which it may be the cause of.
+// worse returns the failure to write receipts, when there was one, in place of err, which it may be the cause
+// of.
 func (l *receiptLog) worse(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

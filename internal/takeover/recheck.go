@@ -131,7 +131,10 @@ func unprovenNote(why error) string {
 	if why == nil {
 		return ""
 	}
-	return fmt.Sprintf("; it could not be asked for a second time (%s), so that it may have changed on its way", refusal(why))
+	return fmt.Sprintf(
+		"; it could not be asked for a second time (%s), so that it may have changed on its way",
+		refusal(why),
+	)
 }
 
 // entryLine writes what a container says of an entry, to be compared.

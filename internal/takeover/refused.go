@@ -29,9 +29,10 @@ type refusedFile struct {
 	o    *fetch.Object
 	name string // in the bag
 
-	out  *archive.File // nil until something is kept
-	at   int64         // bytes in it
-	room int64         // bytes that may yet be kept: of a ZIP as many as it has, since entries that overlap could ask for more
+	out *archive.File // nil until something is kept
+	at  int64         // bytes in it
+	// bytes that may yet be kept: of a ZIP as many as it has, since entries that overlap could ask for more
+	room int64
 	rows *os.File
 	csv  *csv.Writer
 	sums map[unpack.Refusal]*refusedSum
@@ -54,10 +55,13 @@ func (t *takeover) newRefused(o *fetch.Object) (*refusedFile, error) {
 		return nil, err
 	}
 	name := fmt.Sprintf("data/documents/refused/%s%d.raw", o.Source.Part[:1], o.Source.Number)
-	if err := t.bag.Discard(name); err != nil { // of an earlier process: which rows are in it is not known any more
+	if err := t.bag.Discard(name); err != nil {
+		// of an earlier process: which rows are in it is not known any more
 		return nil, errors.Join(err, rows.Close())
 	}
-	return &refusedFile{t: t, o: o, name: name, rows: rows, csv: csv.NewWriter(rows), sums: map[unpack.Refusal]*refusedSum{}}, nil
+	return &refusedFile{
+		t: t, o: o, name: name, rows: rows, csv: csv.NewWriter(rows), sums: map[unpack.Refusal]*refusedSum{},
+	}, nil
 }
 
 // add records an entry and keeps its stored bytes, where it has any that can be read.
@@ -89,8 +93,10 @@ func (f *refusedFile) add(s *origin, c container, e unpack.Entry) error {
 	if e.HasCRC {
 		crc = fmt.Sprintf("%08x", e.CRC32)
 	}
-	return f.csv.Write([]string{strconv.Itoa(f.o.Source.Number), s.inside, strconv.Itoa(e.Index), e.Name, fmt.Sprintf("%x", e.RawName),
-		string(e.Refused), where, offset, strconv.FormatInt(max(kept, 0), 10), strconv.Itoa(int(e.Method)), strconv.FormatInt(e.Size, 10), crc})
+	return f.csv.Write([]string{strconv.Itoa(f.o.Source.Number), s.inside, strconv.Itoa(e.Index), e.Name,
+		fmt.Sprintf("%x", e.RawName),
+		string(e.Refused), where, offset, strconv.FormatInt(max(kept, 0), 10), strconv.Itoa(int(e.Method)),
+		strconv.FormatInt(e.Size, 10), crc})
 }
 
 // keep appends an entry's stored bytes and returns how many they are: -1 when not even these can be read
@@ -164,20 +170,27 @@ func (f *refusedFile) finding(reason unpack.Refusal, sum *refusedSum) query.Find
 	}
 	if sum.count == 1 {
 		x.RecordID = sum.ids[0]
-		x.Detail = fmt.Sprintf("%s in %s (%s) is not taken over as a document (%s)%s", sum.examples[0], f.o.Source.Name, f.o.Source.Part, reason, kept)
+		x.Detail = fmt.Sprintf(
+			"%s in %s (%s) is not taken over as a document (%s)%s", sum.examples[0], f.o.Source.Name,
+			f.o.Source.Part, reason, kept,
+		)
 		return x
 	}
 	more := ""
 	if sum.count > len(sum.examples) {
 		more = ", …"
 	}
-	x.Detail = fmt.Sprintf("%d entries of %s (%s) are not taken over as documents (%s): %s%s%s", sum.count, f.o.Source.Name, f.o.Source.Part,
+	x.Detail = fmt.Sprintf("%d entries of %s (%s) are not taken over as documents (%s): %s%s%s", sum.count,
+		f.o.Source.Name, f.o.Source.Part,
 		reason, strings.Join(sum.examples, ", "), more, kept)
 	return x
 }
 
 // refusedColumns are those of data/documents/refused.csv.
-var refusedColumns = []string{"container", "inside", "index", "name", "name_raw_hex", "reason", "kept_in", "offset", "stored_size", "method", "size", "crc32"}
+var refusedColumns = []string{
+	"container", "inside", "index", "name", "name_raw_hex", "reason", "kept_in", "offset", "stored_size",
+	"method", "size", "crc32",
+}
 
 // writeRefused writes refused.csv from the rows of all objects.
 func (t *takeover) writeRefused(w io.Writer) error {
@@ -188,7 +201,9 @@ func (t *takeover) writeRefused(w io.Writer) error {
 		return err
 	}
 	objects := slices.Clone(t.fetching.Objects)
-	slices.SortFunc(objects, func(a, b *fetch.Object) int { return cmp.Compare(a.Source.Number, b.Source.Number) })
+	slices.SortFunc(
+		objects, func(a, b *fetch.Object) int { return cmp.Compare(a.Source.Number, b.Source.Number) },
+	)
 	for _, o := range objects {
 		f, err := os.Open(t.refusedPath(o.Source.Number))
 		if errors.Is(err, os.ErrNotExist) {
@@ -212,12 +227,17 @@ func (t *takeover) keepUnknown(ctx context.Context, o *fetch.Object) error {
 	first := make([]byte, 512)
 	n, _ := o.ReadAt(first, 0)
 	if format := otherFormat(first[:n]); format != "" {
-		t.unopened(query.SeverityError, "the link %q serves %s, %s, which is not read: it is kept as received in %s; unpack it, or ask for ZIPs",
+		t.unopened(query.SeverityError,
+			"the link %q serves %s, %s, which is not read: it is kept as received in %s; unpack it, or "+
+				"ask for ZIPs",
 			o.Source.Label, o.Source.Name, format, keptName(o, "data/received/other/"))
 		return t.keepObject(ctx, o, "data/received/other/")
 	}
 	t.found.add(query.Finding{Code: query.ObjectUnrecognised, Severity: query.SeverityWarning,
-		Detail: fmt.Sprintf("the link %q serves %s, which is neither a ZIP, a tar, a listing nor a CSV: kept as received", o.Source.Label, o.Source.Kind)})
+		Detail: fmt.Sprintf(
+			"the link %q serves %s, which is neither a ZIP, a tar, a listing nor a CSV: kept as received",
+			o.Source.Label, o.Source.Kind,
+		)})
 	return t.keepObject(ctx, o, "data/received/other/")
 }
 
@@ -242,8 +262,9 @@ func keptName(o *fetch.Object, folder string) string {
 // deadFile reports a file of a listing whose link is dead.
 func (t *takeover) deadFile(o *fetch.Object) func(fetch.File) {
 	return func(f fetch.File) {
-		t.found.add(query.Finding{Code: query.FileUnavailable, Severity: query.SeverityError, RecordID: docID(o, f.Index),
-			Detail: fmt.Sprintf("%s in %s could not be fetched: %v", f.Name, o.Source.Name, f.Err)})
+		t.found.add(query.Finding{Code: query.FileUnavailable, Severity: query.SeverityError,
+			RecordID: docID(o, f.Index),
+			Detail:   fmt.Sprintf("%s in %s could not be fetched: %v", f.Name, o.Source.Name, f.Err)})
 	}
 }
 
@@ -253,7 +274,8 @@ func (t *takeover) keepContainers(ctx context.Context) error {
 		return nil
 	}
 	for _, o := range t.fetching.Objects {
-		if err := t.keepObject(ctx, o, "data/received/containers/"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := t.keepObject(ctx, o, "data/received/containers/"); err != nil &&
+			!errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}

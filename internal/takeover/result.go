@@ -27,11 +27,12 @@ type Result struct {
 	State        string                `json:"state"`
 	Tables       map[string]TableCount `json:"tables"`
 	Documents    DocumentCount         `json:"documents"`
-	FetchedBytes int64                 `json:"fetched_bytes"`        // in this run, retries included
-	ReusedBytes  int64                 `json:"reused_bytes"`         // received by earlier runs
-	KeptBytes    int64                 `json:"kept_bytes,omitempty"` // that wait for the next run, whichever run received them
-	Seconds      float64               `json:"seconds"`
-	Findings     []FindingCount        `json:"findings"`
+	FetchedBytes int64                 `json:"fetched_bytes"` // in this run, retries included
+	ReusedBytes  int64                 `json:"reused_bytes"`  // received by earlier runs
+	// that wait for the next run, whichever run received them
+	KeptBytes int64          `json:"kept_bytes,omitempty"`
+	Seconds   float64        `json:"seconds"`
+	Findings  []FindingCount `json:"findings"`
 
 	// Of a pull through an API.
 	Requests int                  `json:"requests,omitempty"` // by this run
@@ -60,11 +61,13 @@ type FindingCount = query.FindingCount
 
 // Faulty reports whether a finding says that something promised is missing or damaged.
 func (r *Result) Faulty() bool {
-	return slices.ContainsFunc(r.Findings, func(f FindingCount) bool { return f.Severity != query.SeverityInfo })
+	return slices.ContainsFunc(
+		r.Findings, func(f FindingCount) bool { return f.Severity != query.SeverityInfo },
+	)
 }
 
-// An ObjectRecord is where an object of an export came from and how it was checked; the line of a container in
-// custody/containers.jsonl.
+// An ObjectRecord is where an object of an export came from and how it was checked; the line of a container
+// in custody/containers.jsonl.
 type ObjectRecord struct {
 	Number       int       `json:"number"`
 	Part         string    `json:"part"`
@@ -83,8 +86,8 @@ type ObjectRecord struct {
 	Expiry       time.Time `json:"expiry,omitzero"`
 	Error        string    `json:"error,omitempty"` // why it is not here
 
-	// A checksum of the server's that the bytes contradict, though they are proven right; and of an object that came in a
-	// Content-Encoding what was received, since Size and SHA256 are those of its content.
+	// A checksum of the server's that the bytes contradict, though they are proven right; and of an object
+	// that came in a Content-Encoding what was received, since Size and SHA256 are those of its content.
 	Contradicts    string `json:"contradicts,omitempty"`
 	Encoding       string `json:"encoding,omitempty"`
 	ReceivedSize   int64  `json:"received_size,omitempty"`

@@ -9,8 +9,8 @@ import (
 	"holdall/fetch/failure"
 )
 
-// CheckRoot refuses a root that lies inside of an archive: whatever is written there makes that archive invalid. Nothing has
-// been written yet.
+// CheckRoot refuses a root that lies inside of an archive: whatever is written there makes that archive
+// invalid. Nothing has been written yet.
 func CheckRoot(root string) error {
 	dir, err := filepath.Abs(root)
 	if err != nil {
@@ -34,8 +34,9 @@ func CheckRoot(root string) error {
 
 func insideError(root, what string) error {
 	return &failure.Error{
-		Code: failure.Usage, Message: fmt.Sprintf("%s lies inside of %s, which nothing may be added to", root, what),
-		Hint: "name the directory that holds the archives, or another one",
+		Code:    failure.Usage,
+		Message: fmt.Sprintf("%s lies inside of %s, which nothing may be added to", root, what),
+		Hint:    "name the directory that holds the archives, or another one",
 	}
 }
 

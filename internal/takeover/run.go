@@ -46,11 +46,12 @@ type runState struct {
 	// Shape is what the bag in the making depends on beside the received bytes. A process that would make it
 	// differently drops the bag and makes it from the spool again.
 	Shape string `json:"shape"`
-	// Promised are the links, and Stopped says why the last process ended: what "status" tells of an unfinished takeover.
+	// Promised are the links, and Stopped says why the last process ended: what "status" tells of an
+	// unfinished takeover.
 	Promised []PromisedLink `json:"promised,omitempty"`
 	Stopped  *Stop          `json:"stopped,omitempty"`
-	// Doubted says, by an object's number, why its bytes could not be asked for again though they fit no checksum. They went
-	// into the bag in the making as they are.
+	// Doubted says, by an object's number, why its bytes could not be asked for again though they fit no
+	// checksum. They went into the bag in the making as they are.
 	Doubted map[int]string `json:"doubted,omitempty"`
 	// Suspected are the numbers of the objects of which bytes are, or were, fetched again that the bag in the
 	// making was made from already: it is of no use unless they came the same.
@@ -80,8 +81,8 @@ func (r *run) save() error {
 
 const runTime = "20060102T150405Z"
 
-// openRun opens a run directory that an earlier process made. A record that cannot be read costs the bag in the making, not
-// what was received: that is in the spool.
+// openRun opens a run directory that an earlier process made. A record that cannot be read costs the bag in
+// the making, not what was received: that is in the spool.
 func openRun(dir string, damaged func(dir, why string)) (*run, error) {
 	r := &run{dir: dir}
 	b, err := os.ReadFile(r.path("run.json"))
@@ -96,16 +97,21 @@ func openRun(dir string, damaged func(dir, why string)) (*run, error) {
 	if _, serr := os.Stat(r.path("spool")); terr != nil || serr != nil {
 		return nil, err
 	}
-	damaged(dir, fmt.Sprintf("run.json cannot be read (%v): what was received is used, the rest is made again", err))
+	damaged(
+		dir,
+		fmt.Sprintf("run.json cannot be read (%v): what was received is used, the rest is made again", err),
+	)
 	r.state = runState{Started: started}
 	return r, nil
 }
 
-// newRun makes a run whose bytes are to wait in a directory of its own below spools, or with the run where that is empty.
+// newRun makes a run whose bytes are to wait in a directory of its own below spools, or with the run where
+// that is empty.
 func newRun(work, spools string, started time.Time) (*run, error) {
 	var random [5]byte
 	rand.Read(random[:]) // never fails
-	name := started.UTC().Format(runTime) + "-" + strings.ToLower(base32.StdEncoding.EncodeToString(random[:]))[:4]
+	name := started.UTC().Format(runTime) + "-" +
+		strings.ToLower(base32.StdEncoding.EncodeToString(random[:]))[:4]
 	dir := filepath.Join(work, name)
 	r := &run{dir: dir, state: runState{Started: started.UTC().Truncate(time.Second)}}
 	if spools != "" {
@@ -121,8 +127,8 @@ func newRun(work, spools string, started time.Time) (*run, error) {
 	return r, r.save()
 }
 
-// locate finds the run's spool, which may have been moved below spools: the directory that the user names now. It is false when
-// the spool is gone.
+// locate finds the run's spool, which may have been moved below spools: the directory that the user names
+// now. It is false when the spool is gone.
 func (r *run) locate(spools string) bool {
 	if _, err := os.Stat(r.spool()); err == nil {
 		return true
@@ -138,7 +144,8 @@ func (r *run) locate(spools string) bool {
 	return r.state.Spool == "" // nothing was received yet
 }
 
-// prepare makes the run ready for this process: what is made again is dropped, and so is a bag of another shape.
+// prepare makes the run ready for this process: what is made again is dropped, and so is a bag of another
+// shape.
 func (r *run) prepare(shape string) error {
 	for _, name := range []string{"entries", "tmp"} {
 		if err := os.RemoveAll(r.path(name)); err != nil {
@@ -160,7 +167,8 @@ func (r *run) dropBag() error {
 	return errors.Join(os.RemoveAll(r.path("bag")), os.RemoveAll(r.path("orders")))
 }
 
-// doubt records that an object's bytes are taken though they do not fit, and cannot be asked for again because of why.
+// doubt records that an object's bytes are taken though they do not fit, and cannot be asked for again
+// because of why.
 func (r *run) doubt(o *fetch.Object, why error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -198,7 +206,8 @@ func (r *run) reshape(shape string) error {
 // remove drops the run and its spool.
 func (r *run) remove() error { return errors.Join(os.RemoveAll(r.spool()), os.RemoveAll(r.dir)) }
 
-// A choice is what a takeover does with a master CSV: nothing, because the export is archived already, or go on in run.
+// A choice is what a takeover does with a master CSV: nothing, because the export is archived already, or go
+// on in run.
 type choice struct {
 	done *Result
 	plan *fetch.Plan
@@ -228,7 +237,11 @@ func choose(ctx context.Context, f *fetch.Fetcher, m *master.CSV, store archive.
 			return nil, err
 		}
 		if different {
-			o.Talk("these links serve another export than the one begun before: starting a new archive; the earlier one waits in %s", work)
+			o.Talk(
+				"these links serve another export than the one begun before: starting a new archive; the "+
+					"earlier one waits in %s",
+				work,
+			)
 		}
 		if r, err = newRun(work, o.Spool, o.Now()); err != nil {
 			return nil, err
@@ -257,12 +270,17 @@ func (o Options) goingOn(r *run) {
 	}
 }
 
-// probe plans over the network. What the network cannot answer any more, a run that has it completely answers.
-func probe(ctx context.Context, f *fetch.Fetcher, m *master.CSV, work string, o Options) (*fetch.Plan, []*run, error) {
+// probe plans over the network. What the network cannot answer any more, a run that has it completely
+// answers.
+func probe(
+	ctx context.Context, f *fetch.Fetcher, m *master.CSV, work string, o Options,
+) (*fetch.Plan, []*run, error) {
 	var runs []*run
 	if !o.New {
 		var err error
-		if runs, err = openRuns(work, o.Spool, func(dir, why string) { o.Talk("%s: %s", dir, why) }); err != nil {
+		if runs, err = openRuns(
+			work, o.Spool, func(dir, why string) { o.Talk("%s: %s", dir, why) },
+		); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -278,8 +296,8 @@ func probe(ctx context.Context, f *fetch.Fetcher, m *master.CSV, work string, o 
 	return plan, runs, nil
 }
 
-// openRuns opens the runs below work, and finds their spools, also where they are below spools now. What is no run that can be
-// gone on with is told, and left as it is.
+// openRuns opens the runs below work, and finds their spools, also where they are below spools now. What is
+// no run that can be gone on with is told, and left as it is.
 func openRuns(work, spools string, damaged func(dir, why string)) ([]*run, error) {
 	dirs, err := os.ReadDir(work)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -293,7 +311,10 @@ func openRuns(work, spools string, damaged func(dir, why string)) ([]*run, error
 		}
 		r, err := openRun(dir, damaged)
 		if err != nil {
-			damaged(dir, fmt.Sprintf("it is no takeover that can be gone on with (%v), and is left as it is", err))
+			damaged(
+				dir,
+				fmt.Sprintf("it is no takeover that can be gone on with (%v), and is left as it is", err),
+			)
 			continue
 		}
 		r.locate(spools)
@@ -302,7 +323,8 @@ func openRuns(work, spools string, damaged func(dir, why string)) ([]*run, error
 	return runs, err
 }
 
-// lostSpool is an error when a run began with one of the plan's very links, and its spool is not where it was.
+// lostSpool is an error when a run began with one of the plan's very links, and its spool is not where it
+// was.
 func lostSpool(runs []*run, p *fetch.Plan) error {
 	for _, r := range runs {
 		if _, err := os.Stat(r.spool()); err == nil || r.state.Spool == "" || !r.promisedAny(p) {
@@ -310,7 +332,8 @@ func lostSpool(runs []*run, p *fetch.Plan) error {
 		}
 		return &failure.Error{
 			Code: failure.Usage, Reason: failure.ReasonSpoolLost,
-			Message: fmt.Sprintf("what the takeover begun at %s received waits in %s, and that is not there now",
+			Message: fmt.Sprintf("what the takeover begun at %s received waits in %s, and that is not "+
+				"there now",
 				r.state.Started.Format(time.DateTime+" MST"), r.state.Spool),
 			Hint: "connect that disk, or bring the directory back",
 		}
@@ -322,7 +345,10 @@ func lostSpool(runs []*run, p *fetch.Plan) error {
 func tellKept(runs []*run, talk func(string, ...any)) {
 	for _, r := range runs {
 		if n := r.kept(); n > 0 {
-			talk("%d bytes of the takeover begun at %s are kept in %s", n, r.state.Started.Format(time.DateTime+" MST"), r.spool())
+			talk(
+				"%d bytes of the takeover begun at %s are kept in %s", n,
+				r.state.Started.Format(time.DateTime+" MST"), r.spool(),
+			)
 		}
 	}
 }
@@ -362,8 +388,8 @@ func reachable(p *fetch.Plan) error {
 	return first
 }
 
-// shape says what the bag in the making depends on beside the received bytes: the numbers that document IDs are made
-// of, the objects of the spool that they number, and the options that change its content.
+// shape says what the bag in the making depends on beside the received bytes: the numbers that document IDs
+// are made of, the objects of the spool that they number, and the options that change its content.
 func shape(objects []*fetch.Object, o Options) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "layout=2 dates=%s containers=%t", o.DateOrder, o.KeepContainers)

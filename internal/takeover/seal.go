@@ -21,7 +21,8 @@ import (
 	"holdall/query"
 )
 
-// seal closes the packs, reconciles, writes the records, and reads the whole bag back. It returns the result to be.
+// seal closes the packs, reconciles, writes the records, and reads the whole bag back. It returns the result
+// to be.
 func (t *takeover) seal(ctx context.Context) (*Result, error) {
 	t.report(Progress{Phase: "archiving", Progress: t.source.plan(), Documents: t.counts.total()})
 	parts := t.source.parts()
@@ -149,8 +150,8 @@ func (t *takeover) result(tenant string, found []FindingCount) *Result {
 	return r
 }
 
-// writeRecords writes everything in the bag that is about the export instead of from it. An earlier process may have
-// come this far and died; what it wrote is made anew.
+// writeRecords writes everything in the bag that is about the export instead of from it. An earlier process
+// may have come this far and died; what it wrote is made anew.
 func (t *takeover) writeRecords(ctx context.Context, r *Result, c query.Catalog) error {
 	objects, err := t.source.objects(ctx)
 	if err != nil {
@@ -162,7 +163,10 @@ func (t *takeover) writeRecords(ctx context.Context, r *Result, c query.Catalog)
 	}
 	known := knownTables(t.source.name())
 	records := append(t.source.records(objects),
-		record{completenessFile, func(w io.Writer) error { return t.writeCompleteness(w, r, c, objects, list, shown) }},
+		record{
+			completenessFile,
+			func(w io.Writer) error { return t.writeCompleteness(w, r, c, objects, list, shown) },
+		},
 		record{"datapackage.json", func(w io.Writer) error {
 			return writeJSON(w, datapackage(r, t.run.state.Started, known, t.tables.list()))
 		}})
@@ -195,11 +199,15 @@ func (t *takeover) objects(ctx context.Context) ([]ObjectRecord, error) {
 			return nil, err
 		}
 		record := ObjectRecord{
-			Number: s.Number, Part: string(s.Part), Label: s.Label, URL: fmt.Sprint(s.Link), Fingerprint: s.Fingerprint, ListedIn: s.ListedIn,
+			Number: s.Number, Part: string(s.Part), Label: s.Label, URL: fmt.Sprint(s.Link),
+			Fingerprint: s.Fingerprint, ListedIn: s.ListedIn,
 			Name: s.Name, Kind: kind, Size: v.Size, SHA256: v.SHA256.String(), Verified: rung(s, v),
-			ETag: s.Identity.ETag, LastModified: s.Identity.LastModified, Entries: t.custody.count(s.Number), Expiry: s.Expiry,
-			Received: t.Now().UTC().Truncate(time.Second), Checksums: known.Identity.Checksums, Samples: known.Samples, Links: known.Links,
-			Listing: known.Listing, Contradicts: v.Contradicts, Encoding: v.Encoding, ReceivedSize: v.Received,
+			ETag: s.Identity.ETag, LastModified: s.Identity.LastModified, Entries: t.custody.count(s.Number),
+			Expiry:   s.Expiry,
+			Received: t.Now().UTC().Truncate(time.Second), Checksums: known.Identity.Checksums,
+			Samples: known.Samples, Links: known.Links,
+			Listing: known.Listing, Contradicts: v.Contradicts, Encoding: v.Encoding,
+			ReceivedSize: v.Received,
 		}
 		if v.Encoding != "" {
 			record.ReceivedSHA256 = v.ReceivedSHA256.String()
@@ -209,8 +217,8 @@ func (t *takeover) objects(ctx context.Context) ([]ObjectRecord, error) {
 	return records, nil
 }
 
-// rung is how far verification went. What the server said nothing about is checked by what a ZIP says of itself: every
-// entry has been read against its CRC-32 by now, and those that did not fit are findings.
+// rung is how far verification went. What the server said nothing about is checked by what a ZIP says of
+// itself: every entry has been read against its CRC-32 by now, and those that did not fit are findings.
 func rung(s *fetch.Source, v fetch.Verified) string {
 	if v.Rung == "size" && s.Kind == filetype.ZIP {
 		return "zip-crc32"
@@ -263,8 +271,9 @@ func (t *takeover) commit(ctx context.Context, r *Result) (*Result, error) {
 	return r, nil
 }
 
-// commitSealed commits what earlier processes had sealed when they ended, which needs no network: the bag, the line of the
-// ledger, or both. What cannot be committed waits, and keeps no other export from being taken.
+// commitSealed commits what earlier processes had sealed when they ended, which needs no network: the bag,
+// the line of the ledger, or both. What cannot be committed waits, and keeps no other export from being
+// taken.
 func commitSealed(ctx context.Context, store archive.Store, o Options) {
 	runs, err := openRuns(o.work(), o.Spool, func(string, string) {})
 	if err != nil {
@@ -284,13 +293,19 @@ func commitSealed(ctx context.Context, store archive.Store, o Options) {
 		}
 		switch {
 		case err == nil:
-			o.Talk("the takeover begun at %s is archived now as %s", r.state.Started.Format(time.DateTime+" MST"), sealed.Export)
+			o.Talk(
+				"the takeover begun at %s is archived now as %s",
+				r.state.Started.Format(time.DateTime+" MST"), sealed.Export,
+			)
 			continue
 		case errors.Is(err, archive.ErrDamaged):
 			r.state.Sealed = nil // what was received is in the spool
 			err = errors.Join(err, r.dropBag(), r.save())
 		}
-		o.Talk("the takeover begun at %s is not archived yet: %v", r.state.Started.Format(time.DateTime+" MST"), redact.Error(errors.Join(err, t.close())))
+		o.Talk(
+			"the takeover begun at %s is not archived yet: %v", r.state.Started.Format(time.DateTime+" MST"),
+			redact.Error(errors.Join(err, t.close())),
+		)
 	}
 }
 

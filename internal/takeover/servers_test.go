@@ -70,31 +70,38 @@ func TestAnExportIsTakenFromServersAsTheyAre(t *testing.T) {
 		{name: "it keeps the objects gzipped", m: as("gzip", gzipped, t)},
 		{name: "it keeps the objects as zstd", m: as("zstd", zstdOf, t)},
 		{name: "it calls ZIPs gzip", m: as("gzip", func(_ *testing.T, b []byte) []byte { return b }, t)},
-		{name: "each link works once", m: func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool {
-			if n > 1 {
-				w.WriteHeader(http.StatusGone)
-			}
-			return n > 1
-		}},
-		{name: "the objects are still being prepared", m: func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool {
-			if n < 3 {
-				w.WriteHeader(http.StatusAccepted)
-			}
-			return n < 3
-		}},
-		{name: "its first answers are empty", m: func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool { return n == 1 }},
-		{name: "it says nothing of where its ranges lie", m: func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool {
-			if r.Header.Get("Range") == "" {
+		{name: "each link works once",
+			m: func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool {
+				if n > 1 {
+					w.WriteHeader(http.StatusGone)
+				}
+				return n > 1
+			}},
+		{name: "the objects are still being prepared",
+			m: func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool {
+				if n < 3 {
+					w.WriteHeader(http.StatusAccepted)
+				}
+				return n < 3
+			}},
+		{
+			name: "its first answers are empty",
+			m:    func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool { return n == 1 },
+		},
+		{name: "it says nothing of where its ranges lie",
+			m: func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool {
+				if r.Header.Get("Range") == "" {
+					return false
+				}
+				w.WriteHeader(http.StatusPartialContent)
+				w.Write(content)
+				return true
+			}},
+		{name: "it tells a checksum of something else",
+			m: func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool {
+				w.Header().Set("X-Amz-Checksum-Sha256", base64.StdEncoding.EncodeToString(make([]byte, 32)))
 				return false
-			}
-			w.WriteHeader(http.StatusPartialContent)
-			w.Write(content)
-			return true
-		}},
-		{name: "it tells a checksum of something else", m: func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool {
-			w.Header().Set("X-Amz-Checksum-Sha256", base64.StdEncoding.EncodeToString(make([]byte, 32)))
-			return false
-		}, codes: []string{"warning checksum-contradicted"}},
+			}, codes: []string{"warning checksum-contradicted"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -108,7 +115,8 @@ func TestAnExportIsTakenFromServersAsTheyAre(t *testing.T) {
 	}
 }
 
-// A part that is still being prepared is not yet: the others are received, and the next run goes on with just that part.
+// A part that is still being prepared is not yet: the others are received, and the next run goes on with just
+// that part.
 func TestAPartThatIsBeingPreparedIsNotYet(t *testing.T) {
 	var mu sync.Mutex
 	ready, asked := false, map[string]int{}
@@ -128,8 +136,11 @@ func TestAPartThatIsBeingPreparedIsNotYet(t *testing.T) {
 	o.Fetch.RetryBudget = 2 * time.Second
 	r, err := Take(t.Context(), MasterCSV{Raw: master}, o)
 	var fe *failure.Error
-	if !errors.As(err, &fe) || fe.Code != failure.Busy || fe.Part != link.PartAttachments || time.Until(fe.ResumeAfter) < 19*time.Minute {
-		t.Fatalf("take: %v (to be resumed after %v); want that the attachments are not ready", err, fe.ResumeAfter)
+	if !errors.As(err, &fe) || fe.Code != failure.Busy || fe.Part != link.PartAttachments ||
+		time.Until(fe.ResumeAfter) < 19*time.Minute {
+		t.Fatalf(
+			"take: %v (to be resumed after %v); want that the attachments are not ready", err, fe.ResumeAfter,
+		)
 	}
 	if r.State != StateIncomplete {
 		t.Errorf("state %s, want incomplete", r.State)

@@ -30,8 +30,10 @@ type site struct {
 // A siteObject is served with ranges, a date and an ETag, unless it says otherwise.
 type siteObject struct {
 	body []byte
-	etag string                                                          // "": one made of the content; "-": none
-	odd  func(n int, w http.ResponseWriter, r *http.Request) (done bool) // answers in its place; n counts requests from 1
+	// "": one made of the content; "-": none
+	etag string
+	// answers in its place; n counts requests from 1
+	odd func(n int, w http.ResponseWriter, r *http.Request) (done bool)
 }
 
 func newSite(t *testing.T, objects map[string]string) *site {
@@ -182,7 +184,9 @@ func tarOf(t *testing.T, files ...string) string {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for i := 0; i < len(files); i += 2 {
-		if err := w.WriteHeader(&tar.Header{Name: files[i], Mode: 0o600, Size: int64(len(files[i+1]))}); err != nil {
+		if err := w.WriteHeader(
+			&tar.Header{Name: files[i], Mode: 0o600, Size: int64(len(files[i+1]))},
+		); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Write([]byte(files[i+1])); err != nil {

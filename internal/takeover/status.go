@@ -65,23 +65,31 @@ type completeness struct {
 	Catalog      *query.Catalog        `json:"catalog,omitempty"`
 	FindingsFile *StoredFile           `json:"findings_file,omitempty"`
 	Shown        []query.Finding       `json:"findings_shown"`
-	All          []query.Finding       `json:"all_findings,omitempty"`       // of archives without findings_file: every finding
-	External     []query.Finding       `json:"found_while_taking,omitempty"` // and those that only the takeover could see
-	DateOrder    string                `json:"date_order,omitempty"`
-	Software     string                `json:"software"`
-	Source       string                `json:"source,omitempty"` // recruitly where there is none
-	Types        map[string]TypeCount  `json:"types,omitempty"`
-	Requests     int                   `json:"requests,omitempty"`
+	// of archives without findings_file: every finding
+	All []query.Finding `json:"all_findings,omitempty"`
+	// and those that only the takeover could see
+	External  []query.Finding      `json:"found_while_taking,omitempty"`
+	DateOrder string               `json:"date_order,omitempty"`
+	Software  string               `json:"software"`
+	Source    string               `json:"source,omitempty"` // recruitly where there is none
+	Types     map[string]TypeCount `json:"types,omitempty"`
+	Requests  int                  `json:"requests,omitempty"`
 }
 
 const completenessFile = "custody/completeness.json"
 
-func (t *takeover) writeCompleteness(w io.Writer, r *Result, catalog query.Catalog, objects []ObjectRecord, list StoredFile, shown []query.Finding) error {
+func (t *takeover) writeCompleteness(
+	w io.Writer, r *Result, catalog query.Catalog, objects []ObjectRecord, list StoredFile,
+	shown []query.Finding,
+) error {
 	c := completeness{
-		Export: r.Export, Created: t.run.state.Started, State: r.State, Tables: r.Tables, Documents: r.Documents,
+		Export: r.Export, Created: t.run.state.Started, State: r.State, Tables: r.Tables,
+		Documents:    r.Documents,
 		FetchedBytes: r.FetchedBytes, ReusedBytes: r.ReusedBytes, Seconds: r.Seconds, Findings: r.Findings,
-		Links: objects, TableRecords: t.tables.list(), Parts: t.source.counts(r, objects), Catalog: &catalog, FindingsFile: &list, Shown: shown,
-		DateOrder: t.DateOrder, Software: t.Software, Source: t.source.name(), Types: r.Types, Requests: r.Requests,
+		Links: objects, TableRecords: t.tables.list(), Parts: t.source.counts(r, objects), Catalog: &catalog,
+		FindingsFile: &list, Shown: shown,
+		DateOrder: t.DateOrder, Software: t.Software, Source: t.source.name(), Types: r.Types,
+		Requests: r.Requests,
 	}
 	return writeJSON(w, c)
 }
@@ -113,10 +121,14 @@ func readStatus(ctx context.Context, bag *archive.Bag) (*Status, error) {
 		return nil, fmt.Errorf("read %s of %s: %w", completenessFile, bag.ID(), err)
 	}
 	s := &Status{
-		Result: Result{Export: c.Export, Location: bag.Location(), State: c.State, Tables: c.Tables, Documents: c.Documents,
-			FetchedBytes: c.FetchedBytes, ReusedBytes: c.ReusedBytes, Seconds: c.Seconds, Findings: c.Findings},
-		Created: c.Created, Objects: c.Links, Records: c.TableRecords, PartCounts: c.Parts, Shown: append(c.Shown, c.All...), external: c.External,
-		Parts: map[string]bool{}, DateOrder: c.DateOrder, Software: c.Software, Source: cmp.Or(c.Source, Source),
+		Result: Result{Export: c.Export, Location: bag.Location(), State: c.State, Tables: c.Tables,
+			Documents:    c.Documents,
+			FetchedBytes: c.FetchedBytes, ReusedBytes: c.ReusedBytes, Seconds: c.Seconds,
+			Findings: c.Findings},
+		Created: c.Created, Objects: c.Links, Records: c.TableRecords, PartCounts: c.Parts,
+		Shown: append(c.Shown, c.All...), external: c.External,
+		Parts: map[string]bool{}, DateOrder: c.DateOrder, Software: c.Software,
+		Source: cmp.Or(c.Source, Source),
 	}
 	s.Types, s.Requests = c.Types, c.Requests
 	if c.FindingsFile != nil {
@@ -134,8 +146,9 @@ func readStatus(ctx context.Context, bag *archive.Bag) (*Status, error) {
 	return s, nil
 }
 
-// List returns what is recorded of every export of a root that was committed, oldest first, and of the takeovers that are not
-// finished. An archive whose record cannot be read is among them, in StateDamaged, with the reason.
+// List returns what is recorded of every export of a root that was committed, oldest first, and of the
+// takeovers that are not finished. An archive whose record cannot be read is among them, in StateDamaged,
+// with the reason.
 func List(ctx context.Context, store archive.Store, work string) ([]*Status, error) {
 	ids, incomplete, err := archive.Exports(ctx, store)
 	if err != nil {
@@ -189,12 +202,15 @@ func bare(store archive.Store, id, state string) *Status {
 	}}
 }
 
-// Unfinisheds returns what is known of the takeovers into a root that are not archived yet, oldest first. A directory of one
-// that cannot be read is among them, in StateDamaged.
+// Unfinisheds returns what is known of the takeovers into a root that are not archived yet, oldest first. A
+// directory of one that cannot be read is among them, in StateDamaged.
 func Unfinisheds(work string) ([]*Status, error) {
 	var all []*Status
 	empty := func(dir string) *Status {
-		return &Status{Result: Result{Location: dir, State: StateIncomplete, Tables: map[string]TableCount{}, Findings: []FindingCount{}}}
+		return &Status{Result: Result{
+			Location: dir, State: StateIncomplete, Tables: map[string]TableCount{},
+			Findings: []FindingCount{},
+		}}
 	}
 	runs, err := openRuns(work, "", func(dir, damage string) {
 		s := empty(dir)

@@ -83,7 +83,8 @@ func (ts *tables) name(received string) string {
 // safeName keeps what the bag's names may hold and at most 60 characters.
 func safeName(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < 128 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-') {
+		if r < 128 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' ||
+			r == '_' || r == '-') {
 			return r
 		}
 		return '-'
@@ -116,12 +117,15 @@ func looksLikeCSV(name string, first []byte) bool {
 
 // mayBeText reports whether a file's beginning has delimiters and none of what only binary files have.
 func mayBeText(first []byte) bool {
-	return bytes.ContainsAny(first, ",;\t|") && !bytes.ContainsAny(first, "\x00\x01\x02\x03") && !bytes.HasPrefix(first, []byte("%PDF-"))
+	return bytes.ContainsAny(first, ",;\t|") && !bytes.ContainsAny(first, "\x00\x01\x02\x03") &&
+		!bytes.HasPrefix(first, []byte("%PDF-"))
 }
 
 // extract writes an entry's content to a file, asking for its bytes again once if the container says they are
 // wrong. Content that stays wrong is kept as it came, with a finding.
-func (t *takeover) extract(ctx context.Context, o *origin, c container, e unpack.Entry, plain string) (first []byte, err error) {
+func (t *takeover) extract(
+	ctx context.Context, o *origin, c container, e unpack.Entry, plain string,
+) (first []byte, err error) {
 	f, err := os.Create(plain)
 	if err != nil {
 		return nil, err
@@ -139,7 +143,10 @@ func (t *takeover) extract(ctx context.Context, o *origin, c container, e unpack
 		_, err := io.Copy(f, io.TeeReader(r, &headWriter{&start, 4096}))
 		if damaged && err == nil {
 			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
-				Detail: fmt.Sprintf("%s does not fit the checksum in its container: ask the vendor for this file again", e.Name)})
+				Detail: fmt.Sprintf(
+					"%s does not fit the checksum in its container: ask the vendor for this file again",
+					e.Name,
+				)})
 		}
 		return err
 	})
@@ -181,8 +188,9 @@ func (t *takeover) keepFile(name, from string) (StoredFile, error) {
 	return storedZstd(name, c), err
 }
 
-// keepTable stores a loaded table's Parquet file in the bag, unless an earlier process did. What that wrote is made anew where
-// it differs: another version of this program may have written what this one's record does not describe.
+// keepTable stores a loaded table's Parquet file in the bag, unless an earlier process did. What that wrote
+// is made anew where it differs: another version of this program may have written what this one's record does
+// not describe.
 func (t *takeover) keepTable(table, name string) (StoredFile, error) {
 	local := t.db.File(table)
 	if info, ok := t.bag.Has(name); ok {
@@ -208,7 +216,8 @@ func localSum(path string) (digest.Sum, error) {
 	return w.Sum(), err
 }
 
-// writeParquet stores a table that no CSV brings as Parquet in the bag, in place of what an earlier process wrote.
+// writeParquet stores a table that no CSV brings as Parquet in the bag, in place of what an earlier process
+// wrote.
 func (t *takeover) writeParquet(ctx context.Context, table, name string) error {
 	if err := t.bag.Discard(name); err != nil {
 		return err
@@ -250,7 +259,10 @@ func (t *takeover) writeIn(name string, write func(io.Writer) error) (StoredFile
 }
 
 func storedZstd(name string, c archive.Compressed) StoredFile {
-	return StoredFile{Path: name, Bytes: c.Stored.Size, SHA256: c.Stored.SHA256, ContentBytes: c.ContentSize, ContentSHA256: c.ContentSHA256}
+	return StoredFile{
+		Path: name, Bytes: c.Stored.Size, SHA256: c.Stored.SHA256, ContentBytes: c.ContentSize,
+		ContentSHA256: c.ContentSHA256,
+	}
 }
 
 func stored(name string, info archive.Info) StoredFile {

@@ -1,9 +1,10 @@
-// Package takeover carries one export from its master CSV to a committed archive, and goes on wherever an earlier
-// process stopped.
+// Package takeover carries one export from its master CSV to a committed archive, and goes on wherever an
+// earlier process stopped.
 //
-// What it keeps between processes lies in one run directory (see run.go): the spool of received bytes, the bag in the
-// making, the receipts. Everything else, the database included, is derived and made again. Nothing in the run directory
-// is removed before the archive that holds it has been read back, verified and committed.
+// What it keeps between processes lies in one run directory (see run.go): the spool of received bytes, the
+// bag in the making, the receipts. Everything else, the database included, is derived and made again. Nothing
+// in the run directory is removed before the archive that holds it has been read back, verified and
+// committed.
 package takeover
 
 import (
@@ -66,7 +67,8 @@ var ErrRunning = dirstore.ErrLocked
 type Forecast struct {
 	*fetch.Plan
 	Notes []string // on the master CSV
-	Pace  float64  // bytes a second, measured over one connection a link; 0 when the export is too small to tell
+	// bytes a second, measured over one connection a link; 0 when the export is too small to tell
+	Pace float64
 
 	Disk    []DiskNeed // what is still to be written, by file system
 	Unknown int        // links whose size is not known, and that Disk leaves out
@@ -94,7 +96,8 @@ func Plan(ctx context.Context, m MasterCSV, o Options) (*Forecast, error) {
 	forecast := &Forecast{Plan: p, Notes: master.Notes}
 	var going *run
 	if !o.New {
-		runs, _ := openRuns(o.work(), o.Spool, func(string, string) {}) // what cannot be read is told by the takeover
+		// what cannot be read is told by the takeover
+		runs, _ := openRuns(o.work(), o.Spool, func(string, string) {})
 		going, _ = matching(runs, p)
 	}
 	forecast.Disk, forecast.Unknown = diskNeeds(p, going, o)
@@ -114,8 +117,8 @@ func readMaster(ctx context.Context, f *fetch.Fetcher, m MasterCSV) (*master.CSV
 	return f.Master(ctx, m.Link)
 }
 
-// behindOnlyLink follows the link of a file that holds nothing else: people save the link that they were mailed. What it leads to
-// is the master CSV, or, when it is none, a part of the export.
+// behindOnlyLink follows the link of a file that holds nothing else: people save the link that they were
+// mailed. What it leads to is the master CSV, or, when it is none, a part of the export.
 func behindOnlyLink(ctx context.Context, f *fetch.Fetcher, file *master.CSV) (*master.CSV, error) {
 	link, only := file.OnlyLink()
 	if !only {
@@ -127,14 +130,17 @@ func behindOnlyLink(ctx context.Context, f *fetch.Fetcher, file *master.CSV) (*m
 		return file, nil
 	}
 	if err == nil {
-		master.Notes = append([]string{"the file holds nothing but a link; what it leads to was read as the master CSV"}, master.Notes...)
+		master.Notes = append(
+			[]string{"the file holds nothing but a link; what it leads to was read as the master CSV"},
+			master.Notes...,
+		)
 	}
 	return master, err
 }
 
-// Take fetches, checks, archives and commits the export behind a master CSV. An export that is archived already is
-// returned as it is. With an error that is a *fetch.Error, the result, when not nil, says how far the takeover came;
-// everything received so far is kept for the next try.
+// Take fetches, checks, archives and commits the export behind a master CSV. An export that is archived
+// already is returned as it is. With an error that is a *fetch.Error, the result, when not nil, says how far
+// the takeover came; everything received so far is kept for the next try.
 func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 	o.fill()
 	began := o.Now()
@@ -178,14 +184,19 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 		done.Seconds = o.Now().Sub(began).Seconds()
 		return &done, nil
 	}
-	t := &takeover{Options: o, store: store, fetcher: f, master: master, plan: choice.plan, run: choice.run, receipts: receipts, began: began}
+	t := &takeover{
+		Options: o, store: store, fetcher: f, master: master, plan: choice.plan, run: choice.run,
+		receipts: receipts, began: began,
+	}
 	t.source = links{t}
 	if err := receipts.open(choice.run.path("receipts.jsonl")); err != nil {
 		return t.unfinished(err), err
 	}
 	needs, unknown := diskNeeds(t.plan, t.run, t.Options)
 	if unknown > 0 {
-		o.Talk("the size of %d of the links is not known: whether the disk has room for them will show", unknown)
+		o.Talk(
+			"the size of %d of the links is not known: whether the disk has room for them will show", unknown,
+		)
 	}
 	var r *Result
 	if err = CheckDisk(needs); err != nil {
@@ -238,7 +249,8 @@ type takeover struct {
 
 func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 	defer func() { err = errors.Join(err, t.close()) }()
-	if t.run.state.Sealed != nil { // the commit failed a moment ago, and was told; now it is why this takeover cannot end
+	if t.run.state.Sealed != nil {
+		// the commit failed a moment ago, and was told; now it is why this takeover cannot end
 		if t.bag, err = archive.NewBuilder(t.run.path("bag")); err == nil {
 			err = t.deliver()
 		}
@@ -312,7 +324,8 @@ func madeInVain(err error) string {
 	return ""
 }
 
-// alike returns the archive that holds, byte for byte, what has now been received, or nil: then nothing is archived twice.
+// alike returns the archive that holds, byte for byte, what has now been received, or nil: then nothing is
+// archived twice.
 func (t *takeover) alike(ctx context.Context) (*Result, error) {
 	received, err := t.objects(ctx)
 	if err != nil {
@@ -339,7 +352,10 @@ func (t *takeover) reset() {
 
 // unfinished describes what a takeover that failed leaves behind.
 func (t *takeover) unfinished(err error) *Result {
-	r := &Result{Location: t.run.dir, State: StateIncomplete, Tables: map[string]TableCount{}, Findings: []FindingCount{}}
+	r := &Result{
+		Location: t.run.dir, State: StateIncomplete, Tables: map[string]TableCount{},
+		Findings: []FindingCount{},
+	}
 	var fe *failure.Error
 	if errors.As(err, &fe) && fe.NeedsNewLink() {
 		r.State = StateExpired
@@ -406,8 +422,8 @@ func (t *takeover) receive(ctx context.Context) (err error) {
 	return t.unpackAll(ctx)
 }
 
-// openBuilder goes on with the run's bag. Where the disk no longer holds what was recorded, the bag is made anew: all
-// that it is made from is in the spool.
+// openBuilder goes on with the run's bag. Where the disk no longer holds what was recorded, the bag is made
+// anew: all that it is made from is in the spool.
 func openBuilder(r *run, talk func(string, ...any)) (*archive.Builder, error) {
 	b, err := archive.NewBuilder(r.path("bag"))
 	if !errors.Is(err, archive.ErrDamaged) {
@@ -467,7 +483,8 @@ func (o Options) watchProbing(f *fetch.Fetcher) (stop func()) {
 	})
 }
 
-// reporting reports what now returns, several times a second, until stop is called, which may be more than once.
+// reporting reports what now returns, several times a second, until stop is called, which may be more than
+// once.
 func (o Options) reporting(now func() Progress) (stop func()) {
 	if o.Progress == nil {
 		return func() {}

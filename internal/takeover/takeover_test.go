@@ -134,7 +134,9 @@ func archivedDocuments(t *testing.T, bag *archive.Bag) map[place]kept {
 func checkWhole(t *testing.T, x *exportsim.Export, root string, r *Result) {
 	t.Helper()
 	bag := openBag(t, root, r.Export)
-	if diff := cmp.Diff(archivedDocuments(t, bag), served(t, x), cmp.AllowUnexported(place{}, kept{})); diff != "" {
+	if diff := cmp.Diff(
+		archivedDocuments(t, bag), served(t, x), cmp.AllowUnexported(place{}, kept{}),
+	); diff != "" {
 		t.Errorf("documents: archived -, served +:\n%.3000s", diff)
 	}
 	s, err := ReadStatus(t.Context(), bag)
@@ -143,7 +145,10 @@ func checkWhole(t *testing.T, x *exportsim.Export, root string, r *Result) {
 	}
 	tables := map[string]exportsim.TableTruth{}
 	for _, tr := range s.Records {
-		tables[tr.File] = exportsim.TableTruth{File: tr.File, Rows: int(tr.Rows), Size: tr.Received.ContentBytes, SHA256: tr.Received.ContentSHA256}
+		tables[tr.File] = exportsim.TableTruth{
+			File: tr.File, Rows: int(tr.Rows), Size: tr.Received.ContentBytes,
+			SHA256: tr.Received.ContentSHA256,
+		}
 	}
 	want := map[string]exportsim.TableTruth{}
 	for _, tt := range x.Truth().Tables {
@@ -202,7 +207,11 @@ func TestATakeoverStoppedAgainAndAgainComesOutWhole(t *testing.T) {
 		}
 	}
 	if stops < 3 || received == 0 {
-		t.Errorf("it was stopped %d times, and had received at most %d bytes then: want three times or more, in the middle", stops, received)
+		t.Errorf(
+			"it was stopped %d times, and had received at most %d bytes then: want three times or more, "+
+				"in the middle",
+			stops, received,
+		)
 	}
 	r := take(t, s, options(t, root))
 	checkWhole(t, x, root, r)
@@ -251,7 +260,10 @@ func TestAnArchivedListingOfZIPsIsKnownAgain(t *testing.T) {
 		io.WriteString(w, "URL\n"+list)
 	}))
 	defer lister.Close()
-	raw := []byte("Data,Attachments,Internal CVs\n" + lister.URL + "/data," + lister.URL + "/attachments," + lister.URL + "/cvs\n")
+	raw := []byte(
+		"Data,Attachments,Internal CVs\n" + lister.URL + "/data," + lister.URL + "/attachments," +
+			lister.URL + "/cvs\n",
+	)
 	root := t.TempDir()
 	first, err := Take(t.Context(), MasterCSV{Raw: raw}, options(t, root))
 	if err != nil {
@@ -266,7 +278,9 @@ func TestAnArchivedListingOfZIPsIsKnownAgain(t *testing.T) {
 }
 
 func TestExpiredLinksKeepWhatIsHereAndAFreshMasterGoesOn(t *testing.T) {
-	x, err := exportsim.Prepare(t.Context(), exportsim.Config{Seed: 10, People: 120, Rate: 1 << 20, Faults: []string{"expire=3"}})
+	x, err := exportsim.Prepare(
+		t.Context(), exportsim.Config{Seed: 10, People: 120, Rate: 1 << 20, Faults: []string{"expire=3"}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,12 +335,15 @@ func TestTheDatabaseIsMadeAgainFromTheArchive(t *testing.T) {
 	root := t.TempDir()
 	r := take(t, s, options(t, root))
 	count := func() string {
-		db, err := OpenDatabase(t.Context(), openBag(t, root, r.Export), filepath.Join(root, "db"), query.OpenOptions{}, t.Logf)
+		db, err := OpenDatabase(
+			t.Context(), openBag(t, root, r.Export), filepath.Join(root, "db"), query.OpenOptions{}, t.Logf,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer db.Close()
-		rows, err := db.Query(t.Context(), `select string_agg(code || severity || coalesce(record_id, '') || detail, '|' order by all), (select count(*) from documents),
+		rows, err := db.Query(t.Context(),
+			`select string_agg(code || severity || coalesce(record_id, '') || detail, '|' order by all), (select count(*) from documents),
 			(select md5(string_agg(c::varchar, '' order by c::varchar)) from candidates c) from findings`, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -370,12 +387,16 @@ func TestFindingsAreExactlyWhatWasSpoilt(t *testing.T) {
 	all := allFindings(t, status, openBag(t, root, r.Export))
 	mistakes := x.Truth().Mistakes
 	for _, m := range mistakes {
-		if m.Code != "" && !slices.ContainsFunc(all, func(f query.Finding) bool { return string(f.Code) == m.Code && about(f, m) }) {
+		if m.Code != "" && !slices.ContainsFunc(
+			all, func(f query.Finding) bool { return string(f.Code) == m.Code && about(f, m) },
+		) {
 			t.Errorf("not found: %+v", m)
 		}
 	}
 	for _, f := range all {
-		if f.Severity != "info" && !slices.ContainsFunc(mistakes, func(m exportsim.Mistake) bool { return about(f, m) }) {
+		if f.Severity != "info" && !slices.ContainsFunc(
+			mistakes, func(m exportsim.Mistake) bool { return about(f, m) },
+		) {
 			t.Errorf("nobody made the mistake of this finding: %+v", f)
 		}
 	}
@@ -388,7 +409,8 @@ func TestFindingsAreExactlyWhatWasSpoilt(t *testing.T) {
 	}
 }
 
-// about reports whether a finding speaks of what was spoilt: the record, the file, or for findings that count, the table.
+// about reports whether a finding speaks of what was spoilt: the record, the file, or for findings that
+// count, the table.
 func about(f query.Finding, m exportsim.Mistake) bool {
 	switch f.Code {
 	case "rows-ragged", "cells-rejected", "duplicate-key":
@@ -396,7 +418,8 @@ func about(f query.Finding, m exportsim.Mistake) bool {
 	case "duplicate-content":
 		return string(f.Code) == m.Code // names documents by their IDs only
 	}
-	return m.RecordID != "" && f.RecordID == m.RecordID || m.File != "" && strings.Contains(f.Detail, path.Base(m.File))
+	return m.RecordID != "" && f.RecordID == m.RecordID || m.File != "" &&
+		strings.Contains(f.Detail, path.Base(m.File))
 }
 
 func TestACSVThatCannotBeMadeATableIsKeptAndReported(t *testing.T) {
@@ -407,10 +430,14 @@ func TestACSVThatCannotBeMadeATableIsKeptAndReported(t *testing.T) {
 	}
 	defer bag.Close()
 	plain, work := filepath.Join(dir, "plain.csv"), filepath.Join(dir, "work")
-	if err := errors.Join(os.Mkdir(work, 0o700), os.WriteFile(plain, []byte("as,received"), 0o600)); err != nil {
+	if err := errors.Join(
+		os.Mkdir(work, 0o700), os.WriteFile(plain, []byte("as,received"), 0o600),
+	); err != nil {
 		t.Fatal(err)
 	}
-	db, err := query.Create(t.Context(), filepath.Join(dir, "tables.duckdb"), query.BuildOptions{TempDir: work})
+	db, err := query.Create(
+		t.Context(), filepath.Join(dir, "tables.duckdb"), query.BuildOptions{TempDir: work},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

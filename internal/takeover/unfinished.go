@@ -51,7 +51,8 @@ func promised(p *fetch.Plan) []PromisedLink {
 	var links []PromisedLink
 	for _, s := range p.Sources {
 		l := PromisedLink{
-			Number: s.Number, Part: string(s.Part), Label: s.Label, URL: s.Link.String(), Name: s.Name, Size: s.Identity.Size,
+			Number: s.Number, Part: string(s.Part), Label: s.Label, URL: s.Link.String(), Name: s.Name,
+			Size:   s.Identity.Size,
 			Expiry: s.Expiry, Marks: s.Marks(),
 		}
 		if s.Err != nil {
@@ -89,14 +90,18 @@ func (r *run) kept() int64 {
 
 // unfinished describes the run as it is on the disk.
 func (r *run) unfinished() *Unfinished {
-	u := &Unfinished{Spool: r.spool(), Links: []PromisedLink{}, Stopped: r.state.Stopped, Sealed: r.state.Sealed != nil}
+	u := &Unfinished{
+		Spool: r.spool(), Links: []PromisedLink{}, Stopped: r.state.Stopped, Sealed: r.state.Sealed != nil,
+	}
 	_, err := os.Stat(r.spool())
 	u.Lost = err != nil && r.state.Spool != ""
 	objects, _ := fetch.SpoolObjects(r.spool()) // a damaged list holds nothing that could be told
 	used := map[int]bool{}
 	for _, l := range r.state.Promised {
 		for i, o := range objects {
-			if used[i] || !slices.ContainsFunc(l.Marks, func(m string) bool { return slices.Contains(o.Links, m) }) {
+			if used[i] || !slices.ContainsFunc(
+				l.Marks, func(m string) bool { return slices.Contains(o.Links, m) },
+			) {
 				continue
 			}
 			used[i] = true
@@ -122,7 +127,9 @@ func (r *run) unfinished() *Unfinished {
 
 // stopped records why this process ends. A killed one records nothing.
 func (r *run) stopped(err error, at time.Time) error {
-	s := &Stop{Time: at.UTC().Truncate(time.Second), Code: failure.Internal, Message: redact.Text(err.Error())}
+	s := &Stop{
+		Time: at.UTC().Truncate(time.Second), Code: failure.Internal, Message: redact.Text(err.Error()),
+	}
 	var fe *failure.Error
 	switch {
 	case errors.As(err, &fe):

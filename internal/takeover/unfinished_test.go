@@ -16,13 +16,18 @@ import (
 	"holdall/internal/diskspace"
 )
 
-// A takeover whose spool lies elsewhere goes on without the flag, says where it is gone, and finds it again where it was moved.
+// A takeover whose spool lies elsewhere goes on without the flag, says where it is gone, and finds it again
+// where it was moved.
 func TestTheSpoolIsRememberedWithTheRun(t *testing.T) {
 	t.Parallel()
 	var busy atomic.Bool
 	busy.Store(true)
-	s := newSite(t, map[string]string{"/data.zip": people(t, "Ada"), "/f/a.txt": "letter a", "/f/b.txt": "letter b"})
-	s.put("/list.csv", "File Name,Link\r\na.txt,"+s.URL+"/f/a.txt?sig=s1\r\nb.txt,"+s.URL+"/f/b.txt?sig=s1\r\n")
+	s := newSite(
+		t, map[string]string{"/data.zip": people(t, "Ada"), "/f/a.txt": "letter a", "/f/b.txt": "letter b"},
+	)
+	s.put(
+		"/list.csv", "File Name,Link\r\na.txt,"+s.URL+"/f/a.txt?sig=s1\r\nb.txt,"+s.URL+"/f/b.txt?sig=s1\r\n",
+	)
 	s.put("/f/b.txt", "letter b").odd = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 		if busy.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -42,8 +47,10 @@ func TestTheSpoolIsRememberedWithTheRun(t *testing.T) {
 		t.Fatalf("list of a root with one unfinished takeover: %+v, %v", all, err)
 	}
 	u := all[0].Unfinished
-	if !strings.HasPrefix(u.Spool, elsewhere) || u.Lost || u.Stopped == nil || u.Stopped.Code != failure.Network || u.Received != r.KeptBytes || len(u.Links) != 2 ||
-		!u.Links[0].Complete || u.Links[1].Complete || u.Links[1].Files != 1 || strings.Contains(u.Links[1].URL, "s1") {
+	if !strings.HasPrefix(u.Spool, elsewhere) || u.Lost || u.Stopped == nil ||
+		u.Stopped.Code != failure.Network || u.Received != r.KeptBytes || len(u.Links) != 2 ||
+		!u.Links[0].Complete || u.Links[1].Complete || u.Links[1].Files != 1 ||
+		strings.Contains(u.Links[1].URL, "s1") {
 		t.Errorf("unfinished takeover: %+v, stopped %+v", u, u.Stopped)
 	}
 
@@ -61,7 +68,10 @@ func TestTheSpoolIsRememberedWithTheRun(t *testing.T) {
 	before := s.requests("/f/a.txt")
 	done := mustTake(t, m, o)
 	if done.Documents.Attachments != 2 || s.requests("/f/a.txt") != before {
-		t.Errorf("%d attachments, %d requests for a file that was here", done.Documents.Attachments, s.requests("/f/a.txt")-before)
+		t.Errorf(
+			"%d attachments, %d requests for a file that was here", done.Documents.Attachments,
+			s.requests("/f/a.txt")-before,
+		)
 	}
 }
 
@@ -69,7 +79,12 @@ func TestWithoutTheFlagTheSpoolElsewhereIsGoneOnWith(t *testing.T) {
 	t.Parallel()
 	var busy atomic.Bool
 	busy.Store(true)
-	s := newSite(t, map[string]string{"/data.zip": people(t, "Ada"), "/att.zip": zipOf(t, "a.txt", strings.Repeat("x", 100))})
+	s := newSite(
+		t,
+		map[string]string{
+			"/data.zip": people(t, "Ada"), "/att.zip": zipOf(t, "a.txt", strings.Repeat("x", 100)),
+		},
+	)
 	s.put("/list.csv", "File Name,Link\r\na.txt,"+s.URL+"/f/a.txt?sig=s1\r\n")
 	s.put("/f/a.txt", "letter a").odd = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 		if busy.Load() {
@@ -97,9 +112,15 @@ func TestADamagedRunDoesNotStopATakeover(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, map[string]string{"/data.zip": people(t, "Ada"), "/att.zip": zipOf(t, "a.txt", "one")})
 	for name, spoil := range map[string]func(run string) error{
-		"run.json is garbled":   func(run string) error { return os.WriteFile(run+"/run.json", []byte("{\"sta"), 0o600) },
-		"run.json is lost":      func(run string) error { return os.Remove(run + "/run.json") },
-		"spool.json is garbled": func(run string) error { return os.WriteFile(run+"/spool/spool.json", []byte("]"), 0o600) },
+		"run.json is garbled": func(run string) error {
+			return os.WriteFile(run+"/run.json", []byte("{\"sta"), 0o600)
+		},
+		"run.json is lost": func(run string) error { return os.Remove(run + "/run.json") },
+		"spool.json is garbled": func(run string) error {
+			return os.WriteFile(
+				run+"/spool/spool.json", []byte("]"), 0o600,
+			)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -134,14 +155,16 @@ func TestADamagedRunDoesNotStopATakeover(t *testing.T) {
 	}
 }
 
-// A run that was sealed and killed before the ledger had its line is finished by whatever takeover comes next.
+// A run that was sealed and killed before the ledger had its line is finished by whatever takeover comes
+// next.
 func TestTheLedgerLineThatAKilledRunDidNotWriteIsWrittenByTheNext(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, map[string]string{"/data.zip": people(t, "Ada"), "/att.zip": zipOf(t, "a.txt", "one")})
 	root := t.TempDir()
 	o := options(t, root)
 	m := s.master("s1", "/data.zip", "/att.zip")
-	if err := os.WriteFile(filepath.Join(root, "ledger"), nil, 0o600); err != nil { // where the ledger should be
+	if err := os.WriteFile(filepath.Join(root, "ledger"), nil, 0o600); err != nil {
+		// where the ledger should be
 		t.Fatal(err)
 	}
 	if _, err := Take(t.Context(), m, o); err == nil {
@@ -216,7 +239,10 @@ func TestTheDiskIsLookedAtBeforeTheFirstByte(t *testing.T) {
 	}{
 		{"room for all", map[string]int64{"a": archive + int64(len(data)), "b": all}, false},
 		{"a byte too few for the spool", map[string]int64{"a": 1 << 30, "b": all - 1}, true},
-		{"room for the archive, and a byte too few for the database", map[string]int64{"a": archive + int64(len(data)) - 1, "b": 1 << 30}, true},
+		{
+			"room for the archive, and a byte too few for the database",
+			map[string]int64{"a": archive + int64(len(data)) - 1, "b": 1 << 30}, true,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			root := t.TempDir()
@@ -258,7 +284,9 @@ func TestARootInsideOfAnArchiveIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := treeSize(root)
-	for _, to := range []string{one.Location, one.Location + "/data/new", link + "/x/y", root + "/exports", root + "/.work/z"} {
+	for _, to := range []string{
+		one.Location, one.Location + "/data/new", link + "/x/y", root + "/exports", root + "/.work/z",
+	} {
 		wantCode(t, m, options(t, to), failure.Usage)
 		if _, err := Plan(t.Context(), m, options(t, to)); err == nil {
 			t.Errorf("%s is planned for", to)

@@ -14,8 +14,9 @@ import (
 	"holdall/query"
 )
 
-// unpackAll unpacks every object while it arrives: the data first into tables, then the documents side by side into packs.
-// A part whose link fails does not stop the others. It returns when nothing is under way any more, with the failure that matters most.
+// unpackAll unpacks every object while it arrives: the data first into tables, then the documents side by
+// side into packs. A part whose link fails does not stop the others. It returns when nothing is under way any
+// more, with the failure that matters most.
 func (t *takeover) unpackAll(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -53,7 +54,8 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 	t.tellDoubts()
 	if slices.Contains(t.plan.Missing, link.PartData) { // reconciling reports the other parts
 		t.found.add(query.Finding{Code: query.PartMissing, Severity: query.SeverityError,
-			Detail: "the master CSV has no link for the data files: ask the vendor for them while the account is open"})
+			Detail: "the master CSV has no link for the data files: ask the vendor for them while the " +
+				"account is open"})
 	}
 	return nil
 }
@@ -74,46 +76,64 @@ func (t *takeover) takeLate() (followed bool) {
 	return followed
 }
 
-// tellContradictions reports the objects that do not match the checksum their server tells, and are right all the same.
+// tellContradictions reports the objects that do not match the checksum their server tells, and are right all
+// the same.
 func (t *takeover) tellContradictions(ctx context.Context) {
 	for _, o := range t.fetching.Objects {
 		v, err := o.Wait(ctx)
 		switch {
 		case err != nil || v.Contradicts == "":
 		case v.Rung == fetch.RungDamaged:
-			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError, Detail: fmt.Sprintf(
-				"%s (%s) does not fit its own server's checksum (%s), and came the same from two separate fetches: it is damaged at its source, "+
-					"or the checksum is wrong. What can be read of it is taken, and it is kept whole in %s; ask the vendor for this part again",
-				o.Source.Name, o.Source.Part, v.Contradicts, keptName(o, "data/received/containers/"))})
+			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
+				Detail: fmt.Sprintf(
+					"%s (%s) does not fit its own server's checksum (%s), and came the same from two "+
+						"separate fetches: it is damaged at its source, "+
+						"or the checksum is wrong. What can be read of it is taken, and it is kept whole "+
+						"in %s; ask the vendor for this part again",
+					o.Source.Name, o.Source.Part, v.Contradicts, keptName(o, "data/received/containers/"))})
 		case v.Rung == fetch.RungCut:
-			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError, Detail: fmt.Sprintf(
-				"%s (%s) is cut off at its source: in two runs every answer broke off after %d bytes, before the end that the server "+
-					"tells. What can be read of it is taken, and it is kept as it is in %s; ask the vendor for this part again",
-				o.Source.Name, o.Source.Part, cmp.Or(v.Received, v.Size), keptName(o, "data/received/containers/"))})
+			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
+				Detail: fmt.Sprintf(
+					"%s (%s) is cut off at its source: in two runs every answer broke off after %d bytes, "+
+						"before the end that the server "+
+						"tells. What can be read of it is taken, and it is kept as it is in %s; ask the "+
+						"vendor for this part again",
+					o.Source.Name, o.Source.Part, cmp.Or(v.Received, v.Size),
+					keptName(o, "data/received/containers/"))})
 		case v.Rung == fetch.RungUnproven:
-			t.found.add(query.Finding{Code: query.DamagedUnproven, Severity: query.SeverityError, Detail: fmt.Sprintf(
-				"%s (%s) does not fit its server's checksum (%s), and could not be asked for a second time. What can be read of it is taken, "+
-					"and it is kept whole in %s; ask the vendor for this part again while you can, by a link that works more than once",
-				o.Source.Name, o.Source.Part, v.Contradicts, keptName(o, "data/received/containers/"))})
+			t.found.add(query.Finding{Code: query.DamagedUnproven, Severity: query.SeverityError,
+				Detail: fmt.Sprintf(
+					"%s (%s) does not fit its server's checksum (%s), and could not be asked for a second "+
+						"time. What can be read of it is taken, "+
+						"and it is kept whole in %s; ask the vendor for this part again while you can, by "+
+						"a link that works more than once",
+					o.Source.Name, o.Source.Part, v.Contradicts, keptName(o, "data/received/containers/"))})
 		default:
-			t.found.add(query.Finding{Code: query.ChecksumContradicted, Severity: query.SeverityWarning, Detail: fmt.Sprintf(
-				"%s does not match the checksum that its server tells (%s), twice the same; its own checksums (%s) prove it right",
-				o.Source.Link, v.Contradicts, v.Rung)})
+			t.found.add(query.Finding{Code: query.ChecksumContradicted, Severity: query.SeverityWarning,
+				Detail: fmt.Sprintf(
+					"%s does not match the checksum that its server tells (%s), twice the same; its own "+
+						"checksums (%s) prove it right",
+					o.Source.Link, v.Contradicts, v.Rung)})
 		}
 	}
 }
 
-// tellDoubts reports the objects of which bytes were taken that fit no checksum and could not be asked for again.
+// tellDoubts reports the objects of which bytes were taken that fit no checksum and could not be asked for
+// again.
 func (t *takeover) tellDoubts() {
 	for _, o := range t.fetching.Objects {
 		if !t.run.doubted(o) {
 			continue
 		}
-		t.found.add(query.Finding{Code: query.DamagedUnproven, Severity: query.SeverityError, Detail: fmt.Sprintf(
-			"bytes of %s (%s) do not fit their checksum, and could not be asked for a second time (%s): whether they are damaged at "+
-				"their source or were on the way is not known. What came is kept, in %s; ask the vendor for this part again "+
-				"while you can, by a link that works more than once",
-			o.Source.Name, o.Source.Part, t.run.state.Doubted[o.Source.Number], keptName(o, "data/received/containers/"))})
+		t.found.add(query.Finding{Code: query.DamagedUnproven, Severity: query.SeverityError,
+			Detail: fmt.Sprintf(
+				"bytes of %s (%s) do not fit their checksum, and could not be asked for a second time "+
+					"(%s): whether they are damaged at "+
+					"their source or were on the way is not known. What came is kept, in %s; ask the "+
+					"vendor for this part again "+
+					"while you can, by a link that works more than once",
+				o.Source.Name, o.Source.Part, t.run.state.Doubted[o.Source.Number],
+				keptName(o, "data/received/containers/"))})
 	}
 }
 
@@ -154,8 +174,8 @@ func (f *failures) add(err error) {
 	f.all = append(f.all, err)
 }
 
-// worst returns our own trouble before a full disk, that before a link that needs a new export, and that before
-// what the same command run again may mend.
+// worst returns our own trouble before a full disk, that before a link that needs a new export, and that
+// before what the same command run again may mend.
 func (f *failures) worst() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -168,8 +188,8 @@ func (f *failures) worst() error {
 	return worst
 }
 
-// urgency is fetch's rank of an error; what is none of fetch's comes before all of those, and the consequence of another
-// failure, or of the user's wish, or what this process mends itself, after all.
+// urgency is fetch's rank of an error; what is none of fetch's comes before all of those, and the consequence
+// of another failure, or of the user's wish, or what this process mends itself, after all.
 func urgency(err error) int {
 	var fe *failure.Error
 	switch {

@@ -59,7 +59,9 @@ func (in *intake) wrapped(ctx context.Context, s *origin, known *entryTable) ([]
 
 // unwrap takes over the documents of the containers in a container. What turns out to be none is returned, to
 // be taken over as a document itself.
-func (in *intake) unwrap(ctx context.Context, s *origin, c container, inner []unpack.Entry) (*entryTable, error) {
+func (in *intake) unwrap(
+	ctx context.Context, s *origin, c container, inner []unpack.Entry,
+) (*entryTable, error) {
 	plain := newEntryTable()
 	groups, volumes, err := in.inspect(ctx, s, c, inner)
 	if err != nil {
@@ -67,7 +69,10 @@ func (in *intake) unwrap(ctx context.Context, s *origin, c container, inner []un
 	}
 	for _, g := range groups {
 		entries := pick(inner, g)
-		err := in.within(ctx, s, c, entries, volumes[g[0]], func(inside *origin) error { return in.documents(ctx, inside) })
+		err := in.within(
+			ctx, s, c, entries, volumes[g[0]],
+			func(inside *origin) error { return in.documents(ctx, inside) },
+		)
 		if errors.Is(err, errNotContainer) {
 			for _, e := range entries {
 				plain.add(e)
@@ -83,7 +88,9 @@ func (in *intake) unwrap(ctx context.Context, s *origin, c container, inner []un
 }
 
 // inspect finds out which entries are pieces of one container.
-func (in *intake) inspect(ctx context.Context, s *origin, c container, inner []unpack.Entry) ([][]int, map[int]bool, error) {
+func (in *intake) inspect(
+	ctx context.Context, s *origin, c container, inner []unpack.Entry,
+) ([][]int, map[int]bool, error) {
 	var pieces []piece
 	for _, e := range inner {
 		first, err := in.t.first(ctx, s, c, e)
@@ -106,7 +113,10 @@ func pick(entries []unpack.Entry, at []int) []unpack.Entry {
 
 // within extracts a container that lies in another, in one piece or several, and hands it to use. It returns
 // errNotContainer when it is none, also behind one compression.
-func (in *intake) within(ctx context.Context, s *origin, c container, entries []unpack.Entry, volumes bool, use func(*origin) error) error {
+func (in *intake) within(
+	ctx context.Context, s *origin, c container, entries []unpack.Entry, volumes bool,
+	use func(*origin) error,
+) error {
 	f, err := os.CreateTemp(in.t.run.path("tmp"), "inner-*.bin")
 	if err != nil {
 		return err
@@ -218,7 +228,8 @@ func isOffice(first []byte) bool {
 	}
 	name := string(first[30:min(len(first), 30+int(first[26])+int(first[27])<<8)])
 	return name == "mimetype" || name == "[Content_Types].xml" || strings.HasPrefix(name, "_rels/") ||
-		strings.HasPrefix(name, "docProps/") || strings.HasPrefix(name, "word/") || strings.HasPrefix(name, "xl/")
+		strings.HasPrefix(name, "docProps/") || strings.HasPrefix(name, "word/") ||
+		strings.HasPrefix(name, "xl/")
 }
 
 // decompressor opens what one file was compressed with; nil when it was not.
@@ -281,7 +292,9 @@ func decompress(from io.ReaderAt, size int64, to string) (bool, error) {
 	case err != nil:
 		return true, fmt.Errorf("%w: after %d bytes: %w", errNotDecompressed, written, err)
 	case written == most:
-		return true, fmt.Errorf("%w: it has more than %d bytes, which is suspicious", errNotDecompressed, most)
+		return true, fmt.Errorf(
+			"%w: it has more than %d bytes, which is suspicious", errNotDecompressed, most,
+		)
 	}
 	return true, out.Close()
 }
@@ -340,7 +353,9 @@ func (in *intake) compressed(ctx context.Context, s *origin, use func(*origin) e
 		return err
 	}
 	defer f.Close()
-	inside := &origin{object: s.object, name: s.name, inside: "000000", wait: func(context.Context) error { return nil }}
+	inside := &origin{
+		object: s.object, name: s.name, inside: "000000", wait: func(context.Context) error { return nil },
+	}
 	scratch := filepath.Join(in.t.run.path("tmp"), fmt.Sprintf("unpacked-%02d.bin", in.o.Source.Number))
 	err = inside.use(f, s.size, scratch, use)
 	if errors.Is(err, errNotDecompressed) {
@@ -376,8 +391,10 @@ func (in *intake) behindJunk(s *origin, use func(*origin) error) error {
 
 // otherFormats are containers and compressions that are known, and not read.
 var otherFormats = []struct{ magic, name string }{
-	{"7z\xbc\xaf\x27\x1c", "a 7z archive"}, {"Rar!\x1a\x07", "a RAR archive"}, {"\xfd7zXZ\x00", "compressed with xz"}, {"LZIP", "compressed with lzip"},
-	{"\x04\x22\x4d\x18", "compressed with LZ4"}, {"MSCF", "a CAB archive"}, {"\x1f\x9d", "compressed with compress"}, {"xar!", "a XAR archive"},
+	{"7z\xbc\xaf\x27\x1c", "a 7z archive"}, {"Rar!\x1a\x07", "a RAR archive"},
+	{"\xfd7zXZ\x00", "compressed with xz"}, {"LZIP", "compressed with lzip"},
+	{"\x04\x22\x4d\x18", "compressed with LZ4"}, {"MSCF", "a CAB archive"},
+	{"\x1f\x9d", "compressed with compress"}, {"xar!", "a XAR archive"},
 	{"SQLite format 3\x00", "an SQLite database"}, {"PAR1", "a Parquet file"},
 }
 
@@ -396,5 +413,7 @@ func otherFormat(first []byte) string {
 
 // unopened tells of something wrapped that is not unwrapped, and is kept.
 func (t *takeover) unopened(severity query.Severity, format string, args ...any) {
-	t.found.add(query.Finding{Code: query.ContainerUnopened, Severity: severity, Detail: fmt.Sprintf(format, args...)})
+	t.found.add(query.Finding{
+		Code: query.ContainerUnopened, Severity: severity, Detail: fmt.Sprintf(format, args...),
+	})
 }

@@ -12,9 +12,12 @@ import (
 	"holdall/query"
 )
 
-// Verify checks an archive. At level Deep it also makes the tables again from the CSVs as received and compares rows
-// and findings with the record and with the Parquet files. dir is a directory for that; "" means the system's.
-func Verify(ctx context.Context, bag *archive.Bag, level archive.Level, dir string, progress func(done, total int64)) (*archive.Report, error) {
+// Verify checks an archive. At level Deep it also makes the tables again from the CSVs as received and
+// compares rows and findings with the record and with the Parquet files. dir is a directory for that; ""
+// means the system's.
+func Verify(
+	ctx context.Context, bag *archive.Bag, level archive.Level, dir string, progress func(done, total int64),
+) (*archive.Report, error) {
 	r, err := bag.Verify(ctx, level, progress)
 	if err != nil || level != archive.Deep {
 		return r, err
@@ -27,7 +30,12 @@ func Verify(ctx context.Context, bag *archive.Bag, level archive.Level, dir stri
 		if len(r.Faults) > 0 {
 			return r, nil // the damage that is already named is why
 		}
-		faults = append(faults, archive.Fault{Code: "tables-unreadable", Path: completenessFile, Documents: []string{}, Detail: err.Error()})
+		faults = append(
+			faults,
+			archive.Fault{
+				Code: "tables-unreadable", Path: completenessFile, Documents: []string{}, Detail: err.Error(),
+			},
+		)
 	}
 	r.Faults = append(r.Faults, faults...)
 	r.Valid = len(r.Faults) == 0
@@ -55,7 +63,12 @@ func compareTables(ctx context.Context, bag *archive.Bag, dir string) ([]archive
 	}
 	var faults []archive.Fault
 	fault := func(code, path, format string, args ...any) {
-		faults = append(faults, archive.Fault{Code: code, Path: path, Documents: []string{}, Detail: fmt.Sprintf(format, args...)})
+		faults = append(
+			faults,
+			archive.Fault{
+				Code: code, Path: path, Documents: []string{}, Detail: fmt.Sprintf(format, args...),
+			},
+		)
 	}
 	for _, t := range s.Records {
 		if got := again.rows[t.Table]; got != t.Rows {
@@ -65,7 +78,10 @@ func compareTables(ctx context.Context, bag *archive.Bag, dir string) ([]archive
 		if err != nil {
 			fault("parquet-unreadable", t.Parquet.Path, "%v", err)
 		} else if got != t.Rows {
-			fault("rows-mismatch", t.Parquet.Path, "the Parquet file has %d rows, the record says %d", got, t.Rows)
+			fault(
+				"rows-mismatch", t.Parquet.Path, "the Parquet file has %d rows, the record says %d", got,
+				t.Rows,
+			)
 		}
 	}
 	for _, d := range differences(again.findings, s.Findings) {
@@ -106,7 +122,9 @@ func differences(now, then []FindingCount) []string {
 	}
 	for _, f := range then {
 		if counts[f.Code] != f.Count {
-			all = append(all, fmt.Sprintf("%s: %d now, %d when it was archived", f.Code, counts[f.Code], f.Count))
+			all = append(
+				all, fmt.Sprintf("%s: %d now, %d when it was archived", f.Code, counts[f.Code], f.Count),
+			)
 		}
 		delete(counts, f.Code)
 	}

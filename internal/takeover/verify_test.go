@@ -16,8 +16,8 @@ import (
 	"holdall/internal/exportsim"
 )
 
-// forge replaces a file of a bag in a directory, and makes everything in the bag that speaks of it agree: what a change would
-// look like that was made before the bag was sealed.
+// forge replaces a file of a bag in a directory, and makes everything in the bag that speaks of it agree:
+// what a change would look like that was made before the bag was sealed.
 func forge(t *testing.T, bag, name string, content []byte) {
 	t.Helper()
 	write := func(name string, content []byte) {
@@ -42,14 +42,18 @@ func forge(t *testing.T, bag, name string, content []byte) {
 	if strings.HasPrefix(name, "data/") {
 		sign("manifest-sha256.txt", name, content)
 		sign("tagmanifest-sha256.txt", "manifest-sha256.txt", read("manifest-sha256.txt"))
-		info := regexp.MustCompile(`(?m)^Payload-Oxum: .*$`).ReplaceAll(read("bag-info.txt"), []byte("Payload-Oxum: "+oxum(t, bag)))
+		info := regexp.MustCompile(`(?m)^Payload-Oxum: .*$`).ReplaceAll(
+			read("bag-info.txt"), []byte("Payload-Oxum: "+oxum(t, bag)),
+		)
 		write("bag-info.txt", info)
 		sign("tagmanifest-sha256.txt", "bag-info.txt", info)
 	} else {
 		sign("tagmanifest-sha256.txt", name, content)
 	}
 	line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + `,[0-9]+,[0-9a-f]{64},`)
-	list := line.ReplaceAll(read("custody/files.csv"), fmt.Appendf(nil, "%s,%d,%s,", name, len(content), digest.Of(content)))
+	list := line.ReplaceAll(
+		read("custody/files.csv"), fmt.Appendf(nil, "%s,%d,%s,", name, len(content), digest.Of(content)),
+	)
 	write("custody/files.csv", list)
 	sign("tagmanifest-sha256.txt", "custody/files.csv", list)
 }
@@ -72,8 +76,8 @@ func oxum(t *testing.T, bag string) string {
 	return fmt.Sprintf("%d.%d", size, files)
 }
 
-// At level deep the record and the Parquet are compared with what the received CSVs make: a bag may be whole, and its record
-// not true.
+// At level deep the record and the Parquet are compared with what the received CSVs make: a bag may be whole,
+// and its record not true.
 func TestDeepVerificationComparesTheTables(t *testing.T) {
 	_, s := platform(t, exportsim.Config{Seed: 21, People: 10, Mistakes: true})
 	root := t.TempDir()
@@ -123,9 +127,18 @@ func TestDeepVerificationComparesTheTables(t *testing.T) {
 			[]string{"rows-mismatch " + c.TableRecords[at].Received.Path, "rows-mismatch " + usersParquet,
 				"findings-mismatch " + completenessFile, "findings-mismatch " + completenessFile},
 			fmt.Sprintf("has %d rows, the record says %d", users, users+1)},
-		{"the Parquet is another table's", usersParquet, jobs, []string{"rows-mismatch " + usersParquet}, "the Parquet file has"},
-		{"the Parquet is none", usersParquet, []byte("PAR1 and no more"), []string{"parquet-unreadable " + usersParquet}, ""},
-		{"the record is none", completenessFile, []byte("{"), []string{"tables-unreadable " + completenessFile}, ""},
+		{
+			"the Parquet is another table's", usersParquet, jobs, []string{"rows-mismatch " + usersParquet},
+			"the Parquet file has",
+		},
+		{
+			"the Parquet is none", usersParquet, []byte("PAR1 and no more"),
+			[]string{"parquet-unreadable " + usersParquet}, "",
+		},
+		{
+			"the record is none", completenessFile, []byte("{"),
+			[]string{"tables-unreadable " + completenessFile}, "",
+		},
 	} {
 		forge(t, bag, tc.file, tc.content)
 		opened := openBag(t, root, r.Export)
@@ -141,7 +154,8 @@ func TestDeepVerificationComparesTheTables(t *testing.T) {
 		}
 		slices.Sort(got)
 		slices.Sort(tc.want)
-		if !slices.Equal(got, tc.want) || deep.Valid != (len(tc.want) == 0) || !strings.Contains(details, tc.detail) {
+		if !slices.Equal(got, tc.want) || deep.Valid != (len(tc.want) == 0) ||
+			!strings.Contains(details, tc.detail) {
 			t.Errorf("%s: faults %q, want %q with %q in\n%s", tc.name, got, tc.want, tc.detail, details)
 		}
 		forge(t, bag, completenessFile, record)

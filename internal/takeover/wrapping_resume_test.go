@@ -16,9 +16,17 @@ func TestOddContainersStoppedAgainAndAgain(t *testing.T) {
 	locked[6] |= 1
 	locked[bytes.Index(locked, []byte("PK\x01\x02"))+8] |= 1
 	d := delivery{
-		data: []object{{"data.zip", zipped(t, []handmadeFile{{"Part-1.zip", string(zipped(t, tablesOf(t)))}})}},
+		data: []object{{
+			"data.zip", zipped(t, []handmadeFile{{"Part-1.zip", string(zipped(t, tablesOf(t)))}}),
+		}},
 		attachments: []object{
-			{"a.zip", append(zipped(t, letters()[:1]), zipped(t, []handmadeFile{{"Part-1.zip", string(zipped(t, letters()[1:]))}})...)},
+			{
+				"a.zip",
+				append(
+					zipped(t, letters()[:1]),
+					zipped(t, []handmadeFile{{"Part-1.zip", string(zipped(t, letters()[1:]))}})...,
+				),
+			},
 			{"b.zip", locked}, {"c.zip.001", z[:900]}, {"c.zip.002", z[900:]},
 		},
 		cvs: []object{{"cvs.zip", zipped(t, lives())[:directoryOf(zipped(t, lives()))]}},
@@ -39,7 +47,9 @@ func TestOddContainersStoppedAgainAndAgain(t *testing.T) {
 		}
 	}
 	smooth := t.TempDir()
-	want := take(smooth, func() (context.Context, context.CancelFunc) { return context.WithCancel(t.Context()) })
+	want := take(
+		smooth, func() (context.Context, context.CancelFunc) { return context.WithCancel(t.Context()) },
+	)
 	random, tries := rand.New(rand.NewPCG(5, 6)), 0
 	root := t.TempDir()
 	got := take(root, func() (context.Context, context.CancelFunc) {
@@ -52,8 +62,12 @@ func TestOddContainersStoppedAgainAndAgain(t *testing.T) {
 		t.Errorf("stopped %d times only: nothing has been tested", tries-1)
 	}
 	describe := func(root string, r *Result) string {
-		return fmt.Sprint(ask(t, root, r, "select doc_id, original_name, owner_id, sha256, received_in, state from documents order by all"),
-			ask(t, root, r, "select code, severity, record_id, detail from findings order by all"), refusedRows(t, root, r), r.Documents, r.Tables)
+		return fmt.Sprint(ask(
+			t, root, r,
+			"select doc_id, original_name, owner_id, sha256, received_in, state from documents order by all",
+		),
+			ask(t, root, r, "select code, severity, record_id, detail from findings order by all"),
+			refusedRows(t, root, r), r.Documents, r.Tables)
 	}
 	if a, b := describe(smooth, want), describe(root, got); a != b {
 		t.Errorf("undisturbed:\n%s\nstopped again and again:\n%s", a, b)

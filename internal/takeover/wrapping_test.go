@@ -19,14 +19,15 @@ import (
 	"holdall/query"
 )
 
-// A delivery is an export in the form in which it is served: objects by name, and in which order a master CSV links to
-// them. What is not set is the plain form of its part.
+// A delivery is an export in the form in which it is served: objects by name, and in which order a master CSV
+// links to them. What is not set is the plain form of its part.
 type delivery struct {
 	data, attachments, cvs []object
-	damage                 func(name string) *flipper // what happens to an object's bytes on the way; may be nil
-	header                 map[string]string          // of the answers of the attachments
-	once                   string                     // of this object, each link works once
-	breaks                 bool                       // and the answer of every link but the first breaks off
+	// what happens to an object's bytes on the way; may be nil
+	damage func(name string) *flipper
+	header map[string]string // of the answers of the attachments
+	once   string            // of this object, each link works once
+	breaks bool              // and the answer of every link but the first breaks off
 }
 
 type object struct {
@@ -37,7 +38,8 @@ type object struct {
 // The people of a delivery, their letters (attachments with rows) and their CVs.
 const (
 	personA, personB = "abcd00000000000000000000000000000001", "abcd00000000000000000000000000000002"
-	peopleCSV        = "candidate_id,reference,full_name,has_cv\n" + personA + ",CA-1,Ada Byron,true\n" + personB + ",CA-2,Mary Fairfax,true\n"
+	peopleCSV        = "candidate_id,reference,full_name,has_cv\n" + personA + ",CA-1,Ada Byron,true\n" +
+		personB + ",CA-2,Mary Fairfax,true\n"
 )
 
 func letters() []handmadeFile {
@@ -49,7 +51,9 @@ func letters() []handmadeFile {
 }
 
 func lives() []handmadeFile {
-	return []handmadeFile{{"CA-1 Ada Byron.txt", strings.Repeat("Ada's life\n", 100)}, {"CA-2 Mary Fairfax.txt", noise(2000)}}
+	return []handmadeFile{
+		{"CA-1 Ada Byron.txt", strings.Repeat("Ada's life\n", 100)}, {"CA-2 Mary Fairfax.txt", noise(2000)},
+	}
 }
 
 // noise is text that hardly anything makes shorter.
@@ -69,7 +73,10 @@ func tablesOf(t *testing.T) []handmadeFile {
 	rows.WriteString("attachment_id,record_id,record_type,file_name,file_path,file_size\n")
 	for i, l := range letters() {
 		owner, name := path.Split(l.name)
-		fmt.Fprintf(&rows, "f-%d,%s,CANDIDATE,%s,%s,%d\n", i, strings.TrimSuffix(owner, "/"), name, l.name, len(l.content))
+		fmt.Fprintf(
+			&rows, "f-%d,%s,CANDIDATE,%s,%s,%d\n", i, strings.TrimSuffix(owner, "/"), name, l.name,
+			len(l.content),
+		)
 	}
 	return handmade{tables: map[string]string{"candidates": peopleCSV, "attachments": rows.String()}}.data(t)
 }
@@ -148,8 +155,8 @@ func (d delivery) serve(t *testing.T) (master []byte) {
 	return raw
 }
 
-// checkDelivered compares what came of an export with what it holds: the tables' rows, each document with its owner, and the
-// codes of all warnings and errors.
+// checkDelivered compares what came of an export with what it holds: the tables' rows, each document with its
+// owner, and the codes of all warnings and errors.
 func checkDelivered(t *testing.T, root string, r *Result, docs map[string]string, codes ...string) {
 	t.Helper()
 	if r.State != StateComplete {
@@ -165,7 +172,8 @@ func checkDelivered(t *testing.T, root string, r *Result, docs map[string]string
 	if diff := cmp.Diff(codes, found); diff != "" {
 		t.Errorf("warnings and errors (-want +got):\n%s%+v", diff, r.Findings)
 	}
-	if r.Tables["candidates"].Rows != 2 || r.Tables["attachments"].Rows != 3 || r.Tables["users"].Rows != 1 || len(r.Tables) != 10 {
+	if r.Tables["candidates"].Rows != 2 || r.Tables["attachments"].Rows != 3 || r.Tables["users"].Rows != 1 ||
+		len(r.Tables) != 10 {
 		t.Errorf("tables %+v; want ten, with 2 candidates, 3 attachments, 1 user", r.Tables)
 	}
 	got := map[string]string{}
@@ -191,7 +199,8 @@ func whole() map[string]string {
 	return docs
 }
 
-// A flipper changes one byte of an object in the first answers that hold it, and refuses ranges while it is told to.
+// A flipper changes one byte of an object in the first answers that hold it, and refuses ranges while it is
+// told to.
 type flipper struct {
 	mu     sync.Mutex
 	at     int64
@@ -245,7 +254,8 @@ func only(name string, content []byte) delivery {
 	return delivery{attachments: []object{{name, content}}}
 }
 
-// Whatever form a part comes in, its documents and tables come out, with their owners, and what is odd about it is told.
+// Whatever form a part comes in, its documents and tables come out, with their owners, and what is odd about
+// it is told.
 func TestContainersAsTheWorldMakesThem(t *testing.T) {
 	z := zipped(t, letters())
 	first := zipped(t, letters()[:1])
@@ -255,14 +265,38 @@ func TestContainersAsTheWorldMakesThem(t *testing.T) {
 		d    delivery
 		want []string // codes
 	}{
-		{"two ZIPs, one behind the other", only("a.zip", append(bytes.Clone(first), zipped(t, letters()[1:])...)), tells("warning entries-unlisted")},
-		{"a directory offset that is too small", only("a.zip", le32(z, endOf(z)+16, uint32(directoryOf(z)-17))), nil},
-		{"a directory offset that is too large", only("a.zip", le32(z, endOf(z)+16, uint32(directoryOf(z)+17))), nil},
-		{"a page in front, offsets from the ZIP's start", only("a.zip", append([]byte("<p>wait</p>"), z...)), tells("warning bytes-unaccounted")},
-		{"a program in front, as of a self-extracting ZIP", only("a.exe", append(append([]byte("MZ\x90\x00"), noise(5000)...), z...)), tells("warning bytes-unaccounted")},
-		{"a page behind", only("a.zip", append(bytes.Clone(z), "<html>"+strings.Repeat("error ", 20_000)...)), tells("warning bytes-unaccounted")},
+		{
+			"two ZIPs, one behind the other",
+			only("a.zip", append(bytes.Clone(first), zipped(t, letters()[1:])...)),
+			tells("warning entries-unlisted"),
+		},
+		{
+			"a directory offset that is too small",
+			only("a.zip", le32(z, endOf(z)+16, uint32(directoryOf(z)-17))), nil,
+		},
+		{
+			"a directory offset that is too large",
+			only("a.zip", le32(z, endOf(z)+16, uint32(directoryOf(z)+17))), nil,
+		},
+		{
+			"a page in front, offsets from the ZIP's start",
+			only("a.zip", append([]byte("<p>wait</p>"), z...)), tells("warning bytes-unaccounted"),
+		},
+		{
+			"a program in front, as of a self-extracting ZIP",
+			only("a.exe", append(append([]byte("MZ\x90\x00"), noise(5000)...), z...)),
+			tells("warning bytes-unaccounted"),
+		},
+		{
+			"a page behind",
+			only("a.zip", append(bytes.Clone(z), "<html>"+strings.Repeat("error ", 20_000)...)),
+			tells("warning bytes-unaccounted"),
+		},
 		{"zeros behind", only("a.zip", append(bytes.Clone(z), make([]byte, 9000)...)), nil},
-		{"an entry count that is wrong", only("a.zip", le16(z, endOf(z)+10, 9)), tells("warning container-contradictory")},
+		{
+			"an entry count that is wrong", only("a.zip", le16(z, endOf(z)+10, 9)),
+			tells("warning container-contradictory"),
+		},
 		{"no directory", only("a.zip", z[:directoryOf(z)]), tells("error container-damaged")},
 		{"a broken directory", only("a.zip", func() []byte {
 			b := bytes.Clone(z)
@@ -275,12 +309,42 @@ func TestContainersAsTheWorldMakesThem(t *testing.T) {
 			return b
 		}()), tells("warning container-damaged")},
 		{"a ZIP of ZIPs in each part", delivery{
-			data:        []object{{"data.zip", zipped(t, []handmadeFile{{"Part-1.zip", string(zipped(t, tablesOf(t)[:4]))}, {"Part-2.zip", string(zipped(t, tablesOf(t)[4:]))}})}},
-			attachments: []object{{"a.zip", zipped(t, []handmadeFile{{"Part-1.zip", string(first)}, {"Part-2.zip", string(zipped(t, letters()[1:]))}})}},
-			cvs:         []object{{"c.zip", zipped(t, []handmadeFile{{"out/all.zip", string(zipped(t, lives()))}})}},
+			data: []object{{
+				"data.zip",
+				zipped(
+					t,
+					[]handmadeFile{
+						{"Part-1.zip", string(zipped(t, tablesOf(t)[:4]))},
+						{"Part-2.zip", string(zipped(t, tablesOf(t)[4:]))},
+					},
+				),
+			}},
+			attachments: []object{{
+				"a.zip",
+				zipped(
+					t,
+					[]handmadeFile{
+						{"Part-1.zip", string(first)}, {"Part-2.zip", string(zipped(t, letters()[1:]))},
+					},
+				),
+			}},
+			cvs: []object{{"c.zip", zipped(t, []handmadeFile{{"out/all.zip", string(zipped(t, lives()))}})}},
 		}, nil},
-		{"a ZIP cut into pieces, one a link", delivery{attachments: []object{{"a.zip.001", z[:700]}, {"a.zip.002", z[700:1400]}, {"a.zip.003", z[1400:]}}}, nil},
-		{"a ZIP cut into pieces, in a ZIP", only("a.zip", zipped(t, []handmadeFile{{"a.zip.001", string(z[:700])}, {"a.zip.002", string(z[700:])}})), nil},
+		{
+			"a ZIP cut into pieces, one a link",
+			delivery{attachments: []object{
+				{"a.zip.001", z[:700]}, {"a.zip.002", z[700:1400]}, {"a.zip.003", z[1400:]},
+			}},
+			nil,
+		},
+		{
+			"a ZIP cut into pieces, in a ZIP",
+			only(
+				"a.zip",
+				zipped(t, []handmadeFile{{"a.zip.001", string(z[:700])}, {"a.zip.002", string(z[700:])}}),
+			),
+			nil,
+		},
 		{"names from Windows and from nowhere", delivery{
 			data: []object{{"data.zip", zipped(t, renamed(tablesOf(t), func(i int, name string) string {
 				return []string{`DATA\`, "../", "/", `C:\export\`, "a/../../"}[i%5] + name
@@ -303,14 +367,18 @@ func renamed(files []handmadeFile, name func(int, string) string) []handmadeFile
 	return files
 }
 
-// What a Mac, a Windows share and an office leave behind is no document; a person's file that is merely named so is one.
+// What a Mac, a Windows share and an office leave behind is no document; a person's file that is merely named
+// so is one.
 func TestSystemLitterIsKeptApart(t *testing.T) {
 	t.Parallel()
 	const twin = "\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        and some attributes"
 	litter := []handmadeFile{
-		{"__MACOSX/" + personA + "/._terms.txt", twin}, {personA + "/.DS_Store", "\x00\x00\x00\x01Bud1 view settings"},
-		{personB + "/Thumbs.db", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 pictures"}, {"desktop.ini", "[.ShellClassInfo]\r\n"},
-		{personB + "/~$offer.docx", "\x05Mary" + strings.Repeat("\x00", 157)}, {"@eaDir/offer.txt@SynoEAStream", "attributes"},
+		{"__MACOSX/" + personA + "/._terms.txt", twin},
+		{personA + "/.DS_Store", "\x00\x00\x00\x01Bud1 view settings"},
+		{personB + "/Thumbs.db", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 pictures"},
+		{"desktop.ini", "[.ShellClassInfo]\r\n"},
+		{personB + "/~$offer.docx", "\x05Mary" + strings.Repeat("\x00", 157)},
+		{"@eaDir/offer.txt@SynoEAStream", "attributes"},
 	}
 	real := handmadeFile{personA + "/._letter.pdf", "%PDF-1.4\nnot a twin"}
 	var twins []handmadeFile
@@ -320,7 +388,9 @@ func TestSystemLitterIsKeptApart(t *testing.T) {
 	d := delivery{
 		data:        []object{{"data.zip", zipped(t, twins)}},
 		attachments: []object{{"a.zip", zipped(t, append(append(litter, letters()...), real))}},
-		cvs:         []object{{"c.zip", zipped(t, append(lives(), handmadeFile{"__MACOSX/._CA-1 Ada Byron.txt", twin}))}},
+		cvs: []object{{
+			"c.zip", zipped(t, append(lives(), handmadeFile{"__MACOSX/._CA-1 Ada Byron.txt", twin})),
+		}},
 	}
 	root := t.TempDir()
 	r := d.take(t, root)
@@ -337,7 +407,8 @@ func TestSystemLitterIsKeptApart(t *testing.T) {
 			told = append(told, f)
 		}
 	}
-	if len(told) != 1 || !strings.HasPrefix(told[0].Detail, "17 files") || told[0].Severity != query.SeverityInfo {
+	if len(told) != 1 || !strings.HasPrefix(told[0].Detail, "17 files") ||
+		told[0].Severity != query.SeverityInfo {
 		t.Errorf("litter is told as %+v; want one info of 17 files", told)
 	}
 	rows := refusedRows(t, root, r)
@@ -349,7 +420,10 @@ func TestSystemLitterIsKeptApart(t *testing.T) {
 			t.Errorf("row %+v; want system-litter, kept", row)
 		}
 	}
-	if got := keptContent(t, root, r, rows[slices.IndexFunc(rows, func(r map[string]string) bool { return r["name"] == "desktop.ini" })]); got != "[.ShellClassInfo]\r\n" {
+	if got := keptContent(
+		t, root, r,
+		rows[slices.IndexFunc(rows, func(r map[string]string) bool { return r["name"] == "desktop.ini" })],
+	); got != "[.ShellClassInfo]\r\n" {
 		t.Errorf("desktop.ini is kept as %q", got)
 	}
 }
@@ -362,15 +436,20 @@ func TestLitterOfACompressedTarIsKept(t *testing.T) {
 	r := only("a.tar.gz", gzipped(t, tarred(t, append(letters(), store)))).take(t, root)
 	checkDelivered(t, root, r, whole())
 	rows := refusedRows(t, root, r)
-	if len(rows) != 1 || rows[0]["kept_in"] == "" || !strings.Contains(keptContent(t, root, r, rows[0]), store.content) {
+	if len(rows) != 1 || rows[0]["kept_in"] == "" || !strings.Contains(
+		keptContent(t, root, r, rows[0]), store.content,
+	) {
 		t.Errorf("refused.csv: %.300v; want .DS_Store, kept", rows)
 	}
 }
 
-// Entries of the data part that nothing can read are refused, each reason told once, and the other tables are there.
+// Entries of the data part that nothing can read are refused, each reason told once, and the other tables are
+// there.
 func TestAnUnreadableTableStopsNothing(t *testing.T) {
 	t.Parallel()
-	files := append(tablesOf(t), handmadeFile{"Locked-1.csv", "id\n1\n"}, handmadeFile{"Locked-2.csv", "id\n2\n"})
+	files := append(
+		tablesOf(t), handmadeFile{"Locked-1.csv", "id\n1\n"}, handmadeFile{"Locked-2.csv", "id\n2\n"},
+	)
 	z := zipped(t, files)
 	for _, name := range []string{"Locked-1.csv", "Locked-2.csv"} {
 		z[bytes.Index(z, []byte(name))-localName+6] |= 1
@@ -380,23 +459,32 @@ func TestAnUnreadableTableStopsNothing(t *testing.T) {
 	r := delivery{data: []object{{"data.zip", z}}}.take(t, root)
 	checkDelivered(t, root, r, whole(), "warning locked-document")
 	for _, f := range r.Findings {
-		if f.Code == query.LockedDocument && (f.Count != 1 || !strings.HasPrefix(f.Detail, "2 entries of data.zip")) {
+		if f.Code == query.LockedDocument && (f.Count != 1 ||
+			!strings.HasPrefix(f.Detail, "2 entries of data.zip")) {
 			t.Errorf("told as %+v; want one finding about 2 entries", f)
 		}
 	}
 }
 
-// Names that a platform reserves, that lead elsewhere, that are too long or there twice are data; each file is there.
+// Names that a platform reserves, that lead elsewhere, that are too long or there twice are data; each file
+// is there.
 func TestIllNamedEntriesAreTakenUnderSafeNames(t *testing.T) {
 	t.Parallel()
-	names := []string{"CON", "aux.txt", "../../etc/passwd", `C:\Windows\x.txt`, "a\x00b.pdf", strings.Repeat("long/", 13_000) + "x.txt", "same.txt", "same.txt", "Same.TXT", "", ".", "nul."}
+	names := []string{
+		"CON", "aux.txt", "../../etc/passwd", `C:\Windows\x.txt`, "a\x00b.pdf",
+		strings.Repeat("long/", 13_000) + "x.txt", "same.txt", "same.txt", "Same.TXT", "", ".", "nul.",
+	}
 	var files []handmadeFile
 	for i, name := range names {
 		files = append(files, handmadeFile{name, fmt.Sprint("content ", i)})
 	}
-	odd := append(tablesOf(t), handmadeFile{"CON.csv", "id,x\n1,2\n"}, handmadeFile{"lpt1.csv", "id,x\n1,2\n"}, handmadeFile{"notes.csv.part", "x"},
+	odd := append(tablesOf(t), handmadeFile{"CON.csv", "id,x\n1,2\n"},
+		handmadeFile{"lpt1.csv", "id,x\n1,2\n"}, handmadeFile{"notes.csv.part", "x"},
 		handmadeFile{"what.", "x"}, handmadeFile{"con.CSV", "id,x\n3,4\n"})
-	d := delivery{data: []object{{"data.zip", zipped(t, odd)}}, attachments: []object{{"a.zip", zipped(t, append(letters(), files...))}}}
+	d := delivery{
+		data:        []object{{"data.zip", zipped(t, odd)}},
+		attachments: []object{{"a.zip", zipped(t, append(letters(), files...))}},
+	}
 	root := t.TempDir()
 	r := d.take(t, root)
 	if r.State != StateComplete || r.Documents.Attachments != int64(3+len(files)) {
@@ -418,18 +506,28 @@ func TestIllNamedEntriesAreTakenUnderSafeNames(t *testing.T) {
 func TestAPortfolioIsNotOpened(t *testing.T) {
 	t.Parallel()
 	portfolio := string(zipped(t, []handmadeFile{{"poem.txt", "a poem"}}))
-	h := handmade{tables: map[string]string{"candidates": peopleCSV, "attachments": "attachment_id,record_id,record_type,file_name,file_path,file_size\n" +
-		fmt.Sprintf("f-1,%s,CANDIDATE,portfolio.zip,%[1]s/portfolio.zip,%d\n", personA, len(portfolio))}}
+	h := handmade{tables: map[string]string{"candidates": peopleCSV,
+		"attachments": "attachment_id,record_id,record_type,file_name,file_path,file_size\n" +
+			fmt.Sprintf("f-1,%s,CANDIDATE,portfolio.zip,%[1]s/portfolio.zip,%d\n", personA, len(portfolio))}}
 	d := delivery{
 		data:        []object{{"data.zip", zipped(t, h.data(t))}},
 		attachments: []object{{"a.zip", zipped(t, []handmadeFile{{personA + "/portfolio.zip", portfolio}})}},
-		cvs:         []object{{"c.zip", zipped(t, []handmadeFile{{"CA-1 Ada Byron.zip", portfolio + "\x00"}, {"CA-2 Mary Fairfax.zip", portfolio}})}},
+		cvs: []object{{
+			"c.zip",
+			zipped(
+				t,
+				[]handmadeFile{
+					{"CA-1 Ada Byron.zip", portfolio + "\x00"}, {"CA-2 Mary Fairfax.zip", portfolio},
+				},
+			),
+		}},
 	}
 	root := t.TempDir()
 	r := d.take(t, root)
 	want := map[string]string{
 		personA + "/portfolio.zip": personA + " " + digestOf(portfolio),
-		"CA-1 Ada Byron.zip":       personA + " " + digestOf(portfolio+"\x00"), "CA-2 Mary Fairfax.zip": personB + " " + digestOf(portfolio),
+		"CA-1 Ada Byron.zip":       personA + " " + digestOf(portfolio+"\x00"),
+		"CA-2 Mary Fairfax.zip":    personB + " " + digestOf(portfolio),
 	}
 	got := map[string]string{}
 	for at, k := range archivedDocuments(t, openBag(t, root, r.Export)) {
@@ -446,9 +544,21 @@ func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
 	seven := "7z\xbc\xaf\x27\x1c\x00\x04 packed by somebody " + noise(500)
 	broken := gzipped(t, []byte(noise(5000)))[:700]
 	d := delivery{
-		data:        []object{{"data.zip", zipped(t, append(tablesOf(t)[1:], handmadeFile{tablesOf(t)[0].name + ".gz", string(broken)}))}},
+		data: []object{{
+			"data.zip",
+			zipped(t, append(tablesOf(t)[1:], handmadeFile{tablesOf(t)[0].name + ".gz", string(broken)})),
+		}},
 		attachments: []object{{"letters.7z", []byte(seven)}},
-		cvs:         []object{{"cvs.zip", zipped(t, []handmadeFile{{"all.zip.001", zippedString(t, lives())[:300]}, {"all.zip.003", zippedString(t, lives())[300:]}})}},
+		cvs: []object{{
+			"cvs.zip",
+			zipped(
+				t,
+				[]handmadeFile{
+					{"all.zip.001", zippedString(t, lives())[:300]},
+					{"all.zip.003", zippedString(t, lives())[300:]},
+				},
+			),
+		}},
 	}
 	root := t.TempDir()
 	r := d.take(t, root)
@@ -463,7 +573,10 @@ func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
 		}
 	}
 	all := strings.Join(told, "\n")
-	for _, want := range []string{"container-unopened " + tablesOf(t)[0].name + ".gz", "letters.7z, a 7z archive", "container-damaged the structure of cvs.zip/all.zip"} {
+	for _, want := range []string{
+		"container-unopened " + tablesOf(t)[0].name + ".gz", "letters.7z, a 7z archive",
+		"container-damaged the structure of cvs.zip/all.zip",
+	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("not told: %s\n%s", want, all)
 		}

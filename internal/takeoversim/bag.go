@@ -47,8 +47,9 @@ func readDocuments(bag string) ([]kept, error) {
 		if err != nil {
 			return nil, fmt.Errorf("document %s: %w", get("doc_id"), err)
 		}
-		all = append(all, kept{id: get("doc_id"), part: get("part"), name: get("original_name"), owner: get("owner_id"),
-			row: get("attachment_id"), state: get("state"), content: content})
+		all = append(all,
+			kept{id: get("doc_id"), part: get("part"), name: get("original_name"), owner: get("owner_id"),
+				row: get("attachment_id"), state: get("state"), content: content})
 	}
 	return all, nil
 }

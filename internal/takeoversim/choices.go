@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Choices are the decisions that make a World. Each has a random source of its own, so that leaving one oddity out
-// changes nothing else.
+// Choices are the decisions that make a World. Each has a random source of its own, so that leaving one
+// oddity out changes nothing else.
 type Choices struct {
 	Selection
 	made []string
@@ -19,13 +19,16 @@ type Choices struct {
 type Selection struct {
 	Seed    uint64
 	Without []string // oddities that are left out
-	// Only are beginnings of the names of the oddities that are not left out, each of which then every second world has.
-	// "dialect" stands for all those of CSVs, which are as likely as ever. Empty: all.
+	// Only are beginnings of the names of the oddities that are not left out, each of which then every second
+	// world has. "dialect" stands for all those of CSVs, which are as likely as ever. Empty: all.
 	Only []string
 }
 
 // dialectNames are the oddities of CSVs.
-var dialectNames = []string{"headings", "delimiter", "quoting", "line-end", "encoding", "preamble", "money", "moments", "flags", "blank-before-quote", "ids"}
+var dialectNames = []string{
+	"headings", "delimiter", "quoting", "line-end", "encoding", "preamble", "money", "moments", "flags",
+	"blank-before-quote", "ids",
+}
 
 func (s Selection) has(name string) bool {
 	if slices.Contains(s.Without, name) {
@@ -33,7 +36,9 @@ func (s Selection) has(name string) bool {
 	}
 	return len(s.Only) == 0 || slices.ContainsFunc(s.Only, func(only string) bool {
 		if only == "dialect" {
-			return slices.ContainsFunc(dialectNames, func(d string) bool { return strings.HasPrefix(name, d) })
+			return slices.ContainsFunc(
+				dialectNames, func(d string) bool { return strings.HasPrefix(name, d) },
+			)
 		}
 		return strings.HasPrefix(name, only)
 	})
@@ -60,7 +65,8 @@ func (c *Choices) random(name string) *rand.Rand {
 	return rand.New(rand.NewPCG(c.Seed, h.Sum64()))
 }
 
-// odd decides whether the world has an oddity, which has the given probability in a world of middling wildness.
+// odd decides whether the world has an oddity, which has the given probability in a world of middling
+// wildness.
 func (c *Choices) odd(name string, probability float64) bool {
 	if c.random("odd "+name).Float64() >= c.chance(name, probability) || !c.has(name) {
 		return false
@@ -69,8 +75,8 @@ func (c *Choices) odd(name string, probability float64) bool {
 	return true
 }
 
-// pick chooses one of several ways, of which the first is the plain one. The others are equally likely, and together
-// have the given probability.
+// pick chooses one of several ways, of which the first is the plain one. The others are equally likely, and
+// together have the given probability.
 func (c *Choices) pick(name string, probability float64, ways ...string) string {
 	r := c.random("pick " + name)
 	way := ways[1+r.IntN(len(ways)-1)]

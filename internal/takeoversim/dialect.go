@@ -183,7 +183,8 @@ func (d dialect) quote(c string) string {
 	return `"` + strings.ReplaceAll(c, `"`, `""`) + `"`
 }
 
-// phpDoubled doubles quotes as PHP's fputcsv does with its default escape character: one behind a backslash stays single.
+// phpDoubled doubles quotes as PHP's fputcsv does with its default escape character: one behind a backslash
+// stays single.
 func phpDoubled(c string) string {
 	var b strings.Builder
 	escaped := false

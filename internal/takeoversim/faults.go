@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// A fault is what a server or the network does to some of an object's requests: those numbered from on, so many times.
+// A fault is what a server or the network does to some of an object's requests: those numbered from on, so
+// many times.
 type fault struct {
 	name        string
 	from, times int
@@ -15,7 +16,8 @@ type fault struct {
 
 // faultKinds are all kinds of faults that end by themselves, so that a takeover under them must end as well.
 var faultKinds = []string{
-	"503", "503-wait", "429", "500", "504", "408", "202", "425", "reset-early", "reset", "cut", "cut-chunked", "stall", "flip",
+	"503", "503-wait", "429", "500", "504", "408", "202", "425", "reset-early", "reset", "cut",
+	"cut-chunked", "stall", "flip",
 	"page", "empty-once", "empty-part", "no-content-range", "range-ignored", "silence",
 }
 
@@ -32,12 +34,19 @@ func (c *Choices) faultsOf(path string, size int) []fault {
 		if kind == "503" || kind == "503-wait" || kind == "429" {
 			times = 1 + r.IntN(12)
 		}
-		all = append(all, fault{name: kind, from: 1 + r.IntN(4), times: times, at: 1 + r.IntN(max(size-1, 1)), wait: 1 + r.IntN(90)})
+		all = append(
+			all,
+			fault{
+				name: kind, from: 1 + r.IntN(4), times: times, at: 1 + r.IntN(max(size-1, 1)),
+				wait: 1 + r.IntN(90),
+			},
+		)
 	}
 	return all
 }
 
-const loginPage = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>Please sign in</form></body></html>"
+const loginPage = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form>Please sign " +
+	"in</form></body></html>"
 
 // answer answers a request in the fault's way. It is false when the connection is of no further use.
 func (f fault) answer(r *reply) bool {
@@ -48,7 +57,10 @@ func (f fault) answer(r *reply) bool {
 	case "503-wait":
 		return r.plain(503, "text/plain", "busy", "Retry-After", wait)
 	case "429":
-		return r.plain(429, "text/plain", "slow down", "Retry-After", time.Now().Add(time.Duration(f.wait)*time.Second).UTC().Format(time.RFC1123))
+		return r.plain(
+			429, "text/plain", "slow down", "Retry-After",
+			time.Now().Add(time.Duration(f.wait)*time.Second).UTC().Format(time.RFC1123),
+		)
 	case "500":
 		return r.plain(500, "text/html", "<html>oops</html>")
 	case "504":

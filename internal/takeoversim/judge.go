@@ -31,7 +31,8 @@ func (o Outcome) bad() []string {
 	return codes
 }
 
-// Judge compares what came of a takeover with the truth, and returns every violation of what holdall promises.
+// Judge compares what came of a takeover with the truth, and returns every violation of what holdall
+// promises.
 func (w *World) Judge(generation int, o Outcome) []string {
 	j := &judge{w: w, truth: w.Truths[generation], o: o, dialect: w.dialect()}
 	j.documents()
@@ -96,7 +97,8 @@ func best(d *Document, all []kept) kept {
 	return all[0]
 }
 
-// invented asks whether a document of the archive is one of the export's, and its owner one whose document that is.
+// invented asks whether a document of the archive is one of the export's, and its owner one whose document
+// that is.
 func (j *judge) invented(k kept, key string) {
 	there, owned := false, k.owner == ""
 	for _, d := range j.truth.Documents {
@@ -127,8 +129,8 @@ func (j *judge) owner(d *Document, k kept) {
 	}
 }
 
-// tables reads all tables in one query, since opening a database takes longer than reading a few rows. Where one of
-// them is missing, each is asked for by itself.
+// tables reads all tables in one query, since opening a database takes longer than reading a few rows. Where
+// one of them is missing, each is asked for by itself.
 func (j *judge) tables() {
 	var selects []string
 	for _, t := range j.truth.Tables {
@@ -194,8 +196,8 @@ func (j *judge) table(t Table, rows []map[string]any) {
 	}
 }
 
-// quarantined asks that a row that was not loaded is kept in quarantine. Nothing in these worlds needs that but a
-// backslash that two kinds of writers mean differently.
+// quarantined asks that a row that was not loaded is kept in quarantine. Nothing in these worlds needs that
+// but a backslash that two kinds of writers mean differently.
 func (j *judge) quarantined(t Table, row []string) {
 	doubtful := strings.Contains(strings.Join(row, "\x00"), `\`)
 	rows, err := j.o.Query("select record from quarantine")
@@ -206,7 +208,9 @@ func (j *judge) quarantined(t Table, row []string) {
 	for _, r := range rows {
 		if record, _ := r["record"].(string); strings.Contains(record, row[0]) {
 			if !doubtful {
-				j.violation("table %s: row %s is in quarantine, though nothing is wrong with it", t.Name, row[0])
+				j.violation(
+					"table %s: row %s is in quarantine, though nothing is wrong with it", t.Name, row[0],
+				)
 			}
 			return
 		}
@@ -254,7 +258,9 @@ func (j *judge) right(c Column, want string) []string {
 
 func (j *judge) told(pattern string) bool {
 	rx := regexp.MustCompile(pattern)
-	return slices.ContainsFunc(j.o.Findings, func(f Finding) bool { return rx.MatchString(f.Code + " " + f.Detail) })
+	return slices.ContainsFunc(
+		j.o.Findings, func(f Finding) bool { return rx.MatchString(f.Code + " " + f.Detail) },
+	)
 }
 
 var alarm = regexp.MustCompile(`^((attachment|cv|table|part)-missing|.*damaged.*|locked.*|file-unavailable|error-page|empty-file|` +
@@ -263,11 +269,13 @@ var alarm = regexp.MustCompile(`^((attachment|cv|table|part)-missing|.*damaged.*
 // alarms asks that what is missing or damaged is told, and nothing else.
 func (j *judge) alarms() {
 	damaged := slices.ContainsFunc(j.truth.Documents, func(d *Document) bool { return d.Damaged }) ||
-		slices.ContainsFunc(j.w.made, func(name string) bool { return strings.HasSuffix(name, "-cut-off") }) // perhaps behind the last document
+		// perhaps behind the last document
+		slices.ContainsFunc(j.w.made, func(name string) bool { return strings.HasSuffix(name, "-cut-off") })
 	j.missing("attachment-missing", j.truth.Missing, damaged)
 	j.missing("cv-missing", j.truth.NoCV, damaged)
 	for _, f := range j.o.Findings {
-		if f.Severity == "info" || !alarm.MatchString(f.Code) || strings.HasPrefix(f.Code, "attachment-") || strings.HasPrefix(f.Code, "cv-") {
+		if f.Severity == "info" || !alarm.MatchString(f.Code) || strings.HasPrefix(f.Code, "attachment-") ||
+			strings.HasPrefix(f.Code, "cv-") {
 			continue
 		}
 		if !damaged && !(f.Code == "part-missing" && j.truth.NoPart != "") {
@@ -279,8 +287,8 @@ func (j *judge) alarms() {
 	}
 }
 
-// missing compares the records of findings with those that the vendor left something out of. What is damaged may count as
-// missing too.
+// missing compares the records of findings with those that the vendor left something out of. What is damaged
+// may count as missing too.
 func (j *judge) missing(code string, want []string, damaged bool) {
 	var got []string
 	for _, f := range j.o.Findings {
@@ -294,7 +302,8 @@ func (j *judge) missing(code string, want []string, damaged bool) {
 		}
 	}
 	for _, id := range got {
-		if id != "" && !slices.Contains(want, id) && !damaged { // without an id it says how many of several are missing
+		if id != "" && !slices.Contains(want, id) && !damaged {
+			// without an id it says how many of several are missing
 			j.violation("false alarm: %s of %s", code, id)
 		}
 	}
@@ -303,8 +312,11 @@ func (j *judge) missing(code string, want []string, damaged bool) {
 // mayWarn reports whether something in the world is odd enough for a warning.
 func (w *World) mayWarn() bool {
 	return slices.ContainsFunc(w.made, func(name string) bool {
-		for _, s := range []string{"=joined", "=shifted", "=prefixed", "=renamed-local", "=nested", "=php", "=mysql", "=thousands", "=day-first",
-			"=title", "-repeated", "-encrypted", "duplicate-", "many-", "renamed-file", "year-folder", "=numbers", "no-", "missing-", "damaged", "-cut-off", "=split", "rot-", "=html", "weak", "edge", "gzip", "=padded"} {
+		for _, s := range []string{"=joined", "=shifted", "=prefixed", "=renamed-local", "=nested", "=php",
+			"=mysql", "=thousands", "=day-first",
+			"=title", "-repeated", "-encrypted", "duplicate-", "many-", "renamed-file", "year-folder",
+			"=numbers", "no-", "missing-", "damaged", "-cut-off", "=split", "rot-", "=html", "weak", "edge",
+			"gzip", "=padded"} {
 			if strings.Contains(name, s) {
 				return true
 			}

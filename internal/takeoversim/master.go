@@ -5,8 +5,11 @@ import (
 	"strings"
 )
 
-// masterForms are the ways in which a master CSV has been seen or may be thought to be written, the plain one first.
-var masterForms = []string{"rows", "columns", "hyperlink", "escaped", "bare", "semicolon", "utf-16", "titled", "quoted"}
+// masterForms are the ways in which a master CSV has been seen or may be thought to be written, the plain one
+// first.
+var masterForms = []string{
+	"rows", "columns", "hyperlink", "escaped", "bare", "semicolon", "utf-16", "titled", "quoted",
+}
 
 // masterCSV writes the master CSV of the present links.
 func (w *World) masterCSV() []byte {

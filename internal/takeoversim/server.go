@@ -29,8 +29,9 @@ type object struct {
 // An objectStyle is what a store is like for ever.
 type objectStyle struct {
 	noRanges, noETag, weakETag, edgeETag, noLength, gzipped, once, shortRanges bool
-	elsewhere                                                                  time.Duration // a redirect leads to another host, and holds so long; 0: none
-	pace                                                                       time.Duration // for each 16 KiB
+	// a redirect leads to another host, and holds so long; 0: none
+	elsewhere time.Duration
+	pace      time.Duration // for each 16 KiB
 }
 
 // State is what the server remembers when the program, and the simulation with it, is killed.
@@ -101,13 +102,19 @@ func (s *server) answer(c *serverConn, req *http.Request) bool {
 	case o == nil:
 		return r.plain(404, "text/plain", "no such object")
 	case req.Host != host && stale(req.URL):
-		return r.plain(403, "application/xml", "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
+		return r.plain(
+			403, "application/xml",
+			"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
+		)
 	case crowded:
 		return r.plain(503, "text/plain", "too many connections")
 	case issue < 0:
 		return r.plain(403, "application/xml", "<Error><Code>SignatureDoesNotMatch</Code></Error>")
 	case s.w.expired(issue):
-		return r.plain(403, "application/xml", "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
+		return r.plain(
+			403, "application/xml",
+			"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
+		)
 	case o.style.once && ofIssue > 1:
 		return r.plain(410, "text/plain", "this link has been used")
 	}
@@ -157,7 +164,10 @@ func (r *reply) head(status int, headers map[string]string) error {
 	}
 	sort.Strings(names)
 	var b strings.Builder
-	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http.StatusText(status), time.Now().UTC().Format(http.TimeFormat))
+	fmt.Fprintf(
+		&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http.StatusText(status),
+		time.Now().UTC().Format(http.TimeFormat),
+	)
 	for _, k := range names {
 		fmt.Fprintf(&b, "%s: %s\r\n", k, headers[k])
 	}
@@ -249,7 +259,9 @@ func (r *reply) give(g giving) bool {
 }
 
 func (r *reply) headOf(g giving, from, to int, ranged bool) error {
-	h := map[string]string{"Content-Type": "application/octet-stream", "Last-Modified": "Sun, 01 Mar 2026 08:00:00 GMT"}
+	h := map[string]string{
+		"Content-Type": "application/octet-stream", "Last-Modified": "Sun, 01 Mar 2026 08:00:00 GMT",
+	}
 	if t := r.etag(); t != "" {
 		h["ETag"] = t
 	}

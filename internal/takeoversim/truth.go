@@ -62,16 +62,21 @@ func (t *Truth) table(name string) *Table {
 }
 
 var firstNames = []string{"Marta", "Colm", "Sanae", "Björn", "Ewa", "Noor", "Łukasz", "Imogen"}
-var lastNames = []string{"Quill", "Harrowgate", "Ōtani", "Sandvik", "Zieliński", "van der Meer", "O'Brolin", "Tansley"}
+var lastNames = []string{
+	"Quill", "Harrowgate", "Ōtani", "Sandvik", "Zieliński", "van der Meer", "O'Brolin", "Tansley",
+}
 
 // notes are cells that programs have been known to write or read wrongly.
 var notes = []string{
-	"", "", "plain", "likes, commas", "two\nlines", "a \"quoted\" word", "ends with a backslash \\", "semi;colon", " blanks ",
-	"<p>HTML &amp; more</p>", "=SUM(A1:A3)", "tab\tinside", "5\" pipe", "ünïcödé ✓", "'single'", "C:\\temp\\new", "-", "NULL",
+	"", "", "plain", "likes, commas", "two\nlines", "a \"quoted\" word", "ends with a backslash \\",
+	"semi;colon", " blanks ",
+	"<p>HTML &amp; more</p>", "=SUM(A1:A3)", "tab\tinside", "5\" pipe", "ünïcödé ✓", "'single'",
+	"C:\\temp\\new", "-", "NULL",
 	"\"all of it\"", "first\r\nsecond", "a, \"b\", c", "said \\\"no\\\"",
 }
 
-// invention makes the truth of one export. Generation numbers exports of the same account: the second has other content.
+// invention makes the truth of one export. Generation numbers exports of the same account: the second has
+// other content.
 type invention struct {
 	*Choices
 	generation int
@@ -90,7 +95,10 @@ func (v *invention) id(kind string, n int) string {
 	r := v.random(fmt.Sprintf("id %s %d", kind, n))
 	switch v.ids {
 	case "uuid":
-		return fmt.Sprintf("%08x-%04x-4%03x-a%03x-%012x", r.Uint32(), r.IntN(1<<16), r.IntN(1<<12), r.IntN(1<<12), r.Int64N(1<<48))
+		return fmt.Sprintf(
+			"%08x-%04x-4%03x-a%03x-%012x", r.Uint32(), r.IntN(1<<16), r.IntN(1<<12), r.IntN(1<<12),
+			r.Int64N(1<<48),
+		)
 	case "numbers":
 		return fmt.Sprint(map[string]int{"user": 10, "candidate": 2015, "attachment": 88120}[kind] + n)
 	}
@@ -108,41 +116,76 @@ func invent(c *Choices, generation int) *Truth {
 
 func (v *invention) moment(what string, n int) string {
 	r := v.random(fmt.Sprintf("moment %s %d", what, n))
-	return time.Date(2019+r.IntN(6), time.Month(1+r.IntN(12)), 1+r.IntN(28), r.IntN(24), r.IntN(60), r.IntN(60), 0, time.UTC).Format(time.DateTime)
+	return time.Date(2019+r.IntN(6), time.Month(1+r.IntN(12)), 1+
+		r.IntN(28), r.IntN(24), r.IntN(60), r.IntN(60), 0, time.UTC).Format(time.DateTime)
 }
 
 func (v *invention) tables() []Table {
 	user := v.id("user", 0)
 	return []Table{
 		v.candidates(user),
-		{File: "Users.csv", Name: "users", Columns: columns("User Id", "user_id", "Full Name", "full_name", "Email", "email", "@Created On", "created_on"),
+		{File: "Users.csv", Name: "users",
+			Columns: columns(
+				"User Id", "user_id", "Full Name", "full_name", "Email", "email", "@Created On", "created_on",
+			),
 			Rows: [][]string{{user, "Hedda Maple", "hedda@larchbrook.example", v.moment("user", 0)}}},
-		{File: "Companies.csv", Name: "companies", Columns: columns("Company Id", "company_id", "Reference", "reference", "Company Name", "name",
-			"#Employees", "employees", "Parent Company Id", "parent_company_id", "Owner Id", "owner_id", "@Created On", "created_on"),
-			Rows: [][]string{{"larcCO77", "CY-7", "Alder, Ash & Sons", "1250", "", user, v.moment("company", 0)}}},
-		{File: "Contacts.csv", Name: "contacts", Columns: columns("Contact Id", "contact_id", "Reference", "reference", "First Name", "first_name",
-			"Surname", "surname", "Company Id", "company_id", "Owner Id", "owner_id", "@Created On", "created_on"),
-			Rows: [][]string{{"larcCT31", "CT-3", "Ines", "Alder", "larcCO77", user, v.moment("contact", 0)}}},
-		{File: "Jobs.csv", Name: "jobs", Columns: columns("Job Id", "job_id", "Reference", "reference", "Job Title", "title", "Status", "status",
-			"$Min Pay", "min_pay", "Company Id", "company_id", "Contact Id", "contact_id", "Owner Id", "owner_id", "@Created On", "created_on"),
-			Rows: [][]string{{"larcJB12", "JB-1", "Pipe fitter", "OPEN", "31250.50", "larcCO77", "larcCT31", user, v.moment("job", 0)}}},
-		{File: "Job_Pipelines.csv", Name: "job_pipelines", Columns: columns("Pipeline Id", "pipeline_id", "Job Id", "job_id", "Candidate Id", "candidate_id",
-			"Company Id", "company_id", "Contact Id", "contact_id", "Status Code", "status_code", "Owner Id", "owner_id",
-			"Candidate Owner Id", "candidate_owner_id", "Job Owner Id", "job_owner_id", "@Created On", "created_on"),
-			Rows: [][]string{{"larcPP1", "larcJB12", v.id("candidate", 0), "larcCO77", "larcCT31", "APPLIED", user, user, user, v.moment("pipeline", 0)}}},
-		{File: "Tasks.csv", Name: "tasks", Columns: columns("Task Id", "task_id", "Subject", "subject", "Status", "status", "Assigned By Id", "assigned_by_id",
-			"Assigned To Id", "assigned_to_id", "Linked Records", "linked_records", "@Created On", "created_on"),
+		{File: "Companies.csv", Name: "companies",
+			Columns: columns("Company Id", "company_id", "Reference", "reference", "Company Name", "name",
+				"#Employees", "employees", "Parent Company Id", "parent_company_id", "Owner Id", "owner_id",
+				"@Created On", "created_on"),
+			Rows: [][]string{{
+				"larcCO77", "CY-7", "Alder, Ash & Sons", "1250", "", user, v.moment("company", 0),
+			}}},
+		{File: "Contacts.csv", Name: "contacts",
+			Columns: columns("Contact Id", "contact_id", "Reference", "reference", "First Name", "first_name",
+				"Surname", "surname", "Company Id", "company_id", "Owner Id", "owner_id", "@Created On",
+				"created_on"),
+			Rows: [][]string{{
+				"larcCT31", "CT-3", "Ines", "Alder", "larcCO77", user, v.moment("contact", 0),
+			}}},
+		{File: "Jobs.csv", Name: "jobs",
+			Columns: columns("Job Id", "job_id", "Reference", "reference", "Job Title", "title", "Status",
+				"status",
+				"$Min Pay", "min_pay", "Company Id", "company_id", "Contact Id", "contact_id", "Owner Id",
+				"owner_id", "@Created On", "created_on"),
+			Rows: [][]string{{
+				"larcJB12", "JB-1", "Pipe fitter", "OPEN", "31250.50", "larcCO77", "larcCT31", user,
+				v.moment("job", 0),
+			}}},
+		{File: "Job_Pipelines.csv", Name: "job_pipelines",
+			Columns: columns("Pipeline Id", "pipeline_id", "Job Id", "job_id", "Candidate Id", "candidate_id",
+				"Company Id", "company_id", "Contact Id", "contact_id", "Status Code", "status_code",
+				"Owner Id", "owner_id",
+				"Candidate Owner Id", "candidate_owner_id", "Job Owner Id", "job_owner_id", "@Created On",
+				"created_on"),
+			Rows: [][]string{{
+				"larcPP1", "larcJB12", v.id("candidate", 0), "larcCO77", "larcCT31", "APPLIED", user, user,
+				user, v.moment("pipeline", 0),
+			}}},
+		{File: "Tasks.csv", Name: "tasks",
+			Columns: columns("Task Id", "task_id", "Subject", "subject", "Status", "status",
+				"Assigned By Id", "assigned_by_id",
+				"Assigned To Id", "assigned_to_id", "Linked Records", "linked_records", "@Created On",
+				"created_on"),
 			Rows: [][]string{{"larcTK1", "Ring back", "TODO", user, user, "", v.moment("task", 0)}}},
-		{File: "Folder_Records.csv", Name: "folder_records", Columns: columns("Id", "folder_record_id", "Folder Id", "folder_id", "Folder Name", "folder_name",
-			"Record Id", "record_id", "Record Type", "record_type", "@Added On", "created_on"),
-			Rows: [][]string{{"larcFR1", "F1", "Warm", v.id("candidate", 0), "CANDIDATE", v.moment("folder", 0)}}},
-		{File: "Audit_Logs.csv", Name: "audit_logs", Columns: columns("Id", "audit_id", "@Date", "event_time", "User Id", "actor_id", "User", "actor_name",
-			"Activity Type", "action", "Record Type", "entity_type", "Record Id", "entity_id"),
-			Rows: [][]string{{"1", v.moment("audit", 0), user, "Hedda Maple", "CREATE", "CANDIDATE", v.id("candidate", 0)}}},
+		{File: "Folder_Records.csv", Name: "folder_records",
+			Columns: columns("Id", "folder_record_id", "Folder Id", "folder_id", "Folder Name", "folder_name",
+				"Record Id", "record_id", "Record Type", "record_type", "@Added On", "created_on"),
+			Rows: [][]string{{
+				"larcFR1", "F1", "Warm", v.id("candidate", 0), "CANDIDATE", v.moment("folder", 0),
+			}}},
+		{File: "Audit_Logs.csv", Name: "audit_logs",
+			Columns: columns("Id", "audit_id", "@Date", "event_time", "User Id", "actor_id", "User",
+				"actor_name",
+				"Activity Type", "action", "Record Type", "entity_type", "Record Id", "entity_id"),
+			Rows: [][]string{{
+				"1", v.moment("audit", 0), user, "Hedda Maple", "CREATE", "CANDIDATE", v.id("candidate", 0),
+			}}},
 	}
 }
 
-// columns reads pairs of heading and name; $, # and @ in front of a heading mark money, whole numbers and moments, ? a flag.
+// columns reads pairs of heading and name; $, # and @ in front of a heading mark money, whole numbers and
+// moments, ? a flag.
 func columns(pairs ...string) []Column {
 	var all []Column
 	kinds := map[byte]Kind{'$': Money, '#': Whole, '@': Moment, '?': Flag}
@@ -157,18 +200,23 @@ func columns(pairs ...string) []Column {
 }
 
 func (v *invention) candidates(user string) Table {
-	t := Table{File: "Candidates.csv", Name: "candidates", Columns: columns("Candidate Id", "candidate_id", "Reference", "reference",
-		"First Name", "first_name", "Surname", "surname", "Email", "email", "Mobile", "mobile", "$Current Salary", "current_salary",
-		"?Has CV", "has_cv", "Internal Note", "internal_note", "Owner Id", "owner_id", "@Created On", "created_on")}
+	t := Table{File: "Candidates.csv", Name: "candidates",
+		Columns: columns("Candidate Id", "candidate_id", "Reference", "reference",
+			"First Name", "first_name", "Surname", "surname", "Email", "email", "Mobile", "mobile",
+			"$Current Salary", "current_salary",
+			"?Has CV", "has_cv", "Internal Note", "internal_note", "Owner Id", "owner_id", "@Created On",
+			"created_on")}
 	r := v.rng("candidates")
 	for i := range v.people {
 		mobile := fmt.Sprintf("07700 900%03d", i)
 		if i%3 == 1 {
 			mobile = fmt.Sprintf("+44 7700 900%03d", i)
 		}
-		t.Rows = append(t.Rows, []string{v.id("candidate", i), fmt.Sprintf("CA-%d", 2301+i), firstNames[i], lastNames[i],
-			fmt.Sprintf("%d.person@mail.example", i), mobile, fmt.Sprintf("%d.%02d", 18000+r.IntN(90)*500, []int{0, 0, 50}[r.IntN(3)]),
-			"true", notes[r.IntN(len(notes))], user, v.moment("candidate", i)})
+		t.Rows = append(t.Rows,
+			[]string{v.id("candidate", i), fmt.Sprintf("CA-%d", 2301+i), firstNames[i], lastNames[i],
+				fmt.Sprintf("%d.person@mail.example", i), mobile,
+				fmt.Sprintf("%d.%02d", 18000+r.IntN(90)*500, []int{0, 0, 50}[r.IntN(3)]),
+				"true", notes[r.IntN(len(notes))], user, v.moment("candidate", i)})
 	}
 	return t
 }
@@ -192,8 +240,10 @@ func (v *invention) documents(t *Truth) {
 	people := t.table("candidates")
 	naming := v.pick("attachment-names", 0.5, "owner-folder", "attachment-id", "flat", "year-folder")
 	big := v.odd("big-documents", 0.25)
-	table := Table{File: "Attachments.csv", Name: "attachments", Columns: columns("Attachment Id", "attachment_id", "Record Id", "record_id",
-		"Record Type", "record_type", "File Name", "file_name", "File Path", "file_path", "#File Size", "file_size", "@Created On", "created_on")}
+	table := Table{File: "Attachments.csv", Name: "attachments",
+		Columns: columns("Attachment Id", "attachment_id", "Record Id", "record_id",
+			"Record Type", "record_type", "File Name", "file_name", "File Path", "file_path", "#File Size",
+			"file_size", "@Created On", "created_on")}
 	n := v.number(v.name("attachments"), 1, 7)
 	if v.odd("no-attachments", 0.05) {
 		n = 0
@@ -206,9 +256,14 @@ func (v *invention) documents(t *Truth) {
 		if v.odd(fmt.Sprint("company-file-", i), 0.1) {
 			person, kind = t.table("companies").Rows[0], "COMPANY"
 		}
-		file := fmt.Sprintf("%s %d.pdf", []string{"letter", "offer_letter", "Zeugnis", "ID scan", "réf"}[i%5], i)
+		file := fmt.Sprintf(
+			"%s %d.pdf", []string{"letter", "offer_letter", "Zeugnis", "ID scan", "réf"}[i%5], i,
+		)
 		id := v.id("attachment", i)
-		d := &Document{Part: "attachments", Content: v.content(fmt.Sprintf("attachment %d", i), big), Owner: person[0], Row: id, Certain: true}
+		d := &Document{
+			Part: "attachments", Content: v.content(fmt.Sprintf("attachment %d", i), big), Owner: person[0],
+			Row: id, Certain: true,
+		}
 		if last := len(t.Documents) - 1; last >= 0 && v.odd(fmt.Sprint("duplicate-", i), 0.04) {
 			d.Content = t.Documents[last].Content
 		}
@@ -226,7 +281,10 @@ func (v *invention) documents(t *Truth) {
 			t.Missing = append(t.Missing, id)
 			d = nil
 		}
-		table.Rows = append(table.Rows, []string{id, person[0], kind, file, path, fmt.Sprint(size), v.moment("attachment", i)})
+		table.Rows = append(
+			table.Rows,
+			[]string{id, person[0], kind, file, path, fmt.Sprint(size), v.moment("attachment", i)},
+		)
 		if d != nil {
 			t.Documents = append(t.Documents, d)
 		}
@@ -274,7 +332,10 @@ func (v *invention) cvs(t *Truth, people *Table, big bool) {
 			t.NoCV = append(t.NoCV, p[0])
 			continue
 		}
-		d := &Document{Part: "cvs", Content: v.content(fmt.Sprintf("CV %d", i), big && i == 0), Owner: p[0], Certain: true}
+		d := &Document{
+			Part: "cvs", Content: v.content(fmt.Sprintf("CV %d", i), big && i == 0), Owner: p[0],
+			Certain: true,
+		}
 		switch naming {
 		case "reference":
 			d.Entry = fmt.Sprintf("%s %s %s.pdf", p[1], p[2], strings.ReplaceAll(p[3], "/", ""))

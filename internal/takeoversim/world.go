@@ -146,18 +146,22 @@ func (w *World) exports(t *Truth, generation int) []*object {
 	return all
 }
 
-// stopped reports whether a run is stopped from outside. Nobody could have a file of a listing then whose link works once: the
-// stopped run may have used it, and a server that says "gone" says no more than that.
+// stopped reports whether a run is stopped from outside. Nobody could have a file of a listing then whose
+// link works once: the stopped run may have used it, and a server that says "gone" says no more than that.
 func (w *World) stopped() bool {
-	return slices.ContainsFunc(w.steps, func(s Step) bool { return s.Kill > 0 || s.Interrupt > 0 || s.Disk > 0 })
+	return slices.ContainsFunc(
+		w.steps, func(s Step) bool { return s.Kill > 0 || s.Interrupt > 0 || s.Disk > 0 },
+	)
 }
 
 // finish gives an object its store's style and its faults.
 func (w *World) finish(o *object, listed bool) {
 	odd := func(name string, p float64) bool { return w.odd(o.path+":"+name, p) }
 	o.style = objectStyle{
-		noRanges: odd("no-ranges", 0.05), noETag: odd("no-etag", 0.05), weakETag: odd("weak-etag", 0.04), edgeETag: odd("edge-etag", 0.02),
-		noLength: odd("no-length", 0.03), gzipped: o.listing == "" && odd("gzip-encoded", 0.03), once: odd("once", 0.03),
+		noRanges: odd("no-ranges", 0.05), noETag: odd("no-etag", 0.05), weakETag: odd("weak-etag", 0.04),
+		edgeETag: odd("edge-etag", 0.02),
+		noLength: odd("no-length", 0.03), gzipped: o.listing == "" && odd("gzip-encoded", 0.03),
+		once:        odd("once", 0.03),
 		shortRanges: odd("short-ranges", 0.03),
 		pace:        time.Duration(w.number(o.path+":pace", 0, 60)) * time.Millisecond,
 	}
@@ -185,7 +189,8 @@ func (w *World) finish(o *object, listed bool) {
 
 // checked reports whether the format has checksums: without them nobody could see a wrong bit.
 func checked(name string) bool {
-	return strings.HasSuffix(name, ".zip") || strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tar.zst")
+	return strings.HasSuffix(name, ".zip") || strings.HasSuffix(name, ".tar.gz") ||
+		strings.HasSuffix(name, ".tar.zst")
 }
 
 // listed makes a part that is a page of links, one a file.
@@ -222,7 +227,9 @@ func (w *World) list(o *object, issue int) []byte {
 	case "html":
 		b.WriteString("<html><body><ul>\n")
 		for _, r := range rows {
-			fmt.Fprintf(&b, "<li><a href=\"%s\">%s</a></li>\n", strings.ReplaceAll(r.URL, "&", "&amp;"), r.Name)
+			fmt.Fprintf(
+				&b, "<li><a href=\"%s\">%s</a></li>\n", strings.ReplaceAll(r.URL, "&", "&amp;"), r.Name,
+			)
 		}
 		b.WriteString("</ul></body></html>\n")
 	default:
@@ -317,7 +324,8 @@ func (w *World) Master(renew bool) []byte {
 	if len(w.issued) == 0 || renew {
 		w.issued = append(w.issued, time.Now())
 		w.server.state.Issue = len(w.issued) - 1
-		if len(w.issued) > 2 { // a user who is told again and again that links expire asks for ones that live longer
+		if len(w.issued) > 2 {
+			// a user who is told again and again that links expire asks for ones that live longer
 			w.life = 7 * 24 * time.Hour
 		}
 	}
@@ -400,7 +408,8 @@ func (w *World) Generation() int { return w.server.state.Generation }
 // Issued is when the present master CSV was made.
 func (w *World) Issued() time.Time { return w.issued[len(w.issued)-1] }
 
-// MayNeedNewLinks reports whether the present links have ceased to work for some object, or looked as if they had.
+// MayNeedNewLinks reports whether the present links have ceased to work for some object, or looked as if they
+// had.
 func (w *World) MayNeedNewLinks() bool {
 	issue := len(w.issued) - 1
 	if w.State().Clock.Add(time.Second).After(w.issued[issue].Add(w.life)) {

@@ -27,7 +27,10 @@ var stamp = time.Date(2026, 3, 2, 11, 20, 40, 0, time.UTC)
 
 // wrap makes the objects of a part of the export.
 func (c *Choices) wrap(part string, files []file) []*object {
-	ways := []string{"zip", "zips", "tar", "tar.gz", "tar.zst", "nested", "joined", "prefixed", "shifted", "renamed-local", "streamed", "padded", "mac", "split"}
+	ways := []string{
+		"zip", "zips", "tar", "tar.gz", "tar.zst", "nested", "joined", "prefixed", "shifted", "renamed-local",
+		"streamed", "padded", "mac", "split",
+	}
 	if part == "data" {
 		ways = append(ways, "csv.gz")
 	}
@@ -49,7 +52,9 @@ func (c *Choices) wrap(part string, files []file) []*object {
 	case "tar":
 		return one(".tar", tarred(files))
 	case "tar.gz":
-		return one(".tar.gz", append(gzipped(tarred(files)), make([]byte, 512*c.number(part+"-padding", 0, 3))...))
+		return one(
+			".tar.gz", append(gzipped(tarred(files)), make([]byte, 512*c.number(part+"-padding", 0, 3))...),
+		)
 	case "tar.zst":
 		e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)) // fails on bad options only
 		return one(".tar.zst", e.EncodeAll(tarred(files), nil))
@@ -57,7 +62,10 @@ func (c *Choices) wrap(part string, files []file) []*object {
 		if len(files) == 0 {
 			break
 		}
-		inner := []file{{name: "Part-1.zip", data: zipped(files[:half], zipStyle{})}, {name: "Part-2.zip", data: zipped(files[half:], zipStyle{})}}
+		inner := []file{
+			{name: "Part-1.zip", data: zipped(files[:half], zipStyle{})},
+			{name: "Part-2.zip", data: zipped(files[half:], zipStyle{})},
+		}
 		if half == 0 {
 			inner = inner[1:]
 		}
@@ -65,7 +73,10 @@ func (c *Choices) wrap(part string, files []file) []*object {
 	case "joined":
 		return one(".zip", append(zipped(files[:half], zipStyle{}), zipped(files[half:], zipStyle{})...))
 	case "prefixed":
-		return one(".zip", append([]byte("#!/bin/sh\n# made by an installer\nexit 0\n"), zipped(files, zipStyle{})...))
+		return one(
+			".zip",
+			append([]byte("#!/bin/sh\n# made by an installer\nexit 0\n"), zipped(files, zipStyle{})...),
+		)
 	case "shifted":
 		return one(".zip", shifted(zipped(files, zipStyle{}), c.number(part+"-shift", 1, 40)))
 	case "renamed-local":
@@ -73,13 +84,18 @@ func (c *Choices) wrap(part string, files []file) []*object {
 	case "streamed":
 		return one(".zip", zipped(files, zipStyle{streamed: true}))
 	case "padded":
-		return one(".zip", append(zipped(files, zipStyle{}), make([]byte, c.number(part+"-zeros", 1, 9000))...))
+		return one(
+			".zip", append(zipped(files, zipStyle{}), make([]byte, c.number(part+"-zeros", 1, 9000))...),
+		)
 	case "split":
 		b := zipped(files, zipStyle{})
 		if len(b) < 100 {
 			break
 		}
-		return []*object{{path: name(".zip.001"), part: part, data: b[:len(b)/2]}, {path: name(".zip.002"), part: part, data: b[len(b)/2:]}}
+		return []*object{
+			{path: name(".zip.001"), part: part, data: b[:len(b)/2]},
+			{path: name(".zip.002"), part: part, data: b[len(b)/2:]},
+		}
 	case "mac":
 		return one(".zip", zipped(c.littered(files), zipStyle{}))
 	case "csv.gz":
@@ -122,7 +138,8 @@ func (c *Choices) damage(part string, b []byte, files []file) []byte {
 	if c.odd(part+"-cut-off", 0.03) {
 		b = b[:r.IntN(len(b)-30)+30]
 		for _, f := range files {
-			f.doc.Damaged = f.doc.Damaged || !bytes.Contains(b, f.data) && !bytes.Contains(b, deflated(f.data))
+			f.doc.Damaged = f.doc.Damaged || !bytes.Contains(b, f.data) &&
+				!bytes.Contains(b, deflated(f.data))
 		}
 	}
 	return b
@@ -152,7 +169,8 @@ type zipStyle struct {
 	encrypted *Document // the entry that opens with a password only
 }
 
-// zipped writes a ZIP by hand (APPNOTE.TXT, sections 4.3.7 to 4.3.16), since what is odd is what no library writes.
+// zipped writes a ZIP by hand (APPNOTE.TXT, sections 4.3.7 to 4.3.16), since what is odd is what no library
+// writes.
 func zipped(files []file, style zipStyle) []byte {
 	var out, directory bytes.Buffer
 	le := binary.LittleEndian
@@ -244,7 +262,9 @@ func tarred(files []file) []byte {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	for _, f := range files {
-		err := w.WriteHeader(&tar.Header{Name: f.name, Size: int64(len(f.data)), Mode: 0o644, ModTime: stamp, Format: tar.FormatPAX})
+		err := w.WriteHeader(&tar.Header{
+			Name: f.name, Size: int64(len(f.data)), Mode: 0o644, ModTime: stamp, Format: tar.FormatPAX,
+		})
 		if err == nil {
 			_, err = w.Write(f.data)
 		}

@@ -1,5 +1,5 @@
-// Package term is what holdall knows of terminals: whether a stream is one, how wide, aligned tables, and a block of
-// lines that is redrawn in place.
+// Package term is what holdall knows of terminals: whether a stream is one, how wide, aligned tables, and a
+// block of lines that is redrawn in place.
 package term
 
 import (
@@ -71,7 +71,8 @@ func Table(w io.Writer, headings []string, right map[int]bool, rows [][]string) 
 	return nil
 }
 
-// TSV writes rows under headings, separated by tabs. Tabs, line ends and backslashes inside a cell are escaped as \t, \n, \r and \\.
+// TSV writes rows under headings, separated by tabs. Tabs, line ends and backslashes inside a cell are
+// escaped as \t, \n, \r and \\.
 func TSV(w io.Writer, headings []string, rows [][]string) error {
 	for _, row := range append([][]string{headings}, rows...) {
 		cells := make([]string, len(row))

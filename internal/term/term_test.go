@@ -10,7 +10,9 @@ import (
 
 func TestTableAlignsWideCharacters(t *testing.T) {
 	var out bytes.Buffer
-	if err := Table(&out, []string{"name", "rows"}, map[int]bool{1: true}, [][]string{{"山田 太郎", "7"}, {"Ana", "1200"}}); err != nil {
+	if err := Table(
+		&out, []string{"name", "rows"}, map[int]bool{1: true}, [][]string{{"山田 太郎", "7"}, {"Ana", "1200"}},
+	); err != nil {
 		t.Fatal(err)
 	}
 	want := "name       rows\n" + strings.Repeat("─", 15) + "\n山田 太郎     7\nAna        1200\n"
@@ -33,7 +35,10 @@ func TestBytes(t *testing.T) {
 	for _, tc := range []struct {
 		n    int64
 		want string
-	}{{0, "0 B"}, {999, "999 B"}, {1000, "1.0 kB"}, {9950, "10 kB"}, {123456, "123 kB"}, {999_600, "1.0 MB"}, {5_000_000_000, "5.0 GB"}} {
+	}{
+		{0, "0 B"}, {999, "999 B"}, {1000, "1.0 kB"}, {9950, "10 kB"}, {123456, "123 kB"},
+		{999_600, "1.0 MB"}, {5_000_000_000, "5.0 GB"},
+	} {
 		if got := Bytes(tc.n); got != tc.want {
 			t.Errorf("Bytes(%d) = %q, want %q", tc.n, got, tc.want)
 		}

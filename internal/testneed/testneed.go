@@ -1,5 +1,6 @@
-// Package testneed is for tests that need a program which a fresh machine may lack. Without it they skip with a reason;
-// with HOLDALL_TEST_NO_SKIP=1, as CI sets it, they fail instead, so that a green run has tried everything.
+// Package testneed is for tests that need a program which a fresh machine may lack. Without it they skip with
+// a reason; with HOLDALL_TEST_NO_SKIP=1, as CI sets it, they fail instead, so that a green run has tried
+// everything.
 package testneed
 
 import (
@@ -8,7 +9,8 @@ import (
 	"testing"
 )
 
-// Command returns the path of a program, or skips the test saying which is missing and which Debian or PyPI package has it.
+// Command returns the path of a program, or skips the test saying which is missing and which Debian or PyPI
+// package has it.
 func Command(t testing.TB, name, from string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)

@@ -20,7 +20,13 @@ func oldTar() string {
 	for _, c := range h {
 		sum += int(c)
 	}
-	copy(h[148:], []byte{'0' + byte(sum>>15&7), '0' + byte(sum>>12&7), '0' + byte(sum>>9&7), '0' + byte(sum>>6&7), '0' + byte(sum>>3&7), '0' + byte(sum&7), 0, ' '})
+	copy(
+		h[148:],
+		[]byte{
+			'0' + byte(sum>>15&7), '0' + byte(sum>>12&7), '0' + byte(sum>>9&7), '0' + byte(sum>>6&7),
+			'0' + byte(sum>>3&7), '0' + byte(sum&7), 0, ' ',
+		},
+	)
 	return string(h)
 }
 

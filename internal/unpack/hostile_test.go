@@ -41,17 +41,41 @@ func TestHostileZip(t *testing.T) {
 		{name: "a character device", entry: unix(0o020666), refused: RefusedDevice},
 		{name: "a named pipe", entry: unix(0o010666), refused: RefusedDevice},
 		{name: "a directory by name", entry: rawEntry{name: "dir/"}, refused: RefusedDirectory},
-		{name: "a directory by MS-DOS attribute", entry: rawEntry{name: "dir", mode: 0x10}, refused: RefusedDirectory},
-		{name: "an encrypted entry", entry: bad(func(e *rawEntry) { e.flags = flagEncrypted }), refused: RefusedEncrypted},
-		{name: "an entry encrypted with AES", entry: central(10, uint16(methodAES)), refused: RefusedEncrypted},
+		{
+			name: "a directory by MS-DOS attribute", entry: rawEntry{name: "dir", mode: 0x10},
+			refused: RefusedDirectory,
+		},
+		{
+			name: "an encrypted entry", entry: bad(func(e *rawEntry) { e.flags = flagEncrypted }),
+			refused: RefusedEncrypted,
+		},
+		{
+			name: "an entry encrypted with AES", entry: central(10, uint16(methodAES)),
+			refused: RefusedEncrypted,
+		},
 		{name: "deflate64", entry: central(10, uint16(9)), refused: RefusedMethod},
 		{name: "a method nobody knows", entry: central(10, uint16(77)), refused: RefusedMethod},
-		{name: "a bomb of zeros", entry: zeros("zeros", 8<<20), lim: Limits{OverallRatio: 1 << 40}, refused: RefusedLimit},
-		{name: "content above 200 times the container", entry: zeros("zeros", 2<<20), lim: Limits{EntryRatio: 1 << 40}, refused: RefusedLimit},
-		{name: "content above the size limit", entry: rawEntry{name: "x", content: "12345"}, lim: Limits{EntrySize: 4}, refused: RefusedLimit},
-		{name: "a name above the limit", entry: rawEntry{name: strings.Repeat("n", 100)}, lim: Limits{NameLength: 99}, refused: RefusedLimit},
+		{
+			name: "a bomb of zeros", entry: zeros("zeros", 8<<20), lim: Limits{OverallRatio: 1 << 40},
+			refused: RefusedLimit,
+		},
+		{
+			name: "content above 200 times the container", entry: zeros("zeros", 2<<20),
+			lim: Limits{EntryRatio: 1 << 40}, refused: RefusedLimit,
+		},
+		{
+			name: "content above the size limit", entry: rawEntry{name: "x", content: "12345"},
+			lim: Limits{EntrySize: 4}, refused: RefusedLimit,
+		},
+		{
+			name: "a name above the limit", entry: rawEntry{name: strings.Repeat("n", 100)},
+			lim: Limits{NameLength: 99}, refused: RefusedLimit,
+		},
 		{name: "an offset behind the directory", entry: central(42, uint32(1<<30)), refused: RefusedBroken},
-		{name: "an offset of 4 GiB without its 64-bit field", entry: central(42, uint32(0xffffffff)), refused: RefusedBroken},
+		{
+			name: "an offset of 4 GiB without its 64-bit field", entry: central(42, uint32(0xffffffff)),
+			refused: RefusedBroken,
+		},
 		{name: "a negative size in 64 bits", entry: bad(func(e *rawEntry) {
 			e.extra = le(uint16(extraZip64), uint16(8), ^uint64(0))
 			e.central = func(h []byte) { copy(h[24:], "\xff\xff\xff\xff") }
@@ -62,13 +86,25 @@ func TestHostileZip(t *testing.T) {
 			e.central = func(h []byte) { copy(h[20:], le(uint32(70), uint32(70))) }
 		}), refused: RefusedOverlap},
 		{name: "another name in its own header", entry: local(localSize, "evil")},
-		{name: "a shorter name in its own header", entry: local(26, uint16(3)), read: ErrChecksum, message: "CRC-32 is"},
+		{
+			name: "a shorter name in its own header", entry: local(26, uint16(3)), read: ErrChecksum,
+			message: "CRC-32 is",
+		},
 		{name: "another method in its own header", entry: local(8, uint16(8))},
 		{name: "another size in its own header", entry: local(22, uint32(9))},
 		{name: "another checksum in its own header", entry: local(14, uint32(9))},
-		{name: "encrypted, says its own header alone", entry: local(6, uint16(1)), open: ErrFormat, message: "encrypted"},
-		{name: "no header where the directory says", entry: local(0, "XX"), open: ErrFormat, message: "no entry at byte"},
-		{name: "its own extra field covers the rest of the file", entry: local(28, uint16(60000)), open: ErrFormat, message: "reaches into the directory"},
+		{
+			name: "encrypted, says its own header alone", entry: local(6, uint16(1)), open: ErrFormat,
+			message: "encrypted",
+		},
+		{
+			name: "no header where the directory says", entry: local(0, "XX"), open: ErrFormat,
+			message: "no entry at byte",
+		},
+		{
+			name: "its own extra field covers the rest of the file", entry: local(28, uint16(60000)),
+			open: ErrFormat, message: "reaches into the directory",
+		},
 		{name: "a wrong checksum", entry: bad(func(e *rawEntry) {
 			e.descriptor = true
 			e.central = func(h []byte) { copy(h[16:], le(uint32(7))) }
@@ -81,9 +117,19 @@ func TestHostileZip(t *testing.T) {
 			e.descriptor, e.method = true, methodDeflate
 			e.central = func(h []byte) { copy(h[24:], le(uint32(3000))) }
 		}), read: ErrChecksum, message: "ends after 7 of 3000 bytes"},
-		{name: "data that is no deflate", entry: func() rawEntry { return packed(methodDeflate, "content", "\xff\xff\xff\xff") }(), read: ErrChecksum},
-		{name: "data that is no zstd", entry: func() rawEntry { return packed(methodZstd, "content", "nonsense") }(), read: ErrChecksum},
-		{name: "data that is no bzip2", entry: func() rawEntry { return packed(methodBzip2, "content", "nonsense") }(), read: ErrChecksum},
+		{
+			name:  "data that is no deflate",
+			entry: func() rawEntry { return packed(methodDeflate, "content", "\xff\xff\xff\xff") }(),
+			read:  ErrChecksum,
+		},
+		{
+			name:  "data that is no zstd",
+			entry: func() rawEntry { return packed(methodZstd, "content", "nonsense") }(), read: ErrChecksum,
+		},
+		{
+			name:  "data that is no bzip2",
+			entry: func() rawEntry { return packed(methodBzip2, "content", "nonsense") }(), read: ErrChecksum,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := openRawZip(t, rawZip{entries: []rawEntry{tc.entry, good}}, tc.lim)
@@ -123,7 +169,8 @@ func checkHostile(t *testing.T, c Container, e Entry, refused Refusal, open, rea
 		t.Fatal(err)
 	}
 	r.Close()
-	if _, err := readEntry(c, e); !errors.Is(err, read) || err != nil && !strings.Contains(err.Error(), message) {
+	if _, err := readEntry(c, e); !errors.Is(err, read) || err != nil &&
+		!strings.Contains(err.Error(), message) {
 		t.Errorf("read: got error %v, want %v with %q", err, read, message)
 	}
 }
@@ -133,7 +180,8 @@ func TestOverlappingEntries(t *testing.T) {
 	twice := rawEntry{name: "a", content: "content of a", at: 1}
 	grown := a // reaches over b
 	grown.central = func(h []byte) { copy(h[20:], le(uint32(40), uint32(40))) }
-	second, over := a, b // directory and data in opposite orders, and the entry listed later reaches over the other
+	// directory and data in opposite orders, and the entry listed later reaches over the other
+	second, over := a, b
 	second.central = func(h []byte) { copy(h[42:], le(uint32(localSize+1+len(a.content)))) }
 	over.central = func(h []byte) { copy(h[20:], le(uint32(40), uint32(40))); copy(h[42:], le(uint32(0))) }
 	apart := over
@@ -144,12 +192,22 @@ func TestOverlappingEntries(t *testing.T) {
 		want    []Refusal
 	}{
 		{"in disorder, none", []rawEntry{second, apart}, []Refusal{"", ""}},
-		{"in disorder, the later one reaches into the one before", []rawEntry{second, over}, []Refusal{"", RefusedOverlap}},
+		{
+			"in disorder, the later one reaches into the one before", []rawEntry{second, over},
+			[]Refusal{"", RefusedOverlap},
+		},
 		{"none", []rawEntry{a, b}, []Refusal{"", ""}},
 		{"two records of one entry", []rawEntry{a, twice, b}, []Refusal{"", RefusedOverlap, ""}},
-		{"two records of one entry, not side by side", []rawEntry{a, b, twice}, []Refusal{"", "", RefusedOverlap}},
+		{
+			"two records of one entry, not side by side", []rawEntry{a, b, twice},
+			[]Refusal{"", "", RefusedOverlap},
+		},
 		{"an entry inside another", []rawEntry{grown, b, b}, []Refusal{"", RefusedOverlap, ""}},
-		{"an entry inside another, listed later", []rawEntry{b, grown, b, {name: "b", content: b.content, at: 1}}, []Refusal{"", "", RefusedOverlap, RefusedOverlap}},
+		{
+			"an entry inside another, listed later",
+			[]rawEntry{b, grown, b, {name: "b", content: b.content, at: 1}},
+			[]Refusal{"", "", RefusedOverlap, RefusedOverlap},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for range 2 {
@@ -201,7 +259,9 @@ func TestRawBytesOfRefusedEntries(t *testing.T) {
 }
 
 func TestBrokenZip(t *testing.T) {
-	whole := rawZip{entries: []rawEntry{{name: "a", content: strings.Repeat("content", 100)}, {name: "b"}}}.bytes()
+	whole := rawZip{
+		entries: []rawEntry{{name: "a", content: strings.Repeat("content", 100)}, {name: "b"}},
+	}.bytes()
 	dir := bytes.Index(whole, []byte("PK\x01\x02"))
 	edited := func(edit func(*rawEnd)) []byte {
 		return rawZip{entries: []rawEntry{{name: "a", content: "content"}, {name: "b"}}, edit: edit}.bytes()
@@ -222,10 +282,22 @@ func TestBrokenZip(t *testing.T) {
 		{"no zip", bytes.Repeat([]byte("text "), 100), true, ErrFormat, "no end record"},
 		{"a cut tail", whole[:len(whole)-1], true, ErrFormat, "it is cut"},
 		{"cut in the middle", whole[:100], true, ErrFormat, "it is cut"},
-		{"a directory elsewhere", edited(func(e *rawEnd) { e.size -= 7; e.start += 3 }), true, ErrFormat, "nor at byte"},
-		{"one volume of several", changed(len(whole)-endSize+4, uint16(2))[dir:], true, ErrVolume, "one volume"},
-		{"a directory damaged in the middle", changed(dir+directorySize+1, "XX"), false, ErrFormat, "no directory record at byte"},
-		{"a record longer than the directory", changed(dir+28, uint16(60000)), false, ErrFormat, "longer than the directory"},
+		{
+			"a directory elsewhere", edited(func(e *rawEnd) { e.size -= 7; e.start += 3 }), true, ErrFormat,
+			"nor at byte",
+		},
+		{
+			"one volume of several", changed(len(whole)-endSize+4, uint16(2))[dir:], true, ErrVolume,
+			"one volume",
+		},
+		{
+			"a directory damaged in the middle", changed(dir+directorySize+1, "XX"), false, ErrFormat,
+			"no directory record at byte",
+		},
+		{
+			"a record longer than the directory", changed(dir+28, uint16(60000)), false, ErrFormat,
+			"longer than the directory",
+		},
 		{"too many entries", whole, false, ErrLimit, "more than 1 entries"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -252,8 +324,14 @@ func FuzzZip(f *testing.F) {
 	seed := func(z rawZip) { f.Add(z.bytes()) }
 	seed(rawZip{})
 	seed(rawZip{entries: []rawEntry{{name: "a", content: "content"}, {name: "b/"}}, comment: "c"})
-	seed(rawZip{entries: []rawEntry{{name: "a", content: "content", method: methodDeflate, descriptor: true}}, zip64: true})
-	seed(rawZip{entries: []rawEntry{{name: "a", content: "content"}, {name: "a", content: "content", at: 1}, packed(methodBzip2, "hello world\n", bzip2Hello)}})
+	seed(rawZip{
+		entries: []rawEntry{{name: "a", content: "content", method: methodDeflate, descriptor: true}},
+		zip64:   true,
+	})
+	seed(rawZip{entries: []rawEntry{
+		{name: "a", content: "content"}, {name: "a", content: "content", at: 1},
+		packed(methodBzip2, "hello world\n", bzip2Hello),
+	}})
 	f.Add(reordered(rawEntry{name: "a", content: "1"}, rawEntry{name: "b", content: "2"}))
 	f.Add(binary.LittleEndian.AppendUint32(nil, endSignature))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -271,7 +349,8 @@ func FuzzZip(f *testing.F) {
 			if e.Name == "" || e.Offset < 0 || e.Size < 0 || e.CompressedSize < 0 {
 				t.Fatalf("impossible entry %+v", e)
 			}
-			if got, err := readEntry(c, e); err == nil && int64(len(got)) != e.Size || int64(len(got)) > e.Size {
+			if got, err := readEntry(c, e); err == nil && int64(len(got)) != e.Size ||
+				int64(len(got)) > e.Size {
 				t.Fatalf("read %d bytes of %d", len(got), e.Size)
 			}
 			if r, err := c.OpenRaw(e); err == nil {

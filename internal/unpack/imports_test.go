@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestImports keeps this package a leaf: of ours it imports filetype alone, and it touches neither files nor the network.
+// TestImports keeps this package a leaf: of ours it imports filetype alone, and it touches neither files nor
+// the network.
 func TestImports(t *testing.T) {
 	files, err := os.ReadDir(".")
 	if err != nil {

@@ -2,15 +2,18 @@ package unpack
 
 // Limits bound what a container made by others may cost. A zero field means the default of DefaultLimits.
 type Limits struct {
-	Entries      int   // at most so many entries
-	EntrySize    int64 // at most so many bytes of content an entry
-	EntryRatio   int64 // content at most so many times the stored bytes, an entry (beyond 1 MiB of content)
-	OverallRatio int64 // content at most so many times the whole container (beyond 1 MiB of content); later entries are refused
-	NameLength   int   // bytes of a name
+	Entries    int   // at most so many entries
+	EntrySize  int64 // at most so many bytes of content an entry
+	EntryRatio int64 // content at most so many times the stored bytes, an entry (beyond 1 MiB of content)
+	// content at most so many times the whole container (beyond 1 MiB of content); later entries are refused
+	OverallRatio int64
+	NameLength   int // bytes of a name
 }
 
 // DefaultLimits are generous for honest exports and stop bombs.
-var DefaultLimits = Limits{Entries: 20_000_000, EntrySize: 1 << 40, EntryRatio: 1000, OverallRatio: 200, NameLength: 65535}
+var DefaultLimits = Limits{
+	Entries: 20_000_000, EntrySize: 1 << 40, EntryRatio: 1000, OverallRatio: 200, NameLength: 65535,
+}
 
 // ratioFree is the content below which no ratio counts: an empty form compresses well and harms nobody.
 const ratioFree = 1 << 20
@@ -45,7 +48,8 @@ type tally struct {
 
 // admit counts e, or reports that it goes beyond a limit.
 func (t *tally) admit(e Entry) bool {
-	if e.Size > t.lim.EntrySize || len(e.RawName) > t.lim.NameLength || exceeds(e.Size, t.lim.EntryRatio, e.CompressedSize) {
+	if e.Size > t.lim.EntrySize || len(e.RawName) > t.lim.NameLength ||
+		exceeds(e.Size, t.lim.EntryRatio, e.CompressedSize) {
 		return false
 	}
 	if exceeds(t.content+e.Size, t.lim.OverallRatio, t.container) {
@@ -56,5 +60,6 @@ func (t *tally) admit(e Entry) bool {
 }
 
 func exceeds(content, ratio, stored int64) bool {
-	return content > ratioFree && content/ratio >= max(stored, 1) && (content/ratio > stored || content%ratio > 0)
+	return content > ratioFree && content/ratio >= max(stored, 1) && (content/ratio > stored ||
+		content%ratio > 0)
 }

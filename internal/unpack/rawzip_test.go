@@ -93,8 +93,10 @@ func (e rawEntry) bits() uint16 {
 }
 
 func (e rawEntry) record(stored []byte, offset int) []byte {
-	b := le("PK\x01\x02", byte(20), e.host, uint16(20), e.bits(), e.method, uint32(0), crc32.ChecksumIEEE([]byte(e.content)),
-		uint32(len(stored)), uint32(len(e.content)), uint16(len(e.name)), uint16(len(e.extra)), uint16(0), uint16(0), uint16(0),
+	b := le("PK\x01\x02", byte(20), e.host, uint16(20), e.bits(), e.method, uint32(0),
+		crc32.ChecksumIEEE([]byte(e.content)),
+		uint32(len(stored)), uint32(len(e.content)), uint16(len(e.name)), uint16(len(e.extra)), uint16(0),
+		uint16(0), uint16(0),
 		e.mode, uint32(offset), e.name, e.extra)
 	if e.central != nil {
 		e.central(b)
@@ -105,12 +107,17 @@ func (e rawEntry) record(stored []byte, offset int) []byte {
 func (z rawZip) end(e rawEnd, at int) []byte {
 	var b []byte
 	if z.zip64 {
-		b = le("PK\x06\x06", uint64(end64Size-12), uint16(45), uint16(45), uint32(0), uint32(0), e.entries, e.entries, e.size, e.start)
+		b = le(
+			"PK\x06\x06", uint64(end64Size-12), uint16(45), uint16(45), uint32(0), uint32(0), e.entries,
+			e.entries, e.size, e.start,
+		)
 		b = append(b, le("PK\x06\x07", uint32(0), uint64(at), uint32(1))...)
 		e = rawEnd{0xffff, 0xffffffff, 0xffffffff}
 	}
-	return append(b, le("PK\x05\x06", uint16(0), uint16(0), uint16(e.entries), uint16(e.entries), uint32(e.size), uint32(e.start),
-		uint16(len(z.comment)), z.comment)...)
+	return append(b,
+		le("PK\x05\x06", uint16(0), uint16(0), uint16(e.entries), uint16(e.entries), uint32(e.size),
+			uint32(e.start),
+			uint16(len(z.comment)), z.comment)...)
 }
 
 // le appends its arguments in little-endian order.

@@ -11,8 +11,8 @@ import (
 // window is how much of a container is asked for at once.
 const window = 256 << 10
 
-// A span reads the bytes from off to end of a container, in order. It keeps the error of its source apart, so that a source
-// that fails is never taken for damaged content.
+// A span reads the bytes from off to end of a container, in order. It keeps the error of its source apart, so
+// that a source that fails is never taken for damaged content.
 type span struct {
 	r        io.ReaderAt
 	off, end int64

@@ -71,7 +71,9 @@ func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 				s.close()
 			}
 			if t.lenient && (errors.Is(err, ErrFormat) || errors.Is(err, ErrChecksum)) {
-				acc.Contradictions = append(acc.Contradictions, fmt.Sprintf("after %d entries: %v", index, errors.Unwrap(err)))
+				acc.Contradictions = append(
+					acc.Contradictions, fmt.Sprintf("after %d entries: %v", index, errors.Unwrap(err)),
+				)
 				acc.Unproven = t.kind != filetype.Tar
 				err = io.EOF
 			}
@@ -249,9 +251,14 @@ func (c *tarContent) damaged(err error) error {
 	case errors.Is(err, ErrLimit):
 		return fmt.Errorf("read %q: %w", c.name, err)
 	case err == io.EOF || err == io.ErrUnexpectedEOF:
-		err = fmt.Errorf("read %q: %w: it ends after %d of %d bytes; the tar is cut", c.name, ErrChecksum, c.size-c.left, c.size)
+		err = fmt.Errorf(
+			"read %q: %w: it ends after %d of %d bytes; the tar is cut", c.name, ErrChecksum, c.size-c.left,
+			c.size,
+		)
 	default:
-		err = fmt.Errorf("read %q: %w: after %d of %d bytes: %w", c.name, ErrChecksum, c.size-c.left, c.size, err)
+		err = fmt.Errorf(
+			"read %q: %w: after %d of %d bytes: %w", c.name, ErrChecksum, c.size-c.left, c.size, err,
+		)
 	}
 	if c.s.buffer == nil {
 		return err // its bytes are where its entry is

@@ -73,13 +73,21 @@ func TestTarEntries(t *testing.T) {
 	long := strings.Repeat("long/", 60) + "name.pdf"
 	archive := makeTar(t,
 		file("Zoë.txt", "first"), file(long, strings.Repeat("second ", 1000)), typed("dir/", tar.TypeDir, ""),
-		typed("link", tar.TypeSymlink, "/etc/passwd"), typed("hard", tar.TypeLink, "Zoë.txt"), typed("null", tar.TypeChar, ""), typed("pipe", tar.TypeFifo, ""),
-		tarMember{tar.Header{Name: "pax", Typeflag: tar.TypeReg, Format: tar.FormatPAX, PAXRecords: map[string]string{"comment": "x"}}, "third"},
+		typed("link", tar.TypeSymlink, "/etc/passwd"), typed("hard", tar.TypeLink, "Zoë.txt"),
+		typed("null", tar.TypeChar, ""), typed("pipe", tar.TypeFifo, ""),
+		tarMember{
+			tar.Header{
+				Name: "pax", Typeflag: tar.TypeReg, Format: tar.FormatPAX,
+				PAXRecords: map[string]string{"comment": "x"},
+			},
+			"third",
+		},
 		file("../../up", "fourth"), file("empty", ""),
 	)
 	want := []seen{
 		{"Zoë.txt", "", "first"}, {long, "", strings.Repeat("second ", 1000)}, {"dir/", RefusedDirectory, ""},
-		{"link", RefusedSymlink, ""}, {"hard", RefusedSymlink, ""}, {"null", RefusedDevice, ""}, {"pipe", RefusedDevice, ""},
+		{"link", RefusedSymlink, ""}, {"hard", RefusedSymlink, ""}, {"null", RefusedDevice, ""},
+		{"pipe", RefusedDevice, ""},
 		{"pax", "", "third"}, {"../../up", "", "fourth"}, {"empty", "", ""},
 	}
 	for _, k := range tarKinds {
@@ -109,7 +117,8 @@ func TestTarEntries(t *testing.T) {
 	}
 }
 
-// Ranging over a compressed tar and reading each entry decompresses it once; so does reading in order afterwards.
+// Ranging over a compressed tar and reading each entry decompresses it once; so does reading in order
+// afterwards.
 func TestCompressedTarIsDecompressedOnce(t *testing.T) {
 	var members []tarMember
 	for i := range 200 {
@@ -154,7 +163,9 @@ func (c *counted) ReadAt(p []byte, off int64) (int, error) {
 
 // Readers of one container do not disturb each other.
 func TestTarReadersOverlap(t *testing.T) {
-	archive := makeTar(t, file("a", strings.Repeat("a", 3000)), file("b", strings.Repeat("b", 3000)), file("c", "c"))
+	archive := makeTar(
+		t, file("a", strings.Repeat("a", 3000)), file("b", strings.Repeat("b", 3000)), file("c", "c"),
+	)
 	for _, k := range tarKinds {
 		t.Run(string(k.kind), func(t *testing.T) {
 			c := openTarString(t, k.pack(t, archive), k.kind, Limits{})
@@ -213,21 +224,41 @@ func TestBrokenTar(t *testing.T) {
 		{"no tar", strings.Repeat("text ", 500), filetype.Tar, Limits{}, 0, ErrFormat, "header"},
 		{"cut in a header", whole[:100], filetype.Tar, Limits{}, 0, ErrFormat, "cut at byte 100"},
 		{"cut in content", whole[:1000], filetype.Tar, Limits{}, 1, ErrFormat, "cut at byte 1000"},
-		{"a damaged header", whole[:second-filetype.TarBlock] + "X" + whole[second-filetype.TarBlock+1:], filetype.Tar, Limits{}, 1, ErrFormat, "invalid tar header"},
+		{
+			"a damaged header", whole[:second-filetype.TarBlock] + "X" + whole[second-filetype.TarBlock+1:],
+			filetype.Tar, Limits{}, 1, ErrFormat, "invalid tar header",
+		},
 		{"too many entries", whole, filetype.Tar, Limits{Entries: 1}, 1, ErrLimit, "more than 1 entries"},
-		{"gzip cut in the middle", gzipped(t, whole)[:80], filetype.TarGzip, Limits{}, 0, ErrFormat, "cut at byte"},
-		{"gzip without its checksum", cutEnd(gzipped(t, whole), 8), filetype.TarGzip, Limits{}, 2, ErrFormat, "cut at byte"},
-		{"gzip with a wrong checksum", cutEnd(gzipped(t, whole), 8) + "12345678", filetype.TarGzip, Limits{}, 2, ErrFormat, "checksum"},
+		{
+			"gzip cut in the middle", gzipped(t, whole)[:80], filetype.TarGzip, Limits{}, 0, ErrFormat,
+			"cut at byte",
+		},
+		{
+			"gzip without its checksum", cutEnd(gzipped(t, whole), 8), filetype.TarGzip, Limits{}, 2,
+			ErrFormat, "cut at byte",
+		},
+		{
+			"gzip with a wrong checksum", cutEnd(gzipped(t, whole), 8) + "12345678", filetype.TarGzip,
+			Limits{}, 2, ErrFormat, "checksum",
+		},
 		{"no gzip", whole, filetype.TarGzip, Limits{}, 0, ErrFormat, "invalid header"},
-		{"zstd cut in the middle", zstdOf(t, whole)[:50], filetype.TarZstd, Limits{}, 0, ErrFormat, "cut at byte"},
+		{
+			"zstd cut in the middle", zstdOf(t, whole)[:50], filetype.TarZstd, Limits{}, 0, ErrFormat,
+			"cut at byte",
+		},
 		{"no zstd", whole, filetype.TarZstd, Limits{}, 0, ErrFormat, "magic"},
-		{"a bomb", gzipped(t, makeTar(t, file("a", strings.Repeat("\x00", 4<<20)))), filetype.TarGzip, Limits{}, 1, ErrLimit, "decompresses to more than"},
+		{
+			"a bomb", gzipped(t, makeTar(t, file("a", strings.Repeat("\x00", 4<<20)))), filetype.TarGzip,
+			Limits{}, 1, ErrLimit, "decompresses to more than",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := openTarString(t, tc.tar, tc.kind, tc.lim)
 			n, err := firstError(c.Entries())
 			if n != tc.entries || !errors.Is(err, tc.want) || !strings.Contains(err.Error(), tc.message) {
-				t.Errorf("got %d entries, error %v; want %d, %v with %q", n, err, tc.entries, tc.want, tc.message)
+				t.Errorf(
+					"got %d entries, error %v; want %d, %v with %q", n, err, tc.entries, tc.want, tc.message,
+				)
 			}
 		})
 	}
@@ -243,7 +274,8 @@ func TestCutContentOfTar(t *testing.T) {
 			continue
 		}
 		b, err := readEntry(c, e)
-		if len(b) != 1000-filetype.TarBlock || !errors.Is(err, ErrChecksum) || !strings.Contains(err.Error(), "after 488 of 1600 bytes") {
+		if len(b) != 1000-filetype.TarBlock || !errors.Is(err, ErrChecksum) ||
+			!strings.Contains(err.Error(), "after 488 of 1600 bytes") {
 			t.Errorf("got %d bytes, error %v", len(b), err)
 		}
 	}
@@ -265,7 +297,16 @@ func TestTarSourceFailureIsNoDamage(t *testing.T) {
 // The raw bytes of a link tell where it leads.
 func TestRawBytesOfTar(t *testing.T) {
 	for _, k := range tarKinds {
-		c := openTarString(t, k.pack(t, makeTar(t, file("a", "content"), typed("link", tar.TypeSymlink, "/etc/passwd"), file("b", "more"))), k.kind, Limits{})
+		c := openTarString(
+			t,
+			k.pack(
+				t,
+				makeTar(
+					t, file("a", "content"), typed("link", tar.TypeSymlink, "/etc/passwd"), file("b", "more"),
+				),
+			),
+			k.kind, Limits{},
+		)
 		var raw [][]byte
 		for e, err := range c.Entries() {
 			if err != nil {
@@ -300,11 +341,17 @@ func TestTarsOfOtherPrograms(t *testing.T) {
 		{"GNU tar, gnu", "tar", filetype.Tar, []string{"-cf", "out", "--format=gnu", "files"}},
 		{"GNU tar, pax", "tar", filetype.Tar, []string{"-cf", "out", "--format=pax", "files"}},
 		{"GNU tar, sparse gnu", "tar", filetype.Tar, []string{"-cSf", "out", "--format=gnu", "files"}},
-		{"GNU tar, sparse pax 0.1", "tar", filetype.Tar, []string{"-cSf", "out", "--format=pax", "--sparse-version=0.1", "files"}},
+		{
+			"GNU tar, sparse pax 0.1", "tar", filetype.Tar,
+			[]string{"-cSf", "out", "--format=pax", "--sparse-version=0.1", "files"},
+		},
 		{"GNU tar, sparse pax 1.0", "tar", filetype.Tar, []string{"-cSf", "out", "--format=pax", "files"}},
 		{"GNU tar, gzip", "tar", filetype.TarGzip, []string{"-czf", "out", "files"}},
 		{"GNU tar, zstd", "tar", filetype.TarZstd, []string{"-c", "--zstd", "-f", "out", "files"}},
-		{"Python tarfile", "python3", filetype.TarGzip, []string{"-c", "import tarfile\nwith tarfile.open('out', 'w:gz') as t: t.add('files')"}},
+		{
+			"Python tarfile", "python3", filetype.TarGzip,
+			[]string{"-c", "import tarfile\nwith tarfile.open('out', 'w:gz') as t: t.add('files')"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			program := testneed.Command(t, tc.program, "Debian "+tc.program)
@@ -355,13 +402,18 @@ func writeHoles(t *testing.T, path string) string {
 }
 
 func FuzzTar(f *testing.F) {
-	whole := makeTar(f, file("a", "content"), typed("link", tar.TypeSymlink, "x"), tarMember{tar.Header{Name: "t", ModTime: time.Unix(1, 5), Format: tar.FormatPAX}, "x"})
+	whole := makeTar(
+		f, file("a", "content"), typed("link", tar.TypeSymlink, "x"),
+		tarMember{tar.Header{Name: "t", ModTime: time.Unix(1, 5), Format: tar.FormatPAX}, "x"},
+	)
 	f.Add([]byte(whole), byte(0))
 	f.Add([]byte(gzipped(f, whole)), byte(1))
 	f.Add([]byte(zstdOf(f, whole)), byte(2))
 	f.Add([]byte(oldTar()), byte(0))
 	f.Fuzz(func(t *testing.T, b []byte, kind byte) {
-		c, err := OpenTar(bytes.NewReader(b), int64(len(b)), tarKinds[int(kind)%3].kind, Limits{EntrySize: 1 << 20})
+		c, err := OpenTar(
+			bytes.NewReader(b), int64(len(b)), tarKinds[int(kind)%3].kind, Limits{EntrySize: 1 << 20},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

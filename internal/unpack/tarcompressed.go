@@ -106,7 +106,8 @@ func (f *zstdFrames) Read(p []byte) (int, error) {
 	}
 	n, err := f.z.Read(p)
 	f.some = f.some || n > 0
-	if f.some && errors.Is(err, zstd.ErrMagicMismatch) { // the four bytes that would be a frame's mark have been read
+	if f.some && errors.Is(err, zstd.ErrMagicMismatch) {
+		// the four bytes that would be a frame's mark have been read
 		f.ended = true
 		rest, err := skipZeros(f.b)
 		if err != nil {

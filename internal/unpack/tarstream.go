@@ -42,7 +42,9 @@ type tarStream struct {
 // newTarStream starts at a member. Only a plain tar can start elsewhere than at 0.
 func newTarStream(t *tarFile, off int64) (*tarStream, error) {
 	src := &span{r: t.r, off: off, end: t.size}
-	s := &tarStream{src: src, r: src, pos: off, end: off, most: math.MaxInt64, release: func() {}, lenient: t.lenient}
+	s := &tarStream{
+		src: src, r: src, pos: off, end: off, most: math.MaxInt64, release: func() {}, lenient: t.lenient,
+	}
 	if t.kind == filetype.Tar {
 		return s, nil
 	}
@@ -67,7 +69,9 @@ func newTarStream(t *tarFile, off int64) (*tarStream, error) {
 func (s *tarStream) behind(n int64) {
 	if s.acc != nil {
 		s.acc.Unaccounted += n
-		s.acc.Regions = append(s.acc.Regions, Region{s.src.end - n, s.src.end, "bytes behind the compressed stream"})
+		s.acc.Regions = append(
+			s.acc.Regions, Region{s.src.end - n, s.src.end, "bytes behind the compressed stream"},
+		)
 	}
 }
 
@@ -106,7 +110,13 @@ func (s *tarStream) skipTo(off int64) error {
 	if s.buffer == nil {
 		s.pos, s.src.off = off, off
 		if off > s.src.end {
-			return &Damage{s.start, s.src.end, fmt.Errorf("%w: it is cut at byte %d, inside an entry that ends at byte %d", ErrFormat, s.src.end, off)}
+			return &Damage{
+				s.start, s.src.end,
+				fmt.Errorf(
+					"%w: it is cut at byte %d, inside an entry that ends at byte %d", ErrFormat, s.src.end,
+					off,
+				),
+			}
 		}
 		return nil
 	}
@@ -255,7 +265,8 @@ func (s *tarStream) entry(h *tar.Header, stored int64) Entry {
 		e.Refused = RefusedSymlink
 	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
 		e.Refused = RefusedDevice
-	case 'V', 'M', 'D', 'N': // GNU: volume label, continuation of a file in another volume, directory dump, old long names
+	// GNU: volume label, continuation of a file in another volume, directory dump, old long names
+	case 'V', 'M', 'D', 'N':
 		e.Refused = RefusedBroken
 	}
 	return e
@@ -303,7 +314,8 @@ func (s *tarStream) seekHeader(told string) error {
 		case len(bytes.TrimLeft(block[:n], "\x00")) > 0:
 			s.unaccounted(at, at+int64(n))
 		}
-		if err == io.EOF || err == io.ErrUnexpectedEOF && s.src.err == nil && s.src.off >= s.src.end && s.buffer == nil {
+		if err == io.EOF || err == io.ErrUnexpectedEOF && s.src.err == nil && s.src.off >= s.src.end &&
+			s.buffer == nil {
 			return io.EOF
 		}
 		if err != nil {
@@ -349,7 +361,9 @@ func (s *tarStream) failed(doing string, err error) error {
 	case errors.Is(err, ErrLimit) || errors.Is(err, ErrFormat):
 		return err
 	case err == io.EOF || err == io.ErrUnexpectedEOF:
-		return s.damage(fmt.Errorf("%w: it is cut at byte %d, inside the entry that starts at byte %d", ErrFormat, s.pos, s.start))
+		return s.damage(fmt.Errorf(
+			"%w: it is cut at byte %d, inside the entry that starts at byte %d", ErrFormat, s.pos, s.start,
+		))
 	}
 	return s.damage(fmt.Errorf("%w: %s at byte %d: %w", ErrFormat, doing, s.pos, err))
 }

@@ -50,9 +50,10 @@ type Entry struct {
 // Errors that say what is wrong with a container; errors.Is matches them. An error that matches none of them
 // is of the source: the bytes could not be had, and nothing is known about them.
 var (
-	ErrChecksum = errors.New("checksum does not match") // CRC-32 or size differ from what the container says, or it cannot be decompressed
-	ErrFormat   = errors.New("not a valid container")   // cut, contradicts itself, or is something else
-	ErrLimit    = errors.New("limit exceeded")          // see Limits
+	// CRC-32 or size differ from what the container says, or it cannot be decompressed
+	ErrChecksum = errors.New("checksum does not match")
+	ErrFormat   = errors.New("not a valid container") // cut, contradicts itself, or is something else
+	ErrLimit    = errors.New("limit exceeded")        // see Limits
 	ErrVolume   = errors.New("one volume of a split container: all volumes must be joined first")
 )
 
@@ -77,7 +78,8 @@ type Range struct{ From, To int64 }
 
 // An Account says what of a container its entries and its own structure leave over.
 type Account struct {
-	Contradictions []string // where what the container says of itself is not what lies there, each in half a sentence
+	// where what the container says of itself is not what lies there, each in half a sentence
+	Contradictions []string
 	Unlisted       int      // entries that no directory names
 	Unaccounted    int64    // bytes that belong to nothing known and are not zeros
 	Regions        []Region // the first of these

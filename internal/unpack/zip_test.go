@@ -35,25 +35,96 @@ func TestZipVariants(t *testing.T) {
 	}{
 		{"no entries", rawZip{}.bytes(), nil},
 		{"stored and deflated", rawZip{entries: []rawEntry{stored, long}}.bytes(), want(stored, long)},
-		{"sizes behind the data", rawZip{entries: []rawEntry{with(long, func(e *rawEntry) { e.descriptor = true }), hello}}.bytes(), want(long, hello)},
+		{
+			"sizes behind the data",
+			rawZip{entries: []rawEntry{with(long, func(e *rawEntry) { e.descriptor = true }), hello}}.bytes(),
+			want(long, hello),
+		},
 		{"a comment", rawZip{entries: []rawEntry{hello}, comment: "made by somebody"}.bytes(), want(hello)},
-		{"a comment that looks like an end record", rawZip{entries: []rawEntry{hello}, comment: "PK\x05\x06" + strings.Repeat("\x00", 30)}.bytes(), want(hello)},
-		{"junk in front", append([]byte("#!/bin/sh\nexit\n"), rawZip{entries: []rawEntry{hello, long}}.bytes()...), want(hello, long)},
+		{
+			"a comment that looks like an end record",
+			rawZip{entries: []rawEntry{hello}, comment: "PK\x05\x06" + strings.Repeat("\x00", 30)}.bytes(),
+			want(hello),
+		},
+		{
+			"junk in front",
+			append([]byte("#!/bin/sh\nexit\n"), rawZip{entries: []rawEntry{hello, long}}.bytes()...),
+			want(hello, long),
+		},
 		{"junk behind", append(rawZip{entries: []rawEntry{hello}}.bytes(), "\r\n"...), want(hello)},
-		{"end record in 64 bits", rawZip{entries: []rawEntry{hello, long}, zip64: true}.bytes(), want(hello, long)},
-		{"64 bits with junk in front", append([]byte("junk"), rawZip{entries: []rawEntry{hello, long}, zip64: true}.bytes()...), want(hello, long)},
-		{"sizes and offset of an entry in 64 bits", rawZip{entries: []rawEntry{stored, with(stored, func(e *rawEntry) {
-			e.name = "b.txt"
-			e.extra = le(uint16(0x9999), uint16(2), "xx", uint16(extraZip64), uint16(24), uint64(5), uint64(5), uint64(46))
-			e.central = func(h []byte) { copy(h[20:], "\xff\xff\xff\xff\xff\xff\xff\xff"); copy(h[42:], "\xff\xff\xff\xff") }
-		})}}.bytes(), []seen{{Name: "a/hello.txt", Content: "hello"}, {Name: "b.txt", Content: "hello"}}},
-		{"a local header with its own extra field", rawZip{entries: []rawEntry{with(hello, func(e *rawEntry) { e.localExtra = le(uint16(0x9999), uint16(9), "123456789") }), long}}.bytes(), want(hello, long)},
-		{"backslashes mended in the directory only", rawZip{entries: []rawEntry{with(hello, func(e *rawEntry) { e.local = func(h []byte) { h[localSize+1] = '\\' } })}}.bytes(), want(hello)},
-		{"nothing, deflated to no bytes", rawZip{entries: []rawEntry{{name: "empty.txt", central: func(h []byte) { h[10] = 8 }, local: func(h []byte) { h[8] = 8 }}}}.bytes(), []seen{{Name: "empty.txt"}}},
-		{"a file whose name ends in a slash", rawZip{entries: []rawEntry{with(hello, func(e *rawEntry) { e.name = "odd/" })}}.bytes(), []seen{{Name: "odd/", Content: "hello"}}},
-		{"directory in another order than the data", reordered(stored, long, hello), want(stored, long, hello)},
-		{"zstd", rawZip{entries: []rawEntry{packed(methodZstd, "zstd content", zstdOf(t, "zstd content"))}}.bytes(), []seen{{Name: "packed", Content: "zstd content"}}},
-		{"bzip2", rawZip{entries: []rawEntry{packed(methodBzip2, "hello world\n", bzip2Hello)}}.bytes(), []seen{{Name: "packed", Content: "hello world\n"}}},
+		{
+			"end record in 64 bits", rawZip{entries: []rawEntry{hello, long}, zip64: true}.bytes(),
+			want(hello, long),
+		},
+		{
+			"64 bits with junk in front",
+			append([]byte("junk"), rawZip{entries: []rawEntry{hello, long}, zip64: true}.bytes()...),
+			want(hello, long),
+		},
+		{"sizes and offset of an entry in 64 bits",
+			rawZip{entries: []rawEntry{stored, with(stored, func(e *rawEntry) {
+				e.name = "b.txt"
+				e.extra = le(
+					uint16(0x9999), uint16(2), "xx", uint16(extraZip64), uint16(24), uint64(5), uint64(5),
+					uint64(46),
+				)
+				e.central = func(h []byte) {
+					copy(h[20:], "\xff\xff\xff\xff\xff\xff\xff\xff")
+					copy(h[42:], "\xff\xff\xff\xff")
+				}
+			})}}.bytes(), []seen{{Name: "a/hello.txt", Content: "hello"}, {Name: "b.txt", Content: "hello"}}},
+		{
+			"a local header with its own extra field",
+			rawZip{
+				entries: []rawEntry{
+					with(
+						hello,
+						func(e *rawEntry) { e.localExtra = le(uint16(0x9999), uint16(9), "123456789") },
+					),
+					long,
+				},
+			}.bytes(),
+			want(hello, long),
+		},
+		{
+			"backslashes mended in the directory only",
+			rawZip{
+				entries: []rawEntry{with(
+					hello, func(e *rawEntry) { e.local = func(h []byte) { h[localSize+1] = '\\' } },
+				)},
+			}.bytes(),
+			want(hello),
+		},
+		{
+			"nothing, deflated to no bytes",
+			rawZip{
+				entries: []rawEntry{{
+					name: "empty.txt", central: func(h []byte) { h[10] = 8 },
+					local: func(h []byte) { h[8] = 8 },
+				}},
+			}.bytes(),
+			[]seen{{Name: "empty.txt"}},
+		},
+		{
+			"a file whose name ends in a slash",
+			rawZip{entries: []rawEntry{with(hello, func(e *rawEntry) { e.name = "odd/" })}}.bytes(),
+			[]seen{{Name: "odd/", Content: "hello"}},
+		},
+		{
+			"directory in another order than the data", reordered(stored, long, hello),
+			want(stored, long, hello),
+		},
+		{
+			"zstd",
+			rawZip{
+				entries: []rawEntry{packed(methodZstd, "zstd content", zstdOf(t, "zstd content"))},
+			}.bytes(),
+			[]seen{{Name: "packed", Content: "zstd content"}},
+		},
+		{
+			"bzip2", rawZip{entries: []rawEntry{packed(methodBzip2, "hello world\n", bzip2Hello)}}.bytes(),
+			[]seen{{Name: "packed", Content: "hello world\n"}},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := openBytes(t, tc.zip, Limits{})
@@ -78,7 +149,8 @@ func packed(method uint16, content, stored string) rawEntry {
 }
 
 // bzip2Hello is "hello world\n" as bzip2 writes it.
-const bzip2Hello = "BZh91AY&SYN\xec\xe86\x00\x00\x02Q\x80\x00\x10@\x00\x06D\x90\x80 \x001\x06LA\x01\xa7\xa9\xa5\x80\xbb\x941\xf8\xbb\x92)\xc2\x84\x82wgA\xb0"
+const bzip2Hello = "BZh91AY&SYN\xec\xe86\x00\x00\x02Q\x80\x00\x10@\x00\x06D\x90\x80 " +
+	"\x001\x06LA\x01\xa7\xa9\xa5\x80\xbb\x941\xf8\xbb\x92)\xc2\x84\x82wgA\xb0"
 
 // reordered writes the data in reverse order of the directory.
 func reordered(entries ...rawEntry) []byte {
@@ -112,9 +184,14 @@ func TestZipCountsPast16Bits(t *testing.T) {
 func TestZipEntryFields(t *testing.T) {
 	when := time.Date(2024, 2, 29, 13, 37, 11, 0, time.UTC)
 	unixTime := le(uint16(extraTimestamp), uint16(5), byte(1), uint32(when.Unix()))
-	ntfs := le(uint16(extraNTFS), uint16(32), uint32(0), uint16(1), uint16(24), uint64(when.Unix()+11_644_473_600)*10_000_000, uint64(0), uint64(0))
+	ntfs := le(
+		uint16(extraNTFS), uint16(32), uint32(0), uint16(1), uint16(24),
+		uint64(when.Unix()+11_644_473_600)*10_000_000, uint64(0), uint64(0),
+	)
 	unicodePath := func(raw, text string) []byte {
-		return le(uint16(extraUnicodePath), uint16(5+len(text)), byte(1), crc32.ChecksumIEEE([]byte(raw)), text)
+		return le(
+			uint16(extraUnicodePath), uint16(5+len(text)), byte(1), crc32.ChecksumIEEE([]byte(raw)), text,
+		)
 	}
 	dos := func(h []byte) { copy(h[12:], le(uint16(13<<11|37<<5|5), uint16(44<<9|2<<5|29))) }
 	for _, tc := range []struct {
@@ -126,13 +203,28 @@ func TestZipEntryFields(t *testing.T) {
 		{"UTF-8 without the flag", rawEntry{name: "Zoë.pdf"}, Entry{Name: "Zoë.pdf"}},
 		{"code page 437", rawEntry{name: "Zo\x89 \x81.pdf"}, Entry{Name: "Zoë ü.pdf"}},
 		{"flagged, but no UTF-8", rawEntry{name: "Zo\x89.pdf", flags: flagUTF8}, Entry{Name: "Zo\uFFFD.pdf"}},
-		{"a Unicode path", rawEntry{name: "Zo?.pdf", extra: unicodePath("Zo?.pdf", "Zoë.pdf")}, Entry{Name: "Zoë.pdf"}},
-		{"a Unicode path of another name", rawEntry{name: "b.pdf", extra: unicodePath("a.pdf", "Zoë.pdf")}, Entry{Name: "b.pdf"}},
+		{
+			"a Unicode path", rawEntry{name: "Zo?.pdf", extra: unicodePath("Zo?.pdf", "Zoë.pdf")},
+			Entry{Name: "Zoë.pdf"},
+		},
+		{
+			"a Unicode path of another name", rawEntry{name: "b.pdf", extra: unicodePath("a.pdf", "Zoë.pdf")},
+			Entry{Name: "b.pdf"},
+		},
 		{"an empty name", rawEntry{name: ""}, Entry{Name: "unnamed-0"}},
-		{"NUL and a path upwards are data", rawEntry{name: "../../a\x00.exe"}, Entry{Name: "../../a\x00.exe"}},
-		{"a time in UTC", rawEntry{name: "a", extra: unixTime, central: dos}, Entry{Name: "a", Modified: when}},
+		{
+			"NUL and a path upwards are data", rawEntry{name: "../../a\x00.exe"},
+			Entry{Name: "../../a\x00.exe"},
+		},
+		{
+			"a time in UTC", rawEntry{name: "a", extra: unixTime, central: dos},
+			Entry{Name: "a", Modified: when},
+		},
 		{"a time of NTFS", rawEntry{name: "a", extra: ntfs}, Entry{Name: "a", Modified: when}},
-		{"a time of MS-DOS", rawEntry{name: "a", central: dos}, Entry{Name: "a", Modified: when.Add(-time.Second)}},
+		{
+			"a time of MS-DOS", rawEntry{name: "a", central: dos},
+			Entry{Name: "a", Modified: when.Add(-time.Second)},
+		},
 		{"a cut extra field", rawEntry{name: "a", extra: []byte("UT\xff\xff\x01")}, Entry{Name: "a"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -182,10 +274,16 @@ func TestZipReaderBehaves(t *testing.T) {
 	}
 }
 
-// TestZipReadsOnlyTheEntry serves nothing but the directory and one entry, as when the others have not arrived yet.
+// TestZipReadsOnlyTheEntry serves nothing but the directory and one entry, as when the others have not
+// arrived yet.
 func TestZipReadsOnlyTheEntry(t *testing.T) {
 	text := strings.Repeat("x", 1000)
-	b := rawZip{entries: []rawEntry{{name: "first", content: text}, {name: "second", content: text, localExtra: make([]byte, 50)}, {name: "third", content: text}}}.bytes()
+	b := rawZip{
+		entries: []rawEntry{
+			{name: "first", content: text}, {name: "second", content: text, localExtra: make([]byte, 50)},
+			{name: "third", content: text},
+		},
+	}.bytes()
 	c := openBytes(t, b, Limits{})
 	var entries []Entry
 	for e := range c.Entries() {
@@ -218,12 +316,15 @@ func (g *guarded) ReadAt(p []byte, off int64) (int, error) {
 
 // A source that fails says nothing about the container.
 func TestZipSourceFailureIsNoDamage(t *testing.T) {
-	b := rawZip{entries: []rawEntry{{name: "a", content: strings.Repeat("text ", 1000), method: methodDeflate}}}.bytes()
+	b := rawZip{
+		entries: []rawEntry{{name: "a", content: strings.Repeat("text ", 1000), method: methodDeflate}},
+	}.bytes()
 	c := openBytes(t, b, Limits{})
 	broken := errors.New("the line is dead")
 	for e := range c.Entries() {
 		c.(*zipFile).r = failing{broken}
-		if _, err := readEntry(c, e); !errors.Is(err, broken) || errors.Is(err, ErrChecksum) || errors.Is(err, ErrFormat) {
+		if _, err := readEntry(c, e); !errors.Is(err, broken) || errors.Is(err, ErrChecksum) ||
+			errors.Is(err, ErrFormat) {
 			t.Errorf("got %v, want the source's error alone", err)
 		}
 	}

@@ -218,5 +218,6 @@ func (h *zipHeader) isDirectory() bool {
 		return false
 	}
 	name := string(h.name)
-	return strings.HasSuffix(name, "/") || strings.HasSuffix(name, `\`) || h.unixType() == unixDirectory || h.unixType() == 0 && h.mode&0x10 != 0
+	return strings.HasSuffix(name, "/") || strings.HasSuffix(name, `\`) || h.unixType() == unixDirectory ||
+		h.unixType() == 0 && h.mode&0x10 != 0
 }

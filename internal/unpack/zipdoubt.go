@@ -73,7 +73,9 @@ func (h *zipHeader) differs(local *localHeader) bool {
 // would name it.
 func (c *zipCensus) doubtStructure() {
 	e := c.z.end
-	first, last := Range{e.start, min(e.start+doubtEdge, e.limit)}, Range{max(e.limit-doubtEdge, e.start), e.container}
+	first, last := Range{e.start, min(e.start+doubtEdge, e.limit)}, Range{
+		max(e.limit-doubtEdge, e.start), e.container,
+	}
 	c.acc.Doubts = append(c.acc.Doubts, first, last)
 }
 

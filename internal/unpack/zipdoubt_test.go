@@ -15,7 +15,9 @@ func doubtedZIP(t *testing.T) (z []byte, header, record, end int) {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	for _, name := range []string{"offers/one.txt", "offers/two.txt", "offers/three.txt"} {
-		f, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Date(2026, 3, 1, 8, 9, 10, 0, time.UTC)})
+		f, err := w.CreateHeader(&zip.FileHeader{
+			Name: name, Method: zip.Deflate, Modified: time.Date(2026, 3, 1, 8, 9, 10, 0, time.UTC),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,9 +52,12 @@ func TestWhatDiffersIsInDoubt(t *testing.T) {
 		t.Errorf("a sound ZIP is in doubt: %v", d)
 	}
 	for name, at := range map[string]int{
-		"the name in the header": header + localSize + 8, "the name in the directory": record + directorySize + 8,
-		"the flags in the header": header + 7, "the flags in the directory": record + 8, "the method in the directory": record + 10,
-		"the time in the header": header + 10, "the time in the directory": record + 13, "the offset in the directory": record + 42,
+		"the name in the header":    header + localSize + 8,
+		"the name in the directory": record + directorySize + 8,
+		"the flags in the header":   header + 7, "the flags in the directory": record + 8,
+		"the method in the directory": record + 10,
+		"the time in the header":      header + 10, "the time in the directory": record + 13,
+		"the offset in the directory":              record + 42,
 		"the date in the header's extra field":     header + localSize + len("offers/two.txt") + 6,
 		"the date in the directory's extra field":  record + directorySize + len("offers/two.txt") + 6,
 		"the number of entries":                    end + 10,
@@ -63,7 +68,9 @@ func TestWhatDiffersIsInDoubt(t *testing.T) {
 			odd := bytes.Clone(z)
 			odd[at] ^= 0x01
 			d := doubtsOf(t, odd)
-			if !slices.ContainsFunc(d, func(r Range) bool { return r.From <= int64(at) && int64(at) < r.To }) {
+			if !slices.ContainsFunc(
+				d, func(r Range) bool { return r.From <= int64(at) && int64(at) < r.To },
+			) {
 				t.Errorf("byte %d is not in doubt, but %v", at, d)
 			}
 		})
@@ -75,7 +82,9 @@ func TestDoubtsAreFew(t *testing.T) {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	for i := range 400 {
-		f, err := w.CreateHeader(&zip.FileHeader{Name: string([]byte{'f', 'a' + byte(i%26), 'a' + byte(i/26)}), Method: zip.Store})
+		f, err := w.CreateHeader(&zip.FileHeader{
+			Name: string([]byte{'f', 'a' + byte(i%26), 'a' + byte(i/26)}), Method: zip.Store,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

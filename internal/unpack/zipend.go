@@ -55,8 +55,9 @@ func findZIPEnd(r io.ReaderAt, size int64) (zipEnd, error) {
 		}
 	}
 	if first == nil {
-		first = &Damage{max(size-usualTail, 0), size, fmt.Errorf("%w: no end record in the last %d of %d bytes; it is cut, or no ZIP",
-			ErrFormat, min(longTail, size), size)}
+		first = &Damage{max(size-usualTail, 0), size,
+			fmt.Errorf("%w: no end record in the last %d of %d bytes; it is cut, or no ZIP",
+				ErrFormat, min(longTail, size), size)}
 	}
 	return zipEnd{}, first
 }
@@ -150,7 +151,9 @@ func (e *endRecord) read64(r io.ReaderAt, stated uint64, locator int64) (int64, 
 		e.stored = binary.LittleEndian.Uint64(b[48:])
 		return at, nil
 	}
-	return 0, fmt.Errorf("%w: the ZIP64 end record is neither at byte %d nor before its locator", ErrFormat, stated)
+	return 0, fmt.Errorf(
+		"%w: the ZIP64 end record is neither at byte %d nor before its locator", ErrFormat, stated,
+	)
 }
 
 // locate finds the directory right before the end record, else where it is told to be. Both of size and
@@ -185,6 +188,7 @@ func (e *endRecord) locate(r io.ReaderAt, limit int64) (zipEnd, error) {
 			return found, nil
 		}
 	}
-	return found, fmt.Errorf("%w: no directory of %d bytes before its end record, nor at byte %d, where that says",
+	return found, fmt.Errorf("%w: no directory of %d bytes before its end record, nor at byte %d, where "+
+		"that says",
 		ErrFormat, e.storedSize, e.stored)
 }

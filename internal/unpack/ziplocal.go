@@ -49,7 +49,8 @@ func (h *localHeader) told() bool {
 
 // plausible refuses chance bytes behind a signature.
 func (h *localHeader) plausible() bool {
-	return h.version&0xff <= 63 && h.nameLen > 0 && h.method <= methodAES && h.stored <= math.MaxInt64 && h.size <= math.MaxInt64
+	return h.version&0xff <= 63 && h.nameLen > 0 && h.method <= methodAES && h.stored <= math.MaxInt64 &&
+		h.size <= math.MaxInt64
 }
 
 // readLocalAt reads the header at a place of the container; ok is false where none is that makes sense and
@@ -79,7 +80,8 @@ func (z *zipFile) readLocalAt(at, limit int64) (h localHeader, ok bool, err erro
 
 // entry is what the header says of the entry whose data ends at end.
 func (h *localHeader) entry(index int, at, end int64) Entry {
-	record := zipHeader{index: index, flags: h.flags, method: h.method, dosTime: h.dosTime, dosDate: h.dosDate, crc: h.crc,
+	record := zipHeader{index: index, flags: h.flags, method: h.method, dosTime: h.dosTime,
+		dosDate: h.dosDate, crc: h.crc,
 		size: int64(h.size), stored: end - at - int64(h.length()), offset: at, name: h.name, extra: h.extra}
 	e := record.entry()
 	e.Unlisted, e.Modulo = true, false
@@ -127,7 +129,8 @@ func parseDescriptor(b []byte, from int, wide bool) (descriptor, bool) {
 	if wide {
 		d.stored, d.size = binary.LittleEndian.Uint64(b[from+4:]), binary.LittleEndian.Uint64(b[from+12:])
 	} else {
-		d.stored, d.size = uint64(binary.LittleEndian.Uint32(b[from+4:])), uint64(binary.LittleEndian.Uint32(b[from+8:]))
+		d.stored, d.size = uint64(binary.LittleEndian.Uint32(b[from+
+			4:])), uint64(binary.LittleEndian.Uint32(b[from+8:]))
 	}
 	return d, true
 }

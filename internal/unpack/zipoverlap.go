@@ -71,7 +71,9 @@ func (z *zipFile) sortOffsets(judged int) ([]uint64, error) {
 			continue
 		}
 		if all == nil {
-			all = make([]extent, 0, min(z.end.entries, uint64(z.lim.Entries), uint64(z.end.size/directorySize)))
+			all = make(
+				[]extent, 0, min(z.end.entries, uint64(z.lim.Entries), uint64(z.end.size/directorySize)),
+			)
 		}
 		all = append(all, extent{h.offset, h.least(), h.index})
 	}

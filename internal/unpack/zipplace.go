@@ -143,7 +143,8 @@ func (z *zipFile) headerAt(at int64, h *zipHeader, strict bool) (bool, error) {
 	if err := readFullAt(z.r, fixed[:], at); err != nil {
 		return false, err
 	}
-	if binary.LittleEndian.Uint32(fixed[:]) != localSignature || binary.LittleEndian.Uint16(fixed[8:]) != h.method {
+	if binary.LittleEndian.Uint32(fixed[:]) != localSignature ||
+		binary.LittleEndian.Uint16(fixed[8:]) != h.method {
 		return false, nil
 	}
 	if crc := binary.LittleEndian.Uint32(fixed[14:]); crc != 0 && crc != h.crc {
@@ -153,7 +154,8 @@ func (z *zipFile) headerAt(at int64, h *zipHeader, strict bool) (bool, error) {
 		return true, nil
 	}
 	name := make([]byte, len(h.name))
-	if int(binary.LittleEndian.Uint16(fixed[26:])) != len(name) || at+localSize+int64(len(name)) > z.end.container {
+	if int(binary.LittleEndian.Uint16(fixed[26:])) != len(name) || at+localSize+
+		int64(len(name)) > z.end.container {
 		return false, nil
 	}
 	err := readFullAt(z.r, name, at+localSize)
@@ -222,7 +224,8 @@ func (z *zipFile) unwrapSize(h *zipHeader, at int64) error {
 	if err := readFullAt(z.r, lengths[:], at+26); err != nil {
 		return err
 	}
-	data := at + localSize + int64(binary.LittleEndian.Uint16(lengths[:])) + int64(binary.LittleEndian.Uint16(lengths[2:]))
+	data := at + localSize + int64(binary.LittleEndian.Uint16(lengths[:])) +
+		int64(binary.LittleEndian.Uint16(lengths[2:]))
 	for size := h.stored; data+size <= z.end.start; size += 1 << 32 {
 		ok, err := z.recordNear(data + size)
 		if err != nil {
@@ -234,7 +237,8 @@ func (z *zipFile) unwrapSize(h *zipHeader, at int64) error {
 		if h.method == methodStored && h.flags&flagEncrypted == 0 {
 			h.size += size - h.stored
 		}
-		for h.method != methodStored && h.size+h.size/64 < size-1<<16 { // compressing hardly makes anything longer
+		// compressing hardly makes anything longer
+		for h.method != methodStored && h.size+h.size/64 < size-1<<16 {
 			h.size += 1 << 32
 		}
 		h.stored = size

@@ -89,12 +89,16 @@ func (z *zipFile) readLocal(d *zipData, e Entry) (localHeader, error) {
 		return localHeader{}, d.failed("its header is cut", err)
 	}
 	if binary.LittleEndian.Uint32(fixed[:]) != localSignature {
-		return localHeader{}, fmt.Errorf("%w: no entry at byte %d, where the directory says", ErrFormat, e.Offset)
+		return localHeader{}, fmt.Errorf(
+			"%w: no entry at byte %d, where the directory says", ErrFormat, e.Offset,
+		)
 	}
 	h := parseLocal(fixed[:])
 	data, limit := e.Offset+int64(h.length()), z.dataEnd(e)
 	if e.CompressedSize < 0 || data > limit || e.CompressedSize > limit-data {
-		return localHeader{}, fmt.Errorf("%w: the entry at byte %d reaches into the directory", ErrFormat, e.Offset)
+		return localHeader{}, fmt.Errorf(
+			"%w: the entry at byte %d reaches into the directory", ErrFormat, e.Offset,
+		)
 	}
 	d.src.end = data + e.CompressedSize
 	rest := make([]byte, h.length()-localSize)
@@ -125,7 +129,9 @@ func compareLocal(e Entry, h localHeader) error {
 
 // sameName lets backslashes pass for slashes: some writers on Windows mend them in the directory only.
 func sameName(a, b []byte) bool {
-	return bytes.Equal(a, b) || bytes.Equal(bytes.ReplaceAll(a, []byte(`\`), []byte("/")), bytes.ReplaceAll(b, []byte(`\`), []byte("/")))
+	return bytes.Equal(a, b) || bytes.Equal(
+		bytes.ReplaceAll(a, []byte(`\`), []byte("/")), bytes.ReplaceAll(b, []byte(`\`), []byte("/")),
+	)
 }
 
 // A zipContent reads and verifies the content of one entry.
@@ -148,7 +154,8 @@ func newContent(e Entry, data *zipData) (*zipContent, error) {
 	c := &zipContent{name: e.Name, data: data, left: e.Size, size: e.Size, want: e.CRC32, hasCRC: e.HasCRC,
 		modulo: e.Modulo && mayBeLonger(e), release: func() {}}
 	switch method := e.Method; {
-	case method == methodStored, e.CompressedSize == 0 && e.Size == 0: // some writers deflate nothing to no bytes
+	// some writers deflate nothing to no bytes
+	case method == methodStored, e.CompressedSize == 0 && e.Size == 0:
 		c.decoded = data
 	case method == methodDeflate:
 		f := inflaters.Get().(io.ReadCloser)
@@ -159,7 +166,9 @@ func newContent(e Entry, data *zipData) (*zipContent, error) {
 	case method == methodBzip2:
 		c.decoded = bzip2.NewReader(data.Reader)
 	case method == methodZstd, method == methodZstdOld:
-		z, err := zstd.NewReader(data.Reader, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		z, err := zstd.NewReader(
+			data.Reader, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20),
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -223,7 +232,9 @@ func (c *zipContent) goOn(one []byte) (int, error) {
 // compare compares checksums; io.EOF says that all is well.
 func (c *zipContent) compare() error {
 	if c.hasCRC && c.sum != c.want {
-		return fmt.Errorf("read %q: %w: CRC-32 is %08x, not %08x as the container says", c.name, ErrChecksum, c.sum, c.want)
+		return fmt.Errorf(
+			"read %q: %w: CRC-32 is %08x, not %08x as the container says", c.name, ErrChecksum, c.sum, c.want,
+		)
 	}
 	return io.EOF
 }
@@ -233,7 +244,9 @@ func (c *zipContent) finish() error {
 	var more [1]byte
 	switch _, err := io.ReadFull(c.decoded, more[:]); {
 	case err == nil:
-		return fmt.Errorf("read %q: %w: it goes on after the %d bytes that the directory says", c.name, ErrChecksum, c.size)
+		return fmt.Errorf(
+			"read %q: %w: it goes on after the %d bytes that the directory says", c.name, ErrChecksum, c.size,
+		)
 	case err != io.EOF:
 		return c.damaged(err)
 	}
@@ -245,9 +258,13 @@ func (c *zipContent) damaged(err error) error {
 	case c.data.src.err != nil:
 		return fmt.Errorf("read %q: %w", c.name, c.data.src.err)
 	case err == io.EOF || err == io.ErrUnexpectedEOF:
-		return fmt.Errorf("read %q: %w: it ends after %d of %d bytes", c.name, ErrChecksum, c.size-c.left, c.size)
+		return fmt.Errorf(
+			"read %q: %w: it ends after %d of %d bytes", c.name, ErrChecksum, c.size-c.left, c.size,
+		)
 	}
-	return fmt.Errorf("read %q: %w: after %d of %d bytes: %w", c.name, ErrChecksum, c.size-c.left, c.size, err)
+	return fmt.Errorf(
+		"read %q: %w: after %d of %d bytes: %w", c.name, ErrChecksum, c.size-c.left, c.size, err,
+	)
 }
 
 func (c *zipContent) Close() error {

@@ -17,8 +17,9 @@ func (z *zipFile) Rest(found func(Entry) error) (Account, error) {
 	if err := c.count(); err != nil {
 		return Account{}, fmt.Errorf("compare the zip directory with the entries: %w", err)
 	}
-	s := zipScan{z: z, acc: &c.acc, index: c.records, found: found, effort: scanEffort*z.end.container + scanWindow,
-		costs: tally{lim: z.lim, container: z.end.container}}
+	s := zipScan{z: z, acc: &c.acc, index: c.records, found: found,
+		effort: scanEffort*z.end.container + scanWindow,
+		costs:  tally{lim: z.lim, container: z.end.container}}
 	for _, gap := range c.gaps() {
 		if err := s.region(gap.from, gap.to); err != nil {
 			return c.acc, err
@@ -33,7 +34,8 @@ func (z *zipFile) Rest(found func(Entry) error) (Account, error) {
 	}
 	c.acc.settleDoubts(z.end.container)
 	count := uint64(c.records + c.acc.Unlisted - c.astray)
-	c.acc.Complete = !s.cut && (s.ended || !z.end.none()) && (told == count || !exact && told == count&math.MaxUint16)
+	c.acc.Complete = !s.cut && (s.ended || !z.end.none()) && (told == count || !exact &&
+		told == count&math.MaxUint16)
 	return c.acc, nil
 }
 
@@ -72,7 +74,8 @@ func (c *zipCensus) count() error {
 	}
 	c.extents.add(z.end.start, next)
 	c.extents.add(z.end.limit, min(z.end.after, z.end.container))
-	if told := z.end.entries; told != uint64(c.records) && (z.end.exact || told != uint64(c.records)&math.MaxUint16) {
+	if told := z.end.entries; told != uint64(c.records) && (z.end.exact ||
+		told != uint64(c.records)&math.MaxUint16) {
 		c.contradict("the directory names %d entries, its end record says %d", c.records, told)
 	}
 	for _, odd := range []struct {

@@ -41,7 +41,9 @@ func rest(t testing.TB, c Container) rested {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got.Contradictions, got.Unaccounted, got.Renamed, got.Complete = len(acc.Contradictions), acc.Unaccounted, acc.Renamed, acc.Complete
+	got.Contradictions, got.Unaccounted, got.Renamed, got.Complete = len(
+		acc.Contradictions,
+	), acc.Unaccounted, acc.Renamed, acc.Complete
 	if len(acc.Regions) > 0 {
 		got.What = acc.Regions[0].What
 	}
@@ -60,7 +62,9 @@ func recovered(t testing.TB, b []byte) Container {
 
 // Every byte of a ZIP is accounted for, or told.
 func TestEveryByteIsAccountedFor(t *testing.T) {
-	a, b := rawEntry{name: "a.txt", content: "content of a"}, rawEntry{name: "b.txt", content: strings.Repeat("content of b ", 50), method: methodDeflate}
+	a, b := rawEntry{name: "a.txt", content: "content of a"}, rawEntry{
+		name: "b.txt", content: strings.Repeat("content of b ", 50), method: methodDeflate,
+	}
 	streamed := b
 	streamed.descriptor = true
 	plain := rawZip{entries: []rawEntry{a, b}}
@@ -75,18 +79,45 @@ func TestEveryByteIsAccountedFor(t *testing.T) {
 	}{
 		{"an ordinary ZIP", whole, rested{Complete: true}},
 		{"an empty ZIP", rawZip{}.bytes(), rested{Complete: true}},
-		{"a comment", rawZip{entries: []rawEntry{a}, comment: "made for a test"}.bytes(), rested{Complete: true}},
-		{"data descriptors", rawZip{entries: []rawEntry{streamed, a, streamed}}.bytes(), rested{Complete: true}},
+		{
+			"a comment", rawZip{entries: []rawEntry{a}, comment: "made for a test"}.bytes(),
+			rested{Complete: true},
+		},
+		{
+			"data descriptors", rawZip{entries: []rawEntry{streamed, a, streamed}}.bytes(),
+			rested{Complete: true},
+		},
 		{"64 bits", rawZip{entries: []rawEntry{a, b}, zip64: true}.bytes(), rested{Complete: true}},
-		{"extra fields of the entry's own", rawZip{entries: []rawEntry{{name: "a", content: "1", localExtra: make([]byte, 40)}}}.bytes(), rested{Complete: true}},
+		{
+			"extra fields of the entry's own",
+			rawZip{entries: []rawEntry{{name: "a", content: "1", localExtra: make([]byte, 40)}}}.bytes(),
+			rested{Complete: true},
+		},
 		{"zeros in front", append(make([]byte, 100), whole...), rested{Complete: true}},
-		{"text in front", append([]byte("wait for it "), whole...), rested{Unaccounted: 12, What: "text", Complete: true}},
+		{
+			"text in front", append([]byte("wait for it "), whole...),
+			rested{Unaccounted: 12, What: "text", Complete: true},
+		},
 		{"the mark of a spanned ZIP", append([]byte("PK\x07\x08"), whole...), rested{Complete: true}},
-		{"a second ZIP in front", append(bytes.Clone(one), rawZip{entries: []rawEntry{b}}.bytes()...), rested{Unlisted: []seen{seenA}}},
-		{"an entry that the directory leaves out", append(append(le(a.localHeader([]byte(a.content))), a.content...), rawZip{entries: []rawEntry{b}}.bytes()...),
+		{
+			"a second ZIP in front", append(bytes.Clone(one), rawZip{entries: []rawEntry{b}}.bytes()...),
+			rested{Unlisted: []seen{seenA}},
+		},
+		{"an entry that the directory leaves out",
+			append(
+				append(le(a.localHeader([]byte(a.content))), a.content...),
+				rawZip{entries: []rawEntry{b}}.bytes()...,
+			),
 			rested{Unlisted: []seen{seenA}}},
-		{"another name in an entry's own header", rawZip{entries: []rawEntry{named, b}}.bytes(), rested{Renamed: 1, Complete: true}},
-		{"fewer entries told than there are", rawZip{entries: []rawEntry{a, b}, edit: func(e *rawEnd) { e.entries = 1 }}.bytes(), rested{Contradictions: 1}},
+		{
+			"another name in an entry's own header", rawZip{entries: []rawEntry{named, b}}.bytes(),
+			rested{Renamed: 1, Complete: true},
+		},
+		{
+			"fewer entries told than there are",
+			rawZip{entries: []rawEntry{a, b}, edit: func(e *rawEnd) { e.entries = 1 }}.bytes(),
+			rested{Contradictions: 1},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, rest(t, openBytes(t, tc.zip, Limits{}))); diff != "" {
@@ -102,8 +133,12 @@ func TestEveryByteIsAccountedFor(t *testing.T) {
 	}{
 		{"no directory", whole[:cut], rested{Unlisted: []seen{seenA, seenB}}},
 		{"a directory without its end", whole[:len(whole)-endSize], rested{Unlisted: []seen{seenA, seenB}}},
-		{"no directory, and sizes in descriptors", rawZip{entries: []rawEntry{streamed, a}}.bytes()[:200], rested{Unlisted: []seen{seenB, seenA}}},
-		{"a broken directory, and its end", append(append(bytes.Clone(whole[:cut]), make([]byte, 96)...), whole[len(whole)-endSize:]...),
+		{
+			"no directory, and sizes in descriptors", rawZip{entries: []rawEntry{streamed, a}}.bytes()[:200],
+			rested{Unlisted: []seen{seenB, seenA}},
+		},
+		{"a broken directory, and its end",
+			append(append(bytes.Clone(whole[:cut]), make([]byte, 96)...), whole[len(whole)-endSize:]...),
 			rested{Unlisted: []seen{seenA, seenB}, Complete: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -116,10 +151,14 @@ func TestEveryByteIsAccountedFor(t *testing.T) {
 	}
 }
 
-// Stored data whose length only a descriptor tells ends at the one that tells length and checksum, though other records, whole
-// ZIPs even, lie in it.
+// Stored data whose length only a descriptor tells ends at the one that tells length and checksum, though
+// other records, whole ZIPs even, lie in it.
 func TestTheEndOfStoredDataIsFound(t *testing.T) {
-	inner := string(rawZip{entries: []rawEntry{{name: "inner", content: "PK\x03\x04 and so on", descriptor: true}}}.bytes())
+	inner := string(
+		rawZip{
+			entries: []rawEntry{{name: "inner", content: "PK\x03\x04 and so on", descriptor: true}},
+		}.bytes(),
+	)
 	for _, signed := range []bool{true, false} {
 		e := rawEntry{name: "outer.zip", content: inner, descriptor: true}
 		b := e.localHeader([]byte(inner))
@@ -141,7 +180,10 @@ func TestTheEndOfStoredDataIsFound(t *testing.T) {
 // What there is of an entry that is cut is worth having.
 func TestACutEntryIsReadAsFarAsItGoes(t *testing.T) {
 	text := strings.Repeat("line of a long document\n", 4000)
-	for _, e := range []rawEntry{{name: "long.txt", content: text}, {name: "long.txt", content: text, method: methodDeflate, descriptor: true}} {
+	for _, e := range []rawEntry{
+		{name: "long.txt", content: text},
+		{name: "long.txt", content: text, method: methodDeflate, descriptor: true},
+	} {
 		b := rawZip{entries: []rawEntry{e}}.bytes()
 		b = b[:len(e.stored())/2]
 		c := recovered(t, b)
@@ -149,8 +191,11 @@ func TestACutEntryIsReadAsFarAsItGoes(t *testing.T) {
 		if _, err := c.Rest(func(e Entry) error {
 			n++
 			got, err := readEntry(c, e)
-			if !e.Cut || !errors.Is(err, ErrChecksum) || len(got) < 100 || !strings.HasPrefix(text, string(got)) {
-				t.Errorf("cut %v: %d bytes, %v; want a beginning, and that it is damaged", e.Cut, len(got), err)
+			if !e.Cut || !errors.Is(err, ErrChecksum) || len(got) < 100 ||
+				!strings.HasPrefix(text, string(got)) {
+				t.Errorf(
+					"cut %v: %d bytes, %v; want a beginning, and that it is damaged", e.Cut, len(got), err,
+				)
 			}
 			return nil
 		}); err != nil || n != 1 {
@@ -189,7 +234,10 @@ func TestSplitZIPOfInfoZIP(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("zip", "-q", "-0", "-s", "64k", "all.zip", "0.bin", "1.bin", "2.bin", "3.bin", "4.bin", "5.bin", "6.bin", "7.bin")
+	cmd := exec.Command(
+		"zip", "-q", "-0", "-s", "64k", "all.zip", "0.bin", "1.bin", "2.bin", "3.bin", "4.bin", "5.bin",
+		"6.bin", "7.bin",
+	)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("zip: %v\n%s", err, out)
@@ -198,7 +246,8 @@ func TestSplitZIPOfInfoZIP(t *testing.T) {
 	if err != nil || len(volumes) < 4 {
 		t.Fatalf("volumes %v, %v", volumes, err)
 	}
-	volumes = append(volumes[:len(volumes)-1:len(volumes)-1], filepath.Join(dir, "all.zip")) // .zip sorts behind .z09
+	// .zip sorts behind .z09
+	volumes = append(volumes[:len(volumes)-1:len(volumes)-1], filepath.Join(dir, "all.zip"))
 	var all []byte
 	var starts []int64
 	for _, v := range volumes {
@@ -235,11 +284,16 @@ func noiseText(n int) string {
 	return b.String()
 }
 
-// FuzzZipLikeOthers compares with archive/zip what both can read, and holds Rest to its limits on everything else.
+// FuzzZipLikeOthers compares with archive/zip what both can read, and holds Rest to its limits on everything
+// else.
 func FuzzZipLikeOthers(f *testing.F) {
 	for _, z := range []rawZip{
-		{}, {entries: []rawEntry{{name: "a", content: "content"}, {name: "b/"}}, comment: "c"}, {entries: []rawEntry{{name: "a", content: "content"}}, zip64: true},
-		{entries: []rawEntry{{name: "a", content: "content", method: methodDeflate, descriptor: true}, {name: "a", content: "twice"}}},
+		{}, {entries: []rawEntry{{name: "a", content: "content"}, {name: "b/"}}, comment: "c"},
+		{entries: []rawEntry{{name: "a", content: "content"}}, zip64: true},
+		{entries: []rawEntry{
+			{name: "a", content: "content", method: methodDeflate, descriptor: true},
+			{name: "a", content: "twice"},
+		}},
 	} {
 		f.Add(z.bytes())
 		f.Add(append(z.bytes(), z.bytes()...))
@@ -249,7 +303,8 @@ func FuzzZipLikeOthers(f *testing.F) {
 		found, refused := map[string]bool{}, false
 		take := func(c Container) func(Entry) error {
 			return func(e Entry) error {
-				if e.Name == "" || e.Offset < 0 || e.Size < 0 || e.CompressedSize < 0 || e.Offset+e.CompressedSize > int64(len(b)) && e.Unlisted {
+				if e.Name == "" || e.Offset < 0 || e.Size < 0 || e.CompressedSize < 0 || e.Offset+
+					e.CompressedSize > int64(len(b)) && e.Unlisted {
 					t.Fatalf("impossible entry %+v", e)
 				}
 				refused = refused || e.Refused != "" && e.Refused != RefusedDirectory
@@ -287,14 +342,19 @@ func FuzzZipLikeOthers(f *testing.F) {
 			t.Fatalf("%d of %d bytes unaccounted for", acc.Unaccounted, len(b))
 		}
 		other, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
-		if err != nil || refused || acc.Unaccounted > 0 || len(acc.Contradictions) > 0 { // what is told is not lost
+		if err != nil || refused || acc.Unaccounted > 0 || len(acc.Contradictions) > 0 {
+			// what is told is not lost
 			return
 		}
 		for _, file := range other.File {
 			if r, err := file.Open(); err == nil {
 				got, err := io.ReadAll(io.LimitReader(r, 1<<20))
-				if err == nil && len(got) > 0 && len(got) < 1<<20 && !found[string(got)] && file.Mode().IsRegular() {
-					t.Fatalf("archive/zip reads %q, %d bytes; here they are neither found nor told of", file.Name, len(got))
+				if err == nil && len(got) > 0 && len(got) < 1<<20 && !found[string(got)] &&
+					file.Mode().IsRegular() {
+					t.Fatalf(
+						"archive/zip reads %q, %d bytes; here they are neither found nor told of", file.Name,
+						len(got),
+					)
 				}
 			}
 		}

@@ -13,11 +13,12 @@ import (
 // A zipScan reads bytes that no directory accounts for, record by record. What proves to be an entry is
 // handed on; other directories and end records are passed over; the rest is unaccounted for.
 type zipScan struct {
-	z      *zipFile
-	acc    *Account
-	index  int // of the next entry
-	found  func(Entry) error
-	effort int64 // bytes that may yet be read to try headers: fake ones must not cost the square of the container
+	z     *zipFile
+	acc   *Account
+	index int // of the next entry
+	found func(Entry) error
+	// bytes that may yet be read to try headers: fake ones must not cost the square of the container
+	effort int64
 	costs  tally
 
 	buf  []byte // what was read last, from off
@@ -114,8 +115,10 @@ func isSignature(b []byte) bool {
 		return false
 	}
 	switch binary.LittleEndian.Uint32(b) {
-	case localSignature, directorySignature, descriptorSignature, end64Signature, locatorSignature, endSignature,
-		0x05054b50, 0x08064b50, 0x30304b50: // digital signature, archive extra data, the mark of a once spanned ZIP
+	case localSignature, directorySignature, descriptorSignature, end64Signature, locatorSignature,
+		endSignature,
+		// digital signature, archive extra data, the mark of a once spanned ZIP
+		0x05054b50, 0x08064b50, 0x30304b50:
 		return true
 	}
 	return false
@@ -190,7 +193,8 @@ func (s *zipScan) describe(from, to int64) string {
 	switch kind := filetype.Detect(first); {
 	case string(last) == "APK Sig Block 42":
 		return "an APK signing block"
-	case bytes.HasPrefix(first, []byte("MZ")) || bytes.HasPrefix(first, []byte("\x7fELF")) || bytes.HasPrefix(first, []byte("#!")):
+	case bytes.HasPrefix(first, []byte("MZ")) || bytes.HasPrefix(first, []byte("\x7fELF")) ||
+		bytes.HasPrefix(first, []byte("#!")):
 		return "a program, as in front of a self-extracting ZIP"
 	case kind != filetype.Unknown:
 		return string(kind)
@@ -209,7 +213,12 @@ func (s *zipScan) local(at, to int64) (int64, error) {
 		return end, err
 	}
 	if end, err = s.try(at, s.z.end.container, true); end > to {
-		s.acc.Contradictions = append(s.acc.Contradictions, fmt.Sprintf("the entry at byte %d reaches over others, and over the directory or parts of it", at))
+		s.acc.Contradictions = append(
+			s.acc.Contradictions,
+			fmt.Sprintf(
+				"the entry at byte %d reaches over others, and over the directory or parts of it", at,
+			),
+		)
 		s.covered = max(s.covered, end)
 	}
 	return min(end, to), err

@@ -18,7 +18,8 @@ func (s *zipScan) inflateToEnd(data, to int64) (end int64, d descriptor, ok bool
 	defer freeBuffer(b)
 	f := inflaters.Get().(io.ReadCloser)
 	defer inflaters.Put(f)
-	if err := f.(flate.Resetter).Reset(b, nil); err != nil { // it reads b byte by byte, and no further than the data goes
+	if err := f.(flate.Resetter).Reset(b, nil); err != nil {
+		// it reads b byte by byte, and no further than the data goes
 		return 0, d, false, err
 	}
 	sum := crc32.NewIEEE()

@@ -23,16 +23,48 @@ func TestZipsOfOtherPrograms(t *testing.T) {
 		program, from string
 		args          []string
 	}{
-		{name: "Info-ZIP", program: "zip", from: "Debian zip", args: []string{"-q", "-r", "out.zip", "files"}},
-		{name: "Info-ZIP, stored", program: "zip", from: "Debian zip", args: []string{"-q", "-0", "-r", "out.zip", "files"}},
-		{name: "Info-ZIP, bzip2", program: "zip", from: "Debian zip", args: []string{"-q", "-Z", "bzip2", "-r", "out.zip", "files"}},
-		{name: "Info-ZIP, into a pipe", program: "sh", from: "any system", args: []string{"-c", "zip -q -r - files | cat > out.zip"}},
-		{name: "Info-ZIP, 64 bits", program: "zip", from: "Debian zip", args: []string{"-q", "-fz", "-r", "out.zip", "files"}},
-		{name: "Info-ZIP, with a stub in front", program: "sh", from: "any system", args: []string{"-c", "zip -q -r in.zip files && (echo stub; cat in.zip) > out.zip"}},
-		{name: "Info-ZIP, with a stub in front and offsets mended", program: "sh", from: "any system", args: []string{"-c", "zip -q -r in.zip files && (echo stub; cat in.zip) > out.zip && zip -q -A out.zip"}},
-		{name: "Python zipfile", program: "python3", from: "Debian python3", args: []string{"-m", "zipfile", "-c", "out.zip", "files"}},
-		{name: "Python zipfile, unseekable", program: "python3", from: "Debian python3", args: []string{"-c", pythonStream}},
-		{name: "7-Zip", program: "7z", from: "Debian p7zip-full", args: []string{"a", "-tzip", "-bso0", "-bd", "out.zip", "files"}},
+		{
+			name: "Info-ZIP", program: "zip", from: "Debian zip",
+			args: []string{"-q", "-r", "out.zip", "files"},
+		},
+		{
+			name: "Info-ZIP, stored", program: "zip", from: "Debian zip",
+			args: []string{"-q", "-0", "-r", "out.zip", "files"},
+		},
+		{
+			name: "Info-ZIP, bzip2", program: "zip", from: "Debian zip",
+			args: []string{"-q", "-Z", "bzip2", "-r", "out.zip", "files"},
+		},
+		{
+			name: "Info-ZIP, into a pipe", program: "sh", from: "any system",
+			args: []string{"-c", "zip -q -r - files | cat > out.zip"},
+		},
+		{
+			name: "Info-ZIP, 64 bits", program: "zip", from: "Debian zip",
+			args: []string{"-q", "-fz", "-r", "out.zip", "files"},
+		},
+		{
+			name: "Info-ZIP, with a stub in front", program: "sh", from: "any system",
+			args: []string{"-c", "zip -q -r in.zip files && (echo stub; cat in.zip) > out.zip"},
+		},
+		{
+			name: "Info-ZIP, with a stub in front and offsets mended", program: "sh", from: "any system",
+			args: []string{
+				"-c", "zip -q -r in.zip files && (echo stub; cat in.zip) > out.zip && zip -q -A out.zip",
+			},
+		},
+		{
+			name: "Python zipfile", program: "python3", from: "Debian python3",
+			args: []string{"-m", "zipfile", "-c", "out.zip", "files"},
+		},
+		{
+			name: "Python zipfile, unseekable", program: "python3", from: "Debian python3",
+			args: []string{"-c", pythonStream},
+		},
+		{
+			name: "7-Zip", program: "7z", from: "Debian p7zip-full",
+			args: []string{"a", "-tzip", "-bso0", "-bd", "out.zip", "files"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if tc.program == "sh" {

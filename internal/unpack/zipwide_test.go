@@ -34,8 +34,8 @@ func (s *sparse) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// wideZIP is a ZIP as Archive Utility of macOS writes it: beyond 4 GiB, offsets and sizes are told modulo 4 GiB, and sizes
-// in descriptors behind the data. Entries of zeros, longer than 1 GiB, are holes.
+// wideZIP is a ZIP as Archive Utility of macOS writes it: beyond 4 GiB, offsets and sizes are told modulo 4
+// GiB, and sizes in descriptors behind the data. Entries of zeros, longer than 1 GiB, are holes.
 func wideZIP(front int64, entries []wideEntry) *sparse {
 	f := &sparse{}
 	f.put(make([]byte, front))
@@ -70,10 +70,19 @@ func TestZIPBeyond4GiBWithoutZIP64(t *testing.T) {
 		front   int64
 		entries []wideEntry
 	}{
-		{"many below 4 GiB", 0, []wideEntry{{"a", "first", 3 * gib}, {"b", "second", 0}, {"c", "third", 2 * gib}, {"d", "fourth", 0}, {"e", "fifth", 0}}},
+		{
+			"many below 4 GiB", 0,
+			[]wideEntry{
+				{"a", "first", 3 * gib}, {"b", "second", 0}, {"c", "third", 2 * gib}, {"d", "fourth", 0},
+				{"e", "fifth", 0},
+			},
+		},
 		{"one above 4 GiB", 0, []wideEntry{{"a", "first", 0}, {"b", "second", 5 * gib}, {"c", "third", 0}}},
 		{"one above 8 GiB, the last", 0, []wideEntry{{"a", "first", 0}, {"b", "second", 9 * gib}}},
-		{"zeros in front", 1000, []wideEntry{{"a", "first", 4*gib - 100}, {"b", "second", 0}, {"c", "third", 0}}},
+		{
+			"zeros in front", 1000,
+			[]wideEntry{{"a", "first", 4*gib - 100}, {"b", "second", 0}, {"c", "third", 0}},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := wideZIP(tc.front, tc.entries)
