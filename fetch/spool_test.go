@@ -57,8 +57,10 @@ func TestAnObjectThatChangedIsBegunAnewByTheNextRun(t *testing.T) {
 		t.Fatal("the first run was to break off")
 	}
 	r.Close()
+	s.mu.Lock()
 	o.fault = nil
 	o.body = append(body[:500_000:500_000], zipLike(faultSize, 77)[500_000:]...)
+	s.mu.Unlock()
 	var fe *failure.Error
 	if r, err = take(t, newTestFetcher(t, nil), m, dir); !errors.As(err, &fe) ||
 		fe.Code != failure.ObjectChanged {

@@ -53,7 +53,11 @@ func (b *Workbook) AddSheet(name string, r *Rows, limit int64) (Written, error) 
 // AddFront writes a sheet of texts that stands in front of the others, whenever it is written.
 func (b *Workbook) AddFront(name string, headings []string, rows [][]string) error {
 	o := &sheetOutput{book: b, name: name, done: new(Written)}
-	if err := o.begin(headings, make([]string, len(headings))); err != nil {
+	width := len(headings)
+	for _, row := range rows {
+		width = max(width, len(row))
+	}
+	if err := o.begin(headings, make([]string, width)); err != nil {
 		return err
 	}
 	b.front = len(b.sheets)
