@@ -86,10 +86,10 @@ func (b *Workbook) sheetName(name string) string {
 		name = "Sheet"
 	}
 	letters := []rune(name)
-	name = string(letters[:min(len(letters), 27)])
-	free := name
+	free := string(letters[:min(len(letters), 31)])
 	for i := 2; b.taken[strings.ToLower(free)]; i++ {
-		free = fmt.Sprintf("%s %d", name, i)
+		number := fmt.Sprintf(" %d", i)
+		free = string(letters[:min(len(letters), 31-len(number))]) + number
 	}
 	b.taken[strings.ToLower(free)] = true
 	return free
