@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,6 +38,31 @@ func (s statement) mistyped() error {
 	return fmt.Errorf(
 		"%s is no word that SQL begins with: a question is SELECT … FROM …, or FROM … alone", word,
 	)
+}
+
+// NearestColumn returns the name of a column, of any table or view, that is at most two typing mistakes away
+// from name; "" when there is none. The engine guesses columns of tables, but not of views.
+func (d *DB) NearestColumn(ctx context.Context, name string) string {
+	rows, err := d.db.QueryContext(ctx, `SELECT DISTINCT column_name FROM duckdb_columns()
+		WHERE NOT internal AND column_name IS NOT NULL ORDER BY ALL`)
+	if err != nil {
+		return ""
+	}
+	defer rows.Close()
+	near, distance := "", 3
+	for rows.Next() {
+		var column string
+		if err := rows.Scan(&column); err != nil {
+			return ""
+		}
+		if d := editDistance(strings.ToLower(name), strings.ToLower(column)); d < distance {
+			near, distance = column, d
+		}
+	}
+	if rows.Err() != nil {
+		return ""
+	}
+	return near
 }
 
 // editDistance counts the letters to put in, to take out, to change, or to swap with their neighbour.

@@ -64,7 +64,7 @@ func runShell(ctx context.Context, e *env, db *query.DB, id string) error {
 			return err
 		}
 		if err != nil {
-			e.fail(e.plainSQL(err)) // and the shell goes on
+			e.fail(e.plainSQL(ctx, db, err)) // and the shell goes on
 		}
 	}
 }

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
+
+	"holdall/query"
 )
 
 // plainSQL says in plain words what the engine found wrong with SQL: the guess first, the engine's own text
 // only with -v.
-func (e *env) plainSQL(err error) error {
+func (e *env) plainSQL(ctx context.Context, db *query.DB, err error) error {
 	if err == nil || e.verbose {
 		return err
 	}
@@ -19,8 +22,15 @@ func (e *env) plainSQL(err error) error {
 			continue
 		}
 		hint := known.hint
-		if known.guess > 0 && m[known.guess] != "" {
-			hint = "did you mean " + guesses(m[known.guess]) + "?"
+		guess := ""
+		if known.says == noColumn {
+			guess = db.NearestColumn(ctx, m[1])
+		}
+		if guess == "" && known.guess > 0 {
+			guess = guesses(m[known.guess])
+		}
+		if guess != "" {
+			hint = "did you mean " + guess + "?"
 		}
 		return withHint(fmt.Errorf("%s%s%w", known.says, m[1], quietly{err}), hint)
 	}
@@ -34,6 +44,8 @@ func (e *env) plainSQL(err error) error {
 }
 
 var engineError = regexp.MustCompile(`^(Binder|Catalog|Parser|Conversion|Invalid Input|Out of Range) Error: `)
+
+const noColumn = "there is no column "
 
 // sqlErrors are what the engine says most often. The first group of a pattern ends the sentence in says.
 var sqlErrors = []struct {
@@ -50,13 +62,13 @@ var sqlErrors = []struct {
 		regexp.MustCompile(
 			`Referenced column "([^"]+)" not found in FROM clause!(?:\nCandidate bindings: ([^\n]+))?`,
 		),
-		"there is no column ", 2, "\"holdall tables\" lists the columns of a table",
+		noColumn, 2, "\"holdall tables\" lists the columns of a table",
 	},
 	{
 		regexp.MustCompile(
 			`(?s)does not have a column named "([^"]+)"(?:.*Candidate bindings: (?:: )?([^\n]+))?`,
 		),
-		"there is no column ", 2, "\"holdall tables\" lists the columns of a table",
+		noColumn, 2, "\"holdall tables\" lists the columns of a table",
 	},
 	{
 		regexp.MustCompile(`Referenced table "([^"]+)" not found!(?:\nCandidate tables: ([^\n]+))?`),

@@ -87,7 +87,9 @@ func (r *countedReader) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
+// heap is what is in use, without what nothing refers to any more.
 func heap() uint64 {
+	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
