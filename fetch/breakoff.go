@@ -37,12 +37,13 @@ type cutting struct {
 func (o *Object) brokeOff(w *worker, err error) bool {
 	breaks := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errAnswer) ||
 		errors.Is(err, syscall.ECONNRESET)
-	whole := len(o.active) == 0 && len(o.free) == 1 && o.free[0].pos == o.here && o.here > 0
-	if !w.accepted || !breaks || !whole {
+	s := &o.spans
+	noGap := len(s.active) == 0 && len(s.free) == 1 && s.free[0].pos == s.received && s.received > 0
+	if !w.accepted || !breaks || !noGap {
 		return false
 	}
-	if o.cut.at != o.here {
-		o.cut.at, o.cut.times = o.here, 0
+	if o.cut.at != o.spans.received {
+		o.cut.at, o.cut.times = o.spans.received, 0
 	}
 	o.cut.times++
 	return o.cut.last == o.cut.at && o.cut.times >= enoughCuts
@@ -50,37 +51,34 @@ func (o *Object) brokeOff(w *worker, err error) bool {
 
 // cutHint says what the next run does when the answers break off at the same byte again.
 func (o *Object) cutHint(e *failure.Error) *failure.Error {
-	if o.cut.times < leastTries || o.cut.at != o.here {
+	if o.cut.times < leastTries || o.cut.at != o.spans.received {
 		return e
 	}
 	c := *e
 	c.Hint = fmt.Sprintf("run the same command again: if the answers break off after %d bytes then, too, "+
 		"these are taken as "+
-		"they are, and only a new export can bring the rest", o.here)
+		"they are, and only a new export can bring the rest", o.spans.received)
 	return &c
 }
 
 // takeCut makes what is here the whole object. With the run's mutex held.
 func (r *Run) takeCut(o *Object) error {
-	s := o.free[0]
-	index, rest := s.pos/o.st.pieceSize, s.pos%o.st.pieceSize
+	s := o.spans.free[0]
+	index, rest := s.pos/o.store.pieceSize, s.pos%o.store.pieceSize
 	if rest > 0 {
-		if err := o.st.record(pieceRecord{index, uint32(rest), s.crc}); err != nil {
+		if err := o.store.record(pieceRecord{index, uint32(rest), s.crc}); err != nil {
 			return err
 		}
-		o.have.add(index, s.crc)
+		o.spans.have.add(index, s.crc)
 	}
-	if err := o.st.data.Truncate(s.pos); err != nil {
+	if err := o.store.data.Truncate(s.pos); err != nil {
 		return failure.Disk(err, "set the size of the fetched object")
 	}
 	r.logf("%s: every answer breaks off after %d bytes, as in the run before", o.Source.Link, s.pos)
-	o.cut.taken, o.cut.now, o.free = true, true, nil
+	o.cut.taken, o.cut.now, o.spans.free = true, true, nil
 	o.setSize(s.pos)
 	return nil
 }
-
-// isCut reports whether an object was taken though its server tells that there is more of it.
-func (v Verified) isCut() bool { return v.Contradicts == contradictsLength }
 
 // noteCuts writes down where objects that are not here broke off, for the next run.
 func (r *Run) noteCuts() {
@@ -96,7 +94,7 @@ func (r *Run) noteCuts() {
 			at := int64(0)
 			if o.cut.times >= leastTries || o.cut.taken {
 				at = o.cut.at
-			} else if o.cut.last == o.here { // this run ended before it could say
+			} else if o.cut.last == o.spans.received { // this run ended before it could say
 				at = o.cut.last
 			}
 			changed = changed || e.CutAt != at

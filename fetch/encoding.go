@@ -192,7 +192,8 @@ func (r *Run) decode(o *Object, v Verified, lenient bool) (Verified, error) {
 		return v, failure.Disk(err, "decode a fetched object")
 	}
 	sum := digest.NewWriter()
-	err = decodeInto(r.ctx, io.MultiWriter(out, sum), o.coded, io.NewSectionReader(o.st.data, 0, v.Size))
+	in := io.NewSectionReader(o.store.data, 0, v.Size)
+	err = decodeInto(r.ctx, io.MultiWriter(out, sum), o.encodings, in)
 	if err == nil || lenient && errors.Is(err, errCoded) {
 		if err = datasync(out); err == nil {
 			err = os.Rename(path+".part", path)
@@ -206,8 +207,8 @@ func (r *Run) decode(o *Object, v Verified, lenient bool) (Verified, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	o.plain = append(o.plain, out)
-	v.Encoding, v.Received, v.ReceivedSHA256 = strings.Join(o.coded, ", "), v.Size, v.SHA256
+	o.outcome.decoded = append(o.outcome.decoded, out)
+	v.Encoding, v.Received, v.ReceivedSHA256 = strings.Join(o.encodings, ", "), v.Size, v.SHA256
 	v.Size, v.SHA256 = sum.Size(), sum.Sum()
 	return v, nil
 }
@@ -233,18 +234,4 @@ func decodeInto(ctx context.Context, w io.Writer, coded []string, r io.Reader) e
 			return failure.Stopped(ctx)
 		}
 	}
-}
-
-// readPlain reads the content of an object that came encoded, once all of it is here.
-func (o *Object) readPlain(p []byte, off int64) (int, error) {
-	if err := o.until(context.Background(), func() bool { return o.complete }); err != nil {
-		return 0, err
-	}
-	o.run.mu.Lock()
-	f, size, closed := o.plain[len(o.plain)-1], o.verified.Size, o.closed
-	o.run.mu.Unlock()
-	if closed {
-		return 0, os.ErrClosed
-	}
-	return io.NewSectionReader(f, 0, size).ReadAt(p, off)
 }

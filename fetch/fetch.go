@@ -7,13 +7,14 @@
 //
 // Where to look for what:
 //
-//	link, master, listing, failure   rooms below this one, which ask no network (loosecsv is theirs)
-//	plan.go, probe.go, expand.go     what each link serves; known.go: whether that is here already
-//	run.go, object.go, schedule.go   a fetch under way: its objects, which bytes are fetched next
-//	worker.go, receive.go            one connection: the request, its bytes; validate.go: whether they are of use
-//	host.go, gate.go, pace.go        how many connections a host gets, slow ones, the rate
+//	link, master, listing, failure   packages below this one; none uses the network
+//	plan.go, probe.go, expand.go     what each link serves; known.go: what the spool has of it
+//	run.go, progress.go              a fetch under way, from Start to Close
+//	object.go, object_*.go           one object: its state, its readers, which bytes are next
+//	schedule.go, host.go, gate.go    which connection fetches what; how many a host gets
+//	worker.go, receive.go            one connection: the request, its bytes; validate.go: whether they are usable
 //	verdict.go, classify.go          whether and when a failed try is repeated; what a refusal means
-//	verify.go, refetch.go, proof.go  what shows that an object is whole; damage fetched again
+//	verify.go, claims.go, proof.go   what shows that an object is intact; refetch.go: damage fetched again
 //	spool.go, store.go, journal.go   what lies on the disk, and how it survives a kill
 //	listing_*.go, file_*.go          listings, and the fetching and keeping of their files
 package fetch

@@ -268,7 +268,7 @@ func (l fileLine) file(part link.Part) File {
 
 // readListing reads what is kept of a listing, once it is complete.
 func (o *Object) readListing(p []byte, off int64) (int, error) {
-	if err := o.until(context.Background(), func() bool { return o.complete }); err != nil {
+	if err := o.until(context.Background(), func() bool { return o.outcome.complete }); err != nil {
 		return 0, err
 	}
 	f, err := os.Open(o.path)

@@ -249,7 +249,7 @@ func (p *filePool) large(i int, l listing.Entry, rec fileRecord, x *exchange) (u
 	r.mu.Lock()
 	p.good++
 	p.bytes += v.Size
-	p.reused += sub.reused
+	p.reused += sub.spans.reused
 	r.mu.Unlock()
 	return p.files.append(rec)
 }

@@ -129,8 +129,8 @@ func (p *filePool) crowded(k fileKey) bool {
 }
 
 func (p *filePool) failure() error {
-	if p.o.failed != nil {
-		return p.o.failed
+	if p.o.outcome.failed != nil {
+		return p.o.outcome.failed
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func (p *filePool) resolve(i int, record uint32, err *failure.Error) {
 	delete(p.same, i)
 	delete(p.tries, i)
 	delete(p.first, i)
-	p.o.arrived.Broadcast()
+	p.o.readers.arrived.Broadcast()
 }
 
 // nextFile waits for a file to fetch. It is false when there will be none.

@@ -27,8 +27,8 @@ func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err err
 			Message: "the listing could not be asked for again, and the links in it are not kept",
 		})
 	}
-	o.mend.Lock() // one at a time
-	defer o.mend.Unlock()
+	o.refetch.mu.Lock() // one at a time
+	defer o.refetch.mu.Unlock()
 	r := o.run
 	r.mu.Lock()
 	n, twice := p.at[f.Index]-1, p.twice[f.Index]
@@ -48,7 +48,7 @@ func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err err
 	}
 	r.mu.Lock()
 	p.twice[f.Index] = !changed
-	complete := o.complete
+	complete := o.outcome.complete
 	r.mu.Unlock()
 	if changed && complete {
 		err = r.completeListing(o)

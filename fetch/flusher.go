@@ -91,11 +91,11 @@ func (f *flusher) syncObjects() error {
 			}
 			continue
 		}
-		if o.st.unsynced.Load() == 0 {
+		if o.store.unsynced.Load() == 0 {
 			continue
 		}
 		at, state := o.hash.state()
-		if err := o.st.sync(at, state); err != nil {
+		if err := o.store.sync(at, state); err != nil {
 			return err
 		}
 	}

@@ -26,7 +26,7 @@ func (r *Run) forecast(now time.Time) {
 		if o.over() || o.size < 0 {
 			continue
 		}
-		before += o.size - o.here
+		before += o.size - o.spans.received
 		need := time.Duration(float64(before) / rate * float64(time.Second))
 		if o.warned || server.After(o.Source.Expiry) || !server.Add(need).After(o.Source.Expiry) {
 			continue

@@ -134,7 +134,7 @@ func (h *hasher) advance(s *store, buf []byte, index int64, n int, crc uint32) e
 
 // follow is the goroutine that hashes o and completes it. It returns when o is settled or the run ends.
 func (r *Run) follow(o *Object) {
-	buf := make([]byte, o.st.pieceSize)
+	buf := make([]byte, o.store.pieceSize)
 	for {
 		index, n, crc, ok := r.nextToHash(o)
 		if !ok {
@@ -146,7 +146,7 @@ func (r *Run) follow(o *Object) {
 			}
 			continue
 		}
-		switch err := o.hash.advance(o.st, buf, index, n, crc).(type) {
+		switch err := o.hash.advance(o.store, buf, index, n, crc).(type) {
 		case nil:
 		case errPiece:
 			if !r.stillWrong(o, index, crc) {
@@ -169,7 +169,7 @@ func (r *Run) follow(o *Object) {
 func (r *Run) stillWrong(o *Object, index int64, crc uint32) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return o.have.has(index) && o.have.crcs[index] == crc && !o.mending
+	return o.spans.have.has(index) && o.spans.have.crcs[index] == crc && !o.refetch.running
 }
 
 // nextToHash waits for the piece that the hasher needs next. n is 0 when everything has been hashed.
@@ -177,22 +177,22 @@ func (r *Run) nextToHash(o *Object) (index int64, n int, crc uint32, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
-		if o.over() || o.closed {
+		if o.over() || o.outcome.closed {
 			return 0, 0, 0, false
 		}
 		at := o.hash.offset()
-		index = at / o.st.pieceSize
+		index = at / o.store.pieceSize
 		switch {
-		case o.mending:
+		case o.refetch.running:
 		case o.size >= 0 && at >= o.size:
 			return 0, 0, 0, true
-		case o.have.has(index):
-			n := o.st.pieceSize
+		case o.spans.have.has(index):
+			n := o.store.pieceSize
 			if o.size >= 0 {
-				n = min(n, o.size-index*o.st.pieceSize)
+				n = min(n, o.size-index*o.store.pieceSize)
 			}
-			return index, int(n), o.have.crcs[index], true
+			return index, int(n), o.spans.have.crcs[index], true
 		}
-		o.arrived.Wait()
+		o.readers.arrived.Wait()
 	}
 }

@@ -188,7 +188,7 @@ func (o *Object) Samples() ([]Sample, error) {
 	if o.files != nil {
 		return nil, nil
 	}
-	all := samplesOf(o.verified.Size)
+	all := samplesOf(o.outcome.verified.Size)
 	for i, s := range all {
 		w := digest.NewWriter()
 		if _, err := io.Copy(w, io.NewSectionReader(o, s.Offset, s.Length)); err != nil {

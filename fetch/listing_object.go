@@ -22,9 +22,9 @@ import (
 func (r *Run) openListing(src *Source, e *spoolEntry) (*Object, error) {
 	o := &Object{
 		Source: src, run: r, path: dataPath(r.spool.dir, e.Name), name: e.Name, id: src.Identity, size: -1,
-		active: map[*span]*worker{},
 	}
-	o.arrived = sync.NewCond(&r.mu)
+	o.spans.active = map[*span]*worker{}
+	o.readers.arrived = sync.NewCond(&r.mu)
 	if src.spooled != "" {
 		return o, r.reopenListing(o, e)
 	}
@@ -32,7 +32,7 @@ func (r *Run) openListing(src *Source, e *spoolEntry) (*Object, error) {
 	if o.files, err = newFilePool(r, o, e.Name); err != nil {
 		return nil, err
 	}
-	o.probe = r.f.takeProbe(src)
+	o.access.probe = r.f.takeProbe(src)
 	return o, nil
 }
 
@@ -58,7 +58,7 @@ func (r *Run) reopenListing(o *Object, e *spoolEntry) error {
 	if o.files.digest, err = readListingDigest(r.spool.dir, e.Name); err != nil {
 		return errors.Join(failure.Disk(err, "read a listing back"), set.close())
 	}
-	o.size, o.complete, o.verified = v.Size, true, v
+	o.size, o.outcome.complete, o.outcome.verified = v.Size, true, v
 	return nil
 }
 
@@ -94,8 +94,8 @@ func (r *Run) followListing(o *Object) {
 		go func() { defer wg.Done(); o.files.work(r.ctx) }()
 	}
 	r.mu.Lock()
-	probe := o.probe
-	o.probe = nil
+	probe := o.access.probe
+	o.access.probe = nil
 	r.mu.Unlock()
 	x := r.f.gate.unpark(probe)
 	p := &listingReader{f: r.f, ctx: r.ctx, src: o.Source, yield: o.files.add, retried: r.retried}
@@ -107,11 +107,11 @@ func (r *Run) followListing(o *Object) {
 		o.fail(o.Source.failure(err))
 	}
 	o.files.cond.Broadcast()
-	o.arrived.Broadcast()
+	o.readers.arrived.Broadcast()
 	r.mu.Unlock()
 	wg.Wait()
 	r.mu.Lock()
-	failed := o.failed != nil
+	failed := o.outcome.failed != nil
 	r.mu.Unlock()
 	if failed {
 		return
@@ -119,7 +119,7 @@ func (r *Run) followListing(o *Object) {
 	if e := o.files.unresolved(); e != nil {
 		r.mu.Lock()
 		o.fail(e)
-		o.arrived.Broadcast()
+		o.readers.arrived.Broadcast()
 		r.mu.Unlock()
 		return
 	}
@@ -145,7 +145,7 @@ func (r *Run) dataFirst(o *Object) bool {
 			return false
 		}
 		busy := o.Source.Part != link.PartData && slices.ContainsFunc(r.Objects, func(d *Object) bool {
-			return d.Source.Part == link.PartData && d.files == nil && !d.over() && len(d.free) > 0
+			return d.Source.Part == link.PartData && d.files == nil && !d.over() && len(d.spans.free) > 0
 		})
 		if !busy {
 			return true
@@ -180,8 +180,8 @@ func (r *Run) completeListing(o *Object) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	o.complete, o.verified, o.size = true, v, v.Size
-	o.arrived.Broadcast()
+	o.outcome.complete, o.outcome.verified, o.size = true, v, v.Size
+	o.readers.arrived.Broadcast()
 	r.work.Broadcast()
 	return nil
 }
@@ -199,7 +199,7 @@ func (r *Run) fetchLargeFile(src *Source, name string, x *exchange) (*Object, er
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.order = append(r.order, o)
-	if o.failed == nil && r.ctx.Err() != nil {
+	if o.outcome.failed == nil && r.ctx.Err() != nil {
 		o.fail(failure.Stopped(r.ctx))
 	}
 	r.begin(o)
@@ -210,9 +210,9 @@ func (r *Run) fetchLargeFile(src *Source, name string, x *exchange) (*Object, er
 func (r *Run) releaseLargeFile(o *Object) {
 	r.mu.Lock()
 	r.order = slices.DeleteFunc(r.order, func(x *Object) bool { return x == o })
-	o.closed = true
-	x := o.probe
-	o.probe = nil
+	o.outcome.closed = true
+	x := o.access.probe
+	o.access.probe = nil
 	r.mu.Unlock()
 	x.close(nil)
 	_ = o.close()

@@ -95,7 +95,7 @@ func (r *Run) fetchLate(planned, found *Source) error {
 	if r.ctx.Err() != nil {
 		o.fail(failure.Stopped(r.ctx))
 	}
-	if !o.complete {
+	if !o.outcome.complete {
 		r.begin(o)
 	}
 	return nil

@@ -19,8 +19,8 @@ var errMaybeEnd = errors.New("the answer ended, and the server had not told the 
 // endsAt reports whether a body without a length that ended at pos has proven to be whole: a ZIP by its own
 // end record, and anything else by the end that chunks have. With the run's mutex held.
 func (o *Object) endsAt(x *exchange, pos int64) bool {
-	if o.Source.Kind == filetype.ZIP && o.coded == nil {
-		return endsAsZIP(o.st.data, pos)
+	if o.Source.Kind == filetype.ZIP && o.encodings == nil {
+		return endsAsZIP(o.store.data, pos)
 	}
 	return pos > 0 && len(x.resp.TransferEncoding) > 0
 }
@@ -52,7 +52,7 @@ func (r *Run) skip(ctx context.Context, w *worker, o *Object, x *exchange, at in
 			if ours == nil {
 				ours = make([]byte, len(w.buf))
 			}
-			if m, err := o.st.data.ReadAt(ours[:got], at); m < got {
+			if m, err := o.store.data.ReadAt(ours[:got], at); m < got {
 				return failure.Disk(err, "read back fetched bytes from the spool")
 			}
 			if !bytes.Equal(ours[:got], w.buf[:got]) {
@@ -73,7 +73,7 @@ func (r *Run) hereUpTo(w *worker, o *Object, off int64) (here bool, end int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	end = min(o.pieceEnd(off), w.span.pos)
-	return end == w.span.pos && end%o.st.pieceSize != 0 || o.have.has(off/o.st.pieceSize), end
+	return end == w.span.pos && end%o.store.pieceSize != 0 || o.spans.have.has(off/o.store.pieceSize), end
 }
 
 func cutShort(err error) error {
@@ -91,7 +91,7 @@ func (r *Run) receiveBody(ctx context.Context, w *worker, o *Object, x *exchange
 		s := w.span
 		pos, crc := s.pos, s.crc
 		end := min(s.end, o.pieceEnd(pos))
-		stop := o.failed != nil
+		stop := o.outcome.failed != nil
 		r.mu.Unlock()
 		if x.bounds.end >= 0 {
 			end = min(end, x.bounds.end)
@@ -115,8 +115,8 @@ func (r *Run) receiveBody(ctx context.Context, w *worker, o *Object, x *exchange
 			if o.size >= 0 { // an earlier answer told it, so this one broke off
 				return cutShort(err)
 			}
-			if o.endSeen != pos && !o.endsAt(x, pos) {
-				o.endSeen = pos
+			if o.access.endSeen != pos && !o.endsAt(x, pos) {
+				o.access.endSeen = pos
 				return errMaybeEnd
 			}
 			return r.ends(w, o, pos)
@@ -146,15 +146,16 @@ func (r *Run) read(ctx context.Context, w *worker, x *exchange, p []byte) (int, 
 
 // writeBytes puts bytes of one piece into the spool, and records the piece when it is whole.
 func (r *Run) writeBytes(w *worker, o *Object, pos int64, crc uint32, p []byte) error {
-	if err := o.st.write(p, pos); err != nil {
+	if err := o.store.write(p, pos); err != nil {
 		return err
 	}
 	crc = crc32.Update(crc, castagnoli, p)
 	next := pos + int64(len(p))
 	whole := next == o.endOf(pos)
-	index := pos / o.st.pieceSize
+	index := pos / o.store.pieceSize
 	if whole {
-		if err := o.st.record(pieceRecord{index, uint32(next - index*o.st.pieceSize), crc}); err != nil {
+		rec := pieceRecord{index, uint32(next - index*o.store.pieceSize), crc}
+		if err := o.store.record(rec); err != nil {
 			return err
 		}
 	}
@@ -162,19 +163,19 @@ func (r *Run) writeBytes(w *worker, o *Object, pos int64, crc uint32, p []byte) 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.fetched += int64(len(p))
-	o.here += int64(len(p))
-	o.resolves = 0
+	o.spans.received += int64(len(p))
+	o.access.resolves = 0
 	now := time.Now()
-	o.tries.since = now
-	if w.kept += int64(len(p)); w.kept >= overlap && o.tries.err != nil {
-		o.tries.got(now)
+	o.attempts.tries.since = now
+	if w.kept += int64(len(p)); w.kept >= overlap && o.attempts.tries.err != nil {
+		o.attempts.tries.got(now)
 	}
 	s := w.span
 	s.pos, s.crc = next, crc
 	if whole {
 		s.crc = 0
-		o.have.add(index, crc)
-		o.arrived.Broadcast()
+		o.spans.have.add(index, crc)
+		o.readers.arrived.Broadcast()
 	}
 	return nil
 }
@@ -188,16 +189,16 @@ func (o *Object) endOf(pos int64) int64 {
 
 // ends takes in an object's size when it becomes known only now. With the run's mutex held.
 func (r *Run) ends(w *worker, o *Object, size int64) error {
-	if err := o.st.setSize(size); err != nil {
+	if err := o.store.setSize(size); err != nil {
 		return err
 	}
 	s := w.span
-	index := size / o.st.pieceSize
-	if rest := size % o.st.pieceSize; rest > 0 && s.pos == size {
-		if err := o.st.record(pieceRecord{index, uint32(rest), s.crc}); err != nil {
+	index := size / o.store.pieceSize
+	if rest := size % o.store.pieceSize; rest > 0 && s.pos == size {
+		if err := o.store.record(pieceRecord{index, uint32(rest), s.crc}); err != nil {
 			return err
 		}
-		o.have.add(index, s.crc)
+		o.spans.have.add(index, s.crc)
 	}
 	o.setSize(size)
 	return nil
@@ -210,20 +211,22 @@ func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o.awaitVerdict(w, x, at)
-	if o.over() || len(o.free) == 0 || x.bounds.end >= 0 && at >= x.bounds.end || at < w.span.end {
+	if o.over() || len(o.spans.free) == 0 || x.bounds.end >= 0 && at >= x.bounds.end || at < w.span.end {
 		return false
 	}
-	next := o.free[0]
-	if next.pos < at || next.pos > at && !o.sequential || x.bounds.end >= 0 && next.pos >= x.bounds.end {
+	next := o.spans.free[0]
+	ordered := o.access.sequential
+	if next.pos < at || next.pos > at && !ordered || x.bounds.end >= 0 && next.pos >= x.bounds.end {
 		return false
 	}
-	if !o.sequential && o.again() && r.wanted(w.host) > max(w.host.target-w.host.busy, 0) && !o.awaited(at) {
+	idle := max(w.host.target-w.host.busy, 0)
+	if !ordered && o.again() && r.wanted(w.host) > idle && !o.awaited(at) {
 		return false
 	}
 	s := o.claimNext(w.host)
-	delete(o.active, w.span)
+	delete(o.spans.active, w.span)
 	w.span = s
-	o.active[s] = w
+	o.spans.active[s] = w
 	return true
 }
 
@@ -233,7 +236,7 @@ func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 func (o *Object) awaitVerdict(w *worker, x *exchange, at int64) {
 	for !o.again() && !o.over() && o.run.ctx.Err() == nil && (x.bounds.end < 0 || at < x.bounds.end) {
 		other := false
-		for s := range o.active {
+		for s := range o.spans.active {
 			other = other || s != w.span && s.pos >= at
 		}
 		if !other {

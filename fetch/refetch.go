@@ -31,8 +31,8 @@ func Unprovable(err error) bool { return errors.Is(err, errUnprovable) }
 // here; without it and without an error the same came again, and the next time that is SameAgain. It tries as
 // often as any other fetch; an error that is not SameAgain says nothing about the bytes.
 func (o *Object) Refetch(ctx context.Context, off, n int64) (changed bool, err error) {
-	if o.coded != nil { // where in the encoded bytes these lie is not known
-		if err := o.until(ctx, func() bool { return o.complete }); err != nil {
+	if o.encodings != nil { // where in the encoded bytes these lie is not known
+		if err := o.until(ctx, func() bool { return o.outcome.complete }); err != nil {
 			return false, err
 		}
 		off, n = 0, o.size
@@ -41,8 +41,8 @@ func (o *Object) Refetch(ctx context.Context, off, n int64) (changed bool, err e
 		return false, err
 	}
 	r := o.run
-	o.mend.Lock() // one at a time
-	defer o.mend.Unlock()
+	o.refetch.mu.Lock() // one at a time
+	defer o.refetch.mu.Unlock()
 	from, to, err := o.beginMending(off, n)
 	if err != nil {
 		return false, err
@@ -68,25 +68,25 @@ func (o *Object) beginMending(off, n int64) (from, to int64, err error) {
 	r := o.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if o.closed {
+	if o.outcome.closed {
 		return 0, 0, os.ErrClosed
 	}
-	ps := o.st.pieceSize
+	ps := o.store.pieceSize
 	from, to = off/ps*ps, min((off+n+ps-1)/ps*ps, o.size)
 	fresh := false
 	var buf []byte
 	for i := from / ps; i*ps < to && !fresh; i++ {
-		if fresh = !o.twice[i]; !fresh {
+		if fresh = !o.refetch.sameAgain[i]; !fresh {
 			if buf == nil {
 				buf = make([]byte, ps)
 			}
-			fresh = !o.st.holds(buf, pieceRecord{i, uint32(min(ps, o.size-i*ps)), o.have.crcs[i]})
+			fresh = !o.store.holds(buf, pieceRecord{i, uint32(min(ps, o.size-i*ps)), o.spans.have.crcs[i]})
 		}
 	}
 	if !fresh {
 		return 0, 0, o.Source.failure(damagedAtSource())
 	}
-	o.mending = true
+	o.refetch.running = true
 	return from, to, nil
 }
 
@@ -101,14 +101,14 @@ func damagedAtSource() *failure.Error {
 func (o *Object) endMending() {
 	o.run.mu.Lock()
 	defer o.run.mu.Unlock()
-	o.mending = false
-	o.arrived.Broadcast()
+	o.refetch.running = false
+	o.readers.arrived.Broadcast()
 }
 
 // unprovable marks a refusal that ends all hope for bytes that were here when the run began. A link that has
 // simply run out of time proves nothing: one that lasts longer gives the bytes again.
 func (o *Object) unprovable(e *failure.Error) *failure.Error {
-	fresh := o.before && o.Source.probed() && o.Source.spooled == ""
+	fresh := o.refetch.before && o.Source.probed() && o.Source.spooled == ""
 	if expired := e.Code == failure.LinkExpired && !o.Source.Expiry.IsZero(); !fresh || expired ||
 		!e.NeedsNewLink() {
 		return e
@@ -146,11 +146,11 @@ func (r *Run) mend(o *Object, again func() (changed bool, err error)) (changed b
 func (r *Run) keptAnswer(o *Object, refused bool) *exchange {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if o.probe == nil || o.again() && !refused {
+	if o.access.probe == nil || o.again() && !refused {
 		return nil
 	}
-	x := r.f.gate.unpark(o.probe)
-	o.probe = nil
+	x := r.f.gate.unpark(o.access.probe)
+	o.access.probe = nil
 	if x != nil && x.bounds.start != 0 {
 		x.close(nil)
 		return nil
@@ -241,16 +241,16 @@ func (r *Run) mendOnce(
 func (r *Run) replace(
 	ctx context.Context, o *Object, x io.Reader, from, to int64,
 ) (at int64, changed bool, err error) {
-	buf := make([]byte, o.st.pieceSize)
+	buf := make([]byte, o.store.pieceSize)
 	for at = from; at < to; {
-		p := buf[:min(o.st.pieceSize, to-at)]
+		p := buf[:min(o.store.pieceSize, to-at)]
 		if _, err = io.ReadFull(x, p); err != nil {
 			return at, changed, cutShort(err)
 		}
 		if err = r.f.limit.wait(ctx, len(p)); err != nil {
 			return at, changed, err
 		}
-		c, err := r.replacePiece(o, at/o.st.pieceSize, p)
+		c, err := r.replacePiece(o, at/o.store.pieceSize, p)
 		if err != nil {
 			return at, changed, err
 		}
@@ -265,30 +265,30 @@ func (r *Run) replacePiece(o *Object, index int64, p []byte) (bool, error) {
 	crc := crc32.Checksum(p, castagnoli)
 	r.mu.Lock()
 	r.fetched += int64(len(p))
-	same := o.have.has(index) && o.have.crcs[index] == crc
+	same := o.spans.have.has(index) && o.spans.have.crcs[index] == crc
 	if same {
-		o.twice[index] = true
+		o.refetch.sameAgain[index] = true
 	}
 	r.mu.Unlock()
-	if same && o.st.holds(make([]byte, len(p)), pieceRecord{index, uint32(len(p)), crc}) {
+	if same && o.store.holds(make([]byte, len(p)), pieceRecord{index, uint32(len(p)), crc}) {
 		return false, nil
 	}
-	if err := o.st.dropPiece(index); err != nil {
+	if err := o.store.dropPiece(index); err != nil {
 		return false, err
 	}
-	if err := o.st.write(p, index*o.st.pieceSize); err != nil {
+	if err := o.store.write(p, index*o.store.pieceSize); err != nil {
 		return false, err
 	}
-	if err := o.st.record(pieceRecord{index, uint32(len(p)), crc}); err != nil {
+	if err := o.store.record(pieceRecord{index, uint32(len(p)), crc}); err != nil {
 		return false, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	o.have.add(index, crc)
+	o.spans.have.add(index, crc)
 	if !same {
-		delete(o.twice, index)
+		delete(o.refetch.sameAgain, index)
 	}
-	if o.hash.offset() > index*o.st.pieceSize {
+	if o.hash.offset() > index*o.store.pieceSize {
 		o.hash.restart()
 	}
 	return true, nil
@@ -297,19 +297,19 @@ func (r *Run) replacePiece(o *Object, index int64, p []byte) (bool, error) {
 // rehash makes a mended object complete again, if it was. Otherwise its hasher will see to it.
 func (r *Run) rehash(o *Object) error {
 	r.mu.Lock()
-	complete := o.complete
+	complete := o.outcome.complete
 	r.mu.Unlock()
 	if !complete {
 		return nil
 	}
-	buf := make([]byte, o.st.pieceSize)
+	buf := make([]byte, o.store.pieceSize)
 	for at := int64(0); at < o.size; at = o.hash.offset() {
-		index := at / o.st.pieceSize
-		n := min(o.st.pieceSize, o.size-at)
+		index := at / o.store.pieceSize
+		n := min(o.store.pieceSize, o.size-at)
 		r.mu.Lock()
-		crc := o.have.crcs[index]
+		crc := o.spans.have.crcs[index]
 		r.mu.Unlock()
-		if err := o.hash.advance(o.st, buf, index, int(n), crc); err != nil {
+		if err := o.hash.advance(o.store, buf, index, int(n), crc); err != nil {
 			return o.Source.failure(failure.From(err, failure.Internal, "read the spool"))
 		}
 	}
@@ -318,24 +318,24 @@ func (r *Run) rehash(o *Object) error {
 	if err != nil {
 		return o.Source.failure(err)
 	}
-	if wrong != "" && wrong != o.verified.Contradicts {
+	if wrong != "" && wrong != o.outcome.verified.Contradicts {
 		return o.Source.failure(misfit(wrong))
 	}
 	if wrong != "" {
-		rung = o.verified.Rung
+		rung = o.outcome.verified.Rung
 	}
 	v := Verified{Size: o.size, SHA256: sum, Rung: rung, Contradicts: wrong}
 	plain := v
-	if o.coded != nil {
+	if o.encodings != nil {
 		if plain, err = r.decode(o, v, false); err != nil {
 			return o.Source.failure(failure.From(err, failure.Network, "decode what was fetched again"))
 		}
 	}
-	if err := o.st.finish(v); err != nil {
+	if err := o.store.finish(v); err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	o.verified = plain
+	o.outcome.verified = plain
 	return nil
 }

@@ -87,37 +87,6 @@ func (r *Run) open(p *Plan) error {
 	return r.preflight()
 }
 
-// add finds, or begins, what the spool has of a source's object.
-func (r *Run) add(src *Source) (*Object, error) {
-	e, known := r.spool.entryFor(src, r.taken)
-	path := dataPath(r.spool.dir, e.Name)
-	if known && src.spooled == "" && src.taken != path && !src.Listing &&
-		!r.f.beginsLike(r.spool.dir, src, e) {
-		e, known = r.spool.add(src), false
-		path = dataPath(r.spool.dir, e.Name)
-	}
-	r.taken[e] = true
-	src.taken, src.retaken = path, src.taken == path
-	o, err := r.openObject(src, e, known)
-	if err == nil && o.files == nil {
-		o.cut.last = e.CutAt
-	}
-	return o, err
-}
-
-// beginsLike compares what a source serves first with what is here: a date may be that of another export, and
-// so may an ETag that the server gives to whatever it serves. Where the probe is not open any more, the
-// server's word has to do.
-func (f *Fetcher) beginsLike(dir string, src *Source, e *spoolEntry) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	x := f.probes[src]
-	if x == nil {
-		return src.Identity.versioned()
-	}
-	return e.beginsLike(dir, x.prefix)
-}
-
 // byPriority puts data parts first; the rest keeps its order.
 func byPriority(objects []*Object) []*Object {
 	var first, rest []*Object
@@ -131,124 +100,12 @@ func byPriority(objects []*Object) []*Object {
 	return append(first, rest...)
 }
 
-// openObject goes on with what the spool has of an object, or starts it anew.
-func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error) {
-	if src.Listing {
-		return r.openListing(src, e)
-	}
-	o := &Object{
-		Source: src, run: r, path: dataPath(r.spool.dir, e.Name), name: e.Name, id: src.Identity,
-		size:   src.Identity.Size,
-		active: map[*span]*worker{}, limit: maxConns, endSeen: -1, tries: tries{since: time.Now()},
-		twice: map[int64]bool{},
-	}
-	o.arrived = sync.NewCond(&r.mu)
-	mem := (*memory)(nil)
-	if known {
-		var err error
-		o.st, mem, err = openStore(r.spool.dir, e.Name, e.Identity)
-		if err != nil && !errors.Is(err, errNoStore) {
-			return nil, failure.Disk(err, "go on with the spool")
-		}
-	}
-	if o.st == nil {
-		var err error
-		if o.st, err = createStore(r.spool.dir, e.Name, src.Identity); err != nil {
-			return nil, failure.Disk(err, "start an object in the spool")
-		}
-		mem = nil
-	}
-	o.probe = r.f.takeProbe(src)
-	_, signed := link.Expiry(src.Link)
-	o.signed = signed != ""
-	if o.coded = src.coded; src.spooled != "" {
-		o.coded = layers(o.id.Encoding, o.st.begins())
-	}
-	o.restore(mem)
-	o.before = o.size >= 0 && o.here == o.size
-	if o.coded != nil {
-		o.complete = false // until it has been decoded again
-	}
-	if !src.Ranges || !o.id.versioned() {
-		o.sequential, o.limit = true, 1
-	}
-	return o, nil
-}
-
-// restore takes over what the journal knows.
-func (o *Object) restore(mem *memory) {
-	o.hash = newHasher(o.id.digestNames(), 0, nil)
-	if mem != nil {
-		if mem.size >= 0 {
-			o.size = mem.size
-		}
-		if mem.done != nil && mem.done.isCut() && (o.Source.spooled != "" || o.Source.retaken) {
-			o.cut.taken, o.size = true, mem.done.Size // there is nobody to ask for more, or somebody just did
-		}
-		for i, rec := range mem.pieces {
-			o.here += int64(rec.length)
-			if o.wholePiece(rec) {
-				o.have.add(i, rec.crc)
-			}
-		}
-		o.reused = o.here
-		o.hash = newHasher(o.id.digestNames(), mem.hashAt, mem.hashState)
-		if mem.done != nil && mem.done.Size == o.here && o.size == o.here {
-			o.complete, o.verified = true, *mem.done
-		}
-	}
-	end := o.size
-	if end < 0 {
-		end = forever
-	}
-	if end == forever {
-		o.free = []*span{{pos: o.have.n * o.st.pieceSize, end: end}}
-	} else {
-		o.free = o.have.gaps(o.st.pieceSize, end)
-	}
-	if mem == nil {
-		return
-	}
-	for _, rec := range mem.pieces {
-		if !o.wholePiece(rec) {
-			o.free = beginSpan(o.free, rec, o.st.pieceSize)
-		}
-	}
-}
-
-// wholePiece reports whether a record is of a whole piece, and not of the beginning of one.
-func (o *Object) wholePiece(rec pieceRecord) bool {
-	start := rec.index * o.st.pieceSize
-	return start+int64(rec.length) == o.pieceEnd(start)
-}
-
-// keepBeginnings records the pieces that were begun, so that nothing is fetched again. A kill loses them.
-func (r *Run) keepBeginnings() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, o := range r.order {
-		if o.st == nil || o.complete {
-			continue
-		}
-		for _, s := range o.free {
-			index, begun := s.pos/o.st.pieceSize, s.pos%o.st.pieceSize
-			if begun == 0 || s.pos >= s.end {
-				continue
-			}
-			if err := o.st.record(pieceRecord{index, uint32(begun), s.crc}); err != nil {
-				r.logf("%s: %v; a little will be fetched again", o.Source.Link, err)
-				return
-			}
-		}
-	}
-}
-
 // preflight compares what is still to come with the space that is left.
 func (r *Run) preflight() error {
 	var need int64
 	for _, o := range r.Objects {
 		if o.size >= 0 {
-			need += o.size - o.here
+			need += o.size - o.spans.received
 		}
 	}
 	space, ok := diskspace.Of(r.spool.dir)
@@ -268,7 +125,7 @@ func (r *Run) preflight() error {
 func (r *Run) launch(p *Plan) {
 	r.mu.Lock()
 	for _, o := range r.Objects {
-		if !o.complete {
+		if !o.outcome.complete {
 			r.begin(o)
 		}
 	}
@@ -345,9 +202,9 @@ func (r *Run) closeAnswers() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, o := range r.all() {
-		if !o.before {
-			o.probe.close(nil)
-			o.probe = nil
+		if !o.refetch.before {
+			o.access.probe.close(nil)
+			o.access.probe = nil
 		}
 	}
 }
@@ -356,9 +213,9 @@ func (r *Run) closeAnswers() {
 // connection beside them. With the run's mutex held.
 func (r *Run) closeKept(host string) {
 	for _, o := range r.all() {
-		if o.complete && o.Source.Link.Host() == host {
-			o.probe.close(nil)
-			o.probe = nil
+		if o.outcome.complete && o.Source.Link.Host() == host {
+			o.access.probe.close(nil)
+			o.access.probe = nil
 		}
 	}
 }
@@ -372,8 +229,8 @@ func (r *Run) Wait() error {
 	defer r.mu.Unlock()
 	worst := r.fatalErr
 	for _, o := range r.all() {
-		if o.failed != nil && (worst == nil || o.failed.Code.Rank() < worst.Code.Rank()) {
-			worst = o.failed
+		if o.outcome.failed != nil && (worst == nil || o.outcome.failed.Code.Rank() < worst.Code.Rank()) {
+			worst = o.outcome.failed
 		}
 	}
 	if worst == nil {
@@ -402,14 +259,14 @@ func (r *Run) release() error {
 	defer r.mu.Unlock()
 	var errs []error
 	for _, o := range r.all() {
-		if o.closed {
+		if o.outcome.closed {
 			continue
 		}
-		o.closed = true
-		o.probe.close(nil)
-		o.arrived.Broadcast()
+		o.outcome.closed = true
+		o.access.probe.close(nil)
+		o.readers.arrived.Broadcast()
 		errs = append(errs, o.close())
-		if o.superseded {
+		if o.outcome.superseded {
 			errs = append(errs, r.spool.supersede(o.name))
 		}
 	}
@@ -420,72 +277,4 @@ func (r *Run) release() error {
 	return nil
 }
 
-// close releases the object's files; with the run's mutex held, or before the run.
-func (o *Object) close() error {
-	if o.files != nil {
-		return o.files.close()
-	}
-	errs := []error{o.st.close()}
-	for _, f := range o.plain {
-		errs = append(errs, f.Close())
-	}
-	return errors.Join(errs...)
-}
-
 func (r *Run) logf(format string, a ...any) { r.f.logf(format, a...) }
-
-// Progress is a snapshot of a Run.
-type Progress struct {
-	Done, Total int64 // bytes here, and in all; Total is -1 while a size is unknown
-	Reused      int64 // of Done, bytes that were here before this run
-	Fetched     int64 // bytes taken from the network, retries included
-	Files       int   // files of listings done
-	TotalFiles  int
-	Connections int
-	Retries     int
-	Waiting     []Wait // the links that do not get on, and why
-	ByPart      map[link.Part]PartProgress
-}
-
-// PartProgress is the progress of one part.
-type PartProgress struct {
-	Done, Total int64
-	Files       int
-}
-
-// Progress may be called at any time.
-func (r *Run) Progress() Progress {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p := Progress{
-		Fetched: r.fetched, Retries: r.retries, ByPart: map[link.Part]PartProgress{},
-		Waiting: r.waiting(time.Now()),
-	}
-	for _, o := range r.all() {
-		part := p.ByPart[o.Source.Part]
-		here, size, reused := o.here, o.size, o.reused
-		if fp := o.files; fp != nil {
-			here, size, reused = fp.progress()
-			part.Files += fp.done
-			p.Files += fp.done
-			p.TotalFiles += len(fp.at)
-			p.Connections += fp.busy
-		}
-		part.Done += here
-		part.Total = addSize(part.Total, size)
-		p.ByPart[o.Source.Part] = part
-		p.Done += here
-		p.Total = addSize(p.Total, size)
-		p.Reused += reused
-		p.Connections += len(o.active)
-	}
-	return p
-}
-
-// addSize adds sizes of which one may be unknown.
-func addSize(a, b int64) int64 {
-	if a < 0 || b < 0 {
-		return -1
-	}
-	return a + b
-}

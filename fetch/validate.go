@@ -48,9 +48,9 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 	if what := o.id.changed(x.identity); what != "" {
 		return errChanged{what}
 	}
-	o.tries.changes = 0
-	if o.lastTry {
-		o.pending = nil // alone it works
+	o.attempts.tries.changes = 0
+	if o.attempts.lastTry {
+		o.attempts.pending = nil // alone it works
 	}
 	if o.size < 0 && x.bounds.total >= 0 {
 		if err := r.ends(w, o, x.bounds.total); err != nil {
@@ -58,24 +58,24 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 		}
 	}
 	if !x.final.IsZero() {
-		o.resolved = x.final
+		o.access.resolved = x.final
 	}
 	if w.asked {
-		w.host.again, o.proved = true, true
-		if o.probe != nil && o.have.has(0) && !o.sequential {
-			o.probe.close(nil)
-			o.probe = nil
+		w.host.again, o.access.proved = true, true
+		if o.access.probe != nil && o.spans.have.has(0) && !o.access.sequential {
+			o.access.probe.close(nil)
+			o.access.probe = nil
 		}
 	}
 	s := w.span
 	if x.bounds.start > s.pos {
 		return unusable("asked for the bytes from %d, got those from %d", s.pos, x.bounds.start)
 	}
-	if s.pos > 0 && x.bounds.start+soonBytes < s.pos && !o.sequential {
+	if s.pos > 0 && x.bounds.start+soonBytes < s.pos && !o.access.sequential {
 		return errIgnored
 	}
 	if s.pos > 0 && x.bounds.start > 0 {
-		o.tries.ranged, o.tries.ignored = true, 0
+		o.attempts.tries.ranged, o.attempts.tries.ignored = true, 0
 	}
 	return nil
 }
@@ -124,11 +124,11 @@ func (r *Run) unsatisfied(o *Object, x *exchange, err error) error {
 // setSize takes in a size that was not known; with the run's mutex held.
 func (o *Object) setSize(n int64) {
 	o.size = n
-	for s := range o.active {
+	for s := range o.spans.active {
 		s.end = min(s.end, n)
 	}
-	for _, s := range o.free {
+	for _, s := range o.spans.free {
 		s.end = min(s.end, n)
 	}
-	o.arrived.Broadcast()
+	o.readers.arrived.Broadcast()
 }

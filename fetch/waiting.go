@@ -81,7 +81,7 @@ func (t *tries) waiting(part link.Part, host string, now time.Time) (Wait, bool)
 func (r *Run) waiting(now time.Time) []Wait {
 	waits := r.f.Waiting()
 	for _, o := range r.all() {
-		if o.over() || o.complete || o.size >= 0 && o.here == o.size {
+		if o.over() || o.outcome.complete || o.size >= 0 && o.spans.received == o.size {
 			continue
 		}
 		host := o.Source.Link.Host()
@@ -92,10 +92,10 @@ func (r *Run) waiting(now time.Time) []Wait {
 			}
 			continue
 		}
-		if len(o.active) == 0 && !now.Before(o.tries.again) {
+		if len(o.spans.active) == 0 && !now.Before(o.attempts.tries.again) {
 			continue // its turn has not come
 		}
-		if w, ok := o.tries.waiting(o.Source.Part, host, now); ok {
+		if w, ok := o.attempts.tries.waiting(o.Source.Part, host, now); ok {
 			waits = append(waits, w)
 		}
 	}

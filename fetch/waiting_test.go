@@ -88,18 +88,19 @@ func TestAnObjectThatStallsIsShown(t *testing.T) {
 	}
 	now := time.Now()
 	o := &Object{
-		Source: &Source{Part: link.PartCVs, Link: href}, run: r, size: 100, active: map[*span]*worker{{}: {}},
+		Source: &Source{Part: link.PartCVs, Link: href}, run: r, size: 100,
+		spans: spans{active: map[*span]*worker{{}: {}}},
 	}
 	r.Objects = []*Object{o}
-	o.tries.since = now.Add(-time.Second)
+	o.attempts.tries.since = now.Add(-time.Second)
 	if w := r.waiting(now); len(w) != 0 {
 		t.Errorf("waiting %v, though a byte came a second ago", w)
 	}
-	o.tries.since = now.Add(-24 * time.Second)
+	o.attempts.tries.since = now.Add(-24 * time.Second)
 	if w := r.waiting(now); len(w) != 1 || w[0].Text(now) != "cvs: no answer from files.example for 24 s" {
 		t.Errorf("waiting %v", w)
 	}
-	o.here = 100
+	o.spans.received = 100
 	if w := r.waiting(now); len(w) != 0 {
 		t.Errorf("waiting %v, though all is here", w)
 	}

@@ -52,8 +52,8 @@ func (r *Run) runWorker(w *worker) {
 			cancel()
 			return
 		}
-		if len(w.buf) < int(t.o.st.pieceSize) {
-			w.buf = make([]byte, t.o.st.pieceSize)
+		if len(w.buf) < int(t.o.store.pieceSize) {
+			w.buf = make([]byte, t.o.store.pieceSize)
 		}
 		err := r.serve(ctx, w, t)
 		cancel()
@@ -89,18 +89,18 @@ func (r *Run) request(ctx context.Context, w *worker, o *Object, s *span) (*exch
 	r.mu.Lock()
 	q := want{
 		object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: s.pos, to: s.end,
-		retries: o.tries.wait.Tries(),
+		retries: o.attempts.tries.wait.Tries(),
 	}
-	if !o.resolved.IsZero() {
-		q.link = o.resolved
+	if !o.access.resolved.IsZero() {
+		q.link = o.access.resolved
 	}
-	if o.sequential || s.end == forever {
+	if o.access.sequential || s.end == forever {
 		q.to = -1
 	}
 	if !o.id.versioned() {
 		q.from = max(0, q.from-overlap)
 	}
-	if o.tries.whole {
+	if o.attempts.tries.whole {
 		q.from, q.to, q.whole = 0, -1, true
 	}
 	r.mu.Unlock()
@@ -123,23 +123,23 @@ func (r *Run) finishTask(w *worker, o *Object, err error) {
 	if w.express && err == nil {
 		w.host.keptUntil = time.Now().Add(kept)
 	}
-	delete(o.active, s)
-	o.free = insertSpan(o.free, s, o.st.pieceSize)
+	delete(o.spans.active, s)
+	o.spans.free = insertSpan(o.spans.free, s, o.store.pieceSize)
 	if err == nil && w.brought() != newBytes && s.pos < s.end {
 		err = unusable("it ended %d bytes after it began, with %d more asked for", w.kept, s.end-s.pos)
-	} else if err == nil && o.tries.err != nil {
-		o.tries.got(time.Now())
+	} else if err == nil && o.attempts.tries.err != nil {
+		o.attempts.tries.got(time.Now())
 	}
 	fatal := error(nil)
 	if err != nil && !o.over() {
 		fatal = r.failedTry(w, o, err)
 	}
-	o.ended = time.Now()
-	if o.pending != nil && len(o.active) == 0 && (o.size < 0 || len(o.free) > 0) {
-		if !o.lastTry {
-			o.fail(o.pending)
+	o.attempts.ended = time.Now()
+	if o.attempts.pending != nil && len(o.spans.active) == 0 && (o.size < 0 || len(o.spans.free) > 0) {
+		if !o.attempts.lastTry {
+			o.fail(o.attempts.pending)
 		}
-		o.notBefore = o.ended.Add(aloneAfter)
+		o.attempts.notBefore = o.attempts.ended.Add(aloneAfter)
 	}
 	r.work.Broadcast()
 	r.mu.Unlock()
@@ -172,7 +172,7 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	if o.brokeOff(w, err) {
 		return r.takeCut(o)
 	}
-	v := o.tries.failed(err, w.brought(), now, r.f.opts.budget())
+	v := o.attempts.tries.failed(err, w.brought(), now, r.f.opts.budget())
 	if v.fewer {
 		r.closeKept(w.host.name)
 		w.host.halve(now)
@@ -184,11 +184,11 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	case v.action == giveUp && errors.As(err, &ref) && !ref.transient:
 		r.refused(w, o, ref)
 	case v.action == giveUp:
-		o.superseded = changed.what == itsBytes
+		o.outcome.superseded = changed.what == itsBytes
 		o.fail(o.cutHint(v.err))
 	default:
 		if v.action == askWhole || v.action == inOrder {
-			o.sequential, o.limit = true, 1
+			o.access.sequential, o.access.limit = true, 1
 		}
 		r.logf("%s: %v; trying again", o.Source.Link, err)
 	}
@@ -209,17 +209,17 @@ func (w *worker) brought() brought {
 // refused decides about a refusal that no other try will change.
 func (r *Run) refused(w *worker, o *Object, ref *refusal) {
 	switch {
-	case !o.resolved.IsZero() && o.resolves == 0:
-		o.resolved, o.resolves = link.Link{}, 1
-		o.tries.again = time.Now().Add(o.tries.wait.Next())
-	case !o.lastTry && (!ref.certain && !o.alone(w) && ref.err.Code == failure.LinkDenied ||
+	case !o.access.resolved.IsZero() && o.access.resolves == 0:
+		o.access.resolved, o.access.resolves = link.Link{}, 1
+		o.attempts.tries.again = time.Now().Add(o.attempts.tries.wait.Next())
+	case !o.attempts.lastTry && (!ref.certain && !o.alone(w) && ref.err.Code == failure.LinkDenied ||
 		ref.err.Code == failure.NotTheExport):
 		// Some servers refuse more than one connection in this way, and some proxies have a bad moment.
-		o.pending, o.lastTry, o.limit = ref.err, true, 1
-	case o.lastTry && len(o.active) > 0:
+		o.attempts.pending, o.attempts.lastTry, o.access.limit = ref.err, true, 1
+	case o.attempts.lastTry && len(o.spans.active) > 0:
 	case o.onlyOne(ref.err):
 	default:
-		o.pending, o.lastTry = ref.err, false
+		o.attempts.pending, o.attempts.lastTry = ref.err, false
 	}
 }
 
@@ -227,12 +227,12 @@ func (r *Run) refused(w *worker, o *Object, ref *refusal) {
 // answered like the first: its link works once, or the server makes the object anew for each request. Then
 // that answer is read to its end, and why becomes the failure only if it breaks. With the run's mutex held.
 func (o *Object) onlyOne(why *failure.Error) bool {
-	if o.proved || o.probe == nil && len(o.active) == 0 {
+	if o.access.proved || o.access.probe == nil && len(o.spans.active) == 0 {
 		return false
 	}
-	o.single, o.sequential, o.limit = true, true, 1
-	if o.probe == nil {
-		o.pending, o.lastTry = why, false
+	o.access.single, o.access.sequential, o.access.limit = true, true, 1
+	if o.access.probe == nil {
+		o.attempts.pending, o.attempts.lastTry = why, false
 	}
 	return true
 }
@@ -240,5 +240,5 @@ func (o *Object) onlyOne(why *failure.Error) bool {
 // alone reports whether w's request was the only one that the server can have seen for o. With the run's
 // mutex held.
 func (o *Object) alone(w *worker) bool {
-	return len(o.active) == 0 && o.ended.Before(w.began.Add(-aloneAfter))
+	return len(o.spans.active) == 0 && o.attempts.ended.Before(w.began.Add(-aloneAfter))
 }
