@@ -70,7 +70,7 @@ func (id Identity) versioned() bool { return id.strong() != "" || id.LastModifie
 // does not count.
 func (id Identity) changed(other Identity) string {
 	if id.Size >= 0 && other.Size >= 0 && id.Size != other.Size {
-		return "its size"
+		return itsSize
 	}
 	if a, b := id.strong(), other.strong(); a != "" && b != "" {
 		if a != b {

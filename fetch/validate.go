@@ -13,7 +13,10 @@ import (
 // errChanged says that a response is of another object than the one begun.
 type errChanged struct{ what string }
 
-const itsBytes = "its bytes" // differ from those that are here
+const (
+	itsBytes = "its bytes" // differ from those that are here
+	itsSize  = "its size"
+)
 
 func (e errChanged) Error() string {
 	return fmt.Sprintf("the object changed at its source (%s) while it was being fetched", e.what)
@@ -45,7 +48,7 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 			"it came in the encoding %q, and what is here in %q", x.identity.Encoding, o.id.Encoding,
 		)
 	}
-	if what := o.id.changed(x.identity); what != "" {
+	if what := o.id.changed(x.identity); what != "" && (what == itsSize || !o.comparable(x)) {
 		return errChanged{what}
 	}
 	o.attempts.tries.changes = 0
@@ -78,6 +81,13 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 		o.attempts.tries.ranged, o.attempts.tries.ignored = true, 0
 	}
 	return nil
+}
+
+// comparable reports whether x brings the whole object to the one worker that is left, so that all that is
+// here is compared with it on the way: then an ETag that differs, as each server of a farm may make its own,
+// does no harm, and other bytes are noticed. With the run's mutex held.
+func (o *Object) comparable(x *exchange) bool {
+	return o.tries.whole && len(o.active) == 1 && x.resp.StatusCode == http.StatusOK && x.bounds.start == 0
 }
 
 // pageInstead recognises a page of a server or proxy that came with status 200 where bytes of the object
@@ -118,7 +128,7 @@ func (r *Run) unsatisfied(o *Object, x *exchange, err error) error {
 	if !x.final.IsZero() {
 		return &refusal{err: notTheExport(filetype.HTML, x.final)}
 	}
-	return errChanged{"its size"}
+	return errChanged{itsSize}
 }
 
 // setSize takes in a size that was not known; with the run's mutex held.

@@ -138,8 +138,13 @@ func (t *tries) judge(err error) verdict {
 	case hopeless(err):
 		return verdict{action: giveUp, err: netError(err)}
 	case errors.As(err, &changed):
-		if t.changes++; t.changes >= enoughChanges || changed.what == itsBytes {
+		t.changes++
+		switch {
+		case changed.what == itsBytes, t.changes >= 2*enoughChanges,
+			t.changes >= enoughChanges && changed.what == itsSize:
 			return verdict{action: giveUp, err: changed.explain()}
+		case t.changes >= enoughChanges:
+			return verdict{action: askWhole} // one answer is of one object, whatever its ETag
 		}
 	case errors.Is(err, errIgnored):
 		if t.ignored++; t.ignored >= enoughIgnored || !t.ranged {

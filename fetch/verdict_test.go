@@ -48,7 +48,14 @@ func TestTheVerdictOnAFailedTry(t *testing.T) {
 		},
 		{name: "another ETag", times: 1, err: errChanged{"its ETag"}, want: tryAgain},
 		{
-			name: "another ETag each time", times: enoughChanges, err: errChanged{"its ETag"}, want: giveUp,
+			name: "another ETag each time", times: enoughChanges, err: errChanged{"its ETag"}, want: askWhole,
+		},
+		{
+			name: "another ETag even then", times: 2 * enoughChanges, err: errChanged{"its ETag"},
+			want: giveUp, code: failure.ObjectChanged,
+		},
+		{
+			name: "another size", times: enoughChanges, err: errChanged{itsSize}, want: giveUp,
 			code: failure.ObjectChanged,
 		},
 		{name: "other bytes", times: 1, err: errChanged{itsBytes}, want: giveUp, code: failure.ObjectChanged},

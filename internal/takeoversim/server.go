@@ -17,6 +17,7 @@ import (
 // An object is what one link serves.
 type object struct {
 	path   string
+	name   string // of a listed file, as the listing has it
 	part   string // data, attachments, cvs
 	data   []byte
 	style  objectStyle
@@ -86,6 +87,7 @@ func (s *server) answer(c *serverConn, req *http.Request) bool {
 	}()
 	s.state.Clock = time.Now()
 	s.state.Total++
+	nth := s.state.Total
 	s.begun++
 	key := "none"
 	if o != nil {
@@ -97,7 +99,7 @@ func (s *server) answer(c *serverConn, req *http.Request) bool {
 	s.state.Requests[fmt.Sprint(key, "@", issue)]++
 	ofIssue := s.state.Requests[fmt.Sprint(key, "@", issue)]
 	s.mu.Unlock()
-	r := &reply{c: c, s: s, req: req, o: o, n: n}
+	r := &reply{c: c, s: s, req: req, o: o, n: n, nth: nth}
 	switch {
 	case o == nil:
 		return r.plain(404, "text/plain", "no such object")
@@ -153,6 +155,7 @@ type reply struct {
 	req  *http.Request
 	o    *object
 	n    int // the request's number among those for the object
+	nth  int // the request's number among all
 	body []byte
 }
 
@@ -232,7 +235,7 @@ func (r *reply) etag() string {
 	case r.o.style.weakETag:
 		return "W/" + tag
 	case r.o.style.edgeETag:
-		return fmt.Sprintf(`W/"edge%d"`, r.s.state.Total%3)
+		return fmt.Sprintf(`W/"edge%d"`, r.nth%3)
 	}
 	return tag
 }

@@ -235,6 +235,9 @@ func (v *invention) content(what string, big bool) []byte {
 	return append([]byte(fmt.Sprintf("%%PDF-1.4\n%% %s\n", v.name(what))), b...)
 }
 
+// maxBig is how many attachments are big at most: more would find nothing more, and take long.
+const maxBig = 8
+
 // documents invents the attachments, their table, and the CVs.
 func (v *invention) documents(t *Truth) {
 	people := t.table("candidates")
@@ -261,8 +264,8 @@ func (v *invention) documents(t *Truth) {
 		)
 		id := v.id("attachment", i)
 		d := &Document{
-			Part: "attachments", Content: v.content(fmt.Sprintf("attachment %d", i), big), Owner: person[0],
-			Row: id, Certain: true,
+			Part: "attachments", Content: v.content(fmt.Sprintf("attachment %d", i), big && i < maxBig),
+			Owner: person[0], Row: id, Certain: true,
 		}
 		if last := len(t.Documents) - 1; last >= 0 && v.odd(fmt.Sprint("duplicate-", i), 0.04) {
 			d.Content = t.Documents[last].Content

@@ -199,7 +199,9 @@ func (w *World) listed(part string, files []file) *object {
 	o.path = part + "." + o.listing
 	samePath := w.odd(part+"-one-path", 0.2)
 	for i, f := range files {
-		child := &object{path: fmt.Sprintf("%s/%d/%s", part, i, f.name), part: part, data: f.data}
+		child := &object{
+			path: fmt.Sprintf("%s/%d/%s", part, i, f.name), name: f.name, part: part, data: f.data,
+		}
 		if samePath {
 			child.path = fmt.Sprintf("%s?file=%d", part, i)
 		}
@@ -216,9 +218,8 @@ func (w *World) list(o *object, issue int) []byte {
 		URL  string `json:"url"`
 	}
 	var rows []row
-	for i, f := range o.files {
-		name := w.entryName(o, i)
-		rows = append(rows, row{name, w.link(f, issue)})
+	for _, f := range o.files {
+		rows = append(rows, row{f.name, w.link(f, issue)})
 	}
 	switch o.listing {
 	case "json":
@@ -239,18 +240,6 @@ func (w *World) list(o *object, issue int) []byte {
 		}
 	}
 	return []byte(b.String())
-}
-
-func (w *World) entryName(o *object, i int) string {
-	_, name, _ := strings.Cut(strings.TrimPrefix(o.files[i].path, o.part+"/"), "/")
-	if name == "" { // one path for all
-		for _, objects := range w.Truths[w.server.state.Generation].Documents {
-			if string(objects.Content) == string(o.files[i].data) {
-				return objects.Entry
-			}
-		}
-	}
-	return name
 }
 
 // secret is what gives access in an issue of the links.
