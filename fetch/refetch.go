@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"net/http"
 	"os"
 	"time"
 
@@ -163,16 +164,24 @@ func (r *Run) mendByAnswer(o *Object, x *exchange) (changed bool, err error) {
 	stop := context.AfterFunc(r.ctx, x.cancel)
 	defer stop()
 	defer func() { x.close(err) }()
-	_, changed, err = r.replace(r.ctx, o, x, 0, o.size)
+	_, changed, err = r.replace(r.ctx, o, x, 0, o.size, new(partialPiece))
 	return changed, err
+}
+
+// A partialPiece is the beginning of a piece, brought by answers that ended within it.
+type partialPiece struct {
+	buf []byte
+	n   int64
 }
 
 // mendSpan fetches the pieces from from up to to and replaces those that come out different, over as many
 // tries as it takes.
 func (r *Run) mendSpan(ctx context.Context, o *Object, from, to int64) (changed bool, err error) {
 	var t tries
+	var part partialPiece
 	for {
-		at, c, err := r.mendOnce(ctx, o, &t, from, to)
+		here := from + part.n
+		at, c, err := r.mendOnce(ctx, o, &t, from, to, &part)
 		changed = changed || c
 		if err == nil {
 			return changed, nil
@@ -181,8 +190,8 @@ func (r *Run) mendSpan(ctx context.Context, o *Object, from, to int64) (changed 
 			return changed, failure.Stopped(ctx)
 		}
 		had := nothing
-		if at > from {
-			had, from = newBytes, at
+		if from = at; from+part.n > here {
+			had = newBytes
 		}
 		v := t.failed(err, had, time.Now(), r.f.opts.budget())
 		if v.action == giveUp || v.action == stopAll {
@@ -200,10 +209,11 @@ func (r *Run) mendSpan(ctx context.Context, o *Object, from, to int64) (changed 
 
 // mendOnce is one request of mendSpan. at is up to where the pieces have been compared.
 func (r *Run) mendOnce(
-	ctx context.Context, o *Object, t *tries, from, to int64,
+	ctx context.Context, o *Object, t *tries, from, to int64, part *partialPiece,
 ) (at int64, changed bool, err error) {
+	here := from + part.n
 	q := want{
-		object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: from, to: to,
+		object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: here, to: to,
 		whole: t.whole, retries: t.wait.Tries() + 1,
 	}
 	x, err := r.f.get(ctx, q)
@@ -221,33 +231,42 @@ func (r *Run) mendOnce(
 	if other {
 		return from, false, unusable("it came in the encoding %q", x.identity.Encoding)
 	}
-	if what != "" {
+	whole := t.whole && x.resp.StatusCode == http.StatusOK && x.bounds.start == 0
+	if what != "" && (what == itsSize || !whole) {
 		return from, false, errChanged{what}
 	}
 	if err = o.pageInstead(x, r.f.clock.server(r.f.now())); err != nil {
 		return from, false, err
 	}
-	if x.bounds.start > from {
-		return from, false, unusable("asked for the bytes from %d, got those from %d", from, x.bounds.start)
+	if what != "" { // as each server of a farm may make ETags of its own: all of it is taken from one answer
+		_, changed, err = r.replace(ctx, o, x, 0, o.size, new(partialPiece))
+		return from, changed, err
 	}
-	if _, err = io.CopyN(io.Discard, x, from-x.bounds.start); err != nil {
+	if x.bounds.start > here {
+		return from, false, unusable("asked for the bytes from %d, got those from %d", here, x.bounds.start)
+	}
+	if _, err = io.CopyN(io.Discard, x, here-x.bounds.start); err != nil {
 		return from, false, cutShort(err)
 	}
-	return r.replace(ctx, o, x, from, to)
+	return r.replace(ctx, o, x, from, to, part)
 }
 
-// replace reads the bytes from from up to to, which the answer brings next, and puts them in place of those
-// that are here.
+// replace reads the bytes from from up to to, of which part is here and the answer brings what follows it, and
+// puts them in place of those that are here.
 func (r *Run) replace(
-	ctx context.Context, o *Object, x io.Reader, from, to int64,
+	ctx context.Context, o *Object, x io.Reader, from, to int64, part *partialPiece,
 ) (at int64, changed bool, err error) {
-	buf := make([]byte, o.store.pieceSize)
+	if part.buf == nil {
+		part.buf = make([]byte, o.store.pieceSize)
+	}
 	for at = from; at < to; {
-		p := buf[:min(o.store.pieceSize, to-at)]
-		if _, err = io.ReadFull(x, p); err != nil {
+		p := part.buf[:min(o.store.pieceSize, to-at)]
+		n, err := io.ReadFull(x, p[part.n:])
+		part.n += int64(n)
+		if err != nil {
 			return at, changed, cutShort(err)
 		}
-		if err = r.f.limit.wait(ctx, len(p)); err != nil {
+		if err := r.f.limit.wait(ctx, n); err != nil {
 			return at, changed, err
 		}
 		c, err := r.replacePiece(o, at/o.store.pieceSize, p)
@@ -255,7 +274,7 @@ func (r *Run) replace(
 			return at, changed, err
 		}
 		changed = changed || c
-		at += int64(len(p))
+		at, part.n = at+int64(len(p)), 0
 	}
 	return at, changed, nil
 }
