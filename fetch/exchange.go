@@ -46,6 +46,7 @@ type exchange struct {
 	receipt  Receipt
 	final    link.Link // where redirects led; zero when there were none
 	broken   bool      // the body broke off where peek looked
+	ended    bool      // it ended there
 }
 
 // A want is what a request asks for.
@@ -169,7 +170,7 @@ func (x *exchange) peek(n int) []byte {
 	}
 	x.receipt.Length += int64(got)
 	x.prefix = buf[:got]
-	x.broken = err != nil && err != io.EOF
+	x.broken, x.ended = err != nil && err != io.EOF, err == io.EOF
 	if x.broken && !errors.Is(err, io.ErrUnexpectedEOF) {
 		x.receipt.Error = redact.Text(err.Error())
 	}

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -94,6 +95,8 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 	var t tries
 	defer f.asking(s, &t)()
 	empty := 0
+	var doubted *exchange
+	defer func() { doubted.close(nil) }()
 	for {
 		x, err := f.probeOnce(ctx, s, &t)
 		if err == nil && x.seemsEmpty() {
@@ -103,6 +106,11 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 				x.close(err)
 			}
 		}
+		if err == nil && x.maybeCut(s.Part) && (doubted == nil || !bytes.Equal(x.prefix, doubted.prefix)) {
+			err = unusable("it ended after %d bytes, and the server had not told the length", len(x.prefix))
+			doubted.close(nil)
+			doubted = x
+		}
 		if err == nil || ctx.Err() != nil {
 			return x, err
 		}
@@ -111,6 +119,10 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 		f.mu.Unlock()
 		var r *refusal
 		if errors.As(err, &r) && !r.transient {
+			if x := doubted; x != nil { // the link works once, and this is all that it gave
+				doubted = nil
+				return x, nil
+			}
 			return f.probeMended(ctx, s, r)
 		}
 		if v.action == giveUp || v.action == stopAll {
@@ -123,6 +135,13 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 			return nil, err
 		}
 	}
+}
+
+// maybeCut reports whether the body just ended, without a length or any other proof that this is its end, before
+// it showed what it is.
+func (x *exchange) maybeCut(part link.Part) bool {
+	return x.ended && len(x.prefix) > 0 && x.bounds.end < 0 && len(x.resp.TransferEncoding) == 0 &&
+		x.resp.ProtoMajor < 2 && !x.shows(part)
 }
 
 // enoughEmpty is how many answers without a byte prove that an object is empty: fewer where each says that it

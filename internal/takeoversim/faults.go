@@ -76,8 +76,8 @@ func (f fault) answer(r *reply) bool {
 		return false
 	case "reset":
 		return r.give(giving{cut: f.at, reset: true})
-	case "cut":
-		return r.give(giving{cut: f.at})
+	case "cut": // another place each time: without a length, the same end twice is the object's
+		return r.give(giving{cut: f.at + r.n - f.from})
 	case "cut-chunked":
 		return r.give(giving{cut: f.at, chunkedCut: true})
 	case "stall":
