@@ -135,6 +135,9 @@ func (c *courier) bring(rec fileRecord) error {
 		return err
 	}
 	if err := c.b.upload(c.ctx, c.d.Store, exportsDir+c.d.ID+"/"+rec.Name, rec); err != nil {
+		if c.ctx.Err() != nil {
+			err = os.ErrClosed // and no interruption: stop ended it
+		}
 		return fmt.Errorf("deliver %s: %w", rec.Name, err)
 	}
 	if rec.Pack != nil {
@@ -154,8 +157,8 @@ func (c *courier) bring(rec fileRecord) error {
 func (c *courier) failed() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil {
-		return c.ctx.Err()
+	if c.err == nil && c.ctx.Err() != nil {
+		return os.ErrClosed
 	}
 	return c.err
 }
