@@ -16,25 +16,25 @@ import (
 
 const (
 	contradictsLength = "length" // stands, in place of a checksum, for the length that the server tells
-	enoughCuts        = 4        // answers of one run that break off at the same byte
+	enoughBreaks      = 4        // answers of one run that break off at the same byte
 )
 
 // ErrCutOff is what a reader of an object gets that has counted on the length which the server told: there is
 // less. The next Start knows the object's true size from its beginning.
 var ErrCutOff = errors.New("the object is cut off at its source")
 
-// A cutting is where answers break off.
-type cutting struct {
-	at    int64 // all bytes before it are here, and none from there on
-	times int   // that they did, in this run
-	last  int64 // at, in the last run that got no further; 0 when it did
-	taken bool  // what is here has been taken for all there is
-	now   bool  // by this run, so that readers may have counted on more
+// A cutOff is where answers break off.
+type cutOff struct {
+	at          int64 // all bytes before it are here, and none from there on
+	times       int   // that they did, in this run
+	previous    int64 // at, in the last run that got no further; 0 when it did
+	accepted    bool  // what is here has been taken for all there is
+	acceptedNow bool  // by this run, so that readers may have counted on more
 }
 
-// brokeOff notes that a connection of w broke off by err. It reports whether what is here is all that there
+// noteBreak notes that a connection of w broke off by err. It reports whether what is here is all that there
 // is to be had. With the run's mutex held.
-func (o *Object) brokeOff(w *worker, err error) bool {
+func (o *Object) noteBreak(w *worker, err error) bool {
 	breaks := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errAnswer) ||
 		errors.Is(err, syscall.ECONNRESET)
 	s := &o.spans
@@ -42,16 +42,16 @@ func (o *Object) brokeOff(w *worker, err error) bool {
 	if !w.accepted || !breaks || !noGap {
 		return false
 	}
-	if o.cut.at != o.spans.received {
-		o.cut.at, o.cut.times = o.spans.received, 0
+	if o.cutOff.at != o.spans.received {
+		o.cutOff.at, o.cutOff.times = o.spans.received, 0
 	}
-	o.cut.times++
-	return o.cut.last == o.cut.at && o.cut.times >= enoughCuts
+	o.cutOff.times++
+	return o.cutOff.previous == o.cutOff.at && o.cutOff.times >= enoughBreaks
 }
 
-// cutHint says what the next run does when the answers break off at the same byte again.
-func (o *Object) cutHint(e *failure.Error) *failure.Error {
-	if o.cut.times < leastTries || o.cut.at != o.spans.received {
+// cutOffHint says what the next run does when the answers break off at the same byte again.
+func (o *Object) cutOffHint(e *failure.Error) *failure.Error {
+	if o.cutOff.times < leastTries || o.cutOff.at != o.spans.received {
 		return e
 	}
 	c := *e
@@ -61,8 +61,8 @@ func (o *Object) cutHint(e *failure.Error) *failure.Error {
 	return &c
 }
 
-// takeCut makes what is here the whole object. With the run's mutex held.
-func (r *Run) takeCut(o *Object) error {
+// acceptCutOff makes what is here the whole object. With the run's mutex held.
+func (r *Run) acceptCutOff(o *Object) error {
 	s := o.spans.free[0]
 	index, rest := s.pos/o.store.pieceSize, s.pos%o.store.pieceSize
 	if rest > 0 {
@@ -75,13 +75,13 @@ func (r *Run) takeCut(o *Object) error {
 		return failure.Disk(err, "set the size of the fetched object")
 	}
 	r.logf("%s: every answer breaks off after %d bytes, as in the run before", o.Source.Link, s.pos)
-	o.cut.taken, o.cut.now, o.spans.free = true, true, nil
+	o.cutOff.accepted, o.cutOff.acceptedNow, o.spans.free = true, true, nil
 	o.setSize(s.pos)
 	return nil
 }
 
-// noteCuts writes down where objects that are not here broke off, for the next run.
-func (r *Run) noteCuts() {
+// recordCutOffs writes down where objects that are not here broke off, for the next run.
+func (r *Run) recordCutOffs() {
 	r.adding.Lock()
 	defer r.adding.Unlock()
 	r.mu.Lock()
@@ -92,10 +92,10 @@ func (r *Run) noteCuts() {
 				continue
 			}
 			at := int64(0)
-			if o.cut.times >= leastTries || o.cut.taken {
-				at = o.cut.at
-			} else if o.cut.last == o.spans.received { // this run ended before it could say
-				at = o.cut.last
+			if o.cutOff.times >= leastTries || o.cutOff.accepted {
+				at = o.cutOff.at
+			} else if o.cutOff.previous == o.spans.received { // this run ended before it could say
+				at = o.cutOff.previous
 			}
 			changed = changed || e.CutAt != at
 			e.CutAt = at

@@ -37,7 +37,7 @@ func newHash(name string) hash.Hash {
 
 // A claim is a digest that a server tells of an object.
 type claim struct {
-	rung   string // its name in reports
+	name   string // its name in reports
 	digest string // which one it is
 	sum    []byte
 	firm   bool // a mismatch is a fault; an ETag may be no digest at all
@@ -46,10 +46,10 @@ type claim struct {
 // claims returns what id says of the content, the most telling first.
 func (id Identity) claims() []claim {
 	var cs []claim
-	add := func(rung, digest, b64 string, firm bool) {
+	add := func(check, digest, b64 string, firm bool) {
 		sum, err := base64.StdEncoding.DecodeString(b64)
 		if err == nil && len(sum) == newHash(digest).Size() {
-			cs = append(cs, claim{rung, digest, sum, firm})
+			cs = append(cs, claim{check, digest, sum, firm})
 		}
 	}
 	for _, d := range strings.Split(id.Checksums["repr-digest"], ",") {

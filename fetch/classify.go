@@ -48,7 +48,8 @@ func refuse(resp *http.Response, body []byte, expiry, now time.Time) *refusal {
 		r.err.Code = failure.Network
 	case status == http.StatusProxyAuthRequired:
 		r.certain = true
-		r.err.Code, r.err.Reason, r.err.Hint = failure.Network, failure.ReasonProxy, "give the proxy's user and password"
+		r.err.Code, r.err.Reason = failure.Network, failure.ReasonProxy
+		r.err.Hint = "give the proxy's user and password"
 	case failure.SaysExpired(code, detail):
 		r.certain = true
 		r.err.Code, r.err.Message = failure.LinkExpired, said+": the link has expired"

@@ -180,8 +180,8 @@ func (d *decodingReader) Read(p []byte) (int, error) {
 // plainPath is where the content of an object that came encoded is.
 func plainPath(dir, name string) string { return dataPath(dir, name) + ".plain" }
 
-// errCoded marks encoded bytes that do not fit the encoding's own checks.
-var errCoded = errors.New("the bytes do not fit the checks of the encoding that they came in")
+// errEncoding marks encoded bytes that do not fit the encoding's own checks.
+var errEncoding = errors.New("the bytes do not fit the checks of the encoding that they came in")
 
 // decode writes the content of an object whose encoded bytes are all here beside them. v is what is known of
 // these. lenient takes what comes before the bytes that cannot be decoded.
@@ -194,7 +194,7 @@ func (r *Run) decode(o *Object, v Verified, lenient bool) (Verified, error) {
 	sum := digest.NewWriter()
 	in := io.NewSectionReader(o.store.data, 0, v.Size)
 	err = decodeInto(r.ctx, io.MultiWriter(out, sum), o.encodings, in)
-	if err == nil || lenient && errors.Is(err, errCoded) {
+	if err == nil || lenient && errors.Is(err, errEncoding) {
 		if err = datasync(out); err == nil {
 			err = os.Rename(path+".part", path)
 		}
@@ -217,7 +217,7 @@ func (r *Run) decode(o *Object, v Verified, lenient bool) (Verified, error) {
 func decodeInto(ctx context.Context, w io.Writer, coded []string, r io.Reader) error {
 	in, err := decoders(coded, bufio.NewReaderSize(r, 256<<10))
 	if err != nil {
-		return fmt.Errorf("%w: %w", errCoded, err)
+		return fmt.Errorf("%w: %w", errEncoding, err)
 	}
 	buf := make([]byte, 256<<10)
 	for {
@@ -229,7 +229,7 @@ func decodeInto(ctx context.Context, w io.Writer, coded []string, r io.Reader) e
 		case err == io.EOF:
 			return nil
 		case err != nil:
-			return fmt.Errorf("%w: %w", errCoded, err)
+			return fmt.Errorf("%w: %w", errEncoding, err)
 		case ctx.Err() != nil:
 			return failure.Stopped(ctx)
 		}

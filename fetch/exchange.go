@@ -49,8 +49,8 @@ type exchange struct {
 	ended    bool      // it ended there
 }
 
-// A want is what a request asks for.
-type want struct {
+// A request is what a request asks for.
+type request struct {
 	object  int
 	part    link.Part
 	link    link.Link // where to ask, which may be where an earlier redirect led
@@ -61,7 +61,7 @@ type want struct {
 }
 
 // rangeHeader is empty where the whole is wanted without Range.
-func (w want) rangeHeader() string {
+func (w request) rangeHeader() string {
 	if w.whole {
 		return ""
 	}
@@ -73,7 +73,7 @@ func (w want) rangeHeader() string {
 
 // get sends one GET and waits for the response's headers. Every status is a success here. The body lives
 // until close, or until ctx ends.
-func (f *Fetcher) get(ctx context.Context, w want) (*exchange, error) {
+func (f *Fetcher) get(ctx context.Context, w request) (*exchange, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	x := &exchange{f: f, cancel: cancel, receipt: Receipt{
 		Object: w.object, Part: w.part, URL: w.link.String(), Range: w.rangeHeader(), Start: f.now(),
@@ -84,7 +84,7 @@ func (f *Fetcher) get(ctx context.Context, w want) (*exchange, error) {
 		resp.Body.Close()
 		refused := x.receipt
 		refused.Status, refused.End = resp.StatusCode, f.now()
-		f.hand(refused)
+		f.handReceipt(refused)
 		x.receipt.Range, x.receipt.Start = "", f.now()
 		resp, err = f.send(ctx, w, "")
 	}
@@ -115,7 +115,7 @@ func noBytesAtAll(resp *http.Response) bool {
 }
 
 // send asks for a range, or for the whole where that is empty.
-func (f *Fetcher) send(ctx context.Context, w want, ranged string) (*http.Response, error) {
+func (f *Fetcher) send(ctx context.Context, w request, ranged string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.link.Secret(), nil)
 	if err != nil {
 		return nil, errors.New("the link is not a valid URL")
@@ -196,5 +196,5 @@ func (x *exchange) finish(err error) {
 	if err != nil && x.receipt.Error == "" {
 		x.receipt.Error = strings.TrimSpace(redact.Text(err.Error()))
 	}
-	x.f.hand(x.receipt)
+	x.f.handReceipt(x.receipt)
 }

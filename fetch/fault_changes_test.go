@@ -119,7 +119,7 @@ var changeFaults = []faultCase{
 	}, fault: toldWrong, outcome: "every byte is right, and the contradiction is told",
 		check: func(t *testing.T, w *faultWorld, r *Run, runErr error) {
 			v, err := r.Objects[0].Wait(t.Context())
-			if err != nil || v.Rung != "zip-crc32" || v.Contradicts != "x-goog-hash-md5" {
+			if err != nil || v.Check != "zip-crc32" || v.Contradicts != "x-goog-hash-md5" {
 				t.Errorf("verified %+v, %v; want by the ZIP, against the server", v, err)
 			}
 			fewRequests(4)(t, w, r, runErr)
@@ -133,7 +133,7 @@ var changeFaults = []faultCase{
 		outcome: "damaged at its source, after two fetches that brought the same: it is kept whole and " +
 			"told, and what can be read of it is taken",
 		check: func(t *testing.T, w *faultWorld, r *Run, err error) {
-			if v, err := r.Objects[0].Wait(t.Context()); err != nil || v.Rung != RungDamaged ||
+			if v, err := r.Objects[0].Wait(t.Context()); err != nil || v.Check != CheckDamaged ||
 				v.Contradicts != "x-goog-hash-md5" {
 				t.Errorf("verified %+v, %v; want that it is damaged", v, err)
 			}

@@ -103,8 +103,8 @@ func testEncodings(t *testing.T) {
 			continue
 		}
 		wantPlain(t, r, body, tc.form)
-		if v, _ := r.Objects[0].Wait(t.Context()); v.Rung != "x-amz-checksum-sha256" {
-			t.Errorf("%s: verified by %q", tc.header, v.Rung)
+		if v, _ := r.Objects[0].Wait(t.Context()); v.Check != "x-amz-checksum-sha256" {
+			t.Errorf("%s: verified by %q", tc.header, v.Check)
 		}
 		if err := r.Close(); err != nil {
 			t.Error(err)
@@ -210,7 +210,7 @@ func testDamagedGzip(t *testing.T) {
 	if err != nil || len(s.log()) != 2 {
 		t.Fatalf("Wait = %v after %d requests", err, len(s.log()))
 	}
-	if v, err := r.Objects[0].Wait(t.Context()); err != nil || v.Rung != RungDamaged ||
+	if v, err := r.Objects[0].Wait(t.Context()); err != nil || v.Check != CheckDamaged ||
 		v.Contradicts != brokenEncoding || v.Received != int64(len(form)) {
 		t.Errorf("verified %+v, %v; want that it is damaged", v, err)
 	}

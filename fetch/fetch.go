@@ -12,7 +12,7 @@
 //	run.go, progress.go              a fetch under way, from Start to Close
 //	object.go, object_*.go           one object: its state, its readers, which bytes are next
 //	schedule.go, host.go, gate.go    which connection fetches what; how many a host gets
-//	worker.go, receive.go            one connection: the request, its bytes; validate.go: whether they are usable
+//	worker.go, receive.go            one connection and its bytes; validate.go: whether they are usable
 //	verdict.go, classify.go          whether and when a failed try is repeated; what a refusal means
 //	verify.go, claims.go, proof.go   what shows that an object is intact; refetch.go: damage fetched again
 //	spool.go, store.go, journal.go   what lies on the disk, and how it survives a kill
@@ -142,7 +142,7 @@ func (f *Fetcher) now() time.Time {
 	return time.Now()
 }
 
-func (f *Fetcher) hand(r Receipt) {
+func (f *Fetcher) handReceipt(r Receipt) {
 	if f.opts.Receipt == nil {
 		return
 	}

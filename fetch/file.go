@@ -91,7 +91,7 @@ func (o *Object) Files(ctx context.Context) iter.Seq2[File, error] {
 func (p *filePool) await(ctx context.Context, i int) (bool, error) {
 	more := false
 	err := p.o.until(ctx, func() bool {
-		more = i < len(p.at)
+		more = i < len(p.records)
 		return more && p.resolved(i) || !more && p.listed
 	})
 	return more, err
@@ -105,7 +105,7 @@ func (p *filePool) file(i int) (File, error) {
 	}
 	f := File{Index: i, Name: l.Name, RawName: l.RawName, Size: -1, LastModified: l.Modified}
 	p.o.run.mu.Lock()
-	at, fault := p.at[i], p.errs[i]
+	at, fault := p.records[i], p.errs[i]
 	p.o.run.mu.Unlock()
 	if fault != nil {
 		f.Err = fault
@@ -147,11 +147,11 @@ func (o *Object) OpenFile(f File) (io.ReadCloser, error) {
 		return nil, f.Err
 	}
 	o.run.mu.Lock()
-	if f.Index < 0 || f.Index >= len(o.files.at) || o.files.at[f.Index] == 0 {
+	if f.Index < 0 || f.Index >= len(o.files.records) || o.files.records[f.Index] == 0 {
 		o.run.mu.Unlock()
 		return nil, errors.New("the file is not here")
 	}
-	n := o.files.at[f.Index] - 1
+	n := o.files.records[f.Index] - 1
 	o.run.mu.Unlock()
 	r, err := o.files.files.record(n)
 	if err != nil {
@@ -190,8 +190,8 @@ func (p *filePool) save(dir, name string) (Verified, error) {
 	if err := w.Flush(); err != nil {
 		return Verified{}, failure.Disk(err, "write down a listing")
 	}
-	index := make([]byte, 0, 4*len(p.at))
-	for _, n := range p.at {
+	index := make([]byte, 0, 4*len(p.records))
+	for _, n := range p.records {
 		index = binary.LittleEndian.AppendUint32(index, n)
 	}
 	if err := atomicfile.WriteFile(indexPath(dir, name), index); err != nil {
@@ -203,7 +203,7 @@ func (p *filePool) save(dir, name string) (Verified, error) {
 	if err := out.Commit(); err != nil {
 		return Verified{}, failure.Disk(err, "write down a listing")
 	}
-	return Verified{Size: sum.Size(), SHA256: sum.Sum(), Rung: "size"}, nil
+	return Verified{Size: sum.Size(), SHA256: sum.Sum(), Check: "size"}, nil
 }
 
 func (f File) line(l listing.Entry) fileLine {

@@ -106,7 +106,8 @@ func tagAgrees(l listing.Entry, id Identity, body []byte) bool {
 	return told == hex.EncodeToString(sum[:])
 }
 
-// binaryNames are extensions of files that are never text of a markup language. (Word documents named .doc often are.)
+// binaryNames are extensions of files that are never text of a markup language. (Word documents named .doc
+// often are.)
 var binaryNames = map[string]bool{
 	".pdf": true, ".docx": true, ".xlsx": true, ".pptx": true, ".odt": true, ".ods": true, ".zip": true,
 	".msg": true, ".jpg": true,
@@ -144,20 +145,22 @@ func (p *filePool) confirmed(i int, d *doubt) bool {
 	return p.seenAgain(i, d.sum.String(), wait)
 }
 
-// seenAgain remembers an answer for file i and reports whether it came before, at least wait ago. With the run's mutex held.
+// seenAgain remembers an answer for file i and reports whether it came before, at least wait ago. With the
+// run's mutex held.
 func (p *filePool) seenAgain(i int, what string, wait time.Duration) bool {
 	now := time.Now()
-	s, ok := p.first[i]
+	s, ok := p.sightings[i]
 	if !ok || s.what != what {
-		p.first[i] = sighting{what, now, 1}
+		p.sightings[i] = sighting{what, now, 1}
 		return false
 	}
 	s.times++
-	p.first[i] = s
+	p.sightings[i] = s
 	return wait == 0 || now.Sub(s.at) >= wait && s.times >= slowTimes
 }
 
-// oddity says in what a file that is here is not what the listing tells of it, or nothing. It has come so twice.
+// oddity says in what a file that is here is not what the listing tells of it, or nothing. It has come so
+// twice.
 func oddity(l listing.Entry, r fileRecord) string {
 	switch tag := strings.Trim(l.ETag, `"`); {
 	case !sizeAgrees(l.Size, r.size):

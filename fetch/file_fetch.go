@@ -67,7 +67,7 @@ func (p *filePool) fetch(
 	defer cancel()
 	x := r.f.takeSample(p.o.Source, l)
 	if x == nil {
-		if x, err = r.f.get(ctx, p.wantOf(i, l)); err != nil {
+		if x, err = r.f.get(ctx, p.requestOf(i, l)); err != nil {
 			return 0, err
 		}
 	}
@@ -78,7 +78,7 @@ func (p *filePool) fetch(
 		}
 	}()
 	deadline, _ := link.Expiry(l.Link)
-	if err = r.f.judge(x, deadline); err != nil {
+	if err = r.f.checkResponse(x, deadline); err != nil {
 		return 0, err
 	}
 	tag := tagOf(x.identity.strong())
@@ -89,7 +89,9 @@ func (p *filePool) fetch(
 		p.reuse(known.record)
 		return known.number, nil
 	}
-	rec := fileRecord{key: key, mark: markOf(l.Link), told: l.Summary(), tag: tag, modified: modifiedOf(x, l)}
+	rec := fileRecord{
+		key: key, mark: markOf(l.Link), listed: l.Summary(), tag: tag, modified: modifiedOf(x, l),
+	}
 	if x.resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
 		return p.store(i, l, rec, x, nil)
 	}
@@ -105,7 +107,7 @@ func (p *filePool) fetch(
 	if n > largeFile || x.bounds.total > int64(n) {
 		handed = true
 		x.prefix = append([]byte(nil), (*buf)[:n]...)
-		return p.large(i, l, rec, x)
+		return p.fetchLarge(i, l, rec, x)
 	}
 	return p.store(i, l, rec, x, (*buf)[:n])
 }
@@ -130,11 +132,11 @@ func (p *filePool) historyOf(i int) *tries {
 	return p.tries[i]
 }
 
-// wantOf is what to ask for to have file i.
-func (p *filePool) wantOf(i int, l listing.Entry) want {
+// requestOf is what to ask for to have file i.
+func (p *filePool) requestOf(i int, l listing.Entry) request {
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	q := want{object: p.o.Source.Number, part: p.o.Source.Part, link: l.Link, to: -1}
+	q := request{object: p.o.Source.Number, part: p.o.Source.Part, link: l.Link, to: -1}
 	if t := p.tries[i]; t != nil {
 		q.whole, q.retries = t.whole, t.wait.Tries()
 	}
@@ -190,7 +192,7 @@ func (p *filePool) store(i int, l listing.Entry, rec fileRecord, x *exchange, bo
 	}
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	p.good++
+	p.fetched++
 	p.bytes += int64(len(body))
 	return n, nil
 }
@@ -217,8 +219,8 @@ func modifiedOf(x *exchange, l listing.Entry) time.Time {
 	return l.Modified
 }
 
-// large fetches a file in pieces, as an object beside the listing. x is its first response.
-func (p *filePool) large(i int, l listing.Entry, rec fileRecord, x *exchange) (uint32, error) {
+// fetchLarge fetches a file in pieces, as an object beside the listing. x is its first response.
+func (p *filePool) fetchLarge(i int, l listing.Entry, rec fileRecord, x *exchange) (uint32, error) {
 	r := p.o.run
 	if x.identity.Encoding != "" && len(x.prefix) == 0 {
 		x.peek(filetype.HeadLen)
@@ -227,10 +229,10 @@ func (p *filePool) large(i int, l listing.Entry, rec fileRecord, x *exchange) (u
 		Number: p.o.Source.Number, Part: p.o.Source.Part, Link: l.Link, Name: l.Label(),
 		Kind: filetype.Unknown, Identity: x.identity,
 		Ranges: x.resp.StatusCode == http.StatusPartialContent, Fingerprint: l.Link.Fingerprint(),
-		coded: layers(x.identity.Encoding, x.prefix),
+		encodings: layers(x.identity.Encoding, x.prefix),
 	}
 	src.Expiry, src.ExpiryFrom = link.Expiry(l.Link)
-	rec.offset = p.claim(i, rec, x.identity)
+	rec.offset = p.claimNumber(i, rec, x.identity)
 	sub, err := r.fetchLargeFile(src, p.files.ownName(rec.offset), x)
 	if err != nil {
 		return 0, err
@@ -247,7 +249,7 @@ func (p *filePool) large(i int, l listing.Entry, rec fileRecord, x *exchange) (u
 		return 0, err
 	}
 	r.mu.Lock()
-	p.good++
+	p.fetched++
 	p.bytes += v.Size
 	p.reused += sub.spans.reused
 	r.mu.Unlock()
@@ -258,13 +260,13 @@ func (p *filePool) large(i int, l listing.Entry, rec fileRecord, x *exchange) (u
 func (p *filePool) busyWith(n int) {
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	p.sizable += n
+	p.largeActive += n
 	p.lastBytes = time.Now()
 }
 
-// claim returns the number of the object in the spool for a large file: the same in every run for the same
-// content at the same place, so that it is gone on with, and another for each file of this run.
-func (p *filePool) claim(i int, rec fileRecord, id Identity) int64 {
+// claimNumber returns the number of the object in the spool for a large file: the same in every run for the
+// same content at the same place, so that it is gone on with, and another for each file of this run.
+func (p *filePool) claimNumber(i int, rec fileRecord, id Identity) int64 {
 	h := sha256.New()
 	fmt.Fprintf(h, "%x %x", rec.key, id.mark())
 	if !id.versioned() {
@@ -274,9 +276,9 @@ func (p *filePool) claim(i int, rec fileRecord, id Identity) int64 {
 	r := p.o.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for owner, taken := p.owned[number]; taken && owner != i; owner, taken = p.owned[number] {
+	for owner, taken := p.claimed[number]; taken && owner != i; owner, taken = p.claimed[number] {
 		number++
 	}
-	p.owned[number] = i
+	p.claimed[number] = i
 	return int64(number)
 }

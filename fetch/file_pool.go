@@ -25,37 +25,37 @@ type filePool struct {
 	files   *fileStore
 	cond    *sync.Cond // something to do, or nothing more
 
-	next    int   // first file not handed out
-	listed  bool  // the listing has been read to its end
-	bytes   int64 // of files that are here
-	reused  int64
-	done    int  // files that are here or have failed for good
-	good    int  // files fetched
-	expired int  // links that have expired since one asked for alone was served
-	alone   bool // one file is asked for alone, to see whether all links have expired
-	first   map[int]sighting
-	pages   map[digest.Sum]map[int]bool // files in whose place a page came, by the page
-	owned   map[uint64]int              // which file has which object in the spool
+	next      int   // first file not handed out
+	listed    bool  // the listing has been read to its end
+	bytes     int64 // of files that are here
+	reused    int64
+	done      int  // files that are here or have failed for good
+	fetched   int  // files fetched
+	expired   int  // links that have expired since one asked for alone was served
+	alone     bool // one file is asked for alone, to see whether all links have expired
+	sightings map[int]sighting
+	pages     map[digest.Sum]map[int]bool // files in whose place a page came, by the page
+	claimed   map[uint64]int              // which file has which object in the spool
 	// files with something here from their place, by another link: they wait until all places are known
-	later     []int
-	places    map[uint64]int         // links of the listing to places from which something is here
-	sizable   int                    // large files being fetched
-	refused   int                    // refusals in a row
-	notes     []string               // why the listing may name more files than were read
-	digest    *listing.Digest        // of a listing that an earlier run completed
-	at        []uint32               // for each file its record's number and one; 0 while there is none
-	errs      map[int]*failure.Error // files that have failed for good
-	seen      map[uint64]int32
-	same      map[int][]int  // files with the very link of an earlier one
-	alias     map[int]bool   // these
-	again     []fileRetry    // in the order of their times
-	twice     map[int]bool   // files that came out the same when fetched again
-	tries     map[int]*tries // of files that failed and are to be tried again
-	busy      int
-	target    int
-	most      int
-	halved    time.Time
-	lastBytes time.Time
+	deferred    []int
+	places      map[uint64]int         // links of the listing to places from which something is here
+	largeActive int                    // large files being fetched
+	refused     int                    // refusals in a row
+	notes       []string               // why the listing may name more files than were read
+	digest      *listing.Digest        // of a listing that an earlier run completed
+	records     []uint32               // for each file its record's number and one; 0 while there is none
+	errs        map[int]*failure.Error // files that have failed for good
+	seen        map[uint64]int32
+	duplicates  map[int][]int  // files with the very link of an earlier one
+	alias       map[int]bool   // these
+	retries     []fileRetry    // in the order of their times
+	sameAgain   map[int]bool   // files that came out the same when fetched again
+	tries       map[int]*tries // of files that failed and are to be tried again
+	busy        int
+	target      int
+	most        int
+	halved      time.Time
+	lastBytes   time.Time
 }
 
 type fileRetry struct {
@@ -74,9 +74,10 @@ func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
 	}
 	p := &filePool{
 		o: o, entries: sh, files: set, cond: sync.NewCond(&r.mu), errs: map[int]*failure.Error{},
-		seen: map[uint64]int32{},
-		same: map[int][]int{}, alias: map[int]bool{}, twice: map[int]bool{}, tries: map[int]*tries{},
-		first: map[int]sighting{}, pages: map[digest.Sum]map[int]bool{}, owned: map[uint64]int{},
+		seen:       map[uint64]int32{},
+		duplicates: map[int][]int{}, alias: map[int]bool{}, sameAgain: map[int]bool{},
+		tries:     map[int]*tries{},
+		sightings: map[int]sighting{}, pages: map[digest.Sum]map[int]bool{}, claimed: map[uint64]int{},
 		places: map[uint64]int{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
 	}
 	if n := r.f.opts.Connections; n > 0 {
@@ -96,20 +97,20 @@ func (p *filePool) add(l listing.Entry) error {
 	r := p.o.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i := len(p.at)
-	p.at = append(p.at, 0)
+	i := len(p.records)
+	p.records = append(p.records, 0)
 	first, twice := p.seen[h]
 	if ok && !twice {
 		p.places[placeOf(key)]++
 		if known.record.mark != h {
-			p.later = append(p.later, i)
+			p.deferred = append(p.deferred, i)
 		}
 	}
 	if twice {
 		if p.resolved(int(first)) {
-			p.copySettled(int(first), i)
+			p.copyOutcome(int(first), i)
 		} else {
-			p.same[int(first)] = append(p.same[int(first)], i)
+			p.duplicates[int(first)] = append(p.duplicates[int(first)], i)
 		}
 		p.alias[i] = true
 	} else {
@@ -135,10 +136,10 @@ func (p *filePool) failure() error {
 	return nil
 }
 
-func (p *filePool) resolved(i int) bool { return p.at[i] != 0 || p.errs[i] != nil }
+func (p *filePool) resolved(i int) bool { return p.records[i] != 0 || p.errs[i] != nil }
 
-func (p *filePool) copySettled(from, to int) {
-	p.at[to] = p.at[from]
+func (p *filePool) copyOutcome(from, to int) {
+	p.records[to] = p.records[from]
 	if e := p.errs[from]; e != nil {
 		p.errs[to] = e
 	}
@@ -150,15 +151,15 @@ func (p *filePool) resolve(i int, record uint32, err *failure.Error) {
 	if err != nil {
 		p.errs[i] = err
 	} else {
-		p.at[i] = record + 1
+		p.records[i] = record + 1
 	}
 	p.done++
-	for _, j := range p.same[i] {
-		p.copySettled(i, j)
+	for _, j := range p.duplicates[i] {
+		p.copyOutcome(i, j)
 	}
-	delete(p.same, i)
+	delete(p.duplicates, i)
 	delete(p.tries, i)
-	delete(p.first, i)
+	delete(p.sightings, i)
 	p.o.readers.arrived.Broadcast()
 }
 
@@ -168,7 +169,7 @@ func (p *filePool) nextFile() (int, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
-		if p.o.over() || p.listed && p.done == len(p.at) {
+		if p.o.over() || p.listed && p.done == len(p.records) {
 			p.cond.Broadcast()
 			return 0, false
 		}
@@ -187,25 +188,25 @@ func (p *filePool) nextFile() (int, bool) {
 
 // pop returns a file whose time has come.
 func (p *filePool) pop(now time.Time) (int, bool) {
-	for k, a := range p.again {
+	for k, a := range p.retries {
 		if !now.Before(a.at) {
-			p.again = append(p.again[:k:k], p.again[k+1:]...)
+			p.retries = append(p.retries[:k:k], p.retries[k+1:]...)
 			return a.index, true
 		}
 	}
-	for p.next < len(p.at) {
+	for p.next < len(p.records) {
 		i := p.next
 		p.next++
-		if _, waits := slices.BinarySearch(p.later, i); waits {
+		if _, waits := slices.BinarySearch(p.deferred, i); waits {
 			continue
 		}
 		if !p.alias[i] && !p.resolved(i) {
 			return i, true
 		}
 	}
-	if p.listed && len(p.later) > 0 {
-		i := p.later[0]
-		p.later = p.later[1:]
+	if p.listed && len(p.deferred) > 0 {
+		i := p.deferred[0]
+		p.deferred = p.deferred[1:]
 		return i, true
 	}
 	return 0, false
@@ -214,7 +215,7 @@ func (p *filePool) pop(now time.Time) (int, bool) {
 // progress returns the bytes here, the bytes in all, which are known only at the end, and those here before.
 func (p *filePool) progress() (here, total, reused int64) {
 	total = -1
-	if p.listed && p.done == len(p.at) {
+	if p.listed && p.done == len(p.records) {
 		total = p.bytes
 	}
 	return p.bytes, total, p.reused

@@ -24,7 +24,7 @@ type fileRecord struct {
 	key fileKey
 	// of its whole link: two files may lie at one place, and only the secrets of their links tell them apart
 	mark     uint64
-	told     uint64 // of what the listing told of it: see listed.told
+	listed   uint64 // of what the listing told of it: see listed.told
 	tag      uint64 // of the strong ETag that came with it; 0 when none did
 	segment  uint32 // 0: an object of its own
 	offset   int64  // in the segment; of an object of its own, its number
@@ -39,7 +39,7 @@ func (r fileRecord) encode() []byte {
 	b = append(b, r.key[:]...)
 	le := binary.LittleEndian
 	b = le.AppendUint64(b, r.mark)
-	b = le.AppendUint64(b, r.told)
+	b = le.AppendUint64(b, r.listed)
 	b = le.AppendUint64(b, r.tag)
 	b = le.AppendUint32(b, r.segment)
 	b = le.AppendUint64(b, uint64(r.offset))
@@ -70,7 +70,7 @@ func decodeFile(b []byte) (kind byte, r fileRecord, ok bool) {
 		return 0, r, false
 	}
 	copy(r.key[:], b[1:])
-	r.mark, r.told, r.tag = le.Uint64(b[17:]), le.Uint64(b[25:]), le.Uint64(b[33:])
+	r.mark, r.listed, r.tag = le.Uint64(b[17:]), le.Uint64(b[25:]), le.Uint64(b[33:])
 	b, kind = b[segmentAt:], b[0]
 	r.segment = le.Uint32(b)
 	r.offset, r.size = int64(le.Uint64(b[4:])), int64(le.Uint64(b[12:]))

@@ -31,7 +31,7 @@ func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err err
 	defer o.refetch.mu.Unlock()
 	r := o.run
 	r.mu.Lock()
-	n, twice := p.at[f.Index]-1, p.twice[f.Index]
+	n, twice := p.records[f.Index]-1, p.sameAgain[f.Index]
 	r.mu.Unlock()
 	if twice {
 		return false, o.Source.failure(damagedAtSource())
@@ -39,7 +39,7 @@ func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err err
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(r.ctx, cancel)()
-	if changed, err = p.mendFile(ctx, f.Index, n); err != nil {
+	if changed, err = p.refetchFile(ctx, f.Index, n); err != nil {
 		e := p.fileError(f.Index, o.Source.failure(err))
 		if n < p.files.before && e.NeedsNewLink() {
 			e.Err = errors.Join(errUnprovable, e.Err)
@@ -47,7 +47,7 @@ func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err err
 		return false, e
 	}
 	r.mu.Lock()
-	p.twice[f.Index] = !changed
+	p.sameAgain[f.Index] = !changed
 	complete := o.outcome.complete
 	r.mu.Unlock()
 	if changed && complete {
@@ -56,8 +56,8 @@ func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err err
 	return changed, err
 }
 
-// mendFile fetches file i, of which record n is, again until an answer is whole.
-func (p *filePool) mendFile(ctx context.Context, i int, n uint32) (changed bool, err error) {
+// refetchFile fetches file i, of which record n is, again until an answer is whole.
+func (p *filePool) refetchFile(ctx context.Context, i int, n uint32) (changed bool, err error) {
 	r := p.o.run
 	l, err := p.entries.get(i)
 	if err != nil {
@@ -69,14 +69,14 @@ func (p *filePool) mendFile(ctx context.Context, i int, n uint32) (changed bool,
 	}
 	var t tries
 	for {
-		changed, err := p.mendFileOnce(ctx, l, &t, rec, n)
+		changed, err := p.refetchFileOnce(ctx, l, &t, rec, n)
 		if err == nil {
 			return changed, nil
 		}
 		if ctx.Err() != nil {
 			return false, failure.Stopped(ctx)
 		}
-		v := t.failed(err, nothing, time.Now(), r.f.opts.budget())
+		v := t.failed(err, yieldNone, time.Now(), r.f.opts.budget())
 		if v.action == giveUp || v.action == stopAll {
 			return false, v.err
 		}
@@ -87,12 +87,12 @@ func (p *filePool) mendFile(ctx context.Context, i int, n uint32) (changed bool,
 	}
 }
 
-// mendFileOnce is one request of mendFile.
-func (p *filePool) mendFileOnce(
+// refetchFileOnce is one request of mendFile.
+func (p *filePool) refetchFileOnce(
 	ctx context.Context, l listing.Entry, t *tries, rec fileRecord, n uint32,
 ) (changed bool, err error) {
 	r := p.o.run
-	x, err := r.f.get(ctx, want{
+	x, err := r.f.get(ctx, request{
 		object: p.o.Source.Number, part: p.o.Source.Part, link: l.Link,
 		to: -1, whole: t.whole, retries: t.wait.Tries() + 1,
 	})
@@ -101,7 +101,7 @@ func (p *filePool) mendFileOnce(
 	}
 	defer func() { x.close(err) }()
 	deadline, _ := link.Expiry(l.Link)
-	if err = r.f.judge(x, deadline); err != nil {
+	if err = r.f.checkResponse(x, deadline); err != nil {
 		return false, err
 	}
 	if x.bounds.start != 0 {
@@ -204,9 +204,9 @@ func (p *filePool) replace(n uint32, rec fileRecord, f *os.File) error {
 	}
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	for i, at := range p.at {
+	for i, at := range p.records {
 		if at == n+1 {
-			p.at[i] = now + 1
+			p.records[i] = now + 1
 		}
 	}
 	return nil

@@ -25,7 +25,7 @@ func (p *filePool) finish(i int, record uint32, err error) {
 			p.expired = 0
 		}
 		p.resolve(i, record, nil)
-		if p.good >= 2*startFileConns && p.halved.IsZero() {
+		if p.fetched >= 2*startFileConns && p.halved.IsZero() {
 			p.target = p.most
 		}
 		return
@@ -44,7 +44,7 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 		return
 	}
 	t := p.historyOf(i)
-	v := t.failed(err, nothing, now, r.f.opts.budget())
+	v := t.failed(err, yieldNone, now, r.f.opts.budget())
 	if v.fewer {
 		p.halve(now)
 	}
@@ -61,15 +61,15 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 		return
 	}
 	r.retries++
-	if now.Sub(p.lastBytes) > r.f.opts.budget() && p.sizable == 0 { // of any file
-		p.o.fail(p.notYet(len(p.at)-p.done, p.fileError(i, t.tooLong(r.f.opts.budget()))))
+	if now.Sub(p.lastBytes) > r.f.opts.budget() && p.largeActive == 0 { // of any file
+		p.o.fail(p.notYet(len(p.records)-p.done, p.fileError(i, t.tooLong(r.f.opts.budget()))))
 		return
 	}
 	if v.action == giveUp { // not yet: the next run asks for it again
 		p.resolve(i, 0, p.fileError(i, v.err))
 		return
 	}
-	p.again = append(p.again, fileRetry{i, t.again})
+	p.retries = append(p.retries, fileRetry{i, t.next})
 	r.logf("file %d of the listing: %v; trying again", i, err)
 }
 
@@ -77,7 +77,7 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 // when it did.
 func (p *filePool) pageForAll(i int, d *doubt) bool {
 	sum := d.sum
-	if p.good == 0 {
+	if p.fetched == 0 {
 		sum = digest.Sum{} // any page: nothing says that one of them may be a file
 	}
 	of := p.pages[sum]
@@ -86,11 +86,11 @@ func (p *filePool) pageForAll(i int, d *doubt) bool {
 		p.pages[sum] = of
 	}
 	of[i] = true
-	left := len(p.at) - p.done
-	if p.good > 0 && !p.seenAgain(i, d.sum.String(), min(pageTime, p.o.run.f.opts.budget()/5)) {
+	left := len(p.records) - p.done
+	if p.fetched > 0 && !p.seenAgain(i, d.sum.String(), min(pageTime, p.o.run.f.opts.budget()/5)) {
 		return false // a proxy may have a bad moment
 	}
-	if len(of) < enoughPages && (!p.listed || len(of) < left || p.good > 0) {
+	if len(of) < enoughPages && (!p.listed || len(of) < left || p.fetched > 0) {
 		return false
 	}
 	e := notTheExport(filetype.HTML, link.Link{})
@@ -111,12 +111,12 @@ func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 		return
 	}
 	if !ref.certain && !p.seenAgain(i, string(e.Code), 0) {
-		p.again = append(p.again, fileRetry{i, now.Add(t.wait.Next())})
+		p.retries = append(p.retries, fileRetry{i, now.Add(t.wait.Next())})
 		return
 	}
 	p.refused++
-	all := p.good == 0 && p.refused >= min(enoughPages, len(p.at)) || p.refused >= 4*maxFileConns
-	if all && e.Code != failure.LinkGone || e.Code == failure.LinkGone && p.good == 0 &&
+	all := p.fetched == 0 && p.refused >= min(enoughPages, len(p.records)) || p.refused >= 4*maxFileConns
+	if all && e.Code != failure.LinkGone || e.Code == failure.LinkGone && p.fetched == 0 &&
 		p.refused >= 4*maxFileConns {
 		p.failAll(e)
 		return
@@ -170,7 +170,7 @@ func (p *filePool) unresolved() *failure.Error {
 // notYet is the failure of a listing of which n files are not here yet, one of them because of e.
 func (p *filePool) notYet(n int, e *failure.Error) *failure.Error {
 	c := *e
-	c.Message = fmt.Sprintf("%d of the listing's %d files are not here yet: %s", n, len(p.at), e.Message)
+	c.Message = fmt.Sprintf("%d of the listing's %d files are not here yet: %s", n, len(p.records), e.Message)
 	return &c
 }
 

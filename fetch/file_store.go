@@ -187,7 +187,7 @@ func (s *fileStore) match(k fileKey, l listing.Entry) (fileMatch, bool) {
 	mark, told := markOf(l.Link), l.Summary()
 	for _, o := range slices.Backward(s.oldAt(k)) { // the last is what was fetched again
 		r, err := s.record(o.record)
-		if err != nil || r.key != k || r.told != told {
+		if err != nil || r.key != k || r.listed != told {
 			continue
 		}
 		if r.mark == mark {

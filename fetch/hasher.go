@@ -132,8 +132,8 @@ func (h *hasher) advance(s *store, buf []byte, index int64, n int, crc uint32) e
 	return nil
 }
 
-// follow is the goroutine that hashes o and completes it. It returns when o is settled or the run ends.
-func (r *Run) follow(o *Object) {
+// hashObject is the goroutine that hashes o and completes it. It returns when o is settled or the run ends.
+func (r *Run) hashObject(o *Object) {
 	buf := make([]byte, o.store.pieceSize)
 	for {
 		index, n, crc, ok := r.nextToHash(o)

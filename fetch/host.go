@@ -7,28 +7,28 @@ import (
 
 // A host is where connections are counted. The run's mutex guards it.
 type host struct {
-	name      string
-	most      int // connections, ever
-	target    int // connections, now
-	workers   []*worker
-	running   int       // workers that have not ended
-	busy      int       // workers with a task
-	preempted time.Time // when a connection was last cut short for a reader
-	keptUntil time.Time // one connection is kept for a reader until then
-	latency   float64   // seconds from a request to its answer, lately
-	perConn   float64   // bytes a second that a connection brings, lately; 0 while unknown
-	again     bool      // its links work more than once: one was asked for a second time and answered
+	name          string
+	limit         int // connections, ever
+	target        int // connections, now
+	workers       []*worker
+	running       int       // workers that have not ended
+	busy          int       // workers with a task
+	preempted     time.Time // when a connection was last cut short for a reader
+	reservedUntil time.Time // one connection is kept for a reader until then
+	latency       float64   // seconds from a request to its answer, lately
+	perConn       float64   // bytes a second that a connection brings, lately; 0 while unknown
+	repeatable    bool      // its links work more than once: one was asked for a second time and answered
 
 	// How the number of connections is found: raised quickly to the most, since a download is short of time
 	// at its start; later half of them are left out for a while, and for good when that costs nothing.
-	adaptive bool
-	since    time.Time     // when the present stage began; zero while not all connections are at work
-	stage    stage         // of leaving out
-	base     int64         // bytes when the measuring began
-	full     float64       // bytes a second with all
-	rest     time.Time     // nothing is changed until then
-	penance  time.Duration // between steps after a halving
-	halved   time.Time
+	adaptive  bool
+	since     time.Time     // when the present stage began; zero while not all connections are at work
+	stage     stage         // of leaving out
+	base      int64         // bytes when the measuring began
+	fullRate  float64       // bytes a second with all
+	holdUntil time.Time     // nothing is changed until then
+	stepWait  time.Duration // between steps after a halving
+	halved    time.Time
 }
 
 // A stage of finding out whether half of the connections do as well.
@@ -43,20 +43,20 @@ const (
 )
 
 const (
-	tick    = 20 * time.Millisecond
-	kept    = 2 * tick         // a connection for a reader that has just been served
-	growth  = 4                // so many times as many then
-	trial   = 2 * time.Second  // measured so long
-	trialIn = 15 * time.Second // after the last change
-	costs   = 1.10             // so much faster must all be than half, to be worth it
-	slowFor = 15 * time.Second
-	trickle = 256 // bytes a second: a connection that brings less is as good as none
+	tick         = 20 * time.Millisecond
+	reserveFor   = 2 * tick         // a connection for a reader that has just been served
+	growthFactor = 4                // so many times as many then
+	trialTime    = 2 * time.Second  // measured so long
+	trialAfter   = 15 * time.Second // after the last change
+	worthIt      = 1.10             // so much faster must all be than half, to be worth it
+	slowFor      = 15 * time.Second
+	trickle      = 256 // bytes a second: a connection that brings less is as good as none
 )
 
 func newHost(name string, fixed int) *host {
-	h := &host{name: name, most: maxConns, target: startConns, adaptive: true}
+	h := &host{name: name, limit: maxConns, target: startConns, adaptive: true}
 	if fixed > 0 {
-		h.most, h.target, h.adaptive = fixed, fixed, false
+		h.limit, h.target, h.adaptive = fixed, fixed, false
 	}
 	return h
 }
@@ -106,7 +106,7 @@ func (h *host) bytes() int64 {
 // grow finds the number of connections.
 func (h *host) grow(now time.Time) {
 	// A few may be between two requests.
-	if 4*h.busy < 3*h.target || now.Before(h.rest) {
+	if 4*h.busy < 3*h.target || now.Before(h.holdUntil) {
 		h.since = time.Time{}
 		return
 	}
@@ -117,28 +117,28 @@ func (h *host) grow(now time.Time) {
 	passed := now.Sub(h.since)
 	answer := time.Duration(h.latency * float64(time.Second))
 	switch {
-	case h.penance > 0: // after a halving one at a time, and ever more slowly
-		h.target = min(h.target+1, h.most)
-		h.rest = now.Add(h.penance)
+	case h.stepWait > 0: // after a halving one at a time, and ever more slowly
+		h.target = min(h.target+1, h.limit)
+		h.holdUntil = now.Add(h.stepWait)
 	case !h.adaptive:
 	case h.stage == growing && passed >= answer:
-		h.target = min(growth*h.target, h.most)
+		h.target = min(growthFactor*h.target, h.limit)
 		h.enter(growing, now)
-		if h.target == h.most {
+		if h.target == h.limit {
 			h.enter(settled, now)
 		}
-	case h.stage == settled && passed >= trialIn && h.target > startConns:
+	case h.stage == settled && passed >= trialAfter && h.target > startConns:
 		h.enter(measuringAll, now)
-	case h.stage == measuringAll && passed >= trial:
-		h.full = float64(h.bytes()-h.base) / passed.Seconds()
+	case h.stage == measuringAll && passed >= trialTime:
+		h.fullRate = float64(h.bytes()-h.base) / passed.Seconds()
 		h.target /= 2
 		h.enter(leavingOut, now)
-	case h.stage == leavingOut && passed >= trial/2:
+	case h.stage == leavingOut && passed >= trialTime/2:
 		h.enter(measuringHalf, now)
-	case h.stage == measuringHalf && passed >= trial:
-		if h.full > costs*float64(h.bytes()-h.base)/passed.Seconds() {
+	case h.stage == measuringHalf && passed >= trialTime:
+		if h.fullRate > worthIt*float64(h.bytes()-h.base)/passed.Seconds() {
 			h.target *= 2
-			h.rest = now.Add(20 * trialIn)
+			h.holdUntil = now.Add(20 * trialAfter)
 		}
 		h.enter(settled, now)
 	}
@@ -153,8 +153,8 @@ func (h *host) halve(now time.Time) {
 	}
 	h.target = max(1, h.target/2)
 	h.halved = now
-	h.penance = min(max(2*h.penance, 5*time.Second), 5*time.Minute)
-	h.rest = now.Add(h.penance)
+	h.stepWait = min(max(2*h.stepWait, 5*time.Second), 5*time.Minute)
+	h.holdUntil = now.Add(h.stepWait)
 	h.stage, h.since = settled, time.Time{}
 }
 
@@ -164,8 +164,8 @@ func (r *Run) sampleRates(h *host, now time.Time, elapsed time.Duration) {
 	var rates []float64
 	for _, w := range h.workers {
 		n := w.bytes.Load()
-		rate := float64(n-w.seen) / elapsed.Seconds()
-		w.seen = n
+		rate := float64(n-w.lastBytes) / elapsed.Seconds()
+		w.lastBytes = n
 		if !w.busy || now.Sub(w.began) < elapsed {
 			continue
 		}
@@ -186,17 +186,17 @@ func (r *Run) sampleRates(h *host, now time.Time, elapsed time.Duration) {
 	h.perConn = 0.8*h.perConn + 0.2*median
 	for _, w := range h.workers {
 		slow := w.rate < max(median, h.perConn)/4 || w.rate < trickle
-		if !w.busy || !w.object.again() || !slow || r.f.limit != nil {
+		if !w.busy || !w.object.repeatable() || !slow || r.f.limit != nil {
 			w.slow = time.Time{}
 			continue
 		}
 		if w.slow.IsZero() {
-			w.slow, w.atSlow = now, w.seen
+			w.slow, w.bytesAtSlow = now, w.lastBytes
 		}
 		if now.Sub(w.slow) < r.slowFor() || w.cancel == nil {
 			continue
 		}
-		came := w.seen - w.atSlow
+		came := w.lastBytes - w.bytesAtSlow
 		switch {
 		case w.rate < max(median, h.perConn)/4:
 			w.tooSlow = true

@@ -66,8 +66,8 @@ func (id Identity) strong() string {
 // versioned reports whether the server says anything by which a change would show, beside the size.
 func (id Identity) versioned() bool { return id.strong() != "" || id.LastModified != "" }
 
-// changed says in what other differs from id, or nothing when they may be the same object. What only one of them tells
-// does not count.
+// changed says in what other differs from id, or nothing when they may be the same object. What only one of
+// them tells does not count.
 func (id Identity) changed(other Identity) string {
 	if id.Size >= 0 && other.Size >= 0 && id.Size != other.Size {
 		return itsSize
@@ -87,8 +87,8 @@ func (id Identity) changed(other Identity) string {
 	return ""
 }
 
-// same reports whether two identities, met at different times or places, are certainly of one object: by a checksum
-// of the content or a strong ETag, each with the size; and at the same place also by the date.
+// same reports whether two identities, met at different times or places, are certainly of one object: by a
+// checksum of the content or a strong ETag, each with the size; and at the same place also by the date.
 func (id Identity) same(other Identity, samePlace bool) bool {
 	if id.Size != other.Size || id.Size < 0 && !id.versioned() {
 		return false

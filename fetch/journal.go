@@ -37,7 +37,7 @@ const (
 	recHash    = 'S' // offset, state of SHA-256 up to there
 	recDrop    = 'X' // index and length of a piece that is no longer trusted
 	recSize    = 'Z' // the size, when it became known only at the end
-	// size, SHA-256, rung, NUL and what that contradicts: the object is complete, synced and verified
+	// size, SHA-256, check, NUL and what that contradicts: the object is complete, synced and verified
 	recDone = 'F'
 )
 
@@ -68,8 +68,8 @@ type pieceRecord struct {
 	crc    uint32
 }
 
-// A memory is what a journal says.
-type memory struct {
+// A journalState is what a journal says.
+type journalState struct {
 	pieceSize int64
 	mark      mark
 	pieces    map[int64]pieceRecord
@@ -98,7 +98,7 @@ func createJournal(path string, pieceSize int64, m mark) (*journal, error) {
 }
 
 // openJournal reads the journal at path and makes it ready to go on after its last whole record.
-func openJournal(path string) (*journal, *memory, error) {
+func openJournal(path string) (*journal, *journalState, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, nil, err
@@ -116,8 +116,8 @@ func openJournal(path string) (*journal, *memory, error) {
 var errJournal = errors.New("the journal is not one")
 
 // readJournal reads records as far as they are whole.
-func readJournal(r io.Reader) (*memory, error) {
-	mem := &memory{pieces: map[int64]pieceRecord{}, durable: map[int64]bool{}, size: -1}
+func readJournal(r io.Reader) (*journalState, error) {
+	mem := &journalState{pieces: map[int64]pieceRecord{}, durable: map[int64]bool{}, size: -1}
 	in := newRecordReader(r)
 	var order []int64 // piece indices in the order recorded
 	for {
@@ -140,7 +140,7 @@ func readJournal(r io.Reader) (*memory, error) {
 }
 
 // apply takes in one record; false when it makes no sense.
-func (m *memory) apply(kind byte, p []byte, order *[]int64) bool {
+func (m *journalState) apply(kind byte, p []byte, order *[]int64) bool {
 	le := binary.LittleEndian
 	switch {
 	case kind == recHead && len(p) == 16:
@@ -184,9 +184,9 @@ func (m *memory) apply(kind byte, p []byte, order *[]int64) bool {
 	case kind == recSize && len(p) == 8:
 		m.size = int64(le.Uint64(p))
 	case kind == recDone && len(p) >= 40:
-		rung, contradicts, _ := strings.Cut(string(p[40:]), "\x00")
+		check, contradicts, _ := strings.Cut(string(p[40:]), "\x00")
 		m.done = &Verified{
-			Size: int64(le.Uint64(p)), SHA256: digest.Sum(p[8:40]), Rung: rung, Contradicts: contradicts,
+			Size: int64(le.Uint64(p)), SHA256: digest.Sum(p[8:40]), Check: check, Contradicts: contradicts,
 		}
 	default:
 		return false
@@ -234,7 +234,7 @@ func (j *journal) hash(at int64, state []byte) error {
 func (j *journal) done(v Verified) error {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(v.Size))
 	b = append(b, v.SHA256[:]...)
-	b = append(b, v.Rung...)
+	b = append(b, v.Check...)
 	if v.Contradicts != "" {
 		b = append(append(b, 0), v.Contradicts...)
 	}

@@ -136,12 +136,13 @@ func (f *Fetcher) sample(ctx context.Context, s *Source, at Sample) (digest.Sum,
 		return s.head, nil
 	}
 	x, err := f.get(
-		ctx, want{object: s.Number, part: s.Part, link: s.Link, from: at.Offset, to: at.Offset + at.Length},
+		ctx,
+		request{object: s.Number, part: s.Part, link: s.Link, from: at.Offset, to: at.Offset + at.Length},
 	)
 	if err != nil {
 		return digest.Sum{}, err
 	}
-	err = f.judge(x, s.Expiry)
+	err = f.checkResponse(x, s.Expiry)
 	if err == nil && x.bounds.start != at.Offset {
 		err = errSample
 	}

@@ -25,7 +25,7 @@ func (r *Run) openListing(src *Source, e *spoolEntry) (*Object, error) {
 	}
 	o.spans.active = map[*span]*worker{}
 	o.readers.arrived = sync.NewCond(&r.mu)
-	if src.spooled != "" {
+	if src.answeredFrom != "" {
 		return o, r.reopenListing(o, e)
 	}
 	var err error
@@ -48,9 +48,9 @@ func (r *Run) reopenListing(o *Object, e *spoolEntry) error {
 		return errors.Join(failure.Disk(err, "read a listing back"), set.close())
 	}
 	for ; len(index) >= 4; index = index[4:] {
-		o.files.at = append(o.files.at, binary.LittleEndian.Uint32(index))
+		o.files.records = append(o.files.records, binary.LittleEndian.Uint32(index))
 	}
-	o.files.done = len(o.files.at)
+	o.files.done = len(o.files.records)
 	v, err := listingDone(r.spool.dir, e.Name)
 	if err != nil {
 		return errors.Join(err, set.close())

@@ -153,7 +153,7 @@ func (s *pageReader) Read(b []byte) (int, error) {
 				return 0, io.EOF
 			}
 			s.ends++
-			err = errCut
+			err = errPageTruncated
 		}
 		s.x.close(err)
 		s.x = nil
@@ -170,7 +170,7 @@ func (s *pageReader) took(b []byte) {
 	s.sum.Write(b)
 	s.at += int64(len(b))
 	s.ends = 0
-	s.tries.got(time.Now())
+	s.tries.reset(time.Now())
 	const enough = 256
 	s.tail = append(s.tail, b[max(0, len(b)-enough):]...)
 	s.tail = slices.Clone(s.tail[max(0, len(s.tail)-enough):])
@@ -179,8 +179,8 @@ func (s *pageReader) took(b []byte) {
 // maxEnds is how often a page that does not look whole must end at the same byte until that is its end.
 const maxEnds = 2
 
-// errCut says that a page ended where it does not look whole.
-var errCut = errors.New("the page of the listing breaks off")
+// errPageTruncated says that a page ended where it does not look whole.
+var errPageTruncated = errors.New("the page of the listing breaks off")
 
 // whole reports whether the page, read to its end, looks like all of it. A server whose program fails
 // half-way ends its answer as if all were well; so does one that closes the connection of an answer without a
@@ -235,7 +235,7 @@ func nextOf(x *exchange) string {
 // open asks for the page from where reading is. io.EOF means that there is nothing behind.
 func (s *pageReader) open() error {
 	src := s.p.src
-	x, err := s.p.f.get(s.p.ctx, want{
+	x, err := s.p.f.get(s.p.ctx, request{
 		object: src.Number, part: src.Part, link: s.link, from: s.at, to: -1, whole: s.tries.whole,
 		retries: s.tries.wait.Tries(),
 	})
@@ -243,7 +243,7 @@ func (s *pageReader) open() error {
 		return err
 	}
 	deadline, _ := link.Expiry(s.link)
-	err = s.p.f.judge(x, deadline)
+	err = s.p.f.checkResponse(x, deadline)
 	if errors.Is(err, errUnsatisfied) && s.at > 0 && x.bounds.total == s.at {
 		x.close(nil)
 		return io.EOF
@@ -282,7 +282,7 @@ func (s *pageReader) skip(x *exchange) error {
 
 // pause waits before the next try, or returns what no other try will change.
 func (s *pageReader) pause(err error) error {
-	v := s.tries.failed(err, nothing, time.Now(), s.p.f.opts.budget())
+	v := s.tries.failed(err, yieldNone, time.Now(), s.p.f.opts.budget())
 	switch {
 	case v.action == giveUp && v.err.Code == failure.ObjectChanged:
 		return &failure.Error{

@@ -152,12 +152,12 @@ func (f *Fetcher) fileSampleOnce(
 	x := f.takeSample(s, l)
 	if x == nil {
 		var err error
-		if x, err = f.get(ctx, want{object: s.Number, part: s.Part, link: l.Link, to: -1}); err != nil {
+		if x, err = f.get(ctx, request{object: s.Number, part: s.Part, link: l.Link, to: -1}); err != nil {
 			return listing.FileSample{}, err
 		}
 	}
 	deadline, _ := link.Expiry(l.Link)
-	err := f.judge(x, deadline)
+	err := f.checkResponse(x, deadline)
 	if err == nil && x.bounds.start != 0 {
 		err = errSample
 	}

@@ -24,7 +24,7 @@ func (f *Fetcher) fileSample(ctx context.Context, s *Source, l listing.Entry) (l
 		if err == nil || ctx.Err() != nil || errors.Is(err, errSample) || errors.As(err, &r) && !r.transient {
 			return sum, err
 		}
-		v := t.failed(err, nothing, time.Now(), min(enoughSampling, f.opts.budget()))
+		v := t.failed(err, yieldNone, time.Now(), min(enoughSampling, f.opts.budget()))
 		if v.action == giveUp || v.action == stopAll || !sleep(ctx, v.after) {
 			return sum, err
 		}

@@ -31,7 +31,7 @@ type Object struct {
 	access   access
 	attempts attempts
 	refetch  refetch
-	cut      cutting
+	cutOff   cutOff
 	warned   bool // that the link will expire too early
 }
 
@@ -92,7 +92,7 @@ type attempts struct {
 
 // due reports whether the next request may be made.
 func (a *attempts) due(now time.Time) bool {
-	return !now.Before(a.notBefore) && !now.Before(a.tries.again)
+	return !now.Before(a.notBefore) && !now.Before(a.tries.next)
 }
 
 // refetch is the state of fetching bytes a second time.
@@ -101,7 +101,7 @@ type refetch struct {
 	running   bool           // the hasher waits meanwhile
 	before    bool           // the object was whole when the run began
 	sameAgain map[int64]bool // pieces that came out the same
-	doubts    int            // times that all was fetched again because of a digest; the hasher's own
+	whole     int            // times that all was fetched again because of a digest; the hasher's own
 }
 
 // Size waits until the size is known and returns it.

@@ -14,10 +14,10 @@ func (o *Object) task(s *span) task {
 	return t
 }
 
-// again reports whether o's link is known to work more than once. Until then one further request at a time is
-// made, and the first answer, which may be the only one there will ever be, is left alone.
-func (o *Object) again() bool {
-	return !o.access.single && (o.run.host(o.Source.Link.Host()).again || o.access.signed)
+// repeatable reports whether o's link is known to work more than once. Until then one further request at a
+// time is made, and the first answer, which may be the only one there will ever be, is left alone.
+func (o *Object) repeatable() bool {
+	return !o.access.single && (o.run.host(o.Source.Link.Host()).repeatable || o.access.signed)
 }
 
 // open counts o's open answers, the probe's included.
@@ -31,7 +31,7 @@ func (o *Object) open() int {
 
 // mayFetch reports whether a connection may begin with o now.
 func (o *Object) mayFetch(now time.Time) bool {
-	if !o.again() && o.open() >= 2 {
+	if !o.repeatable() && o.open() >= 2 {
 		return false
 	}
 	if o.files != nil || o.over() || !o.attempts.due(now) || len(o.spans.active) >= o.access.limit {
@@ -84,11 +84,11 @@ func (o *Object) claimNext(h *host) *span {
 		o.spans.free = o.spans.free[1:]
 		return s
 	}
-	return o.head(0, o.spanLength(h))
+	return o.claimHead(0, o.spanLength(h))
 }
 
-// head cuts the first n bytes, rounded to pieces, off the i-th free span.
-func (o *Object) head(i int, n int64) *span {
+// claimHead cuts the first n bytes, rounded to pieces, off the i-th free span.
+func (o *Object) claimHead(i int, n int64) *span {
 	s := o.spans.free[i]
 	cut := (s.pos/o.store.pieceSize)*o.store.pieceSize + n
 	// What would be left must be worth a request of its own.
@@ -108,7 +108,7 @@ func (o *Object) claimAwaited(h *host) *span {
 	}
 	for _, w := range o.readers.waits {
 		first := o.missing(w.from, w.to)
-		if first >= w.to || o.soon(first) {
+		if first >= w.to || o.arrivesSoon(first) {
 			continue
 		}
 		if s := o.expressSpan(h, first, w.to); s != nil {
@@ -118,8 +118,8 @@ func (o *Object) claimAwaited(h *host) *span {
 	return nil
 }
 
-// soon reports whether a connection is about to bring the byte at off.
-func (o *Object) soon(off int64) bool {
+// arrivesSoon reports whether a connection is about to bring the byte at off.
+func (o *Object) arrivesSoon(off int64) bool {
 	for s := range o.spans.active {
 		if s.pos/o.store.pieceSize*o.store.pieceSize <= off && off < s.end && off-s.pos < soonBytes {
 			return true
@@ -147,12 +147,12 @@ func (o *Object) expressSpan(h *host, first, to int64) *span {
 			continue
 		}
 		if s.pos >= start {
-			return taken(o.head(i, max(n, o.spanLength(h))))
+			return taken(o.claimHead(i, max(n, o.spanLength(h))))
 		}
 		rest := &span{pos: start, end: s.end}
 		s.end = start
 		o.spans.free = append(o.spans.free[:i+1:i+1], append([]*span{rest}, o.spans.free[i+1:]...)...)
-		return taken(o.head(i+1, n))
+		return taken(o.claimHead(i+1, n))
 	}
 	for s := range o.spans.active {
 		if s.pos/ps*ps < start && first < s.end {
@@ -161,7 +161,7 @@ func (o *Object) expressSpan(h *host, first, to int64) *span {
 			o.spans.free = insertSpan(o.spans.free, rest, ps)
 			for i, f := range o.spans.free {
 				if f.pos <= start && start < f.end {
-					return taken(o.head(i, n))
+					return taken(o.claimHead(i, n))
 				}
 			}
 		}
@@ -176,24 +176,24 @@ func (o *Object) victim(h *host) *span {
 	}
 	var best *span
 	for s := range o.spans.active {
-		if best == nil || o.left(s) > o.left(best) {
+		if best == nil || o.timeLeft(s) > o.timeLeft(best) {
 			best = s
 		}
 	}
-	if best == nil || !o.worth(h, best) {
+	if best == nil || !o.worthStealing(h, best) {
 		return nil
 	}
 	return best
 }
 
-// left is the time that a span will still take its connection; in bytes while no rate is known.
-func (o *Object) left(s *span) float64 {
+// timeLeft is the time that a span will still take its connection; in bytes while no rate is known.
+func (o *Object) timeLeft(s *span) float64 {
 	return float64(s.end-s.pos) / max(o.spans.active[s].rate, 1)
 }
 
-// worth reports whether taking over half of s saves time: the connection that has it will not be done before
-// a new request gets going.
-func (o *Object) worth(h *host, s *span) bool {
+// worthStealing reports whether taking over half of s saves time: the connection that has it will not be done
+// before a new request gets going.
+func (o *Object) worthStealing(h *host, s *span) bool {
 	left := s.end - o.pieceEnd(s.pos)
 	if left < o.store.pieceSize {
 		return false

@@ -13,16 +13,16 @@ import (
 func (r *Run) add(src *Source) (*Object, error) {
 	e, known := r.spool.entryFor(src, r.taken)
 	path := dataPath(r.spool.dir, e.Name)
-	if known && src.spooled == "" && src.taken != path && !src.Listing &&
+	if known && src.answeredFrom == "" && src.fetchedTo != path && !src.Listing &&
 		!r.f.beginsLike(r.spool.dir, src, e) {
 		e, known = r.spool.add(src), false
 		path = dataPath(r.spool.dir, e.Name)
 	}
 	r.taken[e] = true
-	src.taken, src.retaken = path, src.taken == path
+	src.fetchedTo, src.resumed = path, src.fetchedTo == path
 	o, err := r.openObject(src, e, known)
 	if err == nil && o.files == nil {
-		o.cut.last = e.CutAt
+		o.cutOff.previous = e.CutAt
 	}
 	return o, err
 }
@@ -54,7 +54,7 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 		refetch:  refetch{sameAgain: map[int64]bool{}},
 	}
 	o.readers.arrived = sync.NewCond(&r.mu)
-	mem := (*memory)(nil)
+	mem := (*journalState)(nil)
 	if known {
 		var err error
 		o.store, mem, err = openStore(r.spool.dir, e.Name, e.Identity)
@@ -72,7 +72,7 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 	o.access.probe = r.f.takeProbe(src)
 	_, signed := link.Expiry(src.Link)
 	o.access.signed = signed != ""
-	if o.encodings = src.coded; src.spooled != "" {
+	if o.encodings = src.encodings; src.answeredFrom != "" {
 		o.encodings = layers(o.id.Encoding, o.store.begins())
 	}
 	o.restore(mem)
@@ -87,14 +87,15 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 }
 
 // restore takes over what the journal knows.
-func (o *Object) restore(mem *memory) {
+func (o *Object) restore(mem *journalState) {
 	o.hash = newHasher(o.id.digestNames(), 0, nil)
 	if mem != nil {
 		if mem.size >= 0 {
 			o.size = mem.size
 		}
-		if mem.done != nil && mem.done.isCut() && (o.Source.spooled != "" || o.Source.retaken) {
-			o.cut.taken, o.size = true, mem.done.Size // there is nobody to ask for more, or somebody just did
+		if mem.done != nil && mem.done.isCutOff() && (o.Source.answeredFrom != "" || o.Source.resumed) {
+			// there is nobody to ask for more, or somebody has just done so
+			o.cutOff.accepted, o.size = true, mem.done.Size
 		}
 		for i, rec := range mem.pieces {
 			o.spans.received += int64(rec.length)

@@ -73,7 +73,7 @@ func (o *Object) await(off, n int64) (int64, error) {
 		if o.outcome.closed {
 			return 0, os.ErrClosed
 		}
-		if o.cut.now && off+n > end {
+		if o.cutOff.acceptedNow && off+n > end {
 			return 0, ErrCutOff
 		}
 		if off >= end && (o.size >= 0 || n == 0) {
@@ -92,7 +92,7 @@ func (o *Object) await(off, n int64) (int64, error) {
 		}
 		if *w != (interval{first, end}) {
 			*w = interval{first, end}
-			if !o.over() && !o.access.sequential && !o.soon(first) {
+			if !o.over() && !o.access.sequential && !o.arrivesSoon(first) {
 				r.work.Broadcast()
 				r.preempt(r.host(o.Source.Link.Host()))
 			}

@@ -43,16 +43,16 @@ type Source struct {
 
 	ListedIn string // fingerprint of the listing that named it; "" when the master CSV did
 
-	coded    []string   // the encodings that it comes in, the outermost first
-	origin   string     // mark of the master CSV's link that led here
-	siblings int        // that the listing named, itself included
-	taken    string     // path of its data in the spool that this process fetches it into
-	retaken  bool       // it was there already
-	spooled  string     // path of its data in the spool that answered for it, when it was not probed
-	sample   []fileKey  // of a listing, its first files
-	head     digest.Sum // of its first headLen bytes, as far as the probe looked
-	headLen  int64
-	listed   *listing.Digest // of a listing, once it has been read to be recognised
+	encodings    []string   // the encodings that it comes in, the outermost first
+	origin       string     // mark of the master CSV's link that led here
+	siblings     int        // that the listing named, itself included
+	fetchedTo    string     // path of its data in the spool that this process fetches it into
+	resumed      bool       // it was there already
+	answeredFrom string     // path of its data in the spool that answered for it, when it was not probed
+	sample       []fileKey  // of a listing, its first files
+	head         digest.Sum // of its first headLen bytes, as far as the probe looked
+	headLen      int64
+	listed       *listing.Digest // of a listing, once it has been read to be recognised
 	// of a listing, answers by link that are kept for the fetch; the Fetcher's mutex guards it
 	sampled map[string]*exchange
 }
@@ -175,7 +175,7 @@ func (e *spoolEntry) source(dir string, s *Source) *Source {
 	t := &Source{
 		Part: s.Part, Label: s.Label, Link: s.Link, Name: e.FileName, Kind: e.Kind, Listing: e.Listing,
 		Identity:    e.Identity,
-		Fingerprint: s.Fingerprint, origin: s.origin, spooled: dataPath(dir, e.Name),
+		Fingerprint: s.Fingerprint, origin: s.origin, answeredFrom: dataPath(dir, e.Name),
 	}
 	if n := len(e.Fingerprints); n > 0 {
 		t.Fingerprint = e.Fingerprints[n-1]

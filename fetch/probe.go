@@ -115,7 +115,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 			return x, err
 		}
 		f.mu.Lock()
-		v := t.failed(err, nothing, time.Now(), min(patience, f.opts.budget()))
+		v := t.failed(err, yieldNone, time.Now(), min(patience, f.opts.budget()))
 		f.mu.Unlock()
 		var r *refusal
 		if errors.As(err, &r) && !r.transient {
@@ -123,7 +123,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 				doubted = nil
 				return x, nil
 			}
-			return f.probeMended(ctx, s, r)
+			return f.probeRepaired(ctx, s, r)
 		}
 		if v.action == giveUp || v.action == stopAll {
 			return nil, v.err
@@ -137,8 +137,8 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 	}
 }
 
-// maybeCut reports whether the body just ended, without a length or any other proof that this is its end, before
-// it showed what it is.
+// maybeCut reports whether the body just ended, without a length or any other proof that this is its end,
+// before it showed what it is.
 func (x *exchange) maybeCut(part link.Part) bool {
 	return x.ended && len(x.prefix) > 0 && x.bounds.end < 0 && len(x.resp.TransferEncoding) == 0 &&
 		x.resp.ProtoMajor < 2 && !x.shows(part)
@@ -158,9 +158,9 @@ func (x *exchange) seemsEmpty() bool {
 	return len(x.prefix) == 0 && x.receipt.Error == "" && x.bounds.total <= 0
 }
 
-// probeMended tries what a link may have been before it was damaged on its way. first is the refusal of the
+// probeRepaired tries what a link may have been before it was damaged on its way. first is the refusal of the
 // link as it is.
-func (f *Fetcher) probeMended(ctx context.Context, s *Source, first *refusal) (*exchange, error) {
+func (f *Fetcher) probeRepaired(ctx context.Context, s *Source, first *refusal) (*exchange, error) {
 	if first.err.Code == failure.LinkExpired || first.err.Code == failure.LinkGone {
 		return nil, first
 	}
@@ -177,7 +177,7 @@ func (f *Fetcher) probeMended(ctx context.Context, s *Source, first *refusal) (*
 	if s.Repair != "" || link.Damaged(s.Link) {
 		e := *first.err
 		e.Code, e.Message, e.Hint = failure.LinkDamaged, e.Message+
-			"; it looks damaged, and mending it did not help", failure.HintFor(failure.LinkDamaged)
+			"; it looks damaged, and repairing it did not help", failure.HintFor(failure.LinkDamaged)
 		return nil, &e
 	}
 	return nil, first
@@ -190,7 +190,7 @@ func (f *Fetcher) probeOnce(ctx context.Context, s *Source, past *tries) (*excha
 	defer stop()
 	x, err := f.get(
 		open,
-		want{
+		request{
 			object: s.Number, part: s.Part, link: s.Link, to: -1, whole: past.whole,
 			retries: past.wait.Tries(),
 		},
@@ -201,14 +201,14 @@ func (f *Fetcher) probeOnce(ctx context.Context, s *Source, past *tries) (*excha
 	}
 	inner := x.cancel
 	x.cancel = func() { inner(); cancel() }
-	if err := f.judge(x, s.Expiry); err != nil {
+	if err := f.checkResponse(x, s.Expiry); err != nil {
 		x.close(err)
 		return nil, err
 	}
 	x.peek(filetype.HeadLen)
 	err = f.notReady(x)
 	if err == nil && x.broken && !x.shows(s.Part) {
-		if past.cut++; past.cut < enoughCut {
+		if past.truncated++; past.truncated < enoughTruncated {
 			err = io.ErrUnexpectedEOF
 		}
 	}
@@ -245,10 +245,10 @@ func (f *Fetcher) notReady(x *exchange) error {
 	return nil
 }
 
-// judge reads what a response's headers say. It returns nil for one that brings bytes of the object, and
-// fills in the exchange's bounds and identity; a *refusal or errAnswer for another. 416 for an object without
-// bytes brings all of them.
-func (f *Fetcher) judge(x *exchange, expiry time.Time) error {
+// checkResponse reads what a response's headers say. It returns nil for one that brings bytes of the object,
+// and fills in the exchange's bounds and identity; a *refusal or errAnswer for another. 416 for an object
+// without bytes brings all of them.
+func (f *Fetcher) checkResponse(x *exchange, expiry time.Time) error {
 	switch x.resp.StatusCode {
 	case http.StatusOK, http.StatusPartialContent:
 		b, err := readBounds(x.resp)
@@ -292,7 +292,7 @@ func (s *Source) learn(x *exchange) error {
 	if no := errNoDecoder(""); errors.As(err, &no) {
 		return no.explain()
 	}
-	s.coded = coded
+	s.encodings = coded
 	if x.resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
 		first = nil
 		x.prefix = nil

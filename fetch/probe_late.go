@@ -6,8 +6,8 @@ import (
 	"holdall/fetch/failure"
 )
 
-// chaseEvery is how long a source that cannot be reached is left alone while others still arrive.
-const chaseEvery = time.Minute
+// lateProbeEvery is how long a source that cannot be reached is left alone while others still arrive.
+const lateProbeEvery = time.Minute
 
 // A late source is one that could not be reached when it was planned.
 type late struct {
@@ -29,9 +29,9 @@ func (r *Run) Late() map[*Source]*Source {
 	return all
 }
 
-// chaseable reports whether a source that failed may be reached after all, by asking again before long.
-// budget is how long that is worth waiting for.
-func (s *Source) chaseable(budget time.Duration) bool {
+// worthProbingLater reports whether a source that failed may be reached after all, by asking again before
+// long. budget is how long that is worth waiting for.
+func (s *Source) worthProbingLater(budget time.Duration) bool {
 	e := s.Err
 	if e == nil || s.probed() || e.Reason != "" || e.Code != failure.Network && e.Code != failure.Busy {
 		return false
@@ -40,9 +40,9 @@ func (s *Source) chaseable(budget time.Duration) bool {
 	return e.ResumeAfter.IsZero() || time.Until(e.ResumeAfter) <= budget
 }
 
-// chase asks again for a source that could not be reached, while others are fetched and at least for a whole
-// budget, and fetches it.
-func (r *Run) chase(planned *Source) {
+// probeLater asks again for a source that could not be reached, while others are fetched and at least for a
+// whole budget, and fetches it.
+func (r *Run) probeLater(planned *Source) {
 	for {
 		s := *planned
 		s.Err = nil
@@ -53,7 +53,8 @@ func (r *Run) chase(planned *Source) {
 			}
 			return
 		}
-		if !s.chaseable(r.f.opts.budget()) || r.ctx.Err() != nil || !r.moves() || !sleep(r.ctx, chaseEvery) {
+		again := s.worthProbingLater(r.f.opts.budget()) && r.ctx.Err() == nil && r.fetching()
+		if !again || !sleep(r.ctx, lateProbeEvery) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if r.ctx.Err() == nil {
@@ -64,8 +65,8 @@ func (r *Run) chase(planned *Source) {
 	}
 }
 
-// moves reports whether an object is still being fetched.
-func (r *Run) moves() bool {
+// fetching reports whether an object is still being fetched.
+func (r *Run) fetching() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, o := range r.all() {

@@ -40,7 +40,7 @@ func (r *Run) Progress() Progress {
 			here, size, reused = fp.progress()
 			part.Files += fp.done
 			p.Files += fp.done
-			p.TotalFiles += len(fp.at)
+			p.TotalFiles += len(fp.records)
 			p.Connections += fp.busy
 		}
 		part.Done += here

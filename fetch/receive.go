@@ -12,9 +12,9 @@ import (
 	"holdall/internal/filetype"
 )
 
-// errMaybeEnd is the end of a body that has no length, where nothing proves that it is the end of the object
-// and not of a connection. It counts when it comes twice at the same place.
-var errMaybeEnd = errors.New("the answer ended, and the server had not told the length")
+// errUncertainEnd is the end of a body that has no length, where nothing proves that it is the end of the
+// object and not of a connection. It counts when it comes twice at the same place.
+var errUncertainEnd = errors.New("the answer ended, and the server had not told the length")
 
 // endsAt reports whether a body without a length that ended at pos has proven to be whole: a ZIP by its own
 // end record, and anything else by the end that chunks have. With the run's mutex held.
@@ -117,7 +117,7 @@ func (r *Run) receiveBody(ctx context.Context, w *worker, o *Object, x *exchange
 			}
 			if o.access.endSeen != pos && !o.endsAt(x, pos) {
 				o.access.endSeen = pos
-				return errMaybeEnd
+				return errUncertainEnd
 			}
 			return r.ends(w, o, pos)
 		}
@@ -167,8 +167,8 @@ func (r *Run) writeBytes(w *worker, o *Object, pos int64, crc uint32, p []byte) 
 	o.access.resolves = 0
 	now := time.Now()
 	o.attempts.tries.since = now
-	if w.kept += int64(len(p)); w.kept >= overlap && o.attempts.tries.err != nil {
-		o.attempts.tries.got(now)
+	if w.saved += int64(len(p)); w.saved >= overlap && o.attempts.tries.err != nil {
+		o.attempts.tries.reset(now)
 	}
 	s := w.span
 	s.pos, s.crc = next, crc
@@ -220,7 +220,7 @@ func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 		return false
 	}
 	idle := max(w.host.target-w.host.busy, 0)
-	if !ordered && o.again() && r.wanted(w.host) > idle && !o.awaited(at) {
+	if !ordered && o.repeatable() && r.wanted(w.host) > idle && !o.awaited(at) {
 		return false
 	}
 	s := o.claimNext(w.host)
@@ -234,7 +234,7 @@ func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 // has not been answered yet: it may be refused, and then this answer is the only one. With the run's mutex
 // held.
 func (o *Object) awaitVerdict(w *worker, x *exchange, at int64) {
-	for !o.again() && !o.over() && o.run.ctx.Err() == nil && (x.bounds.end < 0 || at < x.bounds.end) {
+	for !o.repeatable() && !o.over() && o.run.ctx.Err() == nil && (x.bounds.end < 0 || at < x.bounds.end) {
 		other := false
 		for s := range o.spans.active {
 			other = other || s != w.span && s.pos >= at

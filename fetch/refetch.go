@@ -44,16 +44,16 @@ func (o *Object) Refetch(ctx context.Context, off, n int64) (changed bool, err e
 	r := o.run
 	o.refetch.mu.Lock() // one at a time
 	defer o.refetch.mu.Unlock()
-	from, to, err := o.beginMending(off, n)
+	from, to, err := o.beginRefetch(off, n)
 	if err != nil {
 		return false, err
 	}
-	defer o.endMending()
+	defer o.endRefetch()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(r.ctx, cancel)
 	defer stop()
-	changed, err = r.mend(o, func() (bool, error) { return r.mendSpan(ctx, o, from, to) })
+	changed, err = r.refetchWith(o, func() (bool, error) { return r.refetchSpan(ctx, o, from, to) })
 	if err != nil {
 		return changed, o.unprovable(o.Source.failure(err))
 	}
@@ -63,9 +63,9 @@ func (o *Object) Refetch(ctx context.Context, off, n int64) (changed bool, err e
 	return changed, err
 }
 
-// beginMending returns the pieces' bounds around a run of bytes, unless all of them are known to come out the
+// beginRefetch returns the pieces' bounds around a run of bytes, unless all of them are known to come out the
 // same and lie on the disk as they came.
-func (o *Object) beginMending(off, n int64) (from, to int64, err error) {
+func (o *Object) beginRefetch(off, n int64) (from, to int64, err error) {
 	r := o.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,7 +99,7 @@ func damagedAtSource() *failure.Error {
 	}
 }
 
-func (o *Object) endMending() {
+func (o *Object) endRefetch() {
 	o.run.mu.Lock()
 	defer o.run.mu.Unlock()
 	o.refetch.running = false
@@ -109,7 +109,7 @@ func (o *Object) endMending() {
 // unprovable marks a refusal that ends all hope for bytes that were here when the run began. A link that has
 // simply run out of time proves nothing: one that lasts longer gives the bytes again.
 func (o *Object) unprovable(e *failure.Error) *failure.Error {
-	fresh := o.refetch.before && o.Source.probed() && o.Source.spooled == ""
+	fresh := o.refetch.before && o.Source.probed() && o.Source.answeredFrom == ""
 	if expired := e.Code == failure.LinkExpired && !o.Source.Expiry.IsZero(); !fresh || expired ||
 		!e.NeedsNewLink() {
 		return e
@@ -119,12 +119,12 @@ func (o *Object) unprovable(e *failure.Error) *failure.Error {
 	return &c
 }
 
-// mend has bytes fetched a second time by again. Where the link may work only once, the answer to its probe
-// is the second fetch; likewise where what again asks is refused for good. That answer is read from its
+// refetchWith has bytes fetched a second time by again. Where the link may work only once, the answer to its
+// probe is the second fetch; likewise where what again asks is refused for good. That answer is read from its
 // beginning to its end, since it cannot be had twice.
-func (r *Run) mend(o *Object, again func() (changed bool, err error)) (changed bool, err error) {
-	if x := r.keptAnswer(o, false); x != nil {
-		if changed, err = r.mendByAnswer(o, x); err == nil || r.ctx.Err() != nil {
+func (r *Run) refetchWith(o *Object, again func() (changed bool, err error)) (changed bool, err error) {
+	if x := r.takeOpenProbe(o, false); x != nil {
+		if changed, err = r.compareWithProbe(o, x); err == nil || r.ctx.Err() != nil {
 			return changed, err
 		}
 		r.logf("%s: the answer that was left open broke off (%v); asking again", o.Source.Link, err)
@@ -133,8 +133,8 @@ func (r *Run) mend(o *Object, again func() (changed bool, err error)) (changed b
 	changed = changed || c
 	var refused *failure.Error
 	if errors.As(err, &refused) && refused.NeedsNewLink() {
-		if x := r.keptAnswer(o, true); x != nil {
-			if c, kerr := r.mendByAnswer(o, x); kerr == nil {
+		if x := r.takeOpenProbe(o, true); x != nil {
+			if c, kerr := r.compareWithProbe(o, x); kerr == nil {
 				return changed || c, nil
 			}
 		}
@@ -142,12 +142,12 @@ func (r *Run) mend(o *Object, again func() (changed bool, err error)) (changed b
 	return changed, err
 }
 
-// keptAnswer takes the answer to the object's probe, if it is still open and all that it brings is here
+// takeOpenProbe takes the answer to the object's probe, if it is still open and all that it brings is here
 // already. One whose link works more than once is left alone unless refused says that it does not any more.
-func (r *Run) keptAnswer(o *Object, refused bool) *exchange {
+func (r *Run) takeOpenProbe(o *Object, refused bool) *exchange {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if o.access.probe == nil || o.again() && !refused {
+	if o.access.probe == nil || o.repeatable() && !refused {
 		return nil
 	}
 	x := r.f.gate.unpark(o.access.probe)
@@ -159,8 +159,8 @@ func (r *Run) keptAnswer(o *Object, refused bool) *exchange {
 	return x
 }
 
-// mendByAnswer compares the whole object with an answer that is open.
-func (r *Run) mendByAnswer(o *Object, x *exchange) (changed bool, err error) {
+// compareWithProbe compares the whole object with an answer that is open.
+func (r *Run) compareWithProbe(o *Object, x *exchange) (changed bool, err error) {
 	stop := context.AfterFunc(r.ctx, x.cancel)
 	defer stop()
 	defer func() { x.close(err) }()
@@ -174,14 +174,14 @@ type partialPiece struct {
 	n   int64
 }
 
-// mendSpan fetches the pieces from from up to to and replaces those that come out different, over as many
+// refetchSpan fetches the pieces from from up to to and replaces those that come out different, over as many
 // tries as it takes.
-func (r *Run) mendSpan(ctx context.Context, o *Object, from, to int64) (changed bool, err error) {
+func (r *Run) refetchSpan(ctx context.Context, o *Object, from, to int64) (changed bool, err error) {
 	var t tries
 	var part partialPiece
 	for {
 		here := from + part.n
-		at, c, err := r.mendOnce(ctx, o, &t, from, to, &part)
+		at, c, err := r.refetchOnce(ctx, o, &t, from, to, &part)
 		changed = changed || c
 		if err == nil {
 			return changed, nil
@@ -189,9 +189,9 @@ func (r *Run) mendSpan(ctx context.Context, o *Object, from, to int64) (changed 
 		if ctx.Err() != nil {
 			return changed, failure.Stopped(ctx)
 		}
-		had := nothing
+		had := yieldNone
 		if from = at; from+part.n > here {
-			had = newBytes
+			had = yieldNew
 		}
 		v := t.failed(err, had, time.Now(), r.f.opts.budget())
 		if v.action == giveUp || v.action == stopAll {
@@ -207,12 +207,12 @@ func (r *Run) mendSpan(ctx context.Context, o *Object, from, to int64) (changed 
 	}
 }
 
-// mendOnce is one request of mendSpan. at is up to where the pieces have been compared.
-func (r *Run) mendOnce(
+// refetchOnce is one request of refetchSpan. at is up to where the pieces have been compared.
+func (r *Run) refetchOnce(
 	ctx context.Context, o *Object, t *tries, from, to int64, part *partialPiece,
 ) (at int64, changed bool, err error) {
 	here := from + part.n
-	q := want{
+	q := request{
 		object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: here, to: to,
 		whole: t.whole, retries: t.wait.Tries() + 1,
 	}
@@ -221,7 +221,7 @@ func (r *Run) mendOnce(
 		return from, false, err
 	}
 	defer func() { x.close(err) }()
-	if err = r.f.judge(x, o.Source.Expiry); err != nil {
+	if err = r.f.checkResponse(x, o.Source.Expiry); err != nil {
 		return from, false, err
 	}
 	r.mu.Lock()
@@ -251,8 +251,8 @@ func (r *Run) mendOnce(
 	return r.replace(ctx, o, x, from, to, part)
 }
 
-// replace reads the bytes from from up to to, of which part is here and the answer brings what follows it, and
-// puts them in place of those that are here.
+// replace reads the bytes from from up to to, of which part is here and the answer brings what follows it,
+// and puts them in place of those that are here.
 func (r *Run) replace(
 	ctx context.Context, o *Object, x io.Reader, from, to int64, part *partialPiece,
 ) (at int64, changed bool, err error) {
@@ -333,17 +333,17 @@ func (r *Run) rehash(o *Object) error {
 		}
 	}
 	sum, all := o.hash.digests()
-	rung, wrong, err := o.climb(all)
+	check, wrong, err := o.compareClaims(all)
 	if err != nil {
 		return o.Source.failure(err)
 	}
 	if wrong != "" && wrong != o.outcome.verified.Contradicts {
-		return o.Source.failure(misfit(wrong))
+		return o.Source.failure(mismatchError(wrong))
 	}
 	if wrong != "" {
-		rung = o.outcome.verified.Rung
+		check = o.outcome.verified.Check
 	}
-	v := Verified{Size: o.size, SHA256: sum, Rung: rung, Contradicts: wrong}
+	v := Verified{Size: o.size, SHA256: sum, Check: check, Contradicts: wrong}
 	plain := v
 	if o.encodings != nil {
 		if plain, err = r.decode(o, v, false); err != nil {

@@ -131,8 +131,8 @@ func (r *Run) launch(p *Plan) {
 	}
 	r.mu.Unlock()
 	for _, src := range p.Sources {
-		if src.chaseable(r.f.opts.budget()) {
-			r.moving.Go(func() { r.chase(src) })
+		if src.worthProbingLater(r.f.opts.budget()) {
+			r.moving.Go(func() { r.probeLater(src) })
 		}
 	}
 	stop := context.AfterFunc(r.ctx, r.interrupt)
@@ -146,10 +146,10 @@ func (r *Run) launch(p *Plan) {
 		close(quit)
 		<-watched
 		r.keepBeginnings()
-		r.noteCuts()
+		r.recordCutOffs()
 		r.disk.stop()
 		<-flushed
-		r.closeAnswers()
+		r.closeProbes()
 		close(r.ended)
 	}()
 }
@@ -160,12 +160,12 @@ func (r *Run) begin(o *Object) {
 		r.moving.Go(func() { r.followListing(o) })
 		return
 	}
-	r.moving.Go(func() { r.follow(o) })
+	r.moving.Go(func() { r.hashObject(o) })
 	h := r.host(o.Source.Link.Host())
 	if o.Source.Kind == filetype.ZIP {
-		h.keptUntil = time.Now().Add(kept) // a ZIP is read from its end
+		h.reservedUntil = time.Now().Add(reserveFor) // a ZIP is read from its end
 	}
-	for ; h.running < h.most; h.running++ {
+	for ; h.running < h.limit; h.running++ {
 		w := &worker{host: h}
 		h.workers = append(h.workers, w)
 		r.moving.Go(func() { r.runWorker(w) })
@@ -197,8 +197,8 @@ func (r *Run) fatal(err error) {
 	r.cancel()
 }
 
-// closeAnswers leaves nothing open but what readers need: the answers that Refetch may have to read included.
-func (r *Run) closeAnswers() {
+// closeProbes leaves nothing open but what readers need: the answers that Refetch may have to read included.
+func (r *Run) closeProbes() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, o := range r.all() {
@@ -209,9 +209,9 @@ func (r *Run) closeAnswers() {
 	}
 }
 
-// closeKept closes the answers at a host that are left open for Refetch alone: it allows no further
+// closeProbesAt closes the answers at a host that are left open for Refetch alone: it allows no further
 // connection beside them. With the run's mutex held.
-func (r *Run) closeKept(host string) {
+func (r *Run) closeProbesAt(host string) {
 	for _, o := range r.all() {
 		if o.outcome.complete && o.Source.Link.Host() == host {
 			o.access.probe.close(nil)

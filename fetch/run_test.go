@@ -187,8 +187,8 @@ func TestVerificationLadder(t *testing.T) {
 		{"S3 plain ETag", "ETag", `"` + md5hex + `"`, "etag-md5"},
 		{"an ETag that is no digest (KMS)", "ETag", `"0123456789abcdef0123456789abcdef"`, "size"},
 		{"nothing", "ETag", `"v1"`, "size"},
-		{"a digest that does not match", "Repr-Digest", "sha-256=:" + wrong + ":", RungDamaged},
-		{"an S3 digest that does not match", "X-Amz-Checksum-Sha256", wrong, RungDamaged},
+		{"a digest that does not match", "Repr-Digest", "sha-256=:" + wrong + ":", CheckDamaged},
+		{"an S3 digest that does not match", "X-Amz-Checksum-Sha256", wrong, CheckDamaged},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -205,11 +205,11 @@ func TestVerificationLadder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n := r.Progress().Fetched; tc.want == RungDamaged && n != int64(2*len(body)) {
+			if n := r.Progress().Fetched; tc.want == CheckDamaged && n != int64(2*len(body)) {
 				t.Errorf("fetched %d bytes, want everything twice", n)
 			}
-			if v, err := r.Objects[0].Wait(context.Background()); v.Rung != tc.want || err != nil {
-				t.Errorf("rung %q, %v; want %q", v.Rung, err, tc.want)
+			if v, err := r.Objects[0].Wait(context.Background()); v.Check != tc.want || err != nil {
+				t.Errorf("check %q, %v; want %q", v.Check, err, tc.want)
 			}
 		})
 	}
@@ -232,8 +232,8 @@ func testMultipartETag(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v, _ := r.Objects[0].Wait(context.Background()); v.Rung != "etag-multipart" {
-			t.Errorf("parts of %d: rung %q", part, v.Rung)
+		if v, _ := r.Objects[0].Wait(context.Background()); v.Check != "etag-multipart" {
+			t.Errorf("parts of %d: check %q", part, v.Check)
 		}
 	}
 }

@@ -70,13 +70,13 @@ func (r *Run) pick(h *host) (task, bool) {
 	}
 	for _, o := range open {
 		if s := o.claimAwaited(h); s != nil {
-			h.keptUntil = time.Time{}
+			h.reservedUntil = time.Time{}
 			t := o.task(s)
 			t.express = true
 			return t, true
 		}
 	}
-	if h.busy > 0 && h.busy+1 == h.target && now.Before(h.keptUntil) {
+	if h.busy > 0 && h.busy+1 == h.target && now.Before(h.reservedUntil) {
 		return task{}, false
 	}
 	if o := firstAnswer(open); o != nil && h.target-h.busy > 1 {
@@ -108,7 +108,7 @@ func (r *Run) pick(h *host) (task, bool) {
 // work again.
 func firstAnswer(open []*Object) *Object {
 	for _, o := range open {
-		if o.access.probe != nil && !o.again() && len(o.spans.free) > 0 && o.spans.free[0].pos == 0 {
+		if o.access.probe != nil && !o.repeatable() && len(o.spans.free) > 0 && o.spans.free[0].pos == 0 {
 			return o
 		}
 	}
@@ -126,7 +126,7 @@ func (r *Run) preempt(h *host) {
 	var from *Object
 	var longest *span
 	for _, x := range r.order {
-		if x.Source.Link.Host() != h.name || x.access.sequential || !x.again() {
+		if x.Source.Link.Host() != h.name || x.access.sequential || !x.repeatable() {
 			continue
 		}
 		for s := range x.spans.active {
@@ -157,7 +157,7 @@ func (r *Run) wanted(h *host) int {
 		seen := map[int64]bool{}
 		for _, w := range o.readers.waits {
 			first := o.missing(w.from, w.to)
-			if place := first / soonBytes; first < w.to && !seen[place] && !o.soon(first) {
+			if place := first / soonBytes; first < w.to && !seen[place] && !o.arrivesSoon(first) {
 				seen[place] = true
 				n++
 			}
@@ -174,7 +174,7 @@ func (r *Run) ending(h *host) int {
 			continue
 		}
 		for s, w := range o.spans.active {
-			if s.end <= o.pieceEnd(s.pos) && (w.rate == 0 || o.left(s) < endsSoon) {
+			if s.end <= o.pieceEnd(s.pos) && (w.rate == 0 || o.timeLeft(s) < endsSoon) {
 				n++
 			}
 		}

@@ -171,7 +171,7 @@ func (s *spool) supersede(name string) error {
 
 // note remembers by which link src, which serves the object, was found.
 func (e *spoolEntry) note(src *Source) {
-	if src.spooled != "" {
+	if src.answeredFrom != "" {
 		return
 	}
 	if !slices.Contains(e.Fingerprints, src.Fingerprint) {
@@ -203,11 +203,11 @@ func (l *spoolList) find(src *Source, taken map[*spoolEntry]bool) *spoolEntry {
 			continue
 		}
 		path := dataPath(l.dir, e.Name)
-		if src.taken == path && !e.Superseded {
+		if src.fetchedTo == path && !e.Superseded {
 			return e
 		}
 		here := e.sameListing(l.dir, src) || e.Identity.same(src.Identity, e.from(src.Fingerprint)) ||
-			src.spooled == path
+			src.answeredFrom == path
 		if here && (found == nil || found.Part != src.Part && e.Part == src.Part) {
 			found = e
 		}
@@ -333,7 +333,7 @@ type SpoolObject struct {
 	Name     string
 	Listing  bool
 	Size     int64 // -1 when not known
-	Here     int64
+	Received int64
 	Files    int // of a listing, here
 	Complete bool
 	Links    []string // marks of the links that led to it: see Source.Marks
@@ -354,7 +354,7 @@ func SpoolObjects(dir string) ([]SpoolObject, error) {
 		for mark := range e.ListedBy {
 			o.Links = append(o.Links, mark)
 		}
-		o.Here, o.Complete = e.peek(dir)
+		o.Received, o.Complete = e.peek(dir)
 		if e.Listing {
 			o.Size = -1
 			_ = scanFiles(dir, e.Name, func(fileRecord) bool { o.Files++; return true })

@@ -68,7 +68,7 @@ var errNoStore = errors.New("nothing usable in the spool")
 // openStore goes on with an object of an earlier run. The pieces it returns have been checked: those that
 // were not yet synced when that run ended are compared with their checksum. A journal of another identity is
 // errNoStore.
-func openStore(dir, name string, id Identity) (*store, *memory, error) {
+func openStore(dir, name string, id Identity) (*store, *journalState, error) {
 	j, mem, err := openJournal(journalPath(dir, name))
 	if err != nil {
 		return nil, nil, errors.Join(errNoStore, err)
@@ -87,7 +87,7 @@ func openStore(dir, name string, id Identity) (*store, *memory, error) {
 }
 
 // recheck drops the pieces that are not on the disk as the journal says.
-func (s *store) recheck(mem *memory) error {
+func (s *store) recheck(mem *journalState) error {
 	info, err := s.data.Stat()
 	if err != nil {
 		return err
@@ -108,12 +108,12 @@ func (s *store) recheck(mem *memory) error {
 		}
 	}
 	// The records of this run are counted anew, so what is here gets new ones at the next durable mark.
-	return s.restate(mem)
+	return s.rewriteJournal(mem)
 }
 
-// restate writes the journal anew, without what has been dropped, when the order of the old records is no
-// longer known.
-func (s *store) restate(mem *memory) error {
+// rewriteJournal writes the journal anew, without what has been dropped, when the order of the old records is
+// no longer known.
+func (s *store) rewriteJournal(mem *journalState) error {
 	path := s.journal.f.Name()
 	j, err := createJournal(path+".part", s.pieceSize, s.mark)
 	if err != nil {
@@ -131,7 +131,7 @@ func (s *store) restate(mem *memory) error {
 	return err
 }
 
-func (s *store) copyInto(j *journal, mem *memory) error {
+func (s *store) copyInto(j *journal, mem *journalState) error {
 	for _, rec := range mem.pieces {
 		if err := j.piece(rec, s.mark); err != nil {
 			return err

@@ -34,7 +34,7 @@ var errIgnored = errors.New("the server ignored the range asked for")
 
 // validate decides whether a response is of use for the worker's span.
 func (r *Run) validate(w *worker, o *Object, x *exchange) error {
-	if err := r.f.judge(x, o.Source.Expiry); err != nil && !(errors.Is(err, errUnsatisfied) &&
+	if err := r.f.checkResponse(x, o.Source.Expiry); err != nil && !(errors.Is(err, errUnsatisfied) &&
 		r.endsHere(o, x)) {
 		return r.unsatisfied(o, x, err)
 	}
@@ -64,7 +64,7 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 		o.access.resolved = x.final
 	}
 	if w.asked {
-		w.host.again, o.access.proved = true, true
+		w.host.repeatable, o.access.proved = true, true
 		if o.access.probe != nil && o.spans.have.has(0) && !o.access.sequential {
 			o.access.probe.close(nil)
 			o.access.probe = nil

@@ -35,92 +35,92 @@ type verdict struct {
 // tries is the history of the tries at one thing since it last got on. The zero value is that of a thing not
 // tried yet.
 type tries struct {
-	wait     retry.Backoff
-	since    time.Time // when it last got on, or was first tried
-	unusable int       // answers in a row that could not be used for what was asked
-	barren   int       // tries in a row that brought only bytes that were here already
-	trickles int       // connections in a row that hardly brought anything
-	ignored  int       // ranges ignored in a row
-	changes  int       // answers in a row that looked like another object
-	cut      int       // answers that broke off before they showed what they are
-	whole    bool      // the whole is asked for, without Range
-	ranged   bool      // a range was answered as asked, so that ignoring one is an exception
-	err      error     // of the last one
-	again    time.Time // when the next one is due
-	told     time.Time // when the server said to come back; zero when it did not say
+	wait        retry.Backoff
+	since       time.Time // when it last got on, or was first tried
+	unusable    int       // answers in a row that could not be used for what was asked
+	stale       int       // tries in a row that brought only bytes that were here already
+	trickles    int       // connections in a row that hardly brought anything
+	ignored     int       // ranges ignored in a row
+	changes     int       // answers in a row that looked like another object
+	truncated   int       // answers that broke off before they showed what they are
+	whole       bool      // the whole is asked for, without Range
+	ranged      bool      // a range was answered as asked, so that ignoring one is an exception
+	err         error     // of the last one
+	next        time.Time // when the next one is due
+	resumeAfter time.Time // when the server said to come back; zero when it did not say
 }
 
 // Several answers of a kind are needed before they are taken for the server's nature and not for a bad
 // moment.
 const (
-	enoughUnusable = 3
-	enoughBarren   = 5
-	enoughTrickles = 5
-	leastTries     = 3 // before giving up, however long each of them takes
-	enoughIgnored  = 3
-	enoughChanges  = 3
-	enoughCut      = 4
+	enoughUnusable  = 3
+	enoughStale     = 5
+	enoughTrickles  = 5
+	leastTries      = 3 // before giving up, however long each of them takes
+	enoughIgnored   = 3
+	enoughChanges   = 3
+	enoughTruncated = 4
 )
 
 // What a try brought before it failed.
-type brought int
+type yield int
 
 const (
-	nothing brought = iota
-	oldBytes
-	newBytes // enough of them to be worth the request
+	yieldNone yield = iota
+	yieldStale
+	yieldNew // enough of them to be worth the request
 )
 
 // errTrickle is the end that holdall makes of a connection which brings next to nothing.
 var errTrickle = errors.New("the connection hardly brings anything")
 
-// got says that something new arrived: whatever failed before is forgiven.
-func (t *tries) got(now time.Time) {
-	t.since, t.err, t.again, t.told = now, nil, time.Time{}, time.Time{}
-	t.unusable, t.barren, t.trickles, t.ignored, t.changes = 0, 0, 0, 0, 0
+// reset says that something new arrived: whatever failed before is forgiven.
+func (t *tries) reset(now time.Time) {
+	t.since, t.err, t.next, t.resumeAfter = now, nil, time.Time{}, time.Time{}
+	t.unusable, t.stale, t.trickles, t.ignored, t.changes = 0, 0, 0, 0, 0
 	t.wait.Reset()
 }
 
 // failed takes in that a try ended in err, after it had brought something, and decides what to do. budget is
 // how long nothing may arrive. The wait is in the verdict and, as a time, in t.again.
-func (t *tries) failed(err error, had brought, now time.Time, budget time.Duration) verdict {
+func (t *tries) failed(err error, had yield, now time.Time, budget time.Duration) verdict {
 	if t.since.IsZero() {
 		t.since = now
 	}
-	if had == newBytes {
-		t.got(now)
+	if had == yieldNew {
+		t.reset(now)
 	}
-	t.err, t.told = err, time.Time{}
-	v := t.judge(err)
+	t.err, t.resumeAfter = err, time.Time{}
+	v := t.classify(err)
 	if v.action == giveUp || v.action == stopAll {
 		return v
 	}
 	t.whole = v.action == askWhole
 	var ref *refusal
 	if errors.As(err, &ref) && ref.asked > 0 {
-		t.told = now.Add(ref.asked)
+		t.resumeAfter = now.Add(ref.asked)
 	}
-	if had == oldBytes { // which may have taken long
-		t.barren++
+	if had == yieldStale { // which may have taken long
+		t.stale++
 	}
 	if errors.Is(err, errTrickle) {
 		t.trickles++
 	}
-	tooLong := had == nothing && now.Sub(t.since) > budget && t.wait.Tries() >= leastTries-1
-	if tooLong || t.barren >= enoughBarren || t.trickles >= enoughTrickles {
+	tooLong := had == yieldNone && now.Sub(t.since) > budget && t.wait.Tries() >= leastTries-1
+	if tooLong || t.stale >= enoughStale || t.trickles >= enoughTrickles {
 		return verdict{action: giveUp, err: t.tooLong(budget)}
 	}
-	if had == newBytes && v.after == 0 {
+	if had == yieldNew && v.after == 0 {
 		return v // a connection that brought something is simply followed by the next one
 	}
 	// However long the server asks to wait, there must be time for another try.
 	v.after = max(min(v.after, budget/2), t.wait.Next())
-	t.again = now.Add(v.after)
+	t.next = now.Add(v.after)
 	return v
 }
 
-// judge is failed without regard to time.
-func (t *tries) judge(err error) verdict {
+// classify is failed without regard to time.
+func (t *tries) classify(err error) verdict {
 	var ref *refusal
 	var e *failure.Error
 	var changed errChanged
@@ -168,7 +168,7 @@ func (t *tries) tooLong(budget time.Duration) *failure.Error {
 	}
 	e := netError(t.err)
 	e.Message = fmt.Sprintf("nothing arrived for %s, over %d tries", budget, t.wait.Tries()+1)
-	if t.barren > 0 {
+	if t.stale > 0 {
 		e.Message = fmt.Sprintf("nothing new arrived over %d tries", t.wait.Tries()+1)
 	}
 	if errors.Is(t.err, io.ErrUnexpectedEOF) {
@@ -182,6 +182,6 @@ func (t *tries) tooLong(budget time.Duration) *failure.Error {
 		e.Code, e.Message, e.Err = failure.Busy, ref.err.Message, nil
 		e.Hint = failure.HintFor(failure.Busy)
 	}
-	e.ResumeAfter = t.told
+	e.ResumeAfter = t.resumeAfter
 	return e
 }

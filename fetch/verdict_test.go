@@ -79,7 +79,7 @@ func TestTheVerdictOnAFailedTry(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var v verdict
 			for range tc.times {
-				v = tc.past.failed(tc.err, nothing, time.Now(), 5*time.Minute)
+				v = tc.past.failed(tc.err, yieldNone, time.Now(), 5*time.Minute)
 			}
 			if v.action != tc.want || v.fewer != tc.fewer || v.after < tc.after {
 				t.Errorf("got %+v, want action %d, at least %s, fewer %v", v, tc.want, tc.after, tc.fewer)
@@ -97,14 +97,14 @@ func TestTheVerdictOnATryThatBroughtSomething(t *testing.T) {
 	var h tries
 	now := time.Now()
 	for range 20 {
-		if v := h.failed(io.ErrUnexpectedEOF, newBytes, now, time.Minute); v.action != tryAgain ||
+		if v := h.failed(io.ErrUnexpectedEOF, yieldNew, now, time.Minute); v.action != tryAgain ||
 			v.after != 0 {
 			t.Fatalf("after new bytes: %+v, want another try at once", v)
 		}
 	}
-	for i := range enoughBarren {
-		v := h.failed(io.ErrUnexpectedEOF, oldBytes, now, time.Minute)
-		if last := i == enoughBarren-1; last != (v.action == giveUp) || !last && v.after == 0 {
+	for i := range enoughStale {
+		v := h.failed(io.ErrUnexpectedEOF, yieldStale, now, time.Minute)
+		if last := i == enoughStale-1; last != (v.action == giveUp) || !last && v.after == 0 {
 			t.Fatalf("after the bytes came that are here already, %d times: %+v", i+1, v)
 		}
 	}

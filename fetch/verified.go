@@ -8,11 +8,12 @@ import (
 type Verified struct {
 	Size   int64      `json:"size"`
 	SHA256 digest.Sum `json:"sha256"`
-	// what was compared: "repr-digest", "x-amz-checksum-sha256", "etag-md5", "etag-multipart", "size", …
-	Rung string `json:"rung"`
+	// Check says how the bytes were verified: "repr-digest", "x-amz-checksum-sha256", "etag-md5",
+	// "etag-multipart", "zip-crc32", …; "size" and "none" verify nothing.
+	Check string `json:"check"`
 
 	// Contradicts is a checksum of the server's that the bytes do not match, or "content-encoding" for the
-	// checks of that, though Rung proves them, or is RungDamaged, RungUnproven or RungCut; or empty.
+	// checks of that, though Check proves them, or is CheckDamaged, CheckUnproven or CheckCutOff; or empty.
 	Contradicts string `json:"contradicts,omitempty"`
 
 	// Of an object that came in a Content-Encoding, Size and SHA256 are those of its content, and these of
@@ -22,12 +23,12 @@ type Verified struct {
 	ReceivedSHA256 digest.Sum `json:"received_sha256,omitzero"`
 }
 
-// The rungs of an object whose bytes nothing proves, and that Contradicts speaks against.
+// Values of Check for an object whose bytes nothing proves, and that Contradicts speaks against.
 const (
-	RungDamaged  = "damaged"  // they came the same from two separate fetches
-	RungUnproven = "unproven" // they could not be asked for twice
-	RungCut      = "cut"      // every answer broke off there, in two runs: Contradicts is the length
+	CheckDamaged  = "damaged"  // two separate fetches brought the same bytes
+	CheckUnproven = "unproven" // they could not be fetched twice
+	CheckCutOff   = "cut"      // every response broke off there, in two runs; Contradicts is "length"
 )
 
-// isCut reports whether an object was taken though its server tells that there is more of it.
-func (v Verified) isCut() bool { return v.Contradicts == contradictsLength }
+// isCutOff reports whether an object was accepted though its server claims a greater length.
+func (v Verified) isCutOff() bool { return v.Contradicts == contradictsLength }

@@ -16,12 +16,12 @@ import (
 // changed once more and are to be hashed again.
 func (r *Run) complete(o *Object) bool {
 	sum, all := o.hash.digests()
-	rung, wrong, err := o.climb(all)
-	if err == nil && o.cut.taken {
-		rung = cmp.Or(o.proof(), rung) // of one that proves itself it is the length that is wrong
+	check, wrong, err := o.compareClaims(all)
+	if err == nil && o.cutOff.accepted {
+		check = cmp.Or(o.selfCheck(), check) // of one that proves itself it is the length that is wrong
 	} else if err == nil && wrong != "" {
 		var changed bool
-		if rung, changed, err = r.doubt(o, wrong); changed {
+		if check, changed, err = r.refetchMismatch(o, wrong); changed {
 			return false
 		}
 	}
@@ -29,11 +29,11 @@ func (r *Run) complete(o *Object) bool {
 		r.failWith(o, err)
 		return true
 	}
-	v := Verified{Size: o.hash.offset(), SHA256: sum, Rung: rung, Contradicts: wrong}
+	v := Verified{Size: o.hash.offset(), SHA256: sum, Check: check, Contradicts: wrong}
 	if before := o.outcome.verified; before.SHA256 == sum && before.Contradicts == brokenEncoding {
-		v.Rung, v.Contradicts = before.Rung, before.Contradicts
+		v.Check, v.Contradicts = before.Check, before.Contradicts
 	}
-	plain, changed, err := r.content(o, &v)
+	plain, changed, err := r.decodeContent(o, &v)
 	if changed {
 		return false
 	}
@@ -55,30 +55,30 @@ func (r *Run) complete(o *Object) bool {
 // brokenEncoding stands, in place of a checksum, for the checks of the encoding that an object came in.
 const brokenEncoding = "content-encoding"
 
-// content decodes an object that came encoded; v is what is known of what was received, and returned for any
-// other object. What cannot be decoded is fetched once more; changed says that something else came. Where
-// nothing else did, what can be decoded is the content, and v says so.
-func (r *Run) content(o *Object, v *Verified) (plain Verified, changed bool, err error) {
+// decodeContent decodes an object that came encoded; v is what is known of what was received, and returned
+// for any other object. What cannot be decoded is fetched once more; changed says that something else came.
+// Where nothing else did, what can be decoded is the content, and v says so.
+func (r *Run) decodeContent(o *Object, v *Verified) (plain Verified, changed bool, err error) {
 	if o.encodings == nil {
 		return *v, false, nil
 	}
 	if v.Contradicts != brokenEncoding {
 		plain, err = r.decode(o, *v, false)
-		if !errors.Is(err, errCoded) {
+		if !errors.Is(err, errEncoding) {
 			return plain, false, err
 		}
 		r.logf("%s: %v; fetching them once more", o.Source.Link, err)
-		rung := RungDamaged
-		changed, err = r.second(o)
+		check := CheckDamaged
+		changed, err = r.refetchWhole(o)
 		if err != nil && r.ctx.Err() == nil {
 			if err = o.unprovable(o.Source.failure(err)); Unprovable(err) {
-				rung, err = RungUnproven, nil
+				check, err = CheckUnproven, nil
 			}
 		}
 		if changed || err != nil {
 			return *v, changed, err
 		}
-		v.Rung, v.Contradicts = rung, brokenEncoding
+		v.Check, v.Contradicts = check, brokenEncoding
 	}
 	plain, err = r.decode(o, *v, true)
 	return plain, false, err
@@ -96,39 +96,39 @@ func (r *Run) failWith(o *Object, err error) {
 	o.fail(e)
 }
 
-// enoughDoubts is how often an object is fetched once more whose bytes change each time and never fit.
-const enoughDoubts = 3
+// maxWholeRefetches is how often an object is fetched once more whose bytes change each time and never fit.
+const maxWholeRefetches = 3
 
-// doubt fetches everything a second time because the bytes do not match what the server says of them: it
-// cannot be told which are wrong. What is here stays, except where the second fetch brings something else;
-// then changed is true. When it brings the same, or nothing, and the object proves itself by its own
+// refetchMismatch fetches everything a second time because the bytes do not match what the server says of
+// them: it cannot be told which are wrong. What is here stays, except where the second fetch brings something
+// else; then changed is true. When it brings the same, or nothing, and the object proves itself by its own
 // checksums, it is the server's word that is wrong, and proof names what proves it. Otherwise proof is one of
 // the rungs that say that nothing does.
-func (r *Run) doubt(o *Object, wrong string) (proof string, changed bool, err error) {
+func (r *Run) refetchMismatch(o *Object, wrong string) (proof string, changed bool, err error) {
 	r.logf(
 		"%s: the bytes do not match the checksum that the server gives (%s); fetching them once more",
 		o.Source.Link, wrong,
 	)
-	changed, err = r.second(o)
+	changed, err = r.refetchWhole(o)
 	var e *failure.Error
 	if changed || r.ctx.Err() != nil || errors.As(err, &e) && (e.Retryable() || e.Code.Local()) {
 		return "", changed, err
 	}
-	if proof = o.proof(); proof != "" {
+	if proof = o.selfCheck(); proof != "" {
 		return proof, false, nil
 	}
 	if err == nil {
-		return RungDamaged, false, nil
+		return CheckDamaged, false, nil
 	}
 	if err = o.unprovable(o.Source.failure(err)); Unprovable(err) {
-		return RungUnproven, false, nil
+		return CheckUnproven, false, nil
 	}
 	return "", false, err
 }
 
-// second fetches everything a second time. changed is true when something else came.
-func (r *Run) second(o *Object) (changed bool, err error) {
-	if o.refetch.doubts++; o.refetch.doubts > enoughDoubts {
+// refetchWhole fetches everything a second time. changed is true when something else came.
+func (r *Run) refetchWhole(o *Object) (changed bool, err error) {
+	if o.refetch.whole++; o.refetch.whole > maxWholeRefetches {
 		return false, &failure.Error{
 			Code: failure.Network, Hint: failure.HintFor(failure.Network),
 			Message: "the bytes fit no checksum, and come out different each time they are fetched",
@@ -139,12 +139,12 @@ func (r *Run) second(o *Object) (changed bool, err error) {
 	r.mu.Lock()
 	o.refetch.running = true
 	r.mu.Unlock()
-	defer o.endMending()
-	return r.mend(o, func() (bool, error) { return r.mendAll(o) })
+	defer o.endRefetch()
+	return r.refetchWith(o, func() (bool, error) { return r.refetchAll(o) })
 }
 
-// proof names what in the object itself proves that every byte is right, or is empty.
-func (o *Object) proof() string {
+// selfCheck names what in the object itself proves that every byte is right, or is empty.
+func (o *Object) selfCheck() string {
 	if o.encodings == nil {
 		return proves(o.run.ctx, o.Source.Kind, o.store.data, o.size)
 	}
@@ -156,8 +156,9 @@ func (o *Object) proof() string {
 	return "gzip-crc32"
 }
 
-// misfit is the failure of an object whose server says something else of it than what it serves, each time.
-func misfit(wrong string) *failure.Error {
+// mismatchError is the failure of an object whose server says something else of it than what it serves, each
+// time.
+func mismatchError(wrong string) *failure.Error {
 	return &failure.Error{
 		Code: failure.NotTheExport, Err: errSameAgain,
 		Message: fmt.Sprintf(
@@ -170,8 +171,8 @@ func misfit(wrong string) *failure.Error {
 	}
 }
 
-// mendAll fetches the whole object again, over several connections where the server takes them.
-func (r *Run) mendAll(o *Object) (changed bool, err error) {
+// refetchAll fetches the whole object again, over several connections where the server takes them.
+func (r *Run) refetchAll(o *Object) (changed bool, err error) {
 	const least = 64 << 20 // for one connection
 	part := o.size
 	if n := min(startConns, o.size/least); n > 1 && !o.access.sequential {
@@ -181,7 +182,7 @@ func (r *Run) mendAll(o *Object) (changed bool, err error) {
 	var any atomic.Bool
 	for from := int64(0); from < o.size; from += part {
 		g.Go(func() error {
-			changed, err := r.mendSpan(ctx, o, from, min(from+part, o.size))
+			changed, err := r.refetchSpan(ctx, o, from, min(from+part, o.size))
 			if changed {
 				any.Store(true)
 			}
@@ -192,11 +193,11 @@ func (r *Run) mendAll(o *Object) (changed bool, err error) {
 	return any.Load(), err
 }
 
-// climb compares what is known of a complete object with what its server said of it. It names the rung
-// reached, or the claim that does not fit.
-func (o *Object) climb(all map[string][]byte) (rung, wrong string, err error) {
-	if o.cut.taken {
-		return RungCut, contradictsLength, nil
+// compareClaims compares what is known of a complete object with what its server said of it. It names the
+// check reached, or the claim that does not fit.
+func (o *Object) compareClaims(all map[string][]byte) (check, wrong string, err error) {
+	if o.cutOff.accepted {
+		return CheckCutOff, contradictsLength, nil
 	}
 	for _, c := range o.id.claims() {
 		got, ok := all[c.digest]
@@ -204,10 +205,10 @@ func (o *Object) climb(all map[string][]byte) (rung, wrong string, err error) {
 			continue
 		}
 		if string(got) == string(c.sum) {
-			return c.rung, "", nil
+			return c.name, "", nil
 		}
 		if c.firm {
-			return "", c.rung, nil
+			return "", c.name, nil
 		}
 	}
 	if m := multipartMD5.FindStringSubmatch(o.id.strong()); m != nil && !o.id.Transcoded {

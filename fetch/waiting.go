@@ -71,8 +71,8 @@ func (t *tries) waiting(part link.Part, host string, now time.Time) (Wait, bool)
 	default:
 		w.Cause = redact.Text(t.err.Error())
 	}
-	if now.Before(t.again) {
-		w.Next = t.again
+	if now.Before(t.next) {
+		w.Next = t.next
 	}
 	return w, now.Sub(t.since) >= waitShown || w.Asked > 0
 }
@@ -87,12 +87,12 @@ func (r *Run) waiting(now time.Time) []Wait {
 		host := o.Source.Link.Host()
 		if fp := o.files; fp != nil {
 			if quiet := now.Sub(fp.lastBytes); fp.entries != nil && quiet >= waitShown && (fp.busy > 0 ||
-				len(fp.again) > 0) {
+				len(fp.retries) > 0) {
 				waits = append(waits, Wait{Part: o.Source.Part, Host: host, Since: fp.lastBytes})
 			}
 			continue
 		}
-		if len(o.spans.active) == 0 && !now.Before(o.attempts.tries.again) {
+		if len(o.spans.active) == 0 && !now.Before(o.attempts.tries.next) {
 			continue // its turn has not come
 		}
 		if w, ok := o.attempts.tries.waiting(o.Source.Part, host, now); ok {

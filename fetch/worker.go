@@ -17,21 +17,21 @@ type worker struct {
 	bytes atomic.Int64 // taken from the network
 
 	// The run's mutex guards what follows.
-	busy     bool
-	object   *Object
-	asked    bool  // it made a request of its own; the worker's
-	accepted bool  // the answer began as it should
-	span     *span // what it works on; only this worker changes which one
-	express  bool  // it is what a reader waits for
-	began    time.Time
-	cancel   context.CancelFunc
-	atBegin  int64     // bytes when it began
-	kept     int64     // bytes that went into the spool since it began
-	seen     int64     // bytes at the last look
-	rate     float64   // bytes a second, lately
-	slow     time.Time // since when it is much slower than the others, or trickles
-	atSlow   int64     // bytes then
-	tooSlow  bool      // cancelled for that
+	busy        bool
+	object      *Object
+	asked       bool  // it made a request of its own; the worker's
+	accepted    bool  // the answer began as it should
+	span        *span // what it works on; only this worker changes which one
+	express     bool  // it is what a reader waits for
+	began       time.Time
+	cancel      context.CancelFunc
+	atBegin     int64     // bytes when it began
+	saved       int64     // bytes that went into the spool since it began
+	lastBytes   int64     // bytes at the last look
+	rate        float64   // bytes a second, lately
+	slow        time.Time // since when it is much slower than the others, or trickles
+	bytesAtSlow int64     // bytes then
+	tooSlow     bool      // cancelled for that
 
 	trickles bool // and there is no other to compare it with: it brings next to nothing
 }
@@ -39,8 +39,8 @@ type worker struct {
 // begin is called with the run's mutex held.
 func (w *worker) begin(t task, cancel context.CancelFunc) {
 	w.busy, w.object, w.span, w.express, w.began, w.cancel = true, t.o, t.s, t.express, time.Now(), cancel
-	w.atBegin, w.kept = w.bytes.Load(), 0
-	w.seen, w.rate, w.slow, w.tooSlow, w.trickles = w.atBegin, 0, time.Time{}, false, false
+	w.atBegin, w.saved = w.bytes.Load(), 0
+	w.lastBytes, w.rate, w.slow, w.tooSlow, w.trickles = w.atBegin, 0, time.Time{}, false, false
 }
 
 // runWorker fetches until there is nothing more from the host.
@@ -87,7 +87,7 @@ const overlap = 64 << 10 // compared with what is here, where nothing else would
 
 func (r *Run) request(ctx context.Context, w *worker, o *Object, s *span) (*exchange, error) {
 	r.mu.Lock()
-	q := want{
+	q := request{
 		object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: s.pos, to: s.end,
 		retries: o.attempts.tries.wait.Tries(),
 	}
@@ -121,14 +121,14 @@ func (r *Run) finishTask(w *worker, o *Object, err error) {
 	w.host.busy--
 	w.busy, w.cancel = false, nil
 	if w.express && err == nil {
-		w.host.keptUntil = time.Now().Add(kept)
+		w.host.reservedUntil = time.Now().Add(reserveFor)
 	}
 	delete(o.spans.active, s)
 	o.spans.free = insertSpan(o.spans.free, s, o.store.pieceSize)
-	if err == nil && w.brought() != newBytes && s.pos < s.end {
-		err = unusable("it ended %d bytes after it began, with %d more asked for", w.kept, s.end-s.pos)
+	if err == nil && w.yield() != yieldNew && s.pos < s.end {
+		err = unusable("it ended %d bytes after it began, with %d more asked for", w.saved, s.end-s.pos)
 	} else if err == nil && o.attempts.tries.err != nil {
-		o.attempts.tries.got(time.Now())
+		o.attempts.tries.reset(time.Now())
 	}
 	fatal := error(nil)
 	if err != nil && !o.over() {
@@ -169,12 +169,12 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	if errors.As(err, &changed) && o.onlyOne(changed.explain()) {
 		return nil
 	}
-	if o.brokeOff(w, err) {
-		return r.takeCut(o)
+	if o.noteBreak(w, err) {
+		return r.acceptCutOff(o)
 	}
-	v := o.attempts.tries.failed(err, w.brought(), now, r.f.opts.budget())
+	v := o.attempts.tries.failed(err, w.yield(), now, r.f.opts.budget())
 	if v.fewer {
-		r.closeKept(w.host.name)
+		r.closeProbesAt(w.host.name)
 		w.host.halve(now)
 	}
 	var ref *refusal
@@ -185,7 +185,7 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 		r.refused(w, o, ref)
 	case v.action == giveUp:
 		o.outcome.superseded = changed.what == itsBytes
-		o.fail(o.cutHint(v.err))
+		o.fail(o.cutOffHint(v.err))
 	default:
 		if v.action == askWhole || v.action == inOrder {
 			o.access.sequential, o.access.limit = true, 1
@@ -195,15 +195,15 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	return nil
 }
 
-// brought says what w's connection brought. With the run's mutex held.
-func (w *worker) brought() brought {
+// yield says what w's connection brought. With the run's mutex held.
+func (w *worker) yield() yield {
 	switch {
-	case w.kept >= overlap:
-		return newBytes
+	case w.saved >= overlap:
+		return yieldNew
 	case w.bytes.Load()-w.atBegin >= overlap:
-		return oldBytes
+		return yieldStale
 	}
-	return nothing
+	return yieldNone
 }
 
 // refused decides about a refusal that no other try will change.
@@ -211,7 +211,7 @@ func (r *Run) refused(w *worker, o *Object, ref *refusal) {
 	switch {
 	case !o.access.resolved.IsZero() && o.access.resolves == 0:
 		o.access.resolved, o.access.resolves = link.Link{}, 1
-		o.attempts.tries.again = time.Now().Add(o.attempts.tries.wait.Next())
+		o.attempts.tries.next = time.Now().Add(o.attempts.tries.wait.Next())
 	case !o.attempts.lastTry && (!ref.certain && !o.alone(w) && ref.err.Code == failure.LinkDenied ||
 		ref.err.Code == failure.NotTheExport):
 		// Some servers refuse more than one connection in this way, and some proxies have a bad moment.

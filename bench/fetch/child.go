@@ -20,7 +20,7 @@ import (
 // A report is what a child tells of its run.
 type report struct {
 	Path     string       `json:"path"` // of the first object
-	Rung     string       `json:"rung"`
+	Check    string       `json:"check"`
 	Fetched  int64        `json:"fetched"`
 	Reused   int64        `json:"reused"`
 	Files    int          `json:"files"`
@@ -114,7 +114,7 @@ func follow(f *fetch.Fetcher, m *master.CSV, spool string, readZIP, planOnly boo
 	out.Path, out.Fetched, out.Reused = o.Path(), progress.Fetched, progress.Reused
 	if err == nil {
 		v, _ := o.Wait(ctx)
-		out.Rung = v.Rung
+		out.Check = v.Check
 	}
 	if err != nil {
 		return errors.Join(err, r.Close())

@@ -148,8 +148,8 @@ func rightBytes(s served) func(contender, string, finish) error {
 		if c.left != nil {
 			path = c.left(dir)[0]
 		}
-		if c.left == nil && f.report.Rung != "repr-digest" {
-			return fmt.Errorf("verified by %q only", f.report.Rung)
+		if c.left == nil && f.report.Check != "repr-digest" {
+			return fmt.Errorf("verified by %q only", f.report.Check)
 		}
 		return compare(path, s)
 	}

@@ -75,7 +75,8 @@ func linkAttrs(z *html.Tokenizer, more bool) (href, rel string) {
 
 // namesFile fits a link's text that is the name of a file, whatever its address: "/download?id=7".
 var namesFile = regexp.MustCompile(
-	`(?i)[^./]\.(pdf|docx?|rtf|txt|odt|ods|pages|jpe?g|png|gif|tiff?|bmp|webp|heic|msg|eml|xlsx?|csv|pptx?|zip|7z|tar|gz|zst|mp[34]|wav)$`,
+	`(?i)[^./]\.(pdf|docx?|rtf|txt|odt|ods|pages|jpe?g|png|gif|tiff?|bmp|webp|heic|msg|eml|xlsx?|csv|pptx?|` +
+		`zip|7z|tar|gz|zst|mp[34]|wav)$`,
 )
 
 // indexEntry makes a file of a link in an index page. Links to folders, to other orders of the page and to

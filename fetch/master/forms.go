@@ -168,7 +168,8 @@ func mistakenPage(t string) *failure.Error {
 
 // mailHeader is a line that mails begin with, and lists of links do not.
 var mailHeader = regexp.MustCompile(
-	`(?i)^(?:from|received|return-path|delivered-to|message-id|mime-version|subject|date|to|x-[a-z-]+|dkim-signature|content-type): `,
+	`(?i)^(?:from|received|return-path|delivered-to|message-id|mime-version|subject|date|to|x-[a-z-]+|` +
+		`dkim-signature|content-type): `,
 )
 
 // isMail reports whether a text begins with the header of a mail (RFC 5322), or of one in an mbox.

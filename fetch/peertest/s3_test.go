@@ -186,7 +186,7 @@ func TestAnExportOnARealS3Server(t *testing.T) {
 	for p, want := range map[link.Part]string{
 		link.PartData: "etag-md5", link.PartAttachments: "etag-multipart", link.PartCVs: "etag-md5",
 	} {
-		if got := out.objects[p].Rung; got != want {
+		if got := out.objects[p].Check; got != want {
 			t.Errorf("%s is verified by %q, want %q", p, got, want)
 		}
 	}
@@ -218,7 +218,7 @@ func TestALinkSignedForChecksums(t *testing.T) {
 	)
 	out := take(t, fetch.Options{}, masterOf(t, part{link.PartData, href}), t.TempDir())
 	out.wantBytes(t, link.PartData, body)
-	if got := out.objects[link.PartData].Rung; got != "etag-md5" && got != "x-amz-checksum-sha256" {
+	if got := out.objects[link.PartData].Check; got != "etag-md5" && got != "x-amz-checksum-sha256" {
 		t.Errorf("verified by %q; want a digest", got)
 	}
 }

@@ -114,7 +114,7 @@ func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
 // unproved reports whether nothing proves an object's bytes, and a checksum of its server's speaks against
 // them.
 func unproved(v fetch.Verified) bool {
-	return v.Rung == fetch.RungDamaged || v.Rung == fetch.RungUnproven || v.Rung == fetch.RungCut
+	return v.Check == fetch.CheckDamaged || v.Check == fetch.CheckUnproven || v.Check == fetch.CheckCutOff
 }
 
 func vouched(ctx context.Context, o *fetch.Object) bool {
@@ -122,7 +122,7 @@ func vouched(ctx context.Context, o *fetch.Object) bool {
 	if err != nil || v.Contradicts != "" {
 		return false
 	}
-	switch v.Rung {
+	switch v.Check {
 	case "", "none", "size", "zip-crc32": // nothing of the server's
 		return false
 	}

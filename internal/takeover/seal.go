@@ -220,10 +220,10 @@ func (t *takeover) objects(ctx context.Context) ([]ObjectRecord, error) {
 // rung is how far verification went. What the server said nothing about is checked by what a ZIP says of
 // itself: every entry has been read against its CRC-32 by now, and those that did not fit are findings.
 func rung(s *fetch.Source, v fetch.Verified) string {
-	if v.Rung == "size" && s.Kind == filetype.ZIP {
+	if v.Check == "size" && s.Kind == filetype.ZIP {
 		return "zip-crc32"
 	}
-	return v.Rung
+	return v.Check
 }
 
 func (t *takeover) writeReceipts(w io.Writer) error {

@@ -83,7 +83,7 @@ func (r *run) kept() int64 {
 	}
 	var n int64
 	for _, o := range objects {
-		n += o.Here
+		n += o.Received
 	}
 	return n
 }
@@ -105,7 +105,7 @@ func (r *run) unfinished() *Unfinished {
 				continue
 			}
 			used[i] = true
-			l.Received, l.Files, l.Complete = l.Received+o.Here, l.Files+o.Files, o.Complete
+			l.Received, l.Files, l.Complete = l.Received+o.Received, l.Files+o.Files, o.Complete
 			if o.Size > l.Size {
 				l.Size = o.Size
 			}
@@ -120,7 +120,7 @@ func (r *run) unfinished() *Unfinished {
 		u.Links = append(u.Links, l)
 	}
 	for _, o := range objects {
-		u.Received += o.Here
+		u.Received += o.Received
 	}
 	return u
 }

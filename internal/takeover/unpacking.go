@@ -83,7 +83,7 @@ func (t *takeover) tellContradictions(ctx context.Context) {
 		v, err := o.Wait(ctx)
 		switch {
 		case err != nil || v.Contradicts == "":
-		case v.Rung == fetch.RungDamaged:
+		case v.Check == fetch.CheckDamaged:
 			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
 				Detail: fmt.Sprintf(
 					"%s (%s) does not fit its own server's checksum (%s), and came the same from two "+
@@ -91,7 +91,7 @@ func (t *takeover) tellContradictions(ctx context.Context) {
 						"or the checksum is wrong. What can be read of it is taken, and it is kept whole "+
 						"in %s; ask the vendor for this part again",
 					o.Source.Name, o.Source.Part, v.Contradicts, keptName(o, "data/received/containers/"))})
-		case v.Rung == fetch.RungCut:
+		case v.Check == fetch.CheckCutOff:
 			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
 				Detail: fmt.Sprintf(
 					"%s (%s) is cut off at its source: in two runs every answer broke off after %d bytes, "+
@@ -100,7 +100,7 @@ func (t *takeover) tellContradictions(ctx context.Context) {
 						"vendor for this part again",
 					o.Source.Name, o.Source.Part, cmp.Or(v.Received, v.Size),
 					keptName(o, "data/received/containers/"))})
-		case v.Rung == fetch.RungUnproven:
+		case v.Check == fetch.CheckUnproven:
 			t.found.add(query.Finding{Code: query.DamagedUnproven, Severity: query.SeverityError,
 				Detail: fmt.Sprintf(
 					"%s (%s) does not fit its server's checksum (%s), and could not be asked for a second "+
@@ -113,7 +113,7 @@ func (t *takeover) tellContradictions(ctx context.Context) {
 				Detail: fmt.Sprintf(
 					"%s does not match the checksum that its server tells (%s), twice the same; its own "+
 						"checksums (%s) prove it right",
-					o.Source.Link, v.Contradicts, v.Rung)})
+					o.Source.Link, v.Contradicts, v.Check)})
 		}
 	}
 }
