@@ -243,7 +243,7 @@ func (at place) explain(ctx context.Context, e *env, err error) error {
 			err, fmt.Sprintf("what is there is not whole: %q says what is lost", "holdall verify "+at.root),
 		)
 	}
-	if all, lerr := takeover.Unfinisheds(h.runs()); lerr == nil && len(all) > 0 {
+	if all, lerr := takeover.ListUnfinished(h.runs()); lerr == nil && len(all) > 0 {
 		return &unfinishedOnly{
 			withHint(err, "a takeover into this root is not finished: run \"holdall take\" again to go on"),
 			all,

@@ -188,7 +188,7 @@ func runStatus(ctx context.Context, e *env, args []string) error {
 		return e.statusUnfinished(err)
 	}
 	if x.asked && !e.json {
-		unfinished, _ := takeover.Unfinisheds(x.runs())
+		unfinished, _ := takeover.ListUnfinished(x.runs())
 		for _, u := range unfinished {
 			e.tellOdd(u)
 		}

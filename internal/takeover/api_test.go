@@ -132,7 +132,7 @@ func TestAPullPausesAndGoesOn(t *testing.T) {
 		!paused.ResumeAfter.After(time.Now()) {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	all, err := Unfinisheds(WorkIn(o.Root))
+	all, err := ListUnfinished(WorkIn(o.Root))
 	if err != nil || len(all) != 1 {
 		t.Errorf("%d takeovers are told of, %v", len(all), err)
 	}

@@ -28,9 +28,9 @@ func (o ObjectRecord) known() fetch.Known {
 	return k
 }
 
-// archived returns the result of the newest complete export that holds what the plan serves, or nil. An
+// findArchived returns the result of the newest complete export that holds what the plan serves, or nil. An
 // archive whose record cannot be read answers for nothing, and is no reason not to take this export.
-func archived(ctx context.Context, f *fetch.Fetcher, store archive.Store, p *fetch.Plan,
+func findArchived(ctx context.Context, f *fetch.Fetcher, store archive.Store, p *fetch.Plan,
 	talk func(string, ...any)) (*Result, error) {
 	ids, err := archive.IDs(ctx, store)
 	if err != nil {
@@ -49,14 +49,14 @@ func archived(ctx context.Context, f *fetch.Fetcher, store archive.Store, p *fet
 			)
 			continue
 		}
-		held, silent, err := s.holds(ctx, f, p)
+		held, silent, err := s.matchesPlan(ctx, f, p)
 		if err != nil {
 			return nil, err
 		}
 		if !held {
 			continue
 		}
-		if s.doubtful() && len(silent) == 0 {
+		if s.hasUnproven() && len(silent) == 0 {
 			talk(
 				"this export is archived as %s, but some of its bytes were damaged and could not be asked "+
 					"for again: they are fetched now",
@@ -64,7 +64,7 @@ func archived(ctx context.Context, f *fetch.Fetcher, store archive.Store, p *fet
 			)
 			continue
 		}
-		if fault, err := broken(ctx, store, id); err != nil {
+		if fault, err := quickFault(ctx, store, id); err != nil {
 			return nil, err
 		} else if fault != "" {
 			talk(
@@ -75,8 +75,9 @@ func archived(ctx context.Context, f *fetch.Fetcher, store archive.Store, p *fet
 		}
 		if len(silent) > 0 {
 			talk(
-				"%s no longer answers; what the very same link served on %s is archived", silentLinks(silent),
-				s.received().Format(time.DateOnly),
+				"%s no longer answers; what the very same link served on %s is archived",
+				describeSilent(silent),
+				s.receivedAt().Format(time.DateOnly),
 			)
 		}
 		return &s.Result, nil
@@ -84,16 +85,16 @@ func archived(ctx context.Context, f *fetch.Fetcher, store archive.Store, p *fet
 	return nil, nil
 }
 
-// doubtful reports whether bytes of the export fit no checksum, and were never fetched a second time. Its
+// hasUnproven reports whether bytes of the export fit no checksum, and were never fetched a second time. Its
 // finding asks the user to come back with a link that gives them again, so the export is no answer to such a
 // link: what it serves is compared whole.
-func (s *Status) doubtful() bool {
+func (s *Status) hasUnproven() bool {
 	return slices.ContainsFunc(
 		s.Findings, func(f FindingCount) bool { return f.Code == query.DamagedUnproven },
 	)
 }
 
-func silentLinks(silent []*fetch.Source) string {
+func describeSilent(silent []*fetch.Source) string {
 	if len(silent) == 1 {
 		return fmt.Sprintf("the link for %s", silent[0].Part)
 	}
@@ -109,9 +110,9 @@ func statusOf(ctx context.Context, store archive.Store, id string) (*Status, err
 	return readStatus(ctx, bag)
 }
 
-// broken says what is missing of an archive at first sight, or nothing. Who is told that an export is
+// quickFault says what is missing of an archive at first sight, or nothing. Who is told that an export is
 // archived may delete the source.
-func broken(ctx context.Context, store archive.Store, id string) (string, error) {
+func quickFault(ctx context.Context, store archive.Store, id string) (string, error) {
 	bag, err := archive.Open(ctx, store, id)
 	if err != nil {
 		return err.Error(), ctx.Err()
@@ -123,8 +124,8 @@ func broken(ctx context.Context, store archive.Store, id string) (string, error)
 	return r.Faults[0].Code + " " + r.Faults[0].Path, nil
 }
 
-// received is when the last of the export's objects had been received, as far as that is recorded.
-func (s *Status) received() time.Time {
+// receivedAt is when the last of the export's objects had been received, as far as that is recorded.
+func (s *Status) receivedAt() time.Time {
 	at := s.Created
 	for _, o := range s.Objects {
 		if o.Received.After(at) {
@@ -134,10 +135,10 @@ func (s *Status) received() time.Time {
 	return at
 }
 
-// holds reports whether the export has every source of the plan, and by which of them that had to be taken on
-// the word of a link that does not answer any more. Nothing else stands for such a source: another export may
-// come at the same place.
-func (s *Status) holds(
+// matchesPlan reports whether the export has every source of the plan, and by which of them that had to be
+// taken on the word of a link that does not answer any more. Nothing else stands for such a source: another
+// export may come at the same place.
+func (s *Status) matchesPlan(
 	ctx context.Context, f *fetch.Fetcher, p *fetch.Plan,
 ) (held bool, silent []*fetch.Source, err error) {
 	if len(p.Sources) == 0 {
@@ -168,9 +169,9 @@ func (s *Status) holds(
 	return true, silent, nil
 }
 
-// sameContent returns the result of a complete export that holds, part by part and byte for byte, what has
-// been received, or nil. It settles what a server's headers leave open.
-func sameContent(ctx context.Context, store archive.Store, received []ObjectRecord) (*Result, error) {
+// findSameContent returns the result of a complete export that holds, part by part and byte for byte, what
+// has been received, or nil. It settles what a server's headers leave open.
+func findSameContent(ctx context.Context, store archive.Store, received []ObjectRecord) (*Result, error) {
 	ids, err := archive.IDs(ctx, store)
 	if err != nil {
 		return nil, err
@@ -184,19 +185,19 @@ func sameContent(ctx context.Context, store archive.Store, received []ObjectReco
 			continue // told when the takeover began
 		}
 		if len(received) == 0 || slices.ContainsFunc(
-			received, func(o ObjectRecord) bool { return !s.has(o) },
+			received, func(o ObjectRecord) bool { return !s.hasContent(o) },
 		) {
 			continue
 		}
-		if fault, err := broken(ctx, store, id); fault == "" && err == nil {
+		if fault, err := quickFault(ctx, store, id); fault == "" && err == nil {
 			return &s.Result, nil
 		}
 	}
 	return nil, nil
 }
 
-// has reports whether the export holds an object of the same part and content.
-func (s *Status) has(o ObjectRecord) bool {
+// hasContent reports whether the export holds an object of the same part and content.
+func (s *Status) hasContent(o ObjectRecord) bool {
 	return slices.ContainsFunc(s.Objects, func(mine ObjectRecord) bool {
 		if mine.Error != "" || mine.Part != o.Part {
 			return false

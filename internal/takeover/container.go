@@ -49,24 +49,24 @@ type origin struct {
 	// refetch is fetch's Refetch. nil where that is not possible: the bytes were verified when they came.
 	refetch refetcher
 	// wait returns when all bytes are here and verified.
-	wait func(ctx context.Context) error
-	// vouched reports whether a digest that the server gave fits all bytes: they are what it has. May be nil.
-	vouched func(ctx context.Context) bool
+	waitWhole func(ctx context.Context) error
+	// serverDigestFits reports whether a digest given by the server matches all bytes. May be nil.
+	serverDigestFits func(ctx context.Context) bool
 
 	alone    bool         // it came as a file of a listing, so that keeping the object does not keep it
 	unproven bool         // the checksum over all contents does not fit
 	changes  atomic.Int64 // times that heal got other bytes
 }
 
-// keptName is where the container is kept whole, in the bag: the object that it came in, or itself where it
+// keptPath is where the container is kept whole, in the bag: the object that it came in, or itself where it
 // came alone.
-func (s *origin) keptName() string {
+func (s *origin) keptPath() string {
 	const folder = "data/received/containers/"
 	if s.alone {
 		name := fmt.Sprintf("%02d-%s-%s", s.object.Source.Number, s.inside, path.Base(s.name))
 		return folder + safeName(name)
 	}
-	return keptName(s.object, folder)
+	return keptPath(s.object, folder)
 }
 
 // A refetcher fetches bytes again, as fetch.Object.Refetch does.
@@ -89,11 +89,11 @@ func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
 	s := &origin{object: o, name: fmt.Sprintf("%02d %s", o.Source.Number, o.Source.Name),
 		kind: o.Source.Kind, bytes: o,
 		refetch: o.Refetch,
-		wait: func(ctx context.Context) error {
+		waitWhole: func(ctx context.Context) error {
 			_, err := o.Wait(ctx)
 			return err
 		},
-		vouched: func(ctx context.Context) bool { return vouched(ctx, o) }}
+		serverDigestFits: func(ctx context.Context) bool { return serverDigestFits(ctx, o) }}
 	if o.Source.Listing {
 		s.refetch = nil
 		return s, nil
@@ -111,13 +111,13 @@ func newOrigin(ctx context.Context, o *fetch.Object) (*origin, error) {
 	return s, nil
 }
 
-// unproved reports whether nothing proves an object's bytes, and a checksum of its server's speaks against
+// unverified reports whether nothing proves an object's bytes, and a checksum of its server's speaks against
 // them.
-func unproved(v fetch.Verified) bool {
+func unverified(v fetch.Verified) bool {
 	return v.Check == fetch.CheckDamaged || v.Check == fetch.CheckUnproven || v.Check == fetch.CheckCutOff
 }
 
-func vouched(ctx context.Context, o *fetch.Object) bool {
+func serverDigestFits(ctx context.Context, o *fetch.Object) bool {
 	v, err := o.Wait(ctx)
 	if err != nil || v.Contradicts != "" {
 		return false
@@ -132,13 +132,13 @@ func vouched(ctx context.Context, o *fetch.Object) bool {
 // open opens the container. damaged says that its structure is known to be, and that what is left is wanted.
 func (t *takeover) open(ctx context.Context, s *origin, damaged bool) (container, error) {
 	if s.object.Source.Listing && s.inside == "" {
-		return &listingOf{
-			ctx: ctx, object: s.object, dead: t.deadFile(s.object), files: map[int]fetch.File{},
+		return &listingContainer{
+			ctx: ctx, object: s.object, reportDead: t.reportDeadFile(s.object), files: map[int]fetch.File{},
 		}, nil
 	}
 	switch {
 	case s.kind == filetype.CSV:
-		return &single{name: uncompressedName(s.object.Source.Name), origin: s}, nil
+		return &singleFile{name: uncompressedName(s.object.Source.Name), origin: s}, nil
 	case !isContainer(s.kind):
 		return nil, errNotContainer
 	case damaged:
@@ -148,7 +148,7 @@ func (t *takeover) open(ctx context.Context, s *origin, damaged bool) (container
 	}
 	c, err := unpack.OpenSplitZIP(s.bytes, s.size, s.volumes, unpack.Limits{})
 	if wide, ok := c.(interface{ Wide() bool }); err == nil && ok && wide.Wide() {
-		err = s.wait(ctx) // where its entries are, only their own bytes tell
+		err = s.waitWhole(ctx) // where its entries are, only their own bytes tell
 	}
 	return c, err
 }
@@ -161,13 +161,13 @@ func isContainer(k filetype.Type) bool {
 	return false
 }
 
-// single is an object that is itself the one file of its part.
-type single struct {
+// singleFile is an object that is itself the one file of its part.
+type singleFile struct {
 	name   string
 	origin *origin
 }
 
-func (s *single) Entries() iter.Seq2[unpack.Entry, error] {
+func (s *singleFile) Entries() iter.Seq2[unpack.Entry, error] {
 	return func(yield func(unpack.Entry, error) bool) {
 		yield(
 			unpack.Entry{
@@ -178,13 +178,13 @@ func (s *single) Entries() iter.Seq2[unpack.Entry, error] {
 	}
 }
 
-func (s *single) Open(unpack.Entry) (io.ReadCloser, error) {
+func (s *singleFile) Open(unpack.Entry) (io.ReadCloser, error) {
 	return io.NopCloser(io.NewSectionReader(s.origin.bytes, 0, s.origin.size)), nil
 }
 
-func (s *single) OpenRaw(e unpack.Entry) (io.ReadCloser, error) { return s.Open(e) }
+func (s *singleFile) OpenRaw(e unpack.Entry) (io.ReadCloser, error) { return s.Open(e) }
 
-func (s *single) Rest(func(unpack.Entry) error) (unpack.Account, error) {
+func (s *singleFile) Rest(func(unpack.Entry) error) (unpack.Account, error) {
 	return unpack.Account{}, nil
 }
 
@@ -193,12 +193,12 @@ func (s *single) Rest(func(unpack.Entry) error) (unpack.Account, error) {
 var errOtherOrder = errors.New("the listing is not the one that the archive in the making was begun with")
 
 // checkListing waits until all files of a listing are here, and reports what of it is not as it says.
-func (t *takeover) checkListing(ctx context.Context, o *fetch.Object, l *listingOf) error {
+func (t *takeover) checkListing(ctx context.Context, o *fetch.Object, l *listingContainer) error {
 	if _, err := o.Wait(ctx); err != nil {
 		return err
 	}
 	for _, note := range o.ListingNotes() {
-		t.found.add(query.Finding{Code: query.ListingIncomplete, Severity: query.SeverityError,
+		t.findings.add(query.Finding{Code: query.ListingIncomplete, Severity: query.SeverityError,
 			Detail: fmt.Sprintf(
 				"the listing of %s may name more files than are here: %s; ask the vendor for the rest "+
 					"while the account is open",
@@ -207,19 +207,19 @@ func (t *takeover) checkListing(ctx context.Context, o *fetch.Object, l *listing
 	}
 	for _, i := range slices.Sorted(maps.Keys(l.files)) {
 		if f := l.files[i]; f.Odd != "" {
-			t.found.add(query.Finding{Code: query.FileDiffers, Severity: query.SeverityWarning,
+			t.findings.add(query.Finding{Code: query.FileDiffers, Severity: query.SeverityWarning,
 				RecordID: docID(o, i),
 				Detail: fmt.Sprintf(
 					"%s in %s: %s; the server sent the same twice", f.Name, o.Source.Name, f.Odd,
 				)})
 		}
 	}
-	return t.sameOrder(o, l)
+	return t.checkOrder(o, l)
 }
 
-// sameOrder compares the files of a listing with those of the process that began the bag: document IDs are
+// checkOrder compares the files of a listing with those of the process that began the bag: document IDs are
 // made of places in the listing, and a server may give it another order each time.
-func (t *takeover) sameOrder(o *fetch.Object, l *listingOf) error {
+func (t *takeover) checkOrder(o *fetch.Object, l *listingContainer) error {
 	sum := digest.NewWriter()
 	for _, i := range slices.Sorted(maps.Keys(l.files)) {
 		f := l.files[i]
@@ -241,15 +241,15 @@ func (t *takeover) sameOrder(o *fetch.Object, l *listingOf) error {
 }
 
 // listing is a page of links, one a file. A file whose link is dead is told to dead, once, and is no entry.
-type listingOf struct {
-	ctx    context.Context
-	object *fetch.Object
-	dead   func(fetch.File)
-	files  map[int]fetch.File
-	told   bool
+type listingContainer struct {
+	ctx          context.Context
+	object       *fetch.Object
+	reportDead   func(fetch.File)
+	files        map[int]fetch.File
+	deadReported bool
 }
 
-func (l *listingOf) Entries() iter.Seq2[unpack.Entry, error] {
+func (l *listingContainer) Entries() iter.Seq2[unpack.Entry, error] {
 	return func(yield func(unpack.Entry, error) bool) {
 		for f, err := range l.object.Files(l.ctx) {
 			if err != nil {
@@ -257,8 +257,8 @@ func (l *listingOf) Entries() iter.Seq2[unpack.Entry, error] {
 				return
 			}
 			if f.Err != nil {
-				if !l.told {
-					l.dead(f)
+				if !l.deadReported {
+					l.reportDead(f)
 				}
 				continue
 			}
@@ -269,16 +269,16 @@ func (l *listingOf) Entries() iter.Seq2[unpack.Entry, error] {
 				return
 			}
 		}
-		l.told = true
+		l.deadReported = true
 	}
 }
 
-func (l *listingOf) Open(e unpack.Entry) (io.ReadCloser, error) {
+func (l *listingContainer) Open(e unpack.Entry) (io.ReadCloser, error) {
 	return l.object.OpenFile(l.files[e.Index])
 }
 
-func (l *listingOf) OpenRaw(e unpack.Entry) (io.ReadCloser, error) { return l.Open(e) }
+func (l *listingContainer) OpenRaw(e unpack.Entry) (io.ReadCloser, error) { return l.Open(e) }
 
-func (l *listingOf) Rest(func(unpack.Entry) error) (unpack.Account, error) {
+func (l *listingContainer) Rest(func(unpack.Entry) error) (unpack.Account, error) {
 	return unpack.Account{}, nil
 }

@@ -26,51 +26,51 @@ func (t *takeover) loadData(ctx context.Context, g objectGroup) error {
 	if err != nil {
 		return err
 	}
-	in, err := t.newIntake(g.head(), g.objects)
+	in, err := t.newUnpacker(g.head(), g.objects)
 	if err != nil {
 		return err
 	}
 	err = in.data(ctx, s)
 	if errors.Is(err, errNotContainer) {
-		err = in.compressed(ctx, s, func(inside *origin) error { return in.data(ctx, inside) })
+		err = in.useDecompressed(ctx, s, func(inside *origin) error { return in.data(ctx, inside) })
 	}
 	if errors.Is(err, errNotContainer) {
 		err = t.keepUnknown(ctx, g.head())
 	}
 	if err == nil {
-		err = s.wait(ctx)
+		err = s.waitWhole(ctx)
 	}
 	return in.close(ctx, err)
 }
 
 // data loads the files of a container of data, then those of the containers in it, if it has no tables of its
 // own.
-func (in *intake) data(ctx context.Context, s *origin) error {
+func (u *unpacker) data(ctx context.Context, s *origin) error {
 	var files []unpack.Entry
-	x, err := in.contents(ctx, s, func() { files = nil }, func(e unpack.Entry) error {
+	x, err := u.scanContainer(ctx, s, func() { files = nil }, func(e unpack.Entry) error {
 		files = append(files, e)
-		return in.list.add(s.record(e, ""))
+		return u.list.add(s.record(e, ""))
 	})
 	if errors.Is(err, errNotContainer) {
 		return err
 	}
 	if err != nil {
-		return in.unreadable(s, err)
+		return u.keepUnreadable(s, err)
 	}
-	if l, ok := x.c.(*listingOf); ok {
-		if err := in.t.checkListing(ctx, in.o, l); err != nil {
+	if l, ok := x.c.(*listingContainer); ok {
+		if err := u.t.checkListing(ctx, u.o, l); err != nil {
 			return err
 		}
 	}
-	d := &dataFiles{in: in, s: s, c: x.c}
+	d := &dataFiles{in: u, s: s, c: x.c}
 	if err := d.loadAll(ctx, files); err != nil {
 		return err
 	}
-	if err := s.wait(ctx); err != nil {
+	if err := s.waitWhole(ctx); err != nil {
 		return err
 	}
-	if err := in.rest(ctx, s, x, func(e unpack.Entry) error {
-		if err := in.list.add(s.record(e, "")); err != nil {
+	if err := u.takeRest(ctx, s, x, func(e unpack.Entry) error {
+		if err := u.list.add(s.record(e, "")); err != nil {
 			return err
 		}
 		if slices.ContainsFunc(files, func(f unpack.Entry) bool { return f.Name == e.Name }) {
@@ -86,7 +86,7 @@ func (in *intake) data(ctx context.Context, s *origin) error {
 
 // dataFiles are the files of one container of data.
 type dataFiles struct {
-	in     *intake
+	in     *unpacker
 	s      *origin
 	c      container
 	inner  []unpack.Entry // containers among them
@@ -105,7 +105,7 @@ func (d *dataFiles) loadAll(ctx context.Context, files []unpack.Entry) error {
 			delete(missing, table)
 		}
 		if len(missing) == 0 && len(d.inner) == 0 {
-			d.in.t.owners.know(d.s.object.Source.Number)
+			d.in.t.ownerTables.loaded(d.s.object.Source.Number)
 		}
 	}
 	return nil
@@ -153,8 +153,9 @@ func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error 
 		unpacked := plain + ".unpacked"
 		defer os.Remove(unpacked)
 		if err := decompressFile(plain, unpacked); errors.Is(err, errNotDecompressed) {
-			one := d.in.extracted(d.s, d.c, []unpack.Entry{e})
-			if err := d.in.heal(ctx, one, fmt.Errorf("%w: %w", unpack.ErrFormat, err)); err != nil {
+			one := d.in.innerOrigin(d.s, d.c, []unpack.Entry{e})
+			err := d.in.refetchUntilProven(ctx, one, fmt.Errorf("%w: %w", unpack.ErrFormat, err))
+			if err != nil {
 				return err
 			}
 			return d.keepWrapped(e, plain, err)
@@ -189,9 +190,9 @@ func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error 
 func (d *dataFiles) keepWrapped(e unpack.Entry, plain string, cause error) error {
 	t := d.in.t
 	kept := "data/received/other/" + t.tables.name(e.Name) + ".zst"
-	t.unopened(
+	t.reportUnopened(
 		query.SeverityError, "%s in %s could not be unwrapped: %v; it is kept as received in %s", e.Name,
-		shown(d.s), cause, kept,
+		displayName(d.s), cause, kept,
 	)
 	_, err := t.keepFile(kept, plain)
 	return err
@@ -204,7 +205,7 @@ func (d *dataFiles) keepOrLoad(ctx context.Context, received, plain string, firs
 		if aside {
 			why = "is there twice, the second time outside the directory"
 		}
-		t.found.add(query.Finding{Code: query.FileUnexpected, Severity: query.SeverityInfo,
+		t.findings.add(query.Finding{Code: query.FileUnexpected, Severity: query.SeverityInfo,
 			Detail: fmt.Sprintf("%s in the data part %s: kept as received", received, why)})
 		_, err := t.keepFile("data/received/other/"+t.tables.name(received)+".zst", plain)
 		return err
@@ -236,16 +237,16 @@ func (d *dataFiles) keepOrLoad(ctx context.Context, received, plain string, firs
 // unwrap opens the containers among the files: where there is no table beside them, and where their names say
 // that they hold one. Others, and what is wrapped twice, are kept.
 func (d *dataFiles) unwrap(ctx context.Context) error {
-	groups, volumes, err := d.in.inspect(ctx, d.s, d.c, d.inner)
+	groups, volumes, err := d.in.groupPieces(ctx, d.s, d.c, d.inner)
 	if err != nil {
 		return err
 	}
 	for _, g := range groups {
-		entries := pick(d.inner, g)
+		entries := selectAt(d.inner, g)
 		_, named := tableOf(entries[0].Name)
 		err := errNotContainer
 		if d.s.inside == "" && (d.tables == 0 || named) {
-			err = d.in.within(
+			err = d.in.withInner(
 				ctx, d.s, d.c, entries, volumes[g[0]],
 				func(inside *origin) error { return d.in.data(ctx, inside) },
 			)
@@ -281,10 +282,10 @@ func (d *dataFiles) keepInner(ctx context.Context, e unpack.Entry, missed bool) 
 		severity = query.SeverityError
 	}
 	kept := "data/received/other/" + t.tables.name(e.Name) + ".zst"
-	t.unopened(
+	t.reportUnopened(
 		severity,
 		"%s in %s is a container, or a piece of one, and was not opened; it is kept as received in %s",
-		e.Name, shown(d.s), kept,
+		e.Name, displayName(d.s), kept,
 	)
 	_, err := t.keepFile(kept, plain)
 	return err
@@ -296,7 +297,7 @@ func (t *takeover) unloaded(ctx context.Context, received string, cause error) e
 		strings.Contains(cause.Error(), "No space left") {
 		return fmt.Errorf("load %s: %w", received, cause)
 	}
-	t.found.add(query.Finding{Code: query.TableUnreadable, Severity: query.SeverityError,
+	t.findings.add(query.Finding{Code: query.TableUnreadable, Severity: query.SeverityError,
 		Detail: fmt.Sprintf(
 			"%s could not be made a table and is kept as received: load %[1]s: %v", received, cause,
 		)})

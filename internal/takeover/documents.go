@@ -18,7 +18,7 @@ func (t *takeover) packDocuments(ctx context.Context, g objectGroup) error {
 	if err != nil {
 		return err
 	}
-	in, err := t.newIntake(g.head(), g.objects)
+	in, err := t.newUnpacker(g.head(), g.objects)
 	if err != nil {
 		return err
 	}
@@ -26,65 +26,65 @@ func (t *takeover) packDocuments(ctx context.Context, g objectGroup) error {
 		err = in.documents(ctx, s)
 	}
 	if errors.Is(err, errNotContainer) {
-		err = in.compressed(ctx, s, func(inside *origin) error { return in.documents(ctx, inside) })
+		err = in.useDecompressed(ctx, s, func(inside *origin) error { return in.documents(ctx, inside) })
 	}
 	if errors.Is(err, errNotContainer) {
 		err = t.keepUnknown(ctx, g.head())
 	}
 	if err == nil {
-		err = s.wait(ctx)
+		err = s.waitWhole(ctx)
 	}
 	return in.close(ctx, err)
 }
 
 // documents takes over the documents of a container.
-func (in *intake) documents(ctx context.Context, s *origin) error {
+func (u *unpacker) documents(ctx context.Context, s *origin) error {
 	known := newEntryTable()
-	x, err := in.contents(ctx, s, func() { *known = *newEntryTable() }, func(e unpack.Entry) error {
+	x, err := u.scanContainer(ctx, s, func() { *known = *newEntryTable() }, func(e unpack.Entry) error {
 		known.add(e)
-		return in.list.add(s.record(e, s.docID(e.Index)))
+		return u.list.add(s.record(e, s.docID(e.Index)))
 	})
 	if errors.Is(err, errNotContainer) {
 		return err
 	}
 	if err != nil {
-		return in.unreadable(s, err)
+		return u.keepUnreadable(s, err)
 	}
-	if l, ok := x.c.(*listingOf); ok {
-		if err := in.t.checkListing(ctx, in.o, l); err != nil {
+	if l, ok := x.c.(*listingContainer); ok {
+		if err := u.t.checkListing(ctx, u.o, l); err != nil {
 			return err
 		}
 	}
-	complete, err := in.t.owners.wait(ctx)
+	complete, err := u.t.ownerTables.wait(ctx)
 	if err != nil {
 		return err
 	}
 	if !complete {
 		return nil // packed now, the documents would have no owners. Their bytes are what matters today
 	}
-	inner, err := in.wrapped(ctx, s, known)
+	inner, err := u.innerContainers(ctx, s, known)
 	if err != nil {
 		return err
 	}
 	if inner != nil {
-		if known, err = in.unwrap(ctx, s, x.c, inner); err != nil {
+		if known, err = u.unpackInner(ctx, s, x.c, inner); err != nil {
 			return err
 		}
 	}
-	if err := in.pack(ctx, s, x.c, known); err != nil {
+	if err := u.pack(ctx, s, x.c, known); err != nil {
 		return err
 	}
-	if err := s.wait(ctx); err != nil {
+	if err := s.waitWhole(ctx); err != nil {
 		return err
 	}
 	late := newEntryTable()
-	if err := in.rest(ctx, s, x, func(e unpack.Entry) error {
+	if err := u.takeRest(ctx, s, x, func(e unpack.Entry) error {
 		late.add(e)
-		return in.list.add(s.record(e, s.docID(e.Index)))
+		return u.list.add(s.record(e, s.docID(e.Index)))
 	}); err != nil {
 		return err
 	}
-	return in.pack(ctx, s, x.c, late)
+	return u.pack(ctx, s, x.c, late)
 }
 
 // entryTable holds what is needed to read the entries of a container again, in about 60 bytes an entry:

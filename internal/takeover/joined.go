@@ -32,10 +32,10 @@ var (
 // A numbered is a piece with its place in a split container.
 type numbered struct{ at, number int }
 
-// split finds the pieces that belong together, all of which are here. Each group is in the order of the
+// groupSplit finds the pieces that belong together, all of which are here. Each group is in the order of the
 // pieces; what is no part of a split container is a group of its own. volumes says that offsets in it count
 // from the volume's start.
-func split(pieces []piece) (groups [][]int, volumes map[int]bool) {
+func groupSplit(pieces []piece) (groups [][]int, volumes map[int]bool) {
 	taken := make([]bool, len(pieces))
 	volumes = map[int]bool{}
 	join := func(found []numbered, first int) bool {
@@ -56,13 +56,13 @@ func split(pieces []piece) (groups [][]int, volumes map[int]bool) {
 		groups = append(groups, all)
 		return true
 	}
-	for _, found := range collect(pieces, numberedName) {
+	for _, found := range matchPieces(pieces, numberedName) {
 		if !join(found, 1) {
 			join(found, 0)
 		}
 	}
-	last := collect(pieces, lastVolume)
-	for stem, found := range collect(pieces, volumeName) {
+	last := matchPieces(pieces, lastVolume)
+	for stem, found := range matchPieces(pieces, volumeName) {
 		if end := last[stem]; len(end) == 1 {
 			found = append(found, numbered{end[0].at, len(found) + 1})
 			if join(found, 1) {
@@ -70,7 +70,7 @@ func split(pieces []piece) (groups [][]int, volumes map[int]bool) {
 			}
 		}
 	}
-	for _, found := range collect(pieces, partName) {
+	for _, found := range matchPieces(pieces, partName) {
 		slices.SortFunc(found, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
 		if isContainer(pieces[found[0].at].kind) && !slices.ContainsFunc(found[1:], func(n numbered) bool {
 			return pieces[n.at].kind != filetype.Unknown
@@ -87,8 +87,8 @@ func split(pieces []piece) (groups [][]int, volumes map[int]bool) {
 	return groups, volumes
 }
 
-// collect returns the pieces whose names fit, by what they have in common.
-func collect(pieces []piece, pattern *regexp.Regexp) map[string][]numbered {
+// matchPieces returns the pieces whose names fit, by what they have in common.
+func matchPieces(pieces []piece, pattern *regexp.Regexp) map[string][]numbered {
 	found := map[string][]numbered{}
 	for i, p := range pieces {
 		m := pattern.FindStringSubmatch(p.name)
@@ -145,7 +145,7 @@ func groupObjects(objects []*fetch.Object) []objectGroup {
 			}
 			pieces = append(pieces, piece{name, o.Source.Kind})
 		}
-		found, volumes := split(pieces)
+		found, volumes := groupSplit(pieces)
 		for _, all := range found {
 			g := objectGroup{volumes: volumes[all[0]]}
 			for _, i := range all {
@@ -182,10 +182,12 @@ func (g objectGroup) origin(ctx context.Context) (*origin, error) {
 		s.kind = filetype.ZIP
 	}
 	s.refetch = func(ctx context.Context, off, n int64) (bool, error) { return g.refetch(ctx, j, off, n) }
-	s.vouched = func(ctx context.Context) bool {
-		return !slices.ContainsFunc(g.objects, func(o *fetch.Object) bool { return !vouched(ctx, o) })
+	s.serverDigestFits = func(ctx context.Context) bool {
+		return !slices.ContainsFunc(g.objects, func(o *fetch.Object) bool {
+			return !serverDigestFits(ctx, o)
+		})
 	}
-	s.wait = func(ctx context.Context) error {
+	s.waitWhole = func(ctx context.Context) error {
 		for _, o := range g.objects {
 			if _, err := o.Wait(ctx); err != nil {
 				return err

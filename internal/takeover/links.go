@@ -11,14 +11,14 @@ import (
 	"holdall/schemas"
 )
 
-// links is the source that a master CSV leads to: containers behind links that expire.
-type links struct{ t *takeover }
+// linkSource is the source that a master CSV leads to: containers behind links that expire.
+type linkSource struct{ t *takeover }
 
-func (s links) name() string            { return Source }
-func (s links) schema() []schemas.Table { return nil }
-func (s links) plan() fetch.Progress    { return s.t.fetching.Progress() }
+func (s linkSource) name() string            { return Source }
+func (s linkSource) schema() []schemas.Table { return nil }
+func (s linkSource) plan() fetch.Progress    { return s.t.fetching.Progress() }
 
-func (s links) parts() map[string]bool {
+func (s linkSource) parts() map[string]bool {
 	parts := map[string]bool{}
 	for _, x := range s.t.plan.Sources {
 		if x.Part == link.PartAttachments || x.Part == link.PartCVs {
@@ -28,14 +28,14 @@ func (s links) parts() map[string]bool {
 	return parts
 }
 
-func (s links) tenant(ctx context.Context) string {
+func (s linkSource) tenant(ctx context.Context) string {
 	if name, err := s.t.db.Tenant(ctx); err == nil && name != "" {
 		return name
 	}
 	return "export"
 }
 
-func (s links) describe(tenant string) archive.BagInfo {
+func (s linkSource) describe(tenant string) archive.BagInfo {
 	return archive.BagInfo{
 		Organization: "Recruitly full data export, account " + tenant,
 		Description: "Full data export as received: ten tables, attachments, internal CVs, " +
@@ -43,10 +43,10 @@ func (s links) describe(tenant string) archive.BagInfo {
 	}
 }
 
-func (s links) leftovers(ctx context.Context) error                 { return s.t.keepContainers(ctx) }
-func (s links) objects(ctx context.Context) ([]ObjectRecord, error) { return s.t.objects(ctx) }
+func (s linkSource) leftovers(ctx context.Context) error                 { return s.t.keepContainers(ctx) }
+func (s linkSource) objects(ctx context.Context) ([]ObjectRecord, error) { return s.t.objects(ctx) }
 
-func (s links) counts(r *Result, objects []ObjectRecord) map[string]PartCount {
+func (s linkSource) counts(r *Result, objects []ObjectRecord) map[string]PartCount {
 	parts := map[string]PartCount{}
 	for _, o := range objects {
 		switch o.Part {
@@ -64,9 +64,9 @@ func (s links) counts(r *Result, objects []ObjectRecord) map[string]PartCount {
 	return parts
 }
 
-func (s links) records(objects []ObjectRecord) []record {
+func (s linkSource) records(objects []ObjectRecord) []aboutFile {
 	t := s.t
-	return []record{
+	return []aboutFile{
 		{"data/received/master.csv", func(w io.Writer) error {
 			_,
 				err := w.Write(t.master.Redacted())

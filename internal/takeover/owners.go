@@ -8,16 +8,16 @@ import (
 	"holdall/fetch/link"
 )
 
-// owners tells packing when the tables that documents' owners are found in are loaded.
-type owners struct {
+// ownerTables tells packing when the tables that documents' owners are found in are loaded.
+type ownerTables struct {
 	mu      sync.Mutex
 	waiting map[int]bool  // data sources whose tables are not loaded yet, guarded by mu
 	lost    bool          // a data source could not be loaded, guarded by mu
 	ready   chan struct{} // closed when nothing is waited for
 }
 
-func newOwners(p *fetch.Plan) *owners {
-	o := &owners{waiting: map[int]bool{}, ready: make(chan struct{})}
+func newOwnerTables(p *fetch.Plan) *ownerTables {
+	o := &ownerTables{waiting: map[int]bool{}, ready: make(chan struct{})}
 	for _, s := range p.Sources {
 		switch {
 		case s.Part != link.PartData:
@@ -33,13 +33,13 @@ func newOwners(p *fetch.Plan) *owners {
 	return o
 }
 
-// know says that what a data source tells of owners is loaded. Saying it again changes nothing.
-func (o *owners) know(number int) { o.settle(number, false) }
+// loaded says that what a data source tells of owners is loaded. Saying it again changes nothing.
+func (o *ownerTables) loaded(number int) { o.finish(number, false) }
 
-// lose says that a data source cannot be loaded.
-func (o *owners) lose(number int) { o.settle(number, true) }
+// failed says that a data source cannot be loaded.
+func (o *ownerTables) failed(number int) { o.finish(number, true) }
 
-func (o *owners) settle(number int, lost bool) {
+func (o *ownerTables) finish(number int, lost bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.waiting[number] {
@@ -53,7 +53,7 @@ func (o *owners) settle(number int, lost bool) {
 }
 
 // wait returns when nothing more is to come, and whether all is known.
-func (o *owners) wait(ctx context.Context) (complete bool, err error) {
+func (o *ownerTables) wait(ctx context.Context) (complete bool, err error) {
 	select {
 	case <-o.ready:
 	case <-ctx.Done():

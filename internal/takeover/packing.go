@@ -27,18 +27,18 @@ type packJob struct {
 	entry    unpack.Entry
 	weight   int64
 	done     chan struct{}
-	there    bool // in a pack that an earlier process closed
+	packed   bool // in a pack that an earlier process closed
 	prepared *archive.Prepared
 	err      error
 }
 
 // pack brings documents of a container into packs in the order of the container. Several are read, checked
 // and compressed side by side.
-func (in *intake) pack(ctx context.Context, s *origin, c container, known *entryTable) error {
+func (u *unpacker) pack(ctx context.Context, s *origin, c container, known *entryTable) error {
 	if len(known.entries) == 0 {
 		return nil
 	}
-	p := in.packer
+	p := u.packer
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	budget := semaphore.NewWeighted(packMemory)
@@ -46,13 +46,13 @@ func (in *intake) pack(ctx context.Context, s *origin, c container, known *entry
 	fed := make(chan error, 1)
 	go func() {
 		defer close(jobs)
-		fed <- in.feed(ctx, s, c, known, budget, jobs)
+		fed <- u.startJobs(ctx, s, c, known, budget, jobs)
 	}()
 	var first error
 	for j := range jobs {
 		<-j.done
 		if first == nil {
-			first = in.put(ctx, s, c, j)
+			first = u.addToPack(ctx, s, c, j)
 		}
 		if first != nil {
 			cancel()
@@ -68,13 +68,13 @@ func (in *intake) pack(ctx context.Context, s *origin, c container, known *entry
 	return first
 }
 
-// feed finds the documents' owners and has the documents read, in the container's order.
-func (in *intake) feed(ctx context.Context, s *origin, c container, known *entryTable,
+// startJobs finds the documents' owners and has the documents read, in the container's order.
+func (u *unpacker) startJobs(ctx context.Context, s *origin, c container, known *entryTable,
 	budget *semaphore.Weighted, jobs chan<- *packJob) error {
 	var readers errgroup.Group
 	readers.SetLimit(sideBySide(s))
 	defer readers.Wait() // it has no error of its own
-	for m, err := range in.t.db.Match(ctx, known.toMatch(s, false)) {
+	for m, err := range u.t.db.Match(ctx, known.toMatch(s, false)) {
 		if err != nil {
 			return fmt.Errorf("find the owners of the documents in %s: %w", s.name, err)
 		}
@@ -91,7 +91,7 @@ func (in *intake) feed(ctx context.Context, s *origin, c container, known *entry
 		}
 		readers.Go(func() error {
 			defer close(j.done)
-			in.ready(ctx, s, c, j)
+			u.prepare(ctx, s, c, j)
 			return nil
 		})
 		jobs <- j
@@ -108,13 +108,13 @@ func sideBySide(s *origin) int {
 	return min(runtime.GOMAXPROCS(0), 4)
 }
 
-// ready reads a document unless a closed pack has it already.
-func (in *intake) ready(ctx context.Context, s *origin, c container, j *packJob) {
-	p := in.packer
-	if j.there = p.Has(j.doc.ID); j.there {
+// prepare reads a document unless a closed pack has it already.
+func (u *unpacker) prepare(ctx context.Context, s *origin, c container, j *packJob) {
+	p := u.packer
+	if j.packed = p.Has(j.doc.ID); j.packed {
 		return
 	}
-	j.err = in.t.read(ctx, s, c, j.entry, func(r io.Reader, damaged bool) (err error) {
+	j.err = u.t.read(ctx, s, c, j.entry, func(r io.Reader, damaged bool) (err error) {
 		if j.prepared != nil { // its reader failed when it was closed
 			if err := p.Discard(j.prepared); err != nil {
 				return err
@@ -126,24 +126,24 @@ func (in *intake) ready(ctx context.Context, s *origin, c container, j *packJob)
 	})
 }
 
-// put brings a document that is ready into a pack. One of which not even the beginning could be read is
+// addToPack brings a document that is ready into a pack. One of which not even the beginning could be read is
 // refused.
-func (in *intake) put(ctx context.Context, s *origin, c container, j *packJob) error {
+func (u *unpacker) addToPack(ctx context.Context, s *origin, c container, j *packJob) error {
 	switch {
 	case isCorrupt(j.err):
 		j.entry.Refused = unpack.RefusedBroken
-		return in.refused.add(s, c, j.entry)
+		return u.refused.add(s, c, j.entry)
 	case j.err != nil:
 		return fmt.Errorf("read document %s: %w", j.doc.ID, j.err)
-	case j.there:
-		in.t.counts.add(j.doc.Part, j.entry.Size)
+	case j.packed:
+		u.t.counts.add(j.doc.Part, j.entry.Size)
 		return nil
 	}
-	row, err := in.packer.Put(ctx, j.prepared)
+	row, err := u.packer.Put(ctx, j.prepared)
 	j.prepared = nil
 	if err != nil {
 		return fmt.Errorf("store document %s: %w", j.doc.ID, err)
 	}
-	in.t.counts.add(j.doc.Part, row.Size)
+	u.t.counts.add(j.doc.Part, row.Size)
 	return nil
 }

@@ -69,7 +69,7 @@ func (f *refusedFile) add(s *origin, c container, e unpack.Entry) error {
 	if e.Refused == unpack.RefusedDirectory {
 		return nil // nothing is lost
 	}
-	kept, err := f.keep(s, c, e)
+	kept, err := f.writeContent(s, c, e)
 	if err != nil {
 		return fmt.Errorf("keep the refused entry %d of %s: %w", e.Index, s.name, err)
 	}
@@ -99,9 +99,9 @@ func (f *refusedFile) add(s *origin, c container, e unpack.Entry) error {
 		strconv.FormatInt(e.Size, 10), crc})
 }
 
-// keep appends an entry's stored bytes and returns how many they are: -1 when not even these can be read
-// whole.
-func (f *refusedFile) keep(s *origin, c container, e unpack.Entry) (int64, error) {
+// writeContent appends an entry's stored bytes and returns how many they are: -1 when not even these can be
+// read whole.
+func (f *refusedFile) writeContent(s *origin, c container, e unpack.Entry) (int64, error) {
 	if f.room == 0 {
 		f.room = math.MaxInt64
 		if s.kind == filetype.ZIP && !s.object.Source.Listing {
@@ -145,7 +145,7 @@ func (f *refusedFile) close() error {
 	}
 	for reason, sum := range f.sums {
 		if reason != refusedLitter {
-			f.t.found.add(f.finding(reason, sum))
+			f.t.findings.add(f.finding(reason, sum))
 		}
 	}
 	return nil
@@ -227,13 +227,13 @@ func (t *takeover) keepUnknown(ctx context.Context, o *fetch.Object) error {
 	first := make([]byte, 512)
 	n, _ := o.ReadAt(first, 0)
 	if format := otherFormat(first[:n]); format != "" {
-		t.unopened(query.SeverityError,
+		t.reportUnopened(query.SeverityError,
 			"the link %q serves %s, %s, which is not read: it is kept as received in %s; unpack it, or "+
 				"ask for ZIPs",
-			o.Source.Label, o.Source.Name, format, keptName(o, "data/received/other/"))
+			o.Source.Label, o.Source.Name, format, keptPath(o, "data/received/other/"))
 		return t.keepObject(ctx, o, "data/received/other/")
 	}
-	t.found.add(query.Finding{Code: query.ObjectUnrecognised, Severity: query.SeverityWarning,
+	t.findings.add(query.Finding{Code: query.ObjectUnrecognised, Severity: query.SeverityWarning,
 		Detail: fmt.Sprintf(
 			"the link %q serves %s, which is neither a ZIP, a tar, a listing nor a CSV: kept as received",
 			o.Source.Label, o.Source.Kind,
@@ -243,11 +243,11 @@ func (t *takeover) keepUnknown(ctx context.Context, o *fetch.Object) error {
 
 // keepObject copies a whole object into the bag.
 func (t *takeover) keepObject(ctx context.Context, o *fetch.Object, folder string) error {
-	name := keptName(o, folder)
+	name := keptPath(o, folder)
 	if _, ok := t.bag.Has(name); ok {
 		return nil
 	}
-	if v, err := o.Wait(ctx); err == nil && v.Encoding != "" && v.Contradicts != "" && unproved(v) {
+	if v, err := o.Wait(ctx); err == nil && v.Encoding != "" && v.Contradicts != "" && unverified(v) {
 		_, err := t.copyIn(name, o.ReceivedPath()) // only that is all of it
 		return err
 	}
@@ -255,14 +255,14 @@ func (t *takeover) keepObject(ctx context.Context, o *fetch.Object, folder strin
 	return err
 }
 
-func keptName(o *fetch.Object, folder string) string {
+func keptPath(o *fetch.Object, folder string) string {
 	return folder + safeName(fmt.Sprintf("%02d-%s", o.Source.Number, o.Source.Name))
 }
 
-// deadFile reports a file of a listing whose link is dead.
-func (t *takeover) deadFile(o *fetch.Object) func(fetch.File) {
+// reportDeadFile reports a file of a listing whose link is dead.
+func (t *takeover) reportDeadFile(o *fetch.Object) func(fetch.File) {
 	return func(f fetch.File) {
-		t.found.add(query.Finding{Code: query.FileUnavailable, Severity: query.SeverityError,
+		t.findings.add(query.Finding{Code: query.FileUnavailable, Severity: query.SeverityError,
 			RecordID: docID(o, f.Index),
 			Detail:   fmt.Sprintf("%s in %s could not be fetched: %v", f.Name, o.Source.Name, f.Err)})
 	}

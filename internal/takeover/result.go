@@ -79,7 +79,7 @@ type ObjectRecord struct {
 	Kind         string    `json:"kind"`
 	Size         int64     `json:"size"`
 	SHA256       string    `json:"sha256"`
-	Verified     string    `json:"verified"` // the rung that verification reached
+	Verified     string    `json:"verified"` // how: fetch.Verified.Check, or "zip-crc32"
 	ETag         string    `json:"etag,omitempty"`
 	LastModified string    `json:"last_modified,omitempty"`
 	Entries      int64     `json:"entries"`

@@ -122,7 +122,7 @@ func (t *takeover) catalog(ctx context.Context) (query.Catalog, error) {
 
 // reconcile adds to the findings what the tables and the documents tell, and sums all up.
 func (t *takeover) reconcile(ctx context.Context, parts map[string]bool) ([]FindingCount, error) {
-	if err := t.db.AddFindings(ctx, t.found.all()); err != nil {
+	if err := t.db.AddFindings(ctx, t.findings.all()); err != nil {
 		return nil, err
 	}
 	if err := t.db.Reconcile(ctx, parts); err != nil {
@@ -163,11 +163,11 @@ func (t *takeover) writeRecords(ctx context.Context, r *Result, c query.Catalog)
 	}
 	known := knownTables(t.source.name())
 	records := append(t.source.records(objects),
-		record{
+		aboutFile{
 			completenessFile,
 			func(w io.Writer) error { return t.writeCompleteness(w, r, c, objects, list, shown) },
 		},
-		record{"datapackage.json", func(w io.Writer) error {
+		aboutFile{"datapackage.json", func(w io.Writer) error {
 			return writeJSON(w, datapackage(r, t.run.state.Started, known, t.tables.list()))
 		}})
 	for _, rec := range records {
@@ -201,8 +201,9 @@ func (t *takeover) objects(ctx context.Context) ([]ObjectRecord, error) {
 		record := ObjectRecord{
 			Number: s.Number, Part: string(s.Part), Label: s.Label, URL: fmt.Sprint(s.Link),
 			Fingerprint: s.Fingerprint, ListedIn: s.ListedIn,
-			Name: s.Name, Kind: kind, Size: v.Size, SHA256: v.SHA256.String(), Verified: rung(s, v),
-			ETag: s.Identity.ETag, LastModified: s.Identity.LastModified, Entries: t.custody.count(s.Number),
+			Name: s.Name, Kind: kind, Size: v.Size, SHA256: v.SHA256.String(), Verified: checkedBy(s, v),
+			ETag: s.Identity.ETag, LastModified: s.Identity.LastModified,
+			Entries:  t.entryLists.count(s.Number),
 			Expiry:   s.Expiry,
 			Received: t.Now().UTC().Truncate(time.Second), Checksums: known.Identity.Checksums,
 			Samples: known.Samples, Links: known.Links,
@@ -217,9 +218,9 @@ func (t *takeover) objects(ctx context.Context) ([]ObjectRecord, error) {
 	return records, nil
 }
 
-// rung is how far verification went. What the server said nothing about is checked by what a ZIP says of
+// checkedBy is how far verification went. What the server said nothing about is checked by what a ZIP says of
 // itself: every entry has been read against its CRC-32 by now, and those that did not fit are findings.
-func rung(s *fetch.Source, v fetch.Verified) string {
+func checkedBy(s *fetch.Source, v fetch.Verified) string {
 	if v.Check == "size" && s.Kind == filetype.ZIP {
 		return "zip-crc32"
 	}
@@ -238,7 +239,7 @@ func (t *takeover) writeReceipts(w io.Writer) error {
 
 func (t *takeover) writeContainers(w io.Writer, objects []ObjectRecord) error {
 	for _, o := range objects {
-		if err := t.custody.writeTo(w, o); err != nil {
+		if err := t.entryLists.writeTo(w, o); err != nil {
 			return err
 		}
 	}

@@ -33,11 +33,11 @@ type source interface {
 	// counts compares what each part should hold with what it holds.
 	counts(r *Result, objects []ObjectRecord) map[string]PartCount
 	// records are the files about the source, beside those that every archive has.
-	records(objects []ObjectRecord) []record
+	records(objects []ObjectRecord) []aboutFile
 }
 
-// A record is a file of the bag that is about the export instead of from it.
-type record struct {
+// A aboutFile is a file of the bag that is about the export instead of from it.
+type aboutFile struct {
 	name  string
 	write func(io.Writer) error
 }

@@ -164,7 +164,7 @@ func List(ctx context.Context, store archive.Store, work string) ([]*Status, err
 				return err
 			}
 			if err != nil {
-				s = bare(store, id, StateDamaged)
+				s = statusFromName(store, id, StateDamaged)
 				s.Damage = redact.Error(err).Error()
 			}
 			all[i] = s
@@ -174,11 +174,11 @@ func List(ctx context.Context, store archive.Store, work string) ([]*Status, err
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	unfinished, err := Unfinisheds(work)
+	unfinished, err := ListUnfinished(work)
 	for _, id := range incomplete {
 		ours := slices.ContainsFunc(unfinished, func(s *Status) bool { return s.Export == id })
 		if !archive.StartOf(id).IsZero() && !ours {
-			s := bare(store, id, StateIncomplete)
+			s := statusFromName(store, id, StateIncomplete)
 			s.Abandoned = true
 			all = append(all, s)
 		}
@@ -194,17 +194,17 @@ func List(ctx context.Context, store archive.Store, work string) ([]*Status, err
 // statusAtOnce is how many exports' records are read at once: each takes a handful of small requests.
 const statusAtOnce = 8
 
-// bare is what the name of an export says.
-func bare(store archive.Store, id, state string) *Status {
+// statusFromName is what the name of an export says.
+func statusFromName(store archive.Store, id, state string) *Status {
 	return &Status{Created: archive.StartOf(id), Result: Result{
 		Export: id, Location: store.Location("exports/" + id), State: state,
 		Tables: map[string]TableCount{}, Findings: []FindingCount{},
 	}}
 }
 
-// Unfinisheds returns what is known of the takeovers into a root that are not archived yet, oldest first. A
-// directory of one that cannot be read is among them, in StateDamaged.
-func Unfinisheds(work string) ([]*Status, error) {
+// ListUnfinished returns what is known of the takeovers into a root that are not archived yet, oldest first.
+// A directory of one that cannot be read is among them, in StateDamaged.
+func ListUnfinished(work string) ([]*Status, error) {
 	var all []*Status
 	empty := func(dir string) *Status {
 		return &Status{Result: Result{

@@ -142,7 +142,7 @@ func (t *takeover) extract(
 		}
 		_, err := io.Copy(f, io.TeeReader(r, &headWriter{&start, 4096}))
 		if damaged && err == nil {
-			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
+			t.findings.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
 				Detail: fmt.Sprintf(
 					"%s does not fit the checksum in its container: ask the vendor for this file again",
 					e.Name,

@@ -1,10 +1,31 @@
-// Package takeover carries one export from its master CSV to a committed archive, and goes on wherever an
-// earlier process stopped.
+// Package takeover carries one export from its source to a committed archive, and resumes wherever an earlier
+// process stopped.
 //
-// What it keeps between processes lies in one run directory (see run.go): the spool of received bytes, the
-// bag in the making, the receipts. Everything else, the database included, is derived and made again. Nothing
-// in the run directory is removed before the archive that holds it has been read back, verified and
-// committed.
+// Call Plan to see what a master CSV leads to, Take to archive it, TakeAPI to archive a system that is read
+// through its API. List and ReadStatus say what is recorded of archives, ListUnfinished what is known of
+// takeovers that have not ended, Verify compares an archive with its own records in depth, and OpenDatabase
+// prepares an archive for queries.
+//
+// Whatever an earlier process received is used: everything worth keeping between processes is in one run
+// directory (run.go): the spool of received bytes, the bag in the making, the receipts. Everything else, the
+// database included, is derived and rebuilt. Nothing in the run directory is removed before the archive that
+// holds it has been read back, verified and committed. "Missing" and "damaged" are findings that somebody
+// acts on, so both need proof.
+//
+// Where to look for what:
+//
+//	takeover.go, progress.go            a takeover from start to commit; plan.go: a dry run of it
+//	resume.go, archived.go, run.go      whether an export is archived already or begun; the run directory
+//	source.go, links.go, apisource.go   the two sources, and what each contributes; api.go: TakeAPI
+//	unpacking.go, unpacker.go           objects become tables and documents; container.go: ZIP, tar, listing
+//	damage.go, doubts.go                damaged or doubtful bytes are fetched again
+//	unwrap.go, decompress.go, joined.go containers in containers, compressed files, split containers
+//	datafiles.go, tables.go             CSVs become tables; documents.go, packing.go: files become packs
+//	litter.go, refused.go               entries that are no documents, and where they are kept
+//	findings.go, entrylist.go           what a takeover finds, and what each container held
+//	seal.go, status.go                  the last records of a bag, its commit; reading those records again
+//	database.go, verify.go              the database of an archive; deep verification
+//	remote.go, root.go, disk.go         roots in S3, checks on a root, room on the disks
 package takeover
 
 import (
@@ -12,11 +33,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"sync"
 	"time"
 
 	"holdall/archive"
-	"holdall/archive/dirstore"
 	"holdall/fetch"
 	"holdall/fetch/failure"
 	"holdall/fetch/link"
@@ -46,96 +65,11 @@ type Options struct {
 	space func(dir string) (diskspace.Space, bool) // of tests; nil: what the system says
 }
 
-// Progress is a snapshot of a takeover.
-type Progress struct {
-	fetch.Progress
-	Phase     string // "probing", "fetching", "archiving", "verifying"
-	Documents int64  // in packs so far
-}
-
 // A MasterCSV is where a takeover begins: raw bytes, or a link to them.
 type MasterCSV struct {
 	Raw  []byte
 	Date time.Time // of Raw, as far as known: links that do not tell their expiry live so many days from it
 	Link link.Link
-}
-
-// ErrRunning says that another process works on the same root.
-var ErrRunning = dirstore.ErrLocked
-
-// A Forecast is what a takeover would begin with.
-type Forecast struct {
-	*fetch.Plan
-	Notes []string // on the master CSV
-	// bytes a second, measured over one connection a link; 0 when the export is too small to tell
-	Pace float64
-
-	Disk    []DiskNeed // what is still to be written, by file system
-	Unknown int        // links whose size is not known, and that Disk leaves out
-}
-
-// Plan reads the master CSV, probes its links and measures the pace at which they serve. It writes nothing.
-func Plan(ctx context.Context, m MasterCSV, o Options) (*Forecast, error) {
-	if err := o.checkRoot(); err != nil {
-		return nil, err
-	}
-	f, err := fetch.New(o.Fetch)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	defer o.watchProbing(f)()
-	master, err := readMaster(ctx, f, m)
-	if err != nil {
-		return nil, err
-	}
-	p, err := f.Plan(ctx, master)
-	if err != nil {
-		return nil, err
-	}
-	forecast := &Forecast{Plan: p, Notes: master.Notes}
-	var going *run
-	if !o.New {
-		// what cannot be read is told by the takeover
-		runs, _ := openRuns(o.work(), o.Spool, func(string, string) {})
-		going, _ = matching(runs, p)
-	}
-	forecast.Disk, forecast.Unknown = diskNeeds(p, going, o)
-	forecast.Pace = f.Pace(ctx, p)
-	return forecast, nil
-}
-
-func readMaster(ctx context.Context, f *fetch.Fetcher, m MasterCSV) (*master.CSV, error) {
-	if m.Raw != nil {
-		file, err := master.Read(m.Raw)
-		if err != nil {
-			return nil, err
-		}
-		file.Date = m.Date
-		return behindOnlyLink(ctx, f, file)
-	}
-	return f.Master(ctx, m.Link)
-}
-
-// behindOnlyLink follows the link of a file that holds nothing else: people save the link that they were
-// mailed. What it leads to is the master CSV, or, when it is none, a part of the export.
-func behindOnlyLink(ctx context.Context, f *fetch.Fetcher, file *master.CSV) (*master.CSV, error) {
-	link, only := file.OnlyLink()
-	if !only {
-		return file, nil
-	}
-	master, err := f.Master(ctx, link)
-	var fe *failure.Error
-	if errors.As(err, &fe) && fe.Code == failure.NotTheExport {
-		return file, nil
-	}
-	if err == nil {
-		master.Notes = append(
-			[]string{"the file holds nothing but a link; what it leads to was read as the master CSV"},
-			master.Notes...,
-		)
-	}
-	return master, err
 }
 
 // Take fetches, checks, archives and commits the export behind a master CSV. An export that is archived
@@ -172,33 +106,37 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 	for _, note := range master.Notes {
 		o.Talk("%s", note)
 	}
-	choice, err := choose(ctx, f, master, store, o)
+	found, err := resolveRun(ctx, f, master, store, o)
 	probed()
 	if err != nil {
 		return nil, err
 	}
-	if choice.done != nil {
+	if found.archived != nil {
 		o.Talk("this export is archived already; nothing to do")
-		done := *choice.done
+		done := *found.archived
 		done.FetchedBytes, done.ReusedBytes = 0, done.FetchedBytes+done.ReusedBytes
 		done.Seconds = o.Now().Sub(began).Seconds()
 		return &done, nil
 	}
 	t := &takeover{
-		Options: o, store: store, fetcher: f, master: master, plan: choice.plan, run: choice.run,
+		Options: o, store: store, fetcher: f, master: master, plan: found.plan, run: found.run,
 		receipts: receipts, began: began,
 	}
-	t.source = links{t}
-	if err := receipts.open(choice.run.path("receipts.jsonl")); err != nil {
+	t.source = linkSource{t}
+	if err := receipts.open(found.run.path("receipts.jsonl")); err != nil {
 		return t.unfinished(err), err
 	}
+	return t.doIfRoom(ctx)
+}
+
+// doIfRoom does the takeover unless the disks lack room for it, and records why it ended.
+func (t *takeover) doIfRoom(ctx context.Context) (r *Result, err error) {
 	needs, unknown := diskNeeds(t.plan, t.run, t.Options)
 	if unknown > 0 {
-		o.Talk(
+		t.Talk(
 			"the size of %d of the links is not known: whether the disk has room for them will show", unknown,
 		)
 	}
-	var r *Result
 	if err = CheckDisk(needs); err != nil {
 		r, err = t.unfinished(err), errors.Join(err, t.close())
 	} else {
@@ -206,19 +144,13 @@ func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 	}
 	if err != nil && !t.committed {
 		if r != nil {
-			r.KeptBytes = t.run.kept()
+			r.KeptBytes = t.run.keptBytes()
 		}
-		if serr := t.run.stopped(err, o.Now()); serr != nil {
-			o.Talk("why this run ended could not be written down: %v", serr)
+		if serr := t.run.stopped(err, t.Now()); serr != nil {
+			t.Talk("why this run ended could not be written down: %v", serr)
 		}
 	}
 	return r, err
-}
-
-func (o Options) report(p Progress) {
-	if o.Progress != nil {
-		o.Progress(p)
-	}
 }
 
 // takeover is one Take at work.
@@ -235,16 +167,16 @@ type takeover struct {
 	receipts  *receiptLog
 	committed bool
 
-	fetching *fetch.Run
-	before   *fetch.Progress // of what was fetched for a bag that was made in vain
-	bag      *archive.Builder
-	db       *query.Builder
-	tables   *tables
-	owners   *owners
-	found    findings
-	litter   litterCount
-	custody  *custody
-	counts   counts
+	fetching    *fetch.Run
+	before      *fetch.Progress // of what was fetched for a bag that was made in vain
+	bag         *archive.Builder
+	db          *query.Builder
+	tables      *tables
+	ownerTables *ownerTables
+	findings    findings
+	litter      litterCount
+	entryLists  *entryLists
+	counts      counts
 }
 
 func (t *takeover) do(ctx context.Context) (r *Result, err error) {
@@ -259,10 +191,10 @@ func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 		}
 		return t.commit(ctx, t.run.state.Sealed)
 	}
-	r, done, err := t.make(ctx)
-	for try := 1; try <= mostRemakings; try++ {
-		why := madeInVain(err)
-		if why == "" || try > 1 && !makesAgain(err) {
+	r, done, err := t.receiveAndSeal(ctx)
+	for try := 1; try <= maxRebuilds; try++ {
+		why := rebuildReason(err)
+		if why == "" || try > 1 && !needsRebuild(err) {
 			break
 		}
 		t.Talk("%s: the archive in the making is made again from what was received", why)
@@ -270,9 +202,9 @@ func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 			break
 		}
 		t.reset()
-		r, done, err = t.make(ctx)
+		r, done, err = t.receiveAndSeal(ctx)
 	}
-	if errors.Is(err, errMended) {
+	if errors.Is(err, errCameDifferent) {
 		err = &failure.Error{
 			Code: failure.Network, Err: err,
 			Message: "what is in doubt comes out different each time that it is fetched",
@@ -289,13 +221,14 @@ func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 	return t.commit(ctx, r)
 }
 
-// make receives the export and makes its bag, up to the commit. done says that an archive holds it already.
-func (t *takeover) make(ctx context.Context) (r *Result, done bool, err error) {
+// receiveAndSeal receives the export and makes its bag, up to the commit. done says that an archive holds it
+// already.
+func (t *takeover) receiveAndSeal(ctx context.Context) (r *Result, done bool, err error) {
 	if err = t.receipts.worse(t.receive(ctx)); err != nil {
 		return nil, false, err
 	}
 	if !t.New {
-		if r, err = t.alike(ctx); r != nil || err != nil {
+		if r, err = t.alreadyArchived(ctx); r != nil || err != nil {
 			return r, true, err
 		}
 	}
@@ -303,20 +236,20 @@ func (t *takeover) make(ctx context.Context) (r *Result, done bool, err error) {
 	return r, false, t.receipts.worse(err)
 }
 
-// mostRemakings is how often one process makes the bag again because other bytes come each time.
-const mostRemakings = 5
+// maxRebuilds is how often one process makes the bag again because other bytes come each time.
+const maxRebuilds = 5
 
-// makesAgain reports whether what is received by now makes another bag than the one in the making.
-func makesAgain(err error) bool {
-	return errors.Is(err, errMended) || errors.Is(err, errLate) || errors.Is(err, fetch.ErrCutOff)
+// needsRebuild reports whether what is received by now makes another bag than the one in the making.
+func needsRebuild(err error) bool {
+	return errors.Is(err, errCameDifferent) || errors.Is(err, errLate) || errors.Is(err, fetch.ErrCutOff)
 }
 
-// madeInVain says why the bag in the making is of no use though what it is made from is, or nothing.
-func madeInVain(err error) string {
+// rebuildReason says why the bag in the making is of no use though what it is made from is, or nothing.
+func rebuildReason(err error) string {
 	switch {
 	case errors.Is(err, errOtherOrder):
 		return "a listing names its files in another order than before"
-	case makesAgain(err):
+	case needsRebuild(err):
 		return err.Error()
 	case errors.Is(err, archive.ErrDamaged):
 		return fmt.Sprintf("the disk no longer holds what was written to it (%v)", err)
@@ -324,14 +257,14 @@ func madeInVain(err error) string {
 	return ""
 }
 
-// alike returns the archive that holds, byte for byte, what has now been received, or nil: then nothing is
-// archived twice.
-func (t *takeover) alike(ctx context.Context) (*Result, error) {
+// alreadyArchived returns the archive that holds, byte for byte, what has now been received, or nil: then
+// nothing is archived twice.
+func (t *takeover) alreadyArchived(ctx context.Context) (*Result, error) {
 	received, err := t.objects(ctx)
 	if err != nil {
 		return nil, err
 	}
-	done, err := sameContent(ctx, t.store, received)
+	done, err := findSameContent(ctx, t.store, received)
 	if done == nil || err != nil {
 		return nil, err
 	}
@@ -346,8 +279,8 @@ func (t *takeover) alike(ctx context.Context) (*Result, error) {
 func (t *takeover) reset() {
 	p := t.transferred()
 	t.before = &p
-	t.fetching, t.bag, t.db, t.tables, t.owners, t.custody = nil, nil, nil, nil, nil, nil
-	t.found, t.litter, t.counts = findings{}, litterCount{}, counts{}
+	t.fetching, t.bag, t.db, t.tables, t.ownerTables, t.entryLists = nil, nil, nil, nil, nil, nil
+	t.findings, t.litter, t.counts = findings{}, litterCount{}, counts{}
 }
 
 // unfinished describes what a takeover that failed leaves behind.
@@ -367,35 +300,12 @@ func (t *takeover) unfinished(err error) *Result {
 	return r
 }
 
-// measure fills in what can be said at any time.
-func (t *takeover) measure(r *Result) {
-	t.measureTransfer(r)
-	r.Documents = t.counts.documents()
-}
-
-func (t *takeover) measureTransfer(r *Result) {
-	p := t.transferred()
-	r.FetchedBytes, r.ReusedBytes = p.Fetched, p.Reused
-	r.Seconds = t.Now().Sub(t.began).Seconds()
-}
-
-// transferred is what this process has fetched, over all of its bags, and what it found.
-func (t *takeover) transferred() (p fetch.Progress) {
-	if t.fetching != nil {
-		p = t.fetching.Progress()
-	}
-	if t.before != nil {
-		p.Fetched, p.Reused = p.Fetched+t.before.Fetched, t.before.Reused
-	}
-	return p
-}
-
 // receive brings every object in and its contents into tables and packs.
 func (t *takeover) receive(ctx context.Context) (err error) {
 	if t.fetching, err = t.fetcher.Start(ctx, t.plan, t.run.spool()); err != nil {
 		return err
 	}
-	if err := t.run.prepare(shape(t.fetching.Objects, t.Options)); err != nil {
+	if err := t.run.prepare(bagInputs(t.fetching.Objects, t.Options)); err != nil {
 		return err
 	}
 	if t.bag, err = openBuilder(t.run, t.Talk); err != nil {
@@ -404,7 +314,7 @@ func (t *takeover) receive(ctx context.Context) (err error) {
 	if err := t.deliver(); err != nil {
 		return err
 	}
-	t.found.path = t.run.path("tmp/found.jsonl")
+	t.findings.path = t.run.path("tmp/found.jsonl")
 	t.db, err = query.Create(ctx, t.run.path("tables.duckdb"), query.BuildOptions{
 		TempDir:   t.run.path("tmp"),
 		DateOrder: t.DateOrder,
@@ -416,7 +326,7 @@ func (t *takeover) receive(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	t.custody = newCustody(t.run.path("entries"))
+	t.entryLists = newEntryLists(t.run.path("entries"))
 	stop := t.watch()
 	defer stop()
 	return t.unpackAll(ctx)
@@ -460,48 +370,5 @@ func (t *takeover) closeWork() error {
 	if t.bag != nil {
 		errs = append(errs, t.bag.Close())
 	}
-	return errors.Join(append(errs, t.found.close())...)
-}
-
-// watch reports progress until stop is called.
-func (t *takeover) watch() (stop func()) {
-	return t.reporting(func() Progress {
-		p := t.fetching.Progress()
-		phase := "fetching"
-		if p.Total >= 0 && p.Done == p.Total {
-			phase = "archiving"
-		}
-		return Progress{Progress: p, Phase: phase, Documents: t.counts.total()}
-	})
-}
-
-// watchProbing reports which links do not say what they serve, until stop is called.
-func (o Options) watchProbing(f *fetch.Fetcher) (stop func()) {
-	o.report(Progress{Phase: "probing"})
-	return o.reporting(func() Progress {
-		return Progress{Phase: "probing", Progress: fetch.Progress{Waiting: f.Waiting()}}
-	})
-}
-
-// reporting reports what now returns, several times a second, until stop is called, which may be more than
-// once.
-func (o Options) reporting(now func() Progress) (stop func()) {
-	if o.Progress == nil {
-		return func() {}
-	}
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(200 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				o.report(now())
-			}
-		}
-	}()
-	return sync.OnceFunc(func() { close(done); <-ended })
+	return errors.Join(append(errs, t.findings.close())...)
 }

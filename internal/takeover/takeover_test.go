@@ -446,7 +446,7 @@ func TestACSVThatCannotBeMadeATableIsKeptAndReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	tk := &takeover{bag: bag, db: db, tables: newTables()}
-	d := &dataFiles{in: &intake{t: tk}}
+	d := &dataFiles{in: &unpacker{t: tk}}
 	if err := d.keepOrLoad(t.Context(), "Odd.csv", plain, []byte("as,received"), false); err != nil {
 		t.Fatal(err)
 	}
@@ -454,7 +454,7 @@ func TestACSVThatCannotBeMadeATableIsKeptAndReported(t *testing.T) {
 	if !ok || kept.ContentSHA256 != digest.Of([]byte("as,received")) {
 		t.Errorf("kept %+v, %v; want the bytes as received", kept, ok)
 	}
-	if f := tk.found.held; len(f) != 1 || f[0].Code != "table-unreadable" || f[0].Severity != "error" {
+	if f := tk.findings.held; len(f) != 1 || f[0].Code != "table-unreadable" || f[0].Severity != "error" {
 		t.Errorf("findings %+v, want one table-unreadable", f)
 	}
 	if err := tk.unloaded(t.Context(), "Odd.csv", syscall.ENOSPC); !errors.Is(err, syscall.ENOSPC) {

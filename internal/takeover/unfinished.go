@@ -75,8 +75,8 @@ func (r *run) promisedAny(p *fetch.Plan) bool {
 	})
 }
 
-// kept returns the bytes that wait in the run's spool, whichever process received them.
-func (r *run) kept() int64 {
+// keptBytes returns the bytes that wait in the run's spool, whichever process received them.
+func (r *run) keptBytes() int64 {
 	objects, err := fetch.SpoolObjects(r.spool())
 	if err != nil {
 		return 0

@@ -20,14 +20,14 @@ import (
 func (t *takeover) unpackAll(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	t.tables, t.owners = newTables(), newOwners(t.plan)
+	t.tables, t.ownerTables = newTables(), newOwnerTables(t.plan)
 	var wg sync.WaitGroup
 	var failures failures
 	for _, g := range groupObjects(t.fetching.Objects) {
 		wg.Go(func() {
 			err := t.unpack(ctx, g)
 			failures.add(err)
-			if err != nil && !isFetchError(err) && !makesAgain(err) {
+			if err != nil && !isFetchError(err) && !needsRebuild(err) {
 				cancel(err) // our own trouble: there is no sense in going on
 			}
 		})
@@ -35,7 +35,7 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 	wg.Wait()
 	// Only now: a reader that waits for bytes is told of the fetch's end by the fetch.
 	failures.add(t.fetching.Wait())
-	late := t.takeLate()
+	late := t.adoptLateSources()
 	for _, s := range t.plan.Sources {
 		if s.Err != nil {
 			failures.add(s.Err)
@@ -48,12 +48,12 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 		return err
 	}
 	if f, ok := t.litter.finding(); ok {
-		t.found.add(f)
+		t.findings.add(f)
 	}
-	t.tellContradictions(ctx)
-	t.tellDoubts()
+	t.reportContradictions(ctx)
+	t.reportUnproven()
 	if slices.Contains(t.plan.Missing, link.PartData) { // reconciling reports the other parts
-		t.found.add(query.Finding{Code: query.PartMissing, Severity: query.SeverityError,
+		t.findings.add(query.Finding{Code: query.PartMissing, Severity: query.SeverityError,
 			Detail: "the master CSV has no link for the data files: ask the vendor for them while the " +
 				"account is open"})
 	}
@@ -63,9 +63,9 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 // errLate says that the bag in the making lacks what a link serves that could not be reached at first.
 var errLate = errors.New("a link that could not be reached at first has been followed now")
 
-// takeLate puts into the plan what came of the links that could not be reached when it was made. It reports
-// whether one of them has been followed since.
-func (t *takeover) takeLate() (followed bool) {
+// adoptLateSources puts into the plan what came of the links that could not be reached when it was made. It
+// reports whether one of them has been followed since.
+func (t *takeover) adoptLateSources() (followed bool) {
 	late := t.fetching.Late()
 	for i, s := range t.plan.Sources {
 		if now := late[s]; now != nil {
@@ -76,40 +76,40 @@ func (t *takeover) takeLate() (followed bool) {
 	return followed
 }
 
-// tellContradictions reports the objects that do not match the checksum their server tells, and are right all
-// the same.
-func (t *takeover) tellContradictions(ctx context.Context) {
+// reportContradictions reports the objects that do not match the checksum their server tells, and are right
+// all the same.
+func (t *takeover) reportContradictions(ctx context.Context) {
 	for _, o := range t.fetching.Objects {
 		v, err := o.Wait(ctx)
 		switch {
 		case err != nil || v.Contradicts == "":
 		case v.Check == fetch.CheckDamaged:
-			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
+			t.findings.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
 				Detail: fmt.Sprintf(
 					"%s (%s) does not fit its own server's checksum (%s), and came the same from two "+
 						"separate fetches: it is damaged at its source, "+
 						"or the checksum is wrong. What can be read of it is taken, and it is kept whole "+
 						"in %s; ask the vendor for this part again",
-					o.Source.Name, o.Source.Part, v.Contradicts, keptName(o, "data/received/containers/"))})
+					o.Source.Name, o.Source.Part, v.Contradicts, keptPath(o, "data/received/containers/"))})
 		case v.Check == fetch.CheckCutOff:
-			t.found.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
+			t.findings.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
 				Detail: fmt.Sprintf(
 					"%s (%s) is cut off at its source: in two runs every answer broke off after %d bytes, "+
 						"before the end that the server "+
 						"tells. What can be read of it is taken, and it is kept as it is in %s; ask the "+
 						"vendor for this part again",
 					o.Source.Name, o.Source.Part, cmp.Or(v.Received, v.Size),
-					keptName(o, "data/received/containers/"))})
+					keptPath(o, "data/received/containers/"))})
 		case v.Check == fetch.CheckUnproven:
-			t.found.add(query.Finding{Code: query.DamagedUnproven, Severity: query.SeverityError,
+			t.findings.add(query.Finding{Code: query.DamagedUnproven, Severity: query.SeverityError,
 				Detail: fmt.Sprintf(
 					"%s (%s) does not fit its server's checksum (%s), and could not be asked for a second "+
 						"time. What can be read of it is taken, "+
 						"and it is kept whole in %s; ask the vendor for this part again while you can, by "+
 						"a link that works more than once",
-					o.Source.Name, o.Source.Part, v.Contradicts, keptName(o, "data/received/containers/"))})
+					o.Source.Name, o.Source.Part, v.Contradicts, keptPath(o, "data/received/containers/"))})
 		default:
-			t.found.add(query.Finding{Code: query.ChecksumContradicted, Severity: query.SeverityWarning,
+			t.findings.add(query.Finding{Code: query.ChecksumContradicted, Severity: query.SeverityWarning,
 				Detail: fmt.Sprintf(
 					"%s does not match the checksum that its server tells (%s), twice the same; its own "+
 						"checksums (%s) prove it right",
@@ -118,22 +118,22 @@ func (t *takeover) tellContradictions(ctx context.Context) {
 	}
 }
 
-// tellDoubts reports the objects of which bytes were taken that fit no checksum and could not be asked for
-// again.
-func (t *takeover) tellDoubts() {
+// reportUnproven reports the objects of which bytes were taken that fit no checksum and could not be asked
+// for again.
+func (t *takeover) reportUnproven() {
 	for _, o := range t.fetching.Objects {
-		if !t.run.doubted(o) {
+		if !t.run.isUnproven(o) {
 			continue
 		}
-		t.found.add(query.Finding{Code: query.DamagedUnproven, Severity: query.SeverityError,
+		t.findings.add(query.Finding{Code: query.DamagedUnproven, Severity: query.SeverityError,
 			Detail: fmt.Sprintf(
 				"bytes of %s (%s) do not fit their checksum, and could not be asked for a second time "+
 					"(%s): whether they are damaged at "+
 					"their source or were on the way is not known. What came is kept, in %s; ask the "+
 					"vendor for this part again "+
 					"while you can, by a link that works more than once",
-				o.Source.Name, o.Source.Part, t.run.state.Doubted[o.Source.Number],
-				keptName(o, "data/received/containers/"))})
+				o.Source.Name, o.Source.Part, t.run.state.Unproven[o.Source.Number],
+				keptPath(o, "data/received/containers/"))})
 	}
 }
 
@@ -143,9 +143,9 @@ func (t *takeover) unpack(ctx context.Context, g objectGroup) error {
 		err := t.loadData(ctx, g)
 		for _, o := range g.objects {
 			if err != nil {
-				t.owners.lose(o.Source.Number)
+				t.ownerTables.failed(o.Source.Number)
 			}
-			t.owners.know(o.Source.Number)
+			t.ownerTables.loaded(o.Source.Number)
 		}
 		return err
 	case link.PartAttachments, link.PartCVs:
@@ -193,7 +193,7 @@ func (f *failures) worst() error {
 func urgency(err error) int {
 	var fe *failure.Error
 	switch {
-	case errors.Is(err, context.Canceled), makesAgain(err):
+	case errors.Is(err, context.Canceled), needsRebuild(err):
 		return failure.Interrupted.Rank() + 1
 	case !errors.As(err, &fe):
 		return -1

@@ -1,21 +1,15 @@
 package takeover
 
 import (
-	"bufio"
-	"compress/bzip2"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"holdall/internal/filetype"
 	"holdall/internal/unpack"
@@ -26,16 +20,18 @@ import (
 // pieces. What is wrapped is unwrapped, once. An ordinary document that happens to be a ZIP, a workbook or a
 // portfolio, is none of that.
 
-// mostWrapped is how many containers an object may hold that are looked into.
-const mostWrapped = 1000
+// maxInner is how many containers an object may hold that are looked into.
+const maxInner = 1000
 
 // containerName fits the names that containers and pieces of them have.
 var containerLike = regexp.MustCompile(`(?i)\.(zip|tar|tgz|tzst|tar\.gz|tar\.zst|\d{3,4}|z\d{2,3})$`)
 
-// wrapped returns the entries of a container that are containers themselves: all of them, when by their names
-// all may be, and none is somebody's document. Else it returns nil.
-func (in *intake) wrapped(ctx context.Context, s *origin, known *entryTable) ([]unpack.Entry, error) {
-	if s.inside != "" || len(known.entries) == 0 || len(known.entries) > mostWrapped {
+// innerContainers returns the entries of a container that are containers themselves: all of them, when by
+// their names all may be, and none is somebody's document. Else it returns nil.
+func (u *unpacker) innerContainers(
+	ctx context.Context, s *origin, known *entryTable,
+) ([]unpack.Entry, error) {
+	if s.inside != "" || len(known.entries) == 0 || len(known.entries) > maxInner {
 		return nil, nil
 	}
 	for _, name := range known.all {
@@ -44,7 +40,7 @@ func (in *intake) wrapped(ctx context.Context, s *origin, known *entryTable) ([]
 		}
 	}
 	var inner []unpack.Entry
-	for m, err := range in.t.db.Match(ctx, known.toMatch(s, true)) {
+	for m, err := range u.t.db.Match(ctx, known.toMatch(s, true)) {
 		if err != nil {
 			return nil, fmt.Errorf("find the owners of the documents in %s: %w", s.name, err)
 		}
@@ -57,21 +53,21 @@ func (in *intake) wrapped(ctx context.Context, s *origin, known *entryTable) ([]
 	return inner, nil
 }
 
-// unwrap takes over the documents of the containers in a container. What turns out to be none is returned, to
-// be taken over as a document itself.
-func (in *intake) unwrap(
+// unpackInner takes over the documents of the containers in a container. What turns out to be none is
+// returned, to be taken over as a document itself.
+func (u *unpacker) unpackInner(
 	ctx context.Context, s *origin, c container, inner []unpack.Entry,
 ) (*entryTable, error) {
 	plain := newEntryTable()
-	groups, volumes, err := in.inspect(ctx, s, c, inner)
+	groups, volumes, err := u.groupPieces(ctx, s, c, inner)
 	if err != nil {
 		return nil, err
 	}
 	for _, g := range groups {
-		entries := pick(inner, g)
-		err := in.within(
+		entries := selectAt(inner, g)
+		err := u.withInner(
 			ctx, s, c, entries, volumes[g[0]],
-			func(inside *origin) error { return in.documents(ctx, inside) },
+			func(inside *origin) error { return u.documents(ctx, inside) },
 		)
 		if errors.Is(err, errNotContainer) {
 			for _, e := range entries {
@@ -87,23 +83,23 @@ func (in *intake) unwrap(
 	return plain, nil
 }
 
-// inspect finds out which entries are pieces of one container.
-func (in *intake) inspect(
+// groupPieces finds out which entries are pieces of one container.
+func (u *unpacker) groupPieces(
 	ctx context.Context, s *origin, c container, inner []unpack.Entry,
 ) ([][]int, map[int]bool, error) {
 	var pieces []piece
 	for _, e := range inner {
-		first, err := in.t.first(ctx, s, c, e)
+		first, err := u.t.readHead(ctx, s, c, e)
 		if err != nil {
 			return nil, nil, err
 		}
 		pieces = append(pieces, piece{e.Name, filetype.Detect(first)})
 	}
-	groups, volumes := split(pieces)
+	groups, volumes := groupSplit(pieces)
 	return groups, volumes, nil
 }
 
-func pick(entries []unpack.Entry, at []int) []unpack.Entry {
+func selectAt(entries []unpack.Entry, at []int) []unpack.Entry {
 	var some []unpack.Entry
 	for _, i := range at {
 		some = append(some, entries[i])
@@ -111,13 +107,13 @@ func pick(entries []unpack.Entry, at []int) []unpack.Entry {
 	return some
 }
 
-// within extracts a container that lies in another, in one piece or several, and hands it to use. It returns
-// errNotContainer when it is none, also behind one compression.
-func (in *intake) within(
+// withInner extracts a container that lies in another, in one piece or several, and hands it to use. It
+// returns errNotContainer when it is none, also behind one compression.
+func (u *unpacker) withInner(
 	ctx context.Context, s *origin, c container, entries []unpack.Entry, volumes bool,
 	use func(*origin) error,
 ) error {
-	f, err := os.CreateTemp(in.t.run.path("tmp"), "inner-*.bin")
+	f, err := os.CreateTemp(u.t.run.path("tmp"), "inner-*.bin")
 	if err != nil {
 		return err
 	}
@@ -127,7 +123,7 @@ func (in *intake) within(
 	at := int64(0)
 	for _, e := range entries {
 		starts = append(starts, at)
-		err := in.t.read(ctx, s, c, e, func(r io.Reader, _ bool) error {
+		err := u.t.read(ctx, s, c, e, func(r io.Reader, _ bool) error {
 			if err := f.Truncate(starts[len(starts)-1]); err != nil {
 				return err
 			}
@@ -143,41 +139,41 @@ func (in *intake) within(
 			return err
 		}
 	}
-	inside := in.extracted(s, c, entries)
+	inside := u.innerOrigin(s, c, entries)
 	if volumes {
 		inside.volumes = starts
 	}
-	whole := in.whole
-	in.whole = false
-	defer func() { in.whole = in.whole || whole }()
-	err = inside.use(f, at, f.Name()+".unpacked", use)
+	whole := u.whole
+	u.whole = false
+	defer func() { u.whole = u.whole || whole }()
+	err = inside.useExtracted(f, at, f.Name()+".unpacked", use)
 	if errors.Is(err, errNotDecompressed) {
-		if err = in.heal(ctx, inside, fmt.Errorf("%w: %w", unpack.ErrFormat, err)); err == nil {
+		if err = u.refetchUntilProven(ctx, inside, fmt.Errorf("%w: %w", unpack.ErrFormat, err)); err == nil {
 			err = errNotContainer
 		}
 	}
-	if err == nil && in.whole && inside.alone {
-		if _, kept := in.t.bag.Has(inside.keptName()); !kept {
-			_, err = in.t.copyIn(inside.keptName(), f.Name())
+	if err == nil && u.whole && inside.alone {
+		if _, kept := u.t.bag.Has(inside.keptPath()); !kept {
+			_, err = u.t.copyIn(inside.keptPath(), f.Name())
 		}
 	}
 	return err
 }
 
-// extracted is the origin of a container that lies in one piece or several in another.
-func (in *intake) extracted(s *origin, c container, entries []unpack.Entry) *origin {
-	_, listed := c.(*listingOf)
+// innerOrigin is the origin of a container that lies in one piece or several in another.
+func (u *unpacker) innerOrigin(s *origin, c container, entries []unpack.Entry) *origin {
+	_, listed := c.(*listingContainer)
 	return &origin{
 		object: s.object, name: s.name + "/" + stem(entries[0].Name),
 		inside: fmt.Sprintf("%06d", entries[0].Index), alone: listed,
-		refetch: in.refetchEntries(s, c, entries),
-		wait:    func(context.Context) error { return nil },
+		refetch:   u.refetchEntries(s, c, entries),
+		waitWhole: func(context.Context) error { return nil },
 	}
 }
 
-// use hands an extracted container to use, from behind one compression if it has one. It returns
+// useExtracted hands an extracted container to use, from behind one compression if it has one. It returns
 // errNotContainer when it is none.
-func (s *origin) use(f *os.File, size int64, scratch string, use func(*origin) error) error {
+func (s *origin) useExtracted(f *os.File, size int64, scratch string, use func(*origin) error) error {
 	s.bytes, s.size = f, size
 	first, err := headOf(f)
 	if err != nil {
@@ -232,140 +228,36 @@ func isOffice(first []byte) bool {
 		strings.HasPrefix(name, "xl/")
 }
 
-// decompressor opens what one file was compressed with; nil when it was not.
-func decompressor(first []byte) func(io.Reader) (io.Reader, func(), error) {
-	switch {
-	case len(first) > 2 && string(first[:3]) == "\x1f\x8b\x08":
-		return func(r io.Reader) (io.Reader, func(), error) {
-			z, err := gzip.NewReader(r)
-			return z, func() {}, err
-		}
-	case len(first) > 3 && string(first[:3]) == "BZh":
-		return func(r io.Reader) (io.Reader, func(), error) { return bzip2.NewReader(r), func() {}, nil }
-	case len(first) > 3 && string(first[:4]) == "\x28\xb5\x2f\xfd":
-		return func(r io.Reader) (io.Reader, func(), error) {
-			z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-			if err != nil {
-				return nil, nil, err
-			}
-			return z, z.Close, nil
-		}
-	}
-	return nil
-}
-
-// errNotDecompressed says that what looks compressed cannot be decompressed.
-var errNotDecompressed = errors.New("cannot be decompressed")
-
-// decompress writes the content of a compressed file to another; false when it is not compressed. It has the
-// limits that entries of containers have.
-func decompress(from io.ReaderAt, size int64, to string) (bool, error) {
-	first := make([]byte, 4)
-	n, err := from.ReadAt(first, 0)
-	if err != nil && err != io.EOF {
-		return false, err
-	}
-	with := decompressor(first[:n])
-	if with == nil {
-		return false, nil
-	}
-	out, err := os.Create(to)
-	if err != nil {
-		return true, err
-	}
-	defer out.Close()
-	src := &sourceReader{r: io.NewSectionReader(from, 0, size)}
-	r, release, err := with(bufio.NewReaderSize(src, 256<<10))
-	if err != nil {
-		return true, errors.Join(src.err, fmt.Errorf("%w: %w", errNotDecompressed, err))
-	}
-	defer release()
-	w := &countingWriter{w: out}
-	most := min(unpack.DefaultLimits.EntrySize, unpack.DefaultLimits.EntryRatio*size+1<<20)
-	written, err := io.Copy(w, io.LimitReader(r, most))
-	switch {
-	case w.err != nil:
-		return true, w.err
-	case src.err != nil:
-		return true, src.err
-	case err != nil && errors.Is(err, gzip.ErrHeader) && written > 0: // padding behind the last member
-	case err != nil:
-		return true, fmt.Errorf("%w: after %d bytes: %w", errNotDecompressed, written, err)
-	case written == most:
-		return true, fmt.Errorf(
-			"%w: it has more than %d bytes, which is suspicious", errNotDecompressed, most,
-		)
-	}
-	return true, out.Close()
-}
-
-// sourceReader and countingWriter keep the errors of the disk and of the fetch apart from those of the
-// compression.
-type sourceReader struct {
-	r   io.Reader
-	err error
-}
-
-func (s *sourceReader) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
-}
-
-type countingWriter struct {
-	w   io.Writer
-	err error
-}
-
-func (c *countingWriter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	if err != nil {
-		c.err = err
-	}
-	return n, err
-}
-
-// uncompressedName is a file's name without the suffix of its compression.
-func uncompressedName(name string) string {
-	switch ext := strings.ToLower(path.Ext(name)); ext {
-	case ".gz", ".zst", ".bz2", ".gzip", ".bzip2", ".zstd":
-		return name[:len(name)-len(ext)]
-	case ".tgz", ".tzst", ".tbz2":
-		return name[:len(name)-len(ext)] + ".tar"
-	}
-	return name
-}
-
-// compressed looks into an object that is neither a container nor a table: it may be one, compressed. It
+// useDecompressed looks into an object that is neither a container nor a table: it may be one, compressed. It
 // returns errNotContainer when it is not.
-func (in *intake) compressed(ctx context.Context, s *origin, use func(*origin) error) error {
-	if err := s.wait(ctx); err != nil {
+func (u *unpacker) useDecompressed(ctx context.Context, s *origin, use func(*origin) error) error {
+	if err := s.waitWhole(ctx); err != nil {
 		return err
 	}
 	first := make([]byte, 4)
 	if n, _ := s.bytes.ReadAt(first, 0); decompressor(first[:n]) == nil {
-		return in.behindJunk(s, use)
+		return u.useEmbeddedZIP(s, use)
 	}
-	f, err := os.Open(in.o.Path())
+	f, err := os.Open(u.o.Path())
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	inside := &origin{
-		object: s.object, name: s.name, inside: "000000", wait: func(context.Context) error { return nil },
+		object: s.object, name: s.name, inside: "000000",
+		waitWhole: func(context.Context) error { return nil },
 	}
-	scratch := filepath.Join(in.t.run.path("tmp"), fmt.Sprintf("unpacked-%02d.bin", in.o.Source.Number))
-	err = inside.use(f, s.size, scratch, use)
+	scratch := filepath.Join(u.t.run.path("tmp"), fmt.Sprintf("unpacked-%02d.bin", u.o.Source.Number))
+	err = inside.useExtracted(f, s.size, scratch, use)
 	if errors.Is(err, errNotDecompressed) {
-		return in.unreadable(s, fmt.Errorf("%w: %w", unpack.ErrFormat, err))
+		return u.keepUnreadable(s, fmt.Errorf("%w: %w", unpack.ErrFormat, err))
 	}
 	return err
 }
 
-// behindJunk looks for a ZIP behind more than its first bytes, such as the program of a self-extracting one.
-func (in *intake) behindJunk(s *origin, use func(*origin) error) error {
+// useEmbeddedZIP looks for a ZIP behind more than its first bytes, such as the program of a self-extracting
+// one.
+func (u *unpacker) useEmbeddedZIP(s *origin, use func(*origin) error) error {
 	c, err := unpack.OpenZIP(s.bytes, s.size, unpack.Limits{})
 	if isCorrupt(err) {
 		return errNotContainer
@@ -411,9 +303,9 @@ func otherFormat(first []byte) string {
 	return ""
 }
 
-// unopened tells of something wrapped that is not unwrapped, and is kept.
-func (t *takeover) unopened(severity query.Severity, format string, args ...any) {
-	t.found.add(query.Finding{
+// reportUnopened tells of something wrapped that is not unwrapped, and is kept.
+func (t *takeover) reportUnopened(severity query.Severity, format string, args ...any) {
+	t.findings.add(query.Finding{
 		Code: query.ContainerUnopened, Severity: severity, Detail: fmt.Sprintf(format, args...),
 	})
 }

@@ -78,7 +78,7 @@ func TestStructureInDoubtBehindALinkThatWorksOnce(t *testing.T) {
 // A process that is stopped between the second fetch and the bag's being made again leaves a bag that the
 // next does not trust.
 func TestASuspectedBagIsMadeAgain(t *testing.T) {
-	r := &run{dir: t.TempDir(), state: runState{Shape: "as it was", Suspected: map[int]bool{2: true}}}
+	r := &run{dir: t.TempDir(), state: runState{BagInputs: "as it was", Suspected: map[int]bool{2: true}}}
 	if err := os.MkdirAll(r.path("bag/data"), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -13,26 +13,27 @@ import (
 	"holdall/internal/unpack"
 )
 
-// errMended says that the archive in the making was made from bytes of which others came when they were
-// fetched a second time.
-var errMended = errors.New("bytes that were in doubt came out different when they were fetched again")
+// errCameDifferent says that the archive in the making was made from bytes of which others came when they
+// were fetched a second time.
+var errCameDifferent = errors.New("bytes that were in doubt came out different when they were fetched again")
 
-// recheck fetches a second time what a container says against itself, before it is believed: a name, a place
-// or an entry that no checksum covers may have changed on its way. It returns errMended when it had, and why
-// the bytes could not be asked for again as unproven: then what they say is taken, and told to be in doubt.
-func (in *intake) recheck(
-	ctx context.Context, s *origin, x *contents, doubts []unpack.Range,
+// refetchDoubts fetches a second time what a container says against itself, before it is believed: a name, a
+// place or an entry that no checksum covers may have changed on its way. It returns errMended when it had,
+// and why the bytes could not be asked for again as unproven: then what they say is taken, and told to be in
+// doubt.
+func (u *unpacker) refetchDoubts(
+	ctx context.Context, s *origin, x *containerScan, doubts []unpack.Range,
 ) (unproven, err error) {
 	if other, err := x.otherThanBefore(s); err != nil {
 		return nil, err
 	} else if other {
-		err = fmt.Errorf("%s: %w", in.o.Source.Name, errMended)
-		return nil, errors.Join(in.t.run.suspect(in.o, true), err)
+		err = fmt.Errorf("%s: %w", u.o.Source.Name, errCameDifferent)
+		return nil, errors.Join(u.t.run.markSuspect(u.o, true), err)
 	}
-	if len(doubts) == 0 || s.refetch == nil || s.vouched != nil && s.vouched(ctx) {
+	if len(doubts) == 0 || s.refetch == nil || s.serverDigestFits != nil && s.serverDigestFits(ctx) {
 		return nil, nil
 	}
-	if err := in.t.run.suspect(in.o, true); err != nil {
+	if err := u.t.run.markSuspect(u.o, true); err != nil {
 		return nil, err
 	}
 	mended := false
@@ -48,23 +49,23 @@ func (in *intake) recheck(
 	var fe *failure.Error
 	lost := errors.As(err, &fe) && fe.NeedsNewLink()
 	switch {
-	case errors.Is(err, errMended):
+	case errors.Is(err, errCameDifferent):
 		return nil, err
 	case mended && (err == nil || lost):
-		return nil, fmt.Errorf("%s: %w", in.o.Source.Name, errMended)
+		return nil, fmt.Errorf("%s: %w", u.o.Source.Name, errCameDifferent)
 	case mended:
 		return nil, err
 	case lost:
-		return err, in.t.run.suspect(in.o, false)
+		return err, u.t.run.markSuspect(u.o, false)
 	}
-	return nil, errors.Join(err, in.t.run.suspect(in.o, false))
+	return nil, errors.Join(err, u.t.run.markSuspect(u.o, false))
 }
 
 // refetchEntries returns how entries are fetched again out of which something is extracted; nil where their
 // container has checksums of its own. Other bytes than before are errMended: what was extracted is not what
 // is there now.
-func (in *intake) refetchEntries(s *origin, c container, entries []unpack.Entry) refetcher {
-	l, listed := c.(*listingOf)
+func (u *unpacker) refetchEntries(s *origin, c container, entries []unpack.Entry) refetcher {
+	l, listed := c.(*listingContainer)
 	if !listed && (s.refetch == nil || s.kind != filetype.Tar) {
 		return nil
 	}
@@ -75,7 +76,7 @@ func (in *intake) refetchEntries(s *origin, c container, entries []unpack.Entry)
 		return s.refetch(ctx, e.Offset, e.CompressedSize+entryHeader)
 	}
 	return func(ctx context.Context, _, _ int64) (bool, error) {
-		if err := in.t.run.suspect(in.o, true); err != nil {
+		if err := u.t.run.markSuspect(u.o, true); err != nil {
 			return false, err
 		}
 		var same error
@@ -84,11 +85,12 @@ func (in *intake) refetchEntries(s *origin, c container, entries []unpack.Entry)
 			changed, err := again(ctx, e)
 			switch {
 			case changed:
-				return true, errors.Join(err, fmt.Errorf("%s in %s: %w", e.Name, shown(s), errMended))
+				why := fmt.Errorf("%s in %s: %w", e.Name, displayName(s), errCameDifferent)
+				return true, errors.Join(err, why)
 			case fetch.SameAgain(err):
 				same = err
 			case err != nil:
-				return false, errors.Join(err, in.t.run.suspect(in.o, false))
+				return false, errors.Join(err, u.t.run.markSuspect(u.o, false))
 			default:
 				fresh++
 			}
@@ -96,22 +98,22 @@ func (in *intake) refetchEntries(s *origin, c container, entries []unpack.Entry)
 		if fresh > 0 {
 			same = nil
 		}
-		return false, errors.Join(same, in.t.run.suspect(in.o, false))
+		return false, errors.Join(same, u.t.run.markSuspect(u.o, false))
 	}
 }
 
-// heal fetches again what s was extracted from, and cannot be read, until the same came twice.
-func (in *intake) heal(ctx context.Context, s *origin, damage error) error {
+// refetchUntilProven fetches again what s was extracted from, and cannot be read, until the same came twice.
+func (u *unpacker) refetchUntilProven(ctx context.Context, s *origin, damage error) error {
 	for try := 1; ; try++ {
-		if proven, err := in.t.heal(ctx, s, damage, 0, s.size, try); proven || err != nil {
+		if proven, err := u.t.refetchDamaged(ctx, s, damage, 0, s.size, try); proven || err != nil {
 			return err
 		}
 	}
 }
 
-// suspect records, before an object's bytes are fetched again, that what was made of them may be wrong. A
+// markSuspect records, before an object's bytes are fetched again, that what was made of them may be wrong. A
 // process that finds it recorded makes the bag again.
-func (r *run) suspect(o *fetch.Object, is bool) error {
+func (r *run) markSuspect(o *fetch.Object, is bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if is == r.state.Suspected[o.Source.Number] {
@@ -133,7 +135,7 @@ func unprovenNote(why error) string {
 	}
 	return fmt.Sprintf(
 		"; it could not be asked for a second time (%s), so that it may have changed on its way",
-		refusal(why),
+		refusalText(why),
 	)
 }
 
@@ -145,7 +147,7 @@ func entryLine(w io.Writer, e unpack.Entry) {
 
 // otherThanBefore reports whether bytes that healed on the way have changed what the container says that it
 // holds.
-func (x *contents) otherThanBefore(s *origin) (bool, error) {
+func (x *containerScan) otherThanBefore(s *origin) (bool, error) {
 	if x.changes == s.changes.Load() {
 		return false, nil
 	}

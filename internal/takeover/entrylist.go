@@ -15,17 +15,17 @@ import (
 	"holdall/internal/unpack"
 )
 
-// custody keeps the entry list of each container on disk until the archive is sealed: a million entries need
-// no memory.
-type custody struct {
+// entryLists keeps the entry list of each container on disk until the archive is sealed: a million entries
+// need no memory.
+type entryLists struct {
 	dir    string
 	mu     sync.Mutex
 	counts map[int]int64 // entries by container, guarded by mu
 }
 
-func newCustody(dir string) *custody { return &custody{dir: dir, counts: map[int]int64{}} }
+func newEntryLists(dir string) *entryLists { return &entryLists{dir: dir, counts: map[int]int64{}} }
 
-func (c *custody) count(number int) int64 {
+func (c *entryLists) count(number int) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.counts[number]
@@ -76,35 +76,35 @@ func (s *origin) record(e unpack.Entry, docID string) EntryRecord {
 
 // An entryList is the list of one container being written.
 type entryList struct {
-	custody *custody
-	number  int
-	file    *os.File
-	buf     *bufio.Writer
-	enc     *json.Encoder
+	lists  *entryLists
+	number int
+	file   *os.File
+	buf    *bufio.Writer
+	enc    *json.Encoder
 }
 
-func (c *custody) path(number int) string {
+func (c *entryLists) path(number int) string {
 	return filepath.Join(c.dir, fmt.Sprintf("container-%02d.jsonl", number))
 }
 
-func (c *custody) list(number int) (*entryList, error) {
+func (c *entryLists) list(number int) (*entryList, error) {
 	f, err := os.Create(c.path(number))
 	if err != nil {
 		return nil, err
 	}
 	buf := bufio.NewWriterSize(f, 64<<10)
-	return &entryList{custody: c, number: number, file: f, buf: buf, enc: newEncoder(buf)}, nil
+	return &entryList{lists: c, number: number, file: f, buf: buf, enc: newEncoder(buf)}, nil
 }
 
 func (l *entryList) add(r EntryRecord) error {
-	l.custody.mu.Lock()
-	l.custody.counts[l.number]++
-	l.custody.mu.Unlock()
+	l.lists.mu.Lock()
+	l.lists.counts[l.number]++
+	l.lists.mu.Unlock()
 	return l.enc.Encode(r)
 }
 
-// note adds a line that is no entry's.
-func (l *entryList) note(line any) error { return l.enc.Encode(line) }
+// addLine adds a line that is no entry's.
+func (l *entryList) addLine(line any) error { return l.enc.Encode(line) }
 
 // A listMark is a place in a list to go back to.
 type listMark struct{ at, count int64 }
@@ -114,14 +114,14 @@ func (l *entryList) mark() (listMark, error) {
 		return listMark{}, err
 	}
 	at, err := l.file.Seek(0, io.SeekCurrent)
-	return listMark{at, l.custody.count(l.number)}, err
+	return listMark{at, l.lists.count(l.number)}, err
 }
 
 func (l *entryList) rewind(to listMark) error {
 	l.buf.Reset(l.file)
-	l.custody.mu.Lock()
-	l.custody.counts[l.number] = to.count
-	l.custody.mu.Unlock()
+	l.lists.mu.Lock()
+	l.lists.counts[l.number] = to.count
+	l.lists.mu.Unlock()
 	_, err := l.file.Seek(to.at, io.SeekStart)
 	return errors.Join(err, l.file.Truncate(to.at))
 }
@@ -129,7 +129,7 @@ func (l *entryList) rewind(to listMark) error {
 func (l *entryList) close() error { return errors.Join(l.buf.Flush(), l.file.Close()) }
 
 // writeTo writes a container's line and those of its entries to w.
-func (c *custody) writeTo(w io.Writer, o ObjectRecord) error {
+func (c *entryLists) writeTo(w io.Writer, o ObjectRecord) error {
 	if err := newEncoder(w).Encode(o); err != nil {
 		return err
 	}

@@ -11,29 +11,31 @@ import (
 	"holdall/internal/unpack"
 )
 
-// mostHealings is how often bytes are fetched again that come out different each time, and wrong.
-const mostHealings = 5
+// maxRefetches is how often bytes are fetched again that come out different each time, and wrong.
+const maxRefetches = 5
 
 // entryHeader is room for a header with the longest name; fetching a little more does no harm.
 const entryHeader = 64 << 10
 
-// heal is origin's heal. Bytes that nothing can prove or heal any more are as if proven, and told of: no
-// takeover may need one new link after the other.
-func (t *takeover) heal(
+// refetchDamaged is origin's heal. Bytes that nothing can prove or heal any more are as if proven, and told
+// of: no takeover may need one new link after the other.
+func (t *takeover) refetchDamaged(
 	ctx context.Context, s *origin, damage error, from, n int64, try int,
 ) (proven bool, err error) {
-	proven, err = s.heal(ctx, damage, from, n, try)
+	proven, err = s.refetchDamaged(ctx, damage, from, n, try)
 	if !fetch.Unprovable(err) {
 		return proven, err
 	}
-	return true, t.run.doubt(s.object, err)
+	return true, t.run.recordUnproven(s.object, err)
 }
 
-// heal fetches again what a checksum or a structure inside a container says is wrong. proven says that the
-// same bytes came again: they are damaged at their source. Without it and without an error, reading again may
-// help. What keeps the bytes from being fetched proves nothing, and is returned, unless a digest of the
-// server's has proved the bytes already.
-func (s *origin) heal(ctx context.Context, damage error, from, n int64, try int) (proven bool, err error) {
+// refetchDamaged fetches again what a checksum or a structure inside a container says is wrong. proven says
+// that the same bytes came again: they are damaged at their source. Without it and without an error, reading
+// again may help. What keeps the bytes from being fetched proves nothing, and is returned, unless a digest of
+// the server's has proved the bytes already.
+func (s *origin) refetchDamaged(
+	ctx context.Context, damage error, from, n int64, try int,
+) (proven bool, err error) {
 	if s.refetch == nil {
 		return true, nil
 	}
@@ -53,14 +55,14 @@ func (s *origin) heal(ctx context.Context, damage error, from, n int64, try int)
 	if fetch.SameAgain(err) {
 		return true, nil
 	}
-	if err == nil && try >= mostHealings {
+	if err == nil && try >= maxRefetches {
 		err = &failure.Error{Code: failure.Network, Part: s.object.Source.Part,
 			Link: s.object.Source.Link.String(),
 			Message: fmt.Sprintf(
 				"%s came out different, and wrong, each of %d times: %v", s.name, try, damage,
 			)}
 	}
-	if err != nil && s.vouched != nil && s.vouched(ctx) {
+	if err != nil && s.serverDigestFits != nil && s.serverDigestFits(ctx) {
 		return true, nil
 	}
 	return false, err
@@ -77,7 +79,7 @@ func (t *takeover) read(
 		if !isCorrupt(err) {
 			return err
 		}
-		proven, rerr := t.heal(ctx, s, err, e.Offset, e.CompressedSize+entryHeader, try)
+		proven, rerr := t.refetchDamaged(ctx, s, err, e.Offset, e.CompressedSize+entryHeader, try)
 		if rerr != nil {
 			// What cannot be asked for again may have been mended meanwhile, for another reader.
 			if again := readOnce(

@@ -16,8 +16,8 @@ import (
 	"holdall/query"
 )
 
-// An intake takes over what one received object holds, the containers inside it included.
-type intake struct {
+// An unpacker takes over what one received object holds, the containers inside it included.
+type unpacker struct {
 	t       *takeover
 	o       *fetch.Object
 	all     []*fetch.Object // with the others of a split container
@@ -27,8 +27,8 @@ type intake struct {
 	whole   bool            // something of the object is nowhere else in the archive: it is kept whole
 }
 
-func (t *takeover) newIntake(o *fetch.Object, all []*fetch.Object) (*intake, error) {
-	list, err := t.custody.list(o.Source.Number)
+func (t *takeover) newUnpacker(o *fetch.Object, all []*fetch.Object) (*unpacker, error) {
+	list, err := t.entryLists.list(o.Source.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -37,36 +37,36 @@ func (t *takeover) newIntake(o *fetch.Object, all []*fetch.Object) (*intake, err
 		list.close()
 		return nil, err
 	}
-	return &intake{t: t, o: o, all: all, list: list, refused: refused}, nil
+	return &unpacker{t: t, o: o, all: all, list: list, refused: refused}, nil
 }
 
 // close ends the object's records; with an error they are dropped.
-func (in *intake) close(ctx context.Context, err error) error {
+func (u *unpacker) close(ctx context.Context, err error) error {
 	if err != nil {
-		in.refused.abandon()
-		in.list.close()
+		u.refused.abandon()
+		u.list.close()
 		return err
 	}
-	in.whole = in.whole || in.refused.lost > 0 || in.t.run.doubted(in.o)
-	for _, o := range in.all {
+	u.whole = u.whole || u.refused.lost > 0 || u.t.run.isUnproven(u.o)
+	for _, o := range u.all {
 		v, err := o.Wait(ctx)
-		in.whole = in.whole || err == nil && unproved(v)
+		u.whole = u.whole || err == nil && unverified(v)
 	}
-	if in.whole {
-		for _, o := range in.all {
+	if u.whole {
+		for _, o := range u.all {
 			if _, err := o.Wait(ctx); err != nil {
-				return in.close(ctx, err)
+				return u.close(ctx, err)
 			}
-			if err := in.t.keepObject(ctx, o, "data/received/containers/"); err != nil {
-				return in.close(ctx, err)
+			if err := u.t.keepObject(ctx, o, "data/received/containers/"); err != nil {
+				return u.close(ctx, err)
 			}
 		}
 	}
-	return errors.Join(in.refused.close(), in.list.close())
+	return errors.Join(u.refused.close(), u.list.close())
 }
 
-// A contents is what the entries of a container are for.
-type contents struct {
+// A containerScan is what the entries of a container are for.
+type containerScan struct {
 	c       container
 	damaged error // why the container was opened by what is left of it; nil for a sound one
 	odd     int   // entries that the second look is for: refused ones, and what may be litter
@@ -76,36 +76,36 @@ type contents struct {
 	changes   int64      // of the origin, when they were
 }
 
-// contents opens a container and hands on what are documents by all that its directory says, having fetched
-// its structure again where it is damaged. use may be called again from the start, after reset.
-func (in *intake) contents(
+// scanContainer opens a container and hands on what are documents by all that its directory says, having
+// fetched its structure again where it is damaged. use may be called again from the start, after reset.
+func (u *unpacker) scanContainer(
 	ctx context.Context, s *origin, reset func(), use func(unpack.Entry) error,
-) (*contents, error) {
-	x := &contents{}
-	mark, err := in.list.mark()
+) (*containerScan, error) {
+	x := &containerScan{}
+	mark, err := u.list.mark()
 	if err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
 		x.changes = s.changes.Load()
-		err := in.enter(ctx, s, x, use)
+		err := u.scanOnce(ctx, s, x, use)
 		if !isCorrupt(err) || x.damaged != nil {
 			return x, err
 		}
 		proven, herr := true, error(nil)
 		if !errors.Is(err, unpack.ErrVolume) { // which is no damage, but what was sent
-			proven, herr = in.t.heal(ctx, s, err, 0, s.size, try)
+			proven, herr = u.t.refetchDamaged(ctx, s, err, 0, s.size, try)
 		}
 		if herr != nil {
 			return nil, herr
 		}
 		if proven {
 			x.damaged = err
-			if err := s.wait(ctx); err != nil {
+			if err := s.waitWhole(ctx); err != nil {
 				return nil, err
 			}
 		}
-		if err := in.list.rewind(mark); err != nil {
+		if err := u.list.rewind(mark); err != nil {
 			return nil, err
 		}
 		reset()
@@ -113,10 +113,10 @@ func (in *intake) contents(
 	}
 }
 
-func (in *intake) enter(
-	ctx context.Context, s *origin, x *contents, use func(unpack.Entry) error,
+func (u *unpacker) scanOnce(
+	ctx context.Context, s *origin, x *containerScan, use func(unpack.Entry) error,
 ) (err error) {
-	if x.c, err = in.t.open(ctx, s, x.damaged != nil); err != nil {
+	if x.c, err = u.t.open(ctx, s, x.damaged != nil); err != nil {
 		return err
 	}
 	sum := digest.NewWriter()
@@ -133,7 +133,7 @@ func (in *intake) enter(
 			continue
 		}
 		if e.Refused == unpack.RefusedDirectory {
-			if err := in.list.add(s.record(e, "")); err != nil {
+			if err := u.list.add(s.record(e, "")); err != nil {
 				return err
 			}
 			continue
@@ -149,10 +149,12 @@ func (in *intake) enter(
 	return nil
 }
 
-// rest deals with what is left when the documents that the directory names are taken: refused entries,
+// takeRest deals with what is left when the documents that the directory names are taken: refused entries,
 // litter, and what no directory accounts for. late gets what turns out to be a document after all. All bytes
 // of the container are here.
-func (in *intake) rest(ctx context.Context, s *origin, x *contents, late func(unpack.Entry) error) error {
+func (u *unpacker) takeRest(
+	ctx context.Context, s *origin, x *containerScan, late func(unpack.Entry) error,
+) error {
 	if x.odd > 0 {
 		for e, err := range x.c.Entries() {
 			if err != nil {
@@ -161,7 +163,7 @@ func (in *intake) rest(ctx context.Context, s *origin, x *contents, late func(un
 			if e.Refused == unpack.RefusedDirectory || e.Refused == "" && !mayBeLitter(e.Name) {
 				continue
 			}
-			if err := in.judge(ctx, s, x.c, e, late); err != nil {
+			if err := u.sortEntry(ctx, s, x.c, e, late); err != nil {
 				return err
 			}
 		}
@@ -171,51 +173,51 @@ func (in *intake) rest(ctx context.Context, s *origin, x *contents, late func(un
 		if e.Refused != unpack.RefusedDirectory && len(unlisted) < 5 {
 			unlisted = append(unlisted, e.Name)
 		}
-		return in.judge(ctx, s, x.c, e, late)
+		return u.sortEntry(ctx, s, x.c, e, late)
 	})
 	if err != nil {
 		return err
 	}
-	unproven, err := in.recheck(ctx, s, x, acc.Doubts)
+	unproven, err := u.refetchDoubts(ctx, s, x, acc.Doubts)
 	if err != nil {
 		return err
 	}
 	for _, r := range acc.Renames {
-		if err := in.list.note(nameRecord{
-			Container: in.o.Source.Number, Inside: s.inside, Index: r.Index, OwnName: r.Local,
+		if err := u.list.addLine(nameRecord{
+			Container: u.o.Source.Number, Inside: s.inside, Index: r.Index, OwnName: r.Local,
 		}); err != nil {
 			return err
 		}
 	}
-	in.tell(s, x, acc, unlisted, unprovenNote(unproven))
+	u.reportContainer(s, x, acc, unlisted, unprovenNote(unproven))
 	return nil
 }
 
-// judge decides about an entry that is not plainly a document.
-func (in *intake) judge(
+// sortEntry decides about an entry that is not plainly a document.
+func (u *unpacker) sortEntry(
 	ctx context.Context, s *origin, c container, e unpack.Entry, late func(unpack.Entry) error,
 ) error {
 	if e.Refused == "" && mayBeLitter(e.Name) {
-		first, err := in.t.first(ctx, s, c, e)
+		first, err := u.t.readHead(ctx, s, c, e)
 		if err != nil {
 			return err
 		}
 		if isLitter(e.Name, first, e.Size) {
 			e.Refused = refusedLitter
-			in.t.litter.add(e.Name)
+			u.t.litter.add(e.Name)
 		}
 	}
 	if e.Refused == "" {
 		return late(e)
 	}
-	if err := in.list.add(s.record(e, "")); err != nil {
+	if err := u.list.add(s.record(e, "")); err != nil {
 		return err
 	}
-	return in.refused.add(s, c, e)
+	return u.refused.add(s, c, e)
 }
 
-// first returns the first bytes of an entry; none where they cannot be read.
-func (t *takeover) first(ctx context.Context, s *origin, c container, e unpack.Entry) ([]byte, error) {
+// readHead returns the first bytes of an entry; none where they cannot be read.
+func (t *takeover) readHead(ctx context.Context, s *origin, c container, e unpack.Entry) ([]byte, error) {
 	var first bytes.Buffer
 	err := t.read(ctx, s, c, e, func(r io.Reader, _ bool) error {
 		first.Reset()
@@ -231,16 +233,18 @@ func (t *takeover) first(ctx context.Context, s *origin, c container, e unpack.E
 	return first.Bytes(), err
 }
 
-// tell turns what a container leaves over into findings, and decides whether it is kept whole.
-func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []string, note string) {
-	where := fmt.Sprintf("%s (%s)", shown(s), in.o.Source.Part)
+// reportContainer turns what a container leaves over into findings, and decides whether it is kept whole.
+func (u *unpacker) reportContainer(
+	s *origin, x *containerScan, acc unpack.Account, unlisted []string, note string,
+) {
+	where := fmt.Sprintf("%s (%s)", displayName(s), u.o.Source.Part)
 	add := func(code query.Code, severity query.Severity, format string, args ...any) {
-		in.t.found.add(query.Finding{Code: code, Severity: severity, Detail: fmt.Sprintf(format, args...)})
+		u.t.findings.add(query.Finding{Code: code, Severity: severity, Detail: fmt.Sprintf(format, args...)})
 	}
 	kept := ""
 	if x.damaged != nil || len(acc.Contradictions) > 0 || acc.Unaccounted > 0 {
-		in.whole = true
-		kept = "; it is kept whole in " + s.keptName() + note
+		u.whole = true
+		kept = "; it is kept whole in " + s.keptPath() + note
 	}
 	if x.damaged != nil { // of which what else is odd is a consequence
 		severity, lost := query.SeverityWarning, ""
@@ -259,7 +263,7 @@ func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []st
 		add(query.EntriesUnlisted, query.SeverityWarning,
 			"%s holds %d entries that its directory does not name, "+
 				"such as of a second ZIP in the same file; they are taken over: %s%s%s", where, acc.Unlisted,
-			strings.Join(unlisted, ", "), more(acc.Unlisted, len(unlisted)), note)
+			strings.Join(unlisted, ", "), ellipsis(acc.Unlisted, len(unlisted)), note)
 	}
 	if len(acc.Contradictions) > 0 {
 		add(
@@ -286,13 +290,13 @@ func (in *intake) tell(s *origin, x *contents, acc unpack.Account, unlisted []st
 	}
 }
 
-// shown is a container's name without its number.
-func shown(s *origin) string {
+// displayName is a container's name without its number.
+func displayName(s *origin) string {
 	_, name, _ := strings.Cut(s.name, " ")
 	return name
 }
 
-func more(all, told int) string {
+func ellipsis(all, told int) string {
 	if all > told {
 		return ", …"
 	}
@@ -308,16 +312,16 @@ func reason(err error) error {
 	return err
 }
 
-// unreadable deals with an object of which nothing can be read as a container: what keeps it from being
+// keepUnreadable deals with an object of which nothing can be read as a container: what keeps it from being
 // fetched is returned; anything else is how the vendor made it, so it is kept whole and reported.
-func (in *intake) unreadable(s *origin, err error) error {
+func (u *unpacker) keepUnreadable(s *origin, err error) error {
 	if isFetchError(err) || !isCorrupt(err) && !errors.Is(err, unpack.ErrLimit) {
 		return err
 	}
-	in.whole = true
-	in.t.found.add(query.Finding{Code: query.ContainerUnopened, Severity: query.SeverityError,
+	u.whole = true
+	u.t.findings.add(query.Finding{Code: query.ContainerUnopened, Severity: query.SeverityError,
 		Detail: fmt.Sprintf("%s (%s) cannot be opened: %v; it is kept whole in %s: ask the vendor for "+
 			"this part again",
-			shown(s), in.o.Source.Part, err, s.keptName())})
+			displayName(s), u.o.Source.Part, err, s.keptPath())})
 	return nil
 }
