@@ -121,6 +121,14 @@ func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 		p.failAll(e)
 		return
 	}
+	again, err := p.usedUp(i, e, t)
+	switch {
+	case err != nil:
+		go p.o.run.fatal(err)
+		return
+	case again:
+		e = usedUpError(e)
+	}
 	p.resolve(i, 0, p.fileError(i, e))
 }
 

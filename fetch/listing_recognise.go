@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -112,14 +113,14 @@ func (f *Fetcher) compareFiles(ctx context.Context, s *Source, d *listing.Digest
 		return Alike, nil
 	}
 	got := make([]listing.FileSample, len(files))
-	g, gctx := errgroup.WithContext(ctx)
+	var g errgroup.Group // the first failure ends no other request: a link that works once would be used up
 	g.SetLimit(8)
 	if n := f.opts.Connections; n > 0 {
 		g.SetLimit(min(n, 8))
 	}
 	for i, l := range files {
 		g.Go(func() (err error) {
-			got[i], err = f.fileSample(gctx, s, l)
+			got[i], err = f.fileSample(ctx, s, l)
 			return err
 		})
 	}
@@ -177,8 +178,12 @@ func (f *Fetcher) fileSampleOnce(
 		x.receipt.SHA256 = sum
 	}
 	x.close(err)
-	if err == nil {
+	var r *refusal
+	switch {
+	case err == nil:
 		f.keepSample(s, l, x, body)
+	case !errors.As(err, &r) || r.transient:
+		f.spoilSample(s, l)
 	}
 	return listing.FileSample{Told: l.Facts(), Size: n, SHA256: sum}, err
 }

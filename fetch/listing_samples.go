@@ -52,6 +52,23 @@ func (f *Fetcher) keepSample(s *Source, l listing.Entry, x *exchange, body []byt
 	s.sampled[l.Link.Secret()] = again
 }
 
+// spoilSample notes that a file was asked for and did not come, by which its link may be used up.
+func (f *Fetcher) spoilSample(s *Source, l listing.Entry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.spoiled == nil {
+		s.spoiled = map[string]bool{}
+	}
+	s.spoiled[l.Link.Secret()] = true
+}
+
+// spoiled reports whether that happened to a file.
+func (f *Fetcher) spoiled(s *Source, l listing.Entry) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return s.spoiled[l.Link.Secret()]
+}
+
 // takeSample returns the answer that is kept for a file, which can be read once, or nil.
 func (f *Fetcher) takeSample(s *Source, l listing.Entry) *exchange {
 	f.mu.Lock()

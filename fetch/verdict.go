@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"syscall"
 	"time"
 
@@ -43,6 +44,7 @@ type tries struct {
 	ignored     int       // ranges ignored in a row
 	changes     int       // answers in a row that looked like another object
 	truncated   int       // answers that broke off before they showed what they are
+	arrived     bool      // a try failed after the server may have had its request
 	whole       bool      // the whole is asked for, without Range
 	ranged      bool      // a range was answered as asked, so that ignoring one is an exception
 	err         error     // of the last one
@@ -96,6 +98,8 @@ func (t *tries) failed(err error, had yield, now time.Time, budget time.Duration
 		return v
 	}
 	t.whole = v.action == askWhole
+	var dial *net.OpError
+	t.arrived = t.arrived || !errors.As(err, &dial) || dial.Op != "dial"
 	var ref *refusal
 	if errors.As(err, &ref) && ref.asked > 0 {
 		t.resumeAfter = now.Add(ref.asked)

@@ -22,6 +22,7 @@ import (
 //	HOLDALL_SIM_COUNT=20000      how many worlds; else as many as the time allows
 //	HOLDALL_SIM_WITHOUT=a,b      leaves oddities out
 //	HOLDALL_SIM_ONLY=dialect     leaves out all oddities but those of CSVs; or but those whose names begin so
+//	HOLDALL_SIM_KEEP=yes         leaves the user's directory where it is
 //	HOLDALL_SIM_SHRINK=no        does not make worlds small in which something goes wrong
 func TestSimulation(t *testing.T) {
 	chosen := takeoversim.Selection{

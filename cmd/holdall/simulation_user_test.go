@@ -64,6 +64,10 @@ func (k *simulation) violations() []string {
 }
 
 func (k *simulation) remove() {
+	if os.Getenv("HOLDALL_SIM_KEEP") != "" {
+		k.t.Logf("left in %s", k.dir)
+		return
+	}
 	if k.mounted {
 		if err := syscall.Unmount(filepath.Join(k.dir, "archives"), syscall.MNT_DETACH); err != nil {
 			k.t.Errorf("seed %d: unmount: %v", k.Seed, err)
@@ -202,6 +206,9 @@ func (k *simulation) judge(generation int, last *ran) {
 func (k *simulation) again(last *ran) {
 	r := k.untilDone()
 	if r == nil {
+		return
+	}
+	if k.w.Altered(last.location()) || k.w.Altered(r.location()) {
 		return
 	}
 	if r.location() != last.location() || r.code != last.code {

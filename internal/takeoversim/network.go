@@ -16,12 +16,15 @@ type Network struct {
 
 	mu     sync.Mutex
 	conns  map[*serverConn]bool // guarded by mu
-	served sync.WaitGroup
+	served *sync.WaitGroup      // of the run that goes on: each has a time of its own
 }
 
 func newNetwork(serve func(*serverConn), down func() bool) *Network {
-	return &Network{serve: serve, down: down, conns: map[*serverConn]bool{}}
+	return &Network{serve: serve, down: down, conns: map[*serverConn]bool{}, served: new(sync.WaitGroup)}
 }
+
+// begin makes ready for another run.
+func (n *Network) begin() { n.served = new(sync.WaitGroup) }
 
 // Dial connects to the server.
 func (n *Network) Dial(ctx context.Context, network, address string) (net.Conn, error) {

@@ -368,6 +368,7 @@ func (w *World) State() State {
 
 // BeginRun prepares for a run of the program: at the chunk-th chunk from now on, end is called.
 func (w *World) BeginRun(step Step, end func()) {
+	w.net.begin()
 	w.Outage = step.Outage
 	w.server.begun = 0
 	first := w.server.state.Chunks
