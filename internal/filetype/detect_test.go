@@ -10,8 +10,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
+	"holdall/internal/containertest"
 )
 
 func TestDetect(t *testing.T) {
@@ -28,12 +27,12 @@ func TestDetect(t *testing.T) {
 		{"four chance bytes are no zip", "\x00\x01PK\x03\x04" + strings.Repeat("\xff", 40), Unknown},
 		{"a POSIX tar", smallTar(t), Tar},
 		{"a tar cut to 262 bytes", smallTar(t)[:262], Tar},
-		{"a tar older than POSIX", oldTar(), Tar},
-		{"a gzipped tar", gzipped(t, smallTar(t)), TarGzip},
-		{"a gzipped table is no container", gzipped(t, strings.Repeat(csv, 40)), Unknown},
-		{"a tar in zstd", zstdOf(t, smallTar(t)), TarZstd},
-		{"zstd cut inside its first block may be a tar", zstdOf(t, smallTar(t))[:20], TarZstd},
-		{"a table in zstd is no tar", zstdOf(t, strings.Repeat(csv, 40)), Unknown},
+		{"a tar older than POSIX", containertest.OldTar(), Tar},
+		{"a gzipped tar", containertest.Gzip(t, smallTar(t)), TarGzip},
+		{"a gzipped table is no container", containertest.Gzip(t, strings.Repeat(csv, 40)), Unknown},
+		{"a tar in zstd", containertest.Zstd(t, smallTar(t)), TarZstd},
+		{"zstd cut inside its first block may be a tar", containertest.Zstd(t, smallTar(t))[:20], TarZstd},
+		{"a table in zstd is no tar", containertest.Zstd(t, strings.Repeat(csv, 40)), Unknown},
 		{"a table", csv, CSV},
 		{"a table with a byte order mark", "\xef\xbb\xbf" + csv, CSV},
 		{"a table in UTF-16", utf16LE(csv), CSV},
@@ -97,44 +96,6 @@ func smallTar(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return b.String()
-}
-
-// oldTar is a header of Unix version 7: no magic, only a checksum.
-func oldTar() string {
-	h := make([]byte, TarBlock)
-	copy(h, "a.txt")
-	copy(h[100:], "000644 \x00000000 \x00000000 \x0000000000007 00000000000 ")
-	sum := 8 * int(' ')
-	for _, c := range h {
-		sum += int(c)
-	}
-	copy(
-		h[148:],
-		[]byte{
-			'0' + byte(sum>>15&7), '0' + byte(sum>>12&7), '0' + byte(sum>>9&7), '0' + byte(sum>>6&7),
-			'0' + byte(sum>>3&7), '0' + byte(sum&7), 0, ' ',
-		},
-	)
-	return string(h)
-}
-
-func gzipped(t testing.TB, s string) string {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	io.WriteString(w, s)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-func zstdOf(t testing.TB, s string) string {
-	w, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	return string(w.EncodeAll([]byte(s), nil))
 }
 
 func utf16LE(s string) string {

@@ -111,7 +111,7 @@ func (k *entryTable) add(e unpack.Entry) {
 	k.entries = append(k.entries,
 		compactEntry{index: e.Index, offset: e.Offset, size: e.Size, compressedSize: e.CompressedSize,
 			modified: e.Modified, crc32: e.CRC32, method: e.Method, hasCRC: e.HasCRC,
-			unlisted: e.Unlisted, cut: e.Cut, modulo: e.Modulo})
+			unlisted: e.Unlisted, cut: e.Truncated, modulo: e.Modulo})
 	k.all = append(k.all, e.Name)
 	if string(e.RawName) != e.Name {
 		k.names[e.Index] = e.RawName
@@ -154,5 +154,5 @@ func (k *entryTable) entry(m query.Matched) unpack.Entry {
 	return unpack.Entry{Index: e.index, Name: m.Name, RawName: raw, Size: e.size,
 		CompressedSize: e.compressedSize,
 		CRC32:          e.crc32, HasCRC: e.hasCRC, Modified: e.modified, Offset: e.offset, Method: e.method,
-		Unlisted: e.unlisted, Cut: e.cut, Modulo: e.modulo}
+		Unlisted: e.unlisted, Truncated: e.cut, Modulo: e.modulo}
 }

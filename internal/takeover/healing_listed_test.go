@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"holdall/internal/containertest"
 	"holdall/query"
 )
 
@@ -45,7 +46,7 @@ func listedExport(t *testing.T, letter string) *site {
 		)
 	}
 	for _, f := range (handmade{tables: map[string]string{"attachments": rows}}).data(t) {
-		s.put("/t/"+f.name+".gz", string(gzipped(t, []byte(f.content))))
+		s.put("/t/"+f.name+".gz", string(containertest.Gzip(t, []byte(f.content))))
 		fmt.Fprintf(&tables, "%s.gz,%s/t/%[1]s.gz?sig=quiet\r\n", f.name, s.URL)
 	}
 	s.put("/tables.csv", tables.String())

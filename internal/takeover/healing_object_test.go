@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"holdall/internal/containertest"
 	"holdall/query"
 )
 
@@ -14,7 +15,7 @@ import (
 // nothing else from being archived, and what can be read of it is taken.
 func TestAnObjectDamagedAtItsSourceStopsNothing(t *testing.T) {
 	tr := tarred(t, letters())
-	coded := gzipped(t, tr)
+	coded := containertest.Gzip(t, tr)
 	coded[len(coded)-6] ^= 0x41
 	for _, c := range []struct {
 		name, file string

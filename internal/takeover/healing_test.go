@@ -11,10 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
 	"holdall/fetch/failure"
+	"holdall/internal/containertest"
 	"holdall/internal/testneed"
 )
 
@@ -37,27 +35,6 @@ func tarred(t *testing.T, files []handmadeFile) []byte {
 	return b.Bytes()
 }
 
-func gzipped(t *testing.T, b []byte) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	w.Write(b)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
-func zstdOf(t *testing.T, b []byte) []byte {
-	t.Helper()
-	w, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	return w.EncodeAll(b, nil)
-}
-
 // A damaged is an object of attachments and the byte of it that arrives changed.
 type damaged struct {
 	name    string
@@ -67,7 +44,7 @@ type damaged struct {
 
 func damagedObjects(t *testing.T) []damaged {
 	z, tr := zipped(t, letters()), tarred(t, letters())
-	gz, zs := gzipped(t, tr), zstdOf(t, tr)
+	gz, zs := containertest.Gzip(t, tr), containertest.Zstd(t, tr)
 	second := bytes.Index(tr, []byte(letters()[1].name))
 	return []damaged{
 		{"the mark of an end record.zip", z, endOf(z)},
@@ -182,6 +159,8 @@ func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
 	testneed.Command(t, "bzip2", "Debian bzip2")
 	tr := tarred(t, letters())
 	unclosed := tr[:len(tr)-1024]
+	gz := func(b []byte) []byte { return containertest.Gzip(t, b) }
+	zs := func(b []byte) []byte { return containertest.Zstd(t, b) }
 	bzip2Of := func(b []byte) []byte {
 		cmd := exec.Command("bzip2", "-c")
 		cmd.Stdin = bytes.NewReader(b)
@@ -201,9 +180,9 @@ func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
 	var links []object
 	for i, f := range tablesOf(t) {
 		if i%2 == 0 {
-			links = append(links, object{f.name + ".gz", gzipped(t, []byte(f.content))})
+			links = append(links, object{f.name + ".gz", containertest.Gzip(t, []byte(f.content))})
 		} else {
-			links = append(links, object{f.name + ".zst", zstdOf(t, []byte(f.content))})
+			links = append(links, object{f.name + ".zst", containertest.Zstd(t, []byte(f.content))})
 		}
 	}
 	zeros := make([]byte, 4096)
@@ -212,19 +191,19 @@ func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
 		d    delivery
 		want []string
 	}{
-		{"zeros behind a tar.gz", only("a.tar.gz", append(gzipped(t, tr), zeros...)), nil},
-		{"zeros behind a tar.zst", only("a.tar.zst", append(zstdOf(t, tr), zeros...)), nil},
+		{"zeros behind a tar.gz", only("a.tar.gz", append(containertest.Gzip(t, tr), zeros...)), nil},
+		{"zeros behind a tar.zst", only("a.tar.zst", append(containertest.Zstd(t, tr), zeros...)), nil},
 		{
-			"a page behind a tar.gz", only("a.tar.gz", append(gzipped(t, tr), "<html>error</html>"...)),
+			"a page behind a tar.gz", only("a.tar.gz", append(containertest.Gzip(t, tr), "<html>error</html>"...)),
 			[]string{"warning bytes-unaccounted"},
 		},
 		{
 			"gzip in two members with zeros between",
-			only("a.tar.gz", append(append(gzipped(t, tr[:3000]), zeros...), gzipped(t, tr[3000:])...)), nil,
+			only("a.tar.gz", append(append(containertest.Gzip(t, tr[:3000]), zeros...), containertest.Gzip(t, tr[3000:])...)), nil,
 		},
 		{"a tar without its end", only("a.tar", unclosed), []string{"warning container-contradictory"}},
 		{
-			"a tar.gz without its end", only("a.tar.gz", gzipped(t, unclosed)),
+			"a tar.gz without its end", only("a.tar.gz", containertest.Gzip(t, unclosed)),
 			[]string{"warning container-contradictory"},
 		},
 		{
@@ -232,9 +211,9 @@ func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
 			only("a.tar", append(tarred(t, letters()[:1]), tarred(t, letters()[1:])...)),
 			[]string{"warning container-contradictory"},
 		},
-		{"a ZIP in gzip", only("a.zip.gz", gzipped(t, zipped(t, letters()))), nil},
-		{"gzipped tables", compressed(".gz", func(b []byte) []byte { return gzipped(t, b) }), nil},
-		{"tables in zstd", compressed(".zst", func(b []byte) []byte { return zstdOf(t, b) }), nil},
+		{"a ZIP in gzip", only("a.zip.gz", containertest.Gzip(t, zipped(t, letters()))), nil},
+		{"gzipped tables", compressed(".gz", gz), nil},
+		{"tables in zstd", compressed(".zst", zs), nil},
 		{"tables in bzip2", compressed(".bz2", bzip2Of), nil},
 		{
 			"tables each in a ZIP",

@@ -8,15 +8,13 @@ import (
 	"holdall/fetch"
 	"holdall/fetch/link"
 	"holdall/query"
-	"holdall/schemas"
 )
 
 // linkSource is the source that a master CSV leads to: containers behind links that expire.
 type linkSource struct{ t *takeover }
 
-func (s linkSource) name() string            { return Source }
-func (s linkSource) schema() []schemas.Table { return nil }
-func (s linkSource) plan() fetch.Progress    { return s.t.fetching.Progress() }
+func (s linkSource) name() string         { return Source }
+func (s linkSource) plan() fetch.Progress { return s.t.fetching.Progress() }
 
 func (s linkSource) parts() map[string]bool {
 	parts := map[string]bool{}

@@ -15,6 +15,7 @@ import (
 
 	"holdall/fetch/failure"
 	"holdall/fetch/link"
+	"holdall/internal/containertest"
 )
 
 // A manner is how a server answers the n-th request for an object; false where it answers as servers should.
@@ -52,7 +53,7 @@ func servedBy(t *testing.T, m manner) (master []byte) {
 	return []byte(strings.ReplaceAll(string(plain), good, s.URL))
 }
 
-func as(encoding string, encode func(*testing.T, []byte) []byte, t *testing.T) manner {
+func as(encoding string, encode func(testing.TB, []byte) []byte, t *testing.T) manner {
 	return func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool {
 		w.Header().Set("Content-Encoding", encoding)
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(encode(t, content)))
@@ -67,9 +68,9 @@ func TestAnExportIsTakenFromServersAsTheyAre(t *testing.T) {
 		m     manner
 		codes []string
 	}{
-		{name: "it keeps the objects gzipped", m: as("gzip", gzipped, t)},
-		{name: "it keeps the objects as zstd", m: as("zstd", zstdOf, t)},
-		{name: "it calls ZIPs gzip", m: as("gzip", func(_ *testing.T, b []byte) []byte { return b }, t)},
+		{name: "it keeps the objects gzipped", m: as("gzip", containertest.Gzip[[]byte], t)},
+		{name: "it keeps the objects as zstd", m: as("zstd", containertest.Zstd[[]byte], t)},
+		{name: "it calls ZIPs gzip", m: as("gzip", func(_ testing.TB, b []byte) []byte { return b }, t)},
 		{name: "each link works once",
 			m: func(w http.ResponseWriter, r *http.Request, n int, content []byte) bool {
 				if n > 1 {

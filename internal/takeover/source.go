@@ -16,8 +16,6 @@ import (
 type source interface {
 	// name begins the export's ID and is kept in the archive.
 	name() string
-	// schema is what is known of the source's tables, as in query.BuildOptions.
-	schema() []schemas.Table
 	// plan is the progress of receiving, for people.
 	plan() fetch.Progress
 	// parts are the kinds of documents that were received.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"holdall/internal/containertest"
 	"holdall/query"
 )
 
@@ -433,7 +434,7 @@ func TestLitterOfACompressedTarIsKept(t *testing.T) {
 	t.Parallel()
 	store := handmadeFile{".DS_Store", "\x00\x00\x00\x01Bud1" + noise(1_300_000)}
 	root := t.TempDir()
-	r := only("a.tar.gz", gzipped(t, tarred(t, append(letters(), store)))).take(t, root)
+	r := only("a.tar.gz", containertest.Gzip(t, tarred(t, append(letters(), store)))).take(t, root)
 	checkDelivered(t, root, r, whole())
 	rows := refusedRows(t, root, r)
 	if len(rows) != 1 || rows[0]["kept_in"] == "" || !strings.Contains(
@@ -542,7 +543,7 @@ func TestAPortfolioIsNotOpened(t *testing.T) {
 func TestWhatCannotBeOpenedIsNamed(t *testing.T) {
 	t.Parallel()
 	seven := "7z\xbc\xaf\x27\x1c\x00\x04 packed by somebody " + noise(500)
-	broken := gzipped(t, []byte(noise(5000)))[:700]
+	broken := containertest.Gzip(t, []byte(noise(5000)))[:700]
 	d := delivery{
 		data: []object{{
 			"data.zip",

@@ -95,7 +95,7 @@ func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 				e.Refused = RefusedLimit
 			}
 			next = s.end
-			t.keep(s) // for whoever opens e while it is yielded, and for the next round
+			t.putIdle(s) // for whoever opens e while it is yielded, and for the next round
 			if !yield(e, nil) {
 				return
 			}
@@ -118,7 +118,7 @@ func (t *tarFile) Rest(func(Entry) error) (Account, error) {
 	}
 	rest := *acc
 	if t.kind == filetype.Tar { // what is behind a compression has its checksum
-		rest.settleDoubts(t.size)
+		rest.mergeDoubts(t.size)
 	}
 	return rest, nil
 }
@@ -152,7 +152,7 @@ func (t *tarFile) OpenRaw(e Entry) (io.ReadCloser, error) {
 
 // member returns a stream that has just read the header of e.
 func (t *tarFile) member(e Entry) (*tarStream, error) {
-	if s := t.take(func(s *tarStream) bool { return s.isAt(e.Offset) }); s != nil {
+	if s := t.takeIdle(func(s *tarStream) bool { return s.isAt(e.Offset) }); s != nil {
 		return s, nil
 	}
 	s, err := t.seek(e.Offset)
@@ -178,7 +178,7 @@ func (t *tarFile) seek(off int64) (*tarStream, error) {
 	if t.kind == filetype.Tar {
 		return newTarStream(t, off)
 	}
-	s := t.take(func(s *tarStream) bool { return s.pos <= off })
+	s := t.takeIdle(func(s *tarStream) bool { return s.pos <= off })
 	if s == nil {
 		var err error
 		if s, err = newTarStream(t, 0); err != nil {
@@ -192,8 +192,8 @@ func (t *tarFile) seek(off int64) (*tarStream, error) {
 	return s, nil
 }
 
-// take returns the kept stream if it fits; from then on it is the caller's.
-func (t *tarFile) take(fits func(*tarStream) bool) *tarStream {
+// takeIdle returns the kept stream if it fits; from then on it is the caller's.
+func (t *tarFile) takeIdle(fits func(*tarStream) bool) *tarStream {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.idle
@@ -204,8 +204,8 @@ func (t *tarFile) take(fits func(*tarStream) bool) *tarStream {
 	return s
 }
 
-// keep takes a stream back. A plain tar needs none.
-func (t *tarFile) keep(s *tarStream) {
+// putIdle takes a stream back. A plain tar needs none.
+func (t *tarFile) putIdle(s *tarStream) {
 	if t.kind == filetype.Tar {
 		return
 	}
@@ -239,12 +239,12 @@ func (c *tarContent) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
 	c.left -= int64(n)
 	if err != nil && c.left > 0 {
-		c.err = c.damaged(err)
+		c.err = c.damage(err)
 	}
 	return n, c.err
 }
 
-func (c *tarContent) damaged(err error) error {
+func (c *tarContent) damage(err error) error {
 	switch {
 	case c.s.src.err != nil:
 		return fmt.Errorf("read %q: %w", c.name, c.s.src.err)
@@ -272,7 +272,7 @@ func (c *tarContent) Close() error {
 		return nil
 	}
 	if c.err == nil || c.err == io.EOF {
-		c.t.keep(c.s)
+		c.t.putIdle(c.s)
 	} else {
 		c.s.close()
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"holdall/internal/containertest"
 	"holdall/internal/filetype"
 	"holdall/internal/testneed"
 )
@@ -27,8 +28,8 @@ var tarKinds = []struct {
 	pack func(testing.TB, string) string
 }{
 	{filetype.Tar, func(_ testing.TB, s string) string { return s }},
-	{filetype.TarGzip, gzipped},
-	{filetype.TarZstd, zstdOf},
+	{filetype.TarGzip, containertest.Gzip[string]},
+	{filetype.TarZstd, containertest.Zstd[string]},
 }
 
 func openTarString(t testing.TB, s string, kind filetype.Type, lim Limits) Container {
@@ -124,7 +125,7 @@ func TestCompressedTarIsDecompressedOnce(t *testing.T) {
 	for i := range 200 {
 		members = append(members, file(fmt.Sprint(i), strings.Repeat("content ", i)))
 	}
-	packed := gzipped(t, makeTar(t, members...))
+	packed := containertest.Gzip(t, makeTar(t, members...))
 	r := &counted{r: strings.NewReader(packed)}
 	c, err := OpenTar(r, int64(len(packed)), filetype.TarGzip, Limits{})
 	if err != nil {
@@ -230,25 +231,25 @@ func TestBrokenTar(t *testing.T) {
 		},
 		{"too many entries", whole, filetype.Tar, Limits{Entries: 1}, 1, ErrLimit, "more than 1 entries"},
 		{
-			"gzip cut in the middle", gzipped(t, whole)[:80], filetype.TarGzip, Limits{}, 0, ErrFormat,
+			"gzip cut in the middle", containertest.Gzip(t, whole)[:80], filetype.TarGzip, Limits{}, 0, ErrFormat,
 			"cut at byte",
 		},
 		{
-			"gzip without its checksum", cutEnd(gzipped(t, whole), 8), filetype.TarGzip, Limits{}, 2,
+			"gzip without its checksum", cutEnd(containertest.Gzip(t, whole), 8), filetype.TarGzip, Limits{}, 2,
 			ErrFormat, "cut at byte",
 		},
 		{
-			"gzip with a wrong checksum", cutEnd(gzipped(t, whole), 8) + "12345678", filetype.TarGzip,
+			"gzip with a wrong checksum", cutEnd(containertest.Gzip(t, whole), 8) + "12345678", filetype.TarGzip,
 			Limits{}, 2, ErrFormat, "checksum",
 		},
 		{"no gzip", whole, filetype.TarGzip, Limits{}, 0, ErrFormat, "invalid header"},
 		{
-			"zstd cut in the middle", zstdOf(t, whole)[:50], filetype.TarZstd, Limits{}, 0, ErrFormat,
+			"zstd cut in the middle", containertest.Zstd(t, whole)[:50], filetype.TarZstd, Limits{}, 0, ErrFormat,
 			"cut at byte",
 		},
 		{"no zstd", whole, filetype.TarZstd, Limits{}, 0, ErrFormat, "magic"},
 		{
-			"a bomb", gzipped(t, makeTar(t, file("a", strings.Repeat("\x00", 4<<20)))), filetype.TarGzip,
+			"a bomb", containertest.Gzip(t, makeTar(t, file("a", strings.Repeat("\x00", 4<<20)))), filetype.TarGzip,
 			Limits{}, 1, ErrLimit, "decompresses to more than",
 		},
 	} {
@@ -407,9 +408,9 @@ func FuzzTar(f *testing.F) {
 		tarMember{tar.Header{Name: "t", ModTime: time.Unix(1, 5), Format: tar.FormatPAX}, "x"},
 	)
 	f.Add([]byte(whole), byte(0))
-	f.Add([]byte(gzipped(f, whole)), byte(1))
-	f.Add([]byte(zstdOf(f, whole)), byte(2))
-	f.Add([]byte(oldTar()), byte(0))
+	f.Add([]byte(containertest.Gzip(f, whole)), byte(1))
+	f.Add([]byte(containertest.Zstd(f, whole)), byte(2))
+	f.Add([]byte(containertest.OldTar()), byte(0))
 	f.Fuzz(func(t *testing.T, b []byte, kind byte) {
 		c, err := OpenTar(
 			bytes.NewReader(b), int64(len(b)), tarKinds[int(kind)%3].kind, Limits{EntrySize: 1 << 20},

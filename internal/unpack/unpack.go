@@ -1,8 +1,21 @@
 // Package unpack reads the containers an export arrives in: ZIP and tar, made by others and not to be
 // trusted.
 //
-// A container is read through an io.ReaderAt whose ReadAt may wait until the bytes are there, so that entries
-// are checked and handed on while the rest still arrives. Names are data here, never paths.
+// Call OpenZIP, OpenSplitZIP or OpenTar, and range over Entries; Rest then accounts for every other byte.
+// Recover opens what those refuse as damaged.
+//
+// A container is read through an io.ReaderAt whose ReadAt may wait until the bytes have arrived. That is how
+// a ZIP's directory, which lies at the file's end, is read before the rest of the file is here: package fetch
+// fetches first what a reader waits for. Names are data, never paths.
+//
+// Where to look for what:
+//
+//	zip.go, zip_end.go, zip_directory.go  a ZIP: its end records and its directory
+//	zip_offsets.go, zip_overlap.go        where entries really begin; entries that share bytes
+//	zip_read.go, zip_local_header.go      an entry's content, checked against directory and header
+//	zip_rest.go, zip_scan.go              what no directory names; zip_doubts.go: what to fetch again
+//	tar.go, tar_stream.go                 a tar, plain or compressed
+//	limits.go                             the limits that hostile containers run into
 package unpack
 
 import (
@@ -43,7 +56,7 @@ type Entry struct {
 	Method         uint16    // ZIP compression method
 	Refused        Refusal   // empty for a document
 	Unlisted       bool      // no directory names it: found by its own header, see Container.Rest
-	Cut            bool      // unlisted, and the container ends before its content does
+	Truncated      bool      // unlisted, and the container ends before its content does
 	Modulo         bool      // Size may be short by a multiple of 4 GiB: its writer had 32 bits for it
 }
 
@@ -119,14 +132,6 @@ type Container interface {
 	// entries that no directory names; their Index goes on behind the others. It needs all bytes of the
 	// container, and stops with found's error.
 	Rest(found func(Entry) error) (Account, error)
-}
-
-// Open opens a container of size bytes that is of a kind. Damage to its structure is an error: a *Damage.
-func Open(r io.ReaderAt, size int64, kind filetype.Type, lim Limits) (Container, error) {
-	if kind == filetype.ZIP {
-		return OpenZIP(r, size, lim)
-	}
-	return OpenTar(r, size, kind, lim)
 }
 
 // Recover opens a container whose structure is known to be damaged: its Entries and Rest give what is left,

@@ -13,6 +13,8 @@ import (
 	"testing/iotest"
 	"time"
 
+	"holdall/internal/containertest"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 )
@@ -117,7 +119,7 @@ func TestZipVariants(t *testing.T) {
 		{
 			"zstd",
 			rawZip{
-				entries: []rawEntry{packed(methodZstd, "zstd content", zstdOf(t, "zstd content"))},
+				entries: []rawEntry{packed(methodZstd, "zstd content", containertest.Zstd(t, "zstd content"))},
 			}.bytes(),
 			[]seen{{Name: "packed", Content: "zstd content"}},
 		},
@@ -250,7 +252,7 @@ func TestZipReaderBehaves(t *testing.T) {
 		{name: "stored", content: text},
 		{name: "deflated", content: text, method: methodDeflate},
 		{name: "empty", method: methodDeflate},
-		packed(methodZstd, text, zstdOf(t, text)),
+		packed(methodZstd, text, containertest.Zstd(t, text)),
 	} {
 		t.Run(e.name, func(t *testing.T) {
 			c := openRawZip(t, rawZip{entries: []rawEntry{e}}, Limits{})

@@ -105,7 +105,7 @@ func (z *zipFile) readLocal(d *zipData, e Entry) (localHeader, error) {
 	if _, err := io.ReadFull(d, rest); err != nil {
 		return localHeader{}, d.failed("its header is cut", err)
 	}
-	h.take(rest)
+	h.setVariable(rest)
 	return h, nil
 }
 
@@ -191,7 +191,7 @@ func (c *zipContent) Read(p []byte) (int, error) {
 	}
 	if c.left == 0 {
 		var first [1]byte
-		n, err := c.goOn(first[:])
+		n, err := c.readFurther(first[:])
 		p[0], c.err = first[0], err
 		return n, err
 	}
@@ -205,14 +205,14 @@ func (c *zipContent) Read(p []byte) (int, error) {
 			c.err = err
 		}
 	case err != nil:
-		c.err = c.damaged(err)
+		c.err = c.damage(err)
 	}
 	return n, c.err
 }
 
-// goOn reads the byte behind the told size, of content whose size may have been told modulo 4 GiB. Else it is
-// finish.
-func (c *zipContent) goOn(one []byte) (int, error) {
+// readFurther reads the byte behind the told size, of content whose size may have been told modulo 4 GiB.
+// Else it is finish.
+func (c *zipContent) readFurther(one []byte) (int, error) {
 	if !c.modulo || c.size+1<<32 > c.most {
 		return 0, c.finish()
 	}
@@ -221,7 +221,7 @@ func (c *zipContent) goOn(one []byte) (int, error) {
 	case err == io.EOF:
 		return 0, c.compare()
 	case err != nil:
-		return 0, c.damaged(err)
+		return 0, c.damage(err)
 	}
 	c.sum = crc32.Update(c.sum, crc32.IEEETable, one)
 	c.size += 1 << 32
@@ -248,12 +248,12 @@ func (c *zipContent) finish() error {
 			"read %q: %w: it goes on after the %d bytes that the directory says", c.name, ErrChecksum, c.size,
 		)
 	case err != io.EOF:
-		return c.damaged(err)
+		return c.damage(err)
 	}
 	return c.compare()
 }
 
-func (c *zipContent) damaged(err error) error {
+func (c *zipContent) damage(err error) error {
 	switch {
 	case c.data.src.err != nil:
 		return fmt.Errorf("read %q: %w", c.name, c.data.src.err)

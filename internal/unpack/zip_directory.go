@@ -47,13 +47,13 @@ func (z *zipFile) headers() iter.Seq2[*zipHeader, error] {
 		if z.end.start >= z.end.limit {
 			return
 		}
-		if err := z.settleBase(); err != nil {
+		if err := z.ensureBase(); err != nil {
 			yield(nil, fmt.Errorf("read zip directory: %w", err))
 			return
 		}
 		for h, err := range z.records() {
 			if err == nil {
-				err = z.place(h)
+				err = z.locate(h)
 			}
 			if err != nil {
 				yield(nil, fmt.Errorf("read zip directory, entry %d of %d: %w", h.index, z.end.entries, err))

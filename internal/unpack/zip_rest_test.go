@@ -191,10 +191,10 @@ func TestACutEntryIsReadAsFarAsItGoes(t *testing.T) {
 		if _, err := c.Rest(func(e Entry) error {
 			n++
 			got, err := readEntry(c, e)
-			if !e.Cut || !errors.Is(err, ErrChecksum) || len(got) < 100 ||
+			if !e.Truncated || !errors.Is(err, ErrChecksum) || len(got) < 100 ||
 				!strings.HasPrefix(text, string(got)) {
 				t.Errorf(
-					"cut %v: %d bytes, %v; want a beginning, and that it is damaged", e.Cut, len(got), err,
+					"cut %v: %d bytes, %v; want a beginning, and that it is damaged", e.Truncated, len(got), err,
 				)
 			}
 			return nil

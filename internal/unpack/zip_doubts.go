@@ -11,9 +11,9 @@ const (
 	nearDoubts = 1 << 18 // ranges as near as that to each other are one
 )
 
-// doubt notes that the bytes from from up to to would say something else if one of them had changed on its
+// addDoubt notes that the bytes from from up to to would say something else if one of them had changed on its
 // way.
-func (a *Account) doubt(from, to int64) {
+func (a *Account) addDoubt(from, to int64) {
 	if len(a.Doubts) >= mostDoubts {
 		return
 	}
@@ -24,10 +24,10 @@ func (a *Account) doubt(from, to int64) {
 	a.Doubts = append(a.Doubts, Range{from, to})
 }
 
-// settleDoubts brings the ranges into order, joins near ones, and adds the regions that belong to nothing.
-func (a *Account) settleDoubts(size int64) {
+// mergeDoubts brings the ranges into order, joins near ones, and adds the regions that belong to nothing.
+func (a *Account) mergeDoubts(size int64) {
 	for _, r := range a.Regions {
-		a.doubt(r.From, r.To)
+		a.addDoubt(r.From, r.To)
 	}
 	all := a.Doubts
 	a.Doubts = nil
@@ -48,14 +48,14 @@ func (a *Account) join(r Range) {
 	a.Doubts = append(a.Doubts, r)
 }
 
-// doubt notes an entry's record in the directory, and its own header where the record says that it is.
-func (c *zipCensus) doubt(h *zipHeader) {
+// doubtEntry notes an entry's record in the directory, and its own header where the record says that it is.
+func (c *zipCensus) doubtEntry(h *zipHeader) {
 	c.recordDoubts++
 	if c.recordDoubts > mostDoubts/4 {
 		return // what is found later has room, too
 	}
-	c.acc.doubt(h.at, h.next)
-	c.acc.doubt(h.offset, min(h.offset+localSize+int64(len(h.name)+len(h.extra)), c.z.end.start))
+	c.acc.addDoubt(h.at, h.next)
+	c.acc.addDoubt(h.offset, min(h.offset+localSize+int64(len(h.name)+len(h.extra)), c.z.end.start))
 }
 
 // differs reports whether an entry's own header says anything of it that its record in the directory does

@@ -36,14 +36,14 @@ func parseLocal(b []byte) localHeader {
 // length is that of the whole header.
 func (h *localHeader) length() int { return localSize + h.nameLen + h.extraLen }
 
-// take takes the variable part.
-func (h *localHeader) take(b []byte) {
+// setVariable takes the variable part.
+func (h *localHeader) setVariable(b []byte) {
 	h.name, h.extra = b[:h.nameLen], b[h.nameLen:]
 	h.complete = takeZip64(h.extra, &h.size, &h.stored)
 }
 
-// told reports whether sizes and checksum stand here, and not in a descriptor behind the data.
-func (h *localHeader) told() bool {
+// hasSizes reports whether sizes and checksum stand here, and not in a descriptor behind the data.
+func (h *localHeader) hasSizes() bool {
 	return h.complete && (h.flags&flagDescriptor == 0 || h.stored != 0 || h.size != 0 || h.crc != 0)
 }
 
@@ -74,7 +74,7 @@ func (z *zipFile) readLocalAt(at, limit int64) (h localHeader, ok bool, err erro
 	if err := readFullAt(z.r, rest, at+localSize); err != nil {
 		return h, false, err
 	}
-	h.take(rest)
+	h.setVariable(rest)
 	return h, true, nil
 }
 

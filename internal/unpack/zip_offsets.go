@@ -10,10 +10,10 @@ import (
 // frontJunk is how far into the container the first entry is looked for where no offset leads to it.
 const frontJunk = 1 << 20
 
-// settleBase decides what stored offsets have to be shifted by. With something in front of a ZIP they may
+// ensureBase decides what stored offsets have to be shifted by. With something in front of a ZIP they may
 // count from the container's start or from the ZIP's, and end records are known that are wrong by themselves:
 // an entry's own header proves what is right. It returns errors of the source only.
-func (z *zipFile) settleBase() error {
+func (z *zipFile) ensureBase() error {
 	z.based.Do(func() { _, z.baseErr = z.findBase() })
 	return z.baseErr
 }
@@ -162,16 +162,16 @@ func (z *zipFile) headerAt(at int64, h *zipHeader, strict bool) (bool, error) {
 	return err == nil && sameName(name, h.name), err
 }
 
-// place moves the offset to where the entry is in the container and checks that header and content lie before
-// the directory.
-func (z *zipFile) place(h *zipHeader) error {
+// locate moves the offset to where the entry is in the container and checks that header and content lie
+// before the directory.
+func (z *zipFile) locate(h *zipHeader) error {
 	at, ok := z.shifted(h, z.base)
 	if z.volumes == nil && h.disk != 0 && h.disk != math.MaxUint16 && z.end.disk == 0 {
 		ok = false // another volume, of which the ZIP knows nothing
 	}
 	if ok && !h.broken && z.Wide() && h.short {
 		var err error
-		if at, err = z.unwrap(h, at); err != nil {
+		if at, err = z.resolveOffset(h, at); err != nil {
 			return err
 		}
 		ok = at >= 0
@@ -192,9 +192,9 @@ func (z *zipFile) place(h *zipHeader) error {
 	return nil
 }
 
-// unwrap finds an entry of which offset and size are told modulo 4 GiB: at the first place behind its
+// resolveOffset finds an entry of which offset and size are told modulo 4 GiB: at the first place behind its
 // predecessor, else at any, where its own header is. -1: at none.
-func (z *zipFile) unwrap(h *zipHeader, at int64) (int64, error) {
+func (z *zipFile) resolveOffset(h *zipHeader, at int64) (int64, error) {
 	const wrap = 1 << 32
 	skip := max(h.last-at+wrap-1, 0) / wrap * wrap
 	places := make([]int64, 0, 16)
@@ -211,15 +211,15 @@ func (z *zipFile) unwrap(h *zipHeader, at int64) (int64, error) {
 				return 0, err
 			}
 			if ok {
-				return p, z.unwrapSize(h, p)
+				return p, z.resolveSize(h, p)
 			}
 		}
 	}
 	return -1, nil
 }
 
-// unwrapSize finds the stored size of the entry at a place: the first behind which another record begins.
-func (z *zipFile) unwrapSize(h *zipHeader, at int64) error {
+// resolveSize finds the stored size of the entry at a place: the first behind which another record begins.
+func (z *zipFile) resolveSize(h *zipHeader, at int64) error {
 	var lengths [4]byte
 	if err := readFullAt(z.r, lengths[:], at+26); err != nil {
 		return err

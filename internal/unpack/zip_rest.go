@@ -27,14 +27,14 @@ func (z *zipFile) Rest(found func(Entry) error) (Account, error) {
 	}
 	told, exact := z.end.entries, z.end.exact
 	if z.end.none() {
-		told, exact = s.told, false
+		told, exact = s.stated, false
 	}
 	if c.acc.Unlisted > 0 || c.acc.Unaccounted > 0 || len(c.acc.Contradictions) > 0 {
 		c.doubtStructure()
 	}
-	c.acc.settleDoubts(z.end.container)
+	c.acc.mergeDoubts(z.end.container)
 	count := uint64(c.records + c.acc.Unlisted - c.astray)
-	c.acc.Complete = !s.cut && (s.ended || !z.end.none()) && (told == count || !exact &&
+	c.acc.Complete = !s.truncated && (s.ended || !z.end.none()) && (told == count || !exact &&
 		told == count&math.MaxUint16)
 	return c.acc, nil
 }
@@ -70,7 +70,7 @@ func (c *zipCensus) count() error {
 		}
 	}
 	if c.oddEnd(next) {
-		c.acc.doubt(z.end.limit, z.end.container)
+		c.acc.addDoubt(z.end.limit, z.end.container)
 	}
 	c.extents.add(z.end.start, next)
 	c.extents.add(z.end.limit, min(z.end.after, z.end.container))
@@ -100,11 +100,11 @@ func (c *zipCensus) contradict(format string, args ...any) {
 // entry accounts for an entry's header, data and descriptor.
 func (c *zipCensus) entry(h *zipHeader) error {
 	if r := h.refused(); r != "" && r != RefusedDirectory {
-		c.doubt(h)
+		c.doubtEntry(h)
 	}
 	if h.pastEnd || h.offset+localSize > c.z.end.start {
 		c.astray++
-		c.doubt(h)
+		c.doubtEntry(h)
 		return nil
 	}
 	local, ok, err := c.z.readLocalAt(h.offset, c.z.end.start)
@@ -114,7 +114,7 @@ func (c *zipCensus) entry(h *zipHeader) error {
 	data := h.offset + int64(local.length())
 	if !ok || h.stored > c.z.end.start-data {
 		c.astray++
-		c.doubt(h)
+		c.doubtEntry(h)
 		return nil
 	}
 	contrary := c.compare(h, &local)
@@ -129,7 +129,7 @@ func (c *zipCensus) entry(h *zipHeader) error {
 		}
 	}
 	if h.differs(&local) || contrary {
-		c.doubt(h)
+		c.doubtEntry(h)
 	}
 	c.extents.add(h.offset, end)
 	return nil
@@ -150,7 +150,7 @@ func (c *zipCensus) compare(h *zipHeader, local *localHeader) bool {
 	case local.flags&flagEncrypted != 0 && h.flags&flagEncrypted == 0:
 		c.locked++
 	case local.method != h.method,
-		local.told() && (!same(local.stored, h.stored) || !same(local.size, h.size) || local.crc != h.crc):
+		local.hasSizes() && (!same(local.stored, h.stored) || !same(local.size, h.size) || local.crc != h.crc):
 		c.contrary++
 	default:
 		return false

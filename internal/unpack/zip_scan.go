@@ -27,9 +27,9 @@ type zipScan struct {
 
 	covered int64 // where an entry ends that reaches over what the directory names
 
-	cut   bool   // an entry does not end where it should
-	ended bool   // an end record was met
-	told  uint64 // the entries that it says there are
+	truncated bool   // an entry does not end where it should
+	ended     bool   // an end record was met
+	stated    uint64 // the entries that it says there are
 }
 
 // region goes through the bytes from from up to to.
@@ -149,7 +149,7 @@ func (s *zipScan) record(at, to int64) (int64, error) {
 		n = directorySize + field(2, 28) + field(2, 30) + field(2, 32)
 	case endSignature:
 		if n = endSize + field(2, 20); n <= to-at {
-			s.ended, s.told = true, uint64(field(2, 10))
+			s.ended, s.stated = true, uint64(field(2, 10))
 		}
 	case end64Signature:
 		n = 12 + field(8, 4)
@@ -230,8 +230,8 @@ func (s *zipScan) try(at, to int64, strict bool) (int64, error) {
 	if err != nil || !ok || !h.plausible() {
 		return at, err
 	}
-	if h.told() {
-		return s.toldEntry(&h, at, to, strict)
+	if h.hasSizes() {
+		return s.sizedEntry(&h, at, to, strict)
 	}
 	data := at + int64(h.length())
 	var end int64
@@ -248,17 +248,17 @@ func (s *zipScan) try(at, to int64, strict bool) (int64, error) {
 		return at, err
 	}
 	if !ok || strict && d.length == 0 {
-		return s.cutEntry(&h, at, to, strict)
+		return s.truncatedEntry(&h, at, to, strict)
 	}
 	h.crc, h.size = d.crc, d.size
 	return end + d.length, s.emit(h.entry(s.index, at, end))
 }
 
-// toldEntry is an entry whose header says how long it is.
-func (s *zipScan) toldEntry(h *localHeader, at, to int64, strict bool) (int64, error) {
+// sizedEntry is an entry whose header says how long it is.
+func (s *zipScan) sizedEntry(h *localHeader, at, to int64, strict bool) (int64, error) {
 	data := at + int64(h.length())
 	if int64(h.stored) > to-data {
-		return s.cutEntry(h, at, to, strict)
+		return s.truncatedEntry(h, at, to, strict)
 	}
 	end := data + int64(h.stored)
 	e := h.entry(s.index, at, end)
@@ -284,9 +284,9 @@ func (s *zipScan) toldEntry(h *localHeader, at, to int64, strict bool) (int64, e
 	return after, s.emit(e)
 }
 
-// cutEntry is one that does not end where it should: at the very end of a container it is cut, and what there
-// is of it is worth having. Elsewhere its header is not to be believed.
-func (s *zipScan) cutEntry(h *localHeader, at, to int64, strict bool) (int64, error) {
+// truncatedEntry is one that does not end where it should: at the very end of a container it is cut, and what
+// there is of it is worth having. Elsewhere its header is not to be believed.
+func (s *zipScan) truncatedEntry(h *localHeader, at, to int64, strict bool) (int64, error) {
 	data := at + int64(h.length())
 	if strict || !s.last || !knownMethod(h.method) || h.flags&flagEncrypted != 0 || data >= to {
 		return at, nil
@@ -296,9 +296,9 @@ func (s *zipScan) cutEntry(h *localHeader, at, to int64, strict bool) (int64, er
 		return at, err
 	}
 	e := h.entry(s.index, at, end)
-	e.Cut = true
-	s.cut = true
-	if !h.told() {
+	e.Truncated = true
+	s.truncated = true
+	if !h.hasSizes() {
 		e.HasCRC = false
 		e.Size = (end - data) * s.z.lim.OverallRatio // whatever it inflates to
 	}
@@ -352,8 +352,8 @@ func (s *zipScan) emit(e Entry) error {
 	}
 	s.index++
 	s.acc.Unlisted++
-	s.acc.doubt(e.Offset, e.Offset+localSize+int64(len(e.RawName)))
-	if e.Refused == "" && !e.Cut && !s.costs.admit(e) {
+	s.acc.addDoubt(e.Offset, e.Offset+localSize+int64(len(e.RawName)))
+	if e.Refused == "" && !e.Truncated && !s.costs.admit(e) {
 		e.Refused = RefusedLimit
 	}
 	return s.found(e)

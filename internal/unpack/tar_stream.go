@@ -52,9 +52,9 @@ func newTarStream(t *tarFile, off int64) (*tarStream, error) {
 	s.buffer = newBuffer(src)
 	var err error
 	if t.kind == filetype.TarGzip {
-		s.r, err = newGzipMembers(s.buffer, s.behind)
+		s.r, err = newGzipMembers(s.buffer, s.noteTrailing)
 	} else {
-		s.r, s.release, err = newZstdFrames(s.buffer, s.behind)
+		s.r, s.release, err = newZstdFrames(s.buffer, s.noteTrailing)
 	}
 	if err != nil {
 		err = s.failed("decompress", err)
@@ -65,8 +65,8 @@ func newTarStream(t *tarFile, off int64) (*tarStream, error) {
 	return s, nil
 }
 
-// behind notes bytes at the container's end that are no part of the compressed stream.
-func (s *tarStream) behind(n int64) {
+// noteTrailing notes bytes at the container's end that are no part of the compressed stream.
+func (s *tarStream) noteTrailing(n int64) {
 	if s.acc != nil {
 		s.acc.Unaccounted += n
 		s.acc.Regions = append(
