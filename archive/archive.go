@@ -1,13 +1,28 @@
-// Package archive keeps one export as a bag (BagIt 1.0, RFC 8493) that stock tools can check and read: write
-// it, read it, verify it. FORMAT.md beside this file describes every byte of it.
+// Package archive keeps one export as a bag (BagIt 1.0, RFC 8493) that stock tools can check and read: it
+// writes, reads and verifies bags. FORMAT.md in this directory describes every byte of them.
 //
-// A Builder makes a bag in a staging directory and goes on with one that an earlier process left. Commit puts
-// it under a root; its last act is bagit.txt, and a bag without bagit.txt does not exist. Open reads a
-// committed bag from any Store. The package knows nothing of HTTP, of cloud services or of databases.
+// To write a bag: NewBuilder; Create and CreateZstd for files, Packer for documents; then Packer.Finish,
+// WriteIndex, Seal and Commit. To read one: Open, then FS, Rows and OpenDocument, or Verify for all of it.
 //
-// To write: NewBuilder; Create and CreateZstd for files, Packer for documents; Finish, WriteIndex, Seal,
-// Commit. To read: Open, then FS, Rows and OpenDocument, which verify whatever is read to its end, or Verify
-// for all of it.
+// What is promised:
+//   - A Builder resumes what an earlier process left in its staging directory, whenever that was killed.
+//   - Seal has read every file back from the disk before it returns.
+//   - Commit writes bagit.txt last, after the manifests, which come after everything else has been checked in
+//     its place. A bag without bagit.txt does not exist. Only the ledger's event follows.
+//   - What is read to its end has been verified: the last Read returns an error instead of io.EOF otherwise.
+//   - Nothing in a committed bag is changed, and nothing in a Store is overwritten or deleted.
+//
+// Where to look:
+//   - building: builder*.go, journal.go (what a killed process is resumed from), readback.go, seal.go
+//   - documents: packer*.go, pack.go (the ZIP format), content.go and deflate.go (their bytes while they are
+//     added), contentindex.go (equal contents are stored once), mediatype.go and encrypted.go, index.go (rows)
+//   - into a store: commit*.go; deliver.go and uploader.go where a store cannot take over a directory; copy.go
+//   - reading: bag*.go, document_reader.go, cache.go, root.go
+//   - verifying: verify*.go for one bag, root_check.go for a root
+//   - the root's history: ledger.go, and runs.go on top of it
+//   - stores: store.go has the interface; dirstore and s3store implement it, storetest tests both
+//
+// The package knows nothing of HTTP, of cloud services or of databases.
 package archive
 
 import (

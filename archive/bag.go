@@ -14,15 +14,13 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"holdall/internal/digest"
 )
 
 // maxTagFile is the longest manifest, bag-info.txt or list of files that is read.
 const maxTagFile = 256 << 20
 
-// A Bag is a committed bag.
+// A Bag is a committed bag, open for reading. Its methods may be called from several goroutines.
 type Bag struct {
 	s      Store
 	id     string
@@ -34,7 +32,7 @@ type Bag struct {
 
 // Open opens the bag exports/<id>; an id of "" means the newest complete one, by the time in its ID. A bag
 // without bagit.txt is an error matching ErrIncomplete, a root without any bag one matching fs.ErrNotExist. A
-// damaged bag can be opened: Verify says what is wrong with it.
+// damaged bag can be opened: Verify reports what is wrong with it.
 func Open(ctx context.Context, s Store, id string) (*Bag, error) {
 	if id == "" {
 		newest, err := Newest(ctx, s)
@@ -86,7 +84,7 @@ func (b *Bag) checkCommitted(ctx context.Context) error {
 		}
 		return fmt.Errorf("%s: %w", b.Location(), ErrIncomplete)
 	}
-	return missing("there is no export " + b.Location())
+	return missing("no export " + b.Location())
 }
 
 // load reads what describes the bag, as far as it can be read.
@@ -113,8 +111,8 @@ func (b *Bag) load(ctx context.Context) error {
 	return err
 }
 
-// identify returns the ID that bag-info.txt gives. It loses against the folder's name where that is an ID
-// itself and the ledger knows it: then it is bag-info.txt that was changed.
+// identify returns the ID in bag-info.txt, unless the folder's name is another ID that the ledger knows: then
+// bag-info.txt was changed.
 func (b *Bag) identify(ctx context.Context) (string, error) {
 	folder, said := path.Base(filepath.ToSlash(b.Location())), strings.Join(
 		b.info["External-Identifier"], " ",
@@ -141,78 +139,10 @@ func (b *Bag) readTag(ctx context.Context, name string) ([]byte, error) {
 	return content, err
 }
 
-// Newest returns the folder of the newest complete export, by the time in its ID. A root without any is an
-// error matching fs.ErrNotExist.
-func Newest(ctx context.Context, s Store) (string, error) {
-	folders, err := exportFolders(ctx, s)
-	if err != nil {
-		return "", err
-	}
-	for _, id := range slices.Backward(folders) {
-		complete, err := isComplete(ctx, s, id)
-		if complete || err != nil {
-			return id, err
-		}
-	}
-	return "", missing("there is no complete export in " + s.Location(""))
-}
-
-// isComplete reports whether an export has its bagit.txt. One that cannot be looked into counts as complete:
-// nobody can say that it is not.
-func isComplete(ctx context.Context, s Store, id string) (bool, error) {
-	if checkID(id) != nil {
-		return false, nil
-	}
-	_, err := s.Stat(ctx, exportsDir+id+"/"+bagitName)
-	if errors.Is(err, ErrCredentials) || errors.Is(err, ErrUnavailable) {
-		return false, fmt.Errorf("list the exports of %s: %w", s.Location(""), err)
-	}
-	return !errors.Is(err, fs.ErrNotExist), ctx.Err()
-}
-
-// IDs lists the complete exports of a root, oldest first, by the names of their folders: those are their IDs
-// unless somebody has renamed one. A folder that cannot be read is among them, since nobody can say that it
-// is not complete; whoever opens it is told why.
-func IDs(ctx context.Context, s Store) ([]string, error) {
-	complete, _, err := Exports(ctx, s)
-	return complete, err
-}
-
-// Exports lists what IDs does, and the folders without a bagit.txt: exports in the making, or abandoned.
-func Exports(ctx context.Context, s Store) (complete, incomplete []string, err error) {
-	folders, err := exportFolders(ctx, s)
-	if err != nil {
-		return nil, nil, err
-	}
-	is := make([]bool, len(folders))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(requests)
-	for i, id := range folders {
-		g.Go(func() (err error) {
-			is[i], err = isComplete(ctx, s, id)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, nil, err
-	}
-	for i, id := range folders {
-		if is[i] {
-			complete = append(complete, id)
-		} else {
-			incomplete = append(incomplete, id)
-		}
-	}
-	return complete, incomplete, nil
-}
-
-// requests is how many small requests are made of a store at once.
-const requests = 16
-
 // ID is the bag's identifier.
 func (b *Bag) ID() string { return b.id }
 
-// Location is where the bag lies, for people.
+// Location is where the bag is, for people.
 func (b *Bag) Location() string { return b.s.Location(strings.TrimSuffix(b.prefix, "/")) }
 
 // Info returns bag-info.txt as label to values.
@@ -272,16 +202,16 @@ func (b *Bag) OpenZstd(ctx context.Context, name string, size int64, sum digest.
 	return struct {
 		io.Reader
 		io.Closer
-	}{named{digest.NewReader(r, size, sum), name}, r}, nil
+	}{namedReader{digest.NewReader(r, size, sum), name}, r}, nil
 }
 
-// named says in errors which file they are about.
-type named struct {
+// A namedReader adds the file's name to errors.
+type namedReader struct {
 	r    io.Reader
 	name string
 }
 
-func (n named) Read(p []byte) (int, error) {
+func (n namedReader) Read(p []byte) (int, error) {
 	k, err := n.r.Read(p)
 	if err != nil && err != io.EOF {
 		err = fmt.Errorf("read %s: %w", n.name, err)

@@ -98,7 +98,7 @@ func (b *Bag) openStored(ctx context.Context, name string, sum digest.Sum) (*bag
 
 func newBagFile(name string, r io.Reader, under io.Closer, info Info, sum digest.Sum) *bagFile {
 	return &bagFile{
-		under: under, r: named{digest.NewReader(r, info.Size, sum), name},
+		under: under, r: namedReader{digest.NewReader(r, info.Size, sum), name},
 		info: fileInfo{name: path.Base(name), size: info.Size, modified: info.Modified},
 	}
 }

@@ -24,7 +24,7 @@ type Builder struct {
 	lock     *os.File
 	journal  *journal
 	readBack *readBack
-	library  *library // where the documents are
+	contents *contentIndex // where the documents are
 
 	mu         sync.Mutex // guards what follows, and the journal
 	files      map[string]fileRecord
@@ -35,9 +35,9 @@ type Builder struct {
 	committing string // where the bag goes, once Commit has begun
 	delivering string // where files of it go before that, once DeliverTo was called
 	delivered  map[string]bool
-	courier    *courier          // nil: nothing is delivered before Commit
+	uploader   *uploader         // nil: nothing is delivered before Commit
 	storeFacts map[string]string // what the ledger is to say of the store
-	again      atomic.Bool       // an earlier process may have put files into the store
+	resumed    atomic.Bool       // an earlier process may have put files into the store
 	moved      bool              // bag/ has been moved there
 	closed     bool
 }
@@ -60,8 +60,8 @@ func newBuilder(dir string, lim limits) (_ *Builder, err error) {
 	}
 	b := &Builder{
 		dir: dir, limits: lim, lock: lock, readBack: newReadBack(filepath.Join(dir, "bag")),
-		library: newLibrary(),
-		files:   map[string]fileRecord{}, names: nameSet{}, packers: map[string]*Packer{},
+		contents: newContentIndex(),
+		files:    map[string]fileRecord{}, names: nameSet{}, packers: map[string]*Packer{},
 		delivered: map[string]bool{},
 	}
 	defer func() {
@@ -84,136 +84,6 @@ func newBuilder(dir string, lim limits) (_ *Builder, err error) {
 	}
 	return b, b.resume(entries)
 }
-
-// resume goes on with what the journal says.
-func (b *Builder) resume(entries []entry) error {
-	for _, e := range entries {
-		b.replay(e)
-	}
-	if b.sealed != nil {
-		there, err := dirExists(b.bagDir())
-		b.moved = err == nil && !there && b.committing != ""
-		if err != nil || b.moved {
-			return err
-		}
-	}
-	if err := makeDirs(b.dir, "bag"); err != nil {
-		return err
-	}
-	if err := b.dropMissing(); err != nil {
-		return err
-	}
-	if err := b.dropUnknown(); err != nil {
-		return err
-	}
-	for _, name := range b.order {
-		if err := b.names.add(name); err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		if b.sealed == nil && !b.delivered[name] { // a sealed bag has been read back
-			b.readBack.add(b.files[name])
-		}
-	}
-	return b.loadDocuments()
-}
-
-func (b *Builder) replay(e entry) {
-	switch {
-	case e.File != nil:
-		b.files[e.File.Name] = *e.File
-		b.order = append(b.order, e.File.Name)
-	case e.Drop != "":
-		b.unlist(e.Drop)
-	case e.Sealed != nil:
-		b.sealed = e.Sealed
-	case e.Unsealed:
-		b.sealed = nil
-	case e.Committing != "":
-		b.committing = e.Committing
-		b.again.Store(true)
-	case e.Delivering != "":
-		b.delivering = e.Delivering
-		b.again.Store(true)
-	case e.Delivered != "":
-		b.delivered[e.Delivered] = true
-	}
-}
-
-func (b *Builder) unlist(name string) {
-	delete(b.files, name)
-	for i, n := range b.order {
-		if n == name {
-			b.order = append(b.order[:i], b.order[i+1:]...)
-			return
-		}
-	}
-}
-
-// dropMissing takes back files that are not there with their length. Packs and files of documents refer to
-// each other, and a sealed bag is one whole: there it is damage.
-func (b *Builder) dropMissing() error {
-	for _, name := range append([]string(nil), b.order...) {
-		rec := b.files[name]
-		if b.delivered[name] && holdsDocuments(rec) {
-			if err := os.Remove(b.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			continue
-		}
-		size, err := sizeOf(b.path(name))
-		if err != nil {
-			return err
-		}
-		if size == rec.Size {
-			continue
-		}
-		if b.sealed != nil || holdsDocuments(rec) || b.delivered[name] {
-			return fmt.Errorf(
-				"%w: %s has %d bytes instead of %d (-1 means that it is gone)", ErrDamaged, b.path(name),
-				size, rec.Size,
-			)
-		}
-		if err := b.journal.append(entry{Drop: name}); err != nil {
-			return err
-		}
-		b.unlist(name)
-	}
-	return nil
-}
-
-// dropUnknown removes what no journal line promised.
-func (b *Builder) dropUnknown() error {
-	root := b.bagDir()
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		if _, ok := b.files[filepath.ToSlash(rel)]; ok {
-			return nil
-		}
-		return os.Remove(path)
-	})
-	if err != nil {
-		return fmt.Errorf("drop unfinished files: %w", err)
-	}
-	left, err := filepath.Glob(filepath.Join(b.dir, "*"+scratchSuffix))
-	if err != nil {
-		return err
-	}
-	for _, path := range left {
-		if err := os.Remove(path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// scratchSuffix marks files of the staging directory that a new Builder drops.
-const scratchSuffix = ".scratch"
 
 func (b *Builder) bagDir() string { return filepath.Join(b.dir, "bag") }
 func (b *Builder) path(name string) string {
@@ -360,7 +230,7 @@ func (b *Builder) Close() error {
 	b.closed = true
 	packers := b.packers
 	b.mu.Unlock()
-	b.courier.stop()
+	b.uploader.stop()
 	var errs []error
 	for _, p := range packers {
 		errs = append(errs, p.abandon())

@@ -13,21 +13,21 @@ import (
 	"holdall/internal/digest"
 )
 
-// A Cache is a directory that keeps files of bags in other places, each under its digest: what was
-// fetched once is not fetched again, for whichever bag it is part of. It may be removed at any time.
+// A Cache is a local directory of files from remote bags, each under its digest, so that a file is fetched
+// once for all bags that contain it. It may be removed at any time.
 type Cache struct{ Dir string }
 
 // path is where content of that digest is kept.
 func (c *Cache) path(sum digest.Sum) string { return filepath.Join(c.Dir, sum.String()) }
 
-// pagePath is where a manifest is kept: it is found by where it came from, since nothing in a committed
+// manifestPath is where a manifest is kept: it is found by where it came from, since nothing in a committed
 // bag changes.
-func (c *Cache) pagePath(location string) string {
+func (c *Cache) manifestPath(location string) string {
 	return filepath.Join(c.Dir, "manifest-"+digest.Of([]byte(location)).String())
 }
 
-// WithCache returns the bag reading whole files by way of c, except for what Verify reads. Documents are
-// read from where the bag is.
+// WithCache returns the bag, reading whole files through c, except for what Verify reads. Documents are read
+// from the store.
 func (b *Bag) WithCache(c *Cache) *Bag {
 	cached := *b
 	cached.cache = c
@@ -83,7 +83,7 @@ func (b *Bag) fetch(ctx context.Context, name string, sum digest.Sum, path strin
 	return out.Commit()
 }
 
-// openCached opens the local copy of a file. One that is not what it was is removed.
+// openCached opens the local copy of a file. A damaged copy is removed.
 func (b *Bag) openCached(ctx context.Context, name string, sum digest.Sum) (*bagFile, error) {
 	path, err := b.LocalFile(ctx, name)
 	if err != nil {
@@ -98,17 +98,17 @@ func (b *Bag) openCached(ctx context.Context, name string, sum digest.Sum) (*bag
 		return nil, errors.Join(err, f.Close())
 	}
 	bf := newBagFile(name, f, f, Info{Size: fi.Size(), Modified: fi.ModTime()}, sum)
-	bf.r = dropping{bf.r, path}
+	bf.r = evictingReader{bf.r, path}
 	return bf, nil
 }
 
-// dropping removes the copy that is read when it turns out to be damaged.
-type dropping struct {
+// An evictingReader removes the cached copy that it reads when that turns out to be damaged.
+type evictingReader struct {
 	r    io.Reader
 	path string
 }
 
-func (d dropping) Read(p []byte) (int, error) {
+func (d evictingReader) Read(p []byte) (int, error) {
 	n, err := d.r.Read(p)
 	var mismatch *digest.MismatchError
 	if errors.As(err, &mismatch) {
@@ -118,9 +118,9 @@ func (d dropping) Read(p []byte) (int, error) {
 }
 
 // OpenPayload opens exports/<id> for reading what lies under data/, and asks the store for nothing but
-// the manifest, or for nothing where c has it; c may be nil. A manifest goes into a store after all that
-// it names has been checked there, so that it stands for the rest; in a directory bagit.txt is looked
-// for.
+// the manifest, or for nothing where c has it; c may be nil. A manifest is put into a store only after
+// everything it names has been checked there, so its presence proves the rest; in a directory bagit.txt is
+// checked instead.
 func OpenPayload(ctx context.Context, s Store, id string, c *Cache) (*Bag, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func OpenPayload(ctx context.Context, s Store, id string, c *Cache) (*Bag, error
 func (b *Bag) cachedManifest(ctx context.Context) ([]byte, error) {
 	path := ""
 	if b.cache != nil {
-		path = b.cache.pagePath(b.s.Location(b.prefix + manifestName))
+		path = b.cache.manifestPath(b.s.Location(b.prefix + manifestName))
 		if content, err := os.ReadFile(path); err == nil {
 			return content, nil
 		}
@@ -153,7 +153,7 @@ func (b *Bag) cachedManifest(ctx context.Context) ([]byte, error) {
 	content, err := readAll(ctx, b.s, b.prefix+manifestName, maxTagFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		if why := b.checkCommitted(ctx); why != nil {
-			err = why // what is there instead
+			err = why
 		}
 	}
 	if err != nil || path == "" {

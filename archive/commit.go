@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,17 +10,15 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"holdall/internal/digest"
 )
 
-// The kinds of events that bring an export: Commit adds one to the ledger, and Copy the other.
+// The kinds of events by which an export arrives in a root: Commit and Copy add them to the ledger.
 const (
 	KindTaken  = "taken"
 	KindCopied = "copied"
 )
 
-func brings(kind string) bool { return kind == KindTaken || kind == KindCopied }
+func bringsExport(kind string) bool { return kind == KindTaken || kind == KindCopied }
 
 // Commit puts a sealed bag into the store as exports/<ID>, bagit.txt last, and adds a line "taken" to the
 // root's ledger. It may be repeated after a failure at any point, also by another process: the bag must
@@ -43,11 +40,7 @@ func (b *Builder) Commit(ctx context.Context, s Store) error {
 	return b.recordTaken(ctx, s)
 }
 
-func putNew(ctx context.Context, s Store, name string, content []byte) error {
-	return s.Put(ctx, name, bytes.NewReader(content), int64(len(content)), digest.Of(content))
-}
-
-// startCommit records that from now on nothing in the bag may change.
+// startCommit records that nothing in the bag may change from now on.
 func (b *Builder) startCommit() (prefix string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,7 +52,7 @@ func (b *Builder) startCommit() (prefix string, err error) {
 	}
 	prefix = exportsDir + b.sealed.ID
 	if b.committing != "" {
-		b.again.Store(true)
+		b.resumed.Store(true)
 		return prefix, nil
 	}
 	if err := b.journal.append(entry{Committing: prefix}); err != nil {
@@ -69,37 +62,11 @@ func (b *Builder) startCommit() (prefix string, err error) {
 	return prefix, nil
 }
 
-// deliver brings every file but bagit.txt into the store, and makes sure that it holds the bag's files,
-// as they were sealed, and no others.
-func (b *Builder) deliver(ctx context.Context, s Store, prefix string) error {
-	if a, ok := s.(Adopter); ok && !b.moved && b.delivering == "" {
-		err := a.Adopt(ctx, b.bagDir(), prefix)
-		b.moved = err == nil
-		if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, errors.ErrUnsupported) {
-			return err
-		}
-	}
-	if err := b.checkNoOthers(ctx, s, prefix); err != nil {
-		return err
-	}
-	if b.moved {
-		return b.checkAll(ctx, s, prefix, b.records())
-	}
-	return b.bringAll(ctx, s, prefix)
-}
-
 // factTagManifest is the fact of an event that ties the whole bag to the ledger.
 const factTagManifest = "tagmanifest-sha256"
 
-// recordTaken adds the event, unless an earlier attempt did.
+// recordTaken adds the event of a commit.
 func (b *Builder) recordTaken(ctx context.Context, s Store) error {
-	if _, err := settleLedger(ctx, s); err != nil {
-		return err
-	}
-	known, err := recorded(ctx, s, b.sealed.ID)
-	if known || err != nil {
-		return err
-	}
 	files, size, documents := b.payload()
 	facts := map[string]string{
 		factTagManifest: b.recordOf(tagManifestName).SHA256.String(),
@@ -108,24 +75,36 @@ func (b *Builder) recordTaken(ctx context.Context, s Store) error {
 		"documents":     strconv.Itoa(documents),
 	}
 	maps.Copy(facts, b.storeFacts)
-	_, err = AppendEvent(ctx, s, Event{Kind: KindTaken, Export: b.sealed.ID, Time: time.Now(), Facts: facts})
+	return recordArrival(ctx, s, Event{Kind: KindTaken, Export: b.sealed.ID, Time: time.Now(), Facts: facts})
+}
+
+// recordArrival adds the event of an export's arrival, unless the ledger has one already.
+func recordArrival(ctx context.Context, s Store, e Event) error {
+	if _, err := completeLedger(ctx, s); err != nil {
+		return err
+	}
+	known, err := hasArrival(ctx, s, e.Export)
+	if known || err != nil {
+		return err
+	}
+	_, err = AppendEvent(ctx, s, e)
 	return err
 }
 
-// recorded reports whether the ledger says that the export was brought here.
-func recorded(ctx context.Context, s Store, id string) (bool, error) {
+// hasArrival reports whether the ledger has an event of the export's arrival.
+func hasArrival(ctx context.Context, s Store, id string) (bool, error) {
 	names, err := eventNames(ctx, s)
 	if err != nil {
 		return false, err
 	}
 	for _, name := range slices.Backward(names) {
-		// An older event that was changed, or is lost, is no reason not to write this one: Events names the
-		// damage.
+		// An older event that was changed or lost must not keep this one from being written: Events reports
+		// the damage.
 		var e Event
 		if content, err := readAll(ctx, s, name, maxEvent); err != nil || json.Unmarshal(content, &e) != nil {
 			continue
 		}
-		if brings(e.Kind) && e.Export == id {
+		if bringsExport(e.Kind) && e.Export == id {
 			return true, nil
 		}
 	}

@@ -18,18 +18,18 @@ import (
 
 // A CopyReport says what Copy has done.
 type CopyReport struct {
-	Files  int   // of the bag
-	Bytes  int64 // of these
-	Copied int64 // bytes that this call brought
-	There  int64 // bytes that an earlier call had brought
-	Left   int   // files beside the bag's own that were left behind: no manifest names them
+	Files   int   // of the bag
+	Bytes   int64 // of these
+	Copied  int64 // bytes that this call copied
+	Present int64 // bytes that an earlier call had copied
+	Extra   int   // files that no manifest names, which were not copied
 }
 
-// Copy brings a complete bag into another store, under the same ID and byte for byte, and adds an event
-// to the ledger there. Every file is compared with the bag's manifests on the way, and looked at again
-// where it has arrived; bagit.txt comes last. After a failure the same call goes on: what has arrived is
-// not brought again. Where the same bag is already, whole, nothing is done; another file under a name of
-// the bag is an error matching fs.ErrExist.
+// Copy copies a complete bag into another store, under the same ID and byte for byte, and adds an event to
+// the ledger there. Every file is compared with the bag's manifests on the way, and checked again at its
+// destination; bagit.txt is written last. After a failure the same call resumes: files that have arrived are
+// not copied again. Where the whole bag is already, nothing is done; another file under a name of the bag is
+// an error matching fs.ErrExist.
 func Copy(ctx context.Context, b *Bag, to Store, progress func(done, total int64)) (*CopyReport, error) {
 	c := &copying{b: b, to: to, prefix: exportsDir + b.id + "/", progress: progress}
 	if !validID(b.id) {
@@ -55,7 +55,7 @@ type copying struct {
 }
 
 func (c *copying) run(ctx context.Context) error {
-	if err := c.look(ctx); err != nil {
+	if err := c.listSource(ctx); err != nil {
 		return err
 	}
 	var first []string
@@ -66,21 +66,21 @@ func (c *copying) run(ctx context.Context) error {
 	}
 	slices.Sort(first)
 	for _, names := range [][]string{first, {manifestName, tagManifestName}} {
-		if err := c.bring(ctx, names); err != nil {
+		if err := c.copyFiles(ctx, names); err != nil {
 			return err
 		}
 	}
 	if err := putNew(ctx, c.to, readmeName, RootReadme()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := c.bring(ctx, []string{bagitName}); err != nil {
+	if err := c.copyFiles(ctx, []string{bagitName}); err != nil {
 		return err
 	}
-	return c.record(ctx)
+	return c.recordCopy(ctx)
 }
 
-// look finds out how long each file is, and whether all are there.
-func (c *copying) look(ctx context.Context) error {
+// listSource reads the sizes of the bag's files, and fails where one is missing.
+func (c *copying) listSource(ctx context.Context) error {
 	c.sizes = map[string]int64{}
 	for info, err := range c.b.s.List(ctx, strings.TrimSuffix(c.b.prefix, "/")) {
 		if err != nil {
@@ -88,7 +88,7 @@ func (c *copying) look(ctx context.Context) error {
 		}
 		name := strings.TrimPrefix(info.Name, c.b.prefix)
 		if _, ok := c.b.sums[name]; !ok {
-			c.report.Left++
+			c.report.Extra++
 			continue
 		}
 		c.sizes[name] = info.Size
@@ -111,7 +111,7 @@ func (c *copying) look(ctx context.Context) error {
 	return nil
 }
 
-// readParts learns the digests of the parts of long files.
+// readParts reads the digests of the parts of long files.
 func (c *copying) readParts(ctx context.Context) error {
 	if _, ok := c.b.sums[partListName]; !ok {
 		return nil
@@ -123,20 +123,20 @@ func (c *copying) readParts(ctx context.Context) error {
 	return err
 }
 
-func (c *copying) bring(ctx context.Context, names []string) error {
+func (c *copying) copyFiles(ctx context.Context, names []string) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(uploads)
 	for _, name := range names {
-		g.Go(func() error { return c.file(ctx, name) })
+		g.Go(func() error { return c.copyFile(ctx, name) })
 	}
 	return g.Wait()
 }
 
-// file brings one file, unless it is there, and makes sure of it.
-func (c *copying) file(ctx context.Context, name string) error {
-	there, err := c.arrived(ctx, name)
+// copyFile copies one file, unless it is there already, and checks it at its destination.
+func (c *copying) copyFile(ctx context.Context, name string) error {
+	there, err := c.isThere(ctx, name)
 	if err != nil || there {
-		c.count(&c.report.There, c.sizes[name])
+		c.addBytes(&c.report.Present, c.sizes[name])
 		return err
 	}
 	r, err := c.b.s.Open(ctx, c.b.prefix+name, 0, -1)
@@ -147,26 +147,26 @@ func (c *copying) file(ctx context.Context, name string) error {
 	if err := c.to.Put(ctx, c.prefix+name, r, c.sizes[name], c.b.sums[name]); err != nil {
 		return fmt.Errorf("%s: %w", c.b.s.Location(c.b.prefix+name), err)
 	}
-	there, err = c.arrived(ctx, name)
+	there, err = c.isThere(ctx, name)
 	if err == nil && !there {
-		err = fmt.Errorf("%s was put there and is not there", c.to.Location(c.prefix+name))
+		err = fmt.Errorf("%s was put there and is gone", c.to.Location(c.prefix+name))
 	}
-	c.count(&c.report.Copied, c.sizes[name])
+	c.addBytes(&c.report.Copied, c.sizes[name])
 	return err
 }
 
-func (c *copying) count(what *int64, n int64) {
+func (c *copying) addBytes(what *int64, n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	*what += n
 	if c.progress != nil {
-		c.progress(c.report.Copied+c.report.There, c.report.Bytes)
+		c.progress(c.report.Copied+c.report.Present, c.report.Bytes)
 	}
 }
 
-// arrived reports whether a file is there as it should be: by what the store vouches for, else by reading
-// it.
-func (c *copying) arrived(ctx context.Context, name string) (bool, error) {
+// isThere reports whether the destination has the file with the right content: by the store's own digest,
+// else by reading it.
+func (c *copying) isThere(ctx context.Context, name string) (bool, error) {
 	info, err := c.to.Stat(ctx, c.prefix+name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -176,7 +176,7 @@ func (c *copying) arrived(ctx context.Context, name string) (bool, error) {
 	}
 	other := &fs.PathError{Op: "copy", Path: c.to.Location(c.prefix + name),
 		Err: fmt.Errorf("%w, with other content", fs.ErrExist)}
-	same, known := info.keptAs(c.parts[name])
+	same, known := info.matchesParts(c.parts[name])
 	switch {
 	case info.Size != c.sizes[name], !info.SHA256.IsZero() && info.SHA256 != c.b.sums[name], known && !same:
 		return false, other
@@ -196,15 +196,8 @@ func (c *copying) arrived(ctx context.Context, name string) (bool, error) {
 	return err == nil, err
 }
 
-// record adds the event, unless an earlier call did.
-func (c *copying) record(ctx context.Context) error {
-	if _, err := settleLedger(ctx, c.to); err != nil {
-		return err
-	}
-	known, err := recorded(ctx, c.to, c.b.id)
-	if known || err != nil {
-		return err
-	}
+// recordCopy adds the event to the destination's ledger.
+func (c *copying) recordCopy(ctx context.Context) error {
 	size, files, _ := strings.Cut(strings.Join(c.b.info["Payload-Oxum"], " "), ".")
 	facts := map[string]string{
 		factTagManifest: c.b.sums[tagManifestName].String(),
@@ -213,6 +206,5 @@ func (c *copying) record(ctx context.Context) error {
 		"documents":     strings.Join(c.b.info[labelDocuments], " "),
 		"from":          c.b.Location(),
 	}
-	_, err = AppendEvent(ctx, c.to, Event{Kind: KindCopied, Export: c.b.id, Time: time.Now(), Facts: facts})
-	return err
+	return recordArrival(ctx, c.to, Event{Kind: KindCopied, Export: c.b.id, Time: time.Now(), Facts: facts})
 }

@@ -54,7 +54,7 @@ func TestACopyIsByteIdenticalAndVouchedForByItsLedger(t *testing.T) {
 	bag := committed(t, first)
 	for _, to := range []archive.Store{object, last} {
 		report, err := archive.Copy(ctx, bag, to, nil)
-		if err != nil || report.Copied != report.Bytes || report.There != 0 {
+		if err != nil || report.Copied != report.Bytes || report.Present != 0 {
 			t.Fatalf("copy: %+v, %v", report, err)
 		}
 		if diff := cmp.Diff(bagObjects(t, to), bagObjects(t, first)); diff != "" {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,8 +29,8 @@ var columns = []string{
 // headerLine is the first line of the index and of every _pack.csv.
 var headerLine = []byte(strings.Join(columns, ",") + "\n")
 
-// normalise makes the row's texts what the CSV can hold: valid UTF-8, and a name without control characters.
-// The bytes of a name that this changes stay in OriginalNameRaw.
+// normalise makes the row's texts such that CSV can hold them: valid UTF-8, no control characters in the
+// name. The bytes of a name that this changes stay in OriginalNameRaw.
 func (r *Row) normalise() {
 	name := clean(r.OriginalName)
 	if name != r.OriginalName && len(r.OriginalNameRaw) == 0 {
@@ -155,7 +156,7 @@ func parseRow(rec []string) (Row, error) {
 // A fieldParser keeps the first error of the cells that it parses.
 type fieldParser struct{ err error }
 
-func (p *fieldParser) keep(column string, err error) {
+func (p *fieldParser) fail(column string, err error) {
 	if err != nil && p.err == nil {
 		p.err = fmt.Errorf("%s: %w", column, err)
 	}
@@ -166,19 +167,19 @@ func (p *fieldParser) number(column, s string) int64 {
 	if err == nil && n < 0 {
 		err = fmt.Errorf("%d is negative", n)
 	}
-	p.keep(column, err)
+	p.fail(column, err)
 	return n
 }
 
 func (p *fieldParser) crc(column, s string) uint32 {
 	n, err := strconv.ParseUint(s, 16, 32)
-	p.keep(column, err)
+	p.fail(column, err)
 	return uint32(n)
 }
 
 func (p *fieldParser) sum(column, s string) digest.Sum {
 	sum, err := digest.Parse(s)
-	p.keep(column, err)
+	p.fail(column, err)
 	return sum
 }
 
@@ -187,7 +188,7 @@ func (p *fieldParser) hex(column, s string) []byte {
 		return nil
 	}
 	b, err := hex.DecodeString(s)
-	p.keep(column, err)
+	p.fail(column, err)
 	return b
 }
 
@@ -196,6 +197,26 @@ func (p *fieldParser) time(column, s string) time.Time {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339Nano, s)
-	p.keep(column, err)
+	p.fail(column, err)
 	return t
+}
+
+// readRows yields the rows of an index or a _pack.csv, ending with the first error.
+func readRows(r io.Reader) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		rr, err := newRowReader(r)
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
+		for {
+			row, err := rr.next()
+			if err == io.EOF {
+				return
+			}
+			if !yield(row, err) || err != nil {
+				return
+			}
+		}
+	}
 }

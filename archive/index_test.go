@@ -12,6 +12,7 @@ import (
 	"holdall/internal/digest"
 )
 
+// TestARowReadsBackAsItWasWritten: long because it is one table of cases.
 func TestARowReadsBackAsItWasWritten(t *testing.T) {
 	base := Row{
 		Document: Document{ID: "a1-000001", Part: "attachments", OwnerType: "CANDIDATE", OwnerID: "CAND1",

@@ -51,25 +51,25 @@ type sealRecord struct {
 // An entry is one line of a staging journal; one of its fields is set.
 type entry struct {
 	File *fileRecord `json:"file,omitempty"`
-	// the file of that name is not part of the bag any more
+	// the file of that name is no longer part of the bag
 	Drop     string      `json:"drop,omitempty"`
 	Sealed   *sealRecord `json:"sealed,omitempty"`   // the bag is finished
-	Unsealed bool        `json:"unsealed,omitempty"` // it is not any more
-	// the bag is on its way there; nothing changes any more
+	Unsealed bool        `json:"unsealed,omitempty"` // no longer
+	// the bag is being committed there: it no longer changes
 	Committing string `json:"committing,omitempty"`
-	Delivering string `json:"delivering,omitempty"` // finished files go there before that
-	Delivered  string `json:"delivered,omitempty"`  // the file of that name is there
+	Delivering string `json:"delivering,omitempty"` // finished files are put there before the commit
+	Delivered  string `json:"delivered,omitempty"`  // the file of that name has been put there
 }
 
 // A journal is an append-only file of entries. An entry is durable when append returns. After an error
-// nothing more is appended: what stands at the end may be half a line, which the next process drops only if
-// it is the last.
+// nothing more is appended: the file may end in half a line, which the next process drops only if it is the
+// last.
 type journal struct {
 	f   *os.File
 	err error
 }
 
-// openJournal reads the entries and drops a torn last line, which no one was promised.
+// openJournal reads the entries and drops a torn last line: its append never returned success.
 func openJournal(path string) (*journal, []entry, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

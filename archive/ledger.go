@@ -43,8 +43,7 @@ func (e *Event) name() string { return fmt.Sprintf("%s%08d-%s.json", ledgerDir, 
 func claimPath(number int) string { return fmt.Sprintf("%snumbers/%08d.json", ledgerDir, number) }
 
 // AppendEvent adds e to the root's ledger, setting Number and Previous, and Time if it is zero. Several
-// processes may append at once. Should it fail between its two writes, the event is completed by whoever
-// appends next.
+// processes may append at once. If it fails between its two writes, the next append completes the event.
 func AppendEvent(ctx context.Context, s Store, e Event) (Event, error) {
 	if !eventKind.MatchString(e.Kind) {
 		return Event{}, fmt.Errorf("ledger: %q is not a kind of event", e.Kind)
@@ -54,7 +53,7 @@ func AppendEvent(ctx context.Context, s Store, e Event) (Event, error) {
 	}
 	e.Time = e.Time.UTC()
 	for {
-		last, err := settleLedger(ctx, s)
+		last, err := completeLedger(ctx, s)
 		if err != nil {
 			return Event{}, err
 		}
@@ -84,8 +83,8 @@ type ledgerEnd struct {
 	sum    digest.Sum
 }
 
-// settleLedger completes an event that was claimed but not written, and returns the end of the ledger.
-func settleLedger(ctx context.Context, s Store) (ledgerEnd, error) {
+// completeLedger completes an event that was claimed but not written, and returns the end of the ledger.
+func completeLedger(ctx context.Context, s Store) (ledgerEnd, error) {
 	for {
 		names, err := eventNames(ctx, s)
 		if err != nil {
@@ -216,14 +215,14 @@ func (f *eventFile) follow(end ledgerEnd) (Event, ledgerEnd, error) {
 	switch {
 	case e.Number != end.number+1:
 		return Event{}, end, fmt.Errorf(
-			"it is number %d where %d should follow: an event is missing or was added", e.Number,
+			"its number is %d instead of %d: an event is missing or was added", e.Number,
 			end.number+1,
 		)
 	case e.name() != name:
-		return Event{}, end, fmt.Errorf("by its content it is %s", e.name())
+		return Event{}, end, fmt.Errorf("its content is that of %s", e.name())
 	case e.Previous != end.sum:
 		return Event{}, end, errors.New(
-			"the event before it is not the one that it names: one of them was changed",
+			"the previous event does not have the digest that this one names: one of them was changed",
 		)
 	}
 	return e, ledgerEnd{number: e.Number, sum: digest.Of(b)}, nil
@@ -245,4 +244,36 @@ func readAll(ctx context.Context, s Store, name string, limit int64) ([]byte, er
 		return nil, fmt.Errorf("read %s: %w", s.Location(name), err)
 	}
 	return b.Bytes(), nil
+}
+
+// A ledger is all events that can be read, whether their chain holds or not.
+type ledger struct {
+	taken  map[string]Event // those that brought an export here, by export
+	order  []Event          // those of taken, in the order of the ledger
+	broken error            // where the chain does not hold
+}
+
+func readLedger(ctx context.Context, s Store) (*ledger, error) {
+	l := &ledger{taken: map[string]Event{}}
+	files, err := readEvents(ctx, s)
+	if err != nil {
+		return l, fmt.Errorf("ledger: %w", err)
+	}
+	for _, err := range chain(s, files) {
+		l.broken = err
+	}
+	// A claimed event whose writer died before it wrote the event under its own name; the next append will.
+	claim := claimPath(len(files) + 1)
+	content, err := readAll(ctx, s, claim, maxEvent)
+	for _, f := range append(files, eventFile{claim, content, err}) {
+		var e Event
+		if f.err != nil || json.Unmarshal(f.content, &e) != nil || !bringsExport(e.Kind) {
+			continue // what is wrong with it shows in the chain
+		}
+		if _, ok := l.taken[e.Export]; !ok {
+			l.order = append(l.order, e)
+		}
+		l.taken[e.Export] = e
+	}
+	return l, ctx.Err()
 }

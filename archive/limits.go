@@ -1,6 +1,6 @@
 package archive
 
-// All limits of the format and of the program stand in this file.
+// This file has all limits of the format and of the program.
 
 const (
 	maxName      = 120 // characters of a name inside a bag
@@ -13,15 +13,15 @@ const (
 	// maxPending is how many rows may wait for another part's pack to close before it is closed for them.
 	maxPending = 4096
 
-	// backlog is how many full packs may wait to be delivered to a store before no more documents are taken.
+	// backlog is how many full packs may wait to be delivered to a store before Packer.Put waits.
 	backlog = 3
 
-	// inspectRows is how many rows Verify keeps in memory while it looks into packs: about 1 KiB each. A pack
-	// of more is looked into alone.
-	inspectRows = 30_000
+	// maxCheckedRows is how many rows Verify keeps in memory while it checks packs: about 1 KiB each. A pack
+	// of more is checked alone.
+	maxCheckedRows = 30_000
 )
 
-// limits are those that tests make small.
+// limits are those that tests reduce.
 type limits struct {
 	// a pack closes before it would grow beyond this; a larger document has a pack of its own
 	packBytes   int64

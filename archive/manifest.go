@@ -33,7 +33,7 @@ func parseManifest(b []byte) (lines []manifestLine, faults []string) {
 	for i, text := range strings.Split(strings.TrimSuffix(string(b), "\n"), "\n") {
 		l, err := parseManifestLine(text)
 		if err == nil && seen[l.name] {
-			err = fmt.Errorf("%q stands there twice", l.name)
+			err = fmt.Errorf("%q is listed twice", l.name)
 		}
 		if err != nil {
 			faults = append(
@@ -45,7 +45,7 @@ func parseManifest(b []byte) (lines []manifestLine, faults []string) {
 		lines = append(lines, l)
 	}
 	if len(b) > 0 && b[len(b)-1] != '\n' {
-		faults = append(faults, "the last line has no end")
+		faults = append(faults, "the last line has no line end")
 	}
 	return lines, faults
 }

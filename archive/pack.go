@@ -17,8 +17,8 @@ import (
 )
 
 // The structures of a ZIP file as APPNOTE.TXT 6.3.10 has them in 4.3.7, 4.3.12 and 4.3.16. Every field is a
-// function of the entry's name, method, CRC-32, sizes and offset, so that a reader can tell which byte of a
-// pack is not as written.
+// function of the entry's name, method, CRC-32, sizes and offset, so that a reader can find out which byte of
+// a pack was changed.
 const (
 	localHeaderSize   = 30
 	centralHeaderSize = 46
@@ -107,10 +107,10 @@ func parsePackName(name string) (part string, number int, ok bool) {
 	return m[1], number, err == nil
 }
 
-// A packWriter writes one pack. After an error of one of its methods the pack is of no use any more.
+// A packWriter writes one pack. After an error of one of its methods the pack is unusable.
 type packWriter struct {
 	name    string
-	index   uint32 // in the library
+	index   uint32 // of its packState
 	f       *atomicfile.File
 	out     *countingFile
 	w       *bufio.Writer
@@ -198,7 +198,7 @@ func (p *packWriter) addLine(line []byte) error {
 	return err
 }
 
-// finish writes the rows and the directory. What the record says holds once commit has been called.
+// finish writes the rows and the directory. The record is true once commit has succeeded.
 func (p *packWriter) finish() (fileRecord, error) {
 	if err := p.rows.Flush(); err != nil {
 		return fileRecord{}, err

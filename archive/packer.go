@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
-	"path/filepath"
 	"sync"
 )
 
@@ -53,25 +51,12 @@ type Packer struct {
 	closing *closing // the pack before, on its way to the disk; nil when it is there
 	pending []pendingRow
 	enc     rowEncoder
-	flushed int   // how many packs were closed when pending was last looked at
-	err     error // the packer is of no use any more
-}
-
-// A closing is a pack that becomes durable while the next one is written.
-type closing struct {
-	done chan struct{}
-	err  error // once done
-}
-
-// A pendingRow waits for the pack that it points at, which another packer has open: a row may not become
-// durable before the bytes it points at.
-type pendingRow struct {
-	row  Row
-	pack uint32
+	flushed int   // how many packs were closed when pending was last checked
+	err     error // the packer is unusable
 }
 
 // Has reports whether the document is in a pack that is closed.
-func (p *Packer) Has(id string) bool { return p.b.library.has(id) }
+func (p *Packer) Has(id string) bool { return p.b.contents.has(id) }
 
 // Add stores a document, reading r to its end, and returns its row. Bytes that the bag already holds are not
 // stored again. An ID that was added before is an error matching fs.ErrExist. A failure of r leaves the pack
@@ -90,19 +75,19 @@ type Prepared struct {
 	c   *content
 }
 
-// Prepare is the part of Add that several goroutines can do side by side: everything but the writing. What it
-// returns may hold as much memory as twice the document, up to 32 MiB. It fails as Add does.
+// Prepare is the part of Add that several goroutines can do at once: everything but the writing. Its result
+// may hold twice the document in memory, up to 32 MiB. It fails as Add does.
 func (p *Packer) Prepare(ctx context.Context, d Document, r io.Reader) (*Prepared, error) {
 	if err := d.check(p.part); err != nil {
 		return nil, err
 	}
 	d.Part = p.part
-	if err := p.b.library.claim(d.ID); err != nil {
+	if err := p.b.contents.claim(d.ID); err != nil {
 		return nil, err
 	}
 	pr, err := p.prepare(ctx, d, r)
 	if err != nil {
-		p.b.library.release(d.ID)
+		p.b.contents.release(d.ID)
 		var failed *readError
 		if errors.As(err, &failed) {
 			return nil, failed.err
@@ -112,7 +97,7 @@ func (p *Packer) Prepare(ctx context.Context, d Document, r io.Reader) (*Prepare
 }
 
 func (p *Packer) prepare(ctx context.Context, d Document, r io.Reader) (_ *Prepared, err error) {
-	c, err := p.b.take(ctx, r)
+	c, err := p.b.readContent(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -124,11 +109,11 @@ func (p *Packer) prepare(ctx context.Context, d Document, r io.Reader) (_ *Prepa
 	row := Row{
 		Document: d, Size: c.size, SHA256: c.sum, CRC32: c.crc, Method: methodStored, StoredSize: c.size,
 	}
-	if err := describe(&row, c); err != nil {
-		return nil, fmt.Errorf("look into document %s: %w", d.ID, err)
+	if err := detectType(&row, c); err != nil {
+		return nil, fmt.Errorf("examine document %s: %w", d.ID, err)
 	}
 	row.normalise()
-	if _, known := p.b.library.find(c.sum); !known {
+	if _, known := p.b.contents.find(c.sum); !known {
 		if err := c.tryDeflate(row.MediaType); err != nil {
 			return nil, fmt.Errorf("compress document %s: %w", d.ID, err)
 		}
@@ -136,24 +121,24 @@ func (p *Packer) prepare(ctx context.Context, d Document, r io.Reader) (_ *Prepa
 	return &Prepared{row, c}, nil
 }
 
-// Discard gives a document up that was not put.
+// Discard drops a document that was not put.
 func (p *Packer) Discard(pr *Prepared) error {
-	p.b.library.release(pr.row.ID)
+	p.b.contents.release(pr.row.ID)
 	return pr.c.release()
 }
 
-// Put brings a prepared document into the open pack, after those that were put before, and returns its row.
+// Put writes a prepared document into the open pack, after those that were put before, and returns its row.
 func (p *Packer) Put(ctx context.Context, pr *Prepared) (row Row, err error) {
 	defer func() {
 		if err != nil {
-			p.b.library.release(pr.row.ID)
+			p.b.contents.release(pr.row.ID)
 		}
 		err = errors.Join(err, pr.c.release())
 	}()
-	if err := p.relieve(ctx); err != nil {
+	if err := p.closeForPending(ctx); err != nil {
 		return Row{}, err
 	}
-	if err := p.b.courier.room(ctx); err != nil {
+	if err := p.b.uploader.waitForRoom(ctx); err != nil {
 		return Row{}, err
 	}
 	p.mu.Lock()
@@ -167,8 +152,8 @@ func (p *Packer) Put(ctx context.Context, pr *Prepared) (row Row, err error) {
 	return pr.row, nil
 }
 
-// relieve has others close the packs for which too many rows wait.
-func (p *Packer) relieve(ctx context.Context) error {
+// closeForPending has the other packers close their packs when too many rows wait for them.
+func (p *Packer) closeForPending(ctx context.Context) error {
 	p.mu.Lock()
 	err := p.err
 	var wanted map[uint32]bool
@@ -194,7 +179,7 @@ func (p *Packer) relieve(ctx context.Context) error {
 	}
 	for _, other := range others {
 		if other != p {
-			if err := other.closeWanted(wanted); err != nil {
+			if err := other.closeIfWanted(wanted); err != nil {
 				return err
 			}
 		}
@@ -202,219 +187,13 @@ func (p *Packer) relieve(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (p *Packer) closeWanted(wanted map[uint32]bool) error {
+func (p *Packer) closeIfWanted(wanted map[uint32]bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.open == nil || !wanted[p.open.index] {
-		return p.settle()
+		return p.waitForClosing()
 	}
 	return p.closePack()
-}
-
-// put brings a document and its row into the open pack. Every error is one of the disk. It needs p.mu, as do
-// the methods below.
-func (p *Packer) put(row *Row, c *content) error {
-	if err := p.flushPending(); err != nil {
-		return err
-	}
-	loc, known := p.b.library.find(c.sum)
-	if !known {
-		var err error
-		if loc, known, err = p.store(row, c); err != nil {
-			return err
-		}
-	}
-	p.b.library.placement(loc, row)
-	if known && !p.mayPointAt(loc.pack) {
-		p.pending = append(p.pending, pendingRow{row: *row, pack: loc.pack})
-		return nil
-	}
-	if known || p.open == nil || p.open.index != loc.pack {
-		// else the room was made with that for the content
-		if err := p.makeRoom(int64(len(p.enc.line(row)))); err != nil {
-			return err
-		}
-	}
-	return p.addRow(row)
-}
-
-// mayPointAt reports whether the bytes of that file become durable no later than a row in the open pack.
-func (p *Packer) mayPointAt(pack uint32) bool {
-	return p.open != nil && p.open.index == pack || p.b.library.pack(pack).closed
-}
-
-// store writes the content unless another packer has just done so, which known tells.
-func (p *Packer) store(row *Row, c *content) (loc location, known bool, err error) {
-	if c.size > p.b.limits.ownFile {
-		return p.storeLarge(row, c)
-	}
-	e := zipEntry{name: entryName(row), method: zipStored, crc: c.crc, stored: c.size, size: c.size}
-	if c.deflated != nil {
-		e.method, e.stored = zipDeflated, int64(c.deflated.Len())
-	}
-	line := int64(len(p.enc.line(row)) + maxName) // the row will name its pack
-	if err := p.makeRoom(e.stored + localHeaderSize + centralHeaderSize + 2*int64(len(e.name)) +
-		line); err != nil {
-		return location{}, false, err
-	}
-	e.header = p.open.size()
-	loc = location{pack: p.open.index, offset: uint32(e.data())}
-	if c.deflated != nil {
-		loc.deflated = uint32(e.stored)
-	}
-	loc, placed := p.b.library.place(c.sum, loc)
-	if !placed {
-		return loc, true, nil
-	}
-	switch {
-	case c.deflated != nil:
-		err = p.open.addBytes(&e, c.deflated.Bytes())
-	case c.buf != nil:
-		err = p.open.addBytes(&e, *c.buf)
-	default:
-		err = p.open.addEntry(&e, c.reader())
-	}
-	return loc, false, err
-}
-
-// storeLarge makes the content a file of its own. Should its row not become durable, the file is found again
-// by its digest.
-func (p *Packer) storeLarge(row *Row, c *content) (location, bool, error) {
-	name := largeDir + p.part + "-" + row.ID + path.Ext(entryName(row))
-	f, err := p.b.create(name)
-	if err != nil {
-		return location{}, false, err
-	}
-	defer f.Close()
-	if _, err := f.ReadFrom(c.reader()); err != nil {
-		return location{}, false, err
-	}
-	if f.out.sum.Size()+int64(f.buf.Buffered()) != c.size {
-		return location{}, false, fmt.Errorf("%s changed while it was copied", name)
-	}
-	info, err := f.Commit()
-	if err != nil {
-		return location{}, false, err
-	}
-	if info.SHA256 != c.sum {
-		return location{}, false, fmt.Errorf("%s changed while it was copied", name)
-	}
-	loc, placed := p.b.library.place(c.sum, location{pack: p.b.library.addPack(name, p.part, true)})
-	return loc, !placed, nil
-}
-
-// addRow puts a row into the open pack's list. The bytes it points at are in the same pack or in one that is
-// closed.
-func (p *Packer) addRow(row *Row) error {
-	if err := p.open.addRow(p.enc.line(row)); err != nil {
-		return err
-	}
-	p.b.library.settle(row.ID, p.open.index)
-	return nil
-}
-
-// makeRoom sees to an open pack that can take n more bytes and one more row.
-func (p *Packer) makeRoom(n int64) error {
-	if o := p.open; o != nil && o.rowCount > 0 && (o.full()+n > p.b.limits.packBytes ||
-		o.rowCount >= p.b.limits.packEntries) {
-		if err := p.closePack(); err != nil {
-			return err
-		}
-	}
-	if p.open != nil {
-		return nil
-	}
-	return p.openPack()
-}
-
-func (p *Packer) openPack() error {
-	name := packPath(p.part, p.number+1)
-	if err := p.b.claimName(name); err != nil {
-		return err
-	}
-	f, err := p.b.createFile(name)
-	if err != nil {
-		p.b.releaseName(name)
-		return err
-	}
-	p.number++
-	index := p.b.library.addPack(name, p.part, false)
-	p.open, err = newPackWriter(
-		f, name, index,
-		filepath.Join(p.b.dir, fmt.Sprintf("%s-%05d-rows%s", p.part, p.number, scratchSuffix)),
-	)
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return nil
-}
-
-// closePack ends the open pack, which becomes durable in the background. Rows that waited for it may be
-// written after that.
-func (p *Packer) closePack() error {
-	if err := p.settle(); err != nil {
-		return err
-	}
-	o := p.open
-	rec, err := o.finish()
-	if err != nil {
-		return p.fail(fmt.Errorf("close pack %s: %w", o.name, err))
-	}
-	rec.Pack.Part, rec.Pack.Number = p.part, p.number
-	p.open = nil
-	c := &closing{done: make(chan struct{})}
-	p.closing = c
-	go func() {
-		defer close(c.done)
-		if c.err = o.commit(); c.err == nil {
-			c.err = p.b.record(rec)
-		}
-		if c.err != nil {
-			c.err = fmt.Errorf("close pack %s: %w", o.name, c.err)
-			return
-		}
-		p.b.library.closePack(o.index)
-	}()
-	return nil
-}
-
-// settle waits until no pack is on its way to the disk.
-func (p *Packer) settle() error {
-	if p.closing == nil {
-		return nil
-	}
-	<-p.closing.done
-	err := p.closing.err
-	p.closing = nil
-	if err != nil {
-		return p.fail(err)
-	}
-	return nil
-}
-
-// flushPending writes the rows whose bytes have become durable.
-func (p *Packer) flushPending() error {
-	closed := p.b.library.closedPacks()
-	if len(p.pending) == 0 || p.flushed == closed {
-		return nil
-	}
-	p.flushed = closed
-	waiting := p.pending
-	p.pending = nil
-	for i := range waiting {
-		row := &waiting[i]
-		if !p.b.library.pack(row.pack).closed {
-			p.pending = append(p.pending, *row)
-			continue
-		}
-		if err := p.makeRoom(int64(len(p.enc.line(&row.row)))); err != nil {
-			return err
-		}
-		if err := p.addRow(&row.row); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Finish closes the open pack, and returns when it is durable. Rows that point into an open pack of another
@@ -428,7 +207,7 @@ func (p *Packer) Finish(ctx context.Context) error {
 	if p.err != nil {
 		return p.err
 	}
-	if err := p.settle(); err != nil {
+	if err := p.waitForClosing(); err != nil {
 		return err
 	}
 	if err := p.flushPending(); err != nil {
@@ -440,7 +219,7 @@ func (p *Packer) Finish(ctx context.Context) error {
 	if err := p.closePack(); err != nil {
 		return err
 	}
-	return p.settle()
+	return p.waitForClosing()
 }
 
 // fail makes err the answer to everything from now on, and drops the open pack.
@@ -461,7 +240,7 @@ func (p *Packer) fail(err error) error {
 func (p *Packer) abandon() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	err := p.settle()
+	err := p.waitForClosing()
 	p.fail(os.ErrClosed)
 	if errors.Is(err, os.ErrClosed) {
 		return nil

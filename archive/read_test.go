@@ -90,7 +90,32 @@ func TestEveryReaderIsAReader(t *testing.T) {
 	}
 }
 
-// Nobody can read something that was changed to its end and not be told.
+func readDocument(bag *archive.Bag, r archive.Row) error {
+	rc, err := bag.OpenDocument(context.Background(), r)
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	_, err = io.Copy(io.Discard, rc)
+	return err
+}
+
+func TestADocumentIsReadOnlyAsItsRowSays(t *testing.T) {
+	bag := committed(t, &storetest.Memory{})
+	rows := rowsOf(t, bag)
+	wrongCRC := rows[0]
+	wrongCRC.CRC32++
+	if err := readDocument(bag, wrongCRC); err == nil {
+		t.Error("a document whose row has another CRC-32 was read")
+	}
+	outside := rows[0]
+	outside.Pack = "../../ledger/00000001-taken.json"
+	if err := readDocument(bag, outside); err == nil {
+		t.Error("a row led outside of the bag")
+	}
+}
+
+// Whatever was changed cannot be read to its end without an error.
 func TestReadingToTheEndVerifies(t *testing.T) {
 	ctx := context.Background()
 	s := &storetest.Memory{}
@@ -104,25 +129,7 @@ func TestReadingToTheEndVerifies(t *testing.T) {
 		}
 	}
 	readDoc := func(r archive.Row) func() error {
-		return func() error {
-			rc, err := bag.OpenDocument(ctx, r)
-			if err != nil {
-				return err
-			}
-			defer rc.Close()
-			_, err = io.Copy(io.Discard, rc)
-			return err
-		}
-	}
-	wrongCRC := rows[0]
-	wrongCRC.CRC32++
-	if err := readDoc(wrongCRC)(); err == nil {
-		t.Error("a document whose row has another CRC-32 was read")
-	}
-	outside := rows[0]
-	outside.Pack = "../../ledger/00000001-taken.json"
-	if err := readDoc(outside)(); err == nil {
-		t.Error("a row led outside of the bag")
+		return func() error { return readDocument(bag, r) }
 	}
 	for _, tc := range []struct {
 		name, object string

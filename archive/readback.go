@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"holdall/internal/ctxio"
 	"holdall/internal/digest"
 )
 
@@ -21,16 +22,16 @@ type readBack struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	mu      sync.Mutex // guards what follows
-	changed *sync.Cond
-	queue   []task
-	running bool
-	wanted  map[string]int        // the task whose outcome counts for a name
-	tasks   int                   // so far
-	good    map[string]digest.Sum // names that read back as recorded
-	next    func(fileRecord)      // told of each of them; may be nil
-	before  []fileRecord          // those that read back before there was a next
-	bad     map[string]error
+	mu         sync.Mutex // guards what follows
+	changed    *sync.Cond
+	queue      []task
+	running    bool
+	wanted     map[string]int        // the task whose outcome counts for a name
+	tasks      int                   // so far
+	good       map[string]digest.Sum // names that read back as recorded
+	next       func(fileRecord)      // called with each of them; may be nil
+	unnotified []fileRecord          // those read back before next was set
+	bad        map[string]error
 }
 
 // A task is one file to be read. While it waits, the file may be discarded and made again.
@@ -79,19 +80,19 @@ func (rb *readBack) run() {
 			rb.bad[next.Name] = err
 		default:
 			rb.good[next.Name] = next.SHA256
-			rb.pass(next.fileRecord)
+			rb.notify(next.fileRecord)
 		}
 	}
 	rb.running = false
 	rb.changed.Broadcast()
 }
 
-// pass hands a file that has read back on. It needs rb.mu, and lets go of it meanwhile: others take locks
-// of theirs before this one.
-func (rb *readBack) pass(rec fileRecord) {
+// notify calls next with a file that has been read back. It needs rb.mu, and releases it for the call:
+// callers of readBack hold their own locks.
+func (rb *readBack) notify(rec fileRecord) {
 	next := rb.next
 	if next == nil {
-		rb.before = append(rb.before, rec)
+		rb.unnotified = append(rb.unnotified, rec)
 		return
 	}
 	rb.mu.Unlock()
@@ -99,15 +100,15 @@ func (rb *readBack) pass(rec fileRecord) {
 	rb.mu.Lock()
 }
 
-// then has next told of every file that has read back and of every one that will.
-func (rb *readBack) then(next func(fileRecord)) {
+// onGood has next called with every file that has been read back, and every one that will be.
+func (rb *readBack) onGood(next func(fileRecord)) {
 	rb.mu.Lock()
 	defer rb.mu.Unlock()
 	rb.next = next
-	before := rb.before
-	rb.before = nil
+	before := rb.unnotified
+	rb.unnotified = nil
 	for _, rec := range before {
-		rb.pass(rec)
+		rb.notify(rec)
 	}
 }
 
@@ -119,13 +120,13 @@ func (rb *readBack) check(rec fileRecord) error {
 	defer f.Close()
 	dropCache(f)
 	if rec.blocks != nil {
-		err = compareBlocks(ctxReader{rb.ctx, f}, rec)
+		err = compareBlocks(ctxio.NewReader(rb.ctx, f), rec)
 	} else {
-		_, err = copyPooled(io.Discard, digest.NewReader(ctxReader{rb.ctx, f}, rec.Size, rec.SHA256))
+		_, err = copyPooled(io.Discard, digest.NewReader(ctxio.NewReader(rb.ctx, f), rec.Size, rec.SHA256))
 	}
 	var mismatch *digest.MismatchError
 	if errors.As(err, &mismatch) || errors.Is(err, errBlock) {
-		return fmt.Errorf("%w: %s does not read back as it was written: %w", ErrDamaged, rec.Name, err)
+		return fmt.Errorf("%w: %s reads back differently than it was written: %w", ErrDamaged, rec.Name, err)
 	}
 	if err != nil {
 		return fmt.Errorf("read %s back: %w", rec.Name, err)
@@ -203,7 +204,7 @@ func (rb *readBack) forget(name string) {
 // wait returns when the queue is empty, with everything that was found wrong.
 func (rb *readBack) wait(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() {
-		rb.mu.Lock() // so that it does not fall between the look at ctx and the wait
+		rb.mu.Lock() // or the broadcast might come between the check of ctx and the wait
 		defer rb.mu.Unlock()
 		rb.changed.Broadcast()
 	})
@@ -223,7 +224,7 @@ func (rb *readBack) wait(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// verified reports whether the file has read back as recorded.
+// verified reports whether the file has been read back and is as recorded.
 func (rb *readBack) verified(rec fileRecord) bool {
 	rb.mu.Lock()
 	defer rb.mu.Unlock()
@@ -239,17 +240,4 @@ func (rb *readBack) stop() {
 	for rb.running {
 		rb.changed.Wait()
 	}
-}
-
-// A ctxReader fails when its context is done.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r ctxReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }

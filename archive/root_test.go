@@ -108,7 +108,7 @@ func TestARootIsHeldAgainstItsLedger(t *testing.T) {
 	withoutLedger(s)
 	check("ledger-broken ledger/", "")
 	s.Replace("README.txt", nil) // the bag was copied here, and no commit has ever been
-	check("", "there is no ledger here, so that nobody can tell whether an export is missing")
+	check("", "no ledger here: whether an export is missing cannot be known")
 	for name, content := range events {
 		if strings.HasPrefix(name, "ledger/numbers/") {
 			// the event of a writer that died between its two writes

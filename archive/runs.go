@@ -24,8 +24,8 @@ import (
 // KindRun is the kind of the event that AppendRun adds to the ledger.
 const KindRun = "run"
 
-// A Run is one row of a root's log: a takeover, a pull, a verification, a copy, a send, or the wish to send
-// a record again.
+// A Run is one row of a root's log: a takeover, a pull, a verification, a copy, a send, or the request to
+// send a record again.
 type Run struct {
 	ID          string    `json:"run"` // <UTC start>-<4 base32>
 	Started     time.Time `json:"started"`
@@ -129,10 +129,10 @@ func packRecords(records []RunRecord) ([]byte, error) {
 }
 
 // Runs returns the runs of a root, oldest first. A takeover that an earlier version recorded is one, too.
-// Damage to the chain of events is an error beside what could be read; Events says more of it.
+// If the chain of events is damaged, Runs returns an error along with what could be read; Events has details.
 func Runs(ctx context.Context, s Store) ([]Run, error) {
 	var runs []Run
-	taken := map[string]bool{} // exports that a run of their own tells of
+	taken := map[string]bool{} // exports whose takeover has a run of its own
 	var commits []Event
 	for e, err := range Events(ctx, s) {
 		if err != nil {

@@ -65,7 +65,7 @@ func (b *Builder) startSeal(id string) (done bool, err error) {
 
 // checkComplete says what keeps the bag from being sealed.
 func (b *Builder) checkComplete(ctx context.Context) error {
-	if err := b.settlePending(ctx); err != nil {
+	if err := b.finishPacks(ctx); err != nil {
 		return err
 	}
 	b.mu.Lock()

@@ -145,7 +145,8 @@ func TestTheCommandsOfTheReadmesWork(t *testing.T) {
 		`zstd -dc data/documents/index.csv.zst | grep -i "lebenslauf"`,
 		"unzip -l data/documents/attachments-00001.zip && unzip -q data/documents/attachments-00001.zip " +
 			"'CAND1/*' -d " + t.TempDir(),
-		`test "$(sha256sum < tagmanifest-sha256.txt | cut -c1-64)" = "$(grep -h tagmanifest-sha256 ../../ledger/*-taken.json | grep -o '[0-9a-f]\{64\}')"`,
+		`test "$(sha256sum < tagmanifest-sha256.txt | cut -c1-64)" = ` +
+			`"$(grep -h tagmanifest-sha256 ../../ledger/*-taken.json | grep -o '[0-9a-f]\{64\}')"`,
 	} {
 		run(t, dir, "sh", "-ec", script)
 	}

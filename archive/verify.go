@@ -31,7 +31,7 @@ const (
 type Fault struct {
 	Code      string   `json:"code"` // one of the Fault codes
 	Path      string   `json:"path"`
-	Documents []string `json:"documents"` // IDs of the documents it hurt
+	Documents []string `json:"documents"` // IDs of the documents it affects
 	Detail    string   `json:"detail"`    // with the owner record where there is one
 }
 
@@ -49,7 +49,7 @@ const (
 	// the file is as it was sealed, but does not decompress to what was put in
 	FaultContent = "content-mismatch"
 	FaultPayload = "payload-mismatch" // the files do not add up to what bag-info.txt says
-	FaultLedger  = "ledger-broken"    // the root's ledger cannot vouch for the bag
+	FaultLedger  = "ledger-broken"    // the root's ledger is damaged
 	FaultGone    = "export-missing"   // the ledger names an export that the root does not hold; see CheckRoot
 )
 
@@ -63,7 +63,7 @@ type Report struct {
 }
 
 // Verify checks the bag and lists every fault, ordered by path; only a store that cannot be read at all is an
-// error. progress, which may be nil, is told the bytes checked so far.
+// error. progress, which may be nil, is called with the bytes checked so far.
 func (b *Bag) Verify(ctx context.Context, level Level, progress func(done, total int64)) (*Report, error) {
 	if level != Quick && level != Full && level != Deep {
 		return nil, fmt.Errorf("verify: no level %q: want quick, full or deep", level)
@@ -78,14 +78,14 @@ func (b *Bag) Verify(ctx context.Context, level Level, progress func(done, total
 	return v.report(), nil
 }
 
-// A verifier is one run of Verify. Its stages follow each other in run; what they know of the bag grows.
+// A verifier is one run of Verify: run has its stages, each of which adds to the fields below.
 type verifier struct {
 	bag   *Bag
 	level Level
 
-	present map[string]Info // what lies in the store
-	book    *book           // what should lie there
-	docs    documentFaults
+	present  map[string]Info // what is in the store
+	expected *expectation    // what should be there
+	docs     documentFaults
 
 	mu       sync.Mutex // guards what follows
 	progress func(done, total int64)
@@ -110,14 +110,14 @@ func (v *verifier) run(ctx context.Context) error {
 		v.present[info.Name] = info
 	}
 	var err error
-	if v.book, err = v.openBooks(ctx); err != nil {
+	if v.expected, err = v.readManifests(ctx); err != nil {
 		return err
 	}
 	// From here on the bag is read by what is known now, not by what its manifests say.
-	mended := *v.bag
-	mended.sums = v.book.sums
-	v.bag = &mended
-	if err := v.askStore(ctx); err != nil {
+	repaired := *v.bag
+	repaired.sums = v.expected.sums
+	v.bag = &repaired
+	if err := v.statFiles(ctx); err != nil {
 		return err
 	}
 	v.comparePresence()
@@ -125,7 +125,7 @@ func (v *verifier) run(ctx context.Context) error {
 		if err := v.hashFiles(ctx); err != nil {
 			return err
 		}
-		v.judge()
+		v.compareDigests()
 	}
 	v.comparePayload()
 	return v.checkDocuments(ctx)
@@ -145,9 +145,9 @@ func (v *verifier) add(code, path, format string, args ...any) *fault {
 }
 
 func (v *verifier) report() *Report {
-	r := &Report{Level: v.level, Files: len(v.book.sums), Bytes: v.done, Faults: []Fault{}}
+	r := &Report{Level: v.level, Files: len(v.expected.sums), Bytes: v.done, Faults: []Fault{}}
 	if v.level == Quick {
-		for name := range v.book.sums {
+		for name := range v.expected.sums {
 			r.Bytes += max(0, v.present[name].Size)
 		}
 	}
@@ -168,31 +168,31 @@ func (v *verifier) report() *Report {
 // comparePresence finds missing and extra files, other sizes, and digests that the store keeps and that are
 // not the manifest's.
 func (v *verifier) comparePresence() {
-	for name := range v.book.sums {
+	for name := range v.expected.sums {
 		info, ok := v.present[name]
 		if !ok {
 			v.add(FaultMissing, name, "%s", absence(name))
-			v.docs.wholeFile(name)
+			v.docs.addLostFile(name)
 			continue
 		}
-		if want, ok := v.book.files[name]; ok && want.size != info.Size {
+		if want, ok := v.expected.files[name]; ok && want.size != info.Size {
 			v.add(FaultSize, name, "%d bytes instead of %d", info.Size, want.size)
 			if v.level == Quick {
-				v.docs.wholeFile(name)
+				v.docs.addLostFile(name)
 			}
 		}
-		if v.level == Quick && !v.judgeKept(name, info) {
-			v.docs.wholeFile(name)
+		if v.level == Quick && !v.compareStored(name, info) {
+			v.docs.addLostFile(name)
 		}
 	}
 	for name := range v.present {
-		if _, ok := v.book.sums[name]; !ok {
+		if _, ok := v.expected.sums[name]; !ok {
 			v.add(FaultUnexpected, name, "no manifest names this file")
 		}
 	}
 }
 
-// absence says what it means that a file is not there.
+// absence describes a missing file.
 func absence(name string) string {
 	if name == bagitName {
 		return "the file is not there; without it the directory is not a bag to any program"
@@ -200,10 +200,10 @@ func absence(name string) string {
 	return "the file is not there"
 }
 
-// hashFiles reads every file; packs wait for inspection where every document is read anyway.
+// hashFiles reads every file, except for packs at level Deep, where checkPacks reads them.
 func (v *verifier) hashFiles(ctx context.Context) error {
 	var names []string
-	for name := range v.book.sums {
+	for name := range v.expected.sums {
 		if info, ok := v.present[name]; ok {
 			names = append(names, name)
 			v.total += info.Size
@@ -228,7 +228,7 @@ func (v *verifier) hashFile(ctx context.Context, name string) error {
 	}
 	defer r.Close()
 	w := digest.NewWriter()
-	if _, err := copyPooled(w, &counted{v, r}); err != nil {
+	if _, err := copyPooled(w, &countingReader{v, r}); err != nil {
 		return v.unreadable(ctx, name, err)
 	}
 	v.setActual(name, w.Sum())
@@ -241,7 +241,7 @@ func (v *verifier) setActual(name string, sum digest.Sum) {
 	v.actual[name] = sum
 }
 
-// unreadable notes that a file could not be read, unless that is because nobody waits for it any more.
+// unreadable records that a file could not be read, unless ctx is done.
 func (v *verifier) unreadable(ctx context.Context, name string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -256,17 +256,17 @@ func (v *verifier) unreadable(ctx context.Context, name string, err error) error
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.docs.wholeFile(name)
+	v.docs.addLostFile(name)
 	return nil
 }
 
-// counted reports progress.
-type counted struct {
+// A countingReader reports progress.
+type countingReader struct {
 	v *verifier
 	r io.Reader
 }
 
-func (c *counted) Read(p []byte) (int, error) {
+func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.v.mu.Lock()
 	defer c.v.mu.Unlock()
@@ -277,31 +277,32 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// judge compares the digests of what was read with the book.
-func (v *verifier) judge() {
+// compareDigests compares the digests of what was read with what is expected.
+func (v *verifier) compareDigests() {
 	for name, got := range v.actual {
-		v.judgeFile(name, got)
+		v.compareDigest(name, got)
 	}
 }
 
-// judgeFile compares one digest and reports whether the file is as it was. Where a file and its manifest's
-// line differ, one of the two was changed: a digest that differs from the right one in a digit or two was
-// never that of other content.
-func (v *verifier) judgeFile(name string, got digest.Sum) bool {
-	want := v.book.sums[name]
-	if got == want || v.book.ownFaults[name] {
+// compareDigest compares one digest and reports whether the file is as it was. Where a file and its line in a
+// manifest differ, either was changed. A different file has an entirely different digest, so where only a few
+// digits differ it is the manifest that is damaged: to report the file would send its owner after a document
+// that is whole.
+func (v *verifier) compareDigest(name string, got digest.Sum) bool {
+	want := v.expected.sums[name]
+	if got == want || v.expected.reported[name] {
 		return got == want
 	}
 	if want.IsZero() {
 		v.add(
-			FaultHash, bookOf(name), "it does not name %s any more, which therefore cannot be checked", name,
+			FaultHash, manifestOf(name), "it no longer names %s, which therefore cannot be checked", name,
 		)
 		return false
 	}
-	if book := bookOf(name); v.book.mayBeDamaged(book) && nearlySame(got, want) {
-		v.add(FaultHash, book, "its line for %s is damaged", name)
-		if !isPackName(name) { // packs are judged while others read the book
-			v.book.sums[name] = got
+	if manifest := manifestOf(name); v.expected.mayBeDamaged(manifest) && fewDigitsDiffer(got, want) {
+		v.add(FaultHash, manifest, "its line for %s is damaged", name)
+		if !isPackName(name) { // packs are compared while others read v.expected
+			v.expected.sums[name] = got
 		}
 		return true
 	}
@@ -310,25 +311,25 @@ func (v *verifier) judgeFile(name string, got digest.Sum) bool {
 	defer v.mu.Unlock()
 	switch {
 	case isPackName(name):
-		v.docs.look(name)
+		v.docs.addPack(name)
 	case strings.HasPrefix(name, largeDir):
-		v.docs.wholeFile(name)
+		v.docs.addLostFile(name)
 	case name == indexName:
 		v.docs.noIndex = true
 	}
 	return false
 }
 
-// bookOf returns the manifest that names a file.
-func bookOf(name string) string {
+// manifestOf returns the manifest that names a file.
+func manifestOf(name string) string {
 	if strings.HasPrefix(name, payloadDir) {
 		return manifestName
 	}
 	return tagManifestName
 }
 
-// nearlySame reports whether at most four hexadecimal digits differ.
-func nearlySame(a, b digest.Sum) bool {
+// fewDigitsDiffer reports whether at most four hexadecimal digits differ.
+func fewDigitsDiffer(a, b digest.Sum) bool {
 	x, y, differ := a.String(), b.String(), 0
 	for i := range x {
 		if x[i] != y[i] {

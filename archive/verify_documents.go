@@ -14,48 +14,50 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// documentFaults collects where documents are hurt; who they are is looked up at the end.
+// documentFaults collects where documents are damaged; nameDocuments finds out at the end which ones they
+// are.
 type documentFaults struct {
-	whole   map[string]bool // files that are lost as a whole
-	looks   map[string]bool // packs that have to be looked into
-	spots   map[spot]bool   // single documents
-	noIndex bool            // the index is damaged: the packs' own rows stand in for it
+	lostFiles    map[string]bool // files that are lost as a whole
+	packsToCheck map[string]bool // packs whose documents have to be checked
+	damaged      map[place]bool  // single documents
+	noIndex      bool            // the index is damaged: the packs' own rows are used instead
 }
 
-// A spot is where a document's bytes begin.
-type spot struct {
+// A place is where a document's bytes begin.
+type place struct {
 	pack   string
 	offset int64
 }
 
-func (d *documentFaults) wholeFile(name string) {
-	if d.whole == nil {
-		d.whole = map[string]bool{}
+func (d *documentFaults) addLostFile(name string) {
+	if d.lostFiles == nil {
+		d.lostFiles = map[string]bool{}
 	}
-	d.whole[name] = true
+	d.lostFiles[name] = true
 	if name == indexName {
 		d.noIndex = true
 	}
 }
 
-func (d *documentFaults) look(pack string) {
-	if d.looks == nil {
-		d.looks = map[string]bool{}
+func (d *documentFaults) addPack(pack string) {
+	if d.packsToCheck == nil {
+		d.packsToCheck = map[string]bool{}
 	}
-	d.looks[pack] = true
+	d.packsToCheck[pack] = true
 }
 
-func (d *documentFaults) hurt(pack string, offset int64) {
-	if d.spots == nil {
-		d.spots = map[spot]bool{}
+func (d *documentFaults) addDamaged(pack string, offset int64) {
+	if d.damaged == nil {
+		d.damaged = map[place]bool{}
 	}
-	d.spots[spot{pack, offset}] = true
+	d.damaged[place{pack, offset}] = true
 }
 
-// checkDocuments looks into the packs that need it, and says of each fault which documents it hurt.
+// checkDocuments checks the documents in the packs that need it, and adds to each fault which documents it
+// affects.
 func (v *verifier) checkDocuments(ctx context.Context) error {
-	if v.level == Deep || len(v.docs.looks) > 0 {
-		if err := v.inspectPacks(ctx); err != nil {
+	if v.level == Deep || len(v.docs.packsToCheck) > 0 {
+		if err := v.checkPacks(ctx); err != nil {
 			return err
 		}
 	}
@@ -64,7 +66,7 @@ func (v *verifier) checkDocuments(ctx context.Context) error {
 			return err
 		}
 	}
-	if v.level == Deep || len(v.docs.whole) > 0 || len(v.docs.spots) > 0 {
+	if v.level == Deep || len(v.docs.lostFiles) > 0 || len(v.docs.damaged) > 0 {
 		return v.nameDocuments(ctx)
 	}
 	return nil
@@ -73,7 +75,7 @@ func (v *verifier) checkDocuments(ctx context.Context) error {
 // packs returns the bag's packs in the order of the index.
 func (v *verifier) packs() []string {
 	var names []string
-	for name := range v.book.sums {
+	for name := range v.expected.sums {
 		if isPackName(name) {
 			names = append(names, name)
 		}
@@ -82,44 +84,44 @@ func (v *verifier) packs() []string {
 	return names
 }
 
-// inspectPacks inspects the packs in question, a few at a time.
-func (v *verifier) inspectPacks(ctx context.Context) error {
-	looks := maps.Clone(v.docs.looks)
+// checkPacks checks the packs in question, a few at a time.
+func (v *verifier) checkPacks(ctx context.Context) error {
+	packs := maps.Clone(v.docs.packsToCheck)
 	if v.level == Deep {
-		looks = map[string]bool{}
+		packs = map[string]bool{}
 		for _, name := range v.packs() {
 			_, there := v.present[name]
-			looks[name] = there
+			packs[name] = there
 		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(min(4, runtime.GOMAXPROCS(0)))
-	memory := semaphore.NewWeighted(inspectRows)
-	err := v.sections(ctx, func(pack string, rows []Row) error {
-		if !looks[pack] {
+	memory := semaphore.NewWeighted(maxCheckedRows)
+	err := v.eachPack(ctx, func(pack string, rows []Row) error {
+		if !packs[pack] {
 			return ctx.Err()
 		}
-		n := min(inspectRows, int64(len(rows)))
+		n := min(maxCheckedRows, int64(len(rows)))
 		if err := memory.Acquire(ctx, n); err != nil {
 			return err
 		}
 		g.Go(func() error {
 			defer memory.Release(n)
-			return v.inspect(ctx, pack, rows)
+			return v.checkPack(ctx, pack, rows)
 		})
 		return nil
 	})
 	return errors.Join(g.Wait(), err)
 }
 
-// sections calls use with each pack's rows. They come from the index, or from the packs themselves where that
+// eachPack calls use with each pack's rows. They come from the index, or from the packs themselves where that
 // is damaged.
-func (v *verifier) sections(ctx context.Context, use func(pack string, rows []Row) error) error {
+func (v *verifier) eachPack(ctx context.Context, use func(pack string, rows []Row) error) error {
 	packs := v.packs()
 	next := 0 // pack
 	if v.indexUsable(packs) {
 		var err error
-		if next, err = v.indexSections(ctx, packs, use); err != nil {
+		if next, err = v.eachIndexedPack(ctx, packs, use); err != nil {
 			return err
 		}
 	}
@@ -127,7 +129,7 @@ func (v *verifier) sections(ctx context.Context, use func(pack string, rows []Ro
 		if _, there := v.present[pack]; !there {
 			continue
 		}
-		rows, err := v.ownRows(ctx, pack)
+		rows, err := v.readPackRows(ctx, pack)
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -148,15 +150,15 @@ func (v *verifier) indexUsable(packs []string) bool {
 		return false
 	}
 	for _, pack := range packs {
-		if line, ok := v.book.files[pack]; !ok || line.rows < 0 {
+		if line, ok := v.expected.files[pack]; !ok || line.rows < 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// indexSections divides the index, and returns how many packs' rows it could give.
-func (v *verifier) indexSections(
+// eachIndexedPack divides the index, and returns how many packs' rows it could give.
+func (v *verifier) eachIndexedPack(
 	ctx context.Context, packs []string, use func(pack string, rows []Row) error,
 ) (int, error) {
 	r, err := v.bag.OpenIndexCSV(ctx)
@@ -166,15 +168,15 @@ func (v *verifier) indexSections(
 	defer r.Close()
 	rr, err := newRowReader(r)
 	if err != nil {
-		v.badIndex(err)
+		v.indexDamaged(err)
 		return 0, ctx.Err()
 	}
 	for i, pack := range packs {
-		rows := make([]Row, 0, v.book.files[pack].rows)
-		for range v.book.files[pack].rows {
+		rows := make([]Row, 0, v.expected.files[pack].rows)
+		for range v.expected.files[pack].rows {
 			row, err := rr.next()
 			if err != nil {
-				v.badIndex(err)
+				v.indexDamaged(err)
 				return i, ctx.Err()
 			}
 			rows = append(rows, row)
@@ -184,13 +186,14 @@ func (v *verifier) indexSections(
 		}
 	}
 	if _, err := rr.next(); err != io.EOF {
-		v.badIndex(fmt.Errorf("it has more rows than the packs, or its end is damaged: %w", err))
+		v.indexDamaged(fmt.Errorf("it has more rows than the packs, or its end is damaged: %w", err))
 	}
 	return len(packs), nil
 }
 
-// badIndex notes an index that cannot be read to its end although its digest is right or was not looked at.
-func (v *verifier) badIndex(err error) {
+// indexDamaged records an index that cannot be read to its end although its digest is right or was not
+// checked.
+func (v *verifier) indexDamaged(err error) {
 	if err == io.EOF {
 		err = errors.New("it has fewer rows than the packs")
 	}
@@ -200,8 +203,8 @@ func (v *verifier) badIndex(err error) {
 	v.add(FaultIndex, indexName, "%v", err)
 }
 
-// inspect looks into a pack and notes what it finds.
-func (v *verifier) inspect(ctx context.Context, pack string, rows []Row) error {
+// checkPack reads a pack and records its faults.
+func (v *verifier) checkPack(ctx context.Context, pack string, rows []Row) error {
 	r, err := v.bag.s.Open(ctx, v.bag.prefix+pack, 0, -1)
 	if err != nil {
 		return v.unreadable(ctx, pack, err)
@@ -209,43 +212,43 @@ func (v *verifier) inspect(ctx context.Context, pack string, rows []Row) error {
 	defer r.Close()
 	var under io.Reader = r
 	if v.level == Deep {
-		under = &counted{v, r} // at the other levels these bytes were counted before
+		under = &countingReader{v, r} // at the other levels these bytes were counted before
 	}
-	in := newInspection(under, pack, rows)
+	in := newPackChecker(under, pack, rows)
 	if err := in.run(); err != nil {
 		return v.unreadable(ctx, pack, err)
 	}
 	code := FaultDocument
 	if v.level == Deep {
 		v.setActual(pack, in.sum.Sum())
-		if !v.judgeFile(pack, in.sum.Sum()) {
+		if !v.compareDigest(pack, in.sum.Sum()) {
 			code = FaultHash
 		}
 	} else {
 		code = FaultHash
 	}
-	for _, s := range in.structures {
+	for _, s := range in.otherFaults {
 		v.add(code, pack, "%s", s)
 	}
-	if len(in.hurt) > 0 && code == FaultDocument {
-		v.add(code, pack, "%d documents are not what the index says", len(in.hurt))
+	if len(in.damaged) > 0 && code == FaultDocument {
+		v.add(code, pack, "%d documents are not what the index says", len(in.damaged))
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, offset := range in.hurt {
-		v.docs.hurt(pack, offset)
+	for _, offset := range in.damaged {
+		v.docs.addDamaged(pack, offset)
 	}
 	return nil
 }
 
 // checkContents decompresses what is stored compressed and compares it with what was put in.
 func (v *verifier) checkContents(ctx context.Context) error {
-	for _, name := range slices.Sorted(maps.Keys(v.book.files)) {
-		line := v.book.files[name]
+	for _, name := range slices.Sorted(maps.Keys(v.expected.files)) {
+		line := v.expected.files[name]
 		if line.content.IsZero() || v.actual[name] != line.sum {
 			continue
 		}
-		r, err := v.bag.OpenZstd(ctx, name, line.contentLen, line.content)
+		r, err := v.bag.OpenZstd(ctx, name, line.contentSize, line.content)
 		if err == nil {
 			_, err = io.Copy(io.Discard, r)
 			err = errors.Join(err, r.Close())
@@ -266,18 +269,18 @@ const maxNamed = 20
 // nameDocuments ties the faults to the documents whose rows point there. At level deep it also sees that each
 // row points at a document of its pack.
 func (v *verifier) nameDocuments(ctx context.Context) error {
-	return v.sections(ctx, func(_ string, rows []Row) error {
+	return v.eachPack(ctx, func(_ string, rows []Row) error {
 		for i := range rows {
 			r := &rows[i]
-			if v.docs.whole[r.Pack] || v.docs.spots[spot{r.Pack, r.Offset}] {
-				v.tie(r)
+			if v.docs.lostFiles[r.Pack] || v.docs.damaged[place{r.Pack, r.Offset}] {
+				v.attach(r)
 			}
-			if _, known := v.book.sums[r.Pack]; !known {
+			if _, known := v.expected.sums[r.Pack]; !known {
 				v.add(
-					FaultIndex, indexName, "the row of document %s points at %s, which no manifest names",
+					FaultIndex, indexName, "the row of document %s refers to %s, which no manifest names",
 					r.ID, r.Pack,
 				)
-			} else if strings.HasPrefix(r.Pack, largeDir) && v.book.sums[r.Pack] != r.SHA256 {
+			} else if strings.HasPrefix(r.Pack, largeDir) && v.expected.sums[r.Pack] != r.SHA256 {
 				v.add(
 					FaultIndex, indexName, "the row of document %s has another sha256 than %s", r.ID, r.Pack,
 				)
@@ -287,8 +290,8 @@ func (v *verifier) nameDocuments(ctx context.Context) error {
 	})
 }
 
-// tie adds a document to the faults of the file that holds it.
-func (v *verifier) tie(r *Row) {
+// attach adds a document to the fault of the file that holds it.
+func (v *verifier) attach(r *Row) {
 	for _, code := range []string{FaultMissing, FaultUnreadable, FaultHash, FaultSize, FaultDocument} {
 		f, ok := v.faults[r.Pack+"\x00"+code]
 		if !ok {
@@ -296,7 +299,7 @@ func (v *verifier) tie(r *Row) {
 		}
 		f.Documents = append(f.Documents, r.ID)
 		if len(f.Documents) <= maxNamed {
-			f.details = append(f.details, "hurts "+describeDocument(r))
+			f.details = append(f.details, "affects "+describeDocument(r))
 		} else if len(f.Documents) == maxNamed+1 {
 			f.details = append(f.details, "and more, listed in documents")
 		}

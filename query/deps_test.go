@@ -18,8 +18,8 @@ func TestDependencies(t *testing.T) {
 		t.Fatalf("go list names only %d packages", len(deps))
 	}
 	allowed := []string{
-		"holdall/query", "holdall/schemas", "holdall/internal/atomicfile", "holdall/internal/flock",
-		"holdall/internal/scratch",
+		"holdall/query", "holdall/schemas", "holdall/internal/atomicfile", "holdall/internal/ctxio",
+		"holdall/internal/flock", "holdall/internal/scratch",
 	}
 	for _, d := range deps {
 		if strings.HasPrefix(d, "net/http") || strings.Contains(d, "/apache/arrow") {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"holdall/internal/ctxio"
 	"holdall/schemas"
 )
 
@@ -76,7 +77,7 @@ func (b *Builder) LoadDocuments(ctx context.Context, indexCSV io.Reader) (err er
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
-	if _, err := io.Copy(f, contextReader{ctx, indexCSV}); err != nil {
+	if _, err := io.Copy(f, ctxio.NewReader(ctx, indexCSV)); err != nil {
 		return err
 	}
 	s, err := scanFile(

@@ -10,6 +10,8 @@ import (
 	"os"
 	"unicode/utf8"
 
+	"holdall/internal/ctxio"
+
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
@@ -286,7 +288,7 @@ func asUTF8(
 	}
 	src := e.decode(io.NewSectionReader(f, int64(e.bom), 1<<62))
 	var count replacements
-	if _, err := io.Copy(io.MultiWriter(text, &count), contextReader{ctx, src}); err != nil {
+	if _, err := io.Copy(io.MultiWriter(text, &count), ctxio.NewReader(ctx, src)); err != nil {
 		return nil, false, errors.Join(
 			fmt.Errorf("read as %s: %w", e.name, err), text.Close(), os.Remove(text.Name()),
 		)
@@ -320,17 +322,4 @@ func (r *replacements) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
-}
-
-// A contextReader ends with the context's error once the context is done.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }

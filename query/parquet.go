@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"holdall/internal/ctxio"
 	"holdall/internal/scratch"
 )
 
@@ -55,7 +56,7 @@ func (d *DB) QueryParquet(
 		return done, err
 	}
 	defer f.Close()
-	_, err = io.Copy(w, contextReader{ctx, f})
+	_, err = io.Copy(w, ctxio.NewReader(ctx, f))
 	return done, err
 }
 

@@ -36,7 +36,7 @@ func (s *Store) putParts(ctx context.Context, name string, c *content) error {
 		return fmt.Errorf("put %s: %w", s.Location(name), err)
 	}
 	for round := 1; ; round++ {
-		err := s.settle(ctx, name, c, parts, s.putRound(ctx, name, c, parts, size))
+		err := s.resolveTaken(ctx, name, c, parts, s.putRound(ctx, name, c, parts, size))
 		if err == nil || round == rounds || !startOver(err) || ctx.Err() != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (s *Store) sendParts(ctx context.Context, name string, id *string, c *conte
 				out, err := s.client.UploadPart(ctx, &s3.UploadPartInput{
 					Bucket: &s.bucket, Key: s.key(name), UploadId: id, PartNumber: number,
 					Body: &sending{c.section(off, n), dog}, ContentLength: &n, ChecksumSHA256: base64Of(sum),
-				}, signedAs(sum))
+				}, withPayloadHash(sum))
 				if err != nil {
 					return err
 				}
@@ -139,7 +139,7 @@ func (s *Store) complete(ctx context.Context, name string, id *string, parts []d
 	sent []types.CompletedPart) error {
 	want := archive.PartsDigest(parts)
 	return s.do(ctx, "put", name, func(ctx context.Context, dog *watchdog) error {
-		dog.rest()
+		dog.pause()
 		ctx, cancel := context.WithTimeout(ctx, completeTimeout)
 		defer cancel()
 		out, err := s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
@@ -147,13 +147,13 @@ func (s *Store) complete(ctx context.Context, name string, id *string, parts []d
 			MultipartUpload: &types.CompletedMultipartUpload{Parts: sent},
 		})
 		if startOver(err) {
-			return giveUp{err}
+			return permanent{err}
 		}
 		if err != nil {
 			return err
 		}
 		if got := aws.ToString(out.ChecksumSHA256); got != "" && got != want {
-			return giveUp{fmt.Errorf("the server put other parts together: digest %s, not %s", got, want)}
+			return permanent{fmt.Errorf("the server put other parts together: digest %s, not %s", got, want)}
 		}
 		return nil
 	})

@@ -76,7 +76,7 @@ func (o *object) connect(context.Context, *watchdog) error {
 		in.IfMatch = &o.etag
 	}
 	out, err := o.s.client.GetObject(ctx, in)
-	dog.rest()
+	dog.pause()
 	if err != nil {
 		stalled := context.Cause(ctx) == errStalled
 		dog.stop()
@@ -107,7 +107,7 @@ func (o *object) accept(out *s3.GetObjectOutput, ranged bool) error {
 		first, _, _ := strings.Cut(bounds, "-")
 		total, err := strconv.ParseInt(size, 10, 64)
 		if first != strconv.FormatInt(o.at, 10) || err != nil {
-			return giveUp{fmt.Errorf("the server answered a range from %d with %q", o.at, said)}
+			return permanent{fmt.Errorf("the server answered a range from %d with %q", o.at, said)}
 		}
 		o.size = total
 	}
@@ -150,8 +150,7 @@ func (o *object) Read(p []byte) (int, error) {
 		if err == nil {
 			continue
 		}
-		// The line broke. Where that happens again and again without a byte between, somebody has to be
-		// told.
+		// The connection broke. Where that happens again and again without a byte received, it is reported.
 		wait := backoff.Next()
 		if time.Now().Add(wait).After(deadline) {
 			return 0, &Error{Op: "read", Location: o.s.Location(o.name), err: err}
@@ -167,7 +166,7 @@ func (o *object) Read(p []byte) (int, error) {
 func (o *object) readBody(p []byte) (int, error) {
 	o.dog.touch()
 	n, err := o.body.Read(p[:min(int64(len(p)), o.end-o.at)])
-	o.dog.rest()
+	o.dog.pause()
 	o.at += int64(n)
 	if err == nil {
 		return n, nil

@@ -1,13 +1,13 @@
 // Package s3store keeps an archive's objects in S3, or in what speaks its protocol.
 //
-// Every object is written once, with If-None-Match: *, and the server is told the SHA-256 that the bytes
-// must have; it keeps that digest, so that later checks need a HEAD and no content. Nothing is ever deleted
-// or overwritten, and the store works with s3:PutObject, s3:GetObject and s3:ListBucket alone. See
-// docs/s3.md.
+// Open returns a store; Probe finds out what the provider lacks. Every object is written once, with
+// If-None-Match: * and the SHA-256 that its bytes must have. The server keeps that digest, so that later
+// checks need a HEAD and no content. Nothing is ever deleted or overwritten: s3:PutObject, s3:GetObject and
+// s3:ListBucket suffice. See docs/s3.md.
 //
-// Requests fail for many reasons that pass by themselves, and an answer may be lost after the server has
-// acted. So every request is repeated until it is answered or Options.Patience is over, and whoever finds
-// the name taken looks whether that was its own earlier try.
+// Many failures of requests are temporary, and an answer may be lost after the server has acted. So every
+// request is repeated until it is answered or Options.Patience is over (retry.go), and a put that finds its
+// name taken checks whether that was its own earlier try (put.go).
 package s3store
 
 import (
@@ -30,7 +30,7 @@ import (
 
 // Options say how objects are kept. The zero value is usable.
 type Options struct {
-	RetainUntil  time.Time // Object Lock: nobody may delete an object before; zero: no lock
+	RetainUntil  time.Time // Object Lock: objects cannot be deleted before; zero: no lock
 	RetainMode   string    // "governance" or "compliance"; goes with RetainUntil
 	LegalHold    bool      // Object Lock: a legal hold on every object
 	KMSKey       string    // SSE-KMS with this key; "": what the bucket does by default
@@ -38,13 +38,13 @@ type Options struct {
 
 	Scratch  string        // directory for content that has to be read twice and cannot; "": the system's
 	Patience time.Duration // how long a request is repeated without success; 0: two minutes
-	// Waiting is told, now and then, that requests are being repeated; may be nil.
+	// Waiting is called, now and then, while requests are being repeated; may be nil.
 	Waiting func(why error, until time.Time)
 
 	partLimit int64         // of tests; 0: archive.PartLimit
 	partSize  int64         // of tests; 0: archive.PartSize
 	stall     time.Duration // nothing moves on a connection for so long: it is given up; 0: half a minute
-	quiet     time.Duration // before Waiting is told; 0: five seconds
+	quiet     time.Duration // before Waiting is called; 0: five seconds
 	pause     time.Duration // before the first repetition; 0: as package retry does it
 }
 
@@ -65,11 +65,11 @@ type Store struct {
 	prefix      string // "" or ending in a slash
 	Options
 
-	// unconditional is set where Probe found that the provider knows no conditional writes. Then what is
-	// there is looked for before each write, and two writers at once are not told from each other.
+	// unconditional is set where Probe found that the provider knows no conditional writes. Then the name is
+	// checked before each write, and two writers at once may overwrite each other.
 	unconditional bool
 
-	told atomic.Pointer[time.Time] // when Waiting was called last
+	lastReport atomic.Pointer[time.Time] // when Waiting was called last
 }
 
 // Open returns the store at a URL s3://bucket/prefix. Credentials, region and endpoint are found the way
@@ -100,7 +100,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("%w: %w", archive.ErrCredentials, err)
 	}
 	if cfg.Region == "" {
-		cfg.Region = "us-east-1" // S3 says where another is meant, and other providers do not look at it
+		cfg.Region = "us-east-1" // S3 reports if another is meant, and other providers ignore it
 	}
 	client := s3.NewFromConfig(cfg, func(so *s3.Options) {
 		so.UsePathStyle = so.BaseEndpoint != nil

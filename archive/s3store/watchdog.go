@@ -26,13 +26,13 @@ func watch(ctx context.Context, limit time.Duration) (context.Context, *watchdog
 	return ctx, w
 }
 
-// touch says that something moved.
+// touch records that something moved.
 func (w *watchdog) touch() { w.timer.Reset(w.limit) }
 
-// rest says that nobody waits for anything.
-func (w *watchdog) rest() { w.timer.Stop() }
+// pause stops the watch until the next touch: nothing is being waited for.
+func (w *watchdog) pause() { w.timer.Stop() }
 
-// sending tells a watchdog of what is read from r, and marks r's own failures.
+// A sending touches a watchdog with each read, and marks the reader's own failures as permanent.
 type sending struct {
 	io.ReadSeeker
 	dog *watchdog
@@ -42,7 +42,7 @@ func (s *sending) Read(p []byte) (int, error) {
 	n, err := s.ReadSeeker.Read(p)
 	s.dog.touch()
 	if err != nil && err != io.EOF {
-		err = giveUp{err}
+		err = permanent{err}
 	}
 	return n, err
 }

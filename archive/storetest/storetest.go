@@ -285,7 +285,7 @@ func testRace(t *testing.T, s archive.Store) {
 	checkContent(t, s, "a/object", fmt.Sprint("writer ", winner))
 }
 
-// staged makes a directory for adoption beside the place where t.TempDir would put a store's.
+// staged makes a directory for adoption, next to the one that t.TempDir would make for a store.
 func staged(t *testing.T) (dir string, content map[string]string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "staged")

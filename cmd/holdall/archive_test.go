@@ -285,17 +285,17 @@ func TestWhatIsNoArchive(t *testing.T) {
 		code   int
 		stderr string
 	}{
-		"an empty directory":              {1, "there is no complete export in " + empty},
-		"verify of an empty directory":    {1, "there is no export in " + empty},
+		"an empty directory":              {1, "no complete export in " + empty},
+		"verify of an empty directory":    {1, "no export in " + empty},
 		"nothing":                         {1, "there is nothing at " + filepath.Join(empty, "no")},
 		"an empty argument":               {2, "the path is empty"},
 		"an archive without bagit.txt":    {1, `hint: "holdall verify `},
 		"a root with such an archive":     {1, `hint: what is there is not whole: "holdall verify `},
 		"a list of what is an archive":    {2, "is in an archive, not a root of archives"},
 		"a bucket without a name":         {2, "is not of the form s3://bucket/prefix"},
-		"an archive that is gone":         {1, "there is no export "},
+		"an archive that is gone":         {1, "no export "},
 		"a file of somebody else's":       {1, "README.txt"},
-		"a document that is not there":    {1, "there is no complete export in"},
+		"a document that is not there":    {1, "no complete export in"},
 		"a takeover into a bag":           {2, "lies inside of the archive"},
 		"a takeover into exports/":        {2, "lies inside of the folder exports"},
 		"a spool in a bag":                {2, "is inside of an archive"},

@@ -85,13 +85,13 @@ func (o *s3Flags) copy(ctx context.Context, e *env, args []string) error {
 
 func (e *env) tellCopied(bag *archive.Bag, location string, r *archive.CopyReport) error {
 	if e.json {
-		return e.printJSON(copiedJSON{bag.ID(), location, r.Files, r.Bytes, r.Copied, r.There})
+		return e.printJSON(copiedJSON{bag.ID(), location, r.Files, r.Bytes, r.Copied, r.Present})
 	}
 	fmt.Fprintln(e.stdout, location)
 	e.talk("%s, %s: copied %s, %s were there; every file has the SHA-256 of the manifests",
-		count(r.Files, "file", "files"), term.Bytes(r.Bytes), term.Bytes(r.Copied), term.Bytes(r.There))
-	if r.Left > 0 {
-		e.talk("%s left behind: no manifest names them", count(r.Left, "other file was", "other files were"))
+		count(r.Files, "file", "files"), term.Bytes(r.Bytes), term.Bytes(r.Copied), term.Bytes(r.Present))
+	if r.Extra > 0 {
+		e.talk("%s left behind: no manifest names them", count(r.Extra, "other file was", "other files were"))
 	}
 	return nil
 }

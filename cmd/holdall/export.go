@@ -261,7 +261,7 @@ type unfinishedOnly struct {
 func (u *unfinishedOnly) Unwrap() error { return u.error }
 
 func errNoExport(root string) error {
-	return fmt.Errorf("there is no export in %s%w", root, quietly{fs.ErrNotExist})
+	return fmt.Errorf("no export in %s%w", root, quietly{fs.ErrNotExist})
 }
 
 // quietly is an error that matches and says nothing.

@@ -74,7 +74,7 @@ func runList(ctx context.Context, e *env, args []string) error {
 		e.tellOdd(s)
 	}
 	if len(rows) == 0 {
-		e.talk("there is no export in %s", named)
+		e.talk("no export in %s", named)
 	}
 	e.tellGone(ctx, h)
 	return errors.Join(e.table(

@@ -11,13 +11,10 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/klauspost/compress/flate"
-
 	"holdall/internal/digest"
 )
 
-// A content is the bytes of a document on their way into a pack: in memory, or in a scratch file when they
-// are many.
+// A content is the bytes of a document that is being added: in memory, or in a scratch file where it is long.
 type content struct {
 	size int64
 	sum  digest.Sum
@@ -45,8 +42,8 @@ type readError struct{ err error }
 
 func (e *readError) Error() string { return e.err.Error() }
 
-// take reads r to its end.
-func (b *Builder) take(ctx context.Context, r io.Reader) (_ *content, err error) {
+// readContent reads r to its end.
+func (b *Builder) readContent(ctx context.Context, r io.Reader) (_ *content, err error) {
 	c := &content{buf: buffers.Get().(*[]byte)}
 	defer func() {
 		if err != nil {
@@ -82,7 +79,7 @@ func (b *Builder) take(ctx context.Context, r io.Reader) (_ *content, err error)
 func (b *Builder) spill(ctx context.Context, c *content, sum *digest.Writer, r io.Reader) error {
 	f, err := os.CreateTemp(b.dir, "document-*"+scratchSuffix)
 	if err != nil {
-		return fmt.Errorf("make room for a long document: %w", err)
+		return fmt.Errorf("create a scratch file for a long document: %w", err)
 	}
 	c.spilled = f
 	if _, err := f.Write(*c.buf); err != nil {
@@ -111,7 +108,7 @@ func (b *Builder) spill(ctx context.Context, c *content, sum *digest.Writer, r i
 	return nil
 }
 
-// Buffers that grew beyond this are not used again: a small document would hold the memory of a large one.
+// Larger buffers are not used again: a small document would hold the memory of a large one.
 const poolMost = 4 * copyBuffer
 
 func (c *content) putBuffer() {
@@ -122,7 +119,7 @@ func (c *content) putBuffer() {
 	c.buf = nil
 }
 
-// release gives the content's memory and scratch file back.
+// release frees the content's memory and scratch file.
 func (c *content) release() error {
 	c.putBuffer()
 	c.putDeflated()
@@ -143,82 +140,4 @@ func (c *content) at() io.ReaderAt {
 		return c.spilled
 	}
 	return bytes.NewReader(*c.buf)
-}
-
-// The trial: what can be expected of a beginning decides whether the whole is tried, and the whole whether it
-// is kept.
-const trialSize = 64 << 10
-
-var (
-	deflateBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-	// The fastest level: what deflates well is a few per cent of an export, and packing must keep pace with
-	// the download.
-	writers = sync.Pool{New: func() any {
-		w, err := flate.NewWriter(nil, flate.BestSpeed)
-		if err != nil {
-			panic(err) // the level is a constant
-		}
-		return w
-	}}
-)
-
-// tryDeflate sets c.deflated where that saves at least 10 %.
-func (c *content) tryDeflate(mediaType string) error {
-	if c.spilled != nil || c.size < 128 || compressedTypes[mediaType] {
-		return nil
-	}
-	b := *c.buf
-	if len(b) > trialSize {
-		ok, err := c.deflate(b[:trialSize])
-		c.putDeflated()
-		if err != nil || !ok {
-			return err
-		}
-	}
-	ok, err := c.deflate(b)
-	if err != nil || !ok {
-		c.putDeflated()
-	}
-	return err
-}
-
-func (c *content) putDeflated() {
-	if c.deflated != nil && c.deflated.Cap() <= poolMost {
-		deflateBuffers.Put(c.deflated)
-	}
-	c.deflated = nil
-}
-
-// deflate compresses b into c.deflated and reports whether that saves enough.
-func (c *content) deflate(b []byte) (bool, error) {
-	c.deflated = deflateBuffers.Get().(*bytes.Buffer)
-	c.deflated.Reset()
-	limited := &limitedBuffer{b: c.deflated, max: len(b) / 10 * 9}
-	w := writers.Get().(*flate.Writer)
-	defer writers.Put(w)
-	w.Reset(limited)
-	if _, err := w.Write(b); err != nil && !errors.Is(err, errTooLong) {
-		return false, err
-	}
-	if err := w.Close(); err != nil && !errors.Is(err, errTooLong) {
-		return false, err
-	}
-	return !limited.over, nil
-}
-
-var errTooLong = errors.New("saves too little")
-
-// A limitedBuffer takes max bytes and then refuses.
-type limitedBuffer struct {
-	b    *bytes.Buffer
-	max  int
-	over bool
-}
-
-func (l *limitedBuffer) Write(p []byte) (int, error) {
-	if l.over || l.b.Len()+len(p) > l.max {
-		l.over = true
-		return 0, errTooLong
-	}
-	return l.b.Write(p)
 }

@@ -15,8 +15,8 @@ import (
 	"holdall/internal/digest"
 )
 
-// S3 takes an object of more than 5 GiB in parts only, at most 10,000 of them, and keeps no SHA-256 of the
-// whole then.
+// S3 accepts an object of more than 5 GiB only in parts, at most 10,000 of them, and then keeps no SHA-256 of
+// the whole.
 const (
 	PartLimit = 5 << 30
 	leastPart = 256 << 20
@@ -44,8 +44,8 @@ func PartDigests(r io.Reader, partSize int64) ([]digest.Sum, error) {
 	}
 }
 
-// PartsDigest is what S3 keeps of an object that was put in parts: the digest of their digests, and their
-// number.
+// PartsDigest is the checksum that S3 keeps of an object that was put in parts: the digest of their digests,
+// and their number.
 func PartsDigest(parts []digest.Sum) string {
 	h := sha256.New()
 	for _, p := range parts {
@@ -54,8 +54,8 @@ func PartsDigest(parts []digest.Sum) string {
 	return fmt.Sprintf("%s-%d", base64.StdEncoding.EncodeToString(h.Sum(nil)), len(parts))
 }
 
-// divide takes the digests of a long file's parts.
-func (b *Builder) divide(rec *fileRecord) error {
+// hashParts sets the digests of a long file's parts.
+func (b *Builder) hashParts(rec *fileRecord) error {
 	if rec.Size <= b.limits.parts {
 		return nil
 	}
@@ -121,9 +121,9 @@ func parsePartList(content []byte) (map[string][]digest.Sum, error) {
 	return parts, err
 }
 
-// keptAs reports whether what a store keeps of an object in parts is that of these parts; known is false
-// where it keeps nothing of the kind, or nobody knows the parts.
-func (info Info) keptAs(parts []digest.Sum) (same, known bool) {
+// matchesParts reports whether the checksum that a store keeps of an object in parts fits these; known is
+// false where it keeps nothing of the kind, or the parts are unknown.
+func (info Info) matchesParts(parts []digest.Sum) (same, known bool) {
 	if info.Parts == "" || len(parts) == 0 {
 		return false, false
 	}

@@ -3,7 +3,6 @@ package archive
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -11,48 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
+	"holdall/internal/ctxio"
 )
-
-// loadDocuments fills the library from the packs that earlier processes closed.
-func (b *Builder) loadDocuments() error {
-	known := map[string]uint32{}
-	for _, name := range b.order {
-		rec := b.files[name]
-		switch {
-		case rec.Pack != nil:
-			known[name] = b.library.addPack(name, rec.Pack.Part, true)
-			if err := b.loadPack(rec, known); err != nil {
-				return fmt.Errorf("%w: %s: %w", ErrDamaged, name, err)
-			}
-		case strings.HasPrefix(name, largeDir):
-			part, _, _ := strings.Cut(strings.TrimPrefix(name, largeDir), "-")
-			known[name] = b.library.addPack(name, part, true)
-			b.library.place(rec.SHA256, location{pack: known[name]})
-		}
-	}
-	return nil
-}
-
-func (b *Builder) loadPack(rec fileRecord, known map[string]uint32) error {
-	own := known[rec.Name]
-	for row, err := range b.packRows(rec) {
-		if err != nil {
-			return err
-		}
-		pack, ok := known[row.Pack]
-		if !ok {
-			return fmt.Errorf("the row of document %s points at %s, which is not there", row.ID, row.Pack)
-		}
-		loc := location{pack: pack, offset: uint32(row.Offset)}
-		if row.Method == methodDeflated {
-			loc.deflated = uint32(row.StoredSize)
-		}
-		b.library.place(row.SHA256, loc)
-		b.library.settle(row.ID, own)
-	}
-	return nil
-}
 
 // packRows yields the rows in a finished pack's _pack.csv. One that is not as it was recorded is an error
 // after the last row.
@@ -79,26 +38,6 @@ func (b *Builder) packRows(rec fileRecord) iter.Seq2[Row, error] {
 	}
 }
 
-// readRows yields the rows of an index or a _pack.csv, ending with the first error.
-func readRows(r io.Reader) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
-		rr, err := newRowReader(r)
-		if err != nil {
-			yield(Row{}, err)
-			return
-		}
-		for {
-			row, err := rr.next()
-			if err == io.EOF {
-				return
-			}
-			if !yield(row, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
 // packRecords returns the finished packs ordered by part and number, which is the order of the index.
 func (b *Builder) packRecords() []fileRecord {
 	b.mu.Lock()
@@ -113,7 +52,7 @@ func (b *Builder) packRecords() []fileRecord {
 	return packs
 }
 
-// comparePacks orders packs as their rows stand in the index: by part, then by number.
+// comparePacks orders packs as the index has their rows: by part, then by number.
 func comparePacks(x, y string) int {
 	xp, xn, _ := parsePackName(x)
 	yp, yn, _ := parsePackName(y)
@@ -127,7 +66,7 @@ func comparePacks(x, y string) int {
 // returns how many there are. An index that an earlier call wrote is written again. Rows can be used
 // afterwards.
 func (b *Builder) WriteIndex(ctx context.Context) (rows int64, err error) {
-	if err := b.settlePending(ctx); err != nil {
+	if err := b.finishPacks(ctx); err != nil {
 		return 0, fmt.Errorf("write the index: %w", err)
 	}
 	if err := b.Discard(indexName); err != nil {
@@ -154,7 +93,7 @@ func (b *Builder) WriteIndex(ctx context.Context) (rows int64, err error) {
 	return rows, err
 }
 
-// copyRows appends a pack's rows as they stand in it, without the header.
+// copyRows appends a pack's rows as they are in it, without the header.
 func (b *Builder) copyRows(w io.Writer, rec fileRecord) error {
 	r, err := b.openRows(rec)
 	if err != nil {
@@ -176,8 +115,8 @@ func (b *Builder) copyRows(w io.Writer, rec fileRecord) error {
 	return nil
 }
 
-// settlePending sees that no pack is open and that no row waits any more.
-func (b *Builder) settlePending(ctx context.Context) error {
+// finishPacks writes the rows that wait for another part's pack. An open pack is an error.
+func (b *Builder) finishPacks(ctx context.Context) error {
 	b.mu.Lock()
 	var packers []*Packer
 	for _, p := range b.packers {
@@ -194,7 +133,7 @@ func (b *Builder) settlePending(ctx context.Context) error {
 		if err := p.Finish(ctx); err != nil {
 			return err
 		}
-		if n := p.waiting(); n > 0 {
+		if n := p.pendingRows(); n > 0 {
 			return fmt.Errorf("%d rows of %s point into a pack that was given up", n, p.part)
 		}
 	}
@@ -207,7 +146,7 @@ func (p *Packer) isOpen() bool {
 	return p.open != nil
 }
 
-func (p *Packer) waiting() int {
+func (p *Packer) pendingRows() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.pending)
@@ -222,7 +161,7 @@ func (b *Builder) Rows(ctx context.Context) iter.Seq2[Row, error] {
 			return
 		}
 		defer r.Close()
-		for row, err := range readRows(ctxReader{ctx, r}) {
+		for row, err := range readRows(ctxio.NewReader(ctx, r)) {
 			if !yield(row, err) || err != nil {
 				return
 			}
@@ -237,26 +176,4 @@ func (b *Builder) IndexCSV() (io.ReadCloser, error) {
 		return nil, err
 	}
 	return newZstdReader(f)
-}
-
-// newZstdReader yields the content of the zstd file r, which it closes.
-func newZstdReader(r io.ReadCloser) (io.ReadCloser, error) {
-	// Frames are made with windows of at most 8 MiB; more would be somebody else's file.
-	dec, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-	if err != nil {
-		return nil, errors.Join(err, r.Close())
-	}
-	return &zstdReader{dec: dec, under: r}, nil
-}
-
-type zstdReader struct {
-	dec   *zstd.Decoder
-	under io.ReadCloser
-}
-
-func (r *zstdReader) Read(p []byte) (int, error) { return r.dec.Read(p) }
-
-func (r *zstdReader) Close() error {
-	r.dec.Close()
-	return r.under.Close()
 }

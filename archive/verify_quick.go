@@ -6,14 +6,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// askStore learns what the store itself keeps of each file, where no content is to be read.
-func (v *verifier) askStore(ctx context.Context) error {
+// statFiles asks the store for the digests that it keeps, where no content is to be read.
+func (v *verifier) statFiles(ctx context.Context) error {
 	if v.level != Quick {
 		return nil
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requests)
-	for name := range v.book.sums {
+	for name := range v.expected.sums {
 		if info, ok := v.listed(name); !ok || !info.SHA256.IsZero() {
 			continue
 		}
@@ -39,20 +39,21 @@ func (v *verifier) listed(name string) (Info, bool) {
 	return info, ok
 }
 
-// judgeKept compares what the store keeps of a file, which may be nothing. A digest that somebody only
+// compareStored compares the digest that the store keeps of a file, if any. A digest that its writer only
 // claimed does not prove that the file is as it was; one that differs proves that something is wrong.
-func (v *verifier) judgeKept(name string, info Info) bool {
-	same, known := info.keptAs(v.book.parts[name])
+func (v *verifier) compareStored(name string, info Info) bool {
+	same, known := info.matchesParts(v.expected.parts[name])
 	switch {
 	case !info.SHA256.IsZero():
-		return v.judgeFile(name, info.SHA256)
+		return v.compareDigest(name, info.SHA256)
 	case known && same:
 		return true
 	case known:
-		v.add(FaultHash, name, "it was put together from other parts than custody/parts.csv names")
+		v.add(FaultHash, name, "it was assembled from other parts than custody/parts.csv names")
 		return false
-	case !info.Claimed.IsZero() && info.Claimed != v.book.sums[name]:
-		v.add(FaultHash, name, "who put it there claims sha256 %s, not %s", info.Claimed, v.book.sums[name])
+	case !info.Claimed.IsZero() && info.Claimed != v.expected.sums[name]:
+		want := v.expected.sums[name]
+		v.add(FaultHash, name, "its metadata claims sha256 %s instead of %s", info.Claimed, want)
 		return false
 	}
 	return true

@@ -8,9 +8,9 @@ import (
 	"holdall/internal/digest"
 )
 
-// A library knows where each content of the bag is and which documents have been taken in, in about
-// 120 bytes a document at the worst moment, when its tables have just grown.
-type library struct {
+// A contentIndex is the table, in memory, of where each content of the bag is and which documents have been
+// added. It takes about 120 bytes a document at worst, when its maps have just grown.
+type contentIndex struct {
 	mu     sync.Mutex // guards what follows
 	packs  []packState
 	closed int // how many of them are
@@ -25,25 +25,24 @@ type packState struct {
 	closed bool // and durable
 }
 
-// A location says where the bytes of a content are; their length and CRC-32 are known to whoever has the
-// content.
+// A location is where the bytes of a content are; the content itself has their length and CRC-32.
 type location struct {
 	pack     uint32
 	offset   uint32
 	deflated uint32 // stored size where deflated; 0 where stored as it is
 }
 
-// contentKey is the beginning of a content's SHA-256: 160 bits, so that nobody finds two contents of one key.
+// contentKey is the beginning of a content's SHA-256: 160 bits, too many to construct a collision.
 type contentKey [20]byte
 
 // idKey is the beginning of the SHA-256 of a document's ID: 96 bits, enough against chance.
 type idKey [12]byte
 
-// waiting marks a document whose row is not in any pack yet.
+// waiting marks a document whose row is in no pack yet.
 const waiting = ^uint32(0)
 
-func newLibrary() *library {
-	return &library{where: map[contentKey]location{}, ids: map[idKey]uint32{}}
+func newContentIndex() *contentIndex {
+	return &contentIndex{where: map[contentKey]location{}, ids: map[idKey]uint32{}}
 }
 
 func keyOf(id string) idKey {
@@ -52,15 +51,15 @@ func keyOf(id string) idKey {
 }
 
 // has reports whether the document's row is in a closed pack.
-func (l *library) has(id string) bool {
+func (l *contentIndex) has(id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pack, ok := l.ids[keyOf(id)]
 	return ok && pack != waiting && l.packs[pack].closed
 }
 
-// claim keeps an ID for a document that is being taken in.
-func (l *library) claim(id string) error {
+// claim reserves an ID for a document that is being added.
+func (l *contentIndex) claim(id string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, ok := l.ids[keyOf(id)]; ok {
@@ -70,57 +69,57 @@ func (l *library) claim(id string) error {
 	return nil
 }
 
-func (l *library) release(id string) {
+func (l *contentIndex) release(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.ids, keyOf(id))
 }
 
-// settle says in which pack a document's row stands.
-func (l *library) settle(id string, pack uint32) {
+// setPack records which pack has a document's row.
+func (l *contentIndex) setPack(id string, pack uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ids[keyOf(id)] = pack
 }
 
 // addPack returns the number of a new file of documents.
-func (l *library) addPack(name, part string, closed bool) uint32 {
+func (l *contentIndex) addPack(name, part string, closed bool) uint32 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.packs = append(l.packs, packState{name: name, part: part, closed: closed})
 	return uint32(len(l.packs) - 1)
 }
 
-func (l *library) closePack(pack uint32) {
+func (l *contentIndex) closePack(pack uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.packs[pack].closed = true
 	l.closed++
 }
 
-// closedPacks grows with every pack that is closed.
-func (l *library) closedPacks() int {
+// closedPacks counts the packs that were closed.
+func (l *contentIndex) closedPacks() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.closed
 }
 
-func (l *library) pack(pack uint32) packState {
+func (l *contentIndex) pack(pack uint32) packState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.packs[pack]
 }
 
 // find returns where a content is.
-func (l *library) find(sum digest.Sum) (location, bool) {
+func (l *contentIndex) find(sum digest.Sum) (location, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	loc, ok := l.where[contentKey(sum[:20])]
 	return loc, ok
 }
 
-// place says where a content is going to be, unless it has a place: then it returns that one and false.
-func (l *library) place(sum digest.Sum, loc location) (location, bool) {
+// add records where a content is going to be. If it already has a location, add returns that and false.
+func (l *contentIndex) add(sum digest.Sum, loc location) (location, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if old, ok := l.where[contentKey(sum[:20])]; ok {
@@ -130,8 +129,8 @@ func (l *library) place(sum digest.Sum, loc location) (location, bool) {
 	return loc, true
 }
 
-// placement returns the row's fields that a location gives.
-func (l *library) placement(loc location, r *Row) {
+// locate sets the fields of the row that a location determines.
+func (l *contentIndex) locate(loc location, r *Row) {
 	r.Pack = l.pack(loc.pack).name
 	r.Offset = int64(loc.offset)
 	r.Method, r.StoredSize = methodStored, r.Size

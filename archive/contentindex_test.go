@@ -18,12 +18,12 @@ func TestALibraryNeedsLittleMemory(t *testing.T) {
 		return m.HeapAlloc
 	}
 	before := heap()
-	l := newLibrary()
+	l := newContentIndex()
 	pack := l.addPack("p", "attachments", true)
 	for n := 1; n <= 240_000; n++ {
 		id := fmt.Sprintf("a1-%06d", n)
-		l.place(digest.Of([]byte(id)), location{pack: pack, offset: uint32(n)})
-		l.settle(id, pack)
+		l.add(digest.Of([]byte(id)), location{pack: pack, offset: uint32(n)})
+		l.setPack(id, pack)
 		// The tables have just doubled at 229,376; in between they are less loaded than then.
 		if n%60_000 != 0 {
 			continue

@@ -39,6 +39,7 @@ func ole(stream string) []byte {
 	return append(b, make([]byte, 512)...)
 }
 
+// TestStatesAndMediaTypesComeFromTheBytes: long because it is one table of cases.
 func TestStatesAndMediaTypesComeFromTheBytes(t *testing.T) {
 	const (
 		pdfHead  = "%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n"
