@@ -131,7 +131,7 @@ func TestATakeoverKilledAtAnyMomentGoesOn(t *testing.T) {
 	}
 	kills := 0
 	for time.Since(start) < 3*time.Second {
-		err := run(time.Duration(5+random.IntN(60)) * time.Millisecond)
+		err := run(time.Duration(3+random.IntN(25)) * time.Millisecond)
 		if err != nil && !strings.Contains(err.Error(), "killed") {
 			t.Fatalf("after %d kills the takeover failed by itself: %v", kills, err)
 		}
