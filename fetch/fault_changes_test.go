@@ -113,7 +113,8 @@ var changeFaults = []faultCase{
 				t.Errorf("progress %+v, want the old bytes reused", p)
 			}
 		}},
-	{name: "the server tells a digest that the bytes never match, and they are a ZIP whose own checksums fit", world: func(t *testing.T, w *faultWorld) *master.CSV {
+	{name: "the server tells a digest that the bytes never match, and they are a ZIP whose own checksums " +
+		"fit", world: func(t *testing.T, w *faultWorld) *master.CSV {
 		w.object = w.put("/attachments.zip", zipOf(t, 300))
 		return w.master(t, "", "/attachments.zip", "")
 	}, fault: toldWrong, outcome: "every byte is right, and the contradiction is told",

@@ -460,7 +460,8 @@ func TestNamesInLinks(t *testing.T) {
 			"9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/cv.pdf", "cv.pdf",
 		},
 		{
-			"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80.pdf",
+			"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f/demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6" +
+				"e80.pdf",
 			"", "demo7f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80.pdf",
 		},
 		{

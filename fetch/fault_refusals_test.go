@@ -191,7 +191,8 @@ var refusalFaults = []faultCase{
 	{
 		name: "a link of temporary credentials dies before its time",
 		world: linkWith(
-			"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20991231T000000Z&X-Amz-Expires=604800&X-Amz-Security-Token=t",
+			"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20991231T000000Z&X-Amz-Expires=604800&" +
+				"X-Amz-Security-Token=t",
 		),
 		fault: after(2, refuses(400, s3Error("ExpiredToken", "The provided token has expired."))),
 		want:  failure.LinkExpired, hint: "new master CSV", check: fewRequests(2 + startConns),

@@ -37,17 +37,17 @@ func renderFaults() string {
 	}
 	fmt.Fprintf(&b, `# What goes wrong on the way, and what comes of it
 
-This page is generated from the table that package fetch is tested with: each of these %d faults is made to happen in
-every run of the tests, over real HTTP where a server has a part in it. A fault ends in the right bytes, or in an error with
-one of the codes below and a spool that the next run goes on with. After each one everything that was printed and written is
-searched for the link's secret.
+This page is generated from the table that package fetch is tested with: each of these %d faults is made to
+happen in every run of the tests, over real HTTP where a server has a part in it. A fault ends in the right
+bytes, or in an error with one of the codes below and a spool that the next run resumes from. After each one,
+everything that was printed and written is searched for the link's secret.
 
-A code is followed by what to do. *Run again* means the same command: bytes that are here are not fetched again.
-*New master CSV* means that the links themselves have to be replaced; with the fresh ones, too, the same command goes on
-where it stopped.
+A code is followed by what to do. *Run again* means the same command: bytes already received are not fetched
+again. *New master CSV* means that the links themselves have to be replaced; with fresh ones, too, the same
+command resumes where it stopped.
 
-Beside these, fetch/peertest lets real peers do it: nginx, a proxy, a private authority, and an S3 server whose presigned links
-expire; and internal/unpack has more of what can be wrong inside of a ZIP or a tar.
+Alongside these, fetch/peertest runs against real peers: nginx, a proxy, a private authority, and an S3 server
+whose presigned links expire; internal/unpack has more of what can be wrong inside a ZIP or a tar.
 `, n)
 	for _, f := range faultFamilies() {
 		fmt.Fprintf(&b, "\n## %s\n\n| what happens | what comes of it |\n|---|---|\n", f.name)

@@ -55,7 +55,8 @@ func FuzzListing(f *testing.F) {
 	for i, s := range []string{
 		"File Name,Size,Link\r\na.pdf,12,https://f.example.com/1?sig=x\r\n",
 		`{"files":[{"name":"a.pdf","size":5,"url":"https://f.example.com/1"}],"next":"?page=2"}`,
-		`<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>`,
+		`<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>a</Key><Size>1</Size></Contents>` +
+			`</ListBucketResult>`,
 		`<html><a href="a.pdf">a.pdf</a><a rel="next" href="?p=2">more</a></html>`,
 	} {
 		f.Add(byte(i), []byte(s))

@@ -36,7 +36,8 @@ func zipFile(t testing.TB, pairs ...string) []byte {
 }
 
 const (
-	sheetHead = `<?xml version="1.0" encoding="UTF-8"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" ` +
+	sheetHead = `<?xml version="1.0" encoding="UTF-8"?><worksheet ` +
+		`xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" ` +
 		`xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheetData>`
 	workbookXML = `<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"/>`
 )
@@ -49,14 +50,16 @@ func escaped(link string) string { return strings.ReplaceAll(link, "&", "&amp;")
 func excelWorkbook(t testing.TB) []byte {
 	return zipFile(t, "xl/workbook.xml", workbookXML,
 		"xl/sharedStrings.xml",
-		`<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>Data files</t></si><si><r><t>Attach</t></r><r><t>ments</t></r></si>`+
+		`<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>Data files</t>`+
+			`</si><si><r><t>Attach</t></r><r><t>ments</t></r></si>`+
 			`<si><t>Internal CVs</t></si><si><t>Download</t></si><si><t>`+escaped(cvsURL)+`</t></si></sst>`,
 		"xl/worksheets/sheet1.xml",
 		sheetHead+`<row r="3"><c r="B3" t="s"><v>0</v></c><c r="D3" t="s"><v>3</v></c></row>`+
 			`<row r="4"><c r="B4" t="s"><v>1</v></c><c r="D4" t="str"><f>HYPERLINK("`+escaped(attachURL)+
 			`","get")</f><v>get</v></c></row>`+
 			`<row r="5"><c r="B5" t="s"><v>2</v></c><c r="D5" t="s"><v>4</v></c></row></sheetData>`+
-			`<hyperlinks><hyperlink ref="D3" r:id="rId7"/><hyperlink ref="D5" r:id="rId8"/></hyperlinks></worksheet>`,
+			`<hyperlinks><hyperlink ref="D3" r:id="rId7"/><hyperlink ref="D5" r:id="rId8"/></hyperlinks>`+
+			`</worksheet>`,
 		"xl/worksheets/_rels/sheet1.xml.rels",
 		`<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">`+
 			`<Relationship Id="rId7" Target="`+escaped(dataURL)+

@@ -22,8 +22,9 @@ import (
 const (
 	dataURL = "https://files.example.com/exports/7/data.zip?X-Amz-Date=20261120T000000Z&X-Amz-Signature=" +
 		secret
-	attachURL = "https://files.example.com/exports/7/attachments.zip?X-Amz-Date=20261120T000000Z&X-Amz-Signature=" + secret
-	cvsURL    = "https://files.example.com/exports/7/cvs.zip?X-Amz-Date=20261120T000000Z&X-Amz-Signature=" +
+	attachURL = "https://files.example.com/exports/7/attachments.zip?X-Amz-Date=20261120T000000Z&" +
+		"X-Amz-Signature=" + secret
+	cvsURL = "https://files.example.com/exports/7/cvs.zip?X-Amz-Date=20261120T000000Z&X-Amz-Signature=" +
 		secret
 	opaqueURL = "https://go.example.com/dl/" + secret
 )
@@ -229,7 +230,8 @@ func TestRedactedHidesASignatureWithSpaces(t *testing.T) {
 func TestRedactedHidesTheRestOfALinkThatWasCut(t *testing.T) {
 	m, err := master.Read(
 		[]byte(
-			"Part,Link\ncvs,https://a.example/y.zip?X-Amz-Expires=604800&X-Amz-Signa\nture=0123456789abcdef0123\n0123456789abcdef0123456789abcdef0123\n",
+			"Part,Link\ncvs,https://a.example/y.zip?X-Amz-Expires=604800&" +
+				"X-Amz-Signa\nture=0123456789abcdef0123\n0123456789abcdef0123456789abcdef0123\n",
 		),
 	)
 	if err != nil {

@@ -87,7 +87,8 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 // here is compared with it on the way: then an ETag that differs, as each server of a farm may make its own,
 // does no harm, and other bytes are noticed. With the run's mutex held.
 func (o *Object) comparable(x *exchange) bool {
-	return o.attempts.tries.whole && len(o.spans.active) == 1 && x.resp.StatusCode == http.StatusOK && x.bounds.start == 0
+	fromStart := x.resp.StatusCode == http.StatusOK && x.bounds.start == 0
+	return o.attempts.tries.whole && len(o.spans.active) == 1 && fromStart
 }
 
 // pageInstead recognises a page of a server or proxy that came with status 200 where bytes of the object

@@ -138,28 +138,7 @@ func (b *bench) rowSmall() error {
 	if err != nil {
 		return err
 	}
-	left := func(dir string) []string {
-		var out []string
-		for i := range b.files {
-			out = append(out, filepath.Join(dir, smallName(i)))
-		}
-		return out
-	}
-	cs := []contender{
-		b.ours("http://" + l.address + "/small.csv"),
-		{"aria2c -j16", func(dir string) []string {
-			return []string{
-				"aria2c", "--no-conf", "--quiet", "--file-allocation=none", "-j16", "--dir=" + dir,
-				"--input-file=" + filepath.Join(b.dir, "small.txt"),
-			}
-		}, left},
-		{"curl -Z", func(dir string) []string {
-			return []string{
-				"sh", "-c", `cd "$0" && exec curl -q -sS --fail -Z --parallel-max 50 --config "$1"`, dir,
-				filepath.Join(b.dir, "small.curl"),
-			}
-		}, left},
-	}
+	cs := b.smallContenders(l.address)
 	times, memory, err := b.race(b.runs, cs, func(c contender, dir string, f finish) error {
 		if c.left == nil {
 			if f.report.Files != b.files || f.report.Sums != sums {
@@ -190,6 +169,32 @@ func (b *bench) rowSmall() error {
 	}
 	fmt.Printf("\nGoal: 2,000 files/s. Only holdall keeps a SHA-256 of each file.\n")
 	return nil
+}
+
+// smallContenders are those that fetch the small files from a server at address.
+func (b *bench) smallContenders(address string) []contender {
+	left := func(dir string) []string {
+		var out []string
+		for i := range b.files {
+			out = append(out, filepath.Join(dir, smallName(i)))
+		}
+		return out
+	}
+	return []contender{
+		b.ours("http://" + address + "/small.csv"),
+		{"aria2c -j16", func(dir string) []string {
+			return []string{
+				"aria2c", "--no-conf", "--quiet", "--file-allocation=none", "-j16", "--dir=" + dir,
+				"--input-file=" + filepath.Join(b.dir, "small.txt"),
+			}
+		}, left},
+		{"curl -Z", func(dir string) []string {
+			return []string{
+				"sh", "-c", `cd "$0" && exec curl -q -sS --fail -Z --parallel-max 50 --config "$1"`, dir,
+				filepath.Join(b.dir, "small.curl"),
+			}
+		}, left},
+	}
 }
 
 func smallName(i int) string { return fmt.Sprintf("%05d.bin", i) }

@@ -98,7 +98,8 @@ type expiring struct {
 }
 
 const expired = `<?xml version="1.0" encoding="UTF-8"?>
-<Error><Code>AccessDenied</Code><Message>Request has expired</Message><RequestId>EXAMPLE000000001</RequestId></Error>
+<Error><Code>AccessDenied</Code><Message>Request has expired</Message>` +
+	`<RequestId>EXAMPLE000000001</RequestId></Error>
 `
 
 func (e *expiring) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -87,6 +87,7 @@ func peerSQL(csv, parquet string) string {
 		}
 		selected = append(selected, value+" AS "+name)
 	}
-	return fmt.Sprintf(`COPY (SELECT %s FROM read_csv('%s', auto_detect=false, header=true, columns={%s}, delim=',', quote='"', escape='"',
-		new_line='\r\n')) TO '%s' (FORMAT parquet, COMPRESSION zstd)`, strings.Join(selected, ", "), csv, strings.Join(columns, ", "), parquet)
+	return fmt.Sprintf(`COPY (SELECT %s FROM read_csv('%s', auto_detect=false, header=true, columns={%s},
+		delim=',', quote='"', escape='"', new_line='\r\n')) TO '%s' (FORMAT parquet, COMPRESSION zstd)`,
+		strings.Join(selected, ", "), csv, strings.Join(columns, ", "), parquet)
 }

@@ -8,5 +8,6 @@ import (
 
 // TestImports holds this package where docs/design.md draws it: a reader, below the engine of fetch.
 func TestImports(t *testing.T) {
-	importtest.Only(t, []string{"fetch/link", "fetch/loosecsv", "internal/digest", "internal/filetype"}, "net")
+	allowed := []string{"fetch/link", "fetch/loosecsv", "internal/digest", "internal/filetype"}
+	importtest.Only(t, allowed, "net")
 }

@@ -25,12 +25,7 @@ func listingParam(name string) bool {
 // readBucketPage reads S3's answer to ListObjects, version 1 or 2.
 func readBucketPage(r io.Reader, base *url.URL, yield func(Entry) error) (PageEnd, error) {
 	d := xml.NewDecoder(r)
-	var page struct {
-		truncated   bool
-		token       string
-		marker, key string
-		encoded     bool
-	}
+	var page bucketPage
 	depth := 0
 	none := PageEnd{Total: -1}
 	for {
@@ -55,56 +50,83 @@ func readBucketPage(r io.Reader, base *url.URL, yield func(Entry) error) (PageEn
 		case "ListBucketResult":
 			depth++
 		case "Contents":
-			var c struct {
-				Key, LastModified, ETag string
-				Size                    int64
-			}
+			var c bucketObject
 			if err := d.DecodeElement(&c, &start); err != nil {
 				return none, fmt.Errorf("%w: %w", ErrFormat, err)
 			}
-			page.key = c.Key
-			if page.encoded {
-				if plain, err := url.QueryUnescape(c.Key); err == nil {
-					c.Key = plain
+			if l, ok := page.entry(base, c); ok {
+				if err := yield(l); err != nil {
+					return none, err
 				}
-			}
-			if strings.HasSuffix(c.Key, "/") && c.Size == 0 {
-				continue // a folder
-			}
-			l := Entry{Name: c.Key, Size: c.Size, ETag: c.ETag, Modified: ParseTime(c.LastModified)}
-			var ok bool
-			if l.Link, ok = keyLink(base, c.Key); !ok {
-				continue
-			}
-			l.HideTokens()
-			if err := yield(l); err != nil {
-				return none, err
 			}
 		default:
 			var text string
 			if err := d.DecodeElement(&text, &start); err != nil {
 				return none, fmt.Errorf("%w: %w", ErrFormat, err)
 			}
-			switch start.Name.Local {
-			case "IsTruncated":
-				page.truncated, _ = strconv.ParseBool(strings.TrimSpace(text))
-			case "NextContinuationToken":
-				page.token = text
-			case "NextMarker":
-				page.marker = text
-			case "EncodingType":
-				page.encoded = text == "url"
-			}
+			page.set(start.Name.Local, text)
 		}
 	}
-	if !page.truncated {
-		return none, nil
+	return page.end(base), nil
+}
+
+// A bucketPage is what a page of ListObjects says about itself.
+type bucketPage struct {
+	truncated   bool
+	token       string
+	marker, key string
+	encoded     bool
+}
+
+// A bucketObject is one Contents element.
+type bucketObject struct {
+	Key, LastModified, ETag string
+	Size                    int64
+}
+
+func (p *bucketPage) set(element, text string) {
+	switch element {
+	case "IsTruncated":
+		p.truncated, _ = strconv.ParseBool(strings.TrimSpace(text))
+	case "NextContinuationToken":
+		p.token = text
+	case "NextMarker":
+		p.marker = text
+	case "EncodingType":
+		p.encoded = text == "url"
+	}
+}
+
+// entry is the file that an object is; false for folders, and for keys that no link can name.
+func (p *bucketPage) entry(base *url.URL, c bucketObject) (Entry, bool) {
+	p.key = c.Key
+	if p.encoded {
+		if plain, err := url.QueryUnescape(c.Key); err == nil {
+			c.Key = plain
+		}
+	}
+	if strings.HasSuffix(c.Key, "/") && c.Size == 0 {
+		return Entry{}, false
+	}
+	l := Entry{Name: c.Key, Size: c.Size, ETag: c.ETag, Modified: ParseTime(c.LastModified)}
+	var ok bool
+	if l.Link, ok = keyLink(base, c.Key); !ok {
+		return Entry{}, false
+	}
+	l.HideTokens()
+	return l, true
+}
+
+// end says whether another page follows, and where.
+func (p *bucketPage) end(base *url.URL) PageEnd {
+	if !p.truncated {
+		return PageEnd{Total: -1}
 	}
 	end := PageEnd{More: true, Total: -1}
-	if page.token != "" || page.marker != "" || page.key != "" {
-		end.Next = nextBucketPage(base, page.token, page.marker, page.key)
+	if p.token != "" || p.marker != "" || p.key != "" {
+		end.Next = nextBucketPage(base, p.token, p.marker, p.key)
 	}
-	return end, nil
+	return end
 }
 
 // keyLink is the link of an object of a bucket that is listed at base.

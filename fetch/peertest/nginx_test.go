@@ -142,8 +142,9 @@ func TestNginxInAllItsMoods(t *testing.T) {
 			sequential: true,
 		},
 		{
-			name:       "without ranges and without validators",
-			http:       `server { listen 127.0.0.1:PORT0; root ROOT; max_ranges 0; etag off; add_header Last-Modified ""; }`,
+			name: "without ranges and without validators",
+			http: `server { listen 127.0.0.1:PORT0; root ROOT; max_ranges 0; etag off; add_header ` +
+				`Last-Modified ""; }`,
 			sequential: true,
 		},
 		{
@@ -156,16 +157,19 @@ func TestNginxInAllItsMoods(t *testing.T) {
 		},
 		{
 			name: "with gzip on for everybody who takes it",
-			http: `server { listen 127.0.0.1:PORT0; root ROOT; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any; }`,
+			http: `server { listen 127.0.0.1:PORT0; root ROOT; gzip on; gzip_types *; gzip_min_length 1; ` +
+				`gzip_proxied any; }`,
 		},
 		{
-			name:       "behind a proxy that strips Range",
-			http:       `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; proxy_set_header Range ""; } } server { listen 127.0.0.1:PORT1; root ROOT; }`,
+			name: "behind a proxy that strips Range",
+			http: `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1;` +
+				` proxy_set_header Range ""; } } server { listen 127.0.0.1:PORT1; root ROOT; }`,
 			sequential: true,
 		},
 		{
 			name: "behind a proxy that hands ranges on, unbuffered",
-			http: `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; proxy_buffering off; } } server { listen 127.0.0.1:PORT1; root ROOT; }`,
+			http: `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; ` +
+				`proxy_buffering off; } } server { listen 127.0.0.1:PORT1; root ROOT; }`,
 		},
 		{
 			name: "closing each connection after one request",
@@ -173,19 +177,23 @@ func TestNginxInAllItsMoods(t *testing.T) {
 		},
 		{
 			name: "with at most 3 connections a client, 503 above",
-			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; root ROOT; limit_conn client 3; limit_rate 4m; }`,
+			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; ` +
+				`root ROOT; limit_conn client 3; limit_rate 4m; }`,
 		},
 		{
 			name: "with at most 2 connections a client, 429 above",
-			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; root ROOT; limit_conn client 2; limit_conn_status 429; limit_rate 8m; }`,
+			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; ` +
+				`root ROOT; limit_conn client 2; limit_conn_status 429; limit_rate 8m; }`,
 		},
 		{
 			name: "with one connection a client, 503 above",
-			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; root ROOT; limit_conn client 1; limit_rate 8m; }`,
+			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; ` +
+				`root ROOT; limit_conn client 1; limit_rate 8m; }`,
 		},
 		{
 			name: "with 5 requests a second, 503 above",
-			http: `limit_req_zone $binary_remote_addr zone=client:1m rate=5r/s; server { listen 127.0.0.1:PORT0; root ROOT; limit_req zone=client burst=2 nodelay; }`,
+			http: `limit_req_zone $binary_remote_addr zone=client:1m rate=5r/s; server { listen ` +
+				`127.0.0.1:PORT0; root ROOT; limit_req zone=client burst=2 nodelay; }`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -223,8 +231,11 @@ func TestWhatAProxyCompressesIsDecoded(t *testing.T) {
 	t.Parallel()
 	files := map[string][]byte{"data.zip": exportZIP(t, 1, 1<<20)}
 	s := serve(t, files, `
-		server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; proxy_set_header Accept-Encoding gzip; proxy_http_version 1.1; } }
-		server { listen 127.0.0.1:PORT1; root ROOT; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any; }`)
+		server { listen 127.0.0.1:PORT0; location / {
+			proxy_pass http://127.0.0.1:PORT1; proxy_set_header Accept-Encoding gzip;
+			proxy_http_version 1.1; } }
+		server { listen 127.0.0.1:PORT1; root ROOT; gzip on; gzip_types *; gzip_min_length 1;
+			gzip_proxied any; }`)
 	dir := t.TempDir()
 	out := take(t, fetch.Options{RetryBudget: time.Second}, masterOf(t, threeParts(s.url)[0]), dir)
 	out.wantBytes(t, link.PartData, files["data.zip"])

@@ -49,7 +49,8 @@ func TestExportMadeByOtherPrograms(t *testing.T) {
 		t, master,
 		fmt.Sprintf(
 			"Name,Download link\r\nData "+
-				"files,%[1]s/data.zip?token=first\r\nAttachments,%[1]s/attachments.zip?token=second\r\nInternal CVs,%[1]s/cvs.zip?token=third\r\n",
+				"files,%[1]s/data.zip?token=first\r\nAttachments,"+
+				"%[1]s/attachments.zip?token=second\r\nInternal CVs,%[1]s/cvs.zip?token=third\r\n",
 			site.url,
 		),
 	)

@@ -79,10 +79,12 @@ func TestParquetWithOtherEngines(t *testing.T) {
 	for _, tc := range []struct{ module, script string }{
 		{"pyarrow", `
 import json, sys, os, pyarrow.parquet as pq
-print(json.dumps({t: pq.read_table(os.path.join(sys.argv[1], t)).num_rows for t in os.listdir(sys.argv[1])}))`},
+print(json.dumps({t: pq.read_table(os.path.join(sys.argv[1], t)).num_rows
+	for t in os.listdir(sys.argv[1])}))`},
 		{"duckdb", `
 import json, sys, os, duckdb
-print(json.dumps({t: duckdb.sql(f"select count(*) from '{sys.argv[1]}/{t}/*.parquet'").fetchall()[0][0] for t in os.listdir(sys.argv[1])}))`},
+print(json.dumps({t: duckdb.sql(f"select count(*) from '{sys.argv[1]}/{t}/*.parquet'").fetchall()[0][0]
+	for t in os.listdir(sys.argv[1])}))`},
 	} {
 		t.Run(tc.module, func(t *testing.T) {
 			python := pythonWith(t, tc.module)
@@ -106,7 +108,8 @@ func TestDescriptionWithFrictionless(t *testing.T) {
 	out := command(t, s.bag, python, "-c", `
 import json, frictionless
 report = frictionless.Package.validate_descriptor("datapackage.json")
-print(json.dumps({"valid": report.valid, "errors": report.flatten(["message"]), "resources": len(frictionless.Package("datapackage.json").resources)}))`)
+print(json.dumps({"valid": report.valid, "errors": report.flatten(["message"]),
+	"resources": len(frictionless.Package("datapackage.json").resources)}))`)
 	var got struct {
 		Valid     bool
 		Errors    [][]string

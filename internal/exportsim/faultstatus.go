@@ -8,9 +8,12 @@ import (
 )
 
 const (
-	loginPage = `<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Please sign in to continue</h1><form action="/login" method="post"><input name="email"><input name="password" type="password"></form></body></html>`
-	proxyPage = `<!DOCTYPE html><html><head><title>Blocked</title></head><body><h1>This site is not allowed by your organisation's web gateway</h1></body></html>`
-	slowDown  = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+	loginPage = `<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Please sign in to ` +
+		`continue</h1><form action="/login" method="post"><input name="email"><input name="password" ` +
+		`type="password"></form></body></html>`
+	proxyPage = `<!DOCTYPE html><html><head><title>Blocked</title></head><body><h1>This site is not ` +
+		`allowed by your organisation's web gateway</h1></body></html>`
+	slowDown = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 )
 
 // statusFaults are answers that are not the object.

@@ -302,7 +302,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 		fmt.Fprintf(
 			w,
 			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"+
-				"<Error><Code>%s</Code><Message>%s</Message>%s<RequestId>EXAMPLE000000001</RequestId></Error>\n",
+				"<Error><Code>%s</Code><Message>%s</Message>%s<RequestId>EXAMPLE000000001</RequestId>"+
+				"</Error>\n",
 			no.code, no.message, no.extra,
 		)
 	}

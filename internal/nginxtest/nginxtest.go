@@ -38,7 +38,8 @@ worker_processes 2;
 events { worker_connections 1024; }
 http {
     log_format short '$request_method $status $body_bytes_sent "$http_range"';
-    client_body_temp_path DIR/tmp; proxy_temp_path DIR/tmp; fastcgi_temp_path DIR/tmp; uwsgi_temp_path DIR/tmp; scgi_temp_path DIR/tmp;
+    client_body_temp_path DIR/tmp; proxy_temp_path DIR/tmp; fastcgi_temp_path DIR/tmp;
+    uwsgi_temp_path DIR/tmp; scgi_temp_path DIR/tmp;
     types { application/zip zip; text/csv csv; application/octet-stream bin; }
     keepalive_requests 1000000;
     sendfile on;

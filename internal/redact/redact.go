@@ -50,8 +50,8 @@ func URL(link string) string {
 	return b.String()
 }
 
-// Host returns what may be shown of a host, which may have a port: all but the parts of its name that look like tokens. Some
-// services give each link a host name of its own.
+// Host returns what may be shown of a host, which may have a port: all but the parts of its name that look
+// like tokens. Some services give each link a host name of its own.
 func Host(host string) string {
 	labels := strings.Split(host, ".")
 	for i, l := range labels {
@@ -70,8 +70,8 @@ func cut(path string) (dir, last string) {
 // Text returns s with every http and https link in it replaced by what URL shows of it.
 func Text(s string) string { return inText.ReplaceAllStringFunc(s, URL) }
 
-// Error returns err with the links in its text redacted. It unwraps to what err wraps, so errors.Is and errors.As still
-// work, except that a *url.Error, which quotes its link, is left out of the chain.
+// Error returns err with the links in its text redacted. It unwraps to what err wraps, so errors.Is and
+// errors.As still work, except that a *url.Error, which quotes its link, is left out of the chain.
 func Error(err error) error {
 	if err == nil {
 		return nil

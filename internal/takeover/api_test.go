@@ -82,11 +82,14 @@ func checkAPIArchive(t *testing.T, root, id string) {
 	}
 	defer db.Close()
 	for sql, want := range map[string]string{
-		"SELECT count(*) AS n FROM candidates WHERE surname IS NOT NULL AND modification_date IS NOT NULL": "40",
+		"SELECT count(*) AS n FROM candidates WHERE surname IS NOT NULL AND modification_date IS NOT " +
+			"NULL": "40",
 		"SELECT count(*) AS n FROM documents": "40",
-		"SELECT count(*) > 0 AS b FROM documents WHERE owner_type = 'CANDIDATE' AND owner_name IS NOT NULL": "true",
-		"SELECT count(*) > 0 AS b FROM applications JOIN candidates USING (candidate_id)":                   "true",
-		"SELECT description FROM options WHERE list = '183' AND id = '6'":                                   `"Placement Not Created"`,
+		"SELECT count(*) > 0 AS b FROM documents WHERE owner_type = 'CANDIDATE' AND owner_name IS NOT " +
+			"NULL": "true",
+		"SELECT count(*) > 0 AS b FROM applications JOIN candidates USING (candidate_id)": "true",
+		"SELECT description FROM options WHERE list = '183' AND id = " +
+			"'6'": `"Placement Not Created"`,
 		"SELECT count(*) > 0 AS b FROM placements WHERE salary_salary > 0 AND " +
 			"json_array_length(questions) = 2": "true",
 		"SELECT count(*) > 1 AS b FROM exports WHERE NOT success":     "true",

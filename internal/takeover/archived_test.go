@@ -274,7 +274,8 @@ func TestAnExportWithoutDocumentsIsRecognised(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t,
 				map[string]string{"/data.zip": people(t), "/none.zip": zipOf(t), "/void.zip": zipOf(t),
-					"/bucket.xml": `<?xml version="1.0"?><ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated></ListBucketResult>`})
+					"/bucket.xml": `<?xml version="1.0"?><ListBucketResult><Name>b</Name><IsTruncated>` +
+						`false</IsTruncated></ListBucketResult>`})
 			root := t.TempDir()
 			one := mustTake(t, s.master("s1", paths...), options(t, root))
 			two := mustTake(t, s.master("s1", paths...), options(t, root))

@@ -19,8 +19,10 @@ func TestOddCSVsAreTables(t *testing.T) {
 		{"Candidates.csv",
 			"Candidate Id,Reference,Full Name,Internal Note,Email,Mobile,Owner Id,Current Salary,Created " +
 				"On,Has CV,Home Phone\n" +
-				ada + `,CA-1,Ada Byron,"said \"maybe\", twice",ada@mail.example,07700900001,u-1,45.000,2024-01-15 09:30:00 UTC,,` + "\n" +
-				bob + `,CA-2,Bob Stone,"likes ""tea""",bob@mail.example,07700900002,u-1,52.500,2024-07-15 09:30:00 UTC,true,` + "\n"},
+				ada + `,CA-1,Ada Byron,"said \"maybe\", twice",ada@mail.example,07700900001,u-1,45.000,` +
+				`2024-01-15 09:30:00 UTC,,` + "\n" +
+				bob + `,CA-2,Bob Stone,"likes ""tea""",bob@mail.example,07700900002,u-1,52.500,` +
+				`2024-07-15 09:30:00 UTC,true,` + "\n"},
 		{
 			"Attachments.csv",
 			"\r\n\"SEP=;\"\r\nAttachment Id;Record Id;Record Type;File Name\r\na-1;" + ada +

@@ -194,12 +194,13 @@ func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
 		{"zeros behind a tar.gz", only("a.tar.gz", append(containertest.Gzip(t, tr), zeros...)), nil},
 		{"zeros behind a tar.zst", only("a.tar.zst", append(containertest.Zstd(t, tr), zeros...)), nil},
 		{
-			"a page behind a tar.gz", only("a.tar.gz", append(containertest.Gzip(t, tr), "<html>error</html>"...)),
+			"a page behind a " +
+				"tar.gz", only("a.tar.gz", append(containertest.Gzip(t, tr), "<html>error</html>"...)),
 			[]string{"warning bytes-unaccounted"},
 		},
 		{
 			"gzip in two members with zeros between",
-			only("a.tar.gz", append(append(containertest.Gzip(t, tr[:3000]), zeros...), containertest.Gzip(t, tr[3000:])...)), nil,
+			only("a.tar.gz", append(append(gz(tr[:3000]), zeros...), gz(tr[3000:])...)), nil,
 		},
 		{"a tar without its end", only("a.tar", unclosed), []string{"warning container-contradictory"}},
 		{

@@ -15,7 +15,8 @@ func TestFilesThatWereRenamedOnExport(t *testing.T) {
 	root := t.TempDir()
 	r := handmade{
 		tables: map[string]string{
-			"candidates": "candidate_id,reference,full_name\nabcd00000000000000000000000000000001,CA-1,Ada Byron\nabcd00000000000000000000000000000002,CA-2,Bo Lindqvist\n",
+			"candidates": "candidate_id,reference,full_name\nabcd00000000000000000000000000000001,CA-1," +
+				"Ada Byron\nabcd00000000000000000000000000000002,CA-2,Bo Lindqvist\n",
 			"attachments": "attachment_id,record_id,record_type,file_name,file_size\n" +
 				"f-1,abcd00000000000000000000000000000001,CANDIDATE,CV.txt,11\n" +
 				"f-2,abcd00000000000000000000000000000001,CANDIDATE,CV.txt,12\n" +
@@ -71,7 +72,8 @@ func TestCVsInFoldersByYear(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	r := handmade{
-		tables: map[string]string{"candidates": "candidate_id,reference,full_name,has_cv\n2022,CA-2022,Ada Byron,true\n2023,CA-2023,Bo Lindqvist,true\n" +
+		tables: map[string]string{"candidates": "candidate_id,reference,full_name,has_cv\n2022,CA-2022," +
+			"Ada Byron,true\n2023,CA-2023,Bo Lindqvist,true\n" +
 			"311,CA-311,Chidi Okafor,true\n312,CA-312,Kim Lee,true\n313,CA-313,Kim " +
 			"Lee,true\n314,CA-314,Dora Weiss,true\n"},
 		cvs: []handmadeFile{

@@ -343,8 +343,10 @@ func TestTheDatabaseIsMadeAgainFromTheArchive(t *testing.T) {
 		}
 		defer db.Close()
 		rows, err := db.Query(t.Context(),
-			`select string_agg(code || severity || coalesce(record_id, '') || detail, '|' order by all), (select count(*) from documents),
-			(select md5(string_agg(c::varchar, '' order by c::varchar)) from candidates c) from findings`, nil)
+			`select string_agg(code || severity || coalesce(record_id, '') || detail, '|' order by all),
+				(select count(*) from documents),
+				(select md5(string_agg(c::varchar, '' order by c::varchar)) from candidates c)
+			from findings`, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -263,7 +263,8 @@ func (j *judge) told(pattern string) bool {
 	)
 }
 
-var alarm = regexp.MustCompile(`^((attachment|cv|table|part)-missing|.*damaged.*|locked.*|file-unavailable|error-page|empty-file|` +
+var alarm = regexp.MustCompile(`^((attachment|cv|table|part)-missing|.*damaged.*|locked.*|file-unavailabl` +
+	`e|error-page|empty-file|` +
 	`size-mismatch|reference-dangling|duplicate-.*)$`)
 
 // alarms asks that what is missing or damaged is told, and nothing else.

@@ -122,6 +122,11 @@ func (v *invention) moment(what string, n int) string {
 
 func (v *invention) tables() []Table {
 	user := v.id("user", 0)
+	return append(v.organisations(user), v.work(user)...)
+}
+
+// organisations invents the people, and whom they work for.
+func (v *invention) organisations(user string) []Table {
 	return []Table{
 		v.candidates(user),
 		{File: "Users.csv", Name: "users",
@@ -143,6 +148,12 @@ func (v *invention) tables() []Table {
 			Rows: [][]string{{
 				"larcCT31", "CT-3", "Ines", "Alder", "larcCO77", user, v.moment("contact", 0),
 			}}},
+	}
+}
+
+// work invents the jobs, and what was done about them.
+func (v *invention) work(user string) []Table {
+	return []Table{
 		{File: "Jobs.csv", Name: "jobs",
 			Columns: columns("Job Id", "job_id", "Reference", "reference", "Job Title", "title", "Status",
 				"status",
@@ -255,39 +266,8 @@ func (v *invention) documents(t *Truth) {
 		n = v.number(v.name("many"), 40, 150)
 	}
 	for i := range n {
-		person, kind := people.Rows[i%len(people.Rows)], "CANDIDATE"
-		if v.odd(fmt.Sprint("company-file-", i), 0.1) {
-			person, kind = t.table("companies").Rows[0], "COMPANY"
-		}
-		file := fmt.Sprintf(
-			"%s %d.pdf", []string{"letter", "offer_letter", "Zeugnis", "ID scan", "réf"}[i%5], i,
-		)
-		id := v.id("attachment", i)
-		d := &Document{
-			Part: "attachments", Content: v.content(fmt.Sprintf("attachment %d", i), big && i < maxBig),
-			Owner: person[0], Row: id, Certain: true,
-		}
-		if last := len(t.Documents) - 1; last >= 0 && v.odd(fmt.Sprint("duplicate-", i), 0.04) {
-			d.Content = t.Documents[last].Content
-		}
-		size, path := len(d.Content), person[0]+"/"+file
-		switch naming {
-		case "attachment-id":
-			path = id + "/" + file
-		case "flat":
-			path = file
-		case "year-folder":
-			path = fmt.Sprintf("%d/%s", 2016+i, file)
-		}
-		d.Entry = path
-		if v.odd(fmt.Sprint("missing-file-", i), 0.02) {
-			t.Missing = append(t.Missing, id)
-			d = nil
-		}
-		table.Rows = append(
-			table.Rows,
-			[]string{id, person[0], kind, file, path, fmt.Sprint(size), v.moment("attachment", i)},
-		)
+		row, d := v.attachment(t, i, naming, big && i < maxBig)
+		table.Rows = append(table.Rows, row)
 		if d != nil {
 			t.Documents = append(t.Documents, d)
 		}
@@ -301,6 +281,41 @@ func (v *invention) documents(t *Truth) {
 	}
 	v.rename(t)
 	v.leaveOut(t)
+}
+
+// attachment invents the i-th attachment and its row; the document is nil where the export lacks its file.
+func (v *invention) attachment(t *Truth, i int, naming string, big bool) (row []string, d *Document) {
+	people := t.table("candidates")
+	person, kind := people.Rows[i%len(people.Rows)], "CANDIDATE"
+	if v.odd(fmt.Sprint("company-file-", i), 0.1) {
+		person, kind = t.table("companies").Rows[0], "COMPANY"
+	}
+	file := fmt.Sprintf(
+		"%s %d.pdf", []string{"letter", "offer_letter", "Zeugnis", "ID scan", "réf"}[i%5], i,
+	)
+	id := v.id("attachment", i)
+	d = &Document{
+		Part: "attachments", Content: v.content(fmt.Sprintf("attachment %d", i), big),
+		Owner: person[0], Row: id, Certain: true,
+	}
+	if last := len(t.Documents) - 1; last >= 0 && v.odd(fmt.Sprint("duplicate-", i), 0.04) {
+		d.Content = t.Documents[last].Content
+	}
+	size, path := len(d.Content), person[0]+"/"+file
+	switch naming {
+	case "attachment-id":
+		path = id + "/" + file
+	case "flat":
+		path = file
+	case "year-folder":
+		path = fmt.Sprintf("%d/%s", 2016+i, file)
+	}
+	d.Entry = path
+	if v.odd(fmt.Sprint("missing-file-", i), 0.02) {
+		t.Missing = append(t.Missing, id)
+		d = nil
+	}
+	return []string{id, person[0], kind, file, path, fmt.Sprint(size), v.moment("attachment", i)}, d
 }
 
 // leaveOut takes a part away from the master CSV.

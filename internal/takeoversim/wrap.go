@@ -35,20 +35,14 @@ func (c *Choices) wrap(part string, files []file) []*object {
 		ways = append(ways, "csv.gz")
 	}
 	way := c.pick(part+"-wrapping", 0.45, ways...)
-	name := func(ext string) string { return part + ext }
 	one := func(ext string, data []byte) []*object {
-		return []*object{{path: name(ext), part: part, data: data}}
+		return []*object{{path: part + ext, part: part, data: data}}
+	}
+	if pieces := inPieces(way, part, files); pieces != nil {
+		return pieces
 	}
 	half := len(files) / 2
 	switch way {
-	case "zips":
-		if part == "data" || half == 0 {
-			break
-		}
-		return []*object{
-			{path: name("-1.zip"), part: part, data: zipped(files[:half], zipStyle{})},
-			{path: name("-2.zip"), part: part, data: zipped(files[half:], zipStyle{})},
-		}
 	case "tar":
 		return one(".tar", tarred(files))
 	case "tar.gz":
@@ -58,18 +52,6 @@ func (c *Choices) wrap(part string, files []file) []*object {
 	case "tar.zst":
 		e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)) // fails on bad options only
 		return one(".tar.zst", e.EncodeAll(tarred(files), nil))
-	case "nested":
-		if len(files) == 0 {
-			break
-		}
-		inner := []file{
-			{name: "Part-1.zip", data: zipped(files[:half], zipStyle{})},
-			{name: "Part-2.zip", data: zipped(files[half:], zipStyle{})},
-		}
-		if half == 0 {
-			inner = inner[1:]
-		}
-		return one(".zip", zipped(inner, zipStyle{stored: true}))
 	case "joined":
 		return one(".zip", append(zipped(files[:half], zipStyle{}), zipped(files[half:], zipStyle{})...))
 	case "prefixed":
@@ -87,15 +69,6 @@ func (c *Choices) wrap(part string, files []file) []*object {
 		return one(
 			".zip", append(zipped(files, zipStyle{}), make([]byte, c.number(part+"-zeros", 1, 9000))...),
 		)
-	case "split":
-		b := zipped(files, zipStyle{})
-		if len(b) < 100 {
-			break
-		}
-		return []*object{
-			{path: name(".zip.001"), part: part, data: b[:len(b)/2]},
-			{path: name(".zip.002"), part: part, data: b[len(b)/2:]},
-		}
 	case "mac":
 		return one(".zip", zipped(c.littered(files), zipStyle{}))
 	case "csv.gz":
@@ -105,6 +78,37 @@ func (c *Choices) wrap(part string, files []file) []*object {
 		}
 		return one(".zip", zipped(packed, zipStyle{stored: true}))
 	}
+	return one(".zip", c.plainZIP(part, files))
+}
+
+// inPieces makes the objects of a part that comes in several ZIPs, or in one cut in two; nil for other ways,
+// and where there is not enough for two.
+func inPieces(way, part string, files []file) []*object {
+	half := len(files) / 2
+	named := func(suffix string, data []byte) *object {
+		return &object{path: part + suffix, part: part, data: data}
+	}
+	first := func() []byte { return zipped(files[:half], zipStyle{}) }
+	second := func() []byte { return zipped(files[half:], zipStyle{}) }
+	switch {
+	case way == "zips" && part != "data" && half > 0:
+		return []*object{named("-1.zip", first()), named("-2.zip", second())}
+	case way == "nested" && len(files) > 0:
+		inner := []file{{name: "Part-1.zip", data: first()}, {name: "Part-2.zip", data: second()}}
+		if half == 0 {
+			inner = inner[1:]
+		}
+		return []*object{named(".zip", zipped(inner, zipStyle{stored: true}))}
+	case way == "split":
+		if b := zipped(files, zipStyle{}); len(b) >= 100 {
+			return []*object{named(".zip.001", b[:len(b)/2]), named(".zip.002", b[len(b)/2:])}
+		}
+	}
+	return nil
+}
+
+// plainZIP makes one ZIP, which may be encrypted in part or damaged.
+func (c *Choices) plainZIP(part string, files []file) []byte {
 	style := zipStyle{stored: c.odd(part+"-stored", 0.3)}
 	if part != "data" && len(files) > 0 && c.odd(part+"-encrypted", 0.04) {
 		style.encrypted = files[c.random(part+" encrypted").IntN(len(files))].doc
@@ -114,7 +118,7 @@ func (c *Choices) wrap(part string, files []file) []*object {
 	if part != "data" {
 		b = c.damage(part, b, files)
 	}
-	return one(".zip", b)
+	return b
 }
 
 // damage spoils a ZIP at its source: a document's bytes, or everything from some place on.

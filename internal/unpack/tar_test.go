@@ -231,25 +231,30 @@ func TestBrokenTar(t *testing.T) {
 		},
 		{"too many entries", whole, filetype.Tar, Limits{Entries: 1}, 1, ErrLimit, "more than 1 entries"},
 		{
-			"gzip cut in the middle", containertest.Gzip(t, whole)[:80], filetype.TarGzip, Limits{}, 0, ErrFormat,
+			"gzip cut in the " +
+				"middle", containertest.Gzip(t, whole)[:80], filetype.TarGzip, Limits{}, 0, ErrFormat,
 			"cut at byte",
 		},
 		{
-			"gzip without its checksum", cutEnd(containertest.Gzip(t, whole), 8), filetype.TarGzip, Limits{}, 2,
+			"gzip without its " +
+				"checksum", cutEnd(containertest.Gzip(t, whole), 8), filetype.TarGzip, Limits{}, 2,
 			ErrFormat, "cut at byte",
 		},
 		{
-			"gzip with a wrong checksum", cutEnd(containertest.Gzip(t, whole), 8) + "12345678", filetype.TarGzip,
+			"gzip with a wrong " +
+				"checksum", cutEnd(containertest.Gzip(t, whole), 8) + "12345678", filetype.TarGzip,
 			Limits{}, 2, ErrFormat, "checksum",
 		},
 		{"no gzip", whole, filetype.TarGzip, Limits{}, 0, ErrFormat, "invalid header"},
 		{
-			"zstd cut in the middle", containertest.Zstd(t, whole)[:50], filetype.TarZstd, Limits{}, 0, ErrFormat,
+			"zstd cut in the " +
+				"middle", containertest.Zstd(t, whole)[:50], filetype.TarZstd, Limits{}, 0, ErrFormat,
 			"cut at byte",
 		},
 		{"no zstd", whole, filetype.TarZstd, Limits{}, 0, ErrFormat, "magic"},
 		{
-			"a bomb", containertest.Gzip(t, makeTar(t, file("a", strings.Repeat("\x00", 4<<20)))), filetype.TarGzip,
+			"a bomb", containertest.Gzip(t, makeTar(t, file("a", strings.Repeat("\x00", 4<<20)))),
+			filetype.TarGzip,
 			Limits{}, 1, ErrLimit, "decompresses to more than",
 		},
 	} {

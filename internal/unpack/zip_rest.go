@@ -146,11 +146,11 @@ func (c *zipCensus) compare(h *zipHeader, local *localHeader) bool {
 	same := func(own uint64, told int64) bool {
 		return own == uint64(told) || (h.short || told > math.MaxUint32) && own == uint64(told)&math.MaxUint32
 	}
+	sameSizes := same(local.stored, h.stored) && same(local.size, h.size)
 	switch {
 	case local.flags&flagEncrypted != 0 && h.flags&flagEncrypted == 0:
 		c.locked++
-	case local.method != h.method,
-		local.hasSizes() && (!same(local.stored, h.stored) || !same(local.size, h.size) || local.crc != h.crc):
+	case local.method != h.method, local.hasSizes() && (!sameSizes || local.crc != h.crc):
 		c.contrary++
 	default:
 		return false

@@ -194,7 +194,8 @@ func TestACutEntryIsReadAsFarAsItGoes(t *testing.T) {
 			if !e.Truncated || !errors.Is(err, ErrChecksum) || len(got) < 100 ||
 				!strings.HasPrefix(text, string(got)) {
 				t.Errorf(
-					"cut %v: %d bytes, %v; want a beginning, and that it is damaged", e.Truncated, len(got), err,
+					"cut %v: %d bytes, %v; want a beginning, and that it is "+
+						"damaged", e.Truncated, len(got), err,
 				)
 			}
 			return nil

@@ -119,7 +119,9 @@ func TestZipVariants(t *testing.T) {
 		{
 			"zstd",
 			rawZip{
-				entries: []rawEntry{packed(methodZstd, "zstd content", containertest.Zstd(t, "zstd content"))},
+				entries: []rawEntry{
+					packed(methodZstd, "zstd content", containertest.Zstd(t, "zstd content")),
+				},
 			}.bytes(),
 			[]seen{{Name: "packed", Content: "zstd content"}},
 		},
