@@ -43,7 +43,7 @@ func (p *listingReader) read(x *exchange) error {
 	seen, contents := map[link.Link]bool{}, map[digest.Sum]bool{}
 	for page := range maxPages {
 		seen[href] = true
-		s := &pageReader{p: p, link: href, x: x}
+		s := &pageReader{p: p, link: href, x: x, first: page == 0}
 		var d listing.Digest
 		end, err := listing.Read(p.src.Kind, &decodingReader{r: s, told: s.encoding}, s.base(),
 			func(l listing.Entry) error {
@@ -98,10 +98,11 @@ func (p *listingReader) note(format string, args ...any) {
 // A pageReader reads one page of a listing over as many responses as it takes. What it has yielded is hashed,
 // so that a server that starts over is known to send the same.
 type pageReader struct {
-	p    *listingReader
-	link link.Link
-	x    *exchange
-	next string // from the Link header
+	p     *listingReader
+	link  link.Link
+	first bool // of the listing; it has been seen to name a file
+	x     *exchange
+	next  string // from the Link header
 
 	at    int64
 	sum   hash.Hash
@@ -149,7 +150,7 @@ func (s *pageReader) Read(b []byte) (int, error) {
 			continue
 		}
 		if end := s.x.bounds.end; err == io.EOF && (end < 0 || s.at >= end) {
-			if s.whole() || s.ends >= maxEnds {
+			if s.whole() || s.ends >= maxEnds && (s.at > 0 || !s.first) {
 				return 0, io.EOF
 			}
 			s.ends++
@@ -189,6 +190,9 @@ func (s *pageReader) whole() bool {
 	if s.encoding() != "" { // which has an end of its own
 		return true
 	}
+	if s.at == 0 {
+		return false
+	}
 	end := bytes.TrimSpace(s.tail)
 	switch s.p.src.Kind {
 	case filetype.JSON:
@@ -196,7 +200,7 @@ func (s *pageReader) whole() bool {
 	case filetype.XML:
 		return bytes.HasSuffix(end, []byte(">")) && bytes.Contains(end, []byte("</"))
 	case filetype.HTML:
-		return !s.html || bytes.Contains(bytes.ToLower(end), []byte("</html>"))
+		return !s.html && s.framed || bytes.Contains(bytes.ToLower(end), []byte("</html>"))
 	}
 	return s.framed || bytes.HasSuffix(s.tail, []byte("\n"))
 }
@@ -310,7 +314,7 @@ func (s *pageReader) close(err error, page int) error {
 	switch {
 	case !errors.Is(err, listing.ErrFormat), errors.As(err, &e): // e is why it could not be read on
 		return err
-	case !s.whole():
+	case !s.whole(), !s.framed:
 		return &failure.Error{
 			Code: failure.Network,
 			Message: fmt.Sprintf(

@@ -96,7 +96,9 @@ func (s *server) answer(c *serverConn, req *http.Request) bool {
 	s.state.Requests[key]++
 	n := s.state.Requests[key]
 	issue := s.w.issueOf(secret)
-	s.state.Requests[fmt.Sprint(key, "@", issue)]++
+	if !crowded { // turned away at the door: a link that works once is not used up by that
+		s.state.Requests[fmt.Sprint(key, "@", issue)]++
+	}
 	ofIssue := s.state.Requests[fmt.Sprint(key, "@", issue)]
 	s.mu.Unlock()
 	r := &reply{c: c, s: s, req: req, o: o, n: n, nth: nth}
