@@ -115,12 +115,13 @@ func (p *filePool) file(i int) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	f.Odd = oddity(l, r)
+	name, odd := p.files.served.get(r)
+	f.Odd = cmp.Or(odd, oddity(l, r))
 	f.Size, f.SHA256 = r.size, r.sum
 	if !r.modified.IsZero() {
 		f.LastModified = r.modified
 	}
-	return f.withName(cmp.Or(p.files.served.get(r), l.Label())), nil
+	return f.withName(cmp.Or(name, l.Label())), nil
 }
 
 // withName names a file of which the listing tells no name so, or by its place.

@@ -17,9 +17,11 @@ import (
 // second time is what the server has.
 type doubt struct {
 	why  string
-	page bool       // it looks like a page that tells of an error
-	slow bool       // it is believed only when it still comes some time later
-	sum  digest.Sum // of what came
+	page bool // it looks like a page that tells of an error
+	// a checksum says that something happened to it on the way
+	corrupt bool
+	slow    bool       // it is believed only when it still comes some time later
+	sum     digest.Sum // of what came
 }
 
 func (d *doubt) Error() string { return d.why }
@@ -47,7 +49,7 @@ func (p *filePool) doubtful(l listing.Entry, rec fileRecord, x *exchange, body, 
 	case !sizeAgrees(l.Size, int64(len(body))):
 		d.why = fmt.Sprintf("the listing tells %d bytes, and %d came", l.Size, len(body))
 	case !checksumAgrees(x.identity, body):
-		d.why = "it does not match the checksum that came with it"
+		d.why, d.corrupt = "it does not match the checksum that came with it", true
 	case !tagAgrees(l, x.identity, body):
 		d.why = "it does not match the ETag that the listing tells"
 	case l.Size < 0 && len(body) == 0:
@@ -164,9 +166,9 @@ func (p *filePool) seenAgain(i int, what string, wait time.Duration) bool {
 func oddity(l listing.Entry, r fileRecord) string {
 	switch tag := strings.Trim(l.ETag, `"`); {
 	case !sizeAgrees(l.Size, r.size):
-		return fmt.Sprintf("the listing tells %d bytes, and it has %d", l.Size, r.size)
+		return fmt.Sprintf("the listing tells %d bytes, and it has %d; the server sent the same twice", l.Size, r.size)
 	case tag != "" && r.tag != 0 && r.tag != tagOf(l.ETag) && r.tag != tagOf(`"`+tag+`"`):
-		return "the listing tells another ETag than came with it"
+		return "the listing tells another ETag than came with it; the server sent the same twice"
 	}
 	return ""
 }

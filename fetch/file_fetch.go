@@ -177,10 +177,13 @@ func (p *filePool) store(i int, l listing.Entry, rec fileRecord, x *exchange, bo
 		return 0, unusable("it came compressed (%s) and cannot be read: %w", x.identity.Encoding, err)
 	}
 	rec.sum = digest.Of(body)
-	if d := p.doubtful(l, rec, x, body, plain); d != nil && !p.confirmed(i, d) {
+	d := p.doubtful(l, rec, x, body, plain)
+	confirmed := d == nil || p.confirmed(i, d)
+	body, rec.sum = plain, digest.Of(plain)
+	if !confirmed {
+		p.keepOnly(i, onlyAnswer{record: rec, name: servedNameOf(l, x), body: body}, d)
 		return 0, d
 	}
-	body, rec.sum = plain, digest.Of(plain)
 	x.receipt.SHA256 = rec.sum
 	n, err := p.files.put(rec, body)
 	if err != nil {
@@ -199,17 +202,23 @@ func (p *filePool) store(i int, l listing.Entry, rec fileRecord, x *exchange, bo
 
 // nameServed remembers the name that came with a file of which the listing tells none.
 func (p *filePool) nameServed(l listing.Entry, rec fileRecord, x *exchange) error {
-	if l.Name != "" {
+	name := servedNameOf(l, x)
+	if name == "" {
 		return nil
 	}
-	name := dispositionName(x.resp.Header)
-	if name == "" || link.TokenLike(name) {
-		return nil
-	}
-	if err := p.files.served.put(rec, name); err != nil {
+	if err := p.files.served.put(rec, name, ""); err != nil {
 		return failure.Disk(err, "write down the name of a fetched file")
 	}
 	return nil
+}
+
+// servedNameOf returns the name that came with a file, unless the listing tells one, or nothing.
+func servedNameOf(l listing.Entry, x *exchange) string {
+	name := dispositionName(x.resp.Header)
+	if l.Name != "" || link.TokenLike(name) {
+		return ""
+	}
+	return name
 }
 
 func modifiedOf(x *exchange, l listing.Entry) time.Time {

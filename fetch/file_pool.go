@@ -34,6 +34,8 @@ type filePool struct {
 	expired   int  // links that have expired since one asked for alone was served
 	alone     bool // one file is asked for alone, to see whether all links have expired
 	sightings map[int]sighting
+	only      map[int]onlyAnswer          // what came for files whose link may have worked once
+	onlyBytes int                         // of their bodies
 	pages     map[digest.Sum]map[int]bool // files in whose place a page came, by the page
 	claimed   map[uint64]int              // which file has which object in the spool
 	// files with something here from their place, by another link: they wait until all places are known
@@ -77,7 +79,7 @@ func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
 		seen:       map[uint64]int32{},
 		duplicates: map[int][]int{}, alias: map[int]bool{}, sameAgain: map[int]bool{},
 		tries:     map[int]*tries{},
-		sightings: map[int]sighting{}, pages: map[digest.Sum]map[int]bool{}, claimed: map[uint64]int{},
+		sightings: map[int]sighting{}, only: map[int]onlyAnswer{}, pages: map[digest.Sum]map[int]bool{}, claimed: map[uint64]int{},
 		places: map[uint64]int{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
 	}
 	if n := r.f.opts.Connections; n > 0 {
@@ -160,6 +162,7 @@ func (p *filePool) resolve(i int, record uint32, err *failure.Error) {
 	delete(p.duplicates, i)
 	delete(p.tries, i)
 	delete(p.sightings, i)
+	p.dropOnly(i)
 	p.o.readers.arrived.Broadcast()
 }
 

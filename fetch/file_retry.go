@@ -121,10 +121,16 @@ func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 		p.failAll(e)
 		return
 	}
-	again, err := p.usedUp(i, e, t)
+	accepted, err := p.acceptOnly(i, e)
+	again := false
+	if err == nil && !accepted {
+		again, err = p.usedUp(i, e, t)
+	}
 	switch {
 	case err != nil:
 		go p.o.run.fatal(err)
+		return
+	case accepted:
 		return
 	case again:
 		e = usedUpError(e)

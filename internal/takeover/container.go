@@ -210,7 +210,7 @@ func (t *takeover) checkListing(ctx context.Context, o *fetch.Object, l *listing
 			t.findings.add(query.Finding{Code: query.FileDiffers, Severity: query.SeverityWarning,
 				RecordID: docID(o, i),
 				Detail: fmt.Sprintf(
-					"%s in %s: %s; the server sent the same twice", f.Name, o.Source.Name, f.Odd,
+					"%s in %s: %s", f.Name, o.Source.Name, f.Odd,
 				)})
 		}
 	}
