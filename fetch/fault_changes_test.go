@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -54,6 +55,24 @@ var changeFaults = []faultCase{
 		outcome: "every byte is right, and checked against the ETag",
 	},
 	{name: "no ETag and no date", fault: func(_ *faultWorld, o *served) { o.etag, o.mod = "", time.Time{} }},
+	{
+		name: "each answer has the ETag of another edge, and ranges come in short answers",
+		fault: func(_ *faultWorld, o *served) {
+			o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+				edge := &served{body: o.body, etag: fmt.Sprintf(`W/"edge %d"`, n)}
+				var from, to int
+				if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &from, &to); from > 0 {
+					to = min(from+100_000, len(o.body)) - 1
+					r = r.Clone(r.Context())
+					r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to))
+				} else if err != nil && r.Header.Get("Range") != "" {
+					r.Header.Set("Range", "bytes=0-99999")
+				}
+				edge.serve(w, r)
+				return true
+			}
+		},
+	},
 	{name: "one in three answers has the ETag of another edge", fault: func(_ *faultWorld, o *served) {
 		edge := &served{body: o.body, etag: `"other-edge"`, mod: o.mod}
 		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {

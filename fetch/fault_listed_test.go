@@ -70,6 +70,10 @@ var listedFaults = []faultCase{
 		outcome: "exit code 3: a listing that breaks off is not complete",
 	},
 	{
+		name: "a page of a listing that named files comes without a byte when it is read again",
+		test: testPageEmptyAgain, outcome: "every file arrives",
+	},
+	{
 		name: "a listing says that it goes on, and not where", test: testListingGoesOn,
 		outcome: "what it names arrives, and it is named incomplete",
 	},
@@ -279,6 +283,24 @@ func testListedUnframed(t *testing.T) {
 			t.Errorf("%s has %d bytes, want %d", name, len(got[name]), len(body))
 		}
 	}
+}
+
+func testPageEmptyAgain(t *testing.T) {
+	s := newFaultServer(t)
+	l := serveListing(s, "html", 6, 100, func(int) int { return 600 })
+	page := s.objects["/list"].body
+	answers(s.objects["/list"], func(n int, w http.ResponseWriter, _ *http.Request) bool {
+		if n == 1 { // enough to be recognised, and no more
+			head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(page))
+			return raw(w, head, page[:300])
+		}
+		return n < 4 && endless(w, nil)
+	})
+	r, err := take(t, newTestFetcher(t, nil), s.master(t, "", "/list", ""), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, r, l)
 }
 
 func testListedOnePath(t *testing.T) {

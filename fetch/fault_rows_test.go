@@ -25,7 +25,7 @@ func faultFamilies() []faultFamily {
 		{"Links that work once, servers that take few connections", onceFaults},
 		{"Something else than the export", pageFaults},
 		{"Listings of files", listingFaults},
-		{"Files and pages of listings", listedFaults},
+		{"Files and pages of listings", append(listedFaults, usedFaults...)},
 		{"Inside of a ZIP", zipFaults},
 		{"The process and its spool", spoolFaults},
 		{"The disk", diskFaults},
