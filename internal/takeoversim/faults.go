@@ -81,7 +81,7 @@ func (f fault) answer(r *reply) bool {
 	case "cut-chunked":
 		return r.give(giving{cut: f.at, chunkedCut: true})
 	case "stall":
-		return r.give(giving{cut: f.at, stall: time.Duration(f.wait) * time.Second})
+		return r.give(giving{cut: f.at + r.n - f.from, stall: time.Duration(f.wait) * time.Second})
 	case "flip": // another place each time: the same wrong byte twice would be the vendor's
 		return r.give(giving{flip: f.at + r.n - f.from})
 	case "page":

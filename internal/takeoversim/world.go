@@ -263,6 +263,17 @@ func (w *World) RunRequests() int {
 // NextGeneration makes the server serve the next export.
 func (w *World) NextGeneration() { w.server.state.Generation++ }
 
+// TakesTwo reports whether two runs at once make two archives: the second finds a link of a file used up, and
+// cannot prove that what it got without that file is the same export.
+func (w *World) TakesTwo() bool {
+	twice, once := false, false
+	for _, name := range w.made {
+		twice = twice || strings.HasPrefix(name, "twice-")
+		once = once || strings.HasSuffix(name, ":once")
+	}
+	return twice && once
+}
+
 // EndRun breaks what connections are left.
 func (w *World) EndRun() { w.net.Close() }
 
