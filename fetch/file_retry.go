@@ -62,7 +62,7 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 	}
 	r.retries++
 	if now.Sub(p.lastBytes) > r.f.opts.budget() && p.largeActive == 0 { // of any file
-		p.o.fail(p.notYet(len(p.records)-p.done, p.fileError(i, t.tooLong(r.f.opts.budget()))))
+		p.o.fail(p.notYet(len(p.records)-p.done, p.fileError(i, t.tooLong(now))))
 		return
 	}
 	if v.action == giveUp { // not yet: the next run asks for it again

@@ -112,7 +112,7 @@ func (t *tries) failed(err error, had yield, now time.Time, budget time.Duration
 	}
 	tooLong := had == yieldNone && now.Sub(t.since) > budget && t.wait.Tries() >= leastTries-1
 	if tooLong || t.stale >= enoughStale || t.trickles >= enoughTrickles {
-		return verdict{action: giveUp, err: t.tooLong(budget)}
+		return verdict{action: giveUp, err: t.tooLong(now)}
 	}
 	if had == yieldNew && v.after == 0 {
 		return v // a connection that brought something is simply followed by the next one
@@ -165,13 +165,14 @@ func (t *tries) classify(err error) verdict {
 }
 
 // tooLong is the failure of a thing that did not get on for the whole budget.
-func (t *tries) tooLong(budget time.Duration) *failure.Error {
+func (t *tries) tooLong(now time.Time) *failure.Error {
 	var changed errChanged
 	if errors.As(t.err, &changed) {
 		return changed.explain()
 	}
 	e := netError(t.err)
-	e.Message = fmt.Sprintf("nothing arrived for %s, over %d tries", budget, t.wait.Tries()+1)
+	waited := now.Sub(t.since).Round(time.Second)
+	e.Message = fmt.Sprintf("nothing arrived for %s, over %d tries", waited, t.wait.Tries()+1)
 	if t.stale > 0 {
 		e.Message = fmt.Sprintf("nothing new arrived over %d tries", t.wait.Tries()+1)
 	}
