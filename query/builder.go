@@ -25,11 +25,11 @@ type BuildOptions struct {
 	MemoryLimit int64  // bytes DuckDB may use; 0: 192 MiB
 	Threads     int    // 0: one a core
 	// threads while a large table is loaded that Match waits for; 0: as many as else
-	Hurry     int
-	DateOrder string            // dmy or mdy: decides dates the files leave ambiguous; "": dmy, and said so
-	TimeZone  string            // of times without a zone; "": Europe/London
-	Snapshot  time.Time         // the archive's today: when the takeover began
-	Meta      map[string]string // further rows of archive_meta
+	BurstThreads int
+	DateOrder    string            // dmy or mdy: decides dates the files leave ambiguous; "": dmy, and said so
+	TimeZone     string            // of times without a zone; "": Europe/London
+	Snapshot     time.Time         // the archive's today: when the takeover began
+	Meta         map[string]string // further rows of archive_meta
 
 	// Schema is what is known of the source's tables; nil: the ten tables of a full export, with the views
 	// and the reconciliation that are made for them. With another one, keys, references and documents are
@@ -110,7 +110,7 @@ func Create(ctx context.Context, path string, o BuildOptions) (*Builder, error) 
 	}
 	o.Snapshot = o.Snapshot.In(zone)
 	started := &Builder{
-		path: path, opts: o, names: newNames(reservedTables...), documents: gap(documentsTable),
+		path: path, opts: o, names: newNames(reservedTables...), documents: emptyReport(documentsTable),
 	}
 	if started.work, err = os.MkdirTemp(o.TempDir, ".holdall-build-"); err != nil {
 		return nil, err
@@ -127,9 +127,9 @@ func (b *Builder) begin(ctx context.Context) (err error) {
 	if err := os.Mkdir(b.dir, 0o700); err != nil {
 		return err
 	}
-	if b.db, err = openEngine(engine{path: filepath.Join(b.work, "work.duckdb"), work: b.work,
+	if b.db, err = openEngine(engineOptions{path: filepath.Join(b.work, "work.duckdb"), work: b.work,
 		memory: b.opts.MemoryLimit, threads: b.opts.Threads,
-		then: []string{"SET GLOBAL parquet_metadata_cache = true"}}); err != nil {
+		setup: []string{"SET GLOBAL parquet_metadata_cache = true"}}); err != nil {
 		return err
 	}
 	if err := register(ctx, b.db); err != nil {
@@ -138,25 +138,25 @@ func (b *Builder) begin(ctx context.Context) (err error) {
 	return b.exec(ctx, schemaSQL)
 }
 
-// engine says how DuckDB is opened. The database file is attached to an instance in memory: its path then
+// engineOptions says how DuckDB is opened. The database file is attached to an instance in memory: its path then
 // needs no escaping, and opening the same file twice in a process is two instances with settings of their
 // own.
-type engine struct {
+type engineOptions struct {
 	path     string // empty: none
 	work     string
 	memory   int64
 	threads  int
 	readOnly bool
-	then     []string // statements to run once, after attaching
+	setup    []string // statements to run once, after attaching
 	// seal does what is to be done once with the first connection, and returns what is run on every one; nil:
 	// nothing
-	seal func(driver.Conn) ([]string, error)
+	onFirstConn func(driver.Conn) ([]string, error)
 }
 
 // catalog is the name the database is attached under. SQL inside the database never uses it.
 const catalog = "archive"
 
-func openEngine(e engine) (*sql.DB, error) {
+func openEngine(e engineOptions) (*sql.DB, error) {
 	settings := url.Values{
 		"autoinstall_known_extensions": {"false"},
 		"autoload_known_extensions":    {"false"},
@@ -172,18 +172,18 @@ func openEngine(e engine) (*sql.DB, error) {
 	connector, err := duckdb.NewConnector(":memory:?"+settings.Encode(), func(c driver.ExecerContext) error {
 		if first {
 			first = false
-			if err := execEach(c, once); err != nil {
+			if err := execOnConn(c, once); err != nil {
 				return err
 			}
-			if e.seal != nil {
-				sealed, err := e.seal(c.(driver.Conn))
+			if e.onFirstConn != nil {
+				sealed, err := e.onFirstConn(c.(driver.Conn))
 				if err != nil {
 					return err
 				}
 				each = append(each, sealed...)
 			}
 		}
-		return execEach(c, each)
+		return execOnConn(c, each)
 	})
 	if err != nil {
 		return nil, err
@@ -196,7 +196,7 @@ func openEngine(e engine) (*sql.DB, error) {
 	return db, c.Close()
 }
 
-func execEach(c driver.ExecerContext, statements []string) error {
+func execOnConn(c driver.ExecerContext, statements []string) error {
 	for _, s := range statements {
 		if _, err := c.ExecContext(context.Background(), s, nil); err != nil {
 			return err
@@ -206,15 +206,15 @@ func execEach(c driver.ExecerContext, statements []string) error {
 }
 
 // statements returns what is run once, and what is run on every connection.
-func (e engine) statements() (once, each []string) {
+func (e engineOptions) statements() (once, each []string) {
 	if e.path == "" {
-		return e.then, nil
+		return e.setup, nil
 	}
 	attach := "ATTACH " + text(e.path) + " AS " + catalog
 	if e.readOnly {
 		attach += " (READ_ONLY)"
 	}
-	return append([]string{attach}, e.then...), []string{"USE " + catalog}
+	return append([]string{attach}, e.setup...), []string{"USE " + catalog}
 }
 
 // exec runs statements that change the database.

@@ -106,7 +106,7 @@ func TestOpenSaysWhatItCannotOpen(t *testing.T) {
 	}
 	open(t, path, OpenOptions{})
 	old := filepath.Join(dir, "old")
-	db, err := openEngine(engine{path: old, work: dir, memory: defaultMemory})
+	db, err := openEngine(engineOptions{path: old, work: dir, memory: defaultMemory})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,8 @@ func TestTablesDescribeEverything(t *testing.T) {
 		}
 	}
 	uncommented := answer(t, d,
-		`select table_name from (select table_name, comment from duckdb_tables() where schema_name in ('main', 'raw') and database_name = 'archive' union all
+		`select table_name from (select table_name, comment from duckdb_tables() where schema_name in
+			('main', 'raw') and database_name = 'archive' union all
 		select view_name, comment from duckdb_views() where not internal) where comment is null`, nil)
 	if uncommented != "table_name\n" {
 		t.Errorf("without a comment: %s", uncommented)
@@ -257,7 +258,8 @@ func TestTenant(t *testing.T) {
 	}
 	load(
 		t, b, "Users.csv",
-		"User Id\nabcd0123456789abcdef0123456789abcdef\nabcd1123456789abcdef0123456789abcdef\nzzzz1123456789abcdef0123456789abcdef\n7\n",
+		"User Id\nabcd0123456789abcdef0123456789abcdef\nabcd1123456789abcdef0123456789abcdef\n"+
+			"zzzz1123456789abcdef0123456789abcdef\n7\n",
 	)
 	if got, err := b.Tenant(context.Background()); got != "abcd" || err != nil {
 		t.Errorf("got %q, %v", got, err)

@@ -52,7 +52,7 @@ func WriteCatalog(ctx context.Context, path string, c Catalog) (err error) {
 	}
 	defer func() { err = errors.Join(err, work.Remove()) }()
 	part := filepath.Join(work.Path, "catalog.duckdb")
-	db, err := openEngine(engine{path: part, work: work.Path, memory: defaultMemory, threads: 1})
+	db, err := openEngine(engineOptions{path: part, work: work.Path, memory: defaultMemory, threads: 1})
 	if err != nil {
 		return err
 	}
@@ -64,11 +64,11 @@ func WriteCatalog(ctx context.Context, path string, c Catalog) (err error) {
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("make the catalog: %w", plainError(ctx, err))
 	}
-	return appear(part, path)
+	return publish(part, path)
 }
 
-// appear makes a finished database durable and gives it its name.
-func appear(part, path string) error {
+// publish makes a finished database durable and gives it its name.
+func publish(part, path string) error {
 	if _, err := os.Stat(part + ".wal"); err == nil {
 		return fmt.Errorf("%s.wal is left after the checkpoint", part)
 	}
@@ -137,7 +137,8 @@ func (w *catalogWriter) write(ctx context.Context, c *sql.Conn) error {
 // hasMacro searches lists with plain words: has(skills, 'go') is whether an item has that text in it, without
 // case and accents.
 const hasMacro = `CREATE MACRO main.has(items, part) AS
-	coalesce(len(list_filter(items, lambda item: contains(strip_accents(lower(item)), strip_accents(lower(part))))) > 0, false)`
+	coalesce(len(list_filter(items, lambda item: contains(strip_accents(lower(item)),
+		strip_accents(lower(part))))) > 0, false)`
 
 // writeParts records the names of the files and of what archive_meta says, and makes the empty files.
 func (w *catalogWriter) writeParts(ctx context.Context, c *sql.Conn) error {
@@ -262,8 +263,8 @@ func (w *catalogWriter) writeTables(ctx context.Context, c *sql.Conn) error {
 		if have[t.Name] {
 			continue
 		}
-		report := gap(t)
-		if err := execAll(ctx, c, makeGap(t)); err != nil {
+		report := emptyReport(t)
+		if err := execAll(ctx, c, emptyTableSQL(t)); err != nil {
 			return err
 		}
 		w.reports = append(w.reports, report)
@@ -304,17 +305,22 @@ func (w *catalogWriter) writeOwn(ctx context.Context, c *sql.Conn) error {
 // shownTablesSQL lets SQL that asks the engine for its tables find those of the archive, with their rows,
 // although they are views.
 const shownTablesSQL = `CREATE MACRO main.duckdb_tables() AS TABLE
-	SELECT database_name, schema_name, table_name, comment, internal, temporary, estimated_size, column_count, sql FROM system.main.duckdb_tables()
-		WHERE database_name <> '` + catalog + `' OR schema_name <> 'main' OR table_name NOT IN (SELECT table_name FROM holdall.tables)
+	SELECT database_name, schema_name, table_name, comment, internal, temporary, estimated_size,
+		column_count, sql FROM system.main.duckdb_tables()
+		WHERE database_name <> '` + catalog + `' OR schema_name <> 'main' OR table_name NOT IN (SELECT
+			table_name FROM holdall.tables)
 	UNION ALL SELECT '` + catalog + `', 'main', table_name, description, false, false, greatest(row_count, 0),
 		(SELECT count(*) FROM holdall.columns AS c WHERE c.table_name = t.table_name), NULL
 		FROM holdall.tables AS t WHERE kind = 'table'`
 
 // findingsOfJSON is a query for the findings where they are lines of JSON.
-var findingsOfJSON = `SELECT code, severity, nullif("table", '') AS table_name, nullif(record_id, '') AS record_id, detail,
+var findingsOfJSON = `SELECT code, severity, nullif("table", '') AS table_name, nullif(record_id,
+	'') AS record_id, detail,
 	CASE WHEN taking THEN '` + foundTaking + `' ELSE '` + foundArchive + `' END AS found
-	FROM read_json(` + partOf("findings") + `, format = 'newline_delimited', compression = 'zstd', maximum_object_size = 4194304,
-		columns = {code: 'VARCHAR', severity: 'VARCHAR', "table": 'VARCHAR', record_id: 'VARCHAR', detail: 'VARCHAR', taking: 'BOOLEAN'})`
+	FROM read_json(` + partOf("findings") + `, format = 'newline_delimited', compression = 'zstd',
+		maximum_object_size = 4194304,
+		columns = {code: 'VARCHAR', severity: 'VARCHAR', "table": 'VARCHAR', record_id: 'VARCHAR',
+			detail: 'VARCHAR', taking: 'BOOLEAN'})`
 
 // describe begins the reports of the relations that no CSV brings, with the types that their columns have.
 // Their rows are counted when somebody asks.

@@ -109,14 +109,14 @@ func (b *Builder) LoadDocuments(ctx context.Context, indexCSV io.Reader) (err er
 }
 
 func (b *Builder) loadIndex(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, f *os.File) error {
-	source := asItIs(l, s, f)
+	source := plainSource(l, s, f)
 	if s.unclean != "" {
 		normal, err := b.normalForm(ctx, c, l, s, f)
 		defer os.Remove(normal)
 		if err != nil {
 			return err
 		}
-		source = normalised(l, s, normal)
+		source = normalisedSource(l, s, normal)
 	}
 	if err := execAll(ctx, c, "CREATE OR REPLACE TEMP TABLE index_rows AS "+source); err != nil {
 		return err
@@ -201,7 +201,8 @@ func (b *Builder) documentsSQL(l *loaded) string {
 	}
 	return fmt.Sprintf(`CREATE TABLE main.documents AS
 		WITH o AS (SELECT owner_type, owner_id, any_value(name) AS name FROM (%s) GROUP BY ALL)
-		SELECT %s FROM temp.index_rows AS d LEFT JOIN o ON o.owner_id = d.owner_id AND o.owner_type = d.owner_type ORDER BY d.rowid`,
+		SELECT %s FROM temp.index_rows AS d LEFT JOIN o ON o.owner_id = d.owner_id AND o.owner_type =
+			d.owner_type ORDER BY d.rowid`,
 		b.ownerNames(), strings.Join(selected, ", "))
 }
 
@@ -272,8 +273,10 @@ func (b *Builder) Tenant(ctx context.Context) (string, error) {
 	}
 	var prefix string
 	err := b.db.QueryRowContext(ctx,
-		fmt.Sprintf(`SELECT left(id, 4) AS prefix FROM (%s) WHERE regexp_full_match(id, '[a-z]{4}[0-9a-f]{32}')
-		GROUP BY ALL ORDER BY count(*) DESC, prefix LIMIT 1`, strings.Join(selects, " UNION ALL "))).Scan(&prefix)
+		fmt.Sprintf(`SELECT left(id, 4) AS prefix FROM (%s) WHERE regexp_full_match(id,
+			'[a-z]{4}[0-9a-f]{32}')
+		GROUP BY ALL ORDER BY count(*) DESC, prefix LIMIT
+			1`, strings.Join(selects, " UNION ALL "))).Scan(&prefix)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}

@@ -19,7 +19,7 @@ type Finding struct {
 	RecordID string   `json:"record_id,omitempty"`
 	Detail   string   `json:"detail"`
 	// Taking says that only the takeover could see it: the tables and the index do not tell it.
-	Taking bool `json:"taking,omitempty"`
+	FromTakeover bool `json:"taking,omitempty"`
 }
 
 // A FindingCount sums up the findings of one code.
@@ -93,7 +93,8 @@ const findingRank = "CASE severity WHEN 'error' THEN 1 WHEN 'warning' THEN 2 ELS
 // FindingCounts sums the findings up, the gravest first.
 func (b *Builder) FindingCounts(ctx context.Context) ([]FindingCount, error) {
 	rows, err := b.db.QueryContext(ctx, `SELECT code, arg_min(severity, `+findingRank+`), count(*),
-		arg_min(detail, (`+findingRank+`, coalesce(table_name, ''), coalesce(record_id, ''), detail)) FROM findings
+		arg_min(detail, (`+findingRank+`, coalesce(table_name, ''), coalesce(record_id, ''), detail))
+			FROM findings
 		GROUP BY code ORDER BY min(`+findingRank+`), code`)
 	if err != nil {
 		return nil, err
@@ -134,8 +135,10 @@ func (b *Builder) Findings(ctx context.Context) iter.Seq2[Finding, error] {
 // ShownFindings returns the first findings of each code, at most so many, in the order of Findings.
 func (b *Builder) ShownFindings(ctx context.Context, each int) ([]Finding, error) {
 	rows, err := b.db.QueryContext(ctx,
-		`SELECT code, severity, coalesce(table_name, '') AS t, coalesce(record_id, '') AS id, detail, found = '`+foundTaking+`' FROM findings
-		QUALIFY row_number() OVER (PARTITION BY code ORDER BY `+findingRank+`, t, id, detail) <= ? ORDER BY `+findingRank+`, code, t, id, detail`, each)
+		`SELECT code, severity, coalesce(table_name, '') AS t, coalesce(record_id, '') AS id, detail,
+			found = '`+foundTaking+`' FROM findings
+		QUALIFY row_number() OVER (PARTITION BY code ORDER BY `+findingRank+`, t, id, detail) <= ?
+			ORDER BY `+findingRank+`, code, t, id, detail`, each)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +146,7 @@ func (b *Builder) ShownFindings(ctx context.Context, each int) ([]Finding, error
 	all := []Finding{}
 	for rows.Next() {
 		var f Finding
-		if err := rows.Scan(&f.Code, &f.Severity, &f.Table, &f.RecordID, &f.Detail, &f.Taking); err != nil {
+		if err := rows.Scan(&f.Code, &f.Severity, &f.Table, &f.RecordID, &f.Detail, &f.FromTakeover); err != nil {
 			return nil, err
 		}
 		all = append(all, f)
@@ -159,7 +162,8 @@ func (b *Builder) WriteFindings(ctx context.Context, path string) error {
 	return execAll(ctx, b.db,
 		`COPY (SELECT code, severity, table_name AS "table", record_id, detail, found = '`+foundTaking+
 			`' AS taking FROM findings
-		ORDER BY `+findingRank+`, code, coalesce(table_name, ''), coalesce(record_id, ''), detail) TO `+text(path)+` (FORMAT json)`)
+		ORDER BY `+findingRank+`, code, coalesce(table_name, ''), coalesce(record_id, ''),
+			detail) TO `+text(path)+` (FORMAT json)`)
 }
 
 // eachFinding reads the findings in pieces, since a result read in one go is kept in memory.
@@ -167,8 +171,10 @@ func eachFinding(
 	ctx context.Context, c *sql.Conn, yield func(Finding, error) bool,
 ) (stopped bool, err error) {
 	if err := execAll(ctx, c,
-		`CREATE OR REPLACE TEMP TABLE sorted_findings AS SELECT code, severity, coalesce(table_name, '') AS table_name,
-		coalesce(record_id, '') AS record_id, detail, found FROM findings ORDER BY `+findingRank+`, code, table_name, record_id, detail`); err != nil {
+		`CREATE OR REPLACE TEMP TABLE sorted_findings AS SELECT code, severity, coalesce(table_name,
+			'') AS table_name,
+		coalesce(record_id, '') AS record_id, detail, found FROM findings ORDER BY `+findingRank+`, code,
+			table_name, record_id, detail`); err != nil {
 		return false, err
 	}
 	const piece = 4096
@@ -193,7 +199,7 @@ func yieldFindings(
 	defer rows.Close()
 	for rows.Next() {
 		var f Finding
-		if err := rows.Scan(&f.Code, &f.Severity, &f.Table, &f.RecordID, &f.Detail, &f.Taking); err != nil {
+		if err := rows.Scan(&f.Code, &f.Severity, &f.Table, &f.RecordID, &f.Detail, &f.FromTakeover); err != nil {
 			return n, false, err
 		}
 		n++
@@ -267,14 +273,16 @@ func columnFindings(l *loaded) []Finding {
 		if c.stats.excel > 0 {
 			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityWarning, Table: l.Table,
 				Detail: fmt.Sprintf(
-					`%s: %d cells look changed by a spreadsheet program (4.47E+11, ="0044"); they are kept as received`,
+					`%s: %d cells look changed by a spreadsheet program (4.47E+11, ="0044"); they are kept `+
+						"as received",
 					c.name, c.stats.excel,
 				)})
 		}
 		if c.stats.nulls > 0 {
 			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityInfo, Table: l.Table,
 				Detail: fmt.Sprintf(
-					`%s: %d cells are \N, which databases write for no value; nothing in the file tells, and they are kept as received`,
+					`%s: %d cells are \N, which databases write for no value; nothing in the file says `+
+						"which, and they are kept as received",
 					c.name, c.stats.nulls,
 				)})
 		}

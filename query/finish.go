@@ -152,7 +152,7 @@ func (b *Builder) Finish(ctx context.Context) error {
 	for _, l := range b.tables {
 		c.Parts[l.Table] = filepath.Base(b.File(l.Table))
 	}
-	if err := b.exec(ctx, makeGap(documentsTable)); err != nil {
+	if err := b.exec(ctx, emptyTableSQL(documentsTable)); err != nil {
 		return err
 	}
 	for _, own := range []string{documentsTable.Name, "findings", "quarantine"} {

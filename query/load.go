@@ -129,13 +129,13 @@ func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File
 	b.write.Lock()
 	defer b.write.Unlock()
 	return b.onConnection(ctx, func(c *sql.Conn) (err error) {
-		calm, err := b.hurry(ctx, c, l, text)
+		calm, err := b.raiseThreads(ctx, c, l, text)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, calm()) }()
 		if s.unclean == "" {
-			err := b.loadOrUndo(ctx, c, l, s, asItIs(l, s, text))
+			err := b.loadOrUndo(ctx, c, l, s, plainSource(l, s, text))
 			if err == nil || ctx.Err() != nil {
 				return err
 			}
@@ -148,15 +148,15 @@ func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File
 		if err != nil {
 			return errors.Join(err, b.undo(context.WithoutCancel(ctx), c, l.Table))
 		}
-		return b.loadOrUndo(ctx, c, l, s, normalised(l, s, normal))
+		return b.loadOrUndo(ctx, c, l, s, normalisedSource(l, s, normal))
 	})
 }
 
 // largeCSV is how long a file is for which more threads are worth it, in bytes.
 const largeCSV = 32 << 20
 
-// hurry gives the engine more threads for a large table that Match waits for, until calm is called.
-func (b *Builder) hurry(
+// raiseThreads gives the engine more threads for a large table that Match waits for, until calm is called.
+func (b *Builder) raiseThreads(
 	ctx context.Context, c *sql.Conn, l *loaded, text *os.File,
 ) (calm func() error, err error) {
 	info, err := text.Stat()
@@ -164,13 +164,13 @@ func (b *Builder) hurry(
 		return nil, err
 	}
 	awaited := l.Table == "attachments" || l.Table == "candidates"
-	if b.opts.Hurry == 0 || b.opts.Threads == 0 || !awaited || info.Size() < largeCSV {
+	if b.opts.BurstThreads == 0 || b.opts.Threads == 0 || !awaited || info.Size() < largeCSV {
 		return func() error { return nil }, nil
 	}
 	set := func(ctx context.Context, threads int) error {
 		return execAll(ctx, c, fmt.Sprintf("SET GLOBAL threads = %d", threads))
 	}
-	return func() error { return set(context.WithoutCancel(ctx), b.opts.Threads) }, set(ctx, b.opts.Hurry)
+	return func() error { return set(context.WithoutCancel(ctx), b.opts.Threads) }, set(ctx, b.opts.BurstThreads)
 }
 
 // loadOrUndo loads a table, or leaves nothing of it.
@@ -269,9 +269,9 @@ func (l *loaded) received() []column {
 	return cols
 }
 
-// asItIs is a query for the texts of a file that needs no change, in its order. To number the rows would take
+// plainSource is a query for the texts of a file that needs no change, in its order. To number the rows would take
 // DuckDB twice the time; their place in the Parquet file is their number.
-func asItIs(l *loaded, s *scanned, text *os.File) string {
+func plainSource(l *loaded, s *scanned, text *os.File) string {
 	l.Numbered = len(l.received()) == 0
 	if s.loadable == 0 {
 		return l.noTexts()
@@ -298,8 +298,8 @@ func (b *Builder) normalForm(
 	return path, err
 }
 
-// normalised is a query for the texts of a file in the normal form.
-func normalised(l *loaded, s *scanned, path string) string {
+// normalisedSource is a query for the texts of a file in the normal form.
+func normalisedSource(l *loaded, s *scanned, path string) string {
 	l.Numbered = l.Quarantined > 0 || len(l.received()) == 0
 	if s.loadable == 0 {
 		return l.noTexts()
@@ -332,8 +332,10 @@ func readCSV(path string, columns []column, first, delim, newLine string, longes
 		add(c.name)
 	}
 	line := max(2<<20, longest+longest/8+4096)
-	return fmt.Sprintf(`read_csv(%s, auto_detect=false, header=%t, columns={%s}, force_not_null=[%s], delim=%s, quote='"', escape='"',
-		new_line='%s', encoding='utf-8', max_line_size=%d, buffer_size=%d, null_padding=false, ignore_errors=false)`,
+	return fmt.Sprintf(`read_csv(%s, auto_detect=false, header=%t, columns={%s}, force_not_null=[%s],
+		delim=%s, quote='"', escape='"',
+		new_line='%s', encoding='utf-8', max_line_size=%d, buffer_size=%d, null_padding=false,
+			ignore_errors=false)`,
 		text(path), header, strings.Join(types, ", "), strings.Join(names, ", "), text(delim), newLine, line,
 		max(8<<20, 2*line))
 }

@@ -277,11 +277,13 @@ func TestLists(t *testing.T) {
 	t.Parallel()
 	b, _ := build(t, BuildOptions{})
 	load(t, b, "Candidates.csv", "Candidate Id,Candidate Skills,Tags,Job Types\n"+
-		`1,"Sales, EMEA; Go ;;","sql,go","[""a,b"",{""id"":1,""name"":""c""},{""key"":""k"",""value"":""v""},7]"`+"\n"+
+		`1,"Sales, EMEA; Go ;;","sql,go","[""a,b"",{""id"":1,""name"":""c""},{""key"":""k"",`+
+		`""value"":""v""},7]"`+"\n"+
 		`2,one,"[senior], go",[]`+"\n"+`3,;,,"x,y"`+"\n")
 	got := cells(
 		t, b,
-		`select array_to_string(skills, '|'), array_to_string(tags, '|'), array_to_string(job_types, '|') from candidates`,
+		`select array_to_string(skills, '|'), array_to_string(tags, '|'), array_to_string(job_types,
+			'|') from candidates`,
 	)
 	want := [][]string{
 		{"Sales, EMEA|Go", "sql|go", "a,b|c|v|7"}, {"one", "[senior]|go", ""}, {"", "NULL", "x|y"},
@@ -487,7 +489,8 @@ func TestRaggedRowsGoToQuarantine(t *testing.T) {
 			"1,a,b\n2,a\n3,a,b,c\n4,d,e\n", "1 4",
 			[][]string{{"2", "2,a", "too few cells"}, {"3", "3,a,b,c", "too many cells"}},
 		},
-		"a quote that nobody closes swallows one line, not the rest": {"1,a,b\n2,\"x,y\n3,a,b\n4,\"c\",\"d\"\n5,e,f\n", "1 3 4 5",
+		"a quote that nobody closes swallows one line, not the " +
+			"rest": {"1,a,b\n2,\"x,y\n3,a,b\n4,\"c\",\"d\"\n5,e,f\n", "1 3 4 5",
 			[][]string{{"2", `2,"x,y`, "its quotes make no sense"}}},
 		"an empty cell too many may be a comma that nobody quoted": {"1,a,b\n2,c,d\n3,Smith, John,\n4,e,f\n",
 			"1 2 4",
@@ -611,7 +614,8 @@ func TestUnknownColumnsAreTypedOnlyWhenEveryValueFits(t *testing.T) {
 	t.Parallel()
 	b, _ := build(t, BuildOptions{})
 	r := load(t, b, "Users.csv", "User Id,N,Zeros,Pager,Flag,D,T,M,Mixed,Long,Nothing\n"+
-		"1,5,007,+44,yes,25/12/2025,2026-01-01T10:00:00,1.50,7,12345678901234567890123,\n2,-6,8,44,No,01/02/2025,,22,x,1,\n")
+		"1,5,007,+44,yes,25/12/2025,2026-01-01T10:00:00,1.50,7,12345678901234567890123,\n"+
+		"2,-6,8,44,No,01/02/2025,,22,x,1,\n")
 	got := map[string]string{}
 	for _, c := range r.Columns {
 		if !c.Known {

@@ -33,8 +33,8 @@ type Matched struct {
 	Ambiguous bool
 }
 
-// byAmbiguous stands in the index for an entry that several rows fit, so that Reconcile finds it there.
-const byAmbiguous = "ambiguous"
+// matchedAmbiguous stands in the index for an entry that several rows fit, so that Reconcile finds it there.
+const matchedAmbiguous = "ambiguous"
 
 // Match finds the owners of entries: attachments in the Attachments table, CVs in Candidates, which must be
 // loaded. It reads all entries first, then yields them in the order of (Container, Offset, Index). Memory
@@ -219,8 +219,10 @@ func yieldPiece(
 	ctx context.Context, c *sql.Conn, from, to int64, yield func(Matched, error) bool,
 ) (n int, stopped bool, err error) {
 	rows, err := c.QueryContext(ctx,
-		`SELECT doc_id, part, container, idx, off, name, size, coalesce(owner_type, ''), coalesce(owner_id, ''),
-		coalesce(attachment_id, ''), coalesce(how, '') FROM temp.result WHERE rowid >= ? AND rowid < ? ORDER BY rowid`, from, to)
+		`SELECT doc_id, part, container, idx, off, name, size, coalesce(owner_type, ''), coalesce(owner_id,
+			''),
+		coalesce(attachment_id, ''), coalesce(how, '') FROM temp.result WHERE rowid >= ? AND rowid < ?
+			ORDER BY rowid`, from, to)
 	if err != nil {
 		return 0, false, err
 	}
@@ -234,7 +236,7 @@ func yieldPiece(
 		); err != nil {
 			return n, false, err
 		}
-		m.Name, m.Ambiguous = string(name), m.By == byAmbiguous
+		m.Name, m.Ambiguous = string(name), m.By == matchedAmbiguous
 		n++
 		if !yield(m, nil) {
 			return n, true, nil
@@ -246,16 +248,21 @@ func yieldPiece(
 // sources makes views of what is matched against: the loaded tables, or nothing where they are missing.
 func (b *Builder) sources() string {
 	sql := fmt.Sprintf(`
-CREATE TEMP VIEW att AS SELECT r, lower(attachment_id) AS id_key, attachment_id, record_id, upper(record_type) AS record_type,
+CREATE TEMP VIEW att AS SELECT r, lower(attachment_id) AS id_key, attachment_id, record_id,
+	upper(record_type) AS record_type,
 	record_reference, file_name, lower(nfc_normalize(file_name)) AS name_key, file_size,
-	regexp_replace(lower(nfc_normalize(replace(file_path, '\', '/'))), '^(\.{1,2}/|/)+', '') AS path_key, is_cv
+	regexp_replace(lower(nfc_normalize(replace(file_path, '\', '/'))), '^(\.{1,2}/|/)+', '') AS path_key,
+		is_cv
 	FROM %s;`, b.attachmentRows())
 	candidates, _ := b.relation("candidates")
 	contacts, _ := b.relation("contacts")
 	sql += fmt.Sprintf(`
-CREATE TEMP VIEW cand AS SELECT candidate_id, 'CANDIDATE ' || lower(candidate_id) AS owner FROM %[1]s WHERE candidate_id IS NOT NULL;
-CREATE TEMP VIEW person AS SELECT 'CANDIDATE ' || lower(candidate_id) AS owner, full_name, first_name, surname, email FROM %[1]s WHERE candidate_id IS NOT NULL
-	UNION ALL SELECT 'CONTACT ' || lower(contact_id), full_name, first_name, surname, email FROM %[2]s WHERE contact_id IS NOT NULL;`, candidates, contacts)
+CREATE TEMP VIEW cand AS SELECT candidate_id, 'CANDIDATE ' || lower(candidate_id) AS owner FROM %[1]s
+	WHERE candidate_id IS NOT NULL;
+CREATE TEMP VIEW person AS SELECT 'CANDIDATE ' || lower(candidate_id) AS owner, full_name, first_name,
+	surname, email FROM %[1]s WHERE candidate_id IS NOT NULL
+	UNION ALL SELECT 'CONTACT ' || lower(contact_id), full_name, first_name, surname, email FROM %[2]s
+		WHERE contact_id IS NOT NULL;`, candidates, contacts)
 	return sql + "CREATE TEMP VIEW owner AS " + b.owners() + ";"
 }
 
@@ -270,7 +277,7 @@ func (b *Builder) attachmentRows() string {
 		}
 	}
 	t, _ := schemas.ByName(b.opts.known(), name)
-	return "(SELECT NULL::BIGINT AS r, " + nulls(gap(t).Columns) + " WHERE false)"
+	return "(SELECT NULL::BIGINT AS r, " + nulls(emptyReport(t).Columns) + " WHERE false)"
 }
 
 const fullNameSQL = "coalesce(full_name, concat_ws(' ', first_name, surname))"
@@ -303,5 +310,5 @@ func (b *Builder) relation(name string) (sql string, loaded bool) {
 		}
 	}
 	t, _ := schemas.ByName(b.opts.known(), name)
-	return "(SELECT " + nulls(gap(t).Columns) + " WHERE false)", false
+	return "(SELECT " + nulls(emptyReport(t).Columns) + " WHERE false)", false
 }

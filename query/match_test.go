@@ -62,7 +62,8 @@ func TestAttachmentsFindTheirRows(t *testing.T) {
 	load(t, b, "Candidates.csv", people)
 	load(t, b, "Attachments.csv",
 		"Attachment Id,Record Id,Record Type,Record Ref,File Name,File Path,File Size\n"+
-			"abcd0000000000000000000000000000aaaa,abcd00000000000000000000000000000001,CANDIDATE,CA-1,terms.pdf,,\n"+
+			"abcd0000000000000000000000000000aaaa,abcd00000000000000000000000000000001,CANDIDATE,CA-1,"+
+			"terms.pdf,,\n"+
 			"f-2,abcd00000000000000000000000000000001,CANDIDATE,CA-1,CV.pdf,Candidates/CA-1/CV.pdf,10\n"+
 			"f-3,abcd00000000000000000000000000000002,CANDIDATE,CA-2,CV.pdf,Candidates/CA-2/CV.pdf,20\n"+
 			"f-4,abcd00000000000000000000000000000002,candidate,CA-2,photo.jpg,,77\n"+
@@ -74,8 +75,10 @@ func TestAttachmentsFindTheirRows(t *testing.T) {
 			"f-11,abcd00000000000000000000000000000001,CANDIDATE,CA-1,nosize.txt,,\n"+
 			"f-12,abcd00000000000000000000000000000004,CANDIDATE,CA-4,up.txt,../up.txt,\n"+
 			// Two files of one path, which holds the key of one of the rows: their sizes tell which is whose.
-			"abcd0000000000000000000000000000bbbb,abcd00000000000000000000000000000001,CANDIDATE,CA-1,scan.jpg,abcd0000000000000000000000000000bbbb/scan.jpg,41\n"+
-			"f-13,abcd00000000000000000000000000000002,CANDIDATE,CA-2,scan.jpg,abcd0000000000000000000000000000bbbb/scan.jpg,9\n")
+			"abcd0000000000000000000000000000bbbb,abcd00000000000000000000000000000001,CANDIDATE,CA-1,"+
+			"scan.jpg,abcd0000000000000000000000000000bbbb/scan.jpg,41\n"+
+			"f-13,abcd00000000000000000000000000000002,CANDIDATE,CA-2,scan.jpg,"+
+			"abcd0000000000000000000000000000bbbb/scan.jpg,9\n")
 	got := matches(t, b, entries("attachments",
 		"abcd0000000000000000000000000000AAAA_terms.pdf|4", "Attachments/Candidates/CA-1/CV.pdf|10",
 		`Candidates\CA-2\CV.pdf|20`, "photo.jpg|77", "letter.doc|5", "CA-4 Kim Lee/letter.doc|6",

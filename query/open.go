@@ -70,8 +70,8 @@ func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*D
 		return nil, err
 	}
 	d := &DB{work: work, export: filepath.Join(work.Path, "result.parquet"), parts: parts{fetch: o.Fetch}}
-	e := engine{path: path, work: work.Path, memory: o.MemoryLimit, threads: o.Threads, readOnly: true}
-	e.seal = func(c driver.Conn) ([]string, error) { return d.seal(ctx, c, resolve) }
+	e := engineOptions{path: path, work: work.Path, memory: o.MemoryLimit, threads: o.Threads, readOnly: true}
+	e.onFirstConn = func(c driver.Conn) ([]string, error) { return d.sealSandbox(ctx, c, resolve) }
 	if d.db, err = openEngine(e); err != nil && (strings.Contains(err.Error(), "version") ||
 		strings.Contains(err.Error(), "not a valid DuckDB database")) {
 		err = fmt.Errorf("%w: %w", ErrOutdated, err)
@@ -82,9 +82,9 @@ func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*D
 	return d, nil
 }
 
-// seal looks at the catalog on the first connection, and then closes the engine off from everything but
+// sealSandbox looks at the catalog on the first connection, and then closes the engine off from everything but
 // the files that the catalog names. It returns the statements that every connection begins with.
-func (d *DB) seal(ctx context.Context, c driver.Conn, resolve Resolver) ([]string, error) {
+func (d *DB) sealSandbox(ctx context.Context, c driver.Conn, resolve Resolver) ([]string, error) {
 	version, err := pairs(
 		ctx, c, "SELECT key, value FROM "+catalog+".archive_meta WHERE key = 'database_format'",
 	)
@@ -156,8 +156,10 @@ func (d *DB) Close() error {
 // Tables describes the tables and views: the ten, documents, what other CSVs became, then the rest.
 func (d *DB) Tables(ctx context.Context) ([]TableReport, error) {
 	rows, err := d.db.QueryContext(ctx,
-		`SELECT table_name, file, known, row_count, rejected, quarantined, encoding, delimiter, line_end, quoting, decided, lines_above, dates, description, kind
-		FROM holdall.tables ORDER BY CASE WHEN known THEN 1 WHEN table_name = 'documents' THEN 2 WHEN file <> '' THEN 3 WHEN kind = 'table' THEN 4 ELSE 5 END, table_name`)
+		`SELECT table_name, file, known, row_count, rejected, quarantined, encoding, delimiter, line_end,
+			quoting, decided, lines_above, dates, description, kind
+		FROM holdall.tables ORDER BY CASE WHEN known THEN 1 WHEN table_name = 'documents' THEN 2
+			WHEN file <> '' THEN 3 WHEN kind = 'table' THEN 4 ELSE 5 END, table_name`)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +184,7 @@ func (d *DB) Tables(ctx context.Context) ([]TableReport, error) {
 		if all[i].Rows != rowsUnknown {
 			continue
 		}
-		err := d.parts.with(ctx, func() error {
+		err := d.parts.retryFetching(ctx, func() error {
 			n, err := queryInts(ctx, d.db, "SELECT count(*) FROM main."+ident(all[i].Table), 1)
 			if err == nil {
 				all[i].Rows = n[0]
@@ -198,7 +200,8 @@ func (d *DB) Tables(ctx context.Context) ([]TableReport, error) {
 
 func (d *DB) addColumns(ctx context.Context, tables []TableReport, at map[string]int) error {
 	rows, err := d.db.QueryContext(ctx,
-		`SELECT table_name, column_name, type, heading, description, nulls, rejected, sensitive, known, notation
+		`SELECT table_name, column_name, type, heading, description, nulls, rejected, sensitive, known,
+			notation
 		FROM holdall.columns ORDER BY table_name, position`)
 	if err != nil {
 		return err

@@ -79,16 +79,16 @@ func (r *reconciler) fillGaps(ctx context.Context, c *sql.Conn) error {
 				},
 			)
 		}
-		gaps = append(gaps, makeGap(t))
+		gaps = append(gaps, emptyTableSQL(t))
 	}
-	if err := execAll(ctx, c, append(gaps, makeGap(documentsTable))...); err != nil {
+	if err := execAll(ctx, c, append(gaps, emptyTableSQL(documentsTable))...); err != nil {
 		return err
 	}
 	return insertFindings(ctx, c, found)
 }
 
-// makeGap is SQL for a table that was not received, empty.
-func makeGap(t schemas.Table) string {
+// emptyTableSQL is SQL for a table that was not received, empty.
+func emptyTableSQL(t schemas.Table) string {
 	columns := make([]string, len(t.Columns))
 	for i, col := range t.Columns {
 		columns[i] = ident(col.Name) + " " + col.Type
@@ -96,8 +96,8 @@ func makeGap(t schemas.Table) string {
 	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS main.%s (%s)", ident(t.Name), strings.Join(columns, ", "))
 }
 
-// gap is the report on such a table.
-func gap(t schemas.Table) TableReport {
+// emptyReport is the report on such a table.
+func emptyReport(t schemas.Table) TableReport {
 	report := TableReport{
 		Table: t.Name, Known: t.Name != documentsTable.Name, Description: t.Description, Kind: "table",
 	}
@@ -179,7 +179,7 @@ func (r *reconciler) references() []string {
 			switch {
 			case c.References == "" || c.References == "*" || !r.filled[t.Name+"."+c.Name]:
 			case c.References == "folder_records.folder_id":
-				all = append(all, r.outside(t.Name, c.Name, "a folder is known only by what lies in it",
+				all = append(all, r.beyondExport(t.Name, c.Name, "a folder is known only by what lies in it",
 					fmt.Sprintf(
 						"SELECT %[1]s FROM main.%[2]s WHERE %[1]s IS NOT NULL AND %[1]s NOT IN (SELECT "+
 							"folder_id FROM main.folder_records WHERE folder_id IS NOT NULL)",
@@ -197,12 +197,12 @@ func (r *reconciler) references() []string {
 		all = append(all, r.polymorphic(p)...)
 	}
 	if r.filled["audit_logs.entity_id"] {
-		all = append(all, r.journal())
+		all = append(all, r.auditLog())
 	}
 	if r.filled["job_pipelines.placement_ref"] {
 		all = append(
 			all,
-			r.outside(
+			r.beyondExport(
 				"job_pipelines", "placement_ref", "placements are not part of the export",
 				"SELECT placement_ref FROM main.job_pipelines WHERE placement_ref IS NOT NULL",
 			),
@@ -232,8 +232,8 @@ func (r *reconciler) reference(table, key, column, to string) []string {
 		fmt.Sprintf("'%s ' || value || ' is not in %s'", column, target), dangling)}
 }
 
-// outside reports, once for a column, references that cannot be followed by design.
-func (r *reconciler) outside(table, column, why, values string) string {
+// beyondExport reports, once for a column, references that cannot be followed by design.
+func (r *reconciler) beyondExport(table, column, why, values string) string {
 	return finding(ReferenceDangling, SeverityInfo, table, "NULL",
 		fmt.Sprintf("%s || n || ' values cannot be followed: %s'", text(column+": "), why),
 		fmt.Sprintf("(SELECT count(*) AS n FROM (%s)) WHERE n > 0", values))
@@ -329,12 +329,13 @@ func everyKeySQL() string {
 	return "SELECT * FROM (" + strings.Join(keys, " UNION ALL ") + ") AS e(id) WHERE id IS NOT NULL"
 }
 
-// journal counts journal entries about records that are not there. A journal tells of deleted records, so
+// auditLog counts journal entries about records that are not there. A journal tells of deleted records, so
 // that is no fault.
-func (r *reconciler) journal() string {
+func (r *reconciler) auditLog() string {
 	return finding(ReferenceDangling, SeverityInfo, "audit_logs", "NULL",
 		"'entity_id: ' || n || ' entries are about records of kind ' || kind || ' that the export does "+
 			"not contain'",
-		fmt.Sprintf(`(SELECT coalesce(upper(entity_type), 'unknown') AS kind, count(*) AS n FROM main.audit_logs
+		fmt.Sprintf(`(SELECT coalesce(upper(entity_type), 'unknown') AS kind, count(*) AS n
+			FROM main.audit_logs
 			WHERE entity_id IS NOT NULL AND entity_id NOT IN (%s) GROUP BY 1)`, everyKeySQL()))
 }

@@ -44,7 +44,8 @@ func TestReconcile(t *testing.T) {
 		"Size\n1,c1,CANDIDATE,a.pdf,5\n2,c9,CANDIDATE,b.pdf,\n3,L1,LEAD,c.pdf,\n"
 	const candidates = "Candidate Id,Reference,Full Name,Has CV,Owner " +
 		"Id\nc1,CA-1,Ama,yes,u1\nc2,CA-2,Bo,yes,u9\nc2,CA-3,Bo,no,u1\n,CA-4,Nobody,no,\n"
-	const index = "doc_id,part,size,sha256,media_type,owner_type,owner_id,attachment_id,original_name,state,matched_by\n"
+	const index = "doc_id,part,size,sha256,media_type,owner_type,owner_id,attachment_id,original_name," +
+		"state,matched_by\n"
 	for name, tt := range map[string]struct {
 		parts         map[string]bool
 		tables        map[string]string
@@ -53,7 +54,8 @@ func TestReconcile(t *testing.T) {
 		wantToContain string
 	}{
 		"a row without a file": {both, map[string]string{"Attachments.csv": attachments},
-			index + "d1,attachments,5,x,application/pdf,CANDIDATE,c1,1,a.pdf,ok,id\nd3,attachments,5,z,application/pdf,LEAD,L1,3,c.pdf,ok,id\n",
+			index + "d1,attachments,5,x,application/pdf,CANDIDATE,c1,1,a.pdf,ok,id\n" +
+				"d3,attachments,5,z,application/pdf,LEAD,L1,3,c.pdf,ok,id\n",
 			"attachment-missing", []string{"error attachments 2: no file for b.pdf"}, ""},
 		"a part that was not received is one finding": {map[string]bool{"cvs": true},
 			map[string]string{"Attachments.csv": attachments}, "", "part-missing",
@@ -96,10 +98,12 @@ func TestReconcile(t *testing.T) {
 			[]string{"warning documents d1: a.pdf: it has no content"}, "",
 		},
 		"a type that differs": {both, nil,
-			index + "d1,attachments,6,x,image/jpeg,,,,a.PDF,ok,\nd2,attachments,6,y,application/zip,,,,b.docx,ok,\nd3,cvs,6,z,text/plain,,,,c.pdf,ok,\n",
+			index + "d1,attachments,6,x,image/jpeg,,,,a.PDF,ok,\n" +
+				"d2,attachments,6,y,application/zip,,,,b.docx,ok,\nd3,cvs,6,z,text/plain,,,,c.pdf,ok,\n",
 			"type-mismatch", []string{"warning documents d1: a.PDF: by its bytes it is image/jpeg"}, ""},
 		"the same content twice": {both, nil,
-			index + "d1,attachments,6,x,,,,,a,ok,\nd2,cvs,6,x,,,,,b,ok,\nd3,cvs,0,e,,,,,c,empty,\nd4,cvs,0,e,,,,,d,empty,\n", "duplicate-content",
+			index + "d1,attachments,6,x,,,,,a,ok,\nd2,cvs,6,x,,,,,b,ok,\nd3,cvs,0,e,,,,,c,empty,\n" +
+				"d4,cvs,0,e,,,,,d,empty,\n", "duplicate-content",
 			[]string{"info documents d1: 2 documents have the same content: a; b"}, ""},
 		"keys that are not unique": {
 			both, map[string]string{"Candidates.csv": candidates}, "", "duplicate-key",
@@ -137,7 +141,9 @@ func TestReconcile(t *testing.T) {
 		"links of tasks": {both,
 			map[string]string{
 				"Candidates.csv": "Candidate Id\nc1\n",
-				"Tasks.csv":      "Task Id,Linked Records\nt1,\"[{\"\"_id\"\":\"\"c1\"\",\"\"type\"\":\"\"CANDIDATE\"\"},{\"\"_id\"\":\"\"c8\"\",\"\"type\"\":\"\"candidate\"\"}]\"\n",
+				"Tasks.csv": "Task Id,Linked Records\n" +
+					"t1,\"[{\"\"_id\"\":\"\"c1\"\",\"\"type\"\":\"\"CANDIDATE\"\"}," +
+					"{\"\"_id\"\":\"\"c8\"\",\"\"type\"\":\"\"candidate\"\"}]\"\n",
 			}, "",
 			"reference-dangling", []string{"warning tasks t1: record_id c8 is not in candidates"}, ""},
 		"a list of users": {both,
@@ -172,7 +178,8 @@ func TestDocumentsAreTheIndexWithTheNamesOfTheOwners(t *testing.T) {
 	b, _ := build(t, BuildOptions{})
 	load(t, b, "Candidates.csv", people)
 	index := "doc_id,part,pack,offset,size,owner_type,owner_id,original_name,state\n" +
-		"d2,cvs,data/documents/cvs-00001.zip,75,4294967296,CANDIDATE,abcd00000000000000000000000000000002,\"a,\"\"b\"\"\nc.pdf\",ok\nd1,cvs,,,,,,x,ok\n"
+		"d2,cvs,data/documents/cvs-00001.zip,75,4294967296,CANDIDATE," +
+		"abcd00000000000000000000000000000002,\"a,\"\"b\"\"\nc.pdf\",ok\nd1,cvs,,,,,,x,ok\n"
 	if err := b.LoadDocuments(ctx, strings.NewReader(index)); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +210,10 @@ func TestViews(t *testing.T) {
 	b, path := build(t, BuildOptions{})
 	load(t, b, "Job_Pipelines.csv",
 		"Pipeline Id,Job Id,Candidate Id,Status Log,Shortlist Date,Offer Date,Status Code\n"+
-			"p1,j1,c1,\"[{\"\"currentStateId\"\":\"\"APPLIED\"\",\"\"addedBy\"\":\"\"u1\"\",\"\"addedOn\"\":\"\"2026-07-01T10:00:00Z\"\"},{\"\"currentStateName\"\":\"\"Offer\"\",\"\"addedBy\"\":{\"\"_id\"\":\"\"u2\"\"},\"\"addedOn\"\":1795354200000}]\",01/02/2026,,APPLIED\n"+
+			"p1,j1,c1,\"[{\"\"currentStateId\"\":\"\"APPLIED\"\",\"\"addedBy\"\":\"\"u1\"\","+
+			"\"\"addedOn\"\":\"\"2026-07-01T10:00:00Z\"\"},{\"\"currentStateName\"\":\"\"Offer\"\","+
+			"\"\"addedBy\"\":{\"\"_id\"\":\"\"u2\"\"},\"\"addedOn\"\":1795354200000}]\","+
+			"01/02/2026,,APPLIED\n"+
 			"p2,j1,c2,,13/02/2026,14/02/2026 09:00,PLACED\n") // placed, and only its own row says so
 	load(
 		t, b, "Tasks.csv",
@@ -216,7 +226,8 @@ func TestViews(t *testing.T) {
 	}
 	d := open(t, path, OpenOptions{})
 	for query, want := range map[string]string{
-		"from stage_event order by pipeline_id, event_time nulls last": "pipeline_id\tjob_id\tcandidate_id\tstage\tevent_time\tby_id\torigin\n" +
+		"from stage_event order by pipeline_id, event_time nulls " +
+			"last": "pipeline_id\tjob_id\tcandidate_id\tstage\tevent_time\tby_id\torigin\n" +
 			"p1\tj1\tc1\tAPPLIED\t2026-07-01 11:00:00\tu1\tstatus_log\np1\tj1\tc1\tOffer\t2026-11-22 " +
 			"13:30:00\tu2\tstatus_log\n" +
 			"p2\tj1\tc2\tSHORTLIST\t2026-02-13 00:00:00\t\tshortlist_date\np2\tj1\tc2\tOFFER\t2026-02-14 " +

@@ -9,7 +9,8 @@ import (
 // A stored table is one Parquet file in the order of the CSV's records. It has the columns that the CSV has,
 // typed, and besides them
 //
-//	as_received  a structure with the text of each cell that its typed value does not give back, by column; NULL for the others
+//	as_received  a structure with the text of each cell that its typed value does not give back,
+//	             by column; NULL for the others
 //	row_number   the record's number in the CSV, only where that is not the row's own
 //
 // Everything else is a view of it: <table> with all columns that are known, raw.<table> with every cell as

@@ -56,7 +56,8 @@ func TestEveryReportRuns(t *testing.T) {
 	d := simulatedDB(t, 40, schemas.Title)
 	somebody := strings.Split(strings.TrimSpace(answer(t, d,
 		`select candidate_id, email, skill from candidates, unnest(skills) as s(skill)
-		where email is not null and candidate_id in (select candidate_id from job_pipelines) order by all limit 1`, nil)), "\n")
+		where email is not null and candidate_id in (select candidate_id from job_pipelines) order by all
+			limit 1`, nil)), "\n")
 	who := strings.Split(somebody[len(somebody)-1], "\t")
 	if len(who) != 3 {
 		t.Fatalf("nobody to ask about: %q", somebody)
@@ -99,13 +100,14 @@ func TestLacking(t *testing.T) {
 	t.Parallel()
 	d, _ := smallDB(t) // candidates without most of their columns, and no other table
 	for query, want := range map[string]string{
-		"select full_name, skills from candidates":                          "",
-		"select email from candidates":                                      "candidates.email",
-		"select C.EMAIL, c.reference from candidates c where c.mobile = $x": "candidates.email candidates.mobile candidates.reference",
-		"with c as (select 1 as email) select email from c":                 "",
-		"select email from candidates, (select 'x' as email) as s":          "candidates.email",
-		"select * from candidates where exists (from jobs)":                 "jobs",
-		"select title from jobs":                                            "jobs",
+		"select full_name, skills from candidates": "",
+		"select email from candidates":             "candidates.email",
+		"select C.EMAIL, c.reference from candidates c where c.mobile = " +
+			"$x": "candidates.email candidates.mobile candidates.reference",
+		"with c as (select 1 as email) select email from c":        "",
+		"select email from candidates, (select 'x' as email) as s": "candidates.email",
+		"select * from candidates where exists (from jobs)":        "jobs",
+		"select title from jobs":                                   "jobs",
 		"select count(*) from candidates join job_pipelines using (reference)": "candidates.reference " +
 			"job_pipelines",
 		"from raw.candidates":                      "",

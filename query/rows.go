@@ -87,7 +87,7 @@ func plainError(ctx context.Context, err error) error {
 // run runs one statement, and keeps its result if it is the last.
 func (r *Rows) run(s statement, params map[string]string, used map[string]bool, last bool) error {
 	var p prepared
-	err := r.parts.with(r.ctx, func() error {
+	err := r.parts.retryFetching(r.ctx, func() error {
 		return r.conn.Raw(func(c any) (err error) {
 			p, err = prepare(r.ctx, c.(*duckdb.Conn), s)
 			return err

@@ -48,10 +48,14 @@ func TestWrite(t *testing.T) {
 			"2]}\t2026-01-02\t2026-01-02 03:04:05.5\t\t\tnan\n" +
 			"ü\t0.00\t-1\tfalse\t[]\t{\"k\":null}\tnull\t\t\t\t\t2.5\n",
 		CSV: "\"te,xt\",money,big,flag,list,struct,doc,d,ts,nothing,empty,f\n" +
-			"\"a\"\"b,c\nd\t|\",1.50,12345678901234567890,true,\"[\"\"x;y\"\",\"\"z\"\"]\",\"{\"\"k\"\":1}\",\"{\"\"b\"\": [1, 2]}\",2026-01-02,2026-01-02 03:04:05.5,,\"\",nan\n" +
+			"\"a\"\"b,c\nd\t|\",1.50,12345678901234567890,true,\"[\"\"x;y\"\",\"\"z\"\"]\"," +
+			"\"{\"\"k\"\":1}\",\"{\"\"b\"\": [1, 2]}\",2026-01-02,2026-01-02 03:04:05.5,,\"\",nan\n" +
 			"ü,0.00,-1,false,[],\"{\"\"k\"\":null}\",null,,,,,2.5\n",
-		JSONL: `{"te,xt":"a\"b,c\nd\t|","money":1.50,"big":12345678901234567890,"flag":true,"list":["x;y","z"],"struct":{"k":1},"doc":{"b": [1, 2]},"d":"2026-01-02","ts":"2026-01-02T03:04:05.5","nothing":null,"empty":"","f":"NaN"}` + "\n" +
-			`{"te,xt":"ü","money":0.00,"big":-1,"flag":false,"list":[],"struct":{"k":null},"doc":null,"d":null,"ts":null,"nothing":null,"empty":null,"f":2.5}` + "\n",
+		JSONL: `{"te,xt":"a\"b,c\nd\t|","money":1.50,"big":12345678901234567890,"flag":true,"list":["x;` +
+			`y","z"],"struct":{"k":1},"doc":{"b": [1, 2]},"d":"2026-01-02","ts":"2026-01-02T03:04:05.5",` +
+			`"nothing":null,"empty":"","f":"NaN"}` + "\n" +
+			`{"te,xt":"ü","money":0.00,"big":-1,"flag":false,"list":[],"struct":{"k":null},"doc":null,` +
+			`"d":null,"ts":null,"nothing":null,"empty":null,"f":2.5}` + "\n",
 		Markdown: "| te,xt | money | big | flag | list | struct | doc | d | ts | nothing | empty | f |\n" +
 			"| --- | ---: | ---: | --- | --- | --- | --- | --- | --- | ---: | --- | ---: |\n" +
 			"| a\"b,c<br>d\t\\| | 1.50 | 12345678901234567890 | true | [x;y, z] | {'k': 1} | {\"b\": [1, " +
@@ -96,7 +100,8 @@ func TestWriteTable(t *testing.T) {
 	d, _ := smallDB(t)
 	got, _, _ := written(
 		t, d,
-		`select * from (values ('李伟', 5, null), ('a' || chr(10) || chr(27) || '[31m', 1000, 'x')) as t(name, n, last)`,
+		`select * from (values ('李伟', 5, null), ('a' || chr(10) || chr(27) || '[31m', 1000, 'x')) as `+
+			`t(name, n, last)`,
 		Table, 0,
 	)
 	want := "name        n  last\n" +
@@ -205,9 +210,11 @@ func TestXLSXGoesOnInFurtherSheets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"xl/worksheets/sheet1.xml": `<sheetData><row><c t="inlineStr"><is><t xml:space="preserve">n</t></is></c></row><row><c><v>1</v></c></row></sheetData>`,
-		"xl/worksheets/sheet2.xml": `<sheetData><row><c t="inlineStr"><is><t xml:space="preserve">n</t></is></c></row><row><c><v>2</v></c></row><row><c><v>3</v></c></row></sheetData>`,
-		"xl/workbook.xml":          `<sheet name="Result 2" sheetId="2" r:id="rId2"/>`,
+		"xl/worksheets/sheet1.xml": `<sheetData><row><c t="inlineStr"><is><t ` +
+			`xml:space="preserve">n</t></is></c></row><row><c><v>1</v></c></row></sheetData>`,
+		"xl/worksheets/sheet2.xml": `<sheetData><row><c t="inlineStr"><is><t ` +
+			`xml:space="preserve">n</t></is></c></row><row><c><v>2</v></c></row><row><c><v>3</v></c></row></sheetData>`,
+		"xl/workbook.xml": `<sheet name="Result 2" sheetId="2" r:id="rId2"/>`,
 	} {
 		f, err := z.Open(name)
 		if err != nil {
@@ -256,8 +263,8 @@ func TestQueryParquet(t *testing.T) {
 	}
 }
 
-// A table that is wider than the terminal has its texts narrowed, and then columns in the middle hidden, which is counted. Numbers are
-// never narrowed.
+// A table that is wider than the terminal has its texts narrowed, and then columns in the middle hidden,
+// which is counted. Numbers are never narrowed.
 func TestTableFitsTheTerminal(t *testing.T) {
 	t.Parallel()
 	d, _ := smallDB(t)
@@ -301,7 +308,8 @@ func TestTableFitsTheTerminal(t *testing.T) {
 			"'y' order by 1",
 		Line, 0,
 	)
-	if want := "     id = 1\n   text = two⏎lines\nnothing = NULL\n\n     id = 2\n   text = x\nnothing = y\n"; got != want {
+	if want := "     id = 1\n   text = two⏎lines\nnothing = NULL\n\n     id = 2\n   text = x\n" +
+		"nothing = y\n"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

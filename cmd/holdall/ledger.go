@@ -26,7 +26,8 @@ func (x *export) attachLedger(ctx context.Context, db *query.DB) error {
 		Name: "runs", Comment: "One row a run: what was taken, sent, or asked to be sent again.",
 		Columns: `run VARCHAR, started TIMESTAMP, ended TIMESTAMP, direction VARCHAR, type VARCHAR,
 			record_type VARCHAR, status VARCHAR, records BIGINT, failed BIGINT, bytes BIGINT, requests BIGINT,
-			trace_id VARCHAR, export VARCHAR, operator VARCHAR, version VARCHAR, destination VARCHAR, detail VARCHAR`,
+			trace_id VARCHAR, export VARCHAR, operator VARCHAR, version VARCHAR, destination VARCHAR,
+				detail VARCHAR`,
 		Rows: func(add func(...any) error) error {
 			for _, r := range runs {
 				if err := add(r.ID, r.Started.UTC(), r.Ended.UTC(), r.Direction, r.Type, r.RecordType,
@@ -64,13 +65,17 @@ func (x *export) attachLedger(ctx context.Context, db *query.DB) error {
 }
 
 // sentSQL is one row for each record that a send took to another system.
-const sentSQL = `SELECT r.destination AS system, x.record_type, x.record_id, r.ended AS exported_at, x.status = 'success' AS success,
-	x.external_id, 'holdall' AS recorded_by FROM ledger.main.run_records AS x JOIN ledger.main.runs AS r USING (run)
+const sentSQL = `SELECT r.destination AS system, x.record_type, x.record_id, r.ended AS exported_at,
+	x.status = 'success' AS success,
+	x.external_id, 'holdall' AS recorded_by FROM ledger.main.run_records AS x JOIN ledger.main.runs AS r
+		USING (run)
 	WHERE r.type = 'send'`
 
 // markedSQL is one row for each line of the log of exports that the source itself keeps.
-const markedSQL = `SELECT 'package ' || export_package_id, CASE WHEN vacancy_id IS NOT NULL THEN 'vacancies' ELSE 'applications' END,
-	coalesce(vacancy_id, application_id), date_exported, success, external_id, 'source' FROM archive.main.exports`
+const markedSQL = `SELECT 'package ' || export_package_id, CASE WHEN vacancy_id IS NOT NULL THEN 'vacancies'
+	ELSE 'applications' END,
+	coalesce(vacancy_id, application_id), date_exported, success, external_id, 'source'
+		FROM archive.main.exports`
 
 // attachExported joins what the ledger and the source say of where records went, without mixing them.
 func attachExported(ctx context.Context, db *query.DB) error {

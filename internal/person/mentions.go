@@ -20,8 +20,10 @@ func termsOf(ctx context.Context, db *query.DB, m Match) ([]string, error) {
 		reference, other = "NULL", "NULL"
 	}
 	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT DISTINCT strip_accents(lower(trim(term))) AS term FROM (
-	SELECT unnest([%s, %s, email, %s, full_name, first_name || ' ' || surname, surname || ', ' || first_name, surname || ' ' || first_name]) AS term
-	FROM %s WHERE %[1]s = $id) WHERE term IS NOT NULL ORDER BY 1`, t.key, reference, other, t.table), map[string]string{"id": m.ID})
+	SELECT unnest([%s, %s, email, %s, full_name, first_name || ' ' || surname, surname || ', ' ||
+		first_name, surname || ' ' || first_name]) AS term
+	FROM %s WHERE %[1]s = $id) WHERE term IS NOT NULL
+	ORDER BY 1`, t.key, reference, other, t.table), map[string]string{"id": m.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +106,8 @@ func mentionsIn(t query.TableReport, c query.ColumnReport, own string, hit func(
 	if own != "" {
 		where = "NOT coalesce(" + own + ", false) AND " + where
 	}
-	return fmt.Sprintf(`SELECT '%s' AS place, %s::VARCHAR AS record_id, %s::VARCHAR AS about_type, %s::VARCHAR AS about_id, %s::VARCHAR AS about_name,
+	return fmt.Sprintf(`SELECT '%s' AS place, %s::VARCHAR AS record_id, %s::VARCHAR AS about_type,
+		%s::VARCHAR AS about_id, %s::VARCHAR AS about_name,
 	%s::TIMESTAMP AS event_time, '%s' AS "column", %s::VARCHAR AS "text" FROM %s WHERE %s`,
 		t.Table, key, label[0], label[1], label[2], label[3], strings.ReplaceAll(c.Column, "'", "''"),
 		quoted(c.Column), quoted(t.Table), where)
@@ -206,7 +209,8 @@ func references(known []query.TableReport) string {
 		for _, c := range referring(t) {
 			if slices.ContainsFunc(t.Columns, func(r query.ColumnReport) bool { return r.Column == c }) {
 				selects = append(selects,
-					fmt.Sprintf(`SELECT '%s' AS "table", '%s' AS "column", count(*) AS "rows" FROM %s WHERE %s = $id`,
+					fmt.Sprintf(`SELECT '%s' AS "table", '%s' AS "column", count(*) AS "rows" FROM %s
+					WHERE %s = $id`,
 						t.Table, c, quoted(t.Table), quoted(c)))
 			}
 		}

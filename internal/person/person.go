@@ -23,10 +23,13 @@ type Match struct {
 const most = 100
 
 // people is every record of a person. A name is compared without case and accents.
-const people = `SELECT 'CANDIDATE' AS kind, candidate_id AS id, reference, full_name, concat_ws(' ', first_name, surname) AS parts, email, alternate_email
+const people = `SELECT 'CANDIDATE' AS kind, candidate_id AS id, reference, full_name, concat_ws(' ',
+	first_name, surname) AS parts, email, alternate_email
 	FROM candidates
-UNION ALL SELECT 'CONTACT', contact_id, reference, full_name, concat_ws(' ', first_name, surname), email, alternate_email FROM contacts
-UNION ALL SELECT 'USER', user_id, NULL, full_name, concat_ws(' ', first_name, surname), email, NULL FROM users`
+UNION ALL SELECT 'CONTACT', contact_id, reference, full_name, concat_ws(' ', first_name, surname), email,
+	alternate_email FROM contacts
+UNION ALL SELECT 'USER', user_id, NULL, full_name, concat_ws(' ', first_name, surname), email, NULL
+	FROM users`
 
 // Find returns the people that who names: by ID, else by reference, else by e-mail address, else by whole
 // name, else by words that all begin a word of a name. Whoever is found in an earlier way is meant, and
@@ -43,7 +46,8 @@ func Find(ctx context.Context, db *query.DB, who string) ([]Match, error) {
 		params[name] = w
 		words = append(words, fmt.Sprintf("contains(name, ' ' || strip_accents(lower($%s)))", name))
 	}
-	sql := fmt.Sprintf(`WITH p AS (SELECT *, translate(' ' || strip_accents(lower(concat_ws(' ', full_name, parts))), '-', ' ') AS name FROM (%s) WHERE id IS NOT NULL),
+	sql := fmt.Sprintf(`WITH p AS (SELECT *, translate(' ' || strip_accents(lower(concat_ws(' ', full_name,
+		parts))), '-', ' ') AS name FROM (%s) WHERE id IS NOT NULL),
 r AS (SELECT kind, id, reference, coalesce(full_name, parts) AS shown, CASE
 	WHEN lower(id) = lower($who) THEN 1
 	WHEN lower(reference) = lower($who) THEN 2
@@ -51,7 +55,8 @@ r AS (SELECT kind, id, reference, coalesce(full_name, parts) AS shown, CASE
 	WHEN strip_accents(lower($who)) IN (strip_accents(lower(full_name)), strip_accents(lower(parts))) THEN 4
 	WHEN %s THEN 5 END AS way FROM p)
 SELECT kind, id, any_value(reference) AS reference, any_value(shown) AS shown FROM r
-WHERE way = (SELECT min(way) FROM r) GROUP BY kind, id ORDER BY strip_accents(lower(any_value(shown))), kind, id LIMIT %d`, people, strings.Join(words, " AND "), most)
+WHERE way = (SELECT min(way) FROM r) GROUP BY kind, id ORDER BY strip_accents(lower(any_value(shown))),
+	kind, id LIMIT %d`, people, strings.Join(words, " AND "), most)
 	rows, err := db.Query(ctx, sql, params)
 	if err != nil {
 		return nil, err
@@ -117,16 +122,23 @@ func Sections(ctx context.Context, db *query.DB, m Match) ([]Section, error) {
 	return append(all, mentions(known, m, terms)), nil
 }
 
-const files = `SELECT d.doc_id, d.original_name, d.media_type, d.size, d.state, d.part, d.attachment_id, a.document_type, a.created_on
-FROM documents AS d LEFT JOIN attachments AS a ON a.attachment_id = d.attachment_id WHERE d.owner_type = $type AND d.owner_id = $id
-UNION ALL SELECT NULL, file_name, content_type, file_size, 'missing', 'attachments', attachment_id, document_type, created_on
-FROM attachments AS a WHERE record_id = $id AND NOT EXISTS (FROM documents AS d WHERE d.attachment_id = a.attachment_id)
+const files = `SELECT d.doc_id, d.original_name, d.media_type, d.size, d.state, d.part, d.attachment_id,
+	a.document_type, a.created_on
+FROM documents AS d LEFT JOIN attachments AS a ON a.attachment_id = d.attachment_id
+	WHERE d.owner_type = $type AND d.owner_id = $id
+UNION ALL SELECT NULL, file_name, content_type, file_size, 'missing', 'attachments', attachment_id,
+	document_type, created_on
+FROM attachments AS a WHERE record_id = $id AND NOT EXISTS (FROM documents AS d
+	WHERE d.attachment_id = a.attachment_id)
 ORDER BY created_on, original_name`
 
-const pipeline = `SELECT p.pipeline_id, p.job_id, coalesce(j.title, p.job_title) AS job, coalesce(co.name, p.company_name) AS company,
-	p.candidate_id, p.candidate_name, p.status_code, p.rejected, p.reject_reason, p.shortlist_date, p.cv_sent_date, p.interview_date,
+const pipeline = `SELECT p.pipeline_id, p.job_id, coalesce(j.title, p.job_title) AS job, coalesce(co.name,
+	p.company_name) AS company,
+	p.candidate_id, p.candidate_name, p.status_code, p.rejected, p.reject_reason, p.shortlist_date,
+		p.cv_sent_date, p.interview_date,
 	p.offer_date, p.owner_name, p.comments, p.created_on
-FROM job_pipelines AS p LEFT JOIN jobs AS j ON j.job_id = p.job_id LEFT JOIN companies AS co ON co.company_id = p.company_id
+FROM job_pipelines AS p LEFT JOIN jobs AS j ON j.job_id = p.job_id LEFT JOIN companies AS co
+	ON co.company_id = p.company_id
 WHERE %s ORDER BY p.created_on`
 
 // cardsOf says which cards are those of a person. The cards that a user works on are about others.
@@ -135,7 +147,8 @@ var cardsOf = map[string]string{
 	"USER": "false AND p.pipeline_id = $id",
 }
 
-const tasks = `SELECT t.task_id, t.subject, t.description, t.status, t.priority, t.due_date, t.completed_on, t.assigned_by_name, t.assigned_to_name,
+const tasks = `SELECT t.task_id, t.subject, t.description, t.status, t.priority, t.due_date, t.completed_on,
+	t.assigned_by_name, t.assigned_to_name,
 	t.created_on FROM tasks AS t WHERE %s ORDER BY t.created_on`
 
 var tasksOf = map[string]string{
@@ -145,9 +158,11 @@ var tasksOf = map[string]string{
 const linkedTasks = "t." + linkedTaskIDs
 
 const timeline = `SELECT t.event_time, t.kind, t.what, t.detail, u.full_name AS by_user FROM timeline AS t
-	LEFT JOIN (SELECT user_id, any_value(full_name) AS full_name FROM users GROUP BY 1) AS u ON u.user_id = t.by_id
+	LEFT JOIN (SELECT user_id, any_value(full_name) AS full_name FROM users
+		GROUP BY 1) AS u ON u.user_id = t.by_id
 	WHERE t.record_type = $type AND t.record_id = $id`
 
 // timelineOf adds what a user did: the journal is about other records then.
-var timelineOf = map[string]string{"USER": ` UNION ALL SELECT event_time, 'journal', coalesce(action, activity_code),
+var timelineOf = map[string]string{"USER": ` UNION ALL SELECT event_time, 'journal', coalesce(action,
+	activity_code),
 	concat_ws(' ', entity_type, entity_label, message), actor_name FROM audit_logs WHERE actor_id = $id`}

@@ -172,7 +172,8 @@ func (w *sqliteWriter) types(ctx context.Context, t query.TableReport) ([]string
 // longest returns the most digits that a value of a column has.
 func (w *sqliteWriter) longest(ctx context.Context, t query.TableReport, c query.ColumnReport) (int, error) {
 	rows, err := w.db.Query(ctx,
-		fmt.Sprintf(`SELECT coalesce(max(length(regexp_replace(%s::VARCHAR, '[-.]', '', 'g'))), 0) AS n FROM main.%s`,
+		fmt.Sprintf(`SELECT coalesce(max(length(regexp_replace(%s::VARCHAR, '[-.]', '', 'g'))), 0) AS n `+
+			`FROM main.%s`,
 			quoted(c.Column), quoted(t.Table)), nil)
 	if err != nil {
 		return 0, err

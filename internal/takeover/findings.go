@@ -190,7 +190,7 @@ func (s *Status) taking(ctx context.Context, bag *archive.Bag) iter.Seq2[query.F
 			return
 		}
 		for f, err := range s.EachFinding(ctx, bag) {
-			if (err != nil || f.Taking) && !yield(f, err) {
+			if (err != nil || f.FromTakeover) && !yield(f, err) {
 				return
 			}
 		}

@@ -321,7 +321,7 @@ func (t *takeover) receive(ctx context.Context) (err error) {
 		Snapshot:  t.run.state.Started,
 		Meta:      meta(t.Software, t.source.name()),
 		Threads:   1,
-		Hurry:     runtime.NumCPU(), // packing waits, and leaves the cores alone
+		BurstThreads:     runtime.NumCPU(), // packing waits, and leaves the cores alone
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,230 @@
+package query
+
+import "slices"
+
+// A Severity says how much a Finding matters.
+type Severity string
+
+// The severities of findings, the gravest first. All but info make a takeover end with exit code 5.
+const (
+	SeverityError   Severity = "error"   // something promised is missing or damaged
+	SeverityWarning Severity = "warning" // somebody should look at this
+	SeverityInfo    Severity = "info"    // worth knowing
+)
+
+// Rank orders severities, the gravest first.
+func (s Severity) Rank() int {
+	return slices.Index([]Severity{SeverityError, SeverityWarning, SeverityInfo}, s)
+}
+
+// A Code names a kind of Finding. Scripts rely on it: a code is never renamed. A new one gets a constant
+// here, a row in codeTable, and its line in docs/cli.md ("go test ./query -run TestFindingCodes -update"
+// writes it).
+type Code string
+
+// The codes of findings.
+const (
+	AttachmentMissing      Code = "attachment-missing"
+	BytesUnaccounted       Code = "bytes-unaccounted"
+	AttachmentUnclear      Code = "attachment-unclear"
+	CellsDamaged           Code = "cells-damaged"
+	CellsRejected          Code = "cells-rejected"
+	ChecksumContradicted   Code = "checksum-contradicted"
+	ColumnsMissing         Code = "columns-missing"
+	ColumnsUnknown         Code = "columns-unknown"
+	ContainerContradictory Code = "container-contradictory"
+	ContainerDamaged       Code = "container-damaged"
+	ContainerUnopened      Code = "container-unopened"
+	CVMissing              Code = "cv-missing"
+	CVUnclear              Code = "cv-unclear"
+	DamagedInSource        Code = "damaged-in-source"
+	DamagedUnproven        Code = "damaged-unproven"
+	DatesAmbiguous         Code = "dates-ambiguous"
+	DuplicateContent       Code = "duplicate-content"
+	DuplicateKey           Code = "duplicate-key"
+	EmptyFile              Code = "empty-file"
+	EncodingGuessed        Code = "encoding-guessed"
+	EncodingMixed          Code = "encoding-mixed"
+	EntriesUnlisted        Code = "entries-unlisted"
+	EntryRefused           Code = "entry-refused"
+	ErrorPage              Code = "error-page"
+	FileDiffers            Code = "file-differs"
+	FileUnavailable        Code = "file-unavailable"
+	FileUnexpected         Code = "file-unexpected"
+	FileUnlisted           Code = "file-unlisted"
+	HeadingsFound          Code = "headings-found"
+	HeadingsRepeated       Code = "headings-repeated"
+	HeadingsUnknown        Code = "headings-unknown"
+	KeyMissing             Code = "key-missing"
+	ListingIncomplete      Code = "listing-incomplete"
+	LockedDocument         Code = "locked-document"
+	MatchAmbiguous         Code = "match-ambiguous"
+	NamesDiffer            Code = "names-differ"
+	NumbersAmbiguous       Code = "numbers-ambiguous"
+	ObjectUnrecognised     Code = "object-unrecognised"
+	OwnerUnknown           Code = "owner-unknown"
+	PartMissing            Code = "part-missing"
+	QuotingAmbiguous       Code = "quoting-ambiguous"
+	QuotingDecided         Code = "quoting-decided"
+	ReferenceDangling      Code = "reference-dangling"
+	RowsRagged             Code = "rows-ragged"
+	SizeMismatch           Code = "size-mismatch"
+	SystemLitter           Code = "system-litter"
+	TableEmpty             Code = "table-empty"
+	TableMissing           Code = "table-missing"
+	TableRepeated          Code = "table-repeated"
+	TableUnknown           Code = "table-unknown"
+	TableUnreadable        Code = "table-unreadable"
+	TextGarbled            Code = "text-garbled"
+	TypeMismatch           Code = "type-mismatch"
+)
+
+// A CodeInfo says what findings of a code mean.
+type CodeInfo struct {
+	Code       Code
+	Severities []Severity // that its findings have, the gravest first
+	Meaning    string     // one sentence
+}
+
+// Codes returns every kind of finding there is, in the order of their names.
+func Codes() []CodeInfo { return slices.Clone(codeTable) }
+
+// codeTable is in the order of the names, one row a code.
+var codeTable = []CodeInfo{
+	{AttachmentMissing, severities(SeverityError), "A row of the attachments has no file."},
+	{
+		AttachmentUnclear, severities(SeverityWarning),
+		"A row of the attachments has no file that is surely its own; a file without a row may be it.",
+	},
+	{
+		BytesUnaccounted, severities(SeverityWarning),
+		"A container holds bytes that belong to none of its entries; it is kept whole.",
+	},
+	{
+		CellsDamaged, severities(SeverityWarning, SeverityInfo),
+		"Cells look changed by a spreadsheet program, or hold NUL bytes; an info for `\\N`, which may " +
+			"stand for no value.",
+	},
+	{
+		CellsRejected, severities(SeverityWarning),
+		"Cells do not fit their column's type; their text is in `raw` and `rejects`.",
+	},
+	{
+		ChecksumContradicted, severities(SeverityWarning),
+		"What a link serves does not match the checksum that its server tells, twice the same, and its " +
+			"own checksums prove it right.",
+	},
+	{
+		ColumnsMissing, severities(SeverityWarning, SeverityInfo),
+		"A known table lacks columns; a warning where tables are joined by them.",
+	},
+	{ColumnsUnknown, severities(SeverityInfo), "A known table has further columns, which are loaded as well."},
+	{
+		ContainerContradictory, severities(SeverityWarning),
+		"What a container says of itself is not what lies in it; it is kept whole.",
+	},
+	{
+		ContainerDamaged, severities(SeverityError, SeverityWarning),
+		"A container's structure is damaged; what can be read is taken, and it is kept whole.",
+	},
+	{
+		ContainerUnopened, severities(SeverityError, SeverityWarning),
+		"A container, or what something is wrapped in, could not be opened; it is kept as received.",
+	},
+	{CVMissing, severities(SeverityError), "A candidate is said to have a CV, and there is none."},
+	{CVUnclear, severities(SeverityWarning), "A candidate is said to have a CV; a CV that is nobody's may be it."},
+	{DamagedInSource, severities(SeverityError), "Bytes do not fit the checksum that the export itself gives them."},
+	{
+		DamagedUnproven, severities(SeverityError),
+		"Bytes do not fit a checksum, and the link did not give them again: where they were damaged is " +
+			"not proven. They are kept whole.",
+	},
+	{
+		DatesAmbiguous, severities(SeverityWarning, SeverityInfo),
+		"A table's dates can be read day first and month first.",
+	},
+	{DuplicateContent, severities(SeverityInfo), "Documents have the same content."},
+	{DuplicateKey, severities(SeverityWarning), "A key stands in more than one row."},
+	{EmptyFile, severities(SeverityWarning), "A document has no content."},
+	{
+		EncodingGuessed, severities(SeverityWarning, SeverityInfo),
+		"A CSV does not say its encoding; windows-1252 was assumed. A warning where its bytes speak " +
+			"against that.",
+	},
+	{EncodingMixed, severities(SeverityWarning), "A CSV is not in one encoding throughout."},
+	{
+		EntriesUnlisted, severities(SeverityWarning),
+		"Entries that a container's own directory does not name were found and taken over.",
+	},
+	{
+		EntryRefused, severities(SeverityWarning),
+		"Entries of a container are not taken over as documents; their bytes are kept.",
+	},
+	{ErrorPage, severities(SeverityError), "In place of a document there is a page that tells of an error."},
+	{
+		FileDiffers, severities(SeverityWarning),
+		"A file of a listing is not what the listing tells of it; it came so twice.",
+	},
+	{FileUnavailable, severities(SeverityError), "A file of a listing could not be fetched."},
+	{FileUnexpected, severities(SeverityInfo), "The data files hold something else than CSVs; it is kept."},
+	{FileUnlisted, severities(SeverityWarning), "A file of the attachments has no row."},
+	{HeadingsFound, severities(SeverityInfo), "A CSV's headings are not in its first line."},
+	{HeadingsRepeated, severities(SeverityInfo), "A CSV's headings stand again among its rows; they are no rows."},
+	{HeadingsUnknown, severities(SeverityError), "No line of a known CSV names its columns."},
+	{KeyMissing, severities(SeverityWarning), "Rows have no key."},
+	{
+		ListingIncomplete, severities(SeverityError),
+		"A listing says that it has more files than it names, or breaks off.",
+	},
+	{
+		LockedDocument, severities(SeverityWarning, SeverityInfo),
+		"A document opens only with a password; a warning where its entry in the container is encrypted.",
+	},
+	{MatchAmbiguous, severities(SeverityWarning), "A file fits several rows or people, and is given to none."},
+	{NamesDiffer, severities(SeverityInfo), "Entries of a container have two names; both are recorded."},
+	{
+		NumbersAmbiguous, severities(SeverityWarning, SeverityInfo),
+		"A column's numbers can be read with a decimal mark or with thousands; those are not converted. " +
+			"An info where other evidence decides.",
+	},
+	{
+		ObjectUnrecognised, severities(SeverityWarning),
+		"A link serves something that is no part of an export; it is kept as received.",
+	},
+	{OwnerUnknown, severities(SeverityWarning), "A document's owner is not known."},
+	{PartMissing, severities(SeverityError), "A whole part was not received."},
+	{
+		QuotingAmbiguous, severities(SeverityWarning),
+		"A CSV's quotes can be read in two ways that fit equally well; the cells differ.",
+	},
+	{
+		QuotingDecided, severities(SeverityInfo),
+		"A CSV's quotes are not those of RFC 4180; over the whole file it was decided how to read them.",
+	},
+	{
+		ReferenceDangling, severities(SeverityWarning, SeverityInfo),
+		"A reference leads to no record; an info where the export leaves such records out by design.",
+	},
+	{
+		RowsRagged, severities(SeverityError, SeverityWarning),
+		"Records do not fit the headings, or their quotes are in doubt; they are in `quarantine`. An " +
+			"error where they are most of a known table.",
+	},
+	{SizeMismatch, severities(SeverityWarning), "A file has another size than its row says."},
+	{
+		SystemLitter, severities(SeverityInfo),
+		"Files that operating systems and office programs leave behind are kept apart from the documents.",
+	},
+	{TableEmpty, severities(SeverityWarning, SeverityInfo), "A CSV has no rows."},
+	{TableMissing, severities(SeverityError), "The export lacks one of the ten CSVs."},
+	{TableRepeated, severities(SeverityWarning), "A further CSV is named or built like one of the ten."},
+	{TableUnknown, severities(SeverityInfo), "A CSV is none of the ten; it is loaded as well."},
+	{TableUnreadable, severities(SeverityError), "A CSV could not be loaded; it is kept as received."},
+	{
+		TextGarbled, severities(SeverityInfo),
+		"Texts look as if their encoding had been mistaken before the export; they are kept as received.",
+	},
+	{TypeMismatch, severities(SeverityWarning), "A document's name promises something else than its bytes are."},
+}
+
+func severities(s ...Severity) []Severity { return s }

@@ -1,0 +1,175 @@
+package query
+
+import "fmt"
+
+// What the tables promise and no document answers is missing only if no document that is nobody's may be it.
+//
+//	attachment  the rows of attachments and, as r, their places
+//	lost     rows of attachments without a document; a view, as there may be a million
+//	stray    documents without a row
+//	perhaps  a lost row and a stray document that may be its file
+
+// perhapsSQL brings lost rows and stray documents together that size, owner, name or id does not keep apart.
+// Blocks that are too large to be compared name by name are brought together as a whole by their owner.
+var perhapsSQL = `
+CREATE OR REPLACE TEMP TABLE lost_row AS SELECT r FROM temp.attachment AS a
+	WHERE NOT EXISTS (FROM main.documents AS d WHERE d.attachment_id = a.attachment_id)
+		AND r NOT IN (SELECT unnest(list_sort(rows)[2:]) FROM (SELECT list(r) AS rows FROM temp.attachment
+			WHERE attachment_id IS NOT NULL GROUP BY attachment_id HAVING count(*) > 1));
+CREATE OR REPLACE TEMP VIEW lost AS
+SELECT r, attachment_id, file_path, file_name, nullif(file_size, 0) AS file_size, upper(record_type)
+	AS kind, record_id, is_cv FROM temp.attachment
+	WHERE r IN (SELECT r FROM temp.lost_row);
+CREATE OR REPLACE TEMP TABLE stray AS
+SELECT doc_id, part, original_name, regexp_extract(replace(original_name, '\', '/'), '[^/]*$') AS base,
+	nullif(size, 0) AS size, owner_type, owner_id,
+	matched_by IS NOT DISTINCT FROM '` + matchedAmbiguous + `' AS ambiguous
+	FROM main.documents WHERE attachment_id IS NULL AND EXISTS (FROM temp.lost_row);
+CREATE OR REPLACE TEMP TABLE perhaps AS
+WITH owned AS (SELECT r, doc_id, base, size, file_name, file_size, part, is_cv, owner_id AS owner
+	FROM temp.lost JOIN temp.stray ON owner_id = record_id AND coalesce(kind, owner_type) = owner_type),
+block AS (SELECT owner, count(*) > 40000 AS large FROM owned GROUP BY owner),
+ownerless AS (SELECT * FROM temp.stray WHERE owner_id IS NULL AND part = 'attachments'),
+skey AS (SELECT doc_id, size, unnest(string_split(name_keys(base), chr(10))) AS key FROM ownerless),
+lkey AS (SELECT r, file_size, unnest(string_split(name_keys(file_name), chr(10))) AS key FROM temp.lost
+	WHERE EXISTS (FROM skey)),
+common AS (SELECT key FROM (SELECT key, count(*) AS n FROM skey GROUP BY key)
+	JOIN (SELECT key, count(*) AS m FROM lkey GROUP BY key) USING (key) WHERE key <> '' AND n * m <= 10000),
+ids AS (SELECT doc_id, unnest(list_concat(string_split_regex(lower(original_name), '[^\pL\pN]+'),
+	string_split_regex(lower(original_name), '[^\pL\pN-]+'))) AS token
+	FROM temp.stray WHERE owner_id IS NULL)
+SELECT r, doc_id FROM owned JOIN block USING (owner) WHERE file_size = size OR part = 'attachments'
+	AND (file_size IS NULL AND same_kind(coalesce(file_name, ''), base) OR large
+		OR name_like(coalesce(file_name, ''), base) > 1)
+	OR part = 'cvs' AND is_cv AND file_size IS NULL
+UNION SELECT r, doc_id FROM temp.lost JOIN ownerless ON file_size = size
+UNION SELECT r, doc_id FROM lkey JOIN common USING (key) JOIN skey USING (key) WHERE file_size IS NULL
+	OR size IS NULL
+UNION SELECT r, doc_id FROM temp.lost JOIN ids ON token = lower(attachment_id)
+UNION SELECT r, doc_id FROM temp.lost JOIN ids ON token = lower(record_id) WHERE file_size IS NULL;
+CREATE OR REPLACE TEMP TABLE anyones AS SELECT doc_id, original_name FROM temp.stray
+	WHERE part = 'attachments' AND owner_id IS NULL AND ` + unmarked("attachments", "attachment_id") + `;`
+
+// unmarked says whether so many files of a part bear no mark of what they belong to that such files may be
+// anybody's. One among a hundred that do bear a mark is a stray.
+func unmarked(part, column string) string {
+	return fmt.Sprintf(
+		`(SELECT count(*) FILTER (%[2]s IS NULL) * 10 > count(%[2]s) FROM main.documents
+			WHERE part = '%[1]s')`,
+		part, column,
+	)
+}
+
+// lostAttachments reports rows without a document. rows is a query for the attachments and their places.
+func lostAttachments(rows string) []string {
+	const unclear = `temp.lost AS l LEFT JOIN (SELECT r, count(*) AS n, string_agg(original_name, '; '
+		ORDER BY doc_id) FILTER (place <= 3) AS names
+			FROM (SELECT r, doc_id, original_name, row_number() OVER (PARTITION BY r
+				ORDER BY doc_id) AS place FROM temp.perhaps JOIN temp.stray USING (doc_id))
+			GROUP BY r) AS p USING (r)`
+	const unsized = `p.n IS NULL AND l.file_size IS NULL AND EXISTS (FROM temp.anyones)`
+	const name = `coalesce(l.file_path, l.file_name, 'it')`
+	return []string{"CREATE OR REPLACE TEMP VIEW attachment AS FROM " + rows, perhapsSQL,
+		finding(
+			AttachmentMissing, SeverityError, "attachments", "attachment_id",
+			`concat('no file for ', `+name+`)`, unclear+` WHERE p.n IS NULL AND NOT (`+unsized+`)`,
+		),
+		finding(AttachmentUnclear, SeverityWarning, "attachments", "attachment_id",
+			`CASE WHEN p.n IS NULL THEN concat('no file is surely that of ', `+name+
+				`, '; it may be one of ', (SELECT count(*) FROM temp.anyones), ' that are nobody''s')
+				ELSE concat('no file is surely that of ', `+name+`, '; it may be ', names, CASE
+					WHEN n > 3 THEN concat(' or ', n - 3, ' more') END) END`,
+			unclear+` WHERE p.n IS NOT NULL OR `+unsized),
+		finding(AttachmentMissing, SeverityError, "attachments", "NULL",
+			`concat('at least ', m - n, ' of ', m, ' rows have no file: for them there are only ', n,
+				' files without a row')`,
+			`(SELECT (SELECT count(*) FROM `+unclear+` WHERE p.n IS NOT NULL OR `+unsized+`) AS m,
+				(SELECT count(*) FROM (SELECT doc_id FROM temp.perhaps UNION SELECT doc_id
+					FROM temp.anyones)) AS n) WHERE m > n`),
+	}
+}
+
+// manyFiles reports rows that two documents are said to be the file of: they came in different containers.
+func manyFiles() string {
+	return finding(MatchAmbiguous, SeverityWarning, "attachments", "attachment_id",
+		`concat(count(*), ' files are said to be its own: ', left(string_agg(original_name, '; '
+			ORDER BY doc_id), 400))`,
+		`main.documents WHERE part = 'attachments' AND attachment_id IS NOT NULL GROUP BY attachment_id
+			HAVING count(*) > 1`)
+}
+
+// ambiguousRows says for documents that several rows fit which those are.
+const ambiguousRows = `(SELECT d.doc_id, d.original_name, p.ids FROM main.documents AS d LEFT JOIN (
+		SELECT doc_id, string_agg(coalesce(attachment_id, file_name), ', ' ORDER BY r) FILTER (place <= 5)
+			AS ids
+		FROM (SELECT doc_id, r, attachment_id, file_name, row_number() OVER (PARTITION BY doc_id
+			ORDER BY r) AS place FROM temp.perhaps JOIN temp.lost USING (r)) GROUP BY doc_id) AS p
+				USING (doc_id)
+	WHERE part = 'attachments' AND attachment_id IS NULL AND matched_by = '` + matchedAmbiguous + `')`
+
+// lostCVsSQL does the same for candidates who are said to have a CV, and CVs that are nobody's. A CV that is
+// named for somebody else is not theirs; one without a name may be anybody's. Where letters were replaced,
+// what is left of a name on one side of them has to do: "W. Dvo__k.pdf".
+const lostCVsSQL = `
+CREATE OR REPLACE TEMP TABLE lost_cv AS SELECT candidate_id, reference, full_name, first_name, surname
+	FROM main.candidates AS c
+	WHERE has_cv AND NOT EXISTS (FROM main.documents AS d WHERE d.owner_id = c.candidate_id
+		AND d.part = 'cvs');
+CREATE OR REPLACE TEMP TABLE stray_cv AS SELECT doc_id, original_name, name_words(original_name) AS said
+	FROM main.documents WHERE part = 'cvs' AND owner_id IS NULL AND EXISTS (FROM temp.lost_cv);
+CREATE OR REPLACE TEMP TABLE perhaps_cv AS
+WITH said AS (SELECT doc_id, unnest(string_split(said, ' ')) AS word FROM temp.stray_cv WHERE said <> ''),
+words AS (SELECT candidate_id, unnest(string_split(name_words(concat_ws(' ', full_name, first_name, surname,
+	'')), ' ')) AS word FROM temp.lost_cv WHERE EXISTS (FROM said)),
+token AS (SELECT doc_id, unnest(list_concat(string_split_regex(lower(original_name), '[^\pL\pN]+'),
+	string_split_regex(lower(original_name), '[^\pL\pN-]+'))) AS token FROM temp.stray_cv),
+torn AS (SELECT doc_id, word FROM said JOIN temp.stray_cv USING (doc_id) WHERE length(word) >= 3
+	AND regexp_matches(original_name, '\pL[_?\x{FFFD}]+\pL'))
+SELECT candidate_id, doc_id FROM words JOIN said USING (word) WHERE length(word) > 1
+UNION SELECT candidate_id, doc_id FROM words JOIN torn ON left(words.word, 3) = left(torn.word, 3)
+	AND starts_with(words.word, torn.word)
+UNION SELECT candidate_id, doc_id FROM words JOIN torn ON right(words.word, 3) = right(torn.word, 3)
+	AND ends_with(words.word, torn.word)
+UNION SELECT candidate_id, doc_id FROM temp.lost_cv JOIN token ON token = lower(candidate_id)
+UNION SELECT candidate_id, doc_id FROM temp.lost_cv JOIN token ON left(token, 8) = lower(left(candidate_id,
+	8)) AND starts_with(lower(candidate_id), token) WHERE length(token) >= 8
+UNION SELECT candidate_id, doc_id FROM temp.lost_cv JOIN token ON token = lower(reference);`
+
+func lostCVs() []string {
+	const some = `temp.lost_cv AS c LEFT JOIN (SELECT candidate_id, count(*) AS n, min(original_name)
+		AS name FROM temp.perhaps_cv JOIN temp.stray_cv USING (doc_id) GROUP BY 1) AS p USING (candidate_id)`
+	nameless := `EXISTS (FROM temp.stray_cv WHERE said = '' AND ` + unmarked("cvs", "owner_id") + `)`
+	const who = `coalesce(reference, candidate_id)`
+	return []string{lostCVsSQL,
+		finding(
+			CVMissing, SeverityError, "candidates", "candidate_id",
+			`concat('has_cv, but there is no CV of ', `+who+
+				`, (SELECT CASE WHEN count(*) > 0 THEN concat('; ', count(*), ' CVs name nobody') END
+					FROM temp.stray_cv WHERE said = ''))`,
+			some+` WHERE p.n IS NULL AND NOT `+nameless,
+		),
+		finding(CVUnclear, SeverityWarning, "candidates", "candidate_id",
+			`concat('has_cv, but no CV is surely that of ', `+who+
+				`, '; it may be ', CASE WHEN n = 1 THEN name WHEN n > 1 THEN concat(name, ' or ', n - 1,
+					' more')
+				ELSE concat('one of ', (SELECT count(*) FROM temp.stray_cv
+					WHERE said = ''), ' that name nobody') END)`,
+			some+` WHERE p.n IS NOT NULL OR `+nameless),
+		finding(CVMissing, SeverityError, "candidates", "NULL",
+			`concat('at least ', m - n, ' of ', m, ' candidates have no CV: for them there are only ', n,
+				' CVs that are nobody''s')`,
+			fmt.Sprintf(
+				`(SELECT (SELECT count(*) FROM %s WHERE p.n IS NOT NULL OR %s) AS m, (SELECT count(*)
+					FROM temp.stray_cv) AS n) WHERE m > n`,
+				some, nameless,
+			)),
+	}
+}
+
+func dropLost() []string {
+	return []string{`DROP VIEW IF EXISTS temp.lost; DROP VIEW IF EXISTS temp.attachment;
+		DROP TABLE IF EXISTS temp.lost_row; DROP TABLE IF EXISTS temp.stray;
+			DROP TABLE IF EXISTS temp.perhaps; DROP TABLE IF EXISTS temp.anyones;
+	DROP TABLE IF EXISTS temp.lost_cv; DROP TABLE IF EXISTS temp.stray_cv;
+		DROP TABLE IF EXISTS temp.perhaps_cv;`}
+}
