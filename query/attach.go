@@ -43,7 +43,7 @@ func attachTable(ctx context.Context, c *sql.Conn, schema string, t Attached) er
 	return appendRows(c, schema, "main", t.Name, t.Rows)
 }
 
-// AttachView makes a view of what SQL can reach visible as <schema>.<name>, beside tables that were attached.
+// AttachView makes a view of what SQL can reach visible as <schema>.<name>, alongside attached tables.
 func (d *DB) AttachView(ctx context.Context, schema, name, view, comment string) error {
 	c, err := d.db.Conn(ctx)
 	if err != nil {

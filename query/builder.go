@@ -3,33 +3,29 @@ package query
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/duckdb/duckdb-go/v2"
 
 	"holdall/schemas"
 )
 
 // BuildOptions are the settings of a Builder; the zero value is usable.
 type BuildOptions struct {
-	TempDir     string // for normalised CSVs and spilling; default: beside the database
+	TempDir     string // for normalised CSVs and spilling; default: the directory of the database
 	MemoryLimit int64  // bytes DuckDB may use; 0: 192 MiB
 	Threads     int    // 0: one a core
 	// threads while a large table is loaded that Match waits for; 0: as many as else
 	BurstThreads int
-	DateOrder    string            // dmy or mdy: decides dates the files leave ambiguous; "": dmy, and said so
-	TimeZone     string            // of times without a zone; "": Europe/London
-	Snapshot     time.Time         // the archive's today: when the takeover began
-	Meta         map[string]string // further rows of archive_meta
+	// dmy or mdy, for dates that the files leave ambiguous; "": dmy, with a finding
+	DateOrder string
+	TimeZone  string            // of times without a zone; "": Europe/London
+	Snapshot  time.Time         // the archive's today: when the takeover began
+	Meta      map[string]string // further rows of archive_meta
 
 	// Schema is what is known of the source's tables; nil: the ten tables of a full export, with the views
 	// and the reconciliation that are made for them. With another one, keys, references and documents are
@@ -59,7 +55,7 @@ const defaultMemory = 192 << 20
 // Times. A typed TIMESTAMP is the time that clocks showed in BuildOptions.TimeZone. Times received without a
 // zone are taken to be that already and are kept as they are; times with a zone, and epoch milliseconds, are
 // converted. So exports that write the same moment in different ways load to the same value, and no time has
-// to be guessed at the end of summer time. The zone stands in archive_meta.
+// to be guessed at the end of summer time. The zone is in archive_meta.
 type Builder struct {
 	path string // where Finish makes the database
 	work string // temporary files, the working database among them; removed with Close
@@ -138,112 +134,11 @@ func (b *Builder) begin(ctx context.Context) (err error) {
 	return b.exec(ctx, schemaSQL)
 }
 
-// engineOptions says how DuckDB is opened. The database file is attached to an instance in memory: its path then
-// needs no escaping, and opening the same file twice in a process is two instances with settings of their
-// own.
-type engineOptions struct {
-	path     string // empty: none
-	work     string
-	memory   int64
-	threads  int
-	readOnly bool
-	setup    []string // statements to run once, after attaching
-	// seal does what is to be done once with the first connection, and returns what is run on every one; nil:
-	// nothing
-	onFirstConn func(driver.Conn) ([]string, error)
-}
-
-// catalog is the name the database is attached under. SQL inside the database never uses it.
-const catalog = "archive"
-
-func openEngine(e engineOptions) (*sql.DB, error) {
-	settings := url.Values{
-		"autoinstall_known_extensions": {"false"},
-		"autoload_known_extensions":    {"false"},
-		"memory_limit":                 {strconv.FormatInt(e.memory>>10, 10) + "KiB"},
-		"temp_directory":               {filepath.Join(e.work, "spill")},
-		"preserve_insertion_order":     {"true"},
-	}
-	if e.threads > 0 {
-		settings.Set("threads", strconv.Itoa(e.threads))
-	}
-	once, each := e.statements()
-	first := true // the first connection, which nobody shares yet
-	connector, err := duckdb.NewConnector(":memory:?"+settings.Encode(), func(c driver.ExecerContext) error {
-		if first {
-			first = false
-			if err := execOnConn(c, once); err != nil {
-				return err
-			}
-			if e.onFirstConn != nil {
-				sealed, err := e.onFirstConn(c.(driver.Conn))
-				if err != nil {
-					return err
-				}
-				each = append(each, sealed...)
-			}
-		}
-		return execOnConn(c, each)
-	})
-	if err != nil {
-		return nil, err
-	}
-	db := sql.OpenDB(connector)
-	c, err := db.Conn(context.Background())
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, c.Close()
-}
-
-func execOnConn(c driver.ExecerContext, statements []string) error {
-	for _, s := range statements {
-		if _, err := c.ExecContext(context.Background(), s, nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// statements returns what is run once, and what is run on every connection.
-func (e engineOptions) statements() (once, each []string) {
-	if e.path == "" {
-		return e.setup, nil
-	}
-	attach := "ATTACH " + text(e.path) + " AS " + catalog
-	if e.readOnly {
-		attach += " (READ_ONLY)"
-	}
-	return append([]string{attach}, e.setup...), []string{"USE " + catalog}
-}
-
 // exec runs statements that change the database.
 func (b *Builder) exec(ctx context.Context, statements ...string) error {
 	b.write.Lock()
 	defer b.write.Unlock()
 	return execAll(ctx, b.db, statements...)
-}
-
-// execer is a connection, a database or a transaction.
-type execer interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-}
-
-func execAll(ctx context.Context, c execer, statements ...string) error {
-	for _, s := range statements {
-		if _, err := c.ExecContext(ctx, s); err != nil {
-			return sqlError(s, err)
-		}
-	}
-	return nil
-}
-
-// sqlError adds the beginning of our own statement to an error of the engine.
-func sqlError(statement string, err error) error {
-	if len(statement) > 120 {
-		statement = statement[:120] + "…"
-	}
-	return fmt.Errorf("%w (in %q)", err, statement)
 }
 
 // Close drops everything but what Finish made. It may be called more than once.

@@ -39,12 +39,12 @@ type Catalog struct {
 	Parts map[string]string `json:"parts"`
 }
 
-// BuildPrefix begins the names of the directories that databases are made in, beside them.
+// BuildPrefix begins the names of the directories that databases are made in, next to them.
 const BuildPrefix = ".rebuild-"
 
 // WriteCatalog makes the database that Open opens: nothing but views of the files that hold the rows, with a
 // comment on everything. It holds no personal data, can be made again at any time, and does not say where the
-// files lie. It appears at path whole or not at all, read-only to everybody.
+// files are. It appears at path whole or not at all, read-only to everybody.
 func WriteCatalog(ctx context.Context, path string, c Catalog) (err error) {
 	work, err := scratch.Make(filepath.Dir(path), BuildPrefix)
 	if err != nil {
@@ -272,7 +272,7 @@ func (w *catalogWriter) writeTables(ctx context.Context, c *sql.Conn) error {
 	return nil
 }
 
-// writeOwn makes the relations that no CSV brings.
+// writeOwn makes the relations that come from no CSV.
 func (w *catalogWriter) writeOwn(ctx context.Context, c *sql.Conn) error {
 	var rejects []string
 	for i := range w.Tables {
@@ -322,8 +322,8 @@ var findingsOfJSON = `SELECT code, severity, nullif("table", '') AS table_name, 
 		columns = {code: 'VARCHAR', severity: 'VARCHAR', "table": 'VARCHAR', record_id: 'VARCHAR',
 			detail: 'VARCHAR', taking: 'BOOLEAN'})`
 
-// describe begins the reports of the relations that no CSV brings, with the types that their columns have.
-// Their rows are counted when somebody asks.
+// describe begins the reports of the relations that come from no CSV, with the types that their columns have.
+// Their rows are counted on demand.
 func (w *catalogWriter) describe(ctx context.Context, c *sql.Conn, all []view) error {
 	types := map[string]string{}
 	err := eachText(ctx, c,
@@ -352,7 +352,7 @@ func (w *catalogWriter) describe(ctx context.Context, c *sql.Conn, all []view) e
 	return nil
 }
 
-// rowsUnknown stands for the number of rows of a relation that nobody has counted yet.
+// rowsUnknown is the number of rows of a relation whose rows have not been counted yet.
 const rowsUnknown = -1
 
 // comment writes the descriptions where any SQL tool shows them.

@@ -20,8 +20,8 @@ FROM (SELECT task_id, unnest(CASE WHEN json_type(linked_records) = 'ARRAY' THEN 
 	'$[*]') ELSE [linked_records] END) AS link
 	FROM main.tasks WHERE linked_records IS NOT NULL)`
 
-// sensitiveOwn are the columns of relations that no CSV brings in which there may be what is sensitive in the
-// CSVs.
+// sensitiveOwn are the columns of relations that come from no CSV in which there may be what is sensitive in
+// the CSVs.
 var sensitiveOwn = []string{"rejects.value", "quarantine.record", "timeline.detail", textTable + ".body"}
 
 // textTable is the relation of the documents' texts, which archives of this version do not have: it is empty,
@@ -86,7 +86,7 @@ event AS (SELECT pipeline_id, job_id, candidate_id, stage, %s AS event_time, by_
 UNION ALL SELECT pipeline_id, job_id, candidate_id, '%s', %s, NULL, '%[2]s' FROM main.job_pipelines
 	WHERE %[2]s IS NOT NULL AND coalesce(json_array_length(%[3]s), 0) = 0`, d[0], d[1], statusLog)
 	}
-	// A card may be in a stage that neither its log nor a date tells of: it counts, without a time.
+	// A card may be in a stage that neither its log nor a date mentions: it counts, without a time.
 	return sql + `)
 SELECT * FROM event
 UNION ALL SELECT pipeline_id, job_id, candidate_id, status_code, NULL, NULL, 'status_code'

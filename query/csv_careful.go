@@ -9,8 +9,8 @@ import (
 // maxReadings bounds the search for the ways to read a record.
 const maxReadings = 20_000
 
-// A carefulReader reader splits text into records after any dialect. Where the rules leave open where a cell ends,
-// it looks for the readings that give the record as many cells as there are headings: one is taken; of
+// A carefulReader reader splits text into records after any dialect. Where the rules leave open where a cell
+// ends, it looks for the readings that give the record as many cells as there are headings: one is taken; of
 // several, none is. It is slower than the tokenizer, and for files that the tokenizer cannot read without
 // doubt.
 type carefulReader struct {
@@ -108,7 +108,7 @@ func (c *carefulReader) accept(r reading) record {
 	return rec
 }
 
-// cell tries all ways for the cell at pos to end, and goes on behind each of them.
+// cell tries all ways for the cell at pos to end, and continues after each of them.
 func (c *carefulReader) cell(pos, index int) {
 	if c.steps++; c.steps > maxReadings || len(c.found) > 8 || c.width > 0 && index > 4*c.width+64 {
 		return
@@ -131,7 +131,7 @@ func (c *carefulReader) cell(pos, index int) {
 	c.quotedCell(pos+1, index)
 }
 
-// follow goes on behind a cell.
+// follow continues after a cell.
 func (c *carefulReader) follow(s span, next, index int) {
 	c.path = append(c.path[:index], s)
 	if c.has(next) && c.at(next) == c.d.delim {
@@ -165,7 +165,7 @@ func (c *carefulReader) plainEnd(pos int) (end int, bare bool) {
 // quotedCell tries the places where the quoted cell that begins at from can end.
 func (c *carefulReader) quotedCell(from, index int) {
 	s := span{from: from, quoted: true}
-	escaped := false // a quote here is behind a backslash
+	escaped := false // a quote here follows a backslash
 	for pos := from; c.steps <= maxReadings && pos-from < maxRecord; pos++ {
 		if !escaped {
 			if pos = c.findAny(pos); pos < 0 {

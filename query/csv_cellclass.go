@@ -70,7 +70,7 @@ func looksNumeric(v []byte) bool {
 	return digits > 0
 }
 
-// separates reports whether the character at i of a number stands in front of a group of three digits:
+// separates reports whether the character at i of a number precedes a group of three digits:
 // 18'500.00.
 func separates(v []byte, i int) bool {
 	digit := func(i int) bool { return i >= 0 && i < len(v) && v[i] >= '0' && v[i] <= '9' }
@@ -90,7 +90,7 @@ func expected(typ string) cellClass {
 	return classText
 }
 
-// agrees reports whether a cell of class c may stand in a column whose cells are of class want.
+// agrees reports whether a cell of class c may be in a column whose cells are of class want.
 func agrees(want, c cellClass) bool {
 	switch want {
 	case classText, c:

@@ -88,7 +88,7 @@ func (s *scanned) candidates(found doubts) []dialect {
 
 // rivals reports whether a dialect that was not taken explains the file as well as the best, and gives other
 // cells. Of one whose backslashes are all doubled, it is enough that it explains the file better, however few
-// quotes speak for it.
+// quotes support it.
 func (e *evidence) rivals(best, usual *evidence) bool {
 	if e == best || e.cells.Sum64() == best.cells.Sum64() {
 		return false
@@ -118,7 +118,7 @@ func (e *evidence) isPossible(usual *evidence) bool {
 // candidates.
 func (e *evidence) likelier(o *evidence) bool {
 	same := e.d.blanks == o.d.blanks && e.d.crEnds == o.d.crEnds && e.d.quote == o.d.quote
-	// PHP doubles quotes unless a backslash stands before them, and leaves backslashes alone.
+	// PHP doubles quotes unless a backslash precedes them, and leaves backslashes alone.
 	if e.d.escape == escPHP && o.d.escape == escBackslash {
 		return same && (e.doubled > 0 || e.lone > 0)
 	}

@@ -9,17 +9,17 @@ import (
 type escaping uint8
 
 const (
-	escDoubled   escaping = iota // "" stands for ", as in RFC 4180
-	escBackslash                 // \" stands for ", and a backslash takes away other meanings, too
-	escPHP                       // "" stands for ", but \" are two characters of the content
+	escDoubled   escaping = iota // "" is ", as in RFC 4180
+	escBackslash                 // \" is ", and a backslash takes away other meanings, too
+	escPHP                       // "" is ", but \" are two characters of the content
 )
 
-// A dialect is how a file is written: what its rows and cells are told apart by.
+// A dialect is how a file is written: what separates its rows and cells.
 type dialect struct {
 	delim  byte
 	quote  byte // 0: there are no quotes, and a quotation mark is content
 	escape escaping
-	blanks bool // blanks between a delimiter and a quote, or the cell behind it, are no content
+	blanks bool // blanks between a delimiter and a quote, or the cell after it, are no content
 	crEnds bool // a lone CR ends a row, as in files of old Macs
 	// symbols says that \n, \t and the like stand for the control characters, and that every backslash is
 	// doubled.
@@ -64,7 +64,7 @@ func (d dialect) describe() string {
 	case d.quote == 0:
 		s = "quotation marks are content"
 	case d.escape == escPHP:
-		s = "a quote behind a backslash does not end a cell, and other quotes are doubled, as PHP writes them"
+		s = "a quote after a backslash does not end a cell, and other quotes are doubled, as PHP writes them"
 	case d.escape == escBackslash:
 		s = "a backslash takes away the meaning of a quote"
 	case d.quote == '\'':
@@ -76,7 +76,7 @@ func (d dialect) describe() string {
 		s = "there are no quotes, and a backslash takes away the meaning of a delimiter or row end"
 	}
 	if d.blanks {
-		s += ", blanks behind delimiters are not content"
+		s += ", blanks after delimiters are not content"
 	}
 	return fmt.Sprintf("delimiter %q; %s", string(d.delim), s)
 }

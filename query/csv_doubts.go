@@ -2,12 +2,12 @@ package query
 
 import "bytes"
 
-// doubts are what the first look at a file found that RFC 4180 does not explain.
+// doubts are what the first pass over a file found that RFC 4180 does not explain.
 type doubts struct {
 	bare    int64 // records with a quote that is neither doubled nor at the end of its cell
 	bad     int64 // records whose quotes make no sense
 	ragged  int64 // records that have more or fewer cells than headings
-	slashes int64 // records with a cell that ends behind a backslash, or would if backslashes escaped quotes
+	slashes int64 // records with a cell that ends after a backslash, or would if backslashes escaped quotes
 	nulls   int64 // cells that are \N
 	blanks  int64 // cells that are a blank and something in quotes
 	singles int64 // cells in single quotes
@@ -15,7 +15,7 @@ type doubts struct {
 	quotes  int64 // records in doubt that have a quotation mark
 	escapes int64 // records in doubt that have a backslash
 	pairs   int64 // backslashes that another or a line break follows
-	content bool  // a backslash stands alone or a quote is doubled: backslashes are content
+	content bool  // a backslash is alone or a quote is doubled: backslashes are content
 	lastCR  bool  // a record is full of lone CRs: the row ends may be those
 }
 
@@ -29,7 +29,7 @@ func (d doubts) areDoubled() bool { return d.pairs > 0 && !d.content }
 // mayEscape reports whether backslashes may take the meaning of what follows them away.
 func (d doubts) mayEscape() bool { return d.escapes+d.nulls > 0 || d.areDoubled() }
 
-// noteBackslashes takes account of the backslashes of a record, until one shows that they are content.
+// noteBackslashes counts the backslashes of a record, until one shows that they are content.
 func (d *doubts) noteBackslashes(rec record, delim byte) {
 	if d.content {
 		return
@@ -69,7 +69,7 @@ func countBackslashes(raw []byte, delim byte) (pairs, lone int64) {
 	return pairs, lone
 }
 
-// add takes account of one record.
+// add records what one record shows.
 func (d *doubts) add(rec record, delim byte, width int) {
 	before := d.bare + d.bad + d.ragged + d.slashes + d.swallow
 	switch {
@@ -104,7 +104,7 @@ func (d *doubts) add(rec record, delim byte, width int) {
 	}
 }
 
-// noteRagged takes account of a record of another width.
+// noteRagged counts a record of another width.
 func (d *doubts) noteRagged(rec record) {
 	d.ragged++
 	d.lastCR = d.lastCR || bytes.Count(rec.raw, []byte("\r")) > 1

@@ -38,7 +38,7 @@ type encodingReport struct {
 	broken  int64 // units of UTF-16 that are no characters
 }
 
-// encodingAtFront says which encoding the beginning of a file speaks for. Only of UTF-16 that is all there is
+// encodingAtFront says which encoding the beginning of a file suggests. Only of UTF-16 that is all there is
 // to know.
 func encodingAtFront(f *os.File) (encodingReport, error) {
 	head := make([]byte, 4096)
@@ -129,7 +129,7 @@ func countUTF8(ctx context.Context, r io.Reader) (n utf8Count, err error) {
 	}
 }
 
-// add takes account of a piece of text and returns how much of it: the beginning of a sequence may stand at
+// add counts a piece of text and returns how much of it: the beginning of a sequence be at
 // the end.
 func (n *utf8Count) add(chunk []byte, atEOF bool) int {
 	for i := 0; ; {
@@ -169,7 +169,7 @@ func asciiLen(text []byte) int {
 	return i
 }
 
-// A utf8Check takes account of the text that somebody reads.
+// A utf8Check counts the text that a reader yields.
 type utf8Check struct {
 	n       utf8Count
 	pending []byte // the last bytes read, with which something may begin
@@ -183,13 +183,13 @@ func (c *utf8Check) reading(r io.Reader) io.Reader {
 	return io.TeeReader(r, c)
 }
 
-// Write takes account of a piece of text. It never fails.
+// Write counts a piece of text. It never fails.
 func (c *utf8Check) Write(p []byte) (int, error) {
 	rest := p
 	if len(c.pending) > 0 {
 		joined := append(c.pending, p[:min(len(p), 2*len(garbledEuro))]...)
 		done := c.n.add(joined, false)
-		if done < len(c.pending) { // p is shorter than what is needed to tell
+		if done < len(c.pending) { // p is too short to decide
 			c.pending = append([]byte(nil), joined[done:]...)
 			return len(p), nil
 		}

@@ -35,8 +35,8 @@ type evidence struct {
 	footers  int64     // and how many sum the table up
 	broken   bitset    // records that are bad or too short
 	rest     bitset    // records that look like the rest of the one before: its line break was not quoted
-	begins   bitset    // records behind a broken one that begin as that one does, so that they are records
-	behind   bitset    // records behind a broken one whose first cell is of another kind than that one's
+	begins   bitset    // records after a broken one that begin as that one does, so that they are records
+	behind   bitset    // records after a broken one whose first cell is of another kind than that one's
 	first    cellClass // of the first cell of the record before
 	classes  [][classes]int64
 	want     []cellClass

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// rowFindings says what is to be known about how a file's rows were told apart, and which of them were not
+// rowFindings says what is to be known about how a file's rows were separated, and which of them were not
 // loaded.
 func rowFindings(l *loaded, s *scanned) []Finding {
 	var found []Finding
@@ -77,7 +77,8 @@ func numberFindings(table string, c column) []Finding {
 	case notationAmbiguous:
 		return []Finding{{Code: NumbersAmbiguous, Severity: SeverityWarning, Table: table,
 			Detail: fmt.Sprintf("%s: %d numbers have three digits behind their only mark (such as 45.000), "+
-				"and nothing tells decimals from thousands; they are not converted", c.name, either)}}
+				"and nothing shows whether these are decimals or thousands; they are not converted",
+				c.name, either)}}
 	case notationMixed:
 		return []Finding{{Code: NumbersAmbiguous, Severity: SeverityWarning, Table: table,
 			Detail: fmt.Sprintf("%s: %d numbers have a decimal point and %d a decimal comma; "+
@@ -106,7 +107,7 @@ func encodingFindings(l *loaded, e encodingReport) []Finding {
 	}
 	if e.broken > 0 {
 		add(EncodingMixed, SeverityWarning,
-			"%d places are no UTF-16 although the rest is; U+FFFD stands for them",
+			"%d places are not UTF-16 although the rest is; they are replaced by U+FFFD",
 			e.broken)
 	}
 	switch {

@@ -52,7 +52,7 @@ func (r recogniser) score(cells []string) int {
 }
 
 // sepLine is the hint that Excel takes a delimiter from, as programs write it: in any case, in quotes, with
-// blanks or delimiters behind it.
+// blanks or delimiters after it.
 var sepLine = regexp.MustCompile(`^(?i)\s*["']?sep=(.)["']?[ ,;|\t]*$`)
 
 // A headLine is a line that may be the headings.
@@ -260,7 +260,7 @@ func firstRowEndIsCR(head []byte) bool {
 	return false
 }
 
-// A headingSet recognises headings that stand again among the rows.
+// A headingSet recognises headings that are repeated among the rows.
 type headingSet struct {
 	exact    []string // normalised
 	spelling map[string]bool
@@ -322,7 +322,7 @@ func (h headingSet) kind(rec record) headingKind {
 	return notHeadings
 }
 
-// mayName is a cheap look at whether a record's first cell can be a heading.
+// mayName is a cheap check whether a record's first cell can be a heading.
 func (h headingSet) mayName(v []byte) bool {
 	if len(v) == 0 || len(v) > 60 {
 		return false

@@ -12,17 +12,17 @@ const (
 	faultMisfit   = "bare quotes or backslashes, and cells that do not fit their columns"
 	faultBehind   = "it may be the rest of the broken record before it"
 	faultHeadings = "the headings again"
-	faultBelow    = "it stands below other headings"
+	faultBelow    = "it is below other headings"
 	faultMoved    = "a cell is in its neighbour's column"
 	faultCut      = "the next line looks like the rest of it"
 )
 
-// A recordChecker says of each record of a file, in their order, whether it can be loaded. A record that leaves a
-// doubt is loaded only where its cells show that they are in their columns.
+// A recordChecker decides for each record of a file, in their order, whether it can be loaded. A doubtful
+// record is loaded only where its cells show that they are in their columns.
 type recordChecker struct {
 	s     *scanned
 	row   int64
-	below bool // other headings than the file's stand above
+	below bool // other headings than the file's are above
 }
 
 // fault says why a record cannot be loaded; "" if it can.
@@ -103,8 +103,8 @@ func (j *recordChecker) fit(rec record) bool {
 	return true
 }
 
-// hasMoved reports whether a cell is not what its column's cells are, but the one beside it is: delimiters
-// that nobody quoted and line breaks can make up for one another.
+// hasMoved reports whether a cell is not what its column's cells are, but the one next to it is: delimiters
+// that were not quoted and line breaks can make up for one another.
 func (j *recordChecker) hasMoved(rec record) bool {
 	c := rec.cells[0].text
 	if j.s.ev.learned(0) == classID && bytes.IndexByte(c, ' ') > 0 && classOf(c) == classText {
@@ -122,8 +122,8 @@ func (j *recordChecker) hasMoved(rec record) bool {
 	return false
 }
 
-// keyDecides reports whether a cell of a record shows that the record is one, and not the rest of a broken one:
-// its first cell, where first cells have something in common, else any; and no cell contradicts that.
+// keyDecides reports whether a cell of a record shows that the record is one, and not the rest of a broken
+// one: its first cell, where first cells have something in common, else any; and no cell contradicts that.
 func (j *recordChecker) keyDecides(rec record) bool {
 	found := false
 	for i, c := range rec.cells {
@@ -150,7 +150,7 @@ func (j *recordChecker) lastCellDecides(rec record) bool {
 }
 
 // mayGoOn reports whether a record's last cell may be only the beginning of a text with a line break that
-// nobody quoted.
+// was not quoted.
 func (j *recordChecker) mayGoOn(rec record) bool {
 	last := rec.cells[len(rec.cells)-1]
 	if last.quoted || len(last.text) == 0 || rec.end == endNone {

@@ -109,7 +109,7 @@ func (s *scanned) scanAll(ctx context.Context, text *os.File) error {
 	if err := s.findHeadings(text); err != nil {
 		return err
 	}
-	if s.check != nil { // what stands above the headings is text, too
+	if s.check != nil { // what is above the headings is text, too
 		if _, err := io.Copy(
 			io.Discard, s.check.reading(io.NewSectionReader(text, from, s.skip-from)),
 		); err != nil {
@@ -220,7 +220,7 @@ func (s *scanned) readHeadings(head record, found *doubts) {
 	}
 }
 
-// addRecord takes account of one record.
+// addRecord records what one record shows.
 func (s *scanned) addRecord(rec record, j *recordChecker, found *doubts) {
 	if s.isBlank(rec) {
 		s.unclean = "blank lines"

@@ -2,7 +2,7 @@ package query
 
 import "bytes"
 
-// A splitter reads the same records as its tokenizer, and most of them several times as fast: those that lie
+// A splitter reads the same records as its tokenizer, and most of them several times as fast: those that are
 // in the buffer as a whole and that RFC 4180 explains to the last byte. At the first sign of anything else (a
 // bare quote, a backslash before a quote, a mark, the end of the buffer) it leaves the record to the
 // tokenizer. FuzzSplitter compares the two.
@@ -56,7 +56,7 @@ func (s *splitter) quick() (rec record, ok bool) {
 	}
 }
 
-// cell returns the cell at pos and where the delimiter or row end behind it lies; -1 where it is not plain.
+// cell returns the cell at pos and where the delimiter or row end after it lies; -1 where it is not plain.
 func (s *splitter) cell(text []byte, pos int) (cell, int) {
 	if pos < len(text) && text[pos] == '"' {
 		return s.quotedCell(text, pos+1)
@@ -81,7 +81,7 @@ func (s *splitter) cell(text []byte, pos int) (cell, int) {
 	return cell{}, -1
 }
 
-// quotedCell does the same behind an opening quote.
+// quotedCell does the same after an opening quote.
 func (s *splitter) quotedCell(text []byte, from int) (cell, int) {
 	c := cell{quoted: true}
 	for pos := from; ; {

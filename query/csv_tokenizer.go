@@ -6,10 +6,10 @@ import (
 	"io"
 )
 
-// maxRecord is the longest record that is believed. A longer one is an opening quote that nobody closed.
+// maxRecord is the longest record that is believed. A longer one is an opening quote that is never closed.
 const maxRecord = 64 << 20
 
-// A rowEnd is what stands behind a record.
+// A rowEnd is what follows a record.
 type rowEnd uint8
 
 const (
@@ -21,10 +21,10 @@ const (
 
 // A cell is one field of a record, without the quotes around it.
 type cell struct {
-	text    []byte // as it stands in the file
+	text    []byte // as it is in the file
 	quoted  bool
 	escapes int  // doubled quotes within
-	bare    bool // a quote within that is not doubled, or stands in an unquoted cell
+	bare    bool // a quote within that is not doubled, or is in an unquoted cell
 	null    bool // the file says that there is no value
 	escaped bool // a backslash within took away the meaning of what follows it
 }
@@ -42,13 +42,13 @@ func (c cell) value() []byte {
 
 // A record is one record of a CSV. It is valid until the next one is read.
 type record struct {
-	raw     []byte // as it stands in the file, without its row end
+	raw     []byte // as it is in the file, without its row end
 	cells   []cell
 	end     rowEnd
 	bare    bool // a cell has a bare quote
-	slash   bool // a quoted cell ends behind a backslash, or would if backslashes escaped quotes
+	slash   bool // a quoted cell ends after a backslash, or would if backslashes escaped quotes
 	doubled bool // a quote is doubled
-	marked  bool // a byte order mark stands in front of it
+	marked  bool // a byte order mark precedes it
 	bad     bool // its quotes make no sense; raw is its first line, and there are no cells
 	unclear bool // as bad, because they make sense in more than one way
 }
@@ -59,9 +59,9 @@ const byteOrderMark = "\ufeff"
 // A tokenizer splits UTF-8 text into records after RFC 4180, and keeps every byte of every cell, row ends
 // included. It passes a byte order mark in front of a record, which files have that were joined. It bends in
 // one point: a quote inside a quoted cell that is neither doubled nor followed by a delimiter or a row end is
-// taken as it stands, if the record is a single line. Where it is not, the first line is a bad record and
-// reading goes on behind it, so that one stray quote cannot swallow what follows. A file in which it bends is
-// read again by a careful reader.
+// taken as it is, if the record is a single line. Where it is not, the first line is a bad record and reading
+// continues after it, so that one stray quote cannot swallow what follows. A file in which it bends is read
+// again by a careful reader.
 type tokenizer struct {
 	r      io.Reader
 	delim  byte
@@ -74,13 +74,13 @@ type tokenizer struct {
 	cells []cell
 }
 
-// A span is a cell by its place behind tokenizer.start, which holds when the buffer moves.
+// A span is a cell by its place after tokenizer.start, which holds when the buffer moves.
 type span struct {
 	from, to int
 	quoted   bool
 	escapes  int
 	bare     bool
-	slash    bool // it ends behind a backslash, or would if backslashes escaped quotes
+	slash    bool // it ends after a backslash, or would if backslashes escaped quotes
 }
 
 // mark returns the length of the byte order marks at the front.
@@ -127,7 +127,7 @@ func (t *tokenizer) next() (record, error) {
 	}
 }
 
-// span finds the cell at pos and the position behind it. It is not ok if its quotes make no sense.
+// span finds the cell at pos and the position after it. It is not ok if its quotes make no sense.
 func (t *tokenizer) span(pos int) (s span, next int, ok bool) {
 	if !t.has(pos) || t.at(pos) != '"' {
 		end, bare := t.unquotedEnd(pos)
@@ -250,7 +250,7 @@ func (t *tokenizer) has(pos int) bool {
 	return true
 }
 
-// find returns the position of the next b at or behind pos; -1 if there is none within maxRecord.
+// find returns the position of the next b at or after pos; -1 if there is none within maxRecord.
 func (t *tokenizer) find(b byte, pos int) int {
 	for t.has(pos) && pos < maxRecord {
 		if i := bytes.IndexByte(t.unread()[pos:], b); i >= 0 {

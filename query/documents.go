@@ -17,7 +17,7 @@ import (
 // the index.
 var documentsTable = schemas.Table{
 	Name: "documents", File: "index.csv",
-	Description: "Every file of the attachments and the internal CVs, where it lies in the archive and " +
+	Description: "Every file of the attachments and the internal CVs, where it is in the archive and " +
 		"whose it is.",
 	Columns: []schemas.Column{
 		{
@@ -33,9 +33,9 @@ var documentsTable = schemas.Table{
 			Description: "The file of the archive that holds it, as a path from the archive's root.",
 		},
 		{Name: "offset", Type: "BIGINT", Description: "Where its bytes begin in the pack."},
-		{Name: "stored_size", Type: "BIGINT", Description: "Its bytes as they lie in the pack."},
+		{Name: "stored_size", Type: "BIGINT", Description: "Its bytes as they are in the pack."},
 		{Name: "size", Type: "BIGINT", Description: "Its bytes."},
-		{Name: "method", Type: "VARCHAR", Description: "How it lies in the pack: stored or deflated."},
+		{Name: "method", Type: "VARCHAR", Description: "How it is kept in the pack: stored or deflated."},
 		{Name: "crc32", Type: "VARCHAR", Description: "CRC-32 of its content, 8 hexadecimal digits."},
 		{Name: "sha256", Type: "VARCHAR", Description: "SHA-256 of its content, 64 hexadecimal digits."},
 		{Name: "media_type", Type: "VARCHAR", Description: "What it is, by its bytes."},
@@ -206,52 +206,6 @@ func (b *Builder) documentsSQL(l *loaded) string {
 		b.ownerNames(), strings.Join(selected, ", "))
 }
 
-// ownerNames is a query for the names of all records that files can belong to.
-func (b *Builder) ownerNames() string {
-	if !b.opts.full() {
-		return b.schemaOwnerNames()
-	}
-	var selects []string
-	for _, o := range []struct{ kind, table, key, name string }{
-		{"CANDIDATE", "candidates", "candidate_id", fullNameSQL},
-		{"CONTACT", "contacts", "contact_id", fullNameSQL},
-		{"COMPANY", "companies", "company_id", "name"}, {"JOB", "jobs", "job_id", "title"},
-		{"USER", "users", "user_id", "full_name"},
-	} {
-		table, _ := b.relation(o.table)
-		selects = append(
-			selects,
-			fmt.Sprintf(
-				"SELECT %s AS owner_type, %s AS owner_id, %s AS name FROM %s", text(o.kind), o.key, o.name,
-				table,
-			),
-		)
-	}
-	return strings.Join(selects, " UNION ALL ")
-}
-
-// schemaOwnerNames is ownerNames of a schema that says what names its records.
-func (b *Builder) schemaOwnerNames() string {
-	selects := []string{
-		"SELECT NULL::VARCHAR AS owner_type, NULL::VARCHAR AS owner_id, NULL::VARCHAR AS name WHERE false",
-	}
-	for _, t := range b.opts.Schema {
-		key, ok := t.PrimaryKey()
-		if t.Kind == "" || !ok {
-			continue
-		}
-		table, _ := b.relation(t.Name)
-		var label []string
-		for _, column := range t.Label {
-			label = append(label, ident(column))
-		}
-		selects = append(selects,
-			fmt.Sprintf("SELECT %s, %s, concat_ws(' ', %s) FROM %s", text(t.Kind), ident(key.Name),
-				strings.Join(label, ", "), table))
-	}
-	return strings.Join(selects, " UNION ALL ")
-}
-
 // Tenant returns the account's prefix of the record IDs, "" when there is none: an ID is four letters and 32
 // hexadecimal digits.
 func (b *Builder) Tenant(ctx context.Context) (string, error) {
@@ -283,8 +237,8 @@ func (b *Builder) Tenant(ctx context.Context) (string, error) {
 	return prefix, err
 }
 
-// WriteParquet writes a table that no CSV brings (documents, findings, quarantine) to path as zstd Parquet
-// and returns its rows, in their order.
+// WriteParquet writes a table that comes from no CSV (documents, findings, quarantine) to path as zstd
+// Parquet and returns its rows, in their order.
 func (b *Builder) WriteParquet(ctx context.Context, table, path string) (rows int64, err error) {
 	b.write.Lock()
 	defer b.write.Unlock()

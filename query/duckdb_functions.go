@@ -9,7 +9,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// Functions of ours that SQL calls while a database is built. Lists come as lines of one text.
+// Our functions that SQL calls while a database is built. Lists come as lines of one text.
 //
 //	name_keys(name)                         the spellings of a file's name
 //	name_like(listed, file)                 a likeness

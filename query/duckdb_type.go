@@ -57,7 +57,7 @@ func (p *typeParser) skip(s string) bool {
 	return ok
 }
 
-// label reads the name of a part, with the blank behind it.
+// label reads the name of a part, with the blank after it.
 func (p *typeParser) label() string {
 	if !strings.HasPrefix(p.rest, `"`) {
 		name, rest, _ := strings.Cut(p.rest, " ")

@@ -8,7 +8,7 @@ type Severity string
 // The severities of findings, the gravest first. All but info make a takeover end with exit code 5.
 const (
 	SeverityError   Severity = "error"   // something promised is missing or damaged
-	SeverityWarning Severity = "warning" // somebody should look at this
+	SeverityWarning Severity = "warning" // worth checking
 	SeverityInfo    Severity = "info"    // worth knowing
 )
 
@@ -91,140 +91,143 @@ func Codes() []CodeInfo { return slices.Clone(codeTable) }
 
 // codeTable is in the order of the names, one row a code.
 var codeTable = []CodeInfo{
-	{AttachmentMissing, severities(SeverityError), "A row of the attachments has no file."},
+	{AttachmentMissing, at(SeverityError), "A row of the attachments has no file."},
 	{
-		AttachmentUnclear, severities(SeverityWarning),
+		AttachmentUnclear, at(SeverityWarning),
 		"A row of the attachments has no file that is surely its own; a file without a row may be it.",
 	},
 	{
-		BytesUnaccounted, severities(SeverityWarning),
+		BytesUnaccounted, at(SeverityWarning),
 		"A container holds bytes that belong to none of its entries; it is kept whole.",
 	},
 	{
-		CellsDamaged, severities(SeverityWarning, SeverityInfo),
+		CellsDamaged, at(SeverityWarning, SeverityInfo),
 		"Cells look changed by a spreadsheet program, or hold NUL bytes; an info for `\\N`, which may " +
-			"stand for no value.",
+			"mean no value.",
 	},
 	{
-		CellsRejected, severities(SeverityWarning),
+		CellsRejected, at(SeverityWarning),
 		"Cells do not fit their column's type; their text is in `raw` and `rejects`.",
 	},
 	{
-		ChecksumContradicted, severities(SeverityWarning),
-		"What a link serves does not match the checksum that its server tells, twice the same, and its " +
+		ChecksumContradicted, at(SeverityWarning),
+		"What a link serves does not match its server's checksum, twice the same, and its " +
 			"own checksums prove it right.",
 	},
 	{
-		ColumnsMissing, severities(SeverityWarning, SeverityInfo),
+		ColumnsMissing, at(SeverityWarning, SeverityInfo),
 		"A known table lacks columns; a warning where tables are joined by them.",
 	},
-	{ColumnsUnknown, severities(SeverityInfo), "A known table has further columns, which are loaded as well."},
+	{ColumnsUnknown, at(SeverityInfo), "A known table has further columns, which are loaded as well."},
 	{
-		ContainerContradictory, severities(SeverityWarning),
-		"What a container says of itself is not what lies in it; it is kept whole.",
+		ContainerContradictory, at(SeverityWarning),
+		"A container's own description contradicts its content; it is kept whole.",
 	},
 	{
-		ContainerDamaged, severities(SeverityError, SeverityWarning),
+		ContainerDamaged, at(SeverityError, SeverityWarning),
 		"A container's structure is damaged; what can be read is taken, and it is kept whole.",
 	},
 	{
-		ContainerUnopened, severities(SeverityError, SeverityWarning),
+		ContainerUnopened, at(SeverityError, SeverityWarning),
 		"A container, or what something is wrapped in, could not be opened; it is kept as received.",
 	},
-	{CVMissing, severities(SeverityError), "A candidate is said to have a CV, and there is none."},
-	{CVUnclear, severities(SeverityWarning), "A candidate is said to have a CV; a CV that is nobody's may be it."},
-	{DamagedInSource, severities(SeverityError), "Bytes do not fit the checksum that the export itself gives them."},
+	{CVMissing, at(SeverityError), "A candidate has a CV according to the tables, but there is none."},
 	{
-		DamagedUnproven, severities(SeverityError),
-		"Bytes do not fit a checksum, and the link did not give them again: where they were damaged is " +
+		CVUnclear, at(SeverityWarning),
+		"A candidate has a CV according to the tables; a CV without an owner may be it.",
+	},
+	{DamagedInSource, at(SeverityError), "Bytes do not fit the checksum that the export itself gives them."},
+	{
+		DamagedUnproven, at(SeverityError),
+		"Bytes do not fit a checksum, and the link did not serve them again: where they were damaged is " +
 			"not proven. They are kept whole.",
 	},
 	{
-		DatesAmbiguous, severities(SeverityWarning, SeverityInfo),
+		DatesAmbiguous, at(SeverityWarning, SeverityInfo),
 		"A table's dates can be read day first and month first.",
 	},
-	{DuplicateContent, severities(SeverityInfo), "Documents have the same content."},
-	{DuplicateKey, severities(SeverityWarning), "A key stands in more than one row."},
-	{EmptyFile, severities(SeverityWarning), "A document has no content."},
+	{DuplicateContent, at(SeverityInfo), "Documents have the same content."},
+	{DuplicateKey, at(SeverityWarning), "A key is in more than one row."},
+	{EmptyFile, at(SeverityWarning), "A document has no content."},
 	{
-		EncodingGuessed, severities(SeverityWarning, SeverityInfo),
-		"A CSV does not say its encoding; windows-1252 was assumed. A warning where its bytes speak " +
-			"against that.",
+		EncodingGuessed, at(SeverityWarning, SeverityInfo),
+		"A CSV does not say its encoding; windows-1252 was assumed. A warning where its bytes " +
+			"contradict that.",
 	},
-	{EncodingMixed, severities(SeverityWarning), "A CSV is not in one encoding throughout."},
+	{EncodingMixed, at(SeverityWarning), "A CSV is not in one encoding throughout."},
 	{
-		EntriesUnlisted, severities(SeverityWarning),
+		EntriesUnlisted, at(SeverityWarning),
 		"Entries that a container's own directory does not name were found and taken over.",
 	},
 	{
-		EntryRefused, severities(SeverityWarning),
+		EntryRefused, at(SeverityWarning),
 		"Entries of a container are not taken over as documents; their bytes are kept.",
 	},
-	{ErrorPage, severities(SeverityError), "In place of a document there is a page that tells of an error."},
+	{ErrorPage, at(SeverityError), "In place of a document there is an error page."},
 	{
-		FileDiffers, severities(SeverityWarning),
-		"A file of a listing is not what the listing tells of it; it came so twice.",
+		FileDiffers, at(SeverityWarning),
+		"A file of a listing is not what the listing says; it was received so twice.",
 	},
-	{FileUnavailable, severities(SeverityError), "A file of a listing could not be fetched."},
-	{FileUnexpected, severities(SeverityInfo), "The data files hold something else than CSVs; it is kept."},
-	{FileUnlisted, severities(SeverityWarning), "A file of the attachments has no row."},
-	{HeadingsFound, severities(SeverityInfo), "A CSV's headings are not in its first line."},
-	{HeadingsRepeated, severities(SeverityInfo), "A CSV's headings stand again among its rows; they are no rows."},
-	{HeadingsUnknown, severities(SeverityError), "No line of a known CSV names its columns."},
-	{KeyMissing, severities(SeverityWarning), "Rows have no key."},
+	{FileUnavailable, at(SeverityError), "A file of a listing could not be fetched."},
+	{FileUnexpected, at(SeverityInfo), "The data files hold something else than CSVs; it is kept."},
+	{FileUnlisted, at(SeverityWarning), "A file of the attachments has no row."},
+	{HeadingsFound, at(SeverityInfo), "A CSV's headings are not in its first line."},
+	{HeadingsRepeated, at(SeverityInfo), "A CSV's headings are repeated among its rows, and not loaded as rows."},
+	{HeadingsUnknown, at(SeverityError), "No line of a known CSV names its columns."},
+	{KeyMissing, at(SeverityWarning), "Rows have no key."},
 	{
-		ListingIncomplete, severities(SeverityError),
+		ListingIncomplete, at(SeverityError),
 		"A listing says that it has more files than it names, or breaks off.",
 	},
 	{
-		LockedDocument, severities(SeverityWarning, SeverityInfo),
+		LockedDocument, at(SeverityWarning, SeverityInfo),
 		"A document opens only with a password; a warning where its entry in the container is encrypted.",
 	},
-	{MatchAmbiguous, severities(SeverityWarning), "A file fits several rows or people, and is given to none."},
-	{NamesDiffer, severities(SeverityInfo), "Entries of a container have two names; both are recorded."},
+	{MatchAmbiguous, at(SeverityWarning), "A file fits several rows or people, and is given to none."},
+	{NamesDiffer, at(SeverityInfo), "Entries of a container have two names; both are recorded."},
 	{
-		NumbersAmbiguous, severities(SeverityWarning, SeverityInfo),
+		NumbersAmbiguous, at(SeverityWarning, SeverityInfo),
 		"A column's numbers can be read with a decimal mark or with thousands; those are not converted. " +
 			"An info where other evidence decides.",
 	},
 	{
-		ObjectUnrecognised, severities(SeverityWarning),
+		ObjectUnrecognised, at(SeverityWarning),
 		"A link serves something that is no part of an export; it is kept as received.",
 	},
-	{OwnerUnknown, severities(SeverityWarning), "A document's owner is not known."},
-	{PartMissing, severities(SeverityError), "A whole part was not received."},
+	{OwnerUnknown, at(SeverityWarning), "A document's owner is not known."},
+	{PartMissing, at(SeverityError), "A whole part was not received."},
 	{
-		QuotingAmbiguous, severities(SeverityWarning),
+		QuotingAmbiguous, at(SeverityWarning),
 		"A CSV's quotes can be read in two ways that fit equally well; the cells differ.",
 	},
 	{
-		QuotingDecided, severities(SeverityInfo),
+		QuotingDecided, at(SeverityInfo),
 		"A CSV's quotes are not those of RFC 4180; over the whole file it was decided how to read them.",
 	},
 	{
-		ReferenceDangling, severities(SeverityWarning, SeverityInfo),
+		ReferenceDangling, at(SeverityWarning, SeverityInfo),
 		"A reference leads to no record; an info where the export leaves such records out by design.",
 	},
 	{
-		RowsRagged, severities(SeverityError, SeverityWarning),
+		RowsRagged, at(SeverityError, SeverityWarning),
 		"Records do not fit the headings, or their quotes are in doubt; they are in `quarantine`. An " +
 			"error where they are most of a known table.",
 	},
-	{SizeMismatch, severities(SeverityWarning), "A file has another size than its row says."},
+	{SizeMismatch, at(SeverityWarning), "A file has another size than its row says."},
 	{
-		SystemLitter, severities(SeverityInfo),
+		SystemLitter, at(SeverityInfo),
 		"Files that operating systems and office programs leave behind are kept apart from the documents.",
 	},
-	{TableEmpty, severities(SeverityWarning, SeverityInfo), "A CSV has no rows."},
-	{TableMissing, severities(SeverityError), "The export lacks one of the ten CSVs."},
-	{TableRepeated, severities(SeverityWarning), "A further CSV is named or built like one of the ten."},
-	{TableUnknown, severities(SeverityInfo), "A CSV is none of the ten; it is loaded as well."},
-	{TableUnreadable, severities(SeverityError), "A CSV could not be loaded; it is kept as received."},
+	{TableEmpty, at(SeverityWarning, SeverityInfo), "A CSV has no rows."},
+	{TableMissing, at(SeverityError), "The export lacks one of the ten CSVs."},
+	{TableRepeated, at(SeverityWarning), "A further CSV is named or built like one of the ten."},
+	{TableUnknown, at(SeverityInfo), "A CSV is none of the ten; it is loaded as well."},
+	{TableUnreadable, at(SeverityError), "A CSV could not be loaded; it is kept as received."},
 	{
-		TextGarbled, severities(SeverityInfo),
+		TextGarbled, at(SeverityInfo),
 		"Texts look as if their encoding had been mistaken before the export; they are kept as received.",
 	},
-	{TypeMismatch, severities(SeverityWarning), "A document's name promises something else than its bytes are."},
+	{TypeMismatch, at(SeverityWarning), "A document's name promises something else than its bytes are."},
 }
 
-func severities(s ...Severity) []Severity { return s }
+func at(s ...Severity) []Severity { return s }

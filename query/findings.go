@@ -11,14 +11,14 @@ import (
 	"holdall/schemas"
 )
 
-// A Finding is one thing somebody should know about an export.
+// A Finding is one thing worth knowing about an export.
 type Finding struct {
 	Code     Code     `json:"code"`
 	Severity Severity `json:"severity"`
 	Table    string   `json:"table,omitempty"`
 	RecordID string   `json:"record_id,omitempty"`
 	Detail   string   `json:"detail"`
-	// Taking says that only the takeover could see it: the tables and the index do not tell it.
+	// Taking says that only the takeover could see it: it does not follow from the tables and the index.
 	FromTakeover bool `json:"taking,omitempty"`
 }
 
@@ -37,7 +37,7 @@ const (
 )
 
 // AddFindings adds findings that the takeover made, such as links that could not be fetched. Their number may
-// be large: they are rows from here on.
+// be large: they are not kept in memory.
 func (b *Builder) AddFindings(ctx context.Context, found iter.Seq2[Finding, error]) error {
 	b.write.Lock()
 	defer b.write.Unlock()
@@ -146,7 +146,8 @@ func (b *Builder) ShownFindings(ctx context.Context, each int) ([]Finding, error
 	all := []Finding{}
 	for rows.Next() {
 		var f Finding
-		if err := rows.Scan(&f.Code, &f.Severity, &f.Table, &f.RecordID, &f.Detail, &f.FromTakeover); err != nil {
+		err := rows.Scan(&f.Code, &f.Severity, &f.Table, &f.RecordID, &f.Detail, &f.FromTakeover)
+		if err != nil {
 			return nil, err
 		}
 		all = append(all, f)
@@ -199,7 +200,8 @@ func yieldFindings(
 	defer rows.Close()
 	for rows.Next() {
 		var f Finding
-		if err := rows.Scan(&f.Code, &f.Severity, &f.Table, &f.RecordID, &f.Detail, &f.FromTakeover); err != nil {
+		err := rows.Scan(&f.Code, &f.Severity, &f.Table, &f.RecordID, &f.Detail, &f.FromTakeover)
+		if err != nil {
 			return n, false, err
 		}
 		n++
@@ -262,36 +264,7 @@ func columnFindings(l *loaded) []Finding {
 		if !c.known && c.heading != "" {
 			unknown = append(unknown, fmt.Sprintf("%q (%s, %s)", c.heading, c.name, c.typ))
 		}
-		if n := l.TableReport.Columns[i].Rejected; n > 0 {
-			found = append(found, Finding{Code: CellsRejected, Severity: SeverityWarning, Table: l.Table,
-				Detail: fmt.Sprintf(
-					"%s: %d cells are %s; their text is in raw.%s and in rejects", c.name, n,
-					converter{order: l.readAs}.rejection(c.typ, c.stats), l.Table,
-				)})
-		}
-		found = append(found, numberFindings(l.Table, c)...)
-		if c.stats.excel > 0 {
-			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityWarning, Table: l.Table,
-				Detail: fmt.Sprintf(
-					`%s: %d cells look changed by a spreadsheet program (4.47E+11, ="0044"); they are kept `+
-						"as received",
-					c.name, c.stats.excel,
-				)})
-		}
-		if c.stats.nulls > 0 {
-			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityInfo, Table: l.Table,
-				Detail: fmt.Sprintf(
-					`%s: %d cells are \N, which databases write for no value; nothing in the file says `+
-						"which, and they are kept as received",
-					c.name, c.stats.nulls,
-				)})
-		}
-		if c.stats.nuls > 0 {
-			found = append(found, Finding{Code: CellsDamaged, Severity: SeverityWarning, Table: l.Table,
-				Detail: fmt.Sprintf(
-					"%s: %d cells hold NUL bytes; they are kept as received", c.name, c.stats.nuls,
-				)})
-		}
+		found = append(found, cellFindings(l, c, l.TableReport.Columns[i].Rejected)...)
 	}
 	for severity, names := range missing {
 		found = append(
@@ -309,6 +282,34 @@ func columnFindings(l *loaded) []Finding {
 				Detail: strings.Join(unknown, ", "),
 			},
 		)
+	}
+	return found
+}
+
+// cellFindings reports on the cells of a column, of which so many were rejected.
+func cellFindings(l *loaded, c column, rejected int64) []Finding {
+	var found []Finding
+	add := func(code Code, severity Severity, format string, args ...any) {
+		detail := c.name + ": " + fmt.Sprintf(format, args...)
+		found = append(found, Finding{Code: code, Severity: severity, Table: l.Table, Detail: detail})
+	}
+	if rejected > 0 {
+		add(CellsRejected, SeverityWarning, "%d cells are %s; their text is in raw.%s and in rejects",
+			rejected, converter{order: l.readAs}.rejection(c.typ, c.stats), l.Table)
+	}
+	found = append(found, numberFindings(l.Table, c)...)
+	if c.stats.excel > 0 {
+		add(CellsDamaged, SeverityWarning,
+			`%d cells look changed by a spreadsheet program (4.47E+11, ="0044"); they are kept as received`,
+			c.stats.excel)
+	}
+	if c.stats.nulls > 0 {
+		add(CellsDamaged, SeverityInfo,
+			`%d cells are \N, which databases write for no value; nothing in the file shows whether it means `+
+				"that here, and they are kept as received", c.stats.nulls)
+	}
+	if c.stats.nuls > 0 {
+		add(CellsDamaged, SeverityWarning, "%d cells hold NUL bytes; they are kept as received", c.stats.nuls)
 	}
 	return found
 }

@@ -13,21 +13,22 @@ import (
 	"time"
 )
 
-// ownTables describes the relations that no CSV brings.
+// ownTables describes the relations that come from no CSV.
 var ownTables = []view{
 	{
 		name: "archive_meta", about: "What is known of the archive as a whole, by key.",
 		columns: [][2]string{{"key", "What."}, {"value", "Its value."}},
 	},
 	{name: "findings",
-		about: "What somebody should know about this export: what is missing, damaged or odd.",
+		about: "What is worth knowing about this export: what is missing, damaged or odd.",
 		columns: [][2]string{
 			{"code", "What kind of finding it is."}, {"severity", "error, warning or info."},
 			{"table_name", "The table it is about."}, {"record_id", "The record it is about."},
 			{"detail", "The finding in words."},
 			{
 				"found",
-				"archive: the tables and documents tell it; takeover: only the takeover could see it.",
+				"archive: it follows from the tables and documents; takeover: only the " +
+					"takeover could see it.",
 			}}},
 	{name: "rejects",
 		about: "Cells whose text does not fit their column's type; the typed table has NULL there.",
@@ -141,7 +142,7 @@ func (b *Builder) meta(end string) map[string]string {
 	return meta
 }
 
-// Finish makes a database at the Builder's path, for Open without a Resolver: the files with the rows lie in
+// Finish makes a database at the Builder's path, for Open without a Resolver: the files with the rows are in
 // a directory of its name (see Files), both appear whole or not at all. It is for archives that have no such
 // files of their own.
 func (b *Builder) Finish(ctx context.Context) error {

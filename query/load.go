@@ -129,11 +129,11 @@ func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File
 	b.write.Lock()
 	defer b.write.Unlock()
 	return b.onConnection(ctx, func(c *sql.Conn) (err error) {
-		calm, err := b.raiseThreads(ctx, c, l, text)
+		restore, err := b.raiseThreads(ctx, c, l, text)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, calm()) }()
+		defer func() { err = errors.Join(err, restore()) }()
 		if s.unclean == "" {
 			err := b.loadOrUndo(ctx, c, l, s, plainSource(l, s, text))
 			if err == nil || ctx.Err() != nil {
@@ -155,10 +155,10 @@ func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File
 // largeCSV is how long a file is for which more threads are worth it, in bytes.
 const largeCSV = 32 << 20
 
-// raiseThreads gives the engine more threads for a large table that Match waits for, until calm is called.
+// raiseThreads gives the engine more threads for a large table that Match waits for, until restore is called.
 func (b *Builder) raiseThreads(
 	ctx context.Context, c *sql.Conn, l *loaded, text *os.File,
-) (calm func() error, err error) {
+) (restore func() error, err error) {
 	info, err := text.Stat()
 	if err != nil {
 		return nil, err
@@ -170,7 +170,8 @@ func (b *Builder) raiseThreads(
 	set := func(ctx context.Context, threads int) error {
 		return execAll(ctx, c, fmt.Sprintf("SET GLOBAL threads = %d", threads))
 	}
-	return func() error { return set(context.WithoutCancel(ctx), b.opts.Threads) }, set(ctx, b.opts.BurstThreads)
+	restore = func() error { return set(context.WithoutCancel(ctx), b.opts.Threads) }
+	return restore, set(ctx, b.opts.BurstThreads)
 }
 
 // loadOrUndo loads a table, or leaves nothing of it.
@@ -269,8 +270,8 @@ func (l *loaded) received() []column {
 	return cols
 }
 
-// plainSource is a query for the texts of a file that needs no change, in its order. To number the rows would take
-// DuckDB twice the time; their place in the Parquet file is their number.
+// plainSource is a query for the texts of a file that needs no change, in its order. To number the rows would
+// take DuckDB twice the time; their place in the Parquet file is their number.
 func plainSource(l *loaded, s *scanned, text *os.File) string {
 	l.Numbered = len(l.received()) == 0
 	if s.loadable == 0 {

@@ -18,7 +18,7 @@ import (
 // LoadNDJSON loads a file of JSON objects, one a line, as a table: file is its name, which says which table
 // it is, path a local copy. It makes what LoadCSV makes; raw.<table> has the values as text.
 //
-// Objects are flattened by their shape, whoever they come from:
+// Objects are flattened by their shape, whatever their source:
 //
 //	a number, text, true, false         a column; null is NULL, as is what is missing
 //	{"Id", "Description", …}            an option: its description, and <name>_id
@@ -142,7 +142,7 @@ func flattenMember(name string, value json.RawMessage, cells *[]flatCell) error 
 		}
 		*cells = append(*cells, flatCell{name, s})
 		return nil
-	case 'n': // null: of what, nobody can tell
+	case 'n': // null: of what, it cannot be known
 		return nil
 	default:
 		*cells = append(*cells, flatCell{name, plainNumber(string(value))})

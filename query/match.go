@@ -33,7 +33,8 @@ type Matched struct {
 	Ambiguous bool
 }
 
-// matchedAmbiguous stands in the index for an entry that several rows fit, so that Reconcile finds it there.
+// matchedAmbiguous is written to the index for an entry that several rows fit, so that Reconcile finds it
+// there.
 const matchedAmbiguous = "ambiguous"
 
 // Match finds the owners of entries: attachments in the Attachments table, CVs in Candidates, which must be
@@ -45,7 +46,7 @@ const matchedAmbiguous = "ambiguous"
 // of its name (see like), with its owner or size; its owner and size alone; where no size is known, a name
 // that no other row and no other entry has. For CVs an e-mail address or a person's name. A weaker rule
 // decides between rows that a stronger one leaves equal, never against it; no row is given to two entries,
-// and none to an entry whose path speaks of another owner. A bare number is an id only where nothing
+// and none to an entry whose path names another owner. A bare number is an id only where nothing
 // contradicts it. An attachment without a row still gets an owner if its path names exactly one.
 func (b *Builder) Match(ctx context.Context, entries iter.Seq2[Entry, error]) iter.Seq2[Matched, error] {
 	return func(yield func(Matched, error) bool) {
@@ -278,26 +279,6 @@ func (b *Builder) attachmentRows() string {
 	}
 	t, _ := schemas.ByName(b.opts.known(), name)
 	return "(SELECT NULL::BIGINT AS r, " + nulls(emptyReport(t).Columns) + " WHERE false)"
-}
-
-const fullNameSQL = "coalesce(full_name, concat_ws(' ', first_name, surname))"
-
-// owners is a query for all records that files can belong to.
-func (b *Builder) owners() string {
-	var selects []string
-	for _, o := range []struct{ kind, table, key string }{
-		{"CANDIDATE", "candidates", "candidate_id"}, {"CONTACT", "contacts", "contact_id"},
-		{"COMPANY", "companies", "company_id"}, {"JOB", "jobs", "job_id"},
-	} {
-		table, _ := b.relation(o.table)
-		selects = append(
-			selects,
-			fmt.Sprintf(
-				"SELECT %s AS owner_type, %s AS owner_id, reference FROM %s", text(o.kind), o.key, table,
-			),
-		)
-	}
-	return strings.Join(selects, " UNION ALL ")
 }
 
 // relation returns one of the ten tables, or an empty one of its kind where it was not loaded.

@@ -20,8 +20,8 @@ import (
 )
 
 // Exporters rename files: they escape or replace characters, number equal names, cut long ones, write ids and
-// times before or behind them, or hand them on in another character set. What follows says whether a file's
-// name may be what became of another name. It is evidence beside owner and size, never proof.
+// times before or after them, or hand them on in another character set. What follows says whether a file's
+// name may be what became of another name. It is evidence along with owner and size, never proof.
 
 // A nameLikeness says how much two names of files have in common.
 type nameLikeness int64
@@ -99,7 +99,7 @@ func (n fileName) cores() []string {
 
 var extension = regexp.MustCompile(`^(.*[^.])\.([\pL\pN]{1,5})$`)
 
-// behindExtension is a number of a copy that stands behind the extension: "CV.pdf(1)".
+// behindExtension is a number of a copy that follows the extension: "CV.pdf(1)".
 var behindExtension = regexp.MustCompile(`^(.*)(\.[\pL\pN]{2,5})(\s?\(\d{1,3}\)|[_~-]\d{1,2})$`)
 
 var sameExtension = map[string]string{

@@ -2,6 +2,7 @@ package query
 
 import "testing"
 
+// TestNamesThatExportersChange: long because it is one table of cases.
 func TestNamesThatExportersChange(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -4,14 +4,14 @@ import "fmt"
 
 // What an entry's path says by ids, references and numbers:
 //
-//	oid       what may stand in a path for the owner of files, and for whom: "CANDIDATE 17"
+//	oid       what may be in a path for the owner of files, and for whom: "CANDIDATE 17"
 //	arow      the rows of attachments and their owners
 //	rowhit    entries and the rows whose key their path has
 //	ownerhit  entries and the owners whose id or reference their path has
 //
-// An id with letters in it, or one too long to be anything else, is believed wherever it stands. A bare
+// An id with letters in it, or one too long to be anything else, is believed wherever it occurs. A bare
 // number may as well be a year, a month, a counter, a telephone number or a postcode: it is believed where
-// something else in the path, or the row's name and size, agree with it and nothing speaks against it; or
+// something else in the path, or the row's name and size, agree with it and nothing contradicts it; or
 // where all numbers in that place of all paths are ids, and are not just what years and counters are.
 
 const bareNumber = `'\d{1,14}'`
@@ -34,7 +34,7 @@ UNION SELECT r, concat(owner_type, ' ', lower(owner_id)) FROM named JOIN temp.ow
 UNION SELECT r, concat(coalesce(kind, '?'), ' ', ref) FROM named
 	WHERE id IS NULL AND ref NOT IN (SELECT lower(reference) FROM temp.owner WHERE reference IS NOT NULL);`
 
-// ownerIDsSQL says what may stand in a path for an owner: all of it where numbers may, since it then matters
+// ownerIDsSQL says what may be in a path for an owner: all of it where numbers may, since it then matters
 // how many ids are numbers; else only what the paths have.
 func ownerIDsSQL(numbers bool) string {
 	only := func(key string) string {
@@ -101,7 +101,7 @@ UNION SELECT no, part, place || ' ends', regexp_extract(segment, '[-_ (#.](\d{1,
 	FROM t WHERE token <> ''
 UNION SELECT no, part, 'within', unnest(regexp_extract_all(segment, '\d{4,14}')) FROM t;`
 
-// kindsSQL says what kinds of owners a path speaks of, as in Jobs/17: other records may have the same number.
+// kindsSQL says what kinds of owners a path names, as in Jobs/17: other records may have the same number.
 const kindsSQL = `
 CREATE TEMP TABLE spoken AS
 WITH e AS (SELECT no, '/' || lower(path) AS p FROM temp.entry WHERE no IN (SELECT no FROM temp.number)),
@@ -126,8 +126,8 @@ UNION SELECT n.no, n.part, place, token, 'row', owner, r FROM temp.number AS n
 	JOIN temp.att ON id_key = token LEFT JOIN temp.arow USING (r)
 	WHERE (SELECT numeric FROM rows);`
 
-// namedSQL finds the people that paths name: those of CVs, and those whose numbers are in doubt. It is dear,
-// and only for entries that need it.
+// namedSQL finds the people that paths name: those of CVs, and those whose numbers are in doubt. It is
+// expensive, and only for entries that need it.
 func namedSQL(which string) string {
 	return fmt.Sprintf(`
 CREATE OR REPLACE TEMP TABLE said AS
@@ -155,7 +155,7 @@ UNION ALL SELECT DISTINCT no, owner, 9, true FROM temp.mailbox
 // lastWord is SQL for the last word of a name that has no other characters than ASCII letters and blanks.
 // Whatever key person_keys makes of such a name has the last word of the full name (where there is none, of
 // the first) or of the surname in it; so the many people with neither in any path need no keys, which are
-// dear. Other names are all looked at.
+// expensive. Other names are all looked at.
 func lastWord(name string) string { return "lower(split_part(rtrim(" + name + "), ' ', -1))" }
 
 // judgedSQL holds each number against what else is known: the people, ids and references in the same path,

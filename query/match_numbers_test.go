@@ -8,6 +8,8 @@ import (
 )
 
 // Ids of some systems are plain numbers, and so are years, months, counters, telephone numbers and postcodes.
+//
+// Long because it is one table of cases.
 func TestABareNumberIsAnIDOnlyWhereNothingSpeaksAgainstIt(t *testing.T) {
 	t.Parallel()
 	const people = "Candidate Id,Reference,Full Name,Email\n1,CA-1,Ama Mensah,ama@example.org\n2,CA-2,Bo " +

@@ -16,7 +16,7 @@ const (
 	byInitial     = "1"
 )
 
-// adornments are words that files are named with beside people.
+// adornments are words that files of people are also named with.
 var adornments = strings.Fields(`cv cvs resume resumes curriculum vitae lebenslauf bewerbung anschreiben old
 	new final
 	copy kopie copie updated update latest draft scan scanned signed version page pages letter cover
@@ -51,7 +51,7 @@ func peopleIn(path string) []string {
 		for _, m := range mail.FindAllString(segment, 2) {
 			m = strings.ToLower(m)
 			add("E:" + m)
-			for i, c := range m[:strings.Index(m, "@")] { // something may stand in front
+			for i, c := range m[:strings.Index(m, "@")] { // something may precede it
 				if c == '_' || c == '-' {
 					add("E:" + m[i+1:])
 				}
@@ -94,10 +94,10 @@ func nameWordsIn(path string) []string {
 	return nil
 }
 
-// numbered is a word with a number behind it.
+// numbered is a word followed by a number.
 var numbered = regexp.MustCompile(`(?:\b|_)(\pL+)\d+(?:\b|_)`)
 
-// personKeys returns the keys of a person's names, each behind how well it names the person.
+// personKeys returns the keys of a person's names, each after a digit for how well it names the person.
 func personKeys(full, first, surname string) []string {
 	var keys []string
 	add := func(how string, words []string) {

@@ -9,7 +9,7 @@ package query
 //	result   entries with their owners, in the order in which they are yielded
 //
 // Evidence is looked at in phases, the strongest first. A phase sees only entries and rows that no earlier
-// one has brought together; so the dear comparison of changed names is for what is left over.
+// one has matched; so the expensive comparison of changed names is for what is left over.
 
 const dropMatchSQL = `
 DROP VIEW IF EXISTS temp.att; DROP VIEW IF EXISTS temp.cand; DROP VIEW IF EXISTS temp.person;
@@ -86,7 +86,7 @@ SELECT no, 'attachments', r, NULL, false, bit_or(score) + max(CASE WHEN file_siz
 	+ max(CASE WHEN name_key = base THEN ` + ruleName + ` ELSE 0 END) FROM hits GROUP BY no, r;`
 
 // nameHitsSQL goes by names, for entries that have no better hit, and with rows that no other entry has by
-// key or path. A path that speaks of an owner is not given to another's row. Common names would meet common
+// key or path. A path that names an owner is not given to another's row. Common names would meet common
 // names in squares: rows are therefore counted first, and several are one hit, and a name and its owner are
 // joined as one text, since the planner might otherwise begin with the names.
 const nameHitsSQL = `
@@ -169,7 +169,7 @@ const pairHitsSQL = `
 INSERT INTO temp.hit SELECT no, 'attachments', r, NULL, false, score FROM temp.pair
 	JOIN (WITH ` + freeSQL + ` SELECT r FROM free) USING (r) WHERE no NOT IN (SELECT no FROM temp.decided);`
 
-// lastHitsSQL goes by a name alone, where no size is known and no owner speaks against it, and by a name in
+// lastHitsSQL goes by a name alone, where no size is known and no owner contradicts it, and by a name in
 // its owner's folder although the size differs.
 const lastHitsSQL = `
 INSERT INTO temp.hit
@@ -201,8 +201,8 @@ hits AS (
 SELECT no, 'cvs', min(r), candidate_id, false, bit_or(score) FROM hits JOIN temp.cand USING (owner)
 	GROUP BY no, candidate_id;`
 
-// decideSQL brings an entry and a row together where neither has a better or an equally good one. Rows with
-// the same key count as one. Of CVs any number may be one person's.
+// decideSQL decides that an entry belongs to a row where neither has a better or an equally good one. Rows
+// with the same key count as one. Of CVs any number may be one person's.
 func decideSQL(how string) string {
 	return `
 INSERT INTO temp.decided
@@ -248,7 +248,7 @@ const (
 // rounds is how often a phase looks again at what is left: a row that is taken leaves others without a rival.
 const rounds = 3
 
-// A matchPhase brings entries of a part and rows together in one way.
+// A matchPhase matches entries of a part with rows in one way.
 type matchPhase struct {
 	part   string
 	before []string // what its hits are found with

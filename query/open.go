@@ -43,7 +43,7 @@ type OpenOptions struct {
 	MemoryLimit int64 // bytes; 0: 192 MiB
 	Threads     int   // 0: one a core
 
-	// Fetch brings a file to the path that the Resolver gave for it, when a statement first reads it.
+	// Fetch copies a file to the path that the Resolver gave for it, when a statement first reads it.
 	// nil: they are there.
 	Fetch func(ctx context.Context, path string) error
 }
@@ -82,8 +82,8 @@ func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*D
 	return d, nil
 }
 
-// sealSandbox looks at the catalog on the first connection, and then closes the engine off from everything but
-// the files that the catalog names. It returns the statements that every connection begins with.
+// sealSandbox reads the catalog on the first connection, and then cuts the engine off from everything but the
+// files that the catalog names. It returns the statements that every connection begins with.
 func (d *DB) sealSandbox(ctx context.Context, c driver.Conn, resolve Resolver) ([]string, error) {
 	version, err := pairs(
 		ctx, c, "SELECT key, value FROM "+catalog+".archive_meta WHERE key = 'database_format'",

@@ -16,8 +16,8 @@ import (
 	"holdall/internal/reports"
 )
 
-// TestLoadAtSize loads an export of HOLDALL_QUERY_PEOPLE people and tells time and peak memory. It is for
-// people who tune.
+// TestLoadAtSize loads an export of HOLDALL_QUERY_PEOPLE people and reports time and peak memory. It is for
+// people who tune. Long because it is one sequence of measured steps.
 func TestLoadAtSize(t *testing.T) {
 	people, _ := strconv.Atoi(os.Getenv("HOLDALL_QUERY_PEOPLE"))
 	if people == 0 {

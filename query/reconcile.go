@@ -50,7 +50,7 @@ type reconciler struct {
 	parts map[string]bool
 	// tables that were not received, or have no rows: what refers to them is not reported row by row
 	missing map[string]bool
-	// columns that have a value, as table.column: what has none needs no looking at
+	// columns that have a value, as table.column: the others need no check
 	filled map[string]bool
 	kinds  map[string][]string // the kinds of records that a table's references name, by table
 }
@@ -131,13 +131,13 @@ func (r *reconciler) keys() []string {
 				continue // a key that no row has is no key
 			}
 			having := "n > 1"
-			if primary, ok := t.PrimaryKey(); ok && c.Key != "primary" { // rows of one key are told by that
+			if primary, ok := t.PrimaryKey(); ok && c.Key != "primary" { // rows of one primary key count once
 				having += fmt.Sprintf(
 					" AND count(DISTINCT %[1]s) + count(*) FILTER (%[1]s IS NULL) > 1", ident(primary.Name),
 				)
 			}
 			all = append(all, finding(DuplicateKey, SeverityWarning, t.Name, "value",
-				fmt.Sprintf("'%s stands in ' || n || ' rows'", c.Name),
+				fmt.Sprintf("'%s is in ' || n || ' rows'", c.Name),
 				fmt.Sprintf(
 					"(SELECT %[1]s AS value, count(*) AS n FROM main.%[2]s WHERE %[1]s IS NOT NULL GROUP "+
 						"BY 1 HAVING %[3]s)",
@@ -158,18 +158,6 @@ func (r *reconciler) keys() []string {
 	return all
 }
 
-type entityTable struct{ kind, table, key string }
-
-// entityTables says which table holds records of a kind. Kinds that are not here, such as leads, are in none
-// of the ten.
-var entityTables = []entityTable{
-	{"CANDIDATE", "candidates", "candidate_id"}, {"CONTACT", "contacts", "contact_id"},
-	{"COMPANY", "companies", "company_id"},
-	{"JOB", "jobs", "job_id"}, {"USER", "users", "user_id"}, {"TASK", "tasks", "task_id"},
-	{"PIPELINE", "job_pipelines", "pipeline_id"},
-	{"ATTACHMENT", "attachments", "attachment_id"}, {"FOLDER", "folder_records", "folder_id"},
-}
-
 // references reports references to records that are not there.
 func (r *reconciler) references() []string {
 	var all []string
@@ -179,7 +167,7 @@ func (r *reconciler) references() []string {
 			switch {
 			case c.References == "" || c.References == "*" || !r.filled[t.Name+"."+c.Name]:
 			case c.References == "folder_records.folder_id":
-				all = append(all, r.beyondExport(t.Name, c.Name, "a folder is known only by what lies in it",
+				all = append(all, r.beyondExport(t.Name, c.Name, "a folder is known only by what is in it",
 					fmt.Sprintf(
 						"SELECT %[1]s FROM main.%[2]s WHERE %[1]s IS NOT NULL AND %[1]s NOT IN (SELECT "+
 							"folder_id FROM main.folder_records WHERE folder_id IS NOT NULL)",
@@ -320,16 +308,7 @@ func (r *reconciler) polymorphic(p polymorphic) []string {
 		)))
 }
 
-// everyKeySQL is a query for the keys of all records.
-func everyKeySQL() string {
-	keys := make([]string, len(entityTables))
-	for i, e := range entityTables {
-		keys[i] = fmt.Sprintf("SELECT %s FROM main.%s", ident(e.key), ident(e.table))
-	}
-	return "SELECT * FROM (" + strings.Join(keys, " UNION ALL ") + ") AS e(id) WHERE id IS NOT NULL"
-}
-
-// auditLog counts journal entries about records that are not there. A journal tells of deleted records, so
+// auditLog counts journal entries about records that are not there. An audit log mentions deleted records, so
 // that is no fault.
 func (r *reconciler) auditLog() string {
 	return finding(ReferenceDangling, SeverityInfo, "audit_logs", "NULL",

@@ -92,7 +92,7 @@ func (r *reconciler) documents() []string {
 	}
 }
 
-// typeMismatchSQL finds documents whose name promises something else than their bytes are. It speaks up only
+// typeMismatchSQL finds documents whose name promises something else than their bytes are. It reports only
 // where both are known well: a text may be called anything, and old Office files come in many forms.
 const typeMismatchSQL = `(SELECT doc_id, original_name, media_type, lower(regexp_extract(original_name,
 	'\.([^./\\]+)$', 1)) AS ext,

@@ -2,15 +2,15 @@ package query
 
 import "fmt"
 
-// What the tables promise and no document answers is missing only if no document that is nobody's may be it.
+// What the tables promise is reported missing only if no document without an owner may be it.
 //
 //	attachment  the rows of attachments and, as r, their places
 //	lost     rows of attachments without a document; a view, as there may be a million
 //	stray    documents without a row
 //	perhaps  a lost row and a stray document that may be its file
 
-// perhapsSQL brings lost rows and stray documents together that size, owner, name or id does not keep apart.
-// Blocks that are too large to be compared name by name are brought together as a whole by their owner.
+// perhapsSQL pairs lost rows with stray documents that size, owner, name or id does not keep apart.
+// Blocks that are too large to be compared name by name are paired as a whole by their owner.
 var perhapsSQL = `
 CREATE OR REPLACE TEMP TABLE lost_row AS SELECT r FROM temp.attachment AS a
 	WHERE NOT EXISTS (FROM main.documents AS d WHERE d.attachment_id = a.attachment_id)
@@ -50,8 +50,8 @@ UNION SELECT r, doc_id FROM temp.lost JOIN ids ON token = lower(record_id) WHERE
 CREATE OR REPLACE TEMP TABLE anyones AS SELECT doc_id, original_name FROM temp.stray
 	WHERE part = 'attachments' AND owner_id IS NULL AND ` + unmarked("attachments", "attachment_id") + `;`
 
-// unmarked says whether so many files of a part bear no mark of what they belong to that such files may be
-// anybody's. One among a hundred that do bear a mark is a stray.
+// unmarked is SQL for whether so many files of a part do not show what they belong to that such a file may be
+// any row's. One among a hundred that do show it is a stray.
 func unmarked(part, column string) string {
 	return fmt.Sprintf(
 		`(SELECT count(*) FILTER (%[2]s IS NULL) * 10 > count(%[2]s) FROM main.documents
@@ -107,8 +107,8 @@ const ambiguousRows = `(SELECT d.doc_id, d.original_name, p.ids FROM main.docume
 				USING (doc_id)
 	WHERE part = 'attachments' AND attachment_id IS NULL AND matched_by = '` + matchedAmbiguous + `')`
 
-// lostCVsSQL does the same for candidates who are said to have a CV, and CVs that are nobody's. A CV that is
-// named for somebody else is not theirs; one without a name may be anybody's. Where letters were replaced,
+// lostCVsSQL does the same for candidates who have a CV according to the tables, and CVs without an owner. A
+// CV that is named for another person is not theirs; one without a name may be. Where letters were replaced,
 // what is left of a name on one side of them has to do: "W. Dvo__k.pdf".
 const lostCVsSQL = `
 CREATE OR REPLACE TEMP TABLE lost_cv AS SELECT candidate_id, reference, full_name, first_name, surname

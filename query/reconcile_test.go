@@ -37,6 +37,7 @@ func reconcile(t testing.TB, parts map[string]bool, tables map[string]string, in
 	return got
 }
 
+// TestReconcile: long because it is one table of cases.
 func TestReconcile(t *testing.T) {
 	t.Parallel()
 	both := map[string]bool{"attachments": true, "cvs": true}
@@ -107,15 +108,15 @@ func TestReconcile(t *testing.T) {
 			[]string{"info documents d1: 2 documents have the same content: a; b"}, ""},
 		"keys that are not unique": {
 			both, map[string]string{"Candidates.csv": candidates}, "", "duplicate-key",
-			[]string{"warning candidates c2: candidate_id stands in 2 rows"}, "",
+			[]string{"warning candidates c2: candidate_id is in 2 rows"}, "",
 		},
 		"a row that is there twice is told once": {both,
 			map[string]string{
 				"Candidates.csv": "Candidate Id,Reference\nc1,CA-1\nc1,CA-1\nc2,CA-2\nc3,CA-2\n",
 			}, "", "duplicate-key",
 			[]string{
-				"warning candidates CA-2: reference stands in 2 rows",
-				"warning candidates c1: candidate_id stands in 2 rows",
+				"warning candidates CA-2: reference is in 2 rows",
+				"warning candidates c1: candidate_id is in 2 rows",
 			}, ""},
 		"keys that are not there": {
 			both, map[string]string{"Candidates.csv": candidates}, "", "key-missing",

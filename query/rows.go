@@ -14,7 +14,7 @@ import (
 
 // Rows is a result being read: Next, then Strings; or all at once with Write. It belongs to one goroutine.
 //
-// The result lies in a temporary table, which goes to disk when it outgrows the memory limit, and is read in
+// The result is in a temporary table, which goes to disk when it outgrows the memory limit, and is read in
 // pieces: the engine would otherwise keep the whole of it in memory.
 type Rows struct {
 	ctx     context.Context

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A Suggestion is what may stand in SQL from a byte on, in place of what is there.
+// A Suggestion is what may come next in SQL from a byte on, in place of what is there.
 type Suggestion struct {
 	Text  string
 	Start int

@@ -105,8 +105,8 @@ func (l *lackFinder) addTable(ctx context.Context, name string) error {
 	return l.addQuery(ctx, body)
 }
 
-// addColumn looks whether a column that a query names is one that no file brought. The innermost SELECT that has
-// a table with such a column is the one that is meant.
+// addColumn looks whether a column that a query names is one that no file had. The innermost SELECT that
+// has a table with such a column is the one that is meant.
 func (l *lackFinder) addColumn(s *scope, names []string) {
 	column := names[len(names)-1]
 	for ; s != nil; s = s.outer {

@@ -9,7 +9,7 @@ import (
 
 // A statement is one piece of users' SQL, with what the sandbox looks at.
 type statement struct {
-	text  string   // without the semicolon behind it
+	text  string   // without the semicolon after it
 	words []string // identifiers and keywords, lower case and unquoted, in their order
 	calls []string // those of them that a parenthesis follows
 }

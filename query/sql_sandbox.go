@@ -24,7 +24,7 @@ var allowedFirst = []string{
 	"unpivot", "pragma",
 }
 
-// allowedPragmas only tell something.
+// allowedPragmas only report something.
 var allowedPragmas = []string{
 	"table_info", "show_tables", "show_tables_expanded", "show", "version", "database_size",
 }
@@ -143,7 +143,7 @@ func checkSQL(sql string) ([]statement, error) {
 		if err := s.check(); err != nil {
 			return nil, err
 		}
-		// One that the parser takes for several would be run in part before anybody looked at it.
+		// One that the parser takes for several would be run in part before it was checked.
 		n, err := countStatements(s.text)
 		if err != nil {
 			return nil, err

@@ -42,6 +42,7 @@ func load(t testing.TB, b *Builder, name, content string) *TableReport {
 	return r
 }
 
+// TestSandboxRefuses: long because it is one table of cases.
 func TestSandboxRefuses(t *testing.T) {
 	t.Parallel()
 	d, path := smallDB(t)
@@ -231,6 +232,7 @@ func answer(t testing.TB, d *DB, query string, params map[string]string) string 
 	return out.String()
 }
 
+// TestSandboxAllows: long because it is one table of cases.
 func TestSandboxAllows(t *testing.T) {
 	t.Parallel()
 	d, _ := smallDB(t)

@@ -106,7 +106,7 @@ func (c converter) time(ref string, shapes dateShape, date bool) string {
 // zoneSuffix is a pattern of the zones that dateBranches reads.
 const zoneSuffix = `\s?([Zz]|UTC|GMT|[-+]\d{2}(:?\d{2})?)`
 
-// dateBranches returns a WHEN for each shape. Its patterns are narrower than the casts behind them, which
+// dateBranches returns a WHEN for each shape. Its patterns are narrower than the casts after them, which
 // read 3/4/24 as the year 24 and take "infinity" for a time.
 func (c converter) dateBranches(v string, shapes dateShape) []string {
 	const clock = `\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?`

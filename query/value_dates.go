@@ -179,7 +179,7 @@ func shapeOfISO(rest []byte) dateShape {
 	return shapeISO | shapeOfZone(clock[1:])
 }
 
-// shapeOfZone looks at what stands behind the time of day.
+// shapeOfZone looks at what follows the time of day.
 func shapeOfZone(clock []byte) dateShape {
 	zone := bytes.TrimLeft(clock, "0123456789:.")
 	switch {

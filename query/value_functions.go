@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Functions of ours that a Builder's SQL may call. They read what is beyond regular expressions; nothing that
+// Our functions that a Builder's SQL may call. They read what is beyond regular expressions; nothing that
 // is stored in a database calls them, because they are gone when it is opened.
 const (
 	numberFunction = "holdall_number" // (text, notation, decimals); see readNumber

@@ -14,7 +14,7 @@ const (
 	notationPoint                     // 1,250.50
 	notationComma                     // 1.250,50
 	notationMixed                     // both
-	notationAmbiguous                 // 45.000 or 45,000, which may be 45 or 45000, and nothing that tells
+	notationAmbiguous                 // 45.000 or 45,000, which may be 45 or 45000, undecided
 )
 
 var notationNames = [...]string{
@@ -27,14 +27,14 @@ func (n notation) String() string { return notationNames[n] }
 // numberEvidence is what a column shows about how its numbers are written.
 type numberEvidence struct {
 	integers int64 // nothing but digits and a sign
-	simple   int64 // these, and those with one or two digits behind a point
+	simple   int64 // these, and those with one or two digits after a point
 	point    int64 // that can only be of notationPoint
 	comma    int64 // that can only be of notationComma
 	either   [2]int64
 	signed   int64 // of those that can be either, the ones in pounds or dollars
 }
 
-// The marks of numberEvidence.either: what stands before the last three digits.
+// The marks of numberEvidence.either: what precedes the last three digits.
 const (
 	eitherPoint = 0
 	eitherComma = 1
@@ -119,16 +119,16 @@ func (e *numberEvidence) merge(o numberEvidence) {
 type number struct {
 	negative bool
 	core     string // digits, points and commas
-	grouped  bool   // its thousands were parted by blanks or apostrophes, which are gone from core
-	thousand bool   // a k stands behind it
+	grouped  bool   // its thousands were separated by blanks or apostrophes, which are gone from core
+	thousand bool   // a k follows it
 	english  bool   // it is in pounds or dollars
 }
 
-// currencies may stand before or behind a number; the first four are those of countries that write 1,250.50.
+// currencies may precede or follow a number; the first four are those of countries that write 1,250.50.
 var currencies = []string{"£", "$", "GBP", "USD", "EUR", "CHF", "AUD", "CAD", "NZD", "SGD", "HKD", "ZAR",
 	"AED", "INR", "JPY", "SEK", "NOK", "DKK", "PLN", "€", "¥", "₹"}
 
-// splitNumber takes a number apart: signs before or behind it, parentheses for a negative one, a currency, a
+// splitNumber takes a number apart: signs before or after it, parentheses for a negative one, a currency, a
 // k.
 func splitNumber(v string) (n number, ok bool) {
 	signs := 0
@@ -261,7 +261,7 @@ func (n number) kindOfBoth(points, commas int) numberKind {
 	return kind
 }
 
-// areGroups reports whether digits are parted into thousands, or into lakhs and crores: 1,00,00,000.
+// areGroups reports whether digits are grouped into thousands, or into lakhs and crores: 1,00,00,000.
 func areGroups(groups []string) bool {
 	if len(groups[0]) == 0 || len(groups[0]) > 3 || len(groups[len(groups)-1]) != 3 {
 		return false

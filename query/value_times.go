@@ -14,7 +14,7 @@ const (
 	dayPattern   = `(\d{1,2})(?:st|nd|rd|th)?`
 	clockPattern = `(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)`
 	zonePattern  = `(z|(?:utc|gmt)?[-+]\d{2}:?\d{2}|[-+]\d{2}|utc|gmt)`
-	// restPattern is what may stand behind a date: a time of day, and its zone.
+	// restPattern is what may follow a date: a time of day, and its zone.
 	restPattern = `(?:(?:,? at |,? ?t|,? +)` + clockPattern + ` ?([ap]\.?m\.?)? ?` + zonePattern + `?)?$`
 )
 
@@ -43,8 +43,8 @@ type moment struct {
 }
 
 // readTime returns the time that clocks in zone showed, for the ways to write times that SQL does not read:
-// with the names of months, as JavaScript, Java, .NET and mail write them, and others with a zone behind
-// them. Zones other than UTC and offsets are not read: their short names stand for several. For a date,
+// with the names of months, as JavaScript, Java, .NET and mail write them, and others with a zone after
+// them. Zones other than UTC and offsets are not read: one short name is that of several. For a date,
 // midnight in any zone is that day.
 func readTime(v, order string, zone *time.Location, date bool) (string, bool) {
 	v = strings.ToLower(strings.Join(strings.Fields(v), " "))

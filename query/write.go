@@ -48,7 +48,7 @@ type Written struct {
 	// CSV, TSV, XLSX: texts that begin like formulas; in XLSX they are marked as texts, in CSV as NoFormulas
 	// says
 	Formulas int64
-	CutCells int64 // XLSX: texts longer than a cell can be; what is missing is said in them
+	CutCells int64 // XLSX: texts longer than a cell can be; a note in them says so
 	Sheets   int   // XLSX: sheets that the rows needed
 	Hidden   int   // Table: columns for which there was no room
 }
@@ -150,7 +150,7 @@ func (o *tsvOutput) cell(i int, s string) {
 
 func (o *tsvOutput) end() error { return nil }
 
-// A csvOutput tells NULL, which is empty, from an empty text, which is "".
+// A csvOutput distinguishes NULL, which is empty, from an empty text, which is "".
 type csvOutput struct {
 	w     *bufio.Writer
 	o     WriteOptions

@@ -76,5 +76,5 @@ func leafJSON(ref, typ string) string {
 	return fmt.Sprintf("to_json(%s::VARCHAR)::VARCHAR", ref)
 }
 
-// quoteSQL doubles the quotes of what stands inside of a text in SQL.
+// quoteSQL doubles the quotes of the content of a text in SQL.
 func quoteSQL(s string) string { return strings.ReplaceAll(s, "'", "''") }

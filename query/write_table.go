@@ -19,7 +19,7 @@ type tableOutput struct {
 	w       *bufio.Writer
 	waiting [][]string
 	widths  []int
-	right   []bool // numbers stand on the right
+	right   []bool // numbers are aligned right
 	width   int    // of the terminal; 0: it does not matter
 	first   int    // this many columns are shown from the left
 	last    int    // and this many from the right
@@ -129,7 +129,7 @@ func (o *tableOutput) fit() {
 
 const (
 	narrowest = 12  // a column is not narrowed further
-	elided    = "…" // stands for hidden columns
+	elided    = "…" // in place of hidden columns
 )
 
 func tableWidth(widths []int) int {
@@ -172,8 +172,8 @@ func (o *tableOutput) end() error {
 	return o.fixWidths()
 }
 
-// displayText makes a cell one line of at most widestCell columns. What could command a terminal is shown, not
-// sent.
+// displayText makes a cell one line of at most widestCell columns. What could command a terminal is shown,
+// not sent.
 func displayText(s string) string {
 	if len(s) > 8*widestCell {
 		s = s[:8*widestCell]

@@ -33,7 +33,7 @@ type Workbook struct {
 	z      *zip.Writer
 	taken  map[string]bool // names of sheets, lower case
 	sheets []string        // by number
-	front  int             // the number of the sheet that stands first, if not 0
+	front  int             // the number of the sheet that comes first, if not 0
 }
 
 // NewWorkbook returns a Workbook that is written to w. Close ends it.
@@ -50,7 +50,7 @@ func (b *Workbook) AddSheet(name string, r *Rows, limit int64) (Written, error) 
 	return done, err
 }
 
-// AddFront writes a sheet of texts that stands in front of the others, whenever it is written.
+// AddFront writes a sheet of texts that comes before the others, whenever it is written.
 func (b *Workbook) AddFront(name string, headings []string, rows [][]string) error {
 	o := &sheetOutput{book: b, name: name, done: new(Written)}
 	width := len(headings)
