@@ -103,20 +103,7 @@ func runFault(t *testing.T, c faultCase) {
 		c.opts(&opts)
 	}
 	if c.between != nil {
-		r, err := w.run(t, opts, m, nil)
-		w.wantCode(t, "the first run", err, c.first)
-		if r != nil {
-			r.Close()
-		}
-		w.faultServer.mu.Lock()
-		if w.object != nil {
-			w.object.fault = nil
-		}
-		c.between(t, w)
-		w.faultServer.mu.Unlock()
-		if c.master2 != nil {
-			m = c.master2(t, w)
-		}
+		m = w.firstRun(t, c, opts, m)
 	}
 	r, err := w.run(t, opts, m, c.while)
 	w.wantCode(t, "the run", err, c.want)
@@ -146,6 +133,26 @@ func runFault(t *testing.T, c faultCase) {
 	if t.Failed() {
 		t.Logf("requests:\n%s\ntold:\n%s", strings.Join(w.log(), "\n"), w.out.String())
 	}
+}
+
+// firstRun is the run before the one that counts. It returns the master CSV of the latter.
+func (w *faultWorld) firstRun(t *testing.T, c faultCase, opts Options, m *master.CSV) *master.CSV {
+	t.Helper()
+	r, err := w.run(t, opts, m, nil)
+	w.wantCode(t, "the first run", err, c.first)
+	if r != nil {
+		r.Close()
+	}
+	w.faultServer.mu.Lock()
+	if w.object != nil {
+		w.object.fault = nil
+	}
+	c.between(t, w)
+	w.faultServer.mu.Unlock()
+	if c.master2 != nil {
+		m = c.master2(t, w)
+	}
+	return m
 }
 
 // run is one run of holdall's fetching, as a new process would do it.

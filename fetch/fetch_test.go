@@ -61,18 +61,25 @@ func TestThreePartsArriveWhole(t *testing.T) {
 		if err != nil || match.Complete != 3 {
 			t.Errorf("MatchSpool = %+v, %v; want 3 complete", match, err)
 		}
-		r, err := f.Start(context.Background(), p, dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := r.Wait(); err != nil {
-			t.Error(err)
-		}
+		r := mustFinish(t, f, p, dir)
 		for _, o := range r.Objects {
 			wantBytes(t, o, bodies[o.Source.Part])
 		}
 		r.Close()
 	})
+}
+
+// mustFinish fetches a plan to its end.
+func mustFinish(t *testing.T, f *Fetcher, p *Plan, dir string) *Run {
+	t.Helper()
+	r, err := f.Start(context.Background(), p, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 func TestAReaderGetsTheTailFirstAndEverythingInTheEnd(t *testing.T) {

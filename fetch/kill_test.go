@@ -36,38 +36,44 @@ const childInterrupted = 7
 // childFetch fetches the master CSV on standard input into dir and prints how many bytes it took from the
 // network.
 func childFetch(dir string) int {
+	code, err := childRun(dir)
+	if err != nil {
+		fmt.Println(err)
+		if code == 0 {
+			code = 9
+		}
+	}
+	return code
+}
+
+func childRun(dir string) (code int, err error) {
 	raw, err := io.ReadAll(os.Stdin)
 	if err != nil {
-		return 9
+		return 0, err
 	}
 	m, err := master.Read(raw)
 	if err != nil {
-		fmt.Println(err)
-		return 9
+		return 0, err
 	}
 	f, err := New(Options{AllowPrivate: true, Idle: 2 * time.Second, RetryBudget: 10 * time.Second})
 	if err != nil {
-		fmt.Println(err)
-		return 9
+		return 0, err
 	}
 	defer f.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	p, err := f.Plan(ctx, m)
 	if err != nil {
-		fmt.Println(err)
-		return 9
+		return 0, err
 	}
 	for _, s := range p.Sources {
 		if s.Err != nil {
-			fmt.Println(s.Err)
-			return 9
+			return 0, s.Err
 		}
 	}
 	r, err := f.Start(ctx, p, dir)
 	if err != nil {
-		fmt.Println(err)
-		return 9
+		return 0, err
 	}
 	if os.Getenv("HOLDALL_FETCH_FILES") != "" {
 		for _, o := range r.Objects {
@@ -76,27 +82,24 @@ func childFetch(dir string) int {
 			}
 			for _, err := range o.Files(context.Background()) {
 				if err != nil {
-					fmt.Println(err)
-					return 9
+					return 0, err
 				}
 			}
 		}
 	}
 	if err := r.Wait(); err != nil {
-		fmt.Println(err)
 		if e := (*failure.Error)(nil); errors.As(err, &e) && e.Code == failure.Interrupted {
 			r.Close()
 			fmt.Println("fetched", r.Progress().Fetched)
-			return childInterrupted
+			return childInterrupted, err
 		}
-		return 9
+		return 0, err
 	}
 	if err := r.Close(); err != nil {
-		fmt.Println(err)
-		return 9
+		return 0, err
 	}
 	fmt.Println("fetched", r.Progress().Fetched)
-	return 0
+	return 0, nil
 }
 
 // startChild starts a process that fetches m into dir. What it prints is read after Wait.

@@ -130,10 +130,13 @@ func testPackedMaster(t *testing.T) {
 	}
 }
 
-func testMistakenForMaster(t *testing.T) {
+type mistakenCase struct{ name, raw, what, hint string }
+
+// mistakenCases is one table, which reads best in one piece: hence its length.
+func mistakenCases(t *testing.T) []mistakenCase {
 	const link = "https://example.com/download?token=" + secret
 	compound := "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + strings.Repeat("\x00", 600)
-	for _, tc := range []struct{ name, raw, what, hint string }{
+	return []mistakenCase{
 		{"a PDF", "%PDF-1.7\n" + link, "a PDF", "save the CSV"},
 		{
 			"a mail",
@@ -203,7 +206,11 @@ func testMistakenForMaster(t *testing.T) {
 			"Candidates.csv", "holdall fetches them itself",
 		},
 		{"noise", "\x01\x00\x02\x00\x00\x07" + link, "binary file", "export e-mail"},
-	} {
+	}
+}
+
+func testMistakenForMaster(t *testing.T) {
+	for _, tc := range mistakenCases(t) {
 		_, err := master.Read([]byte(tc.raw))
 		var e *failure.Error
 		if !errors.As(err, &e) || e.Code != failure.NotTheExport || !strings.Contains(e.Message, tc.what) ||

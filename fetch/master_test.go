@@ -52,11 +52,19 @@ var masterFaults = []faultCase{
 	},
 }
 
-func testReadMaster(t *testing.T) {
-	type href struct {
-		Part link.Part
-		URL  string
-	}
+type href struct {
+	Part link.Part
+	URL  string
+}
+
+type readCase struct {
+	name, text string
+	want       []href
+	note       string // part of a note, if one is wanted
+}
+
+// readCases is one table, which reads best in one piece: hence its length.
+func readCases() []readCase {
 	three := []href{{link.PartData, dataURL}, {link.PartAttachments, attachURL}, {link.PartCVs, cvsURL}}
 	esc := func(s string) string { return strings.ReplaceAll(s, "&", "&amp;") }
 	safe := "https://nam02.safelinks.protection.outlook.com/?url=" + url.QueryEscape(attachURL) +
@@ -64,11 +72,7 @@ func testReadMaster(t *testing.T) {
 	proofpoint := "https://urldefense.proofpoint.com/v2/url?u=" +
 		strings.NewReplacer("-", "-2D", "_", "-5F", "%", "-", "/", "_").Replace(url.QueryEscape(attachURL)) +
 		"&d=DwMF&c=x"
-	for _, tc := range []struct {
-		name, text string
-		want       []href
-		note       string // part of a note, if one is wanted
-	}{
+	return []readCase{
 		{
 			"a column each",
 			"Data Files,Attachments,Internal CVs\n" + dataURL + "," + attachURL + "," + cvsURL + "\n", three,
@@ -170,7 +174,11 @@ func testReadMaster(t *testing.T) {
 			"Latin-1 labels", "R\xe9sum\xe9s\n" + opaqueURL + "\n", []href{{link.PartCVs, opaqueURL}},
 			"not UTF-8",
 		},
-	} {
+	}
+}
+
+func testReadMaster(t *testing.T) {
+	for _, tc := range readCases() {
 		t.Run(tc.name, func(t *testing.T) {
 			m, err := master.Read([]byte(tc.text))
 			if err != nil {

@@ -78,14 +78,12 @@ func wantErr(t *testing.T, s *Source, code failure.Code, text string) {
 	}
 }
 
-func testWhereALinkMayLead(t *testing.T) {
+// redirectingMux serves a.zip, which it adds to seen, and redirects to it and elsewhere.
+func redirectingMux(seen *[]*http.Request) *http.ServeMux {
 	body := zipLike(1000, 1)
-	var seen []*http.Request
 	mux := http.NewServeMux()
-	srv := httptest.NewServer(mux)
-	defer srv.Close()
 	mux.HandleFunc("/a.zip", func(w http.ResponseWriter, r *http.Request) {
-		seen = append(seen, r)
+		*seen = append(*seen, r)
 		w.Write(body)
 	})
 	mux.HandleFunc("/hop", func(w http.ResponseWriter, r *http.Request) {
@@ -101,6 +99,14 @@ func testWhereALinkMayLead(t *testing.T) {
 	mux.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
 	})
+	return mux
+}
+
+func testWhereALinkMayLead(t *testing.T) {
+	var seen []*http.Request
+	mux := redirectingMux(&seen)
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
 	tlsSrv := httptest.NewUnstartedServer(mux)
 	tlsSrv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	tlsSrv.StartTLS()
@@ -108,13 +114,7 @@ func testWhereALinkMayLead(t *testing.T) {
 	mux.HandleFunc("/down", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, srv.URL+"/a.zip?sig="+secret, http.StatusFound)
 	})
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(
-		ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: tlsSrv.Certificate().Raw}), 0o600,
-	); err != nil {
-		t.Fatal(err)
-	}
-	// others run beside this
+	// other tests run at the same time
 	private := Options{AllowPrivate: true, Idle: 20 * time.Second, RetryBudget: 20 * time.Second}
 	q := "?sig=" + secret
 
@@ -154,6 +154,12 @@ func testWhereALinkMayLead(t *testing.T) {
 	t.Run("a redirect to another scheme is refused", func(t *testing.T) {
 		wantErr(t, probeOne(t, private, srv.URL+"/file"+q), failure.LinkDenied, "scheme")
 	})
+	testCertificates(t, tlsSrv, private)
+	t.Run("only HTTP/1.1 is spoken", func(t *testing.T) { testOnlyHTTP1(t, mux, private, &seen) })
+}
+
+func testCertificates(t *testing.T, tlsSrv *httptest.Server, private Options) {
+	ca, q := certificateFile(t, tlsSrv), "?sig="+secret
 	t.Run("an unknown certificate is refused, and accepted with its CA", func(t *testing.T) {
 		wantErr(t, probeOne(t, private, tlsSrv.URL+"/a.zip"+q), failure.Network, "certificate")
 		o := private
@@ -167,25 +173,32 @@ func testWhereALinkMayLead(t *testing.T) {
 		o.CAFile = ca
 		wantErr(t, probeOne(t, o, tlsSrv.URL+"/down"+q), failure.LinkDenied, "from https to http")
 	})
-	t.Run("only HTTP/1.1 is spoken", func(t *testing.T) {
-		h2 := httptest.NewUnstartedServer(mux)
-		h2.EnableHTTP2 = true
-		h2.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}}
-		h2.StartTLS()
-		defer h2.Close()
-		file := filepath.Join(t.TempDir(), "ca.pem")
-		if err := os.WriteFile(
-			file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: h2.Certificate().Raw}), 0o600,
-		); err != nil {
-			t.Fatal(err)
-		}
-		o := private
-		o.CAFile = file
-		seen = nil
-		if s := probeOne(t, o, h2.URL+"/a.zip"+q); s.Err != nil || len(seen) != 1 || seen[0].ProtoMajor != 1 {
-			t.Errorf("%v, %d requests, want one with HTTP/1.1", s.Err, len(seen))
-		}
-	})
+}
+
+func testOnlyHTTP1(t *testing.T, mux *http.ServeMux, private Options, seen *[]*http.Request) {
+	h2 := httptest.NewUnstartedServer(mux)
+	h2.EnableHTTP2 = true
+	h2.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}}
+	h2.StartTLS()
+	defer h2.Close()
+	o := private
+	o.CAFile = certificateFile(t, h2)
+	*seen = nil
+	s := probeOne(t, o, h2.URL+"/a.zip?sig="+secret)
+	if s.Err != nil || len(*seen) != 1 || (*seen)[0].ProtoMajor != 1 {
+		t.Errorf("%v, %d requests, want one with HTTP/1.1", s.Err, len(*seen))
+	}
+}
+
+// certificateFile writes the certificate of a server into a file.
+func certificateFile(t *testing.T, s *httptest.Server) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	b := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func TestAProxyIsUsedAndMayBePrivate(t *testing.T) {

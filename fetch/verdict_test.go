@@ -9,22 +9,24 @@ import (
 	"holdall/fetch/failure"
 )
 
-func TestTheVerdictOnAFailedTry(t *testing.T) {
+type verdictCase struct {
+	name  string
+	times int // that it fails so, one after the other
+	err   error
+	past  tries
+	want  action
+	code  failure.Code  // with giveUp and stopAll
+	after time.Duration // at least
+	fewer bool
+}
+
+func verdictCases() []verdictCase {
 	busy := &refusal{
 		err: &failure.Error{Code: failure.Network}, transient: true, throttled: true, after: 7 * time.Second,
 	}
 	gone := &refusal{err: &failure.Error{Code: failure.LinkGone}}
 	rubbish := unusable("status 206, but no Content-Range")
-	for _, tc := range []struct {
-		name  string
-		times int // that it fails so, one after the other
-		err   error
-		past  tries
-		want  action
-		code  failure.Code  // with giveUp and stopAll
-		after time.Duration // at least
-		fewer bool
-	}{
+	return []verdictCase{
 		{
 			name: "a broken connection", times: 1, err: io.ErrUnexpectedEOF, want: tryAgain,
 			after: 100 * time.Millisecond,
@@ -75,7 +77,11 @@ func TestTheVerdictOnAFailedTry(t *testing.T) {
 			name: "nothing for longer than the budget", times: leastTries, err: io.ErrUnexpectedEOF,
 			past: tries{since: time.Now().Add(-time.Hour)}, want: giveUp, code: failure.Network,
 		},
-	} {
+	}
+}
+
+func TestTheVerdictOnAFailedTry(t *testing.T) {
+	for _, tc := range verdictCases() {
 		t.Run(tc.name, func(t *testing.T) {
 			var v verdict
 			for range tc.times {

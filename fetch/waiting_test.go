@@ -11,34 +11,38 @@ import (
 	"holdall/fetch/master"
 )
 
+type waitCase struct {
+	name string
+	at   time.Duration // after the start
+	want string        // of the one that waits, or "" for none
+	h    func(w http.ResponseWriter, r *http.Request, n int)
+}
+
+var waitCases = []waitCase{
+	{
+		"an answer is awaited", 12 * time.Second, "attachments: no answer from files.example for 12 s",
+		stay,
+	},
+	{"at once nothing is said", time.Second, "", stay},
+	{
+		"the server is silent again", 24 * time.Second,
+		"attachments: no answer from files.example for 24 s, trying again (try 2)", stay,
+	},
+	{"the server asks for time", time.Second,
+		"attachments: files.example asks for 60 s, trying again in 14 s (try 2)",
+		func(w http.ResponseWriter, r *http.Request, n int) {
+			w.Header().Set("Retry-After", "60")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}},
+	{"the server fails", 6 * time.Second,
+		"attachments: nothing from files.example for 6 s (the server answered 502), trying again",
+		func(w http.ResponseWriter, r *http.Request, n int) {
+			w.WriteHeader(http.StatusBadGateway)
+		}},
+}
+
 func TestWaitingIsShownAsWaiting(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		at   time.Duration // after the start
-		want string        // of the one that waits, or "" for none
-		h    func(w http.ResponseWriter, r *http.Request, n int)
-	}{
-		{
-			"an answer is awaited", 12 * time.Second, "attachments: no answer from files.example for 12 s",
-			stay,
-		},
-		{"at once nothing is said", time.Second, "", stay},
-		{
-			"the server is silent again", 24 * time.Second,
-			"attachments: no answer from files.example for 24 s, trying again (try 2)", stay,
-		},
-		{"the server asks for time", time.Second,
-			"attachments: files.example asks for 60 s, trying again in 14 s (try 2)",
-			func(w http.ResponseWriter, r *http.Request, n int) {
-				w.Header().Set("Retry-After", "60")
-				w.WriteHeader(http.StatusServiceUnavailable)
-			}},
-		{"the server fails", 6 * time.Second,
-			"attachments: nothing from files.example for 6 s (the server answered 502), trying again",
-			func(w http.ResponseWriter, r *http.Request, n int) {
-				w.WriteHeader(http.StatusBadGateway)
-			}},
-	} {
+	for _, tc := range waitCases {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := newPipeNet()

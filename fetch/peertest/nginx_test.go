@@ -130,72 +130,76 @@ func threeZIPs(t testing.TB) map[string][]byte {
 	}
 }
 
+type nginxCase struct {
+	name, http string
+	sequential bool // the server does not know ranges, or hides them
+}
+
+var nginxCases = []nginxCase{
+	{name: "with ranges", http: `server { listen 127.0.0.1:PORT0; root ROOT; }`},
+	{
+		name: "without ranges", http: `server { listen 127.0.0.1:PORT0; root ROOT; max_ranges 0; }`,
+		sequential: true,
+	},
+	{
+		name: "without ranges and without validators",
+		http: `server { listen 127.0.0.1:PORT0; root ROOT; max_ranges 0; etag off; add_header ` +
+			`Last-Modified ""; }`,
+		sequential: true,
+	},
+	{
+		name: "with ranges and a date only",
+		http: `server { listen 127.0.0.1:PORT0; root ROOT; etag off; }`,
+	},
+	{
+		name: "with 4 MiB a second for each connection",
+		http: `server { listen 127.0.0.1:PORT0; root ROOT; limit_rate 4m; }`,
+	},
+	{
+		name: "with gzip on for everybody who takes it",
+		http: `server { listen 127.0.0.1:PORT0; root ROOT; gzip on; gzip_types *; gzip_min_length 1; ` +
+			`gzip_proxied any; }`,
+	},
+	{
+		name: "behind a proxy that strips Range",
+		http: `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1;` +
+			` proxy_set_header Range ""; } } server { listen 127.0.0.1:PORT1; root ROOT; }`,
+		sequential: true,
+	},
+	{
+		name: "behind a proxy that hands ranges on, unbuffered",
+		http: `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; ` +
+			`proxy_buffering off; } } server { listen 127.0.0.1:PORT1; root ROOT; }`,
+	},
+	{
+		name: "closing each connection after one request",
+		http: `server { listen 127.0.0.1:PORT0; root ROOT; keepalive_timeout 0; }`,
+	},
+	{
+		name: "with at most 3 connections a client, 503 above",
+		http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; ` +
+			`root ROOT; limit_conn client 3; limit_rate 4m; }`,
+	},
+	{
+		name: "with at most 2 connections a client, 429 above",
+		http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; ` +
+			`root ROOT; limit_conn client 2; limit_conn_status 429; limit_rate 8m; }`,
+	},
+	{
+		name: "with one connection a client, 503 above",
+		http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; ` +
+			`root ROOT; limit_conn client 1; limit_rate 8m; }`,
+	},
+	{
+		name: "with 5 requests a second, 503 above",
+		http: `limit_req_zone $binary_remote_addr zone=client:1m rate=5r/s; server { listen ` +
+			`127.0.0.1:PORT0; root ROOT; limit_req zone=client burst=2 nodelay; }`,
+	},
+}
+
 func TestNginxInAllItsMoods(t *testing.T) {
 	files := threeZIPs(t)
-	for _, tt := range []struct {
-		name, http string
-		sequential bool // the server does not know ranges, or hides them
-	}{
-		{name: "with ranges", http: `server { listen 127.0.0.1:PORT0; root ROOT; }`},
-		{
-			name: "without ranges", http: `server { listen 127.0.0.1:PORT0; root ROOT; max_ranges 0; }`,
-			sequential: true,
-		},
-		{
-			name: "without ranges and without validators",
-			http: `server { listen 127.0.0.1:PORT0; root ROOT; max_ranges 0; etag off; add_header ` +
-				`Last-Modified ""; }`,
-			sequential: true,
-		},
-		{
-			name: "with ranges and a date only",
-			http: `server { listen 127.0.0.1:PORT0; root ROOT; etag off; }`,
-		},
-		{
-			name: "with 4 MiB a second for each connection",
-			http: `server { listen 127.0.0.1:PORT0; root ROOT; limit_rate 4m; }`,
-		},
-		{
-			name: "with gzip on for everybody who takes it",
-			http: `server { listen 127.0.0.1:PORT0; root ROOT; gzip on; gzip_types *; gzip_min_length 1; ` +
-				`gzip_proxied any; }`,
-		},
-		{
-			name: "behind a proxy that strips Range",
-			http: `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1;` +
-				` proxy_set_header Range ""; } } server { listen 127.0.0.1:PORT1; root ROOT; }`,
-			sequential: true,
-		},
-		{
-			name: "behind a proxy that hands ranges on, unbuffered",
-			http: `server { listen 127.0.0.1:PORT0; location / { proxy_pass http://127.0.0.1:PORT1; ` +
-				`proxy_buffering off; } } server { listen 127.0.0.1:PORT1; root ROOT; }`,
-		},
-		{
-			name: "closing each connection after one request",
-			http: `server { listen 127.0.0.1:PORT0; root ROOT; keepalive_timeout 0; }`,
-		},
-		{
-			name: "with at most 3 connections a client, 503 above",
-			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; ` +
-				`root ROOT; limit_conn client 3; limit_rate 4m; }`,
-		},
-		{
-			name: "with at most 2 connections a client, 429 above",
-			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; ` +
-				`root ROOT; limit_conn client 2; limit_conn_status 429; limit_rate 8m; }`,
-		},
-		{
-			name: "with one connection a client, 503 above",
-			http: `limit_conn_zone $binary_remote_addr zone=client:1m; server { listen 127.0.0.1:PORT0; ` +
-				`root ROOT; limit_conn client 1; limit_rate 8m; }`,
-		},
-		{
-			name: "with 5 requests a second, 503 above",
-			http: `limit_req_zone $binary_remote_addr zone=client:1m rate=5r/s; server { listen ` +
-				`127.0.0.1:PORT0; root ROOT; limit_req zone=client burst=2 nodelay; }`,
-		},
-	} {
+	for _, tt := range nginxCases {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, files, tt.http)

@@ -56,45 +56,48 @@ func throughProxy(url, scheme string) string {
 	return scheme + "://Localhost" + url[strings.LastIndexByte(url, ':'):]
 }
 
+const proxyPassword = "Pr0xyPassw0rdExample"
+
+var proxyCases = []struct {
+	name   string
+	scheme string
+	lines  []string
+	user   string // before the proxy's address
+	seen   string // in the proxy's log
+	want   failure.Code
+}{
+	{name: "plain http", scheme: "http", seen: "GET http://Localhost"},
+	{name: "https in a tunnel", scheme: "https", seen: "CONNECT Localhost"},
+	{
+		name: "plain http with a password", scheme: "http",
+		lines: []string{"BasicAuth clerk " + proxyPassword}, user: "clerk:" + proxyPassword + "@",
+		seen: "GET http://Localhost",
+	},
+	{
+		name: "https with a password", scheme: "https", lines: []string{"BasicAuth clerk " + proxyPassword},
+		user: "clerk:" + proxyPassword + "@", seen: "CONNECT Localhost",
+	},
+	// Nothing in this proxy's 401 tells it from the server's own.
+	{
+		name: "plain http with a wrong password", scheme: "http",
+		lines: []string{"BasicAuth clerk another"}, user: "clerk:" + proxyPassword + "@",
+		want: failure.LinkDenied,
+	},
+	{
+		name: "https with a wrong password", scheme: "https", lines: []string{"BasicAuth clerk another"},
+		user: "clerk:" + proxyPassword + "@", want: failure.Network,
+	},
+	{
+		name: "https where the proxy forbids the port", scheme: "https",
+		lines: []string{"ConnectPort 443"}, want: failure.Network,
+	},
+}
+
 func TestThroughAnHTTPProxy(t *testing.T) {
 	files := threeZIPs(t)
 	http := serve(t, files, `server { listen 127.0.0.1:PORT0; root ROOT; }`)
 	https := serve(t, files, `server { listen 127.0.0.1:PORT0 ssl; root ROOT; }`)
-	const password = "Pr0xyPassw0rdExample"
-	for _, tt := range []struct {
-		name   string
-		scheme string
-		lines  []string
-		user   string // before the proxy's address
-		seen   string // in the proxy's log
-		want   failure.Code
-	}{
-		{name: "plain http", scheme: "http", seen: "GET http://Localhost"},
-		{name: "https in a tunnel", scheme: "https", seen: "CONNECT Localhost"},
-		{
-			name: "plain http with a password", scheme: "http",
-			lines: []string{"BasicAuth clerk " + password}, user: "clerk:" + password + "@",
-			seen: "GET http://Localhost",
-		},
-		{
-			name: "https with a password", scheme: "https", lines: []string{"BasicAuth clerk " + password},
-			user: "clerk:" + password + "@", seen: "CONNECT Localhost",
-		},
-		// Nothing in this proxy's 401 tells it from the server's own.
-		{
-			name: "plain http with a wrong password", scheme: "http",
-			lines: []string{"BasicAuth clerk another"}, user: "clerk:" + password + "@",
-			want: failure.LinkDenied,
-		},
-		{
-			name: "https with a wrong password", scheme: "https", lines: []string{"BasicAuth clerk another"},
-			user: "clerk:" + password + "@", want: failure.Network,
-		},
-		{
-			name: "https where the proxy forbids the port", scheme: "https",
-			lines: []string{"ConnectPort 443"}, want: failure.Network,
-		},
-	} {
+	for _, tt := range proxyCases {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newProxy(t, tt.lines...)
 			t.Setenv("NO_PROXY", "")
@@ -112,22 +115,17 @@ func TestThroughAnHTTPProxy(t *testing.T) {
 				t, fetch.Options{CAFile: filepath.Join(https.dir, "ca.pem"), RetryBudget: 2 * time.Second}, m,
 				dir,
 			)
-			out.wantNoSecret(t, dir, secret, password)
+			out.wantNoSecret(t, dir, secret, proxyPassword)
 			if tt.want != "" {
 				out.wantCode(t, tt.want)
-				if out.err != nil {
-					if tt.scheme == "https" && !strings.Contains(
-						strings.ToLower(out.err.Error()+out.err.Hint), "proxy",
-					) {
-						t.Errorf(
-							"the message does not speak of the proxy: %v; hint: %s", out.err, out.err.Hint,
-						)
-					}
-					t.Logf(
-						"after %s: %v; hint: %s", time.Since(begun).Round(time.Millisecond), out.err,
-						out.err.Hint,
-					)
+				if out.err == nil {
+					return
 				}
+				said := fmt.Sprintf("%v; hint: %s", out.err, out.err.Hint)
+				if tt.scheme == "https" && !strings.Contains(strings.ToLower(said), "proxy") {
+					t.Errorf("the message does not mention the proxy: %s", said)
+				}
+				t.Logf("after %s: %s", time.Since(begun).Round(time.Millisecond), said)
 				return
 			}
 			total := 0

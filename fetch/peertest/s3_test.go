@@ -223,21 +223,14 @@ func TestALinkSignedForChecksums(t *testing.T) {
 	}
 }
 
-func TestLinksThatARealS3ServerRefuses(t *testing.T) {
-	t.Parallel()
-	b := newBucket(t)
-	b.put("data.zip", exportZIP(t, 1, 100<<10), nil)
-	good := b.link("data.zip", time.Hour)
-	flipped := []byte(good)
-	flipped[len(flipped)-1] ^= 1
-	if !strings.ContainsAny(string(flipped[len(flipped)-1:]), "0123456789abcdef") {
-		flipped[len(flipped)-1] = '0'
-	}
+type refusalCase struct {
+	name, link string
+	want       failure.Code
+}
+
+func refusalCases(b *bucket, good string, flipped []byte) []refusalCase {
 	stranger := signer{"AKIASTRANGEREXAMPLE0", "another/invented/secret", "us-east-1"}
-	for _, tt := range []struct {
-		name, link string
-		want       failure.Code
-	}{
+	return []refusalCase{
 		{"a signature with one wrong digit", string(flipped), failure.LinkDenied},
 		// Amazon answers 403 InvalidAccessKeyId here, this server 404 XAdminUserNotFound; either way a new
 		// link is what helps.
@@ -265,7 +258,20 @@ func TestLinksThatARealS3ServerRefuses(t *testing.T) {
 		},
 		{"escaped for HTML", strings.ReplaceAll(good, "&", "&amp;"), ""},
 		{"with every % lost to an escape", strings.ReplaceAll(good, "%", "%25"), ""},
-	} {
+	}
+}
+
+func TestLinksThatARealS3ServerRefuses(t *testing.T) {
+	t.Parallel()
+	b := newBucket(t)
+	b.put("data.zip", exportZIP(t, 1, 100<<10), nil)
+	good := b.link("data.zip", time.Hour)
+	flipped := []byte(good)
+	flipped[len(flipped)-1] ^= 1
+	if !strings.ContainsAny(string(flipped[len(flipped)-1:]), "0123456789abcdef") {
+		flipped[len(flipped)-1] = '0'
+	}
+	for _, tt := range refusalCases(b, good, flipped) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			out := take(

@@ -45,24 +45,13 @@ func TestExportMadeByOtherPrograms(t *testing.T) {
 	command(t, made, "python3", "-m", "zipfile", "-c", filepath.Join(www, "data.zip"), "data")
 	site := serve(t, www)
 	master := filepath.Join(dir, "master.csv")
-	writeFile(
-		t, master,
-		fmt.Sprintf(
-			"Name,Download link\r\nData "+
-				"files,%[1]s/data.zip?token=first\r\nAttachments,"+
-				"%[1]s/attachments.zip?token=second\r\nInternal CVs,%[1]s/cvs.zip?token=third\r\n",
-			site.url,
-		),
-	)
+	writeFile(t, master, fmt.Sprintf("Name,Download link\r\nData files,%[1]s/data.zip?token=first\r\n"+
+		"Attachments,%[1]s/attachments.zip?token=second\r\n"+
+		"Internal CVs,%[1]s/cvs.zip?token=third\r\n", site.url))
 
 	root := filepath.Join(dir, "archives")
-	got := decode[taken](
-		t,
-		holdall(
-			t, 0, "take", master, "--to", root, "--allow-private", "--ca-file", site.ca, "--tenant",
-			"example", "--json",
-		),
-	)
+	got := decode[taken](t, holdall(t, 0, "take", master, "--to", root, "--allow-private",
+		"--ca-file", site.ca, "--tenant", "example", "--json"))
 	if got.State != "complete" || len(got.Tables) != 10 {
 		t.Errorf("state %s, %d tables; want complete, 10", got.State, len(got.Tables))
 	}

@@ -145,67 +145,69 @@ func TestLibreOfficeReadsDOCXAndRTF(t *testing.T) {
 	}
 }
 
+// documentChecks say whether bytes are a document of a format, with these lines in it where that can be seen.
+var documentChecks = map[string]func(t *testing.T, b []byte, lines []string){
+	"jpg": func(t *testing.T, b []byte, _ []string) {
+		if _, err := jpeg.Decode(bytes.NewReader(b)); err != nil {
+			t.Error(err)
+		}
+	},
+	"png": func(t *testing.T, b []byte, _ []string) {
+		if _, err := png.Decode(bytes.NewReader(b)); err != nil {
+			t.Error(err)
+		}
+	},
+	"docx": func(t *testing.T, b []byte, lines []string) {
+		z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := z.Open("word/document.xml"); err != nil {
+			t.Error(err)
+		}
+	},
+	"eml": func(t *testing.T, b []byte, _ []string) {
+		m, err := mail.ReadMessage(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, boundary, _ := strings.Cut(m.Header.Get("Content-Type"), "boundary=")
+		parts := 0
+		for r := multipart.NewReader(m.Body, strings.Trim(boundary, `"`)); ; parts++ {
+			if _, err := r.NextPart(); err != nil {
+				break
+			}
+		}
+		if parts != 2 {
+			t.Errorf("the mail has %d parts, want a text and a picture", parts)
+		}
+	},
+	"txt": func(t *testing.T, b []byte, lines []string) { wantLines(t, string(b), lines) },
+	"rtf": func(t *testing.T, b []byte, _ []string) {
+		if !bytes.HasPrefix(b, []byte(`{\rtf1`)) ||
+			bytes.Count(b, []byte("{")) != bytes.Count(b, []byte("}")) {
+			t.Error("not an RTF")
+		}
+	},
+	"pdf": func(t *testing.T, b []byte, _ []string) {
+		if !bytes.HasPrefix(b, []byte("%PDF-")) || !bytes.HasSuffix(b, []byte("%%EOF\n")) {
+			t.Error("not a PDF")
+		}
+	},
+	"doc": func(t *testing.T, b []byte, lines []string) {
+		if !bytes.HasPrefix(b, []byte("\xD0\xCF\x11\xE0")) {
+			t.Error("not a compound file")
+		}
+	},
+}
+
 func TestDocumentsAreWhatTheySay(t *testing.T) {
 	const target = 50_000
-	checks := map[string]func(t *testing.T, b []byte, lines []string){
-		"jpg": func(t *testing.T, b []byte, _ []string) {
-			if _, err := jpeg.Decode(bytes.NewReader(b)); err != nil {
-				t.Error(err)
-			}
-		},
-		"png": func(t *testing.T, b []byte, _ []string) {
-			if _, err := png.Decode(bytes.NewReader(b)); err != nil {
-				t.Error(err)
-			}
-		},
-		"docx": func(t *testing.T, b []byte, lines []string) {
-			z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := z.Open("word/document.xml"); err != nil {
-				t.Error(err)
-			}
-		},
-		"eml": func(t *testing.T, b []byte, _ []string) {
-			m, err := mail.ReadMessage(bytes.NewReader(b))
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, boundary, _ := strings.Cut(m.Header.Get("Content-Type"), "boundary=")
-			parts := 0
-			for r := multipart.NewReader(m.Body, strings.Trim(boundary, `"`)); ; parts++ {
-				if _, err := r.NextPart(); err != nil {
-					break
-				}
-			}
-			if parts != 2 {
-				t.Errorf("the mail has %d parts, want a text and a picture", parts)
-			}
-		},
-		"txt": func(t *testing.T, b []byte, lines []string) { wantLines(t, string(b), lines) },
-		"rtf": func(t *testing.T, b []byte, _ []string) {
-			if !bytes.HasPrefix(b, []byte(`{\rtf1`)) ||
-				bytes.Count(b, []byte("{")) != bytes.Count(b, []byte("}")) {
-				t.Error("not an RTF")
-			}
-		},
-		"pdf": func(t *testing.T, b []byte, _ []string) {
-			if !bytes.HasPrefix(b, []byte("%PDF-")) || !bytes.HasSuffix(b, []byte("%%EOF\n")) {
-				t.Error("not a PDF")
-			}
-		},
-		"doc": func(t *testing.T, b []byte, lines []string) {
-			if !bytes.HasPrefix(b, []byte("\xD0\xCF\x11\xE0")) {
-				t.Error("not a compound file")
-			}
-		},
-	}
 	for format := range mediaTypes {
 		t.Run(format, func(t *testing.T) {
 			p := manyScripts(format, target)
 			b := p.write(pictures{7})
-			checks[format](t, b, p.lines)
+			documentChecks[format](t, b, p.lines)
 			if !bytes.Equal(b, p.write(pictures{7})) {
 				t.Error("the same document made other bytes")
 			}

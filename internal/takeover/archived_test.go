@@ -200,6 +200,28 @@ func TestADamagedArchiveKeepsNothingFromBeingTakenOrListed(t *testing.T) {
 	}
 }
 
+type recogniseCase struct {
+	name    string
+	etags   bool
+	change  string // this file, to other content of the same length
+	names   []string
+	same    bool
+	fetched int // requests for a file
+}
+
+var recogniseCases = []recogniseCase{
+	{name: "in another order", names: []string{"c.txt", "a.txt", "b.txt"}, same: true, fetched: 1},
+	{
+		name: "that tells ETags", etags: true, names: []string{"a.txt", "b.txt", "c.txt"}, same: true,
+		fetched: 0,
+	},
+	{
+		name: "one of whose files was replaced", names: []string{"a.txt", "b.txt", "c.txt"},
+		change: "/f/b.txt", fetched: 1,
+	},
+	{name: "with a file less", names: []string{"a.txt", "c.txt"}, fetched: 1},
+}
+
 // Listings are signed anew each time, and their order means nothing. A file is asked for once, whatever comes
 // of it: its link may work no second time.
 func TestAListingIsRecognisedByItsFiles(t *testing.T) {
@@ -216,25 +238,7 @@ func TestAListingIsRecognisedByItsFiles(t *testing.T) {
 		}
 		return b.String()
 	}
-	for _, tc := range []struct {
-		name    string
-		etags   bool
-		change  string // this file, to other content of the same length
-		names   []string
-		same    bool
-		fetched int // requests for a file
-	}{
-		{name: "in another order", names: []string{"c.txt", "a.txt", "b.txt"}, same: true, fetched: 1},
-		{
-			name: "that tells ETags", etags: true, names: []string{"a.txt", "b.txt", "c.txt"}, same: true,
-			fetched: 0,
-		},
-		{
-			name: "one of whose files was replaced", names: []string{"a.txt", "b.txt", "c.txt"},
-			change: "/f/b.txt", fetched: 1,
-		},
-		{name: "with a file less", names: []string{"a.txt", "c.txt"}, fetched: 1},
-	} {
+	for _, tc := range recogniseCases {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, map[string]string{"/data.zip": people(t, "Ada")})

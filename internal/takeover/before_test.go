@@ -12,6 +12,26 @@ import (
 	"holdall/query"
 )
 
+// beforeCatalogsAnswers is what the archive in testdata/before-catalogs answers.
+var beforeCatalogsAnswers = map[string]string{
+	"select candidate_id, date_of_birth, skills, star_sign from " +
+		"candidates": "c-0001|1987-07-31|[\"Go\",\"SQL\"]|Leo\nc-0002|||Virgo",
+	"select row_number, date_of_birth, current_salary, has_cv from " +
+		"raw.candidates": "1|31/07/1987|45000.00|Yes\n2|31/02/1990|n/a|No",
+	"select column_name, row_number, value from rejects order by " +
+		"all": "current_salary|2|n/a\ndate_of_birth|2|31/02/1990",
+	"select row_number, record from " +
+		"quarantine": "3|c-0003,Cai Rees",
+	"select count(*) from findings where code = 'rows-ragged'": "1",
+	"select original_name, owner_id, owner_name from documents where part = " +
+		"'cvs'": "Ama Mensah CV.txt|c-0001|Ama Mensah",
+	"select count(*) from timeline where kind = 'file' and record_id = 'c-0001'":    "1",
+	"select estimated_size from duckdb_tables() where table_name in ('candidates')": "2",
+	"select comment from duckdb_views() where view_name = 'attachments' and not " +
+		"internal": "One row for each file that was uploaded to a record, whether or not the file " +
+		"itself came with the export.\nThe cells of Attachments.csv as received, as text.",
+}
+
 // Archives of before the Parquet files gave the received texts back, and of before there were catalogs, open
 // like others.
 func TestArchivesOfBeforeCatalogsOpen(t *testing.T) {
@@ -55,24 +75,7 @@ func TestArchivesOfBeforeCatalogsOpen(t *testing.T) {
 		}
 		return strings.Join(all, "\n")
 	}
-	for sql, want := range map[string]string{
-		"select candidate_id, date_of_birth, skills, star_sign from " +
-			"candidates": "c-0001|1987-07-31|[\"Go\",\"SQL\"]|Leo\nc-0002|||Virgo",
-		"select row_number, date_of_birth, current_salary, has_cv from " +
-			"raw.candidates": "1|31/07/1987|45000.00|Yes\n2|31/02/1990|n/a|No",
-		"select column_name, row_number, value from rejects order by " +
-			"all": "current_salary|2|n/a\ndate_of_birth|2|31/02/1990",
-		"select row_number, record from " +
-			"quarantine": "3|c-0003,Cai Rees",
-		"select count(*) from findings where code = 'rows-ragged'": "1",
-		"select original_name, owner_id, owner_name from documents where part = " +
-			"'cvs'": "Ama Mensah CV.txt|c-0001|Ama Mensah",
-		"select count(*) from timeline where kind = 'file' and record_id = 'c-0001'":    "1",
-		"select estimated_size from duckdb_tables() where table_name in ('candidates')": "2",
-		"select comment from duckdb_views() where view_name = 'attachments' and not " +
-			"internal": "One row for each file that was uploaded to a record, whether or not the file " +
-			"itself came with the export.\nThe cells of Attachments.csv as received, as text.",
-	} {
+	for sql, want := range beforeCatalogsAnswers {
 		if got := ask(sql); got != want {
 			t.Errorf("%s: got %q, want %q", sql, got, want)
 		}

@@ -154,9 +154,13 @@ func damageTo(name string, f *flipper) func(string) *flipper {
 	}
 }
 
-// Tars and tables in all their wrappings come out whole.
-func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
-	testneed.Command(t, "bzip2", "Debian bzip2")
+type wrappingCase struct {
+	name string
+	d    delivery
+	want []string
+}
+
+func wrappingCases(t *testing.T, links []object) []wrappingCase {
 	tr := tarred(t, letters())
 	unclosed := tr[:len(tr)-1024]
 	gz := func(b []byte) []byte { return containertest.Gzip(t, b) }
@@ -177,20 +181,8 @@ func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
 		}
 		return delivery{data: []object{{"data.zip", zipped(t, files)}}}
 	}
-	var links []object
-	for i, f := range tablesOf(t) {
-		if i%2 == 0 {
-			links = append(links, object{f.name + ".gz", containertest.Gzip(t, []byte(f.content))})
-		} else {
-			links = append(links, object{f.name + ".zst", containertest.Zstd(t, []byte(f.content))})
-		}
-	}
 	zeros := make([]byte, 4096)
-	for _, test := range []struct {
-		name string
-		d    delivery
-		want []string
-	}{
+	return []wrappingCase{
 		{"zeros behind a tar.gz", only("a.tar.gz", append(containertest.Gzip(t, tr), zeros...)), nil},
 		{"zeros behind a tar.zst", only("a.tar.zst", append(containertest.Zstd(t, tr), zeros...)), nil},
 		{
@@ -224,7 +216,21 @@ func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
 			nil,
 		},
 		{"a compressed table for each link", delivery{data: links}, nil},
-	} {
+	}
+}
+
+// Tars and tables in all their wrappings come out whole.
+func TestWrappingsAsTheWorldMakesThem(t *testing.T) {
+	testneed.Command(t, "bzip2", "Debian bzip2")
+	var links []object
+	for i, f := range tablesOf(t) {
+		if i%2 == 0 {
+			links = append(links, object{f.name + ".gz", containertest.Gzip(t, []byte(f.content))})
+		} else {
+			links = append(links, object{f.name + ".zst", containertest.Zstd(t, []byte(f.content))})
+		}
+	}
+	for _, test := range wrappingCases(t, links) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			root := t.TempDir()

@@ -76,6 +76,38 @@ func oxum(t *testing.T, bag string) string {
 	return fmt.Sprintf("%d.%d", size, files)
 }
 
+type forgeryCase struct {
+	name, file string
+	content    []byte
+	want       []string // codes and paths
+	detail     string
+}
+
+func forgeryCases(
+	r *Result, record []byte, c completeness, at int, untrue []byte, usersParquet string, jobs []byte,
+) []forgeryCase {
+	users := r.Tables["users"].Rows
+	return []forgeryCase{
+		{"nothing was changed", completenessFile, record, nil, ""},
+		{"the record has a row too many, and another finding", completenessFile, untrue,
+			[]string{"rows-mismatch " + c.TableRecords[at].Received.Path, "rows-mismatch " + usersParquet,
+				"findings-mismatch " + completenessFile, "findings-mismatch " + completenessFile},
+			fmt.Sprintf("has %d rows, the record says %d", users, users+1)},
+		{
+			"the Parquet is another table's", usersParquet, jobs, []string{"rows-mismatch " + usersParquet},
+			"the Parquet file has",
+		},
+		{
+			"the Parquet is none", usersParquet, []byte("PAR1 and no more"),
+			[]string{"parquet-unreadable " + usersParquet}, "",
+		},
+		{
+			"the record is none", completenessFile, []byte("{"),
+			[]string{"tables-unreadable " + completenessFile}, "",
+		},
+	}
+}
+
 // At level deep the record and the Parquet are compared with what the received CSVs make: a bag may be whole,
 // and its record not true.
 func TestDeepVerificationComparesTheTables(t *testing.T) {
@@ -90,7 +122,6 @@ func TestDeepVerificationComparesTheTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	users := r.Tables["users"].Rows
 	var c completeness
 	if err := json.Unmarshal(record, &c); err != nil {
 		t.Fatal(err)
@@ -116,30 +147,7 @@ func TestDeepVerificationComparesTheTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tc := range []struct {
-		name, file string
-		content    []byte
-		want       []string // codes and paths
-		detail     string
-	}{
-		{"nothing was changed", completenessFile, record, nil, ""},
-		{"the record has a row too many, and another finding", completenessFile, untrue,
-			[]string{"rows-mismatch " + c.TableRecords[at].Received.Path, "rows-mismatch " + usersParquet,
-				"findings-mismatch " + completenessFile, "findings-mismatch " + completenessFile},
-			fmt.Sprintf("has %d rows, the record says %d", users, users+1)},
-		{
-			"the Parquet is another table's", usersParquet, jobs, []string{"rows-mismatch " + usersParquet},
-			"the Parquet file has",
-		},
-		{
-			"the Parquet is none", usersParquet, []byte("PAR1 and no more"),
-			[]string{"parquet-unreadable " + usersParquet}, "",
-		},
-		{
-			"the record is none", completenessFile, []byte("{"),
-			[]string{"tables-unreadable " + completenessFile}, "",
-		},
-	} {
+	for _, tc := range forgeryCases(r, record, c, at, untrue, usersParquet, jobs) {
 		forge(t, bag, tc.file, tc.content)
 		opened := openBag(t, root, r.Export)
 		deep, err := Verify(t.Context(), opened, archive.Deep, t.TempDir(), nil)

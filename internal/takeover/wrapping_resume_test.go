@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// A takeover of everything odd at once, stopped again and again, comes out as one that nobody stopped.
-func TestOddContainersStoppedAgainAndAgain(t *testing.T) {
+// oddDelivery is an export whose parts come wrapped, split, locked and cut.
+func oddDelivery(t *testing.T) delivery {
 	z := zipped(t, letters())
 	locked := zipped(t, []handmadeFile{{"locked.pdf", "secret"}, {"Thumbs.db", "\xd0\xcf\x11\xe0 pictures"}})
 	locked[6] |= 1
 	locked[bytes.Index(locked, []byte("PK\x01\x02"))+8] |= 1
-	d := delivery{
+	return delivery{
 		data: []object{{
 			"data.zip", zipped(t, []handmadeFile{{"Part-1.zip", string(zipped(t, tablesOf(t)))}}),
 		}},
@@ -31,7 +31,11 @@ func TestOddContainersStoppedAgainAndAgain(t *testing.T) {
 		},
 		cvs: []object{{"cvs.zip", zipped(t, lives())[:directoryOf(zipped(t, lives()))]}},
 	}
-	raw := d.serve(t)
+}
+
+// A takeover of everything odd at once, stopped again and again, comes out as one that nobody stopped.
+func TestOddContainersStoppedAgainAndAgain(t *testing.T) {
+	raw := oddDelivery(t).serve(t)
 	take := func(root string, stop func() (context.Context, context.CancelFunc)) *Result {
 		for {
 			ctx, cancel := stop()

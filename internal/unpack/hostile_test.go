@@ -8,9 +8,18 @@ import (
 	"testing"
 )
 
-// Each row is something that an archive may do to whoever opens it. Exactly one of the outcomes is set.
-func TestHostileZip(t *testing.T) {
-	good := rawEntry{name: "good.txt", content: "good"}
+type hostileCase struct {
+	name    string
+	entry   rawEntry
+	lim     Limits
+	refused Refusal
+	open    error // of Open
+	read    error // of reading
+	message string
+}
+
+// hostileCases is one table, which reads best in one piece: hence its length.
+func hostileCases() []hostileCase {
 	unix := func(mode uint32) rawEntry {
 		return rawEntry{name: "x", content: "/etc/passwd", host: 3, mode: mode << 16}
 	}
@@ -28,15 +37,7 @@ func TestHostileZip(t *testing.T) {
 	central := func(at int, v any) rawEntry {
 		return bad(func(e *rawEntry) { e.central = func(h []byte) { copy(h[at:], le(v)) } })
 	}
-	for _, tc := range []struct {
-		name    string
-		entry   rawEntry
-		lim     Limits
-		refused Refusal
-		open    error // of Open
-		read    error // of reading
-		message string
-	}{
+	return []hostileCase{
 		{name: "a symbolic link", entry: unix(0o120777), refused: RefusedSymlink},
 		{name: "a character device", entry: unix(0o020666), refused: RefusedDevice},
 		{name: "a named pipe", entry: unix(0o010666), refused: RefusedDevice},
@@ -130,7 +131,13 @@ func TestHostileZip(t *testing.T) {
 			name:  "data that is no bzip2",
 			entry: func() rawEntry { return packed(methodBzip2, "content", "nonsense") }(), read: ErrChecksum,
 		},
-	} {
+	}
+}
+
+// Each row is something that an archive may do to whoever opens it. Exactly one of the outcomes is set.
+func TestHostileZip(t *testing.T) {
+	good := rawEntry{name: "good.txt", content: "good"}
+	for _, tc := range hostileCases() {
 		t.Run(tc.name, func(t *testing.T) {
 			c := openRawZip(t, rawZip{entries: []rawEntry{tc.entry, good}}, tc.lim)
 			for e, err := range c.Entries() {

@@ -19,7 +19,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-func TestZipVariants(t *testing.T) {
+type variantCase struct {
+	name string
+	zip  []byte
+	want []seen
+}
+
+// variantCases is one table, which reads best in one piece: hence its length.
+func variantCases(t *testing.T) []variantCase {
 	hello := rawEntry{name: "a/hello.txt", content: "hello", method: methodDeflate}
 	long := rawEntry{name: "long.txt", content: strings.Repeat("every byte ", 90_000), method: methodDeflate}
 	want := func(entries ...rawEntry) (all []seen) {
@@ -30,11 +37,7 @@ func TestZipVariants(t *testing.T) {
 	}
 	with := func(e rawEntry, edit func(*rawEntry)) rawEntry { edit(&e); return e }
 	stored := with(hello, func(e *rawEntry) { e.method = methodStored })
-	for _, tc := range []struct {
-		name string
-		zip  []byte
-		want []seen
-	}{
+	return []variantCase{
 		{"no entries", rawZip{}.bytes(), nil},
 		{"stored and deflated", rawZip{entries: []rawEntry{stored, long}}.bytes(), want(stored, long)},
 		{
@@ -129,7 +132,11 @@ func TestZipVariants(t *testing.T) {
 			"bzip2", rawZip{entries: []rawEntry{packed(methodBzip2, "hello world\n", bzip2Hello)}}.bytes(),
 			[]seen{{Name: "packed", Content: "hello world\n"}},
 		},
-	} {
+	}
+}
+
+func TestZipVariants(t *testing.T) {
+	for _, tc := range variantCases(t) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := openBytes(t, tc.zip, Limits{})
 			if diff := cmp.Diff(tc.want, readAll(t, c)); diff != "" {
@@ -185,7 +192,13 @@ func TestZipCountsPast16Bits(t *testing.T) {
 	}
 }
 
-func TestZipEntryFields(t *testing.T) {
+type fieldCase struct {
+	name  string
+	entry rawEntry
+	want  Entry
+}
+
+func fieldCases() []fieldCase {
 	when := time.Date(2024, 2, 29, 13, 37, 11, 0, time.UTC)
 	unixTime := le(uint16(extraTimestamp), uint16(5), byte(1), uint32(when.Unix()))
 	ntfs := le(
@@ -198,11 +211,7 @@ func TestZipEntryFields(t *testing.T) {
 		)
 	}
 	dos := func(h []byte) { copy(h[12:], le(uint16(13<<11|37<<5|5), uint16(44<<9|2<<5|29))) }
-	for _, tc := range []struct {
-		name  string
-		entry rawEntry
-		want  Entry
-	}{
+	return []fieldCase{
 		{"UTF-8 as flagged", rawEntry{name: "Zoë.pdf", flags: flagUTF8}, Entry{Name: "Zoë.pdf"}},
 		{"UTF-8 without the flag", rawEntry{name: "Zoë.pdf"}, Entry{Name: "Zoë.pdf"}},
 		{"code page 437", rawEntry{name: "Zo\x89 \x81.pdf"}, Entry{Name: "Zoë ü.pdf"}},
@@ -230,7 +239,11 @@ func TestZipEntryFields(t *testing.T) {
 			Entry{Name: "a", Modified: when.Add(-time.Second)},
 		},
 		{"a cut extra field", rawEntry{name: "a", extra: []byte("UT\xff\xff\x01")}, Entry{Name: "a"}},
-	} {
+	}
+}
+
+func TestZipEntryFields(t *testing.T) {
+	for _, tc := range fieldCases() {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.want.RawName, tc.want.HasCRC = []byte(tc.entry.name), true
 			for got, err := range openRawZip(t, rawZip{entries: []rawEntry{tc.entry}}, Limits{}).Entries() {

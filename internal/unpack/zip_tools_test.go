@@ -16,56 +16,60 @@ import (
 	"holdall/internal/testneed"
 )
 
+type programCase struct {
+	name          string
+	program, from string
+	args          []string
+}
+
+var programCases = []programCase{
+	{
+		name: "Info-ZIP", program: "zip", from: "Debian zip",
+		args: []string{"-q", "-r", "out.zip", "files"},
+	},
+	{
+		name: "Info-ZIP, stored", program: "zip", from: "Debian zip",
+		args: []string{"-q", "-0", "-r", "out.zip", "files"},
+	},
+	{
+		name: "Info-ZIP, bzip2", program: "zip", from: "Debian zip",
+		args: []string{"-q", "-Z", "bzip2", "-r", "out.zip", "files"},
+	},
+	{
+		name: "Info-ZIP, into a pipe", program: "sh", from: "any system",
+		args: []string{"-c", "zip -q -r - files | cat > out.zip"},
+	},
+	{
+		name: "Info-ZIP, 64 bits", program: "zip", from: "Debian zip",
+		args: []string{"-q", "-fz", "-r", "out.zip", "files"},
+	},
+	{
+		name: "Info-ZIP, with a stub in front", program: "sh", from: "any system",
+		args: []string{"-c", "zip -q -r in.zip files && (echo stub; cat in.zip) > out.zip"},
+	},
+	{
+		name: "Info-ZIP, with a stub in front and offsets mended", program: "sh", from: "any system",
+		args: []string{
+			"-c", "zip -q -r in.zip files && (echo stub; cat in.zip) > out.zip && zip -q -A out.zip",
+		},
+	},
+	{
+		name: "Python zipfile", program: "python3", from: "Debian python3",
+		args: []string{"-m", "zipfile", "-c", "out.zip", "files"},
+	},
+	{
+		name: "Python zipfile, unseekable", program: "python3", from: "Debian python3",
+		args: []string{"-c", pythonStream},
+	},
+	{
+		name: "7-Zip", program: "7z", from: "Debian p7zip-full",
+		args: []string{"a", "-tzip", "-bso0", "-bd", "out.zip", "files"},
+	},
+}
+
 // TestZipsOfOtherPrograms takes ZIPs as the programs make them that people use, of the same files each.
 func TestZipsOfOtherPrograms(t *testing.T) {
-	for _, tc := range []struct {
-		name          string
-		program, from string
-		args          []string
-	}{
-		{
-			name: "Info-ZIP", program: "zip", from: "Debian zip",
-			args: []string{"-q", "-r", "out.zip", "files"},
-		},
-		{
-			name: "Info-ZIP, stored", program: "zip", from: "Debian zip",
-			args: []string{"-q", "-0", "-r", "out.zip", "files"},
-		},
-		{
-			name: "Info-ZIP, bzip2", program: "zip", from: "Debian zip",
-			args: []string{"-q", "-Z", "bzip2", "-r", "out.zip", "files"},
-		},
-		{
-			name: "Info-ZIP, into a pipe", program: "sh", from: "any system",
-			args: []string{"-c", "zip -q -r - files | cat > out.zip"},
-		},
-		{
-			name: "Info-ZIP, 64 bits", program: "zip", from: "Debian zip",
-			args: []string{"-q", "-fz", "-r", "out.zip", "files"},
-		},
-		{
-			name: "Info-ZIP, with a stub in front", program: "sh", from: "any system",
-			args: []string{"-c", "zip -q -r in.zip files && (echo stub; cat in.zip) > out.zip"},
-		},
-		{
-			name: "Info-ZIP, with a stub in front and offsets mended", program: "sh", from: "any system",
-			args: []string{
-				"-c", "zip -q -r in.zip files && (echo stub; cat in.zip) > out.zip && zip -q -A out.zip",
-			},
-		},
-		{
-			name: "Python zipfile", program: "python3", from: "Debian python3",
-			args: []string{"-m", "zipfile", "-c", "out.zip", "files"},
-		},
-		{
-			name: "Python zipfile, unseekable", program: "python3", from: "Debian python3",
-			args: []string{"-c", pythonStream},
-		},
-		{
-			name: "7-Zip", program: "7z", from: "Debian p7zip-full",
-			args: []string{"a", "-tzip", "-bso0", "-bd", "out.zip", "files"},
-		},
-	} {
+	for _, tc := range programCases {
 		t.Run(tc.name, func(t *testing.T) {
 			if tc.program == "sh" {
 				testneed.Command(t, "zip", "Debian zip")

@@ -62,14 +62,15 @@ type wideEntry struct {
 	zeros         int64 // behind the content
 }
 
-// Entries beyond 4 GiB, and longer than that, are found where a writer had 32 bits to say where and how long.
-func TestZIPBeyond4GiBWithoutZIP64(t *testing.T) {
+type wideCase struct {
+	name    string
+	front   int64
+	entries []wideEntry
+}
+
+func wideCases() []wideCase {
 	const gib = 1 << 30
-	for _, tc := range []struct {
-		name    string
-		front   int64
-		entries []wideEntry
-	}{
+	return []wideCase{
 		{
 			"many below 4 GiB", 0,
 			[]wideEntry{
@@ -83,7 +84,12 @@ func TestZIPBeyond4GiBWithoutZIP64(t *testing.T) {
 			"zeros in front", 1000,
 			[]wideEntry{{"a", "first", 4*gib - 100}, {"b", "second", 0}, {"c", "third", 0}},
 		},
-	} {
+	}
+}
+
+// Entries beyond 4 GiB, and longer than that, are found where a writer had 32 bits to say where and how long.
+func TestZIPBeyond4GiBWithoutZIP64(t *testing.T) {
+	for _, tc := range wideCases() {
 		t.Run(tc.name, func(t *testing.T) {
 			f := wideZIP(tc.front, tc.entries)
 			c, err := OpenZIP(f, f.size, Limits{})
