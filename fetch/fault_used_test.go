@@ -18,11 +18,13 @@ var usedFaults = []faultCase{
 		outcome: "it is kept as it came, and named: nothing proves its end",
 	},
 	{
-		name: "a listed file's link works once, and is used up by an answer that fails", test: testListedUsedUp,
+		name: "a listed file's link works once, and is used up by an answer that " +
+			"fails", test: testListedUsedUp,
 		outcome: "`link-expired`, with all others here; a new master CSV brings it",
 	},
 	{
-		name: "a listed file's link is used up by an answer that fails, with each new link", test: testListedGoneAgain,
+		name: "a listed file's link is used up by an answer that fails, with each new " +
+			"link", test: testListedGoneAgain,
 		outcome: "named missing when it has been so with two links",
 	},
 }

@@ -6,8 +6,8 @@ import (
 	"holdall/fetch/failure"
 )
 
-// A link that works once has given all it had with its first answer. What came then, and only would have had to
-// come a second time to be believed, is kept for when the link is refused after that.
+// A link that works once has given all it had with its first answer. What came then, and only would have had
+// to come a second time to be believed, is kept for when the link is refused after that.
 
 // maxOnlyBytes bounds the memory for such bodies, over all files of a listing.
 const maxOnlyBytes = 64 << 20
