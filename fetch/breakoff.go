@@ -15,25 +15,25 @@ import (
 // in between, and it is not.
 
 const (
-	contradictsLength = "length" // stands, in place of a checksum, for the length that the server tells
+	contradictsLength = "length" // stands, in place of a checksum, for the length that the server claims
 	enoughBreaks      = 4        // answers of one run that break off at the same byte
 )
 
-// ErrCutOff is what a reader of an object gets that has counted on the length which the server told: there is
-// less. The next Start knows the object's true size from its beginning.
+// ErrCutOff is what a reader gets that relied on the length the server gave: the object is shorter. The next
+// Start knows the object's true size from its beginning.
 var ErrCutOff = errors.New("the object is cut off at its source")
 
 // A cutOff is where answers break off.
 type cutOff struct {
-	at          int64 // all bytes before it are here, and none from there on
+	at          int64 // all bytes before it have been received, and none from there on
 	times       int   // that they did, in this run
 	previous    int64 // at, in the last run that got no further; 0 when it did
-	accepted    bool  // what is here has been taken for all there is
+	accepted    bool  // what has been received counts as the whole object
 	acceptedNow bool  // by this run, so that readers may have counted on more
 }
 
-// noteBreak notes that a connection of w broke off by err. It reports whether what is here is all that there
-// is to be had. With the run's mutex held.
+// noteBreak notes that a connection of w broke off by err. It reports whether what has been received is all
+// that there is to be had. With the run's mutex held.
 func (o *Object) noteBreak(w *worker, err error) bool {
 	breaks := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errAnswer) ||
 		errors.Is(err, syscall.ECONNRESET)
@@ -61,7 +61,7 @@ func (o *Object) cutOffHint(e *failure.Error) *failure.Error {
 	return &c
 }
 
-// acceptCutOff makes what is here the whole object. With the run's mutex held.
+// acceptCutOff makes what has been received the whole object. With the run's mutex held.
 func (r *Run) acceptCutOff(o *Object) error {
 	s := o.spans.free[0]
 	index, rest := s.pos/o.store.pieceSize, s.pos%o.store.pieceSize
@@ -80,7 +80,7 @@ func (r *Run) acceptCutOff(o *Object) error {
 	return nil
 }
 
-// recordCutOffs writes down where objects that are not here broke off, for the next run.
+// recordCutOffs writes down where incomplete objects broke off, for the next run.
 func (r *Run) recordCutOffs() {
 	r.adding.Lock()
 	defer r.adding.Unlock()

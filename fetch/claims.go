@@ -35,7 +35,7 @@ func newHash(name string) hash.Hash {
 	return sha256.New()
 }
 
-// A claim is a digest that a server tells of an object.
+// A claim is a digest that a server gives for an object.
 type claim struct {
 	name   string // its name in reports
 	digest string // which one it is
@@ -89,7 +89,7 @@ var (
 	multipartMD5 = regexp.MustCompile(`^"?([0-9a-f]{32})-([1-9][0-9]{0,4})"?$`)
 )
 
-// digestNames returns the digests to compute beside SHA-256 so that the first claim can be checked.
+// digestNames returns the digests to compute alongside SHA-256 so that the first claim can be checked.
 func (id Identity) digestNames() []string {
 	names := []string{"sha-256"}
 	if cs := id.claims(); len(cs) > 0 && cs[0].digest != "sha-256" {

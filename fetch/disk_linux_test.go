@@ -106,7 +106,7 @@ func slowObject(t *testing.T) (*faultServer, *master.CSV, []byte) {
 	return s, s.master(t, "", "/attachments.zip", ""), body
 }
 
-// takeUntil fetches m into dir and calls then once so many bytes are here.
+// takeUntil fetches m into dir and calls then once so many bytes have been received.
 func takeUntil(t *testing.T, f *Fetcher, m *master.CSV, dir string, bytes int64, then func()) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -272,7 +272,7 @@ func TestInsideDiskHasNoRoomForAName(t *testing.T) {
 	goOn(t, f, m, dir, ballast, body)
 }
 
-// goOn makes room on the disk, and wants the next run to end well and to use what is here.
+// goOn makes room on the disk, and wants the next run to end well and to use what has been received.
 func goOn(t *testing.T, f *Fetcher, m *master.CSV, dir, ballast string, body []byte) {
 	t.Helper()
 	if err := os.RemoveAll(ballast); err != nil {

@@ -22,7 +22,8 @@ import (
 
 // An object may come in a Content-Encoding that nobody asked for: it was stored so, or a server on the way
 // compresses. Ranges, lengths and digests are then those of the encoded bytes (RFC 9110, section 8.4), which
-// are what the spool holds. When they are all here they are decoded beside that, and readers get the content.
+// are what the spool holds. When they have all been received they are decoded alongside that, and readers get
+// the content.
 
 // encodings reads a Content-Encoding: what was applied to the content, first to last. What is no encoding of
 // content, though it is found in the wild (identity, aws-chunked, a charset), is left out.
@@ -140,7 +141,7 @@ func (x *exchange) content() (first []byte, coded []string, err error) {
 	return first, coded, nil
 }
 
-// decodeBody decodes a body that is here whole.
+// decodeBody decodes a body that has been received whole.
 func decodeBody(told string, body []byte) ([]byte, error) {
 	coded := layers(told, body)
 	if len(coded) == 0 {
@@ -153,7 +154,8 @@ func decodeBody(told string, body []byte) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// A decodingReader decodes what it reads once the first bytes are here, by the encoding that told says then.
+// A decodingReader decodes what it reads once the first bytes have been received, by the encoding that told
+// returns then.
 type decodingReader struct {
 	r    io.Reader
 	told func() string
@@ -183,8 +185,8 @@ func plainPath(dir, name string) string { return dataPath(dir, name) + ".plain" 
 // errEncoding marks encoded bytes that do not fit the encoding's own checks.
 var errEncoding = errors.New("the bytes do not fit the checks of the encoding that they came in")
 
-// decode writes the content of an object whose encoded bytes are all here beside them. v is what is known of
-// these. lenient takes what comes before the bytes that cannot be decoded.
+// decode writes the content of an object whose encoded bytes have all been received alongside them. v is what
+// is known of these. lenient takes what comes before the bytes that cannot be decoded.
 func (r *Run) decode(o *Object, v Verified, lenient bool) (Verified, error) {
 	path := plainPath(r.spool.dir, o.name)
 	out, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)

@@ -48,7 +48,7 @@ func newEntryStore(dir string) (*entryStore, error) {
 	return s, nil
 }
 
-// add puts an entry behind the others.
+// add puts an entry after the others.
 func (s *entryStore) add(l listing.Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +82,7 @@ func (s *entryStore) flush() error {
 	return nil
 }
 
-// crypt encrypts or decrypts what stands at off.
+// crypt encrypts or decrypts what is at off.
 func (s *entryStore) crypt(b []byte, off int64) {
 	iv := s.iv
 	binary.BigEndian.PutUint64(iv[8:], uint64(off/aes.BlockSize))

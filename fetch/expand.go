@@ -21,7 +21,7 @@ func (f *Fetcher) expand(ctx context.Context, p *Plan) {
 }
 
 // replace puts others in the place of each source of p for which with returns some, and numbers all of them.
-// with is told how many sources come before.
+// with gets the number of sources that come before.
 func (f *Fetcher) replace(p *Plan, with func(s *Source, before int) []*Source) {
 	var all []*Source
 	for _, s := range p.Sources {

@@ -38,11 +38,11 @@ var listedFaults = []faultCase{
 		outcome: "it is kept as received, and named",
 	},
 	{
-		name: "a listed file ends before the size that the listing tells, and the answer looks whole",
+		name: "a listed file ends before the size that the listing gives, and the answer looks whole",
 		test: testListedShortOnce, outcome: "every byte is right",
 	},
 	{
-		name: "a listed file has another size than the listing tells, each time", test: testListedOtherSize,
+		name: "a listed file has another size than the listing gives, each time", test: testListedOtherSize,
 		outcome: "it is kept as received, and named",
 	},
 	{
@@ -246,7 +246,7 @@ func testListedOtherSize(t *testing.T) {
 	}
 }
 
-// endless answers with a body whose end is told by nothing but the end of the connection.
+// endless answers with a body whose end shows only in the end of the connection.
 func endless(w http.ResponseWriter, body []byte) bool {
 	return raw(w, "HTTP/1.0 200 OK\r\nContent-Type: application/pdf\r\n\r\n", body)
 }

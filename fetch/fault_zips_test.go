@@ -28,7 +28,7 @@ var zipFaults = []faultCase{
 		func(t *testing.T) []byte {
 			var b bytes.Buffer
 			w := zip.NewWriter(&b)
-			e, err := w.Create("cv.txt") // not told its size before
+			e, err := w.Create("cv.txt") // not given its size before
 			if err != nil {
 				t.Fatal(err)
 			}

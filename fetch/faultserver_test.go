@@ -19,7 +19,7 @@ import (
 	"holdall/fetch/master"
 )
 
-// secret stands in every link of these tests. It may be found nowhere but in requests.
+// secret is in every link of these tests. It must be found nowhere but in requests.
 const secret = "s3cr3tS1gnature0123456789abcdef"
 
 // zipLike returns n bytes that begin like a ZIP, the same for the same seed.
@@ -31,7 +31,7 @@ func zipLike(n int, seed uint64) []byte {
 	return b
 }
 
-// A faultServer serves objects with ranges, as a storage service does, and misbehaves as told.
+// A faultServer serves objects with ranges, as a storage service does, and misbehaves as stated.
 type faultServer struct {
 	*httptest.Server
 	t *testing.T

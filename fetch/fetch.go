@@ -35,7 +35,7 @@ type Options struct {
 	MaxRate      int64         // bytes a second over all connections; 0: no limit
 	AllowHTTP    bool          // follow plain http links
 	AllowPrivate bool          // follow links to loopback and private addresses, also over http
-	CAFile       string        // PEM certificates to trust beside the system's
+	CAFile       string        // PEM certificates to trust alongside the system's
 	Idle         time.Duration // a connection without bytes for so long is dropped; 0: 20 s
 	RetryBudget  time.Duration // give up when nothing arrives for so long over all retries; 0: 5 min
 	UserAgent    string
@@ -119,7 +119,7 @@ func (f *Fetcher) takeProbe(s *Source) *exchange {
 	return x
 }
 
-// dropProbes closes the bodies left open at a host, which allows no further connection beside them.
+// dropProbes closes the bodies left open at a host, which allows no further connection next to them.
 func (f *Fetcher) dropProbes(host string) {
 	f.mu.Lock()
 	var dropped []*exchange

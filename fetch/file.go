@@ -29,9 +29,9 @@ type File struct {
 	Size         int64 // of what was received; -1 with Err
 	LastModified time.Time
 	SHA256       digest.Sum
-	// in what it is not what the listing tells of it, though it came so twice; or empty
+	// how it differs from what the listing says, though it came so twice; or empty
 	Odd string
-	Err *failure.Error // why this file is not here
+	Err *failure.Error // why this file has not been received
 }
 
 // A fileLine is a file in what is kept of a listing: one JSON object a line, without its link's secrets.
@@ -54,9 +54,9 @@ type fileFault struct {
 	Hint    string       `json:"hint,omitempty"`
 }
 
-// Files yields a listing's files in the listing's order, each when it is here or has failed for good. Files
-// that are not here yet, and that another try or a new link will bring, are left out; then Wait fails. The
-// listing itself must be an Object whose Source has Listing.
+// Files yields a listing's files in the listing's order, each when it has been received or has failed for
+// good. Files that have not arrived yet, and that another try or a new link will bring, are left out; then
+// Wait fails. The listing itself must be an Object whose Source has Listing.
 func (o *Object) Files(ctx context.Context) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
 		if o.files == nil {
@@ -87,7 +87,7 @@ func (o *Object) Files(ctx context.Context) iter.Seq2[File, error] {
 	}
 }
 
-// await waits until file i is here or has failed. It is false when the listing has no file i.
+// await waits until file i has been received or has failed. It is false when the listing has no file i.
 func (p *filePool) await(ctx context.Context, i int) (bool, error) {
 	more := false
 	err := p.o.until(ctx, func() bool {
@@ -124,7 +124,7 @@ func (p *filePool) file(i int) (File, error) {
 	return f.withName(cmp.Or(name, l.Label())), nil
 }
 
-// withName names a file of which the listing tells no name so, or by its place.
+// withName names a file of which the listing gives no name so, or by its place.
 func (f File) withName(name string) File {
 	if f.Name == "" {
 		f.Name = name

@@ -17,7 +17,7 @@ import (
 // second time is what the server has.
 type doubt struct {
 	why  string
-	page bool // it looks like a page that tells of an error
+	page bool // it looks like an error page
 	// a checksum says that something happened to it on the way
 	corrupt bool
 	slow    bool       // it is believed only when it still comes some time later
@@ -34,7 +34,7 @@ type sighting struct {
 }
 
 const (
-	// so long a page, or nothing, must stand in place of a file until it counts as what the server has
+	// so long a page, or nothing, must take the place of a file until it counts as what the server has
 	pageTime    = 10 * time.Second
 	slowTimes   = 3 // and so often it must have come
 	enoughPages = 5 // files that bring the very same page, until it is clear that it stands for all of them
@@ -45,13 +45,13 @@ func (p *filePool) doubtful(l listing.Entry, rec fileRecord, x *exchange, body, 
 	d := &doubt{sum: rec.sum}
 	switch {
 	case isPage(l, plain):
-		d.why, d.page, d.slow = "a page that tells of an error seems to have come in its place", true, true
+		d.why, d.page, d.slow = "an error page seems to have come in its place", true, true
 	case !sizeAgrees(l.Size, int64(len(body))):
-		d.why = fmt.Sprintf("the listing tells %d bytes, and %d came", l.Size, len(body))
+		d.why = fmt.Sprintf("the listing says %d bytes, but %d came", l.Size, len(body))
 	case !checksumAgrees(x.identity, body):
 		d.why, d.corrupt = "it does not match the checksum that came with it", true
 	case !tagAgrees(l, x.identity, body):
-		d.why = "it does not match the ETag that the listing tells"
+		d.why = "it does not match the ETag that the listing gives"
 	case l.Size < 0 && len(body) == 0:
 		d.why, d.slow = "it came without content", unframed(x)
 	case l.Size < 0 && unframed(x):
@@ -68,7 +68,7 @@ func unframed(x *exchange) bool {
 	return x.bounds.end < 0 && len(x.resp.TransferEncoding) == 0 && len(x.identity.claims()) == 0
 }
 
-// sizeAgrees compares the size that a listing tells, which may be in thousands of bytes, with that of what
+// sizeAgrees compares the size that a listing gives, which may be in thousands of bytes, with that of what
 // came.
 func sizeAgrees(told, got int64) bool {
 	if told < 0 || told == got {
@@ -94,7 +94,7 @@ func checksumAgrees(id Identity, body []byte) bool {
 	return true
 }
 
-// tagAgrees compares the ETag that a listing tells with the one that came; where none came, and it is an MD5,
+// tagAgrees compares the ETag that a listing gives with the one that came; where none came, and it is an MD5,
 // with the content.
 func tagAgrees(l listing.Entry, id Identity, body []byte) bool {
 	told := strings.Trim(l.ETag, `"`)
@@ -161,14 +161,16 @@ func (p *filePool) seenAgain(i int, what string, wait time.Duration) bool {
 	return wait == 0 || now.Sub(s.at) >= wait && s.times >= slowTimes
 }
 
-// oddity says in what a file that is here is not what the listing tells of it, or nothing. It has come so
+// oddity says how a received file differs from what the listing says about it, or nothing. It has come so
 // twice.
 func oddity(l listing.Entry, r fileRecord) string {
 	switch tag := strings.Trim(l.ETag, `"`); {
 	case !sizeAgrees(l.Size, r.size):
-		return fmt.Sprintf("the listing tells %d bytes, and it has %d; the server sent the same twice", l.Size, r.size)
+		return fmt.Sprintf(
+			"the listing says %d bytes, but it has %d; the server sent the same twice", l.Size, r.size,
+		)
 	case tag != "" && r.tag != 0 && r.tag != tagOf(l.ETag) && r.tag != tagOf(`"`+tag+`"`):
-		return "the listing tells another ETag than came with it; the server sent the same twice"
+		return "the listing gives another ETag than the one it came with; the server sent the same twice"
 	}
 	return ""
 }

@@ -29,7 +29,7 @@ func (p *filePool) work(ctx context.Context) {
 	}
 }
 
-// obtain finds file i among those that are here, or fetches it.
+// obtain finds file i among those that have been received, or fetches it.
 func (p *filePool) obtain(ctx context.Context, i int, buf *[]byte) (record uint32, err error) {
 	l, err := p.entries.get(i)
 	if err != nil {
@@ -200,7 +200,7 @@ func (p *filePool) store(i int, l listing.Entry, rec fileRecord, x *exchange, bo
 	return n, nil
 }
 
-// nameServed remembers the name that came with a file of which the listing tells none.
+// nameServed remembers the name that came with a file that the listing does not name.
 func (p *filePool) nameServed(l listing.Entry, rec fileRecord, x *exchange) error {
 	name := servedNameOf(l, x)
 	if name == "" {
@@ -212,7 +212,7 @@ func (p *filePool) nameServed(l listing.Entry, rec fileRecord, x *exchange) erro
 	return nil
 }
 
-// servedNameOf returns the name that came with a file, unless the listing tells one, or nothing.
+// servedNameOf returns the name that came with a file, unless the listing gives one, or nothing.
 func servedNameOf(l listing.Entry, x *exchange) string {
 	name := dispositionName(x.resp.Header)
 	if l.Name != "" || link.TokenLike(name) {
@@ -228,7 +228,7 @@ func modifiedOf(x *exchange, l listing.Entry) time.Time {
 	return l.Modified
 }
 
-// fetchLarge fetches a file in pieces, as an object beside the listing. x is its first response.
+// fetchLarge fetches a file in pieces, as an object alongside the listing. x is its first response.
 func (p *filePool) fetchLarge(i int, l listing.Entry, rec fileRecord, x *exchange) (uint32, error) {
 	r := p.o.run
 	if x.identity.Encoding != "" && len(x.prefix) == 0 {
@@ -274,7 +274,7 @@ func (p *filePool) busyWith(n int) {
 }
 
 // claimNumber returns the number of the object in the spool for a large file: the same in every run for the
-// same content at the same place, so that it is gone on with, and another for each file of this run.
+// same content at the same place, so that it is resumed, and another for each file of this run.
 func (p *filePool) claimNumber(i int, rec fileRecord, id Identity) int64 {
 	h := sha256.New()
 	fmt.Fprintf(h, "%x %x", rec.key, id.mark())

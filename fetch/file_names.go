@@ -9,7 +9,7 @@ import (
 	"holdall/internal/digest"
 )
 
-// servedNames keeps the names that came with the files of a listing that tells none (in Content-Disposition),
+// servedNames keeps the names that came with the files of a listing that gives none (in Content-Disposition),
 // and what is odd about how a file came, one JSON object a line. A line that is lost costs that, not a file.
 type servedNames struct {
 	f *os.File

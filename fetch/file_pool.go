@@ -27,9 +27,9 @@ type filePool struct {
 
 	next      int   // first file not handed out
 	listed    bool  // the listing has been read to its end
-	bytes     int64 // of files that are here
+	bytes     int64 // of files that have been received
 	reused    int64
-	done      int  // files that are here or have failed for good
+	done      int  // files that have been received or have failed for good
 	fetched   int  // files fetched
 	expired   int  // links that have expired since one asked for alone was served
 	alone     bool // one file is asked for alone, to see whether all links have expired
@@ -38,9 +38,9 @@ type filePool struct {
 	onlyBytes int                         // of their bodies
 	pages     map[digest.Sum]map[int]bool // files in whose place a page came, by the page
 	claimed   map[uint64]int              // which file has which object in the spool
-	// files with something here from their place, by another link: they wait until all places are known
+	// files with something received from their place, by another link: they wait until all places are known
 	deferred    []int
-	places      map[uint64]int         // links of the listing to places from which something is here
+	places      map[uint64]int         // links of the listing to places from which something was received
 	largeActive int                    // large files being fetched
 	refused     int                    // refusals in a row
 	notes       []string               // why the listing may name more files than were read
@@ -79,8 +79,9 @@ func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
 		seen:       map[uint64]int32{},
 		duplicates: map[int][]int{}, alias: map[int]bool{}, sameAgain: map[int]bool{},
 		tries:     map[int]*tries{},
-		sightings: map[int]sighting{}, only: map[int]onlyAnswer{}, pages: map[digest.Sum]map[int]bool{}, claimed: map[uint64]int{},
-		places: map[uint64]int{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
+		sightings: map[int]sighting{}, only: map[int]onlyAnswer{}, pages: map[digest.Sum]map[int]bool{},
+		claimed: map[uint64]int{},
+		places:  map[uint64]int{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
 	}
 	if n := r.f.opts.Connections; n > 0 {
 		p.target, p.most = n, n
@@ -124,7 +125,7 @@ func (p *filePool) add(l listing.Entry) error {
 
 func placeOf(k fileKey) uint64 { return binary.LittleEndian.Uint64(k[:]) }
 
-// crowded reports whether the listing has several links to a place from which something is here.
+// crowded reports whether the listing has several links to a place from which something has been received.
 func (p *filePool) crowded(k fileKey) bool {
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
@@ -215,7 +216,8 @@ func (p *filePool) pop(now time.Time) (int, bool) {
 	return 0, false
 }
 
-// progress returns the bytes here, the bytes in all, which are known only at the end, and those here before.
+// progress returns the bytes received, the bytes in all, which are known only at the end, and those received
+// by earlier runs.
 func (p *filePool) progress() (here, total, reused int64) {
 	total = -1
 	if p.listed && p.done == len(p.records) {

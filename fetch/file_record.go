@@ -19,12 +19,12 @@ import (
 // A fileKey names the place of a file, without the secrets of its link.
 type fileKey [16]byte
 
-// A fileRecord is what is known of a file that is here.
+// A fileRecord is what is known of a file that has been received.
 type fileRecord struct {
 	key fileKey
 	// of its whole link: two files may lie at one place, and only the secrets of their links tell them apart
 	mark     uint64
-	listed   uint64 // of what the listing told of it: see listed.told
+	listed   uint64 // of what the listing says about it: see listing.Entry.Summary
 	tag      uint64 // of the strong ETag that came with it; 0 when none did
 	segment  uint32 // 0: an object of its own
 	offset   int64  // in the segment; of an object of its own, its number
@@ -115,7 +115,7 @@ func keyOf(l link.Link) fileKey {
 	return fileKey(h.Sum(nil))
 }
 
-// peekFiles returns the bytes of the files of a listing that are here.
+// peekFiles returns the bytes of the files of a listing that have been received.
 func peekFiles(dir, name string) int64 {
 	var total int64
 	_ = scanFiles(dir, name, func(r fileRecord) bool {
@@ -125,7 +125,7 @@ func peekFiles(dir, name string) int64 {
 	return total
 }
 
-// knowsFiles reports whether any of the files is here.
+// knowsFiles reports whether any of the files has been received.
 func knowsFiles(dir, name string, sample []fileKey) bool {
 	found := false
 	_ = scanFiles(dir, name, func(r fileRecord) bool {
@@ -135,7 +135,7 @@ func knowsFiles(dir, name string, sample []fileKey) bool {
 	return found
 }
 
-// scanFiles yields the records of a listing's files until it is told to stop.
+// scanFiles yields the records of a listing's files until yield returns false.
 func scanFiles(dir, name string, yield func(fileRecord) bool) error {
 	f, err := os.Open((&fileStore{dir: dir, name: name}).journalPath())
 	if err != nil {

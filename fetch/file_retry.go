@@ -159,7 +159,7 @@ func (p *filePool) failAll(e *failure.Error) {
 // pending reports whether a failed file is not given up: another try, or a new link, will bring it.
 func pending(e *failure.Error) bool { return e.Retryable() || e.Code == failure.LinkExpired }
 
-// unresolved is the failure of a listing of which files are not here yet, though all others are; nil when
+// unresolved is the failure of a listing of which files have not arrived yet, though all others are; nil when
 // there are none.
 func (p *filePool) unresolved() *failure.Error {
 	p.o.run.mu.Lock()
@@ -181,7 +181,7 @@ func (p *filePool) unresolved() *failure.Error {
 	return p.notYet(n, worst)
 }
 
-// notYet is the failure of a listing of which n files are not here yet, one of them because of e.
+// notYet is the failure of a listing of which n files have not arrived yet, one of them because of e.
 func (p *filePool) notYet(n int, e *failure.Error) *failure.Error {
 	c := *e
 	c.Message = fmt.Sprintf("%d of the listing's %d files are not here yet: %s", n, len(p.records), e.Message)

@@ -23,14 +23,14 @@ import (
 //	object-03.files            records, fixed in size, each with its own checksum
 //	object-03.segment-00001    bytes of the files
 //	object-03-<number>.data    a file too large to be had in one piece, an object of its own
-//	object-03.names            names that came with files of which the listing tells none
+//	object-03.names            names that came with files that the listing does not name
 //
 // As with pieces, a record is written after the data, and what no durable record covers is compared before it
 // is trusted.
 type fileStore struct {
 	dir, name string
 
-	old     []oldFile // what was here before, in order
+	old     []oldFile // what had been received before, in order
 	before  uint32    // records that were
 	journal *os.File
 	served  *servedNames
@@ -51,7 +51,7 @@ type oldFile struct {
 }
 
 const (
-	segmentAt      = 1 + 16 + 8 + 8 + 8                 // where the segment's number stands in a record
+	segmentAt      = 1 + 16 + 8 + 8 + 8                 // where the segment's number is in a record
 	fileRecordSize = segmentAt + 4 + 8 + 8 + 32 + 8 + 4 // kind, fields, CRC-32C
 	maxSegment     = 256 << 20
 	recFile        = 'F'
@@ -118,7 +118,7 @@ func (s *fileStore) load() error {
 	if err := s.journal.Truncate(int64(s.n) * fileRecordSize); err != nil {
 		return failure.Disk(err, "write the journal of a listing")
 	}
-	// New files go into a new segment: the last one may end in bytes that no record tells of.
+	// New files go into a new segment: the last one may end in bytes that no record covers.
 	return s.nextSegment(last + 1)
 }
 
@@ -173,12 +173,12 @@ func (s *fileStore) nextSegment(n uint32) error {
 type fileMatch struct {
 	number uint32
 	record fileRecord
-	// certain: the very link led to it, or the listing tells of it what it would not tell of another file at
-	// its place.
+	// certain: the very link led to it, or the listing says about it what it would not say about another file
+	// at its place.
 	certain bool
 }
 
-// match returns the record of a file that an earlier run fetched and of which the listing told the same: by
+// match returns the record of a file that an earlier run fetched and of which the listing said the same: by
 // the very link, or by its place. Several different ones at one place are none: the place does not tell them
 // apart.
 func (s *fileStore) match(k fileKey, l listing.Entry) (fileMatch, bool) {
@@ -199,7 +199,7 @@ func (s *fileStore) match(k fileKey, l listing.Entry) (fileMatch, bool) {
 	return found, seen && !several
 }
 
-// oldAt returns what was here before and may be of that place.
+// oldAt returns what had been received before and may be of that place.
 func (s *fileStore) oldAt(k fileKey) []oldFile {
 	prefix := binary.LittleEndian.Uint64(k[:])
 	from, _ := slices.BinarySearchFunc(
@@ -259,7 +259,7 @@ func (s *fileStore) append(r fileRecord) (uint32, error) {
 	return s.n - 1, nil
 }
 
-// sync makes durable what is here, and says so.
+// sync makes durable what has been received, and says so.
 func (s *fileStore) sync() error {
 	s.mu.Lock()
 	pending, records := s.unsynced.Load(), s.n

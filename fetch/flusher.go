@@ -12,8 +12,8 @@ const (
 	syncAfter  = 5 * time.Second
 )
 
-// A flusher syncs the objects of a run in groups, beside the fetching, and holds it up when the disk cannot
-// keep pace.
+// A flusher syncs the objects of a run in groups, alongside the fetching, and holds it up when the disk
+// cannot keep pace.
 type flusher struct {
 	run *Run
 

@@ -15,8 +15,8 @@ import (
 
 // A hasher follows an object's bytes as they become contiguous, and reads them back from the disk's cache: so
 // it vouches for what is in the file, not for what was meant to be written. Each piece is compared with the
-// checksum taken on arrival. It always computes SHA-256, and beside it the digests that the server's own are
-// compared with.
+// checksum taken on arrival. It always computes SHA-256, and alongside it the digests that the server's own
+// are compared with.
 type hasher struct {
 	names []string // of the digests, "sha-256" first
 

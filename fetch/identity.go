@@ -7,11 +7,11 @@ import (
 
 // Identity is what a server says about an object that must not change while it is fetched.
 type Identity struct {
-	Size         int64             `json:"size"` // -1 when not told
+	Size         int64             `json:"size"` // -1 when not given
 	ETag         string            `json:"etag,omitempty"`
 	LastModified string            `json:"last_modified,omitempty"` // as received
 	Checksums    map[string]string `json:"checksums,omitempty"`     // header name, lower case, to value
-	// the Content-Encoding that the bytes come in, as told
+	// the Content-Encoding that the bytes come in, as stated
 	Encoding string `json:"encoding,omitempty"`
 	// the store keeps another encoding, of which its digests are
 	Transcoded bool `json:"transcoded,omitempty"`
@@ -63,7 +63,7 @@ func (id Identity) strong() string {
 	return id.ETag
 }
 
-// versioned reports whether the server says anything by which a change would show, beside the size.
+// versioned reports whether the server says anything by which a change would show, besides the size.
 func (id Identity) versioned() bool { return id.strong() != "" || id.LastModified != "" }
 
 // changed says in what other differs from id, or nothing when they may be the same object. What only one of

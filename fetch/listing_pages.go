@@ -213,7 +213,7 @@ func (s *pageReader) encoding() string {
 	return s.id.Encoding
 }
 
-// learn takes what the page's first response tells beside its body.
+// learn takes what the headers of the page's first response say.
 func (s *pageReader) learn() {
 	s.framed = s.x.bounds.end >= 0
 	if s.id == nil {

@@ -19,7 +19,7 @@ import (
 	"holdall/internal/digest"
 )
 
-// maxFileSamples bounds what it costs to recognise a listing that tells no ETags: so many small files are
+// maxFileSamples bounds what it costs to recognise a listing that gives no ETags: so many small files are
 // fetched once more.
 const maxFileSamples = 64
 
@@ -56,9 +56,9 @@ func (o *Object) listingDigest() (*listing.Digest, error) {
 	return d, nil
 }
 
-// recogniseListing reads the listing to its end and compares what it tells of its files with what is
-// recorded. Where it tells no ETags, the recorded samples are fetched once more. They prove it the same if
-// they are all of its files, if it tells sizes and dates of them, or if it came by the very link that led to
+// recogniseListing reads the listing to its end and compares what it says about its files with what is
+// recorded. Where it gives no ETags, the recorded samples are fetched once more. They prove it the same if
+// they are all of its files, if it gives their sizes and dates, or if it came by the very link that led to
 // the known one.
 func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evidence, error) {
 	if k.Listing == nil {
@@ -89,7 +89,7 @@ func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evi
 }
 
 // compareFiles fetches the files that are recorded as samples and compares them. Of several files of which
-// the listing tells the same, a part of them cannot be compared.
+// the listing says the same, a part of them cannot be compared.
 func (f *Fetcher) compareFiles(ctx context.Context, s *Source, d *listing.Digest) (Evidence, error) {
 	recorded := map[digest.Sum]bool{}
 	for _, x := range d.Samples {
@@ -135,8 +135,8 @@ func (f *Fetcher) compareFiles(ctx context.Context, s *Source, d *listing.Digest
 	return sameIf(slices.Equal(got, samples)), nil
 }
 
-// onlyOnes leaves out the files, and the samples, of which the listing tells what it tells of another file,
-// too.
+// onlyOnes leaves out the files, and the samples, about which the listing says what it says about another
+// file, too.
 func onlyOnes(files []listing.Entry, samples []listing.FileSample) ([]listing.Entry, []listing.FileSample) {
 	times := map[digest.Sum]int{}
 	for _, l := range files {
@@ -188,7 +188,7 @@ func (f *Fetcher) fileSampleOnce(
 	return listing.FileSample{Told: l.Facts(), Size: n, SHA256: sum}, err
 }
 
-// readAgain reads a listing from its first page, beside the probe that stays open for the fetch.
+// readAgain reads a listing from its first page, alongside the probe that stays open for the fetch.
 func (f *Fetcher) readAgain(ctx context.Context, s *Source, yield func(listing.Entry) error) error {
 	return (&listingReader{f: f, ctx: ctx, src: s, yield: yield}).read(nil)
 }

@@ -81,7 +81,7 @@ func putListingsOfZIPs(s *faultServer) {
 	)
 }
 
-// testDeadButComplete goes on with a spool that holds all of m, whose links do not answer any more.
+// testDeadButComplete resumes a spool that holds all of m, whose links do not answer any more.
 func testDeadButComplete(
 	t *testing.T, s *faultServer, m *master.CSV, dir string, bodies map[string][]byte, want []string,
 ) {

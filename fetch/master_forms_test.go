@@ -42,7 +42,7 @@ const (
 	workbookXML = `<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"/>`
 )
 
-// escaped is a link as it stands in XML.
+// escaped is a link as it is in XML.
 func escaped(link string) string { return strings.ReplaceAll(link, "&", "&amp;") }
 
 // excelWorkbook is what Excel makes of a master CSV: texts in a table of their own, one in pieces, links

@@ -27,9 +27,9 @@ func (r *Run) add(src *Source) (*Object, error) {
 	return o, err
 }
 
-// beginsLike compares what a source serves first with what is here: a date may be that of another export, and
-// so may an ETag that the server gives to whatever it serves. Where the probe is not open any more, the
-// server's word has to do.
+// beginsLike compares what a source serves first with what has been received: a date may be that of another
+// export, and so may an ETag that the server gives to whatever it serves. Where the probe is not open any
+// more, the server's word has to do.
 func (f *Fetcher) beginsLike(dir string, src *Source, e *spoolEntry) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -40,7 +40,7 @@ func (f *Fetcher) beginsLike(dir string, src *Source, e *spoolEntry) bool {
 	return e.beginsLike(dir, x.prefix)
 }
 
-// openObject goes on with what the spool has of an object, or starts it anew.
+// openObject resumes what the spool has of an object, or starts it anew.
 func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error) {
 	if src.Listing {
 		return r.openListing(src, e)

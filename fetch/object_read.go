@@ -19,7 +19,7 @@ func (o *Object) pieceEnd(off int64) int64 {
 	return end
 }
 
-// missing returns the first byte from off up to end that is not here, or end.
+// missing returns the first byte from off up to end that has not been received, or end.
 func (o *Object) missing(off, end int64) int64 {
 	for off < end {
 		i := off / o.store.pieceSize
@@ -31,8 +31,8 @@ func (o *Object) missing(off, end int64) int64 {
 	return end
 }
 
-// ReadAt waits until the bytes are here. Bytes that somebody waits for are fetched before others. When the
-// fetch fails or ends before they came, ReadAt returns that failure. Safe for concurrent use.
+// ReadAt waits until the bytes have been received. Bytes that somebody waits for are fetched before others.
+// When the fetch fails or ends before they came, ReadAt returns that failure. Safe for concurrent use.
 func (o *Object) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errors.New("read at a negative offset")
@@ -108,7 +108,7 @@ func eofUnless(whole bool) error {
 	return io.EOF
 }
 
-// readPlain reads the content of an object that came encoded, once all of it is here.
+// readPlain reads the content of an object that came encoded, once all of it has been received.
 func (o *Object) readPlain(p []byte, off int64) (int, error) {
 	if err := o.until(context.Background(), func() bool { return o.outcome.complete }); err != nil {
 		return 0, err

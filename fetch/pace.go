@@ -10,7 +10,7 @@ import (
 
 const (
 	paceTime  = 2 * time.Second // measured so long, at most
-	paceLeast = 1 << 20         // fewer bytes tell of the latency, not of the line
+	paceLeast = 1 << 20         // fewer bytes measure the latency, not the line
 	paceMost  = 64 << 20        // more would only be thrown away
 )
 

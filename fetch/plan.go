@@ -38,7 +38,7 @@ type Source struct {
 	Ranges     bool           // the server answers ranges
 	Expiry     time.Time      // upper bound; zero when unknown
 	ExpiryFrom string         // how it is known: "X-Amz-Expires", "vendor: 7 days from the master CSV", …
-	Repair     string         // how a damaged link was mended
+	Repair     string         // how a damaged link was repaired
 	Err        *failure.Error // why it cannot be fetched; such a source is not fetched
 
 	ListedIn string // fingerprint of the listing that named it; "" when the master CSV did

@@ -90,7 +90,7 @@ func untrusted(err error) bool {
 	return errors.As(err, &cert)
 }
 
-// probeGet sends the probing GET, again where that may help, and mended where the link looks damaged.
+// probeGet sends the probing GET, again where that may help, and repaired where the link looks damaged.
 func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duration) (*exchange, error) {
 	var t tries
 	defer f.asking(s, &t)()
@@ -276,7 +276,7 @@ func (f *Fetcher) checkResponse(x *exchange, expiry time.Time) error {
 // errUnsatisfied is status 416: the object has no byte where one was asked for.
 var errUnsatisfied = errors.New("the server says that the object has no such bytes (416)")
 
-// learn fills in what a probe's response tells of the source.
+// learn fills in what a probe's response says about the source.
 func (s *Source) learn(x *exchange) error {
 	if x.bounds.start > 0 {
 		return unusable("asked from the first byte, the server began at %d", x.bounds.start)

@@ -36,7 +36,7 @@ func (s *Source) worthProbingLater(budget time.Duration) bool {
 	if e == nil || s.probed() || e.Reason != "" || e.Code != failure.Network && e.Code != failure.Busy {
 		return false
 	}
-	// else it said itself that it is of no use
+	// else it said itself that it is useless
 	return e.ResumeAfter.IsZero() || time.Until(e.ResumeAfter) <= budget
 }
 

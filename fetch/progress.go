@@ -8,14 +8,14 @@ import (
 
 // Progress is a snapshot of a Run.
 type Progress struct {
-	Done, Total int64 // bytes here, and in all; Total is -1 while a size is unknown
-	Reused      int64 // of Done, bytes that were here before this run
+	Done, Total int64 // bytes received, and in all; Total is -1 while a size is unknown
+	Reused      int64 // of Done, bytes that had been received before this run
 	Fetched     int64 // bytes taken from the network, retries included
 	Files       int   // files of listings done
 	TotalFiles  int
 	Connections int
 	Retries     int
-	Waiting     []Wait // the links that do not get on, and why
+	Waiting     []Wait // the links that do not make progress, and why
 	ByPart      map[link.Part]PartProgress
 }
 

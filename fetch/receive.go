@@ -42,7 +42,7 @@ func (r *Run) receive(ctx context.Context, w *worker, o *Object, x *exchange) er
 	}
 }
 
-// skip reads the bytes from at up to the worker's span, and compares those that are here already.
+// skip reads the bytes from at up to the worker's span, and compares those already received.
 func (r *Run) skip(ctx context.Context, w *worker, o *Object, x *exchange, at int64) error {
 	var ours []byte
 	for at < w.span.pos {
@@ -67,8 +67,8 @@ func (r *Run) skip(ctx context.Context, w *worker, o *Object, x *exchange, at in
 	return nil
 }
 
-// hereUpTo says whether the byte at off, which lies before the worker's span, is here, and up to where that
-// holds: to the end of its piece, or to the span, whose own piece has begun.
+// hereUpTo says whether the byte at off, which lies before the worker's span, has been received, and up to
+// where that holds: to the end of its piece, or to the span, whose own piece has begun.
 func (r *Run) hereUpTo(w *worker, o *Object, off int64) (here bool, end int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,7 +84,7 @@ func cutShort(err error) error {
 }
 
 // receiveBody reads the worker's span, a piece at a time. It returns nil when the span, or what the response
-// promised of it, is here.
+// promised of it, has been received.
 func (r *Run) receiveBody(ctx context.Context, w *worker, o *Object, x *exchange) error {
 	for {
 		r.mu.Lock()
@@ -205,8 +205,8 @@ func (r *Run) ends(w *worker, o *Object, size int64) error {
 }
 
 // extend goes on with the next free bytes when the response brings them: right after the span, or, where the
-// server knows no ranges, after what is here already. It does not when a reader waits for other bytes and
-// this connection is needed for them.
+// server knows no ranges, after what has been received already. It does not when a reader waits for other
+// bytes and this connection is needed for them.
 func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -106,8 +106,8 @@ func (o *Object) endRefetch() {
 	o.readers.arrived.Broadcast()
 }
 
-// unprovable marks a refusal that ends all hope for bytes that were here when the run began. A link that has
-// simply run out of time proves nothing: one that lasts longer gives the bytes again.
+// unprovable marks a refusal that ends all hope for bytes that had been received when the run began. A link
+// that has simply run out of time proves nothing: one that lasts longer gives the bytes again.
 func (o *Object) unprovable(e *failure.Error) *failure.Error {
 	fresh := o.refetch.before && o.Source.probed() && o.Source.answeredFrom == ""
 	if expired := e.Code == failure.LinkExpired && !o.Source.Expiry.IsZero(); !fresh || expired ||
@@ -142,8 +142,9 @@ func (r *Run) refetchWith(o *Object, again func() (changed bool, err error)) (ch
 	return changed, err
 }
 
-// takeOpenProbe takes the answer to the object's probe, if it is still open and all that it brings is here
-// already. One whose link works more than once is left alone unless refused says that it does not any more.
+// takeOpenProbe takes the answer to the object's probe, if it is still open and all that it brings has been
+// received already. One whose link works more than once is left alone unless refused says that it does not
+// any more.
 func (r *Run) takeOpenProbe(o *Object, refused bool) *exchange {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -251,8 +252,8 @@ func (r *Run) refetchOnce(
 	return r.replace(ctx, o, x, from, to, part)
 }
 
-// replace reads the bytes from from up to to, of which part is here and the answer brings what follows it,
-// and puts them in place of those that are here.
+// replace reads the bytes from from up to to, part of which has been received already and the rest of which
+// the answer brings, and puts them in place of those that have been received.
 func (r *Run) replace(
 	ctx context.Context, o *Object, x io.Reader, from, to int64, part *partialPiece,
 ) (at int64, changed bool, err error) {
@@ -313,7 +314,7 @@ func (r *Run) replacePiece(o *Object, index int64, p []byte) (bool, error) {
 	return true, nil
 }
 
-// rehash makes a mended object complete again, if it was. Otherwise its hasher will see to it.
+// rehash makes an object complete again after a refetch, if it was. Otherwise its hasher will see to it.
 func (r *Run) rehash(o *Object) error {
 	r.mu.Lock()
 	complete := o.outcome.complete

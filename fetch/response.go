@@ -10,11 +10,11 @@ import (
 	"holdall/fetch/listing"
 )
 
-// bounds are the bytes a response brings: from start up to end, which is -1 when the server does not tell;
-// and the size of the whole object, -1 when not told.
+// bounds are the bytes a response brings: from start up to end, which is -1 when the server does not say;
+// and the size of the whole object, -1 when not given.
 type bounds struct{ start, end, total int64 }
 
-// parseContentRange reads "bytes 0-499/1234", with "*" for a total not told (RFC 9110, section 14.4). The
+// parseContentRange reads "bytes 0-499/1234", with "*" for a total not given (RFC 9110, section 14.4). The
 // unsatisfied form "bytes */1234" has start and end -1.
 func parseContentRange(s string) (bounds, error) {
 	bad := errors.New("its Content-Range makes no sense")

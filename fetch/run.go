@@ -43,7 +43,7 @@ type Run struct {
 	lateObjects []*Object
 }
 
-// Start fetches everything in the plan into the spool directory dir, going on from what is there. It returns
+// Start fetches everything in the plan into the spool directory dir, resuming from what is there. It returns
 // at once. Data parts come first, then attachments and CVs side by side.
 func (f *Fetcher) Start(ctx context.Context, p *Plan, dir string) (*Run, error) {
 	sp, err := openSpool(dir)
@@ -210,7 +210,7 @@ func (r *Run) closeProbes() {
 }
 
 // closeProbesAt closes the answers at a host that are left open for Refetch alone: it allows no further
-// connection beside them. With the run's mutex held.
+// connection next to them. With the run's mutex held.
 func (r *Run) closeProbesAt(host string) {
 	for _, o := range r.all() {
 		if o.outcome.complete && o.Source.Link.Host() == host {

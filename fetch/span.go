@@ -15,7 +15,7 @@ type span struct {
 // forever is the end of a span whose object's size is not known yet.
 const forever = int64(1) << 62
 
-// pieces is the set of pieces that are here. It grows on demand.
+// pieces is the set of pieces that have been received. It grows on demand.
 type pieces struct {
 	bits []uint64
 	crcs []uint32
@@ -48,7 +48,7 @@ func (p *pieces) drop(i int64) {
 	}
 }
 
-// gaps returns the spans up to end that are not here.
+// gaps returns the spans up to end that have not been received.
 func (p *pieces) gaps(size int64, end int64) []*span {
 	var out []*span
 	last := (min(end, forever) + size - 1) / size
@@ -89,7 +89,7 @@ func insertSpan(free []*span, s *span, pieceSize int64) []*span {
 	return slices.Insert(free, i, s)
 }
 
-// beginSpan takes the beginning of a piece that is here out of the free spans.
+// beginSpan takes the beginning of a piece that has been received out of the free spans.
 func beginSpan(free []*span, rec pieceRecord, pieceSize int64) []*span {
 	start := rec.index * pieceSize
 	for i, s := range free {

@@ -19,7 +19,7 @@ import (
 )
 
 // A spool is a directory of objects as received. spool.json says which objects there are; each one's journal
-// says what of it is here. Neither holds a link.
+// says what of it has been received. Neither holds a link.
 //
 //	spool.json           the objects: identity, part, fingerprints of the places they came from
 //	object-01.data       the bytes as they came, sparse until complete
@@ -40,7 +40,7 @@ type spoolList struct {
 }
 
 // A spoolEntry is one object of a spool. Objects are never removed: one that changed at its source stays
-// beside its successor.
+// alongside its successor.
 type spoolEntry struct {
 	Name         string        `json:"name"` // of its files, without suffix
 	Part         link.Part     `json:"part"`
@@ -51,7 +51,7 @@ type spoolEntry struct {
 	Address      string        `json:"address"`      // of the last one, redacted
 	Links        []string      `json:"links"`        // marks of the links that led to it
 	Identity     Identity      `json:"identity"`
-	// what is here is not of what the source serves: the next run begins anew
+	// the source no longer serves what has been received: the next run starts over
 	Superseded bool  `json:"superseded,omitempty"`
 	CutAt      int64 `json:"cut_at,omitempty"` // the byte at which all answers of the last run broke off
 
@@ -159,7 +159,7 @@ func (s *spool) add(src *Source) *spoolEntry {
 	return e
 }
 
-// supersede leaves what is here of an object where it is, and has the next run begin it anew.
+// supersede leaves what has been received of an object where it is, and has the next run begin it anew.
 func (s *spool) supersede(name string) error {
 	for _, e := range s.list.Objects {
 		if e.Name == name {
@@ -261,7 +261,7 @@ func MatchSpool(dir string, p *Plan) (Match, error) {
 	return m, nil
 }
 
-// peekStore says how many bytes of an object are here, without opening it for work.
+// peekStore says how many bytes of an object have been received, without opening it for work.
 func peekStore(dir string, e *spoolEntry) (n int64, complete bool) {
 	f, err := os.Open(journalPath(dir, e.Name))
 	if err != nil {
@@ -288,7 +288,7 @@ func (e *spoolEntry) completeIn(dir string) bool {
 	return complete
 }
 
-// peek says how many bytes of the object are here, and whether these are all.
+// peek says how many bytes of the object have been received, and whether these are all.
 func (e *spoolEntry) peek(dir string) (n int64, complete bool) {
 	if !e.Listing {
 		return peekStore(dir, e)
@@ -298,24 +298,24 @@ func (e *spoolEntry) peek(dir string) (n int64, complete bool) {
 	return n, err == nil
 }
 
-// sameListing reports whether src lists files of which some are here: a listing changes each time its links
-// are signed, so it is told by its files.
+// sameListing reports whether src lists files of which some have been received: a listing changes each time
+// its links are signed, so it is recognised by its files.
 func (e *spoolEntry) sameListing(dir string, src *Source) bool {
 	return e.Listing && src.Listing && e.Part == src.Part && knowsFiles(dir, e.Name, src.sample)
 }
 
-// beginsLike reports whether the bytes here, as far as they go, begin like those given.
+// beginsLike reports whether the bytes received, as far as they go, begin like those given.
 func (e *spoolEntry) beginsLike(dir string, first []byte) bool {
 	j, err := os.Open(journalPath(dir, e.Name))
 	if err != nil {
-		return true // nothing is here
+		return true // nothing has been received
 	}
 	defer j.Close()
 	mem, err := readJournal(j)
 	if err != nil {
 		return true
 	}
-	// Where the first piece is not here, the file holds zeros, which say nothing.
+	// Where the first piece has not been received, the file holds zeros, which say nothing.
 	n := min(int64(len(first)), int64(mem.pieces[0].length))
 	f, err := os.Open(dataPath(dir, e.Name))
 	if err != nil {
@@ -334,7 +334,7 @@ type SpoolObject struct {
 	Listing  bool
 	Size     int64 // -1 when not known
 	Received int64
-	Files    int // of a listing, here
+	Files    int // of a listing, received
 	Complete bool
 	Links    []string // marks of the links that led to it: see Source.Marks
 }

@@ -65,7 +65,7 @@ func createStore(dir, name string, id Identity) (*store, error) {
 // errNoStore means that there is nothing to go on from.
 var errNoStore = errors.New("nothing usable in the spool")
 
-// openStore goes on with an object of an earlier run. The pieces it returns have been checked: those that
+// openStore resumes an object of an earlier run. The pieces it returns have been checked: those that
 // were not yet synced when that run ended are compared with their checksum. A journal of another identity is
 // errNoStore.
 func openStore(dir, name string, id Identity) (*store, *journalState, error) {
@@ -107,7 +107,8 @@ func (s *store) recheck(mem *journalState) error {
 			return err
 		}
 	}
-	// The records of this run are counted anew, so what is here gets new ones at the next durable mark.
+	// The records of this run are counted anew, so what has been received gets new ones at the next durable
+	// mark.
 	return s.rewriteJournal(mem)
 }
 
@@ -190,7 +191,7 @@ func (s *store) write(p []byte, off int64) error {
 	return nil
 }
 
-// begins returns the first bytes of what is here.
+// begins returns the first bytes of what has been received.
 func (s *store) begins() []byte {
 	b := make([]byte, 4<<10)
 	n, _ := s.data.ReadAt(b, 0)

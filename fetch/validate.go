@@ -14,7 +14,7 @@ import (
 type errChanged struct{ what string }
 
 const (
-	itsBytes = "its bytes" // differ from those that are here
+	itsBytes = "its bytes" // differ from those that have been received
 	itsSize  = "its size"
 )
 
@@ -118,7 +118,7 @@ func (r *Run) endsHere(o *Object, x *exchange) bool {
 	return o.size < 0 && x.bounds.total >= 0
 }
 
-// unsatisfied says what a 416 means that tells of an object of another size: another object, or, where
+// unsatisfied says what a 416 means that names another size: another object, or, where
 // redirects led to it, a page instead of the object. Other errors are returned as they are.
 func (r *Run) unsatisfied(o *Object, x *exchange, err error) error {
 	r.mu.Lock()

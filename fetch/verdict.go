@@ -18,7 +18,7 @@ type action int
 const (
 	tryAgain action = iota // the same request, after a wait
 	inOrder                // the same, from where it is to the end: the server ignores ranges
-	// the whole object, without Range, after a wait: the server's answers to ranges are of no use
+	// the whole object, without Range, after a wait: the server's answers to ranges are useless
 	askWhole
 	giveUp  // no try will help, or none has helped for too long
 	stopAll // it is this machine's trouble, and ends the run
@@ -33,13 +33,13 @@ type verdict struct {
 	err   *failure.Error // why, with giveUp and stopAll
 }
 
-// tries is the history of the tries at one thing since it last got on. The zero value is that of a thing not
-// tried yet.
+// tries is the history of the tries at one thing since it last made progress. The zero value is that of a
+// thing not tried yet.
 type tries struct {
 	wait        retry.Backoff
-	since       time.Time // when it last got on, or was first tried
+	since       time.Time // when it last made progress, or was first tried
 	unusable    int       // answers in a row that could not be used for what was asked
-	stale       int       // tries in a row that brought only bytes that were here already
+	stale       int       // tries in a row that brought only bytes that had been received already
 	trickles    int       // connections in a row that hardly brought anything
 	ignored     int       // ranges ignored in a row
 	changes     int       // answers in a row that looked like another object
@@ -164,7 +164,7 @@ func (t *tries) classify(err error) verdict {
 	return verdict{}
 }
 
-// tooLong is the failure of a thing that did not get on for the whole budget.
+// tooLong is the failure of a thing that did not make progress for the whole budget.
 func (t *tries) tooLong(now time.Time) *failure.Error {
 	var changed errChanged
 	if errors.As(t.err, &changed) {

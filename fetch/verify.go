@@ -12,8 +12,8 @@ import (
 	"holdall/fetch/failure"
 )
 
-// complete verifies and finishes an object whose bytes are all here and hashed. It is false when they have
-// changed once more and are to be hashed again.
+// complete verifies and finishes an object whose bytes have all been received and hashed. It is false when
+// they have changed once more and are to be hashed again.
 func (r *Run) complete(o *Object) bool {
 	sum, all := o.hash.digests()
 	check, wrong, err := o.compareClaims(all)
@@ -100,10 +100,10 @@ func (r *Run) failWith(o *Object, err error) {
 const maxWholeRefetches = 3
 
 // refetchMismatch fetches everything a second time because the bytes do not match what the server says of
-// them: it cannot be told which are wrong. What is here stays, except where the second fetch brings something
-// else; then changed is true. When it brings the same, or nothing, and the object proves itself by its own
-// checksums, it is the server's word that is wrong, and proof names what proves it. Otherwise proof is one of
-// the rungs that say that nothing does.
+// them: there is no telling which are wrong. What has been received stays, except where the second fetch
+// brings something else; then changed is true. When it brings the same, or nothing, and the object proves
+// itself by its own checksums, it is the server's word that is wrong, and proof names what proves it.
+// Otherwise proof is one of the rungs that say that nothing does.
 func (r *Run) refetchMismatch(o *Object, wrong string) (proof string, changed bool, err error) {
 	r.logf(
 		"%s: the bytes do not match the checksum that the server gives (%s); fetching them once more",

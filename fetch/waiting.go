@@ -15,7 +15,7 @@ import (
 // waitShown is how long nothing must have come before that is called waiting.
 const waitShown = 3 * time.Second
 
-// A Wait is a part that does not get on at the moment, and why.
+// A Wait is a part that does not make progress at the moment, and why.
 type Wait struct {
 	Part  link.Part
 	Host  string
@@ -57,7 +57,7 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%d s", int64(d.Round(time.Second).Seconds()))
 }
 
-// waiting describes the tries at something of part at host, or is false when they get on.
+// waiting describes the tries at something of part at host, or is false when they make progress.
 func (t *tries) waiting(part link.Part, host string, now time.Time) (Wait, bool) {
 	w := Wait{Part: part, Host: host, Since: t.since, Try: t.wait.Tries() + 1}
 	var ref *refusal
@@ -77,7 +77,7 @@ func (t *tries) waiting(part link.Part, host string, now time.Time) (Wait, bool)
 	return w, now.Sub(t.since) >= waitShown || w.Asked > 0
 }
 
-// waiting lists the objects that are being fetched and do not get on. With the run's mutex held.
+// waiting lists the objects that are being fetched and do not make progress. With the run's mutex held.
 func (r *Run) waiting(now time.Time) []Wait {
 	waits := r.f.Waiting()
 	for _, o := range r.all() {

@@ -61,7 +61,7 @@ func (r *Run) runWorker(w *worker) {
 	}
 }
 
-// serve fetches a task's span, and goes on with what follows it where the same response brings that too.
+// serve fetches a task's span, and what follows it where the same response brings that too.
 func (r *Run) serve(ctx context.Context, w *worker, t task) error {
 	x, err := r.f.gate.unpark(t.probe), error(nil)
 	w.asked, w.accepted = x == nil, false
@@ -83,7 +83,9 @@ func (r *Run) serve(ctx context.Context, w *worker, t task) error {
 
 const aloneAfter = 500 * time.Millisecond
 
-const overlap = 64 << 10 // compared with what is here, where nothing else would show that the object changed
+// overlap is how much is fetched again, to be compared with what has been received, where nothing else would
+// show that the object changed.
+const overlap = 64 << 10
 
 func (r *Run) request(ctx context.Context, w *worker, o *Object, s *span) (*exchange, error) {
 	r.mu.Lock()

@@ -17,7 +17,7 @@ import (
 	"holdall/internal/unpack"
 )
 
-// A report is what a child tells of its run.
+// A report is what a child process reports about its run.
 type report struct {
 	Path     string       `json:"path"` // of the first object
 	Check    string       `json:"check"`

@@ -113,7 +113,7 @@ var risks = []risk{
 			return
 		}
 		a.w.Header().Set("ETag", a.old.etag)
-		a.w.(http.Flusher).Flush() // now the length is not told; an HTTP/1.0 client gets no chunks
+		a.w.(http.Flusher).Flush() // now the length is not given; an HTTP/1.0 client gets no chunks
 		a.pace(riskSize / 2).Write(a.old.body)
 	}},
 	{name: "a body without length or chunks ends early, once", answer: func(a asked) {

@@ -1,4 +1,4 @@
-// Fetch times package fetch beside aria2c, curl, wget and axel, and counts what it costs when things go
+// Fetch times package fetch alongside aria2c, curl, wget and axel, and counts what it costs when things go
 // wrong.
 //
 //	go run ./bench/fetch            a quick look, small sizes

@@ -1,4 +1,4 @@
-// Query times the loading of a large table beside DuckDB, and a first question beside its command line.
+// Query times the loading of a large table alongside DuckDB, and a first question alongside its command line.
 //
 // A made-up export of -rows candidates (22 columns; CRLF, quotes, row ends within cells, one in a thousand
 // dates and amounts that no one can read) is taken over from this machine. What that takes, less what curl,

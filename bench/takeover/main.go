@@ -1,4 +1,4 @@
-// Takeover times a whole takeover beside aria2c, which only fetches the same three files.
+// Takeover times a whole takeover alongside aria2c, which only fetches the same three files.
 //
 // Both fetch from nginx, turn by turn, and both bring their bytes to the disk before the clock stops:
 // aria2c's files are synced by sync(1) within its time; holdall syncs by itself, and within its time it also

@@ -42,7 +42,7 @@ var codes = map[Code]struct {
 	retryable bool // the same command run again may succeed, without a new link
 	exit      int  // the command line's exit code
 }{
-	// This machine's trouble comes first, then what a new link mends, then what another try mends.
+	// This machine's trouble comes first, then what a new link fixes, then what another try fixes.
 	DiskFull:      {0, true, 3},
 	Internal:      {0, false, 1},
 	Usage:         {0, false, 2},

@@ -14,10 +14,10 @@ var (
 	formula = regexp.MustCompile(`(?i)^\s*=\s*HYPERLINK\s*\(|["();,]`)
 )
 
-// In reports whether a link stands in s.
+// In reports whether a link is in s.
 func In(s string) bool { return Scheme.MatchString(s) }
 
-// Find returns the links of a cell as they stand there. A cell that is nothing but one link is taken whole,
+// Find returns the links of a cell as they are there. A cell that is nothing but one link is taken whole,
 // so that a link that lost its escaping is not cut at the first space.
 func Find(text string) []string {
 	t := strings.Trim(strings.TrimSpace(text), `<>`)

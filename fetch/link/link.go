@@ -21,7 +21,7 @@ import (
 // A Link is a URL that grants access to whoever knows it. It prints, formats and marshals redacted;
 // Secret returns it whole. Links with the same URL are equal.
 type Link struct {
-	// A handle prints as an address even where a Link stands in a field that fmt cannot ask for its methods.
+	// A handle prints as an address even where a Link is in a field that fmt cannot ask for its methods.
 	url unique.Handle[string]
 }
 

@@ -41,7 +41,7 @@ func WithoutTokens(name string, l Link) string {
 }
 
 // tokensOf returns the elements of a link's host, path and query that may grant access. Where the query is
-// signed, the path need not; where a folder of the path looks like a token, what stands behind it need not,
+// signed, the path need not; where a folder of the path looks like a token, what follows it need not,
 // if it ends in a file's name.
 func tokensOf(l Link) []string {
 	u := l.URL()

@@ -36,7 +36,7 @@ func readCSVListing(br *bufio.Reader, base *url.URL, yield func(Entry) error) (P
 		}
 		f := fields{entry: Entry{Size: -1}}
 		for i, v := range record {
-			key := "name" // without a heading, what stands beside the link is its name
+			key := "name" // without a heading, the cell next to the link is its name
 			if heading != nil && i < len(heading) {
 				key = heading[i]
 			}

@@ -13,28 +13,28 @@ import (
 // are signed anew and its order is another.
 type Digest struct {
 	Files int `json:"files"`
-	// Told is the sum of what the listing tells of its files, each file's name, size, ETag and date hashed,
+	// Told is the sum of what the listing says about its files, each file's name, size, ETag and date hashed,
 	// whatever their order.
 	Told digest.Sum `json:"told"`
-	// Vouched says that it tells an ETag of every file. Else equal names do not prove equal contents.
+	// Vouched says that it gives an ETag for every file. Else equal names do not prove equal contents.
 	Vouched bool `json:"vouched"`
-	// Dated says that it tells a size and a date of every file: with samples of their contents, that is
+	// Dated says that it gives a size and a date for every file: with samples of their contents, that is
 	// enough.
 	Dated bool `json:"dated"`
-	// Content is the sum of the files' names and contents; nothing when one of them is not here.
+	// Content is the sum of the files' names and contents; nothing when one of them has not been received.
 	Content digest.Sum `json:"content"`
 	// Samples are small files, spread over the listing: all of its files where these are few and small.
 	Samples []FileSample `json:"samples,omitempty"`
 }
 
-// A FileSample is one file of a listing: what the listing told of it, and what came.
+// A FileSample is one file of a listing: what the listing says about it, and what came.
 type FileSample struct {
 	Told   digest.Sum `json:"told"`
 	Size   int64      `json:"size"`
 	SHA256 digest.Sum `json:"sha256"`
 }
 
-// Facts hashes what a listing tells of a file that stays when its link is signed anew.
+// Facts hashes what a listing says about a file that stays when its link is signed anew.
 func (l Entry) Facts() digest.Sum {
 	var at int64
 	if !l.Modified.IsZero() {

@@ -11,7 +11,7 @@ import (
 )
 
 // HideTokens makes the name that a listing gives valid text, without what may grant access: that would lie in
-// the archive for ever.
+// the archive forever.
 func (l *Entry) HideTokens() {
 	l.Name = link.WithoutTokens(l.Name, l.Link)
 	if valid := strings.ToValidUTF8(l.Name, "\uFFFD"); valid != l.Name {
@@ -33,12 +33,12 @@ type Entry struct {
 	Link     link.Link
 	Name     string // as text; may be empty, or hold slashes
 	RawName  []byte // the name as received, where that is something else
-	Size     int64  // -1 when not told
+	Size     int64  // -1 when not given
 	ETag     string
 	Modified time.Time
 }
 
-// Summary sums up what the listing tells of a file: its name, and the size, ETag and date by which another
+// Summary sums up what the listing says about a file: its name, and the size, ETag and date by which another
 // file in the same place would show.
 func (l Entry) Summary() uint64 {
 	var at int64
@@ -49,5 +49,5 @@ func (l Entry) Summary() uint64 {
 	return binary.LittleEndian.Uint64(sum[:])
 }
 
-// Identified reports whether the listing tells of a file what another one at its place would not have.
+// Identified reports whether the listing says about a file what another one at its place would not have.
 func (l Entry) Identified() bool { return l.ETag != "" || l.Size >= 0 && !l.Modified.IsZero() }

@@ -38,7 +38,7 @@ type jsonListing struct {
 
 const maxDepth = 32
 
-// value reads one value. key is the member it stands under; in collects the scalars of the object around it.
+// value reads one value. key is the member it is under; in collects the scalars of the object around it.
 func (j *jsonListing) value(key string, in *fields, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("%w: nested too deep", ErrFormat)

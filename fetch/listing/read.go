@@ -42,7 +42,7 @@ func Read(k filetype.Type, r io.Reader, base *url.URL, yield func(Entry) error) 
 type PageEnd struct {
 	Next  string // the address of the next page, absolute, or nothing
 	More  bool   // that there are more files than on this page
-	Total int64  // how many there are in all; -1 when not told
+	Total int64  // how many there are in all; -1 when not given
 	Cut   bool   // its last row is not whole
 }
 
@@ -52,7 +52,7 @@ type fields struct {
 	entry            Entry
 }
 
-// set takes in one value by the name it stands under.
+// set takes in one value by the name it is under.
 func (f *fields) set(key, value string) {
 	value = strings.TrimSpace(value)
 	words := strings.Join(link.Words(key), " ")

@@ -92,7 +92,7 @@ func plainEnd(text string, i int, delim byte) int {
 	return i
 }
 
-// Delimiter looks at the first line without a link, else at what stands before the links.
+// Delimiter looks at the first line without a link, else at what is before the links.
 func Delimiter(text string) byte {
 	const candidates = ",;\t"
 	best, most := byte(','), 0

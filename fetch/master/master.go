@@ -34,7 +34,7 @@ type Link struct {
 	Part   link.Part
 	Label  string // the heading, neighbouring cell or file name that the Part was taken from
 	Link   link.Link
-	Repair string // how a damaged link was mended, or empty
+	Repair string // how a damaged link was repaired, or empty
 }
 
 // Read finds the links in a master CSV. One that was saved as an Excel workbook, compressed, or put into a
@@ -206,7 +206,7 @@ func (m *CSV) Redacted() []byte {
 // signatures are made of.
 var straySecret = regexp.MustCompile(`([\w-]+=)[^\s"'<>]{12,}|[A-Za-z0-9%+/_=-]{32,}`)
 
-// redactCell redacts a cell as it stands in the file. What counts is its text: quotes in odd places may cut a
+// redactCell redacts a cell as it is in the file. What counts is its text: quotes in odd places may cut a
 // link in two. A cell that is nothing but one link is redacted whole: one that has lost its escaping may have
 // spaces in its signature.
 func redactCell(raw, text string) string {

@@ -146,7 +146,7 @@ func writeSheet(w *csv.Writer, files map[string]*zip.File, name string, shared [
 	return nil
 }
 
-// text is what the cell would be in a CSV: a link that lies behind its text is put after it.
+// text is what the cell would be in a CSV: a link that lies after its text is put after it.
 func (c sheetCell) text(shared []string, href string) string {
 	s := c.Value
 	switch c.Type {

@@ -22,8 +22,8 @@ import (
 )
 
 // A ZIP, a listing and a tar are fetched by a process that is killed at random moments, as often as
-// HOLDALL_TEST_KILLS says (6), of HOLDALL_TEST_KILL_BYTES in all (30,000,000). When everything is here before
-// that many kills, it is compared and the next fetch begins from nothing.
+// HOLDALL_TEST_KILLS says (6), of HOLDALL_TEST_KILL_BYTES in all (30,000,000). When everything has been
+// received before that many kills, it is compared and the next fetch begins from nothing.
 func TestKilledAThousandTimes(t *testing.T) {
 	kills := int(sizeEnv(t, "HOLDALL_TEST_KILLS", 6))
 	total := sizeEnv(t, "HOLDALL_TEST_KILL_BYTES", 30_000_000)
@@ -102,7 +102,7 @@ func (k *torture) cycle(kills int, objects, files int64) {
 	}
 }
 
-// hereOf reads what a process has said of the bytes here at its beginning.
+// hereOf reads how many bytes a process found in the spool when it began.
 func hereOf(said string) (int64, bool) {
 	_, rest, ok := strings.Cut(said, "here ")
 	text, _, whole := strings.Cut(rest, "\n")

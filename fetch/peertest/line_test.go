@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A line is a TCP forwarder in front of a server: as slow as it is told, and dropping connections. It knows
+// A line is a TCP forwarder in front of a server: as slow as it is set, and dropping connections. It knows
 // no HTTP.
 type line struct {
 	url string // of its near end

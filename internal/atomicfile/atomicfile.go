@@ -1,6 +1,6 @@
 // Package atomicfile makes files that appear whole or not at all, and stay after a power loss.
 //
-// A File is written beside its target under the same name with ".part" added. Commit syncs it, renames it
+// A File is written alongside its target under the same name with ".part" added. Commit syncs it, renames it
 // over the target and syncs the directory: before the rename the target is as it was, after Commit it
 // survives a crash. Whatever is left as ".part" was never promised to anybody.
 package atomicfile

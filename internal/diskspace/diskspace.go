@@ -13,7 +13,7 @@ type Space struct {
 }
 
 // Of returns the space where dir is, or will be: a directory that is not there yet is made on the file system
-// of the nearest one above it. It is false where that cannot be told.
+// of the nearest one above it. It is false where that is unknown.
 func Of(dir string) (Space, bool) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {

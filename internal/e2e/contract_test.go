@@ -99,7 +99,7 @@ func TestTakeTwiceChangesNothing(t *testing.T) {
 	}
 }
 
-// digestsOf hashes the files below root that are kept for ever.
+// digestsOf hashes the files below root that are kept forever.
 func digestsOf(t *testing.T, root string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -120,7 +120,7 @@ func setting(t *testing.T, name string, otherwise int) int {
 }
 
 // Files of a listing wait in a directory of their own while the program is killed; the last run is not
-// told of it.
+// reported.
 func TestAKilledListingGoesOnFromASpoolElsewhere(t *testing.T) {
 	dir := t.TempDir()
 	p, _ := simulate(t, dir, "--people", "60", "--seed", "12", "--shape", "listing")

@@ -102,7 +102,7 @@ func digests(t *testing.T, dir string) []string {
 	return all
 }
 
-// checkNames finds each file's own name in the index, beside its digest.
+// checkNames finds each file's own name in the index, alongside its digest.
 func checkNames(t *testing.T, index, made string) {
 	t.Helper()
 	f, err := os.Open(index)
@@ -204,7 +204,7 @@ func copyFromDebian(t *testing.T, dir string) {
 	}
 }
 
-// writeTables has Python's csv write the ten tables. Candidates and Attachments tell of what is there; each
+// writeTables has Python's csv write the ten tables. Candidates and Attachments describe what is there; each
 // of the others has one row.
 func writeTables(t *testing.T, made string) {
 	t.Helper()

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Hidden stands in place of what is not shown.
+// Hidden replaces what is not shown.
 const Hidden = "…"
 
 var (

@@ -22,9 +22,9 @@ const eployName = "eploy"
 const ndjson = ".ndjson"
 
 // TakeAPI pulls everything that a key may read out of an Eploy system, goes on where the last call stopped,
-// and archives it when all is here; Options.Progress hears of that last part only. With a *eploy.Paused the
-// result says how far it is; the same call goes on. A system that is archived already is not pulled again
-// unless Options.New asks for it.
+// and archives it when all has been received; Options.Progress hears of that last part only. With a
+// *eploy.Paused the result says how far it is; the same call goes on. A system that is archived already is
+// not pulled again unless Options.New asks for it.
 func TakeAPI(ctx context.Context, system string, p eploy.Options, o Options) (*Result, error) {
 	o.fill()
 	began := o.Now()

@@ -110,7 +110,7 @@ func statusOf(ctx context.Context, store archive.Store, id string) (*Status, err
 	return readStatus(ctx, bag)
 }
 
-// quickFault says what is missing of an archive at first sight, or nothing. Who is told that an export is
+// quickFault says what is missing of an archive at first sight, or nothing. Whoever is told that an export is
 // archived may delete the source.
 func quickFault(ctx context.Context, store archive.Store, id string) (string, error) {
 	bag, err := archive.Open(ctx, store, id)

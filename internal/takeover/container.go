@@ -31,7 +31,7 @@ type container interface {
 	Rest(found func(unpack.Entry) error) (unpack.Account, error)
 }
 
-// errNotContainer says that an object is none of the forms that files come in.
+// errNotContainer says that an object is not one of the forms that files come in.
 var errNotContainer = errors.New("neither a ZIP, a tar nor a listing")
 
 // An origin is where the bytes of a container are: a received object, several that were joined, or an entry
@@ -48,7 +48,7 @@ type origin struct {
 
 	// refetch is fetch's Refetch. nil where that is not possible: the bytes were verified when they came.
 	refetch refetcher
-	// wait returns when all bytes are here and verified.
+	// wait returns when all bytes have been received and verified.
 	waitWhole func(ctx context.Context) error
 	// serverDigestFits reports whether a digest given by the server matches all bytes. May be nil.
 	serverDigestFits func(ctx context.Context) bool
@@ -192,7 +192,8 @@ func (s *singleFile) Rest(func(unpack.Entry) error) (unpack.Account, error) {
 // begun with.
 var errOtherOrder = errors.New("the listing is not the one that the archive in the making was begun with")
 
-// checkListing waits until all files of a listing are here, and reports what of it is not as it says.
+// checkListing waits until all files of a listing have been received, and reports what of it is not as it
+// says.
 func (t *takeover) checkListing(ctx context.Context, o *fetch.Object, l *listingContainer) error {
 	if _, err := o.Wait(ctx); err != nil {
 		return err
@@ -240,7 +241,8 @@ func (t *takeover) checkOrder(o *fetch.Object, l *listingContainer) error {
 	return err
 }
 
-// listing is a page of links, one a file. A file whose link is dead is told to dead, once, and is no entry.
+// listing is a page of links, one a file. A file whose link is dead is passed to reportDead, once, and is no
+// entry.
 type listingContainer struct {
 	ctx          context.Context
 	object       *fetch.Object

@@ -74,7 +74,7 @@ var oddCSVAnswers = map[string][]string{
 }
 
 // An export whose CSVs are each odd in another way is taken whole: every table has its rows, every document
-// its owner, and what nobody can read is kept and told.
+// its owner, and what nobody can read is kept and reported.
 func TestOddCSVsAreTables(t *testing.T) {
 	t.Parallel()
 	site := newSite(t, map[string]string{

@@ -12,7 +12,7 @@ import (
 	"holdall/query"
 )
 
-// breaksAt answers a request for an object as a server does whose copy of it ends at a byte, though it tells
+// breaksAt answers a request for an object as a server does whose copy of it ends at a byte, though it gives
 // the length of the whole: with ranges, without, or in chunks that never end.
 func breaksAt(t *testing.T, o *siteObject, at func() int, how string) {
 	o.odd = func(n int, w http.ResponseWriter, r *http.Request) bool {
@@ -43,7 +43,7 @@ func breaksAt(t *testing.T, o *siteObject, at func() int, how string) {
 	}
 }
 
-// An object of which the server has only the beginning would keep a takeover from ending for ever. A second
+// An object of which the server has only the beginning would keep a takeover from ending forever. A second
 // run that gets no further takes what there is, and says so.
 func TestAnObjectThatAlwaysBreaksOff(t *testing.T) {
 	for _, how := range []string{"ranges", "no ranges", "chunks"} {

@@ -17,8 +17,8 @@ const maxRefetches = 5
 // entryHeader is room for a header with the longest name; fetching a little more does no harm.
 const entryHeader = 64 << 10
 
-// refetchDamaged is origin's heal. Bytes that nothing can prove or heal any more are as if proven, and told
-// of: no takeover may need one new link after the other.
+// refetchDamaged is origin.refetchDamaged. Bytes that nothing can prove or heal any more are as if proven,
+// and reported of: no takeover may need one new link after the other.
 func (t *takeover) refetchDamaged(
 	ctx context.Context, s *origin, damage error, from, n int64, try int,
 ) (proven bool, err error) {
@@ -81,7 +81,7 @@ func (t *takeover) read(
 		}
 		proven, rerr := t.refetchDamaged(ctx, s, err, e.Offset, e.CompressedSize+entryHeader, try)
 		if rerr != nil {
-			// What cannot be asked for again may have been mended meanwhile, for another reader.
+			// What cannot be asked for again may have been repaired meanwhile, for another reader.
 			if again := readOnce(
 				c, e, func(r io.Reader) error { return use(r, s.unproven) },
 			); !isCorrupt(again) {

@@ -38,7 +38,7 @@ func OpenDatabase(
 }
 
 // filesOf finds the files that a catalog at path names: in the bag, in the cache of a bag that is
-// elsewhere, to which they are fetched when they are first read, or, by names without a folder, beside
+// elsewhere, to which they are fetched when they are first read, or, by names without a folder, alongside
 // the catalog.
 func filesOf(bag *archive.Bag, path string, o *query.OpenOptions) query.Resolver {
 	names := map[string]string{}

@@ -234,8 +234,8 @@ func (d *dataFiles) keepOrLoad(ctx context.Context, received, plain string, firs
 	return nil
 }
 
-// unwrap opens the containers among the files: where there is no table beside them, and where their names say
-// that they hold one. Others, and what is wrapped twice, are kept.
+// unwrap opens the containers among the files: where there is no table alongside them, and where their names
+// say that they hold one. Others, and what is wrapped twice, are kept.
 func (d *dataFiles) unwrap(ctx context.Context) error {
 	groups, volumes, err := d.in.groupPieces(ctx, d.s, d.c, d.inner)
 	if err != nil {

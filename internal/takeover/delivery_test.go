@@ -259,5 +259,5 @@ func archivedRows(t *testing.T, root string, r *Result) []string {
 	return ask(t, root, r, "select sha256 from documents")
 }
 
-// Where names stand behind the start of their headers.
+// Offsets of names within their headers.
 const localName, recordName = 30, 46

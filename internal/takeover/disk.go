@@ -17,12 +17,12 @@ type DiskNeed struct {
 	For    []string `json:"for"` // "spool", "archive", "database"
 	Path   string   `json:"path"`
 	Needed int64    `json:"needed"`
-	Free   int64    `json:"free"` // -1 when that cannot be told
+	Free   int64    `json:"free"` // -1 when unknown
 
 	device string
 }
 
-// Enough reports whether there is room, as far as that can be told.
+// Enough reports whether there is room, as far as that is known.
 func (d DiskNeed) Enough() bool { return d.Free < 0 || d.Needed <= d.Free }
 
 // Tables take about so many times the size of their compressed CSVs: in the archive as received and as

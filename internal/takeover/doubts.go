@@ -19,8 +19,8 @@ var errCameDifferent = errors.New("bytes that were in doubt came out different w
 
 // refetchDoubts fetches a second time what a container says against itself, before it is believed: a name, a
 // place or an entry that no checksum covers may have changed on its way. It returns errMended when it had,
-// and why the bytes could not be asked for again as unproven: then what they say is taken, and told to be in
-// doubt.
+// and why the bytes could not be asked for again as unproven: then what they say is taken, and reported to be
+// in doubt.
 func (u *unpacker) refetchDoubts(
 	ctx context.Context, s *origin, x *containerScan, doubts []unpack.Range,
 ) (unproven, err error) {
@@ -154,7 +154,7 @@ func (x *containerScan) otherThanBefore(s *origin) (bool, error) {
 	sum := digest.NewWriter()
 	for e, err := range x.c.Entries() {
 		if err != nil {
-			return true, nil // a source that fails is met again when the bag is made again
+			return true, nil // a source that fails is met again when the bag is rebuilt
 		}
 		entryLine(sum, e)
 	}

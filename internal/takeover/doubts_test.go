@@ -65,7 +65,8 @@ func TestStructureThatIsOddAtItsSourceIsBelieved(t *testing.T) {
 	}
 }
 
-// A link that works once cannot say it a second time. Then it is believed, and told that nobody knows.
+// A link that works once cannot be asked a second time. Then the structure is believed, and the doubt is
+// reported.
 func TestStructureInDoubtBehindALinkThatWorksOnce(t *testing.T) {
 	z := zipped(t, letters())
 	second := bytes.Index(z, []byte(letters()[1].name))
@@ -75,7 +76,7 @@ func TestStructureInDoubtBehindALinkThatWorksOnce(t *testing.T) {
 	checkDelivered(t, root, d.take(t, root), whole(), "warning names-differ")
 }
 
-// A process that is stopped between the second fetch and the bag's being made again leaves a bag that the
+// A process that is stopped between the second fetch and the rebuilding of the bag leaves a bag that the
 // next does not trust.
 func TestASuspectedBagIsMadeAgain(t *testing.T) {
 	r := &run{dir: t.TempDir(), state: runState{BagInputs: "as it was", Suspected: map[int]bool{2: true}}}

@@ -138,7 +138,7 @@ func mustVerify(t *testing.T, root string, r *Result) {
 	}
 }
 
-// ask runs SQL on an archive's database, made anew, and returns the rows with their cells joined by bars.
+// ask runs SQL on an archive's database, rebuilt, and returns the rows with their cells joined by bars.
 func ask(t *testing.T, root string, r *Result, sql string) []string {
 	t.Helper()
 	db, err := OpenDatabase(t.Context(), openBag(t, root, r.Export), t.TempDir(), query.OpenOptions{}, t.Logf)

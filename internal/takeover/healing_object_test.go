@@ -11,8 +11,8 @@ import (
 	"holdall/query"
 )
 
-// An object that its server's own checksum speaks against, twice the same, is kept whole and told; it keeps
-// nothing else from being archived, and what can be read of it is taken.
+// An object that its server's own checksum speaks against, twice the same, is kept whole and reported; it
+// keeps nothing else from being archived, and what can be read of it is taken.
 func TestAnObjectDamagedAtItsSourceStopsNothing(t *testing.T) {
 	tr := tarred(t, letters())
 	coded := containertest.Gzip(t, tr)

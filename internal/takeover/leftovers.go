@@ -17,7 +17,7 @@ import (
 
 // The kinds of leftovers.
 const (
-	LeftDatabase = "database" // made from an archive, and made again when it is needed
+	LeftDatabase = "database" // made from an archive, and rebuilt when it is needed
 	LeftRun      = "run"      // of a takeover
 	LeftScratch  = "scratch"  // of a process that was killed
 	LeftHistory  = "history"  // of what was typed
@@ -33,7 +33,7 @@ type Leftover struct {
 	Bytes      int64    `json:"bytes"`
 	Export     string   `json:"export,omitempty"` // of a database or a finished run
 	Gone       bool     `json:"gone"`             // of a database: the root does not hold its export any more
-	Unfinished bool     `json:"unfinished"`       // of a run: it can be gone on with
+	Unfinished bool     `json:"unfinished"`       // of a run: it can be resumed
 }
 
 // Remove removes it.
@@ -82,9 +82,9 @@ func sizeBelow(path string) (n int64) {
 	return n
 }
 
-// Databases returns the databases in a directory, and what processes that were killed left beside them. Of a
-// root's own, store tells which exports are gone; it may be nil. While another process makes one there, none
-// is returned.
+// Databases returns the databases in a directory, and what processes that were killed left alongside them. Of
+// a root's own, store tells which exports are gone; it may be nil. While another process makes one there,
+// none is returned.
 func Databases(ctx context.Context, store archive.Store, dir string) ([]Leftover, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

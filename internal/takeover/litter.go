@@ -13,7 +13,7 @@ import (
 	"holdall/query"
 )
 
-// refusedLitter is the reason for what operating systems and office programs leave beside people's files.
+// refusedLitter is the reason for what operating systems and office programs leave alongside people's files.
 const refusedLitter unpack.Refusal = "system-litter"
 
 // litterFolders hold nothing that people put there, whatever it is.
@@ -119,7 +119,7 @@ func (l *litterCount) add(name string) {
 	l.kinds[kind]++
 }
 
-// finding tells of all litter at once; false where there is none.
+// finding reports all litter at once; false where there is none.
 func (l *litterCount) finding() (query.Finding, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -33,7 +33,7 @@ func newOwnerTables(p *fetch.Plan) *ownerTables {
 	return o
 }
 
-// loaded says that what a data source tells of owners is loaded. Saying it again changes nothing.
+// loaded records that what a data source says about owners is loaded. Saying it again changes nothing.
 func (o *ownerTables) loaded(number int) { o.finish(number, false) }
 
 // failed says that a data source cannot be loaded.

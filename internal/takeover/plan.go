@@ -42,7 +42,7 @@ func Plan(ctx context.Context, m MasterCSV, o Options) (*Forecast, error) {
 	forecast := &Forecast{Plan: p, Notes: master.Notes}
 	var going *run
 	if !o.New {
-		// what cannot be read is told by the takeover
+		// what cannot be read is reported by the takeover
 		runs, _ := openRuns(o.work(), o.Spool, func(string, string) {})
 		going, _ = bestRun(runs, p)
 	}

@@ -132,7 +132,7 @@ func (f *refusedFile) writeContent(s *origin, c container, e unpack.Entry) (int6
 	return n, err
 }
 
-// close makes all of it durable and tells of it: one finding for each reason.
+// close makes all of it durable and reports it: one finding for each reason.
 func (f *refusedFile) close() error {
 	f.csv.Flush()
 	if err := errors.Join(f.csv.Error(), f.rows.Close()); err != nil {

@@ -74,7 +74,7 @@ func (t *takeover) deliver() error {
 	if t.run.state.Export == "" {
 		tenant := t.Tenant
 		if tenant == "" {
-			tenant = "export" // the data, which names the account, is not here yet
+			tenant = "export" // the data, which names the account, has not arrived yet
 		}
 		t.run.state.Export = archive.NewID(t.source.name(), tenant, t.run.state.Started)
 		if err := t.run.save(); err != nil {
@@ -86,13 +86,13 @@ func (t *takeover) deliver() error {
 	})
 }
 
-// isFinal reports whether a file of the bag is never made again once it is finished.
+// isFinal reports whether a file of the bag is never rebuilt once it is finished.
 func isFinal(name string) bool {
 	return strings.HasPrefix(name, "data/received/tables/") ||
 		strings.HasPrefix(name, "data/received/containers/")
 }
 
-// receiveRest goes on receiving when it is the root that failed: links die, and what is here can be
+// receiveRest goes on receiving when it is the root that failed: links die, and what has been received can be
 // archived later.
 func (t *takeover) receiveRest(ctx context.Context, err error) {
 	rootFailed := errors.Is(err, archive.ErrCredentials) || errors.Is(err, archive.ErrUnavailable) ||

@@ -8,7 +8,7 @@ import (
 )
 
 // Exporters number, cut, escape and replace. What still agrees, owner and size, brings a file and its row
-// together; nothing that is here is called missing, and what is not here is.
+// together; nothing that has been received is called missing, and what has not been received is.
 func TestFilesThatWereRenamedOnExport(t *testing.T) {
 	t.Parallel()
 	const long = "Zeugnis der Firma Hansen und Söhne über die Tätigkeit im Einkauf, März 2018.pdf"

@@ -84,7 +84,7 @@ type ObjectRecord struct {
 	LastModified string    `json:"last_modified,omitempty"`
 	Entries      int64     `json:"entries"`
 	Expiry       time.Time `json:"expiry,omitzero"`
-	Error        string    `json:"error,omitempty"` // why it is not here
+	Error        string    `json:"error,omitempty"` // why it has not been received
 
 	// A checksum of the server's that the bytes contradict, though they are proven right; and of an object
 	// that came in a Content-Encoding what was received, since Size and SHA256 are those of its content.
@@ -95,7 +95,7 @@ type ObjectRecord struct {
 
 	// By these the object is recognised when links lead to it again.
 	Received  time.Time         `json:"received,omitzero"`
-	Checksums map[string]string `json:"checksums,omitempty"` // that the server told: header to value
+	Checksums map[string]string `json:"checksums,omitempty"` // that the server gave: header to value
 	Samples   []fetch.Sample    `json:"samples,omitempty"`
 	Links     []string          `json:"links,omitempty"` // hashes of the links that led to it
 	Listing   *listing.Digest   `json:"listing,omitempty"`

@@ -108,7 +108,7 @@ func probe(
 }
 
 // openRuns opens the runs below work, and finds their spools, also where they are below spools now. What is
-// no run that can be gone on with is told, and left as it is.
+// no run that can be resumed is reported, and left alone.
 func openRuns(work, spools string, damaged func(dir, why string)) ([]*run, error) {
 	dirs, err := os.ReadDir(work)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -23,9 +23,9 @@ import (
 //	spool/          received bytes, unless they wait elsewhere; belongs to package fetch
 //	bag/            the bag in the making; belongs to archive.Builder
 //	receipts.jsonl  HTTP exchanges so far
-//	entries/        what the containers hold; made again by each process
-//	tables.duckdb   the database in the making; made again by each process
-//	tmp/            made again by each process
+//	entries/        what the containers hold; rebuilt by each process
+//	tables.duckdb   the database in the making; rebuilt by each process
+//	tmp/            rebuilt by each process
 type run struct {
 	dir   string
 	state runState
@@ -38,10 +38,10 @@ type runState struct {
 	Started time.Time `json:"started"`
 	// Spool is where the received bytes wait, when that is not in the run's directory.
 	Spool string `json:"spool,omitempty"`
-	// BagInputs is what the bag in the making depends on beside the received bytes. A process that would make
-	// it differently drops the bag and makes it from the spool again.
+	// BagInputs is what the bag in the making depends on besides the received bytes. A process that would
+	// make it differently drops the bag and makes it from the spool again.
 	BagInputs string `json:"shape"`
-	// Promised are the links, and Stopped says why the last process ended: what "status" tells of an
+	// Promised are the links, and Stopped says why the last process ended: what "status" says about an
 	// unfinished takeover.
 	Promised []PromisedLink `json:"promised,omitempty"`
 	Stopped  *Stop          `json:"stopped,omitempty"`
@@ -49,7 +49,7 @@ type runState struct {
 	// checksum. They went into the bag in the making as they are.
 	Unproven map[int]string `json:"doubted,omitempty"`
 	// Suspected are the numbers of the objects of which bytes are, or were, fetched again that the bag in the
-	// making was made from already: it is of no use unless they came the same.
+	// making was made from already: it is useless unless they came the same.
 	Suspected map[int]bool `json:"suspected,omitempty"`
 	// Export is the ID of the export, where files of it go into the root before the commit.
 	Export string `json:"export,omitempty"`
@@ -156,7 +156,7 @@ func (r *run) prepare(inputs string) error {
 	return errors.Join(r.dropBag(), r.setBagInputs(inputs))
 }
 
-// dropBag removes the bag in the making, and what is recorded of it. It is made again from the spool.
+// dropBag removes the bag in the making, and what is recorded of it. It is rebuilt from the spool.
 func (r *run) dropBag() error {
 	r.state.Unproven, r.state.Suspected, r.state.Export = nil, nil, ""
 	return errors.Join(os.RemoveAll(r.path("bag")), os.RemoveAll(r.path("orders")))
@@ -201,7 +201,7 @@ func (r *run) setBagInputs(inputs string) error {
 // remove drops the run and its spool.
 func (r *run) remove() error { return errors.Join(os.RemoveAll(r.spool()), os.RemoveAll(r.dir)) }
 
-// bagInputs says what the bag in the making depends on beside the received bytes: the numbers that document
+// bagInputs says what the bag in the making depends on besides the received bytes: the numbers that document
 // IDs are made of, the objects of the spool that they number, and the options that change its content.
 func bagInputs(objects []*fetch.Object, o Options) string {
 	var b strings.Builder

@@ -151,7 +151,7 @@ func (t *takeover) result(tenant string, found []FindingCount) *Result {
 }
 
 // writeRecords writes everything in the bag that is about the export instead of from it. An earlier process
-// may have come this far and died; what it wrote is made anew.
+// may have come this far and died; what it wrote is rebuilt.
 func (t *takeover) writeRecords(ctx context.Context, r *Result, c query.Catalog) error {
 	objects, err := t.source.objects(ctx)
 	if err != nil {

@@ -116,7 +116,7 @@ func TestAnExportIsTakenFromServersAsTheyAre(t *testing.T) {
 	}
 }
 
-// A part that is still being prepared is not yet: the others are received, and the next run goes on with just
+// A part that is still being prepared is not yet: the others are received, and the next run resumes just
 // that part.
 func TestAPartThatIsBeingPreparedIsNotYet(t *testing.T) {
 	var mu sync.Mutex

@@ -30,7 +30,7 @@ type source interface {
 	objects(ctx context.Context) ([]ObjectRecord, error)
 	// counts compares what each part should hold with what it holds.
 	counts(r *Result, objects []ObjectRecord) map[string]PartCount
-	// records are the files about the source, beside those that every archive has.
+	// records are the files about the source, besides those that every archive has.
 	records(objects []ObjectRecord) []aboutFile
 }
 

@@ -189,7 +189,7 @@ func (t *takeover) keepFile(name, from string) (StoredFile, error) {
 }
 
 // keepTable stores a loaded table's Parquet file in the bag, unless an earlier process did. What that wrote
-// is made anew where it differs: another version of this program may have written what this one's record does
+// is rebuilt where it differs: another version of this program may have written what this one's record does
 // not describe.
 func (t *takeover) keepTable(table, name string) (StoredFile, error) {
 	local := t.db.File(table)

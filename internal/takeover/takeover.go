@@ -182,7 +182,7 @@ type takeover struct {
 func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 	defer func() { err = errors.Join(err, t.close()) }()
 	if t.run.state.Sealed != nil {
-		// the commit failed a moment ago, and was told; now it is why this takeover cannot end
+		// the commit failed a moment ago, and was reported; now it is why this takeover cannot end
 		if t.bag, err = archive.NewBuilder(t.run.path("bag")); err == nil {
 			err = t.deliver()
 		}
@@ -244,7 +244,7 @@ func needsRebuild(err error) bool {
 	return errors.Is(err, errCameDifferent) || errors.Is(err, errLate) || errors.Is(err, fetch.ErrCutOff)
 }
 
-// rebuildReason says why the bag in the making is of no use though what it is made from is, or nothing.
+// rebuildReason says why the bag in the making is useless though what it is made from is, or nothing.
 func rebuildReason(err error) string {
 	switch {
 	case errors.Is(err, errOtherOrder):
@@ -332,7 +332,7 @@ func (t *takeover) receive(ctx context.Context) (err error) {
 	return t.unpackAll(ctx)
 }
 
-// openBuilder goes on with the run's bag. Where the disk no longer holds what was recorded, the bag is made
+// openBuilder resumes the run's bag. Where the disk no longer holds what was recorded, the bag is made
 // anew: all that it is made from is in the spool.
 func openBuilder(r *run, talk func(string, ...any)) (*archive.Builder, error) {
 	b, err := archive.NewBuilder(r.path("bag"))

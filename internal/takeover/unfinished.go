@@ -12,7 +12,8 @@ import (
 	"holdall/internal/redact"
 )
 
-// A PromisedLink is a link of a takeover that is not finished, without its secrets, and what of it is here.
+// A PromisedLink is a link of a takeover that is not finished, without its secrets, and what of it has been
+// received.
 type PromisedLink struct {
 	Number   int       `json:"number"`
 	Part     string    `json:"part"`
@@ -23,8 +24,8 @@ type PromisedLink struct {
 	Expiry   time.Time `json:"expiry,omitzero"`
 	Error    string    `json:"error,omitempty"` // when it was asked last
 	Marks    []string  `json:"links,omitempty"` // hashes, by which the spool knows it
-	Received int64     `json:"received"`        // bytes here
-	Files    int       `json:"files,omitempty"` // of a listing, here
+	Received int64     `json:"received"`        // bytes received
+	Files    int       `json:"files,omitempty"` // of a listing, received
 	Complete bool      `json:"complete"`
 }
 
@@ -39,11 +40,11 @@ type Stop struct {
 type Unfinished struct {
 	Spool    string         `json:"spool"`                // where the received bytes wait
 	Lost     bool           `json:"spool_lost,omitempty"` // that directory is not there now
-	Received int64          `json:"received"`             // bytes here
+	Received int64          `json:"received"`             // bytes received
 	Promised int64          `json:"promised"`             // bytes; -1 when a size is not known
 	Links    []PromisedLink `json:"links"`
 	Stopped  *Stop          `json:"stopped,omitempty"` // nothing: it is at work, or was killed
-	Sealed   bool           `json:"sealed,omitempty"`  // all is here, only the commit is left
+	Sealed   bool           `json:"sealed,omitempty"`  // all has been received, only the commit is left
 }
 
 // promised is what a run records of its plan.
@@ -95,7 +96,7 @@ func (r *run) unfinished() *Unfinished {
 	}
 	_, err := os.Stat(r.spool())
 	u.Lost = err != nil && r.state.Spool != ""
-	objects, _ := fetch.SpoolObjects(r.spool()) // a damaged list holds nothing that could be told
+	objects, _ := fetch.SpoolObjects(r.spool()) // a damaged list holds nothing worth reporting
 	used := map[int]bool{}
 	for _, l := range r.state.Promised {
 		for i, o := range objects {

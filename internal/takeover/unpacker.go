@@ -151,7 +151,7 @@ func (u *unpacker) scanOnce(
 
 // takeRest deals with what is left when the documents that the directory names are taken: refused entries,
 // litter, and what no directory accounts for. late gets what turns out to be a document after all. All bytes
-// of the container are here.
+// of the container have been received.
 func (u *unpacker) takeRest(
 	ctx context.Context, s *origin, x *containerScan, late func(unpack.Entry) error,
 ) error {

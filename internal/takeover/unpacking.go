@@ -33,7 +33,7 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	// Only now: a reader that waits for bytes is told of the fetch's end by the fetch.
+	// Only now: a reader that waits for bytes learns of the fetch's end from the fetch.
 	failures.add(t.fetching.Wait())
 	late := t.adoptLateSources()
 	for _, s := range t.plan.Sources {
@@ -76,7 +76,7 @@ func (t *takeover) adoptLateSources() (followed bool) {
 	return followed
 }
 
-// reportContradictions reports the objects that do not match the checksum their server tells, and are right
+// reportContradictions reports the objects that do not match the checksum their server gives, and are right
 // all the same.
 func (t *takeover) reportContradictions(ctx context.Context) {
 	for _, o := range t.fetching.Objects {
@@ -175,7 +175,7 @@ func (f *failures) add(err error) {
 }
 
 // worst returns our own trouble before a full disk, that before a link that needs a new export, and that
-// before what the same command run again may mend.
+// before what the same command run again may fix.
 func (f *failures) worst() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -188,8 +188,8 @@ func (f *failures) worst() error {
 	return worst
 }
 
-// urgency is fetch's rank of an error; what is none of fetch's comes before all of those, and the consequence
-// of another failure, or of the user's wish, or what this process mends itself, after all.
+// urgency is fetch's rank of an error; what is not one of fetch's comes before all of those, and the
+// consequence of another failure, or of the user's wish, or what this process fixes itself, after all.
 func urgency(err error) int {
 	var fe *failure.Error
 	switch {

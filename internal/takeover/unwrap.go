@@ -303,7 +303,7 @@ func otherFormat(first []byte) string {
 	return ""
 }
 
-// reportUnopened tells of something wrapped that is not unwrapped, and is kept.
+// reportUnopened reports something wrapped that is not unwrapped, and is kept.
 func (t *takeover) reportUnopened(severity query.Severity, format string, args ...any) {
 	t.findings.add(query.Finding{
 		Code: query.ContainerUnopened, Severity: severity, Detail: fmt.Sprintf(format, args...),

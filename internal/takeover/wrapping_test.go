@@ -121,7 +121,7 @@ func containerCases(t *testing.T) []containerCase {
 }
 
 // Whatever form a part comes in, its documents and tables come out, with their owners, and what is odd about
-// it is told.
+// it is reported.
 func TestContainersAsTheWorldMakesThem(t *testing.T) {
 	for _, test := range containerCases(t) {
 		t.Run(test.name, func(t *testing.T) {

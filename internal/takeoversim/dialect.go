@@ -14,10 +14,10 @@ type dialect struct {
 	headings  string // title, camel, snake
 	delimiter string
 	quoting   string // minimal, all, php, mysql
-	spaced    bool   // a blank stands between a delimiter and the quote behind it
+	spaced    bool   // a space follows a delimiter, before the quote
 	lineEnd   string
 	encoding  string // utf-8, utf-8-bom, utf-16
-	preamble  string // what stands before the headings: none, blank, sep, title
+	preamble  string // what precedes the headings: none, blank, sep, title
 	repeated  bool   // the headings stand again in mid-file
 	money     string // plain, comma, dot, apostrophe, thousands
 	moments   string // plain, iso, day-first, utc, milliseconds

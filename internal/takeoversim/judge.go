@@ -267,7 +267,7 @@ var alarm = regexp.MustCompile(`^((attachment|cv|table|part)-missing|.*damaged.*
 	`e|error-page|empty-file|` +
 	`size-mismatch|reference-dangling|duplicate-.*)$`)
 
-// alarms asks that what is missing or damaged is told, and nothing else.
+// alarms asks that what is missing or damaged is reported, and nothing else.
 func (j *judge) alarms() {
 	damaged := slices.ContainsFunc(j.truth.Documents, func(d *Document) bool { return d.Damaged }) ||
 		// perhaps behind the last document

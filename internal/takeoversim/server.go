@@ -27,7 +27,7 @@ type object struct {
 	files   []*object // of a listing
 }
 
-// An objectStyle is what a store is like for ever.
+// An objectStyle is what a store is like forever.
 type objectStyle struct {
 	noRanges, noETag, weakETag, edgeETag, noLength, gzipped, once, shortRanges bool
 	// a redirect leads to another host, and holds so long; 0: none
@@ -102,10 +102,16 @@ func (s *server) answer(c *serverConn, req *http.Request) bool {
 	ofIssue := s.state.Requests[fmt.Sprint(key, "@", issue)]
 	s.mu.Unlock()
 	r := &reply{c: c, s: s, req: req, o: o, n: n, nth: nth}
+	return r.answer(issue, ofIssue, crowded)
+}
+
+// answer answers the ofIssue-th request by the links of an issue.
+func (r *reply) answer(issue, ofIssue int, crowded bool) bool {
+	s, o := r.s, r.o
 	switch {
 	case o == nil:
 		return r.plain(404, "text/plain", "no such object")
-	case req.Host != host && stale(req.URL):
+	case r.req.Host != host && stale(r.req.URL):
 		return r.plain(
 			403, "application/xml",
 			"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
@@ -128,7 +134,7 @@ func (s *server) answer(c *serverConn, req *http.Request) bool {
 		r.body = o.data
 	}
 	for _, f := range o.faults {
-		if n >= f.from && n < f.from+f.times {
+		if r.n >= f.from && r.n < f.from+f.times {
 			return f.answer(r)
 		}
 	}

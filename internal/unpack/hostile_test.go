@@ -326,7 +326,8 @@ func TestBrokenZip(t *testing.T) {
 	}
 }
 
-// FuzzZip reads whatever it is given to the end; it must neither crash nor hang nor yield more than was told.
+// FuzzZip reads whatever it is given to the end; it must neither crash nor hang nor yield more than was
+// stated.
 func FuzzZip(f *testing.F) {
 	seed := func(z rawZip) { f.Add(z.bytes()) }
 	seed(rawZip{})

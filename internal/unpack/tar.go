@@ -50,8 +50,8 @@ func newTar(r io.ReaderAt, size int64, kind filetype.Type, lim Limits) (*tarFile
 func (t *tarFile) Kind() filetype.Type { return t.kind }
 
 // Entries reads the headers from the start. An error, of the source or matching ErrFormat or ErrLimit, ends
-// it and says how far it got. What stands behind the end mark is read on if it is more of a tar; a missing
-// end mark, and what is neither padding nor a tar, are told by Rest.
+// it and says how far it got. What follows the end mark is read on if it is more of a tar; a missing
+// end mark, and what is neither padding nor a tar, are reported by Rest.
 func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		acc := &Account{}
@@ -136,7 +136,7 @@ func (t *tarFile) Open(e Entry) (io.ReadCloser, error) {
 	return &tarContent{t: t, s: s, r: s.tr, name: e.Name, size: e.Size, left: e.Size}, nil
 }
 
-// OpenRaw reads an entry as it stands in the tar: its headers, which hold a link's target, and its padded
+// OpenRaw reads an entry as it is in the tar: its headers, which hold a link's target, and its padded
 // content.
 func (t *tarFile) OpenRaw(e Entry) (io.ReadCloser, error) {
 	s, err := t.member(e)
@@ -173,7 +173,7 @@ func (t *tarFile) member(e Entry) (*tarStream, error) {
 	return s, nil
 }
 
-// seek returns a stream that stands at off: the kept one if it has not gone further.
+// seek returns a stream positioned at off: the idle one if it has not gone further.
 func (t *tarFile) seek(off int64) (*tarStream, error) {
 	if t.kind == filetype.Tar {
 		return newTarStream(t, off)

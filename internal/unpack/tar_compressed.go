@@ -11,7 +11,7 @@ import (
 )
 
 // gzipMembers reads one gzip member after the other. Zeros behind the last one are padding, as block-wise
-// writers leave it; what else stands there is told to behind.
+// writers leave it; other bytes there are passed to trailing.
 type gzipMembers struct {
 	b      *bufio.Reader
 	z      *gzip.Reader
@@ -68,7 +68,7 @@ func (g *gzipMembers) next() error {
 	return nil
 }
 
-// skipZeros reports whether anything but zeros follows, and stands before it.
+// skipZeros reports whether anything but zeros follows, and stops before it.
 func skipZeros(b *bufio.Reader) (bool, error) {
 	for {
 		c, err := b.ReadByte()

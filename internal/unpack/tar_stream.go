@@ -272,10 +272,10 @@ func (s *tarStream) entry(h *tar.Header, stored int64) Entry {
 	return e
 }
 
-// errMore says that the stream stands before another member.
+// errMore says that the stream is before another member.
 var errMore = errors.New("more members follow")
 
-// finish reads what stands behind the end mark: zeros, and the checksum of the compression. Another tar there
+// finish reads what follows the end mark: zeros, and the checksum of the compression. Another tar there
 // is read on.
 func (s *tarStream) finish() error {
 	if s.headers.Len() == 0 {

@@ -5,8 +5,8 @@
 // Recover opens what those refuse as damaged.
 //
 // A container is read through an io.ReaderAt whose ReadAt may wait until the bytes have arrived. That is how
-// a ZIP's directory, which lies at the file's end, is read before the rest of the file is here: package fetch
-// fetches first what a reader waits for. Names are data, never paths.
+// a ZIP's directory, which lies at the file's end, is read before the rest of the file has arrived: package
+// fetch fetches first what a reader waits for. Names are data, never paths.
 //
 // Where to look for what:
 //
@@ -51,7 +51,7 @@ type Entry struct {
 	CompressedSize int64     // of the stored bytes
 	CRC32          uint32    // IEEE, of the content; only with HasCRC
 	HasCRC         bool      // a ZIP has one, a tar has not
-	Modified       time.Time // as told; zero when absent
+	Modified       time.Time // as stated; zero when absent
 	Offset         int64     // where the entry's header starts in the container
 	Method         uint16    // ZIP compression method
 	Refused        Refusal   // empty for a document
@@ -129,7 +129,7 @@ type Container interface {
 	// OpenRaw reads the stored bytes of an entry, for keeping what was refused.
 	OpenRaw(e Entry) (io.ReadCloser, error)
 	// Rest looks at every byte that the entries leave over. It hands on, in the order of their offsets, the
-	// entries that no directory names; their Index goes on behind the others. It needs all bytes of the
+	// entries that no directory names; their Index goes on after the others. It needs all bytes of the
 	// container, and stops with found's error.
 	Rest(found func(Entry) error) (Account, error)
 }

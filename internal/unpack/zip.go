@@ -126,8 +126,8 @@ func (z *zipFile) Entries() iter.Seq2[Entry, error] {
 
 // Open reads an entry's content. It touches the bytes of that entry only, so that it need not wait for
 // others. Content has to fit the directory's size and checksum; what the entry's own header says otherwise,
-// its name above all, is told by Rest and is no reason to refuse it. An entry whose own header is not there
-// is an error matching ErrFormat.
+// its name above all, is reported by Rest and is no reason to refuse it. An entry whose own header is not
+// there is an error matching ErrFormat.
 func (z *zipFile) Open(e Entry) (io.ReadCloser, error) {
 	if e.Refused != "" {
 		return nil, fmt.Errorf("open %q: it was refused (%s)", e.Name, e.Refused)

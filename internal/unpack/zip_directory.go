@@ -41,7 +41,8 @@ const (
 )
 
 // headers streams the directory's records through one window. The header that it yields is reused. It goes on
-// behind the told size as long as records follow; how many there are is compared with what was told by Rest.
+// beyond the stated size as long as records follow; how many there are is compared with what the end record
+// states by Rest.
 func (z *zipFile) headers() iter.Seq2[*zipHeader, error] {
 	return func(yield func(*zipHeader, error) bool) {
 		if z.end.start >= z.end.limit {
@@ -66,7 +67,7 @@ func (z *zipFile) headers() iter.Seq2[*zipHeader, error] {
 	}
 }
 
-// records streams the directory's records as they stand there, with an error that ends them.
+// records streams the directory's records as they are there, with an error that ends them.
 func (z *zipFile) records() iter.Seq2[*zipHeader, error] {
 	return func(yield func(*zipHeader, error) bool) {
 		src := &span{r: z.r, off: z.end.start, end: z.end.limit}

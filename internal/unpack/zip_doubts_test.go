@@ -45,7 +45,7 @@ func doubtsOf(t *testing.T, z []byte) []Range {
 	return acc.Doubts
 }
 
-// A byte of a ZIP's structure that no checksum covers, and that is told twice, is in doubt when it differs.
+// A byte of a ZIP's structure that no checksum covers, and that is stated twice, is in doubt when it differs.
 func TestWhatDiffersIsInDoubt(t *testing.T) {
 	z, header, record, end := doubtedZIP(t)
 	if d := doubtsOf(t, z); d != nil {

@@ -10,13 +10,13 @@ import (
 
 // A zipEnd says where the directory of a ZIP is. Offsets count from the start of the container.
 type zipEnd struct {
-	start, size int64  // of the directory; size as told
+	start, size int64  // of the directory; size as stated
 	limit       int64  // where the end records begin: the directory cannot go on behind
 	after       int64  // where the end records and the comment end
-	stored      uint64 // offset of the directory as told
-	entries     uint64 // as told
-	exact       bool   // entries was told in 64 bits; else it is modulo 65,536
-	disk        uint32 // as told
+	stored      uint64 // offset of the directory as stated
+	entries     uint64 // as stated
+	exact       bool   // entries was stated in 64 bits; else it is modulo 65,536
+	disk        uint32 // as stated
 	container   int64  // size of all
 }
 
@@ -132,7 +132,7 @@ func parseEnd(b []byte) endRecord {
 	return e
 }
 
-// read64 takes the values of the ZIP64 end record, which stands at stated or, with junk in front, right
+// read64 takes the values of the ZIP64 end record, which is at stated or, with junk in front, right
 // before its locator. It returns where the record starts.
 func (e *endRecord) read64(r io.ReaderAt, stated uint64, locator int64) (int64, error) {
 	var b [end64Size]byte
@@ -156,8 +156,8 @@ func (e *endRecord) read64(r io.ReaderAt, stated uint64, locator int64) (int64, 
 	)
 }
 
-// locate finds the directory right before the end record, else where it is told to be. Both of size and
-// offset may be told modulo 4 GiB, by a writer without ZIP64.
+// locate finds the directory right before the end record, else where the record says. Both of size and
+// offset may be stated modulo 4 GiB, by a writer without ZIP64.
 func (e *endRecord) locate(r io.ReaderAt, limit int64) (zipEnd, error) {
 	found := e.zipEnd
 	found.limit, found.size = limit, int64(min(e.storedSize, uint64(math.MaxInt64)))

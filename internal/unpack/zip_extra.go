@@ -20,7 +20,7 @@ const (
 	extraUnicodePath = 0x7075
 )
 
-// fields yields the well-formed extra fields; what stands behind a malformed one cannot be told apart.
+// fields yields the well-formed extra fields; what follows a malformed one cannot be told apart.
 func fields(extra []byte) iter.Seq2[uint16, []byte] {
 	return func(yield func(uint16, []byte) bool) {
 		for len(extra) >= 4 {
@@ -87,7 +87,7 @@ func nameText(raw []byte, saysUTF8 bool) string {
 	return b.String()
 }
 
-// modified prefers the fields that hold UTC. A DOS time tells no zone and is read as UTC.
+// modified prefers the fields that hold UTC. A DOS time gives no zone and is read as UTC.
 func (h *zipHeader) modified() time.Time {
 	for id, data := range fields(h.extra) {
 		switch {

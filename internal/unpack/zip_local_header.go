@@ -14,7 +14,7 @@ type localHeader struct {
 	stored, size           uint64
 	nameLen, extraLen      int
 	name, extra            []byte // once take has been called
-	complete               bool   // sizes could be told
+	complete               bool   // sizes were stated
 }
 
 // parseLocal parses the fixed part.
@@ -42,12 +42,12 @@ func (h *localHeader) setVariable(b []byte) {
 	h.complete = takeZip64(h.extra, &h.size, &h.stored)
 }
 
-// hasSizes reports whether sizes and checksum stand here, and not in a descriptor behind the data.
+// hasSizes reports whether sizes and checksum are in this header, and not in a descriptor after the data.
 func (h *localHeader) hasSizes() bool {
 	return h.complete && (h.flags&flagDescriptor == 0 || h.stored != 0 || h.size != 0 || h.crc != 0)
 }
 
-// plausible refuses chance bytes behind a signature.
+// plausible refuses chance bytes after a signature.
 func (h *localHeader) plausible() bool {
 	return h.version&0xff <= 63 && h.nameLen > 0 && h.method <= methodAES && h.stored <= math.MaxInt64 &&
 		h.size <= math.MaxInt64
@@ -88,7 +88,7 @@ func (h *localHeader) entry(index int, at, end int64) Entry {
 	return e
 }
 
-// A descriptor stands behind the data of an entry whose header was written before its size was known.
+// A descriptor follows the data of an entry whose header was written before its size was known.
 type descriptor struct {
 	crc          uint32
 	stored, size uint64

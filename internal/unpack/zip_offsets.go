@@ -192,7 +192,7 @@ func (z *zipFile) locate(h *zipHeader) error {
 	return nil
 }
 
-// resolveOffset finds an entry of which offset and size are told modulo 4 GiB: at the first place behind its
+// resolveOffset finds an entry of which offset and size are stated modulo 4 GiB: at the first place after its
 // predecessor, else at any, where its own header is. -1: at none.
 func (z *zipFile) resolveOffset(h *zipHeader, at int64) (int64, error) {
 	const wrap = 1 << 32

@@ -9,7 +9,7 @@ import (
 // A zipOverlap tells, record by record, which entries of a directory reach into others, so that no byte is
 // taken over twice. Every writer we know lists entries in the order of their offsets: as long as that holds,
 // a look at the end of the entries so far is enough, nothing is kept, and the first entry need not wait for
-// the rest of the directory. From the first entry on that stands out of order, one is refused that begins
+// the rest of the directory. From the first entry on that is out of order, one is refused that begins
 // before another one ends, or that reaches into one judged before.
 type zipOverlap struct {
 	z         *zipFile

@@ -127,7 +127,7 @@ func compareLocal(e Entry, h localHeader) error {
 	return nil
 }
 
-// sameName lets backslashes pass for slashes: some writers on Windows mend them in the directory only.
+// sameName lets backslashes pass for slashes: some writers on Windows fix them in the directory only.
 func sameName(a, b []byte) bool {
 	return bytes.Equal(a, b) || bytes.Equal(
 		bytes.ReplaceAll(a, []byte(`\`), []byte("/")), bytes.ReplaceAll(b, []byte(`\`), []byte("/")),
@@ -210,7 +210,7 @@ func (c *zipContent) Read(p []byte) (int, error) {
 	return n, c.err
 }
 
-// readFurther reads the byte behind the told size, of content whose size may have been told modulo 4 GiB.
+// readFurther reads the byte beyond the stated size, of content whose size may have been stated modulo 4 GiB.
 // Else it is finish.
 func (c *zipContent) readFurther(one []byte) (int, error) {
 	if !c.modulo || c.size+1<<32 > c.most {
@@ -239,7 +239,7 @@ func (c *zipContent) compare() error {
 	return io.EOF
 }
 
-// finish checks what has been read against what was told; io.EOF says that all is well.
+// finish checks what has been read against what was stated; io.EOF says that all is well.
 func (c *zipContent) finish() error {
 	var more [1]byte
 	switch _, err := io.ReadFull(c.decoded, more[:]); {

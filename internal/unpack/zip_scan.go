@@ -334,7 +334,7 @@ func (s *zipScan) verify(e Entry) (bool, error) {
 	return false, sourceError(err)
 }
 
-// follows reports whether something sensible stands behind an entry: another record, zeros, or the end.
+// follows reports whether something sensible follows an entry: another record, zeros, or the end.
 func (s *zipScan) follows(at, to int64) (bool, error) {
 	if at == to {
 		return true, nil

@@ -98,7 +98,7 @@ func TestZipsOfOtherPrograms(t *testing.T) {
 	}
 }
 
-// pythonStream writes to what cannot seek, so that sizes stand behind the data.
+// pythonStream writes to what cannot seek, so that sizes follow the data.
 const pythonStream = `
 import sys, zipfile, pathlib
 class Pipe:

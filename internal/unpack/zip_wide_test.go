@@ -35,7 +35,7 @@ func (s *sparse) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // wideZIP is a ZIP as Archive Utility of macOS writes it: beyond 4 GiB, offsets and sizes are told modulo 4
-// GiB, and sizes in descriptors behind the data. Entries of zeros, longer than 1 GiB, are holes.
+// GiB, and sizes in descriptors after the data. Entries of zeros, longer than 1 GiB, are holes.
 func wideZIP(front int64, entries []wideEntry) *sparse {
 	f := &sparse{}
 	f.put(make([]byte, front))
