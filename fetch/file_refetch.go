@@ -17,15 +17,20 @@ import (
 // RefetchFile is Refetch for a file of a listing: it is fetched again whole. Files and OpenFile give the
 // other bytes, if others came.
 func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err error) {
+	return o.refetchFile(ctx, f, false)
+}
+
+// RestoreFile fetches a file of a listing again of which the spool does not hold any more what came (Rotted).
+// changed says that other bytes came than the first time. When only a new link can bring it, the file is
+// forgotten, so that the next Start does not count on it.
+func (o *Object) RestoreFile(ctx context.Context, f File) (changed bool, err error) {
+	return o.refetchFile(ctx, f, true)
+}
+
+func (o *Object) refetchFile(ctx context.Context, f File, restore bool) (changed bool, err error) {
 	p := o.files
 	if p == nil || f.Err != nil {
 		return false, errors.New("the file is not here")
-	}
-	if p.entries == nil {
-		return false, o.Source.failure(&failure.Error{
-			Code: failure.LinkExpired, Hint: failure.HintNewLink,
-			Message: "the listing could not be asked for again, and the links in it are not kept",
-		})
 	}
 	o.refetch.mu.Lock() // one at a time
 	defer o.refetch.mu.Unlock()
@@ -33,18 +38,18 @@ func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err err
 	r.mu.Lock()
 	n, twice := p.records[f.Index]-1, p.sameAgain[f.Index]
 	r.mu.Unlock()
-	if twice {
+	if twice && !restore {
 		return false, o.Source.failure(damagedAtSource())
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(r.ctx, cancel)()
-	if changed, err = p.refetchFile(ctx, f.Index, n); err != nil {
+	if changed, err = o.refetchRecord(ctx, f.Index, n); err != nil {
 		e := p.fileError(f.Index, o.Source.failure(err))
-		if n < p.files.before && e.NeedsNewLink() {
+		switch {
+		case restore && e.NeedsNewLink():
+			err = p.files.forget(n)
+		case n < p.files.before && e.NeedsNewLink():
 			e.Err = errors.Join(errUnprovable, e.Err)
 		}
-		return false, e
+		return false, errors.Join(e, err)
 	}
 	r.mu.Lock()
 	p.sameAgain[f.Index] = !changed
@@ -54,6 +59,19 @@ func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err err
 		err = r.completeListing(o)
 	}
 	return changed, err
+}
+
+func (o *Object) refetchRecord(ctx context.Context, i int, n uint32) (changed bool, err error) {
+	if o.files.entries == nil {
+		return false, &failure.Error{
+			Code: failure.LinkExpired, Hint: failure.HintNewLink,
+			Message: "the listing could not be asked for again, and the links in it are not kept",
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(o.run.ctx, cancel)()
+	return o.files.refetchFile(ctx, i, n)
 }
 
 // refetchFile fetches file i, of which record n is, again until an answer is whole.
@@ -114,8 +132,14 @@ func (p *filePool) refetchFileOnce(
 	defer os.Remove(out.Name())
 	defer out.Close()
 	got, err := r.copyWhole(ctx, out, x)
-	if err != nil || got.Sum() == rec.sum && got.Size() == rec.size {
+	if err != nil {
 		return false, err
+	}
+	if got.Sum() == rec.sum && got.Size() == rec.size {
+		if p.files.holds(rec) {
+			return false, nil
+		}
+		return false, p.replace(n, rec, out)
 	}
 	rec.sum, rec.size = got.Sum(), got.Size()
 	rec.tag, rec.modified = tagOf(x.identity.strong()), modifiedOf(x, l)

@@ -227,6 +227,19 @@ func (s *fileStore) record(n uint32) (fileRecord, error) {
 	return r, nil
 }
 
+// forget makes record n one that belongs to no file.
+func (s *fileStore) forget(n uint32) error {
+	rec, err := s.record(n)
+	if err != nil {
+		return err
+	}
+	rec.key = fileKey{}
+	if _, err := s.journal.WriteAt(rec.encode(), int64(n)*fileRecordSize); err != nil {
+		return failure.Disk(err, "write the journal of a listing")
+	}
+	return s.sync()
+}
+
 // put keeps a file's bytes and returns its record's number.
 func (s *fileStore) put(r fileRecord, body []byte) (uint32, error) {
 	s.mu.Lock()
@@ -309,9 +322,24 @@ func (s *fileStore) openRecord(r fileRecord) (io.ReadCloser, error) {
 	return &fileReader{digest.NewReader(section, r.size, r.sum), f}, nil
 }
 
+// A fileReader fails with errRotted where the file is not as it came.
 type fileReader struct {
-	io.Reader
+	r io.Reader
 	f *os.File
+}
+
+var errRotted = errors.New("the spool does not hold any more what came")
+
+// Rotted reports whether err says that a file of a listing is not in the spool as it came: RestoreFile helps.
+func Rotted(err error) bool { return errors.Is(err, errRotted) }
+
+func (r *fileReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	var m *digest.MismatchError
+	if errors.As(err, &m) {
+		err = fmt.Errorf("%w: %w", errRotted, err)
+	}
+	return n, err
 }
 
 func (r *fileReader) Close() error { return r.f.Close() }

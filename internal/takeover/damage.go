@@ -76,6 +76,12 @@ func (t *takeover) read(
 ) error {
 	for try := 1; ; try++ {
 		err := readOnce(c, e, func(r io.Reader) error { return use(r, s.unproven) })
+		if l, ok := c.(*listingContainer); ok && fetch.Rotted(err) && try < maxRefetches {
+			if err = t.restore(ctx, s, l, e); err != nil {
+				return err
+			}
+			continue
+		}
 		if !isCorrupt(err) {
 			return err
 		}
@@ -93,6 +99,16 @@ func (t *takeover) read(
 			return readOnce(c, e, func(r io.Reader) error { return use(&lenient{r}, true) })
 		}
 	}
+}
+
+// restore fetches a file of a listing again that has rotted in the spool.
+func (t *takeover) restore(ctx context.Context, s *origin, l *listingContainer, e unpack.Entry) error {
+	changed, err := l.object.RestoreFile(ctx, l.files[e.Index])
+	if changed {
+		why := fmt.Errorf("%s in %s: %w", e.Name, displayName(s), errCameDifferent)
+		return errors.Join(err, t.run.markSuspect(s.object, true), why)
+	}
+	return err
 }
 
 func readOnce(c container, e unpack.Entry, use func(io.Reader) error) error {
