@@ -87,7 +87,9 @@ func (p *filePool) fetch(
 			_, _ = io.CopyN(io.Discard, x, x.bounds.total) // or the connection is lost
 		}
 		p.reuse(known.record)
-		return known.number, nil
+		again := known.record
+		again.mark = markOf(l.Link) // the link may work once: it is not asked again whose file this is
+		return p.files.append(again)
 	}
 	rec := fileRecord{
 		key: key, mark: markOf(l.Link), listed: l.Summary(), tag: tag, modified: modifiedOf(x, l),

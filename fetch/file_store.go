@@ -266,7 +266,7 @@ func (s *fileStore) append(r fileRecord) (uint32, error) {
 	if _, err := s.journal.WriteAt(r.encode(), int64(s.n)*fileRecordSize); err != nil {
 		return 0, failure.Disk(err, "write the journal of a listing")
 	}
-	s.dirty[r.segment] = r.segment > 0
+	s.dirty[r.segment] = s.segments[r.segment] != nil // else it is one of an earlier process
 	s.unsynced.Add(r.size + fileRecordSize)
 	s.n++
 	return s.n - 1, nil
