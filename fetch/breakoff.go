@@ -64,12 +64,8 @@ func (o *Object) cutOffHint(e *failure.Error) *failure.Error {
 // acceptCutOff makes what has been received the whole object. With the run's mutex held.
 func (r *Run) acceptCutOff(o *Object) error {
 	s := o.spans.free[0]
-	index, rest := s.pos/o.store.pieceSize, s.pos%o.store.pieceSize
-	if rest > 0 {
-		if err := o.store.record(pieceRecord{index, uint32(rest), s.crc}); err != nil {
-			return err
-		}
-		o.spans.have.add(index, s.crc)
+	if err := o.recordRest(s); err != nil {
+		return err
 	}
 	if err := o.store.data.Truncate(s.pos); err != nil {
 		return failure.Disk(err, "set the size of the fetched object")
@@ -77,6 +73,42 @@ func (r *Run) acceptCutOff(o *Object) error {
 	r.logf("%s: every answer breaks off after %d bytes, as in the run before", o.Source.Link, s.pos)
 	o.cutOff.accepted, o.cutOff.acceptedNow, o.spans.free = true, true, nil
 	o.setSize(s.pos)
+	return nil
+}
+
+// endedOnce reports whether a refusal leaves the end of an answer that told no length as the only one there will
+// be, with all bytes before it here. With the run's mutex held.
+func (o *Object) endedOnce(ref *refusal) bool {
+	return o.size < 0 && o.access.endSeen > 0 && len(o.spans.active) == 0 && len(o.spans.free) == 1 &&
+		o.spans.free[0].pos == o.access.endSeen && o.spans.received == o.access.endSeen &&
+		(ref.err.Code == failure.LinkGone || ref.err.Code == failure.LinkDenied)
+}
+
+// acceptEnd makes what is here the whole object: its link has given all it had. With the run's mutex held.
+func (r *Run) acceptEnd(o *Object) error {
+	s := o.spans.free[0]
+	if err := o.store.setSize(s.pos); err != nil {
+		return err
+	}
+	if err := o.recordRest(s); err != nil {
+		return err
+	}
+	r.logf("%s: it worked once, and its answer ended after %d bytes", o.Source.Link, s.pos)
+	o.access.oneEnd, o.spans.free = true, nil
+	o.setSize(s.pos)
+	return nil
+}
+
+// recordRest records the piece that s ends in, which is the last one. With the run's mutex held.
+func (o *Object) recordRest(s *span) error {
+	index, rest := s.pos/o.store.pieceSize, s.pos%o.store.pieceSize
+	if rest == 0 {
+		return nil
+	}
+	if err := o.store.record(pieceRecord{index, uint32(rest), s.crc}); err != nil {
+		return err
+	}
+	o.spans.have.add(index, s.crc)
 	return nil
 }
 

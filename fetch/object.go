@@ -76,6 +76,7 @@ type access struct {
 	resolved link.Link // where redirects led, while that works
 	resolves int       // times that resolved was given up since bytes last came
 	endSeen  int64     // where a response of unknown length ended
+	oneEnd   bool      // that is taken for the object's end, since its link works no more
 
 	// one connection, in order: the server ignores ranges, or nothing would show that the object changed
 	sequential bool

@@ -30,5 +30,9 @@ const (
 	CheckCutOff   = "cut"      // every response broke off there, in two runs; Contradicts is "length"
 )
 
+// CheckOneEnd is the Check of an object whose length nobody told, and whose link worked once: its one answer
+// ended there. Contradicts is empty.
+const CheckOneEnd = "one-end"
+
 // isCutOff reports whether an object was accepted though its server claims a greater length.
 func (v Verified) isCutOff() bool { return v.Contradicts == contradictsLength }

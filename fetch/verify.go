@@ -216,6 +216,9 @@ func (o *Object) compareClaims(all map[string][]byte) (check, wrong string, err 
 			return "etag-multipart", "", err
 		}
 	}
+	if o.access.oneEnd {
+		return CheckOneEnd, "", nil
+	}
 	if o.id.Size < 0 {
 		return "none", "", nil
 	}

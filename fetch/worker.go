@@ -184,6 +184,9 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	case v.action == stopAll:
 		return v.err
 	case v.action == giveUp && errors.As(err, &ref) && !ref.transient:
+		if o.endedOnce(ref) {
+			return r.acceptEnd(o)
+		}
 		r.refused(w, o, ref)
 	case v.action == giveUp:
 		o.outcome.superseded = changed.what == itsBytes

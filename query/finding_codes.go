@@ -45,6 +45,7 @@ const (
 	EmptyFile              Code = "empty-file"
 	EncodingGuessed        Code = "encoding-guessed"
 	EncodingMixed          Code = "encoding-mixed"
+	EndUnproven            Code = "end-unproven"
 	EntriesUnlisted        Code = "entries-unlisted"
 	EntryRefused           Code = "entry-refused"
 	ErrorPage              Code = "error-page"
@@ -156,6 +157,10 @@ var codeTable = []CodeInfo{
 	},
 	{EncodingMixed, at(SeverityWarning), "A CSV is not in one encoding throughout."},
 	{
+		EndUnproven, at(SeverityWarning),
+		"An object's link worked once, and nothing proves that its one answer brought all of it.",
+	},
+	{
 		EntriesUnlisted, at(SeverityWarning),
 		"Entries that a container's own directory does not name were found and taken over.",
 	},
@@ -166,7 +171,8 @@ var codeTable = []CodeInfo{
 	{ErrorPage, at(SeverityError), "In place of a document there is an error page."},
 	{
 		FileDiffers, at(SeverityWarning),
-		"A file of a listing is not what the listing says; it was received so twice.",
+		"A file of a listing was received twice as the listing does not say it is, or once, with nothing that " +
+			"proves its end, by a link that worked once.",
 	},
 	{FileUnavailable, at(SeverityError), "A file of a listing could not be fetched."},
 	{FileUnexpected, at(SeverityInfo), "The data files hold something else than CSVs; it is kept."},

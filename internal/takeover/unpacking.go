@@ -11,6 +11,7 @@ import (
 	"holdall/fetch"
 	"holdall/fetch/failure"
 	"holdall/fetch/link"
+	"holdall/internal/filetype"
 	"holdall/query"
 )
 
@@ -76,12 +77,24 @@ func (t *takeover) adoptLateSources() (followed bool) {
 	return followed
 }
 
+// provesItsEnd reports whether reading a container of that kind shows that it is cut off.
+func provesItsEnd(k filetype.Type) bool {
+	return k == filetype.ZIP || k == filetype.TarGzip || k == filetype.TarZstd
+}
+
 // reportContradictions reports the objects that do not match the checksum their server gives, and are right
 // all the same.
 func (t *takeover) reportContradictions(ctx context.Context) {
 	for _, o := range t.fetching.Objects {
 		v, err := o.Wait(ctx)
 		switch {
+		case err == nil && v.Check == fetch.CheckOneEnd && !provesItsEnd(o.Source.Kind):
+			t.findings.add(query.Finding{Code: query.EndUnproven, Severity: query.SeverityWarning,
+				Detail: fmt.Sprintf(
+					"the link of %s (%s) worked once, its answer told no length, and nothing proves that its "+
+						"%d bytes are all: ask the vendor for this part again while you can, by a link that "+
+						"works more than once",
+					o.Source.Name, o.Source.Part, cmp.Or(v.Received, v.Size))})
 		case err != nil || v.Contradicts == "":
 		case v.Check == fetch.CheckDamaged:
 			t.findings.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
