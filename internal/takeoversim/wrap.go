@@ -141,9 +141,11 @@ func (c *Choices) damage(part string, b []byte, files []file) []byte {
 	}
 	if c.odd(part+"-cut-off", 0.03) {
 		b = b[:r.IntN(len(b)-30)+30]
+		seen := map[string]int{}
 		for _, f := range files {
-			f.doc.Damaged = f.doc.Damaged || !bytes.Contains(b, f.data) &&
-				!bytes.Contains(b, deflated(f.data))
+			seen[string(f.data)]++ // the first of equal ones may be whole
+			whole := max(bytes.Count(b, f.data), bytes.Count(b, deflated(f.data)))
+			f.doc.Damaged = f.doc.Damaged || whole < seen[string(f.data)]
 		}
 	}
 	return b
