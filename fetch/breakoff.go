@@ -55,9 +55,8 @@ func (o *Object) cutOffHint(e *failure.Error) *failure.Error {
 		return e
 	}
 	c := *e
-	c.Hint = fmt.Sprintf("run the same command again: if the answers break off after %d bytes then, too, "+
-		"these are taken as "+
-		"they are, and only a new export can bring the rest", o.spans.received)
+	c.Hint = fmt.Sprintf("run the same command again: if the responses break off after %d bytes once more, "+
+		"those bytes are accepted as they are, and only a new export can bring the rest", o.spans.received)
 	return &c
 }
 
@@ -136,7 +135,7 @@ func (r *Run) recordCutOffs() {
 	r.mu.Unlock()
 	if changed {
 		if err := r.spool.save(); err != nil {
-			r.logf("where an object breaks off could not be written down: %v", err)
+			r.logf("could not record where an object breaks off: %v", err)
 		}
 	}
 }

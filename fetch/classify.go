@@ -57,7 +57,7 @@ func refuse(resp *http.Response, body []byte, expiry, now time.Time) *refusal {
 		r.certain = true
 		r.err.Code, r.err.Message = failure.LinkDenied, said+": the link is not accepted"
 	case status == http.StatusNotFound, status == http.StatusGone:
-		r.err.Code, r.err.Message = failure.LinkGone, said+": there is nothing at the link any more"
+		r.err.Code, r.err.Message = failure.LinkGone, said+": the link no longer leads to anything"
 	default:
 		r.err.Code, r.err.Message = failure.LinkDenied, said+": the link is not accepted"
 	}

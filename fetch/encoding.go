@@ -183,7 +183,7 @@ func (d *decodingReader) Read(p []byte) (int, error) {
 func plainPath(dir, name string) string { return dataPath(dir, name) + ".plain" }
 
 // errEncoding marks encoded bytes that do not fit the encoding's own checks.
-var errEncoding = errors.New("the bytes do not fit the checks of the encoding that they came in")
+var errEncoding = errors.New("the bytes fail the checks of the encoding that they came in")
 
 // decode writes the content of an object whose encoded bytes have all been received alongside them. v is what
 // is known of these. lenient takes what comes before the bytes that cannot be decoded.

@@ -98,7 +98,7 @@ func (s *entryStore) len() int {
 	return len(s.at)
 }
 
-var errEntryStore = errors.New("the kept listing is damaged")
+var errEntryStore = errors.New("the stored listing is damaged")
 
 // get returns entry i.
 func (s *entryStore) get(i int) (listing.Entry, error) {
@@ -114,7 +114,7 @@ func (s *entryStore) get(i int) (listing.Entry, error) {
 		copy(b, s.buf[from-written:])
 	} else {
 		if _, err := s.f.ReadAt(b, from); err != nil {
-			return listing.Entry{}, failure.Disk(err, "read a kept listing")
+			return listing.Entry{}, failure.Disk(err, "read a stored listing")
 		}
 		s.crypt(b, from)
 	}

@@ -70,7 +70,7 @@ var listedFaults = []faultCase{
 		test: testPageEmptyAgain, outcome: "every file arrives",
 	},
 	{
-		name: "a listing says that it goes on, and not where", test: testListingGoesOn,
+		name: "a listing says that it continues, but not where", test: testListingGoesOn,
 		outcome: "what it names arrives, and it is named incomplete",
 	},
 	{
@@ -105,7 +105,7 @@ func testListedBusy(t *testing.T) {
 	r, err := take(t, f, m, dir)
 	if e, ok := err.(*failure.Error); !ok || e.Code.Exit() != 3 ||
 		!strings.Contains(e.Message, "1 of the listing's 20 files") {
-		t.Fatalf("Wait = %v, want one file not here yet", err)
+		t.Fatalf("Wait = %v, want one file that has not arrived yet", err)
 	}
 	r.Close()
 	busy.Store(false)

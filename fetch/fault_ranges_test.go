@@ -41,12 +41,12 @@ var rangeFaults = []faultCase{
 			start, end := asked(r, o)
 			return o.partial(w, max(0, start-5000), end, len(o.body))
 		})},
-	{name: "parts begin earlier than asked for, and what comes before them is not here yet",
+	{name: "parts begin earlier than asked for, and what comes before them has not arrived yet",
 		world: manySpans, fault: always(func(o *served, w http.ResponseWriter, r *http.Request) bool {
 			start, end := asked(r, o)
 			return o.partial(throttle(w, 8<<20), max(0, start-5000), end, len(o.body))
 		})},
-	{name: "the server ignores ranges near the beginning, which is not here yet", world: manySpans,
+	{name: "the server ignores ranges near the beginning, which has not arrived yet", world: manySpans,
 		fault: func(_ *faultWorld, o *served) {
 			o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
 				start, end := asked(r, o)

@@ -130,7 +130,7 @@ var refusalFaults = []faultCase{
 		hint: "new master CSV",
 	},
 	{
-		name: "there is nothing at the link any more", fault: always(refuses(410, nil)),
+		name: "the link no longer leads to anything", fault: always(refuses(410, nil)),
 		want: failure.LinkGone, hint: "new master CSV",
 	},
 	{

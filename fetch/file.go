@@ -150,7 +150,7 @@ func (o *Object) OpenFile(f File) (io.ReadCloser, error) {
 	o.run.mu.Lock()
 	if f.Index < 0 || f.Index >= len(o.files.records) || o.files.records[f.Index] == 0 {
 		o.run.mu.Unlock()
-		return nil, errors.New("the file is not here")
+		return nil, errors.New("the file has not been received")
 	}
 	n := o.files.records[f.Index] - 1
 	o.run.mu.Unlock()
@@ -168,7 +168,7 @@ func indexPath(dir, name string) string { return dir + "/" + name + ".index" }
 func (p *filePool) save(dir, name string) (Verified, error) {
 	out, err := atomicfile.Create(dataPath(dir, name))
 	if err != nil {
-		return Verified{}, failure.Disk(err, "write down a listing")
+		return Verified{}, failure.Disk(err, "store a listing")
 	}
 	defer out.Close()
 	sum := digest.NewWriter()
@@ -185,24 +185,24 @@ func (p *filePool) save(dir, name string) (Verified, error) {
 			return Verified{}, err
 		}
 		if err := enc.Encode(f.line(l)); err != nil {
-			return Verified{}, failure.Disk(err, "write down a listing")
+			return Verified{}, failure.Disk(err, "store a listing")
 		}
 	}
 	if err := w.Flush(); err != nil {
-		return Verified{}, failure.Disk(err, "write down a listing")
+		return Verified{}, failure.Disk(err, "store a listing")
 	}
 	index := make([]byte, 0, 4*len(p.records))
 	for _, n := range p.records {
 		index = binary.LittleEndian.AppendUint32(index, n)
 	}
 	if err := atomicfile.WriteFile(indexPath(dir, name), index); err != nil {
-		return Verified{}, failure.Disk(err, "write down a listing")
+		return Verified{}, failure.Disk(err, "store a listing")
 	}
 	if err := p.saveDigest(dir, name); err != nil {
-		return Verified{}, failure.Disk(err, "write down a listing")
+		return Verified{}, failure.Disk(err, "store a listing")
 	}
 	if err := out.Commit(); err != nil {
-		return Verified{}, failure.Disk(err, "write down a listing")
+		return Verified{}, failure.Disk(err, "store a listing")
 	}
 	return Verified{Size: sum.Size(), SHA256: sum.Sum(), Check: "size"}, nil
 }
@@ -240,7 +240,7 @@ func (o *Object) keptFiles(yield func(File, error) bool) {
 			yield(
 				File{},
 				&failure.Error{
-					Code: failure.Internal, Message: "what is kept of a listing is damaged", Err: err,
+					Code: failure.Internal, Message: "the stored listing is damaged", Err: err,
 				},
 			)
 			return

@@ -209,7 +209,7 @@ func (p *filePool) nameServed(l listing.Entry, rec fileRecord, x *exchange) erro
 		return nil
 	}
 	if err := p.files.served.put(rec, name, ""); err != nil {
-		return failure.Disk(err, "write down the name of a fetched file")
+		return failure.Disk(err, "store the name of a fetched file")
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (p *filePool) acceptOnly(i int, e *failure.Error) (accepted bool, err error
 	p.o.run.disk.wrote(int64(len(a.body)))
 	odd := a.why + ", and its link worked only once"
 	if err := p.files.served.put(a.record, a.name, odd); err != nil {
-		return false, failure.Disk(err, "write down what is odd about a fetched file")
+		return false, failure.Disk(err, "store what is odd about a fetched file")
 	}
 	p.fetched++
 	p.bytes += int64(len(a.body))

@@ -30,7 +30,7 @@ func (o *Object) RestoreFile(ctx context.Context, f File) (changed bool, err err
 func (o *Object) refetchFile(ctx context.Context, f File, restore bool) (changed bool, err error) {
 	p := o.files
 	if p == nil || f.Err != nil {
-		return false, errors.New("the file is not here")
+		return false, errors.New("the file has not been received")
 	}
 	o.refetch.mu.Lock() // one at a time
 	defer o.refetch.mu.Unlock()

@@ -184,7 +184,7 @@ func (p *filePool) unresolved() *failure.Error {
 // notYet is the failure of a listing of which n files have not arrived yet, one of them because of e.
 func (p *filePool) notYet(n int, e *failure.Error) *failure.Error {
 	c := *e
-	c.Message = fmt.Sprintf("%d of the listing's %d files are not here yet: %s", n, len(p.records), e.Message)
+	c.Message = fmt.Sprintf("%d of the listing's %d files have not arrived yet: %s", n, len(p.records), e.Message)
 	return &c
 }
 

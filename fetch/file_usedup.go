@@ -58,11 +58,11 @@ func (s *fileStore) seeUsedUp(l listing.Entry) (bool, error) {
 	}
 	f, err := os.OpenFile(s.usedUpPath(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return false, failure.Disk(err, "write down that a link was used up")
+		return false, failure.Disk(err, "record that a link was used up")
 	}
 	_, err = f.WriteString(line + "\n")
 	if err = errors.Join(err, f.Close()); err != nil {
-		return false, failure.Disk(err, "write down that a link was used up")
+		return false, failure.Disk(err, "record that a link was used up")
 	}
 	return true, nil
 }

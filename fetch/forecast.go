@@ -35,7 +35,7 @@ func (r *Run) forecast(now time.Time) {
 		left := rough(o.Source.Expiry.Sub(server))
 		r.f.opts.Warn(fmt.Sprintf("the link for %s expires in %s (%s), but at the present pace it takes "+
 			"%s more: ask for a fresh master CSV in time; "+
-			"with it, the same command goes on where this one stops", o.Source.Part, left,
+			"with it, the same command resumes where this one stops", o.Source.Part, left,
 			o.Source.ExpiryFrom, rough(need)))
 	}
 }

@@ -113,7 +113,7 @@ func openJournal(path string) (*journal, *journalState, error) {
 	return &journal{f: f, n: mem.end}, mem, nil
 }
 
-var errJournal = errors.New("the journal is not one")
+var errJournal = errors.New("not a spool journal")
 
 // readJournal reads records as far as they are whole.
 func readJournal(r io.Reader) (*journalState, error) {

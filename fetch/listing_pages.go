@@ -84,7 +84,7 @@ func (p *listingReader) read(x *exchange) error {
 // last takes in that no page follows, though more says that one should.
 func (p *listingReader) last(more bool) error {
 	if more {
-		p.note("it says that it goes on, and not where")
+		p.note("it says that it continues, but not where")
 	} else if p.total > int64(p.files) {
 		p.note("it says that it has %d files, and names %d", p.total, p.files)
 	}
@@ -320,7 +320,7 @@ func (s *pageReader) close(err error, page int) error {
 			Message: fmt.Sprintf(
 				"page %d of the listing breaks off before its end, each time it is asked for", page+1,
 			),
-			Hint: "run the same command again later; if it stays so, ask for the listing anew", Err: err,
+			Hint: "run the same command again later; if that does not help, ask for a new listing", Err: err,
 		}
 	}
 	return &failure.Error{

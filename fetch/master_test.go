@@ -134,7 +134,7 @@ func readCases() []readCase {
 			"Link\n\"=HYPERLINK(\"\"" + opaqueURL + "1\"\",\"\"Attachments\"\")\"\n\"=HYPERLINK(\"\"" +
 				opaqueURL + "2\"\",\"\"Internal CVs\"\")\"\n",
 			[]href{{link.PartAttachments, opaqueURL + "1"}, {link.PartCVs, opaqueURL + "2"}},
-			`no link for the part "data"`},
+			"no link for the data files"},
 		{"no labels but the links' own names", dataURL + "\n" + attachURL + "\n" + cvsURL + "\n", three, ""},
 		{
 			"wrapped by SafeLinks", "Attachments\n" + safe + "\n", []href{{link.PartAttachments, attachURL}},
@@ -149,7 +149,7 @@ func readCases() []readCase {
 			[]href{{link.PartAttachments, opaqueURL + "1"}, {link.PartCVs, opaqueURL + "2"}}, ""},
 		{
 			"two of three", "Data files,Attachments,Internal CVs\n" + dataURL + ",," + cvsURL + "\n",
-			[]href{three[0], three[2]}, `no link for the part "attachments"`,
+			[]href{three[0], three[2]}, "no link for the attachments",
 		},
 		{"several for one part",
 			"Part,Link\nData," + dataURL + "\nAttachments 1," + attachURL + "1\nAttachments 2," + attachURL +

@@ -59,7 +59,7 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 		var err error
 		o.store, mem, err = openStore(r.spool.dir, e.Name, e.Identity)
 		if err != nil && !errors.Is(err, errNoStore) {
-			return nil, failure.Disk(err, "go on with the spool")
+			return nil, failure.Disk(err, "resume from the spool")
 		}
 	}
 	if o.store == nil {

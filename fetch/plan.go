@@ -86,7 +86,7 @@ func (f *Fetcher) Plan(ctx context.Context, m *master.CSV) (*Plan, error) {
 func (f *Fetcher) outline(m *master.CSV) (*Plan, error) {
 	if m == nil || len(m.Links) == 0 {
 		return nil, &failure.Error{
-			Code: failure.NotTheExport, Message: "the master CSV holds no link",
+			Code: failure.NotTheExport, Message: "the master CSV has no link",
 			Hint: failure.HintFor(failure.NotTheExport),
 		}
 	}

@@ -71,10 +71,10 @@ func netError(err error) *failure.Error {
 			"same command again to go on"
 	case untrusted(err):
 		e.Reason, e.Message = failure.ReasonCertificate, "the server's certificate is not trusted"
-		e.Hint = "when a proxy of your own network stands in between, trust its certificate; else do not " +
+		e.Hint = "when a proxy of your own network is in between, trust its certificate; else do not " +
 			"go on: somebody may be listening"
 	case errors.Is(err, errAnswer), errors.Is(err, errIgnored), errors.Is(err, errUnsatisfied):
-		e.Message = "the server's answers are of no use"
+		e.Message = "the server's answers cannot be used"
 	}
 	return e
 }
@@ -107,7 +107,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 			}
 		}
 		if err == nil && x.maybeCut(s.Part) && (doubted == nil || !bytes.Equal(x.prefix, doubted.prefix)) {
-			err = unusable("it ended after %d bytes, and the server had not told the length", len(x.prefix))
+			err = unusable("it ended after %d bytes, and the server had not given the length", len(x.prefix))
 			doubted.close(nil)
 			doubted = x
 		}

@@ -14,7 +14,7 @@ import (
 
 // errUncertainEnd is the end of a body that has no length, where nothing proves that it is the end of the
 // object and not of a connection. It counts when it comes twice at the same place.
-var errUncertainEnd = errors.New("the answer ended, and the server had not told the length")
+var errUncertainEnd = errors.New("the answer ended, and the server had not given the length")
 
 // endsAt reports whether a body without a length that ended at pos has proven to be whole: a ZIP by its own
 // end record, and anything else by the end that chunks have. With the run's mutex held.

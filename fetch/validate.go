@@ -25,7 +25,7 @@ func (e errChanged) Error() string {
 func (e errChanged) explain() *failure.Error {
 	return &failure.Error{
 		Code: failure.ObjectChanged, Message: e.Error(),
-		Hint: "run the same command again to fetch the new one; the old part is kept beside it",
+		Hint: "run the same command again to fetch the new one; the old part is kept alongside it",
 	}
 }
 
@@ -45,7 +45,7 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 	defer r.mu.Unlock()
 	if x.identity.Encoding != o.id.Encoding && x.resp.StatusCode != http.StatusRequestedRangeNotSatisfiable {
 		return unusable(
-			"it came in the encoding %q, and what is here in %q", x.identity.Encoding, o.id.Encoding,
+			"it came in the encoding %q, and what has been received in %q", x.identity.Encoding, o.id.Encoding,
 		)
 	}
 	if what := o.id.changed(x.identity); what != "" && (what == itsSize || !o.comparable(x)) {

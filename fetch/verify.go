@@ -166,7 +166,7 @@ func mismatchError(wrong string) *failure.Error {
 				"same twice",
 			wrong,
 		),
-		Hint: "the platform holds a damaged file, or says something wrong of it: ask for a new export; " +
+		Hint: "the platform holds a damaged file, or gives a wrong checksum for it: ask for a new export; " +
 			"what was received is kept",
 	}
 }

@@ -161,7 +161,7 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 		err = errTrickle
 	} else if w.tooSlow {
 		r.logf(
-			"%s: one connection was much slower than the others; another one goes on with its work",
+			"%s: one connection was much slower than the others; another one takes over its work",
 			o.Source.Link,
 		)
 		return nil

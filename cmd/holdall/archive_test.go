@@ -296,8 +296,8 @@ func TestWhatIsNoArchive(t *testing.T) {
 		"an archive that is gone":         {1, "no export "},
 		"a file of somebody else's":       {1, "README.txt"},
 		"a document that is not there":    {1, "no complete export in"},
-		"a takeover into a bag":           {2, "lies inside of the archive"},
-		"a takeover into exports/":        {2, "lies inside of the folder exports"},
+		"a takeover into a bag":           {2, "is inside the archive"},
+		"a takeover into exports/":        {2, "is inside the folder exports"},
 		"a spool in a bag":                {2, "is inside of an archive"},
 		"documents copied into an export": {2, "is inside of an archive"},
 	}
@@ -323,7 +323,7 @@ func TestWhatIsNoArchive(t *testing.T) {
 			t, "take", put(t, filepath.Join(empty, "m.csv"), "Data,https://a.example/x.zip\n"), "--to",
 			filepath.Join(root, dir),
 		)
-		if o.code != 2 || !strings.Contains(o.stderr, "lies inside of") {
+		if o.code != 2 || !strings.Contains(o.stderr, "is inside") {
 			t.Errorf("take --to ROOT/%s: exit %d, %s", dir, o.code, o.stderr)
 		}
 	}

@@ -16,6 +16,17 @@ const (
 	PartUnknown     Part = "unknown"
 )
 
+// Noun is what a part is called in a sentence: "the data files", "the attachments", "the CVs".
+func (p Part) Noun() string {
+	switch p {
+	case PartData:
+		return "the data files"
+	case PartCVs:
+		return "the CVs"
+	}
+	return "the " + string(p)
+}
+
 // PartOf reads a part from a label in any case, order and spelling.
 func PartOf(label string) Part {
 	words := Words(label)

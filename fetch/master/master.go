@@ -68,7 +68,7 @@ func Read(raw []byte) (*CSV, error) {
 	}
 	if len(m.Links) == 0 {
 		return nil, &failure.Error{
-			Code: failure.NotTheExport, Message: "there is no link in the master CSV",
+			Code: failure.NotTheExport, Message: "the master CSV has no link",
 			Hint: "use the file that the link in the export e-mail leads to, or that link itself",
 		}
 	}
@@ -164,7 +164,7 @@ func (m *CSV) note() {
 		if seen[l.Link]++; seen[l.Link] == 2 {
 			m.Notes = append(
 				m.Notes,
-				"the same link stands in the master CSV more than once ("+l.Link.String()+
+				"the master CSV has the same link more than once ("+l.Link.String()+
 					"); it is fetched once",
 			)
 		}
@@ -177,11 +177,11 @@ func (m *CSV) note() {
 	}
 	for _, p := range []link.Part{link.PartData, link.PartAttachments, link.PartCVs} {
 		if count[p] == 0 {
-			m.Notes = append(m.Notes, fmt.Sprintf("there is no link for the part %q", p))
+			m.Notes = append(m.Notes, "no link for "+p.Noun())
 		}
 	}
 	if n := count[link.PartUnknown]; n > 0 {
-		m.Notes = append(m.Notes, fmt.Sprintf("for %d of the links nothing says which part they are", n))
+		m.Notes = append(m.Notes, fmt.Sprintf("nothing says which part %d of the links are", n))
 	}
 }
 

@@ -56,7 +56,7 @@ func TakeAPI(ctx context.Context, system string, p eploy.Options, o Options) (*R
 	result, err := t.pullAndArchive(ctx, p)
 	if err != nil && !t.committed {
 		if serr := r.stopped(err, o.Now()); serr != nil {
-			o.Talk("why this run ended could not be written down: %v", serr)
+			o.Talk("could not record why this run ended: %v", serr)
 		}
 	}
 	return result, err
@@ -84,7 +84,7 @@ func apiRun(o Options, url string) (*run, error) {
 		b, err := os.ReadFile(filepath.Join(r.path("pull"), "pull.json"))
 		var h struct{ URL string }
 		if err == nil && json.Unmarshal(b, &h) == nil && h.URL == strings.TrimSuffix(url, "/") {
-			o.Talk("going on with the pull begun at %s", r.state.Started.Format(time.DateTime+" MST"))
+			o.Talk("resuming the pull begun at %s", r.state.Started.Format(time.DateTime+" MST"))
 			return r, nil
 		}
 	}

@@ -44,7 +44,7 @@ func findArchived(ctx context.Context, f *fetch.Fetcher, store archive.Store, p 
 		}
 		if err != nil {
 			talk(
-				"the archive %s is damaged, so that it cannot be told whether it holds this export: %v", id,
+				"the archive %s is damaged, so it is unknown whether it holds this export: %v", id,
 				err,
 			)
 			continue

@@ -201,7 +201,7 @@ func (t *takeover) checkListing(ctx context.Context, o *fetch.Object, l *listing
 	for _, note := range o.ListingNotes() {
 		t.findings.add(query.Finding{Code: query.ListingIncomplete, Severity: query.SeverityError,
 			Detail: fmt.Sprintf(
-				"the listing of %s may name more files than are here: %s; ask the vendor for the rest "+
+				"the listing of %s may name more files than were received: %s; ask the vendor for the rest "+
 					"while the account is open",
 				o.Source.Part, note,
 			)})

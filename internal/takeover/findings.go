@@ -46,14 +46,14 @@ func (f *findings) add(x query.Finding) {
 func (f *findings) spill() (err error) {
 	if f.file == nil {
 		if f.file, err = os.Create(f.path); err != nil {
-			return fmt.Errorf("keep what was found: %w", err)
+			return fmt.Errorf("store the findings: %w", err)
 		}
 	}
 	w := bufio.NewWriter(f.file)
 	enc := newEncoder(w)
 	for _, x := range f.held {
 		if err := enc.Encode(x); err != nil {
-			return fmt.Errorf("keep what was found: %w", err)
+			return fmt.Errorf("store the findings: %w", err)
 		}
 	}
 	return w.Flush()

@@ -100,7 +100,7 @@ func (t *takeover) receiveRest(ctx context.Context, err error) {
 	if t.Remote == nil || t.fetching == nil || !rootFailed {
 		return
 	}
-	t.Talk("nothing more can be put into the root now (%v); what the links serve is received all the same",
+	t.Talk("the root cannot be written to now (%v); the rest of the export is received all the same",
 		redact.Error(err))
 	defer t.watch()()
 	for _, o := range t.fetching.Objects {

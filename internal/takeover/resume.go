@@ -70,14 +70,14 @@ func resolveRun(ctx context.Context, f *fetch.Fetcher, m *master.CSV, store arch
 func (o Options) announceResume(r *run) {
 	where := ""
 	if r.state.Spool != "" {
-		where = ", whose bytes wait in " + r.state.Spool
+		where = ", whose received bytes are in " + r.state.Spool
 	}
-	o.Talk("going on with the takeover begun at %s%s", r.state.Started.Format(time.DateTime+" MST"), where)
+	o.Talk("resuming the takeover begun at %s%s", r.state.Started.Format(time.DateTime+" MST"), where)
 	if o.Spool == "" {
 		return
 	}
 	if abs, err := filepath.Abs(o.Spool); err == nil && filepath.Dir(r.spool()) != abs {
-		o.Talk("%s is for new takeovers: this one goes on where it began", o.Spool)
+		o.Talk("%s is for new takeovers: this one continues where it began", o.Spool)
 	}
 }
 
@@ -101,7 +101,7 @@ func probe(
 	}
 	for _, r := range runs {
 		if err := f.AnswerFrom(r.spool(), plan); err != nil {
-			o.Talk("what waits in %s cannot be used: %v", r.spool(), err)
+			o.Talk("the received bytes in %s cannot be used: %v", r.spool(), err)
 		}
 	}
 	return plan, runs, nil
@@ -124,7 +124,7 @@ func openRuns(work, spools string, damaged func(dir, why string)) ([]*run, error
 		if err != nil {
 			damaged(
 				dir,
-				fmt.Sprintf("it is no takeover that can be gone on with (%v), and is left as it is", err),
+				fmt.Sprintf("this takeover cannot be resumed (%v), and is left alone", err),
 			)
 			continue
 		}

@@ -35,7 +35,7 @@ func CheckRoot(root string) error {
 func insideError(root, what string) error {
 	return &failure.Error{
 		Code:    failure.Usage,
-		Message: fmt.Sprintf("%s lies inside of %s, which nothing may be added to", root, what),
+		Message: fmt.Sprintf("%s is inside %s, which nothing may be added to", root, what),
 		Hint:    "name the directory that holds the archives, or another one",
 	}
 }

@@ -94,7 +94,7 @@ func openRun(dir string, damaged func(dir, why string)) (*run, error) {
 	}
 	damaged(
 		dir,
-		fmt.Sprintf("run.json cannot be read (%v): what was received is used, the rest is made again", err),
+		fmt.Sprintf("run.json cannot be read (%v): what was received is used, the rest is rebuilt", err),
 	)
 	r.state = runState{Started: started}
 	return r, nil

@@ -260,7 +260,7 @@ func (t *takeover) commit(ctx context.Context, r *Result) (*Result, error) {
 	t.committed = true
 	to := filepath.Join(t.databases(), r.Export+".duckdb")
 	if err := placeDatabase(t.run.path("tables.duckdb"), to); err != nil {
-		t.Talk("the database could not be placed, and will be made again when it is needed: %v", err)
+		t.Talk("the database could not be moved into place, and will be rebuilt when it is needed: %v", err)
 	}
 	if t.fetching != nil {
 		t.measure(r)

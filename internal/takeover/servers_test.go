@@ -208,7 +208,7 @@ func TestAPartThatStaysAwayIsNotYet(t *testing.T) {
 	r, err := Take(t.Context(), MasterCSV{Raw: master}, o)
 	var fe *failure.Error
 	if !errors.As(err, &fe) || !fe.Retryable() || fe.Part != link.PartCVs || r.State != StateIncomplete {
-		t.Fatalf("take: %v, %+v; want that the CVs are not here yet", err, r)
+		t.Fatalf("take: %v, %+v; want that the CVs have not arrived yet", err, r)
 	}
 	if d := time.Since(began); d > 45*time.Second {
 		t.Errorf("the run ended after %s", d)

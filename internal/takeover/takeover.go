@@ -134,7 +134,7 @@ func (t *takeover) doIfRoom(ctx context.Context) (r *Result, err error) {
 	needs, unknown := diskNeeds(t.plan, t.run, t.Options)
 	if unknown > 0 {
 		t.Talk(
-			"the size of %d of the links is not known: whether the disk has room for them will show", unknown,
+			"the size of %d of the links is unknown, so the disk may turn out to be too small for them", unknown,
 		)
 	}
 	if err = CheckDisk(needs); err != nil {
@@ -147,7 +147,7 @@ func (t *takeover) doIfRoom(ctx context.Context) (r *Result, err error) {
 			r.KeptBytes = t.run.keptBytes()
 		}
 		if serr := t.run.stopped(err, t.Now()); serr != nil {
-			t.Talk("why this run ended could not be written down: %v", serr)
+			t.Talk("could not record why this run ended: %v", serr)
 		}
 	}
 	return r, err
@@ -197,7 +197,7 @@ func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 		if why == "" || try > 1 && !needsRebuild(err) {
 			break
 		}
-		t.Talk("%s: the archive in the making is made again from what was received", why)
+		t.Talk("%s: the archive in the making is rebuilt from what was received", why)
 		if err = errors.Join(t.closeWork(), t.run.dropBag()); err != nil {
 			break
 		}
@@ -207,8 +207,8 @@ func (t *takeover) do(ctx context.Context) (r *Result, err error) {
 	if errors.Is(err, errCameDifferent) {
 		err = &failure.Error{
 			Code: failure.Network, Err: err,
-			Message: "what is in doubt comes out different each time that it is fetched",
-			Hint:    "run the same command again, over another network when it happens again",
+			Message: "the bytes in doubt come out different each time they are fetched",
+			Hint:    "run the same command again; if that happens again, use another network",
 		}
 	}
 	if err != nil {
@@ -339,7 +339,7 @@ func openBuilder(r *run, talk func(string, ...any)) (*archive.Builder, error) {
 	if !errors.Is(err, archive.ErrDamaged) {
 		return b, err
 	}
-	talk("the archive in the making is damaged, and is made again from what was received: %v", err)
+	talk("the archive in the making is damaged, and is rebuilt from what was received: %v", err)
 	if err := r.dropBag(); err != nil {
 		return nil, err
 	}

@@ -253,7 +253,7 @@ func (u *unpacker) reportContainer(
 				"again while you can"
 		}
 		add(query.ContainerDamaged, severity,
-			"the structure of %s is damaged (%v); what can be read of it is taken, %d entries by their "+
+			"the structure of %s is damaged (%v); what can be read of it is archived, %d entries by their "+
 				"own headers; "+
 				"%d bytes belong to nothing known%s%s", where, reason(x.damaged), acc.Unlisted,
 			acc.Unaccounted, lost, kept)

@@ -124,7 +124,7 @@ func (t *takeover) reportContradictions(ctx context.Context) {
 		default:
 			t.findings.add(query.Finding{Code: query.ChecksumContradicted, Severity: query.SeverityWarning,
 				Detail: fmt.Sprintf(
-					"%s does not match the checksum that its server tells (%s), twice the same; its own "+
+					"%s does not match the checksum that its server gives (%s), the same twice; its own "+
 						"checksums (%s) prove it right",
 					o.Source.Link, v.Contradicts, v.Check)})
 		}

@@ -349,7 +349,7 @@ func (s *tarStream) unaccounted(from, to int64) {
 	if n := len(s.acc.Regions); n > 0 && s.acc.Regions[n-1].To == from {
 		s.acc.Regions[n-1].To = to
 	} else if n < mostExamples {
-		s.acc.Regions = append(s.acc.Regions, Region{from, to, "bytes of no known form"})
+		s.acc.Regions = append(s.acc.Regions, Region{from, to, "bytes in no known format"})
 	}
 }
 

@@ -83,7 +83,7 @@ func (d *Damage) Unwrap() error { return d.Err }
 // A Region is a run of bytes that belongs to nothing a reader knows.
 type Region struct {
 	From, To int64
-	What     string // what it looks like: "an APK signing block", "text", "bytes of no known form"
+	What     string // what it looks like: "an APK signing block", "text", "bytes in no known format"
 }
 
 // A Range is a run of bytes, those from From up to To.

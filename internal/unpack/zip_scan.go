@@ -201,7 +201,7 @@ func (s *zipScan) describe(from, to int64) string {
 	case filetype.LooksLikeText(string(first)):
 		return "text"
 	}
-	return "bytes of no known form"
+	return "bytes in no known format"
 }
 
 // local tries the header at a place: an entry is what its own header or the descriptor behind it proves. One
