@@ -152,8 +152,7 @@ func (t *takeover) sealPulled(ctx context.Context, pulled *eploy.Result) (*Resul
 
 // pullUnfinished describes a pull that has not ended.
 func (t *takeover) pullUnfinished(pulled *eploy.Result, err error) *Result {
-	r := &Result{Location: t.run.dir, State: StateIncomplete, Tables: map[string]TableCount{},
-		Findings: []FindingCount{}}
+	r := notFinished(t.run.dir)
 	var paused *eploy.Paused
 	if errors.As(err, &paused) {
 		r.State = StatePaused

@@ -67,8 +67,8 @@ func makeDatabase(ctx context.Context, bag *archive.Bag, path string, talk func(
 	if err != nil {
 		return err
 	}
-	if s.catalog != nil {
-		return query.WriteCatalog(ctx, path, *s.catalog)
+	if s.Catalog != nil {
+		return query.WriteCatalog(ctx, path, *s.Catalog)
 	}
 	talk("making the tables of %s from the CSVs in the archive, in %s", bag.ID(), filepath.Dir(path))
 	work, err := scratch.Make(filepath.Dir(path), query.BuildPrefix)

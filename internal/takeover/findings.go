@@ -150,7 +150,7 @@ func (t *takeover) writeFindings(ctx context.Context) (file StoredFile, shown []
 // EachFinding yields every finding of an export, the gravest first. Memory does not grow with their number.
 func (s *Status) EachFinding(ctx context.Context, bag *archive.Bag) iter.Seq2[query.Finding, error] {
 	return func(yield func(query.Finding, error) bool) {
-		if s.findingsFile.Path == "" {
+		if s.FindingsFile == nil {
 			// an archive of before there was such a file: they are all in the record
 			for _, f := range s.Shown {
 				if !yield(f, nil) {
@@ -160,16 +160,16 @@ func (s *Status) EachFinding(ctx context.Context, bag *archive.Bag) iter.Seq2[qu
 			return
 		}
 		r, err := bag.OpenZstd(
-			ctx, s.findingsFile.Path, s.findingsFile.ContentBytes, s.findingsFile.ContentSHA256,
+			ctx, s.FindingsFile.Path, s.FindingsFile.ContentBytes, s.FindingsFile.ContentSHA256,
 		)
 		if err != nil {
-			yield(query.Finding{}, fmt.Errorf("open %s of %s: %w", s.findingsFile.Path, bag.ID(), err))
+			yield(query.Finding{}, fmt.Errorf("open %s of %s: %w", s.FindingsFile.Path, bag.ID(), err))
 			return
 		}
 		defer r.Close()
 		for f, err := range decodeFindings(r) {
 			if err != nil {
-				err = fmt.Errorf("read %s of %s: %w", s.findingsFile.Path, bag.ID(), err)
+				err = fmt.Errorf("read %s of %s: %w", s.FindingsFile.Path, bag.ID(), err)
 			}
 			if !yield(f, err) || err != nil {
 				return
@@ -178,15 +178,15 @@ func (s *Status) EachFinding(ctx context.Context, bag *archive.Bag) iter.Seq2[qu
 	}
 }
 
-// taking yields the findings that the tables and the index do not tell.
+// taking yields the findings that the tables and the index do not show.
 func (s *Status) taking(ctx context.Context, bag *archive.Bag) iter.Seq2[query.Finding, error] {
 	return func(yield func(query.Finding, error) bool) {
-		for _, f := range s.external {
+		for _, f := range s.External {
 			if !yield(f, nil) {
 				return
 			}
 		}
-		if s.findingsFile.Path == "" {
+		if s.FindingsFile == nil {
 			return
 		}
 		for f, err := range s.EachFinding(ctx, bag) {

@@ -122,10 +122,10 @@ func TestAnArchiveHasEveryFinding(t *testing.T) {
 // Archives that were made before there was a file of findings have them in the record.
 func TestFindingsOfOlderArchivesAreRead(t *testing.T) {
 	t.Parallel()
-	s := &Status{
+	s := &Status{Details: Details{
 		Shown:    []query.Finding{{Code: query.CVMissing}, {Code: query.FileUnavailable}},
-		external: []query.Finding{{Code: query.FileUnavailable}},
-	}
+		External: []query.Finding{{Code: query.FileUnavailable}},
+	}}
 	var all, taking []query.Code
 	for f := range s.EachFinding(t.Context(), &archive.Bag{}) {
 		all = append(all, f.Code)

@@ -22,21 +22,34 @@ const (
 
 // A Result says what a takeover ended in. It is what "take --json" prints.
 type Result struct {
+	Outcome
+	Location string `json:"location"`
+	// KeptBytes wait for the next run, whichever run received them.
+	KeptBytes int64         `json:"kept_bytes,omitempty"`
+	Budget    *eploy.Budget `json:"budget,omitempty"` // of a pull through an API
+}
+
+// notFinished is the result of a takeover that has not ended, in the run directory dir.
+func notFinished(dir string) *Result {
+	return &Result{Location: dir, Outcome: Outcome{
+		State: StateIncomplete, Tables: map[string]TableCount{}, Findings: []FindingCount{},
+	}}
+}
+
+// An Outcome is what is known of an export once its takeover has ended. The command line, the run directory
+// and the archive all record it in this form.
+type Outcome struct {
 	Export       string                `json:"export"`
-	Location     string                `json:"location"`
 	State        string                `json:"state"`
 	Tables       map[string]TableCount `json:"tables"`
 	Documents    DocumentCount         `json:"documents"`
 	FetchedBytes int64                 `json:"fetched_bytes"` // in this run, retries included
 	ReusedBytes  int64                 `json:"reused_bytes"`  // received by earlier runs
-	// that wait for the next run, whichever run received them
-	KeptBytes int64          `json:"kept_bytes,omitempty"`
-	Seconds   float64        `json:"seconds"`
-	Findings  []FindingCount `json:"findings"`
+	Seconds      float64               `json:"seconds"`
+	Findings     []FindingCount        `json:"findings"`
 
 	// Of a pull through an API.
 	Requests int                  `json:"requests,omitempty"` // by this run
-	Budget   *eploy.Budget        `json:"budget,omitempty"`
 	Types    map[string]TypeCount `json:"types,omitempty"`
 }
 

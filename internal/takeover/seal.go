@@ -139,12 +139,12 @@ func (t *takeover) tenant(ctx context.Context) string {
 }
 
 func (t *takeover) result(tenant string, found []FindingCount) *Result {
-	r := &Result{
+	r := &Result{Outcome: Outcome{
 		Export:   cmp.Or(t.run.state.Export, archive.NewID(t.source.name(), tenant, t.run.state.Started)),
 		State:    StateComplete,
 		Tables:   t.tables.counts(),
 		Findings: found,
-	}
+	}}
 	r.Location = t.store.Location("exports/" + r.Export)
 	t.measure(r)
 	return r

@@ -21,22 +21,39 @@ import (
 // A Status is everything that is recorded of one export.
 type Status struct {
 	Result
-	Created    time.Time            // when the takeover began
-	Objects    []ObjectRecord       // one a link
-	Records    []TableRecord        // one a table, in the order loaded
-	PartCounts map[string]PartCount // by part
-	Shown      []query.Finding      // the first findings of each code; EachFinding has all
-	Parts      map[string]bool      // the document parts that were received
-	DateOrder  string               // as the user decided it, or ""
-	Software   string               // that made the archive
-	Source     string               // what kind of system it is from
-	Damage     string               // why the record cannot be read, in StateDamaged
-	Unfinished *Unfinished          // of a takeover that is not archived yet
-	Abandoned  bool                 // files without a bagit.txt, and no takeover here makes them: another may
+	Details
+	Parts      map[string]bool // the document parts that were received
+	Damage     string          // why the record cannot be read, in StateDamaged
+	Unfinished *Unfinished     // of a takeover that is not archived yet
+	Abandoned  bool            // files without a bagit.txt, and no takeover here makes them: another may
+}
 
-	findingsFile StoredFile
-	catalog      *query.Catalog  // nil for archives whose Parquet files do not give the received texts back
-	external     []query.Finding // of archives without findingsFile
+// completeness is custody/completeness.json: what a takeover records of its outcome, and the details.
+type completeness struct {
+	Outcome
+	Details
+}
+
+// Details are what an archive records of an export besides its outcome.
+type Details struct {
+	Created    time.Time            `json:"created"`       // when the takeover began
+	Objects    []ObjectRecord       `json:"links"`         // one a link
+	Records    []TableRecord        `json:"table_records"` // one a table, in the order loaded
+	PartCounts map[string]PartCount `json:"parts"`         // by part
+	// the first findings of each code; EachFinding has all
+	Shown     []query.Finding `json:"findings_shown"`
+	DateOrder string          `json:"date_order,omitempty"` // as the user decided it, or ""
+	Software  string          `json:"software"`             // that made the archive
+	// what kind of system it is from; the record of archives from before there were two has none
+	Source string `json:"source,omitempty"`
+
+	// nil for archives whose Parquet files do not give the received texts back
+	Catalog      *query.Catalog `json:"catalog,omitempty"`
+	FindingsFile *StoredFile    `json:"findings_file,omitempty"`
+
+	// Of archives without FindingsFile: every finding, and those that only the takeover could see.
+	All      []query.Finding `json:"all_findings,omitempty"`
+	External []query.Finding `json:"found_while_taking,omitempty"`
 }
 
 // A PartCount compares what a part should hold with what it holds.
@@ -48,34 +65,6 @@ type PartCount struct {
 	Duplicate int   `json:"duplicate"` // received more than once under different names
 }
 
-// completeness is custody/completeness.json.
-type completeness struct {
-	Export       string                `json:"export"`
-	Created      time.Time             `json:"created"`
-	State        string                `json:"state"`
-	Tables       map[string]TableCount `json:"tables"`
-	Documents    DocumentCount         `json:"documents"`
-	FetchedBytes int64                 `json:"fetched_bytes"`
-	ReusedBytes  int64                 `json:"reused_bytes"`
-	Seconds      float64               `json:"seconds"`
-	Findings     []FindingCount        `json:"findings"`
-	Links        []ObjectRecord        `json:"links"`
-	TableRecords []TableRecord         `json:"table_records"`
-	Parts        map[string]PartCount  `json:"parts"`
-	Catalog      *query.Catalog        `json:"catalog,omitempty"`
-	FindingsFile *StoredFile           `json:"findings_file,omitempty"`
-	Shown        []query.Finding       `json:"findings_shown"`
-	// of archives without findings_file: every finding
-	All []query.Finding `json:"all_findings,omitempty"`
-	// and those that only the takeover could see
-	External  []query.Finding      `json:"found_while_taking,omitempty"`
-	DateOrder string               `json:"date_order,omitempty"`
-	Software  string               `json:"software"`
-	Source    string               `json:"source,omitempty"` // recruitly where there is none
-	Types     map[string]TypeCount `json:"types,omitempty"`
-	Requests  int                  `json:"requests,omitempty"`
-}
-
 const completenessFile = "custody/completeness.json"
 
 func (t *takeover) writeCompleteness(
@@ -83,13 +72,12 @@ func (t *takeover) writeCompleteness(
 	shown []query.Finding,
 ) error {
 	c := completeness{
-		Export: r.Export, Created: t.run.state.Started, State: r.State, Tables: r.Tables,
-		Documents:    r.Documents,
-		FetchedBytes: r.FetchedBytes, ReusedBytes: r.ReusedBytes, Seconds: r.Seconds, Findings: r.Findings,
-		Links: objects, TableRecords: t.tables.list(), Parts: t.source.counts(r, objects), Catalog: &catalog,
-		FindingsFile: &list, Shown: shown,
-		DateOrder: t.DateOrder, Software: t.Software, Source: t.source.name(), Types: r.Types,
-		Requests: r.Requests,
+		Outcome: r.Outcome,
+		Details: Details{
+			Created: t.run.state.Started, Objects: objects, Records: t.tables.list(),
+			PartCounts: t.source.counts(r, objects), Shown: shown, DateOrder: t.DateOrder,
+			Software: t.Software, Source: t.source.name(), Catalog: &catalog, FindingsFile: &list,
+		},
 	}
 	return writeJSON(w, c)
 }
@@ -121,26 +109,17 @@ func readStatus(ctx context.Context, bag *archive.Bag) (*Status, error) {
 		return nil, fmt.Errorf("read %s of %s: %w", completenessFile, bag.ID(), err)
 	}
 	s := &Status{
-		Result: Result{Export: c.Export, Location: bag.Location(), State: c.State, Tables: c.Tables,
-			Documents:    c.Documents,
-			FetchedBytes: c.FetchedBytes, ReusedBytes: c.ReusedBytes, Seconds: c.Seconds,
-			Findings: c.Findings},
-		Created: c.Created, Objects: c.Links, Records: c.TableRecords, PartCounts: c.Parts,
-		Shown: append(c.Shown, c.All...), external: c.External,
-		Parts: map[string]bool{}, DateOrder: c.DateOrder, Software: c.Software,
-		Source: cmp.Or(c.Source, Source),
+		Result:  Result{Outcome: c.Outcome, Location: bag.Location()},
+		Details: c.Details, Parts: map[string]bool{},
 	}
-	s.Types, s.Requests = c.Types, c.Requests
-	if c.FindingsFile != nil {
-		s.findingsFile = *c.FindingsFile
-	}
-	if s.catalog = c.Catalog; s.catalog != nil {
-		s.catalog.Schema = schemaOf(s.Source)
-		for _, t := range c.TableRecords {
-			s.catalog.Tables = append(s.catalog.Tables, t.TableReport)
+	s.Shown, s.Source = append(c.Shown, c.All...), cmp.Or(c.Source, Source)
+	if s.Catalog != nil {
+		s.Catalog.Schema = schemaOf(s.Source)
+		for _, t := range s.Records {
+			s.Catalog.Tables = append(s.Catalog.Tables, t.TableReport)
 		}
 	}
-	for part := range c.Parts {
+	for part := range c.PartCounts {
 		s.Parts[part] = true
 	}
 	return s, nil
@@ -196,9 +175,11 @@ const statusAtOnce = 8
 
 // statusFromName is what the name of an export says.
 func statusFromName(store archive.Store, id, state string) *Status {
-	return &Status{Created: archive.StartOf(id), Result: Result{
-		Export: id, Location: store.Location("exports/" + id), State: state,
-		Tables: map[string]TableCount{}, Findings: []FindingCount{},
+	return &Status{Details: Details{Created: archive.StartOf(id)}, Result: Result{
+		Outcome: Outcome{
+			Export: id, State: state, Tables: map[string]TableCount{}, Findings: []FindingCount{},
+		},
+		Location: store.Location("exports/" + id),
 	}}
 }
 
@@ -206,12 +187,7 @@ func statusFromName(store archive.Store, id, state string) *Status {
 // A directory of one that cannot be read is among them, in StateDamaged.
 func ListUnfinished(work string) ([]*Status, error) {
 	var all []*Status
-	empty := func(dir string) *Status {
-		return &Status{Result: Result{
-			Location: dir, State: StateIncomplete, Tables: map[string]TableCount{},
-			Findings: []FindingCount{},
-		}}
-	}
+	empty := func(dir string) *Status { return &Status{Result: *notFinished(dir)} }
 	runs, err := openRuns(work, "", func(dir, damage string) {
 		s := empty(dir)
 		s.State, s.Damage = StateDamaged, damage

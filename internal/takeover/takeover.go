@@ -134,7 +134,8 @@ func (t *takeover) doIfRoom(ctx context.Context) (r *Result, err error) {
 	needs, unknown := diskNeeds(t.plan, t.run, t.Options)
 	if unknown > 0 {
 		t.Talk(
-			"the size of %d of the links is unknown, so the disk may turn out to be too small for them", unknown,
+			"the size of %d of the links is unknown, so the disk may turn out to be too small for "+
+				"them", unknown,
 		)
 	}
 	if err = CheckDisk(needs); err != nil {
@@ -285,10 +286,7 @@ func (t *takeover) reset() {
 
 // unfinished describes what a takeover that failed leaves behind.
 func (t *takeover) unfinished(err error) *Result {
-	r := &Result{
-		Location: t.run.dir, State: StateIncomplete, Tables: map[string]TableCount{},
-		Findings: []FindingCount{},
-	}
+	r := notFinished(t.run.dir)
 	var fe *failure.Error
 	if errors.As(err, &fe) && fe.NeedsNewLink() {
 		r.State = StateExpired

@@ -91,7 +91,8 @@ func (t *takeover) reportContradictions(ctx context.Context) {
 		case err == nil && v.Check == fetch.CheckOneEnd && !provesItsEnd(o.Source.Kind):
 			t.findings.add(query.Finding{Code: query.EndUnproven, Severity: query.SeverityWarning,
 				Detail: fmt.Sprintf(
-					"the link of %s (%s) worked once, its answer told no length, and nothing proves that its "+
+					"the link of %s (%s) worked once, its answer told no length, and nothing proves that "+
+						"its "+
 						"%d bytes are all: ask the vendor for this part again while you can, by a link that "+
 						"works more than once",
 					o.Source.Name, o.Source.Part, cmp.Or(v.Received, v.Size))})

@@ -90,7 +90,7 @@ func forgeryCases(
 	return []forgeryCase{
 		{"nothing was changed", completenessFile, record, nil, ""},
 		{"the record has a row too many, and another finding", completenessFile, untrue,
-			[]string{"rows-mismatch " + c.TableRecords[at].Received.Path, "rows-mismatch " + usersParquet,
+			[]string{"rows-mismatch " + c.Records[at].Received.Path, "rows-mismatch " + usersParquet,
 				"findings-mismatch " + completenessFile, "findings-mismatch " + completenessFile},
 			fmt.Sprintf("has %d rows, the record says %d", users, users+1)},
 		{
@@ -126,15 +126,15 @@ func TestDeepVerificationComparesTheTables(t *testing.T) {
 	if err := json.Unmarshal(record, &c); err != nil {
 		t.Fatal(err)
 	}
-	at := slices.IndexFunc(c.TableRecords, func(t TableRecord) bool { return t.Table == "users" })
-	c.TableRecords[at].Rows++
+	at := slices.IndexFunc(c.Records, func(t TableRecord) bool { return t.Table == "users" })
+	c.Records[at].Rows++
 	c.Findings[0].Code = "nothing-of-the-kind"
 	untrue, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	usersParquet, jobsParquet := c.TableRecords[at].Parquet.Path, ""
-	for _, t := range c.TableRecords {
+	usersParquet, jobsParquet := c.Records[at].Parquet.Path, ""
+	for _, t := range c.Records {
 		if t.Table == "jobs" {
 			jobsParquet = t.Parquet.Path
 		}
