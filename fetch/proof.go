@@ -8,6 +8,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"holdall/internal/ctxio"
 	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 )
@@ -24,7 +25,7 @@ func proves(ctx context.Context, kind filetype.Type, r io.ReaderAt, size int64) 
 	case filetype.TarGzip:
 		z, err := gzip.NewReader(io.NewSectionReader(r, 0, size))
 		if err == nil {
-			_, err = io.Copy(io.Discard, readerUntil{ctx, z})
+			_, err = io.Copy(io.Discard, ctxio.NewReader(ctx, z))
 		}
 		if err == nil {
 			return "gzip-crc32"
@@ -52,7 +53,7 @@ func zipProves(ctx context.Context, r io.ReaderAt, size int64) bool {
 		if err != nil {
 			return false
 		}
-		_, err = io.Copy(io.Discard, readerUntil{ctx, in})
+		_, err = io.Copy(io.Discard, ctxio.NewReader(ctx, in))
 		if in.Close() != nil || err != nil {
 			return false
 		}
@@ -81,17 +82,4 @@ func endsAsZIP(r io.ReaderAt, size int64) bool {
 		}
 	}
 	return false
-}
-
-// readerUntil fails once ctx has ended.
-type readerUntil struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r readerUntil) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }

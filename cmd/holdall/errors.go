@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"syscall"
 	"time"
 
 	"holdall/archive"
@@ -16,6 +15,7 @@ import (
 	"holdall/fetch/failure"
 	"holdall/fetch/link"
 	"holdall/internal/digest"
+	"holdall/internal/diskspace"
 	"holdall/internal/redact"
 	"holdall/orgvue"
 )
@@ -124,7 +124,7 @@ func classify(err error) errorReport {
 		if !fe.ResumeAfter.IsZero() {
 			report.ResumeAfter = fe.ResumeAfter.UTC().Format(time.RFC3339)
 		}
-	case isDiskFull(err):
+	case diskspace.IsFull(err):
 		report.Code, report.exit, report.Retryable = failure.DiskFull, exitGoOn, true
 		report.Hint = "make room on the disk, then " + goOn
 	case errors.Is(err, archive.ErrCredentials):
@@ -187,12 +187,6 @@ func stopped(ctx context.Context, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", context.Canceled, err)
-}
-
-// isDiskFull also knows the database engine's words for it, whose errors are text only.
-func isDiskFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
-		strings.Contains(err.Error(), "No space left on device")
 }
 
 // fail tells the user about err and returns the exit code.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"holdall/fetch/link"
+	"holdall/internal/diskspace"
 	"holdall/internal/redact"
 )
 
@@ -154,7 +155,7 @@ func Disk(err error, doing string) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if diskspace.IsFull(err) {
 		return &Error{
 			Code: DiskFull, Reason: ReasonSpoolFull, Message: fmt.Sprintf("%s: no space left", doing),
 			Hint: HintSpace, Err: err,

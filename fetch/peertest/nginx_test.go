@@ -2,12 +2,9 @@ package peertest
 
 import (
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +12,7 @@ import (
 	"holdall/fetch/failure"
 	"holdall/fetch/link"
 	"holdall/internal/nginxtest"
+	"holdall/internal/servertest"
 	"holdall/internal/testneed"
 )
 
@@ -45,7 +43,7 @@ func serve(t testing.TB, files map[string][]byte, http string) site {
 	if err := nginxtest.Certificates(dir); err != nil {
 		t.Fatal(err)
 	}
-	port0, port1 := freePort(t), freePort(t)
+	port0, port1 := servertest.FreePort(t), servertest.FreePort(t)
 	http = strings.NewReplacer(
 		"ROOT", root, "PORT0", fmt.Sprint(port0), "PORT1", fmt.Sprint(port1),
 	).Replace(http)
@@ -67,49 +65,6 @@ func (s site) accessLog(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-// start runs a server until the test ends, and waits until it answers on a port of 127.0.0.1.
-func start(t testing.TB, port int, log string, cmd *exec.Cmd) {
-	t.Helper()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { defer close(ended); cmd.Wait() }()
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-ended:
-		case <-time.After(5 * time.Second):
-			cmd.Process.Kill()
-			<-ended
-		}
-	})
-	for range 200 {
-		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			c.Close()
-			return
-		}
-		select {
-		case <-ended:
-			said, _ := os.ReadFile(log)
-			t.Fatalf("%s ended at once: %s", filepath.Base(cmd.Path), said)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	said, _ := os.ReadFile(log)
-	t.Fatalf("%s does not answer: %s", filepath.Base(cmd.Path), said)
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 const secret = "5eCreT0nTheLink7"

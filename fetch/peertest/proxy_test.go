@@ -12,6 +12,7 @@ import (
 	"holdall/fetch"
 	"holdall/fetch/failure"
 	"holdall/fetch/link"
+	"holdall/internal/servertest"
 	"holdall/internal/testneed"
 )
 
@@ -26,7 +27,7 @@ func newProxy(t testing.TB, lines ...string) proxy {
 	t.Helper()
 	program := testneed.Command(t, "tinyproxy", "Debian tinyproxy-bin")
 	dir := t.TempDir()
-	port := freePort(t)
+	port := servertest.FreePort(t)
 	log := filepath.Join(dir, "log")
 	config := filepath.Join(dir, "tinyproxy.conf")
 	text := fmt.Sprintf(
@@ -37,7 +38,7 @@ func newProxy(t testing.TB, lines ...string) proxy {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, port, log, exec.Command(program, "-d", "-c", config))
+	servertest.Start(t, exec.Command(program, "-d", "-c", config), port, log+".out")
 	return proxy{fmt.Sprintf("127.0.0.1:%d", port), log}
 }
 
@@ -149,7 +150,7 @@ func TestThroughAnHTTPProxy(t *testing.T) {
 func TestADeadProxyIsNamed(t *testing.T) {
 	t.Setenv("NO_PROXY", "")
 	t.Setenv("no_proxy", "")
-	address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	address := fmt.Sprintf("127.0.0.1:%d", servertest.FreePort(t))
 	t.Setenv("HTTP_PROXY", "http://"+address)
 	t.Setenv("http_proxy", "http://"+address)
 	dir := t.TempDir()

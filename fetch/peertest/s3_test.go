@@ -23,6 +23,7 @@ import (
 	"holdall/fetch/failure"
 	"holdall/fetch/link"
 	"holdall/internal/s3test"
+	"holdall/internal/servertest"
 	"holdall/internal/testneed"
 )
 
@@ -53,19 +54,13 @@ func newBucket(t testing.TB) *bucket {
 			t.Fatal(err)
 		}
 	}
-	port := freePort(t)
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { log.Close() })
+	port := servertest.FreePort(t)
 	cmd := exec.Command(
 		program, "--port", fmt.Sprintf("127.0.0.1:%d", port), "posix", "--versioning-dir",
 		filepath.Join(dir, "versions"), filepath.Join(dir, "data"),
 	)
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+secretKey)
-	cmd.Stdout, cmd.Stderr = log, log
-	start(t, port, log.Name(), cmd)
+	servertest.Start(t, cmd, port, filepath.Join(dir, "log"))
 	b := &bucket{
 		t, fmt.Sprintf("http://127.0.0.1:%d", port), "export", signer{accessKey, secretKey, "us-east-1"},
 	}

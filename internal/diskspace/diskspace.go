@@ -1,9 +1,13 @@
-// Package diskspace says how much room a directory's file system has.
+// Package diskspace says how much room a directory's file system has, and whether an error means that it has
+// none.
 package diskspace
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 )
 
 // A Space is the room on a file system.
@@ -29,4 +33,11 @@ func Of(dir string) (Space, bool) {
 		}
 		abs = parent
 	}
+}
+
+// IsFull reports whether err says that a file system or a quota is full. It also knows the words of the database
+// engine for it, whose errors are text only.
+func IsFull(err error) bool {
+	return err != nil && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		strings.Contains(err.Error(), "No space left on device"))
 }

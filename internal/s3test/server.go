@@ -10,17 +10,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"holdall/internal/servertest"
 	"holdall/internal/testneed"
 )
 
@@ -68,12 +67,12 @@ func Start(t testing.TB) *Server {
 		}
 	}
 	writeUsers(t, filepath.Join(dir, "iam", "users.json"))
-	port := freePort(t)
+	port := servertest.FreePort(t)
 	cmd := exec.Command(program, "--port", fmt.Sprintf("127.0.0.1:%d", port),
 		"--iam-dir", filepath.Join(dir, "iam"), "posix",
 		"--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "data"))
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+Root.AccessKey, "ROOT_SECRET_KEY="+Root.SecretKey)
-	run(t, cmd, port, filepath.Join(dir, "log"))
+	servertest.Start(t, cmd, port, filepath.Join(dir, "log"))
 	s := &Server{URL: fmt.Sprintf("http://127.0.0.1:%d", port), t: t}
 	for _, bucket := range []string{Bucket, LockBucket} {
 		headers := map[string]string{}
@@ -219,53 +218,4 @@ func toolsDir() (string, error) {
 			return "", errors.New("there is no tools/versitygw above the package")
 		}
 	}
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-// run starts a server and waits until it answers.
-func run(t testing.TB, cmd *exec.Cmd, port int, logPath string) {
-	t.Helper()
-	log, err := os.Create(logPath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { log.Close() })
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { defer close(ended); cmd.Wait() }()
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-ended:
-		case <-time.After(5 * time.Second):
-			cmd.Process.Kill()
-			<-ended
-		}
-	})
-	for range 400 {
-		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			c.Close()
-			return
-		}
-		select {
-		case <-ended:
-			said, _ := os.ReadFile(logPath)
-			t.Fatalf("%s ended at once: %s", filepath.Base(cmd.Path), said)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	said, _ := os.ReadFile(logPath)
-	t.Fatalf("%s does not answer: %s", filepath.Base(cmd.Path), said)
 }

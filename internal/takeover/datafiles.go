@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
+	"holdall/internal/diskspace"
 	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 	"holdall/query"
@@ -293,13 +293,12 @@ func (d *dataFiles) keepInner(ctx context.Context, e unpack.Entry, missed bool) 
 
 // unloaded reports a CSV that cannot be made a table: that must not keep an export from being archived.
 func (t *takeover) unloaded(ctx context.Context, received string, cause error) error {
-	if ctx.Err() != nil || errors.Is(cause, syscall.ENOSPC) ||
-		strings.Contains(cause.Error(), "No space left") {
+	if ctx.Err() != nil || diskspace.IsFull(cause) {
 		return fmt.Errorf("load %s: %w", received, cause)
 	}
 	t.findings.add(query.Finding{Code: query.TableUnreadable, Severity: query.SeverityError,
 		Detail: fmt.Sprintf(
-			"%s could not be made a table and is kept as received: load %[1]s: %v", received, cause,
+			"%s could not be made a table and is kept as received: %v", received, cause,
 		)})
 	return nil
 }
