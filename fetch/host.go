@@ -19,8 +19,10 @@ type host struct {
 	perConn       float64   // bytes a second that a connection brings, lately; 0 while unknown
 	repeatable    bool      // its links work more than once: one was asked for a second time and answered
 
-	// How the number of connections is found: raised quickly to the most, since a download is short of time
-	// at its start; later half of them are left out for a while, and for good when that costs nothing.
+	// How the number of connections is found: raised quickly to the limit, since nobody knows how soon the
+	// links die. Later half of them pause for a while, and for good when that costs nothing: servers that
+	// count connections throttle or refuse those who hold more than they need, and a line that few
+	// connections fill gains nothing from more.
 	adaptive  bool
 	since     time.Time     // when the present stage began; zero while not all connections are at work
 	stage     stage         // of leaving out

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -11,8 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
+
+	"holdall/bench/timing"
 )
 
 // A contender fetches one thing in its own way.
@@ -34,7 +34,7 @@ type finish struct {
 
 // run times a contender, with what it leaves synced.
 func (b *bench) run(c contender, dir string) (finish, error) {
-	if err := fresh(dir); err != nil {
+	if err := timing.Fresh(dir); err != nil {
 		return finish{}, err
 	}
 	begun := time.Now()
@@ -46,7 +46,7 @@ func (b *bench) run(c contender, dir string) (finish, error) {
 // again runs a contender over what is in dir.
 func (b *bench) again(c contender, dir string) (finish, error) {
 	args := c.args(dir)
-	out, memory, err := timed(args...)
+	out, memory, err := timing.Run(args...)
 	if err != nil {
 		return finish{}, err
 	}
@@ -58,7 +58,7 @@ func (b *bench) again(c contender, dir string) (finish, error) {
 		}
 		return f, err
 	}
-	_, _, err = timed(append([]string{"sync", dir}, c.left(dir)...)...)
+	_, _, err = timing.Run(append([]string{"sync", dir}, c.left(dir)...)...)
 	return f, err
 }
 
@@ -174,38 +174,6 @@ func compare(path string, s served) error {
 
 var errWrong = fmt.Errorf("WRONG BYTES")
 
-// timed runs a program and returns its output and its peak memory in bytes.
-func timed(args ...string) ([]byte, int64, error) {
-	cmd := exec.Command(args[0], args[1:]...)
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil {
-		return nil, 0, fmt.Errorf("%s: %w\n%.2000s%.2000s", args[0], err, out.String(), said.String())
-	}
-	return out.Bytes(), cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10, nil
-}
-
-// fresh empties a directory and lets the disk settle, so that no run pays for the one before.
-func fresh(dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	syscall.Sync()
-	return os.MkdirAll(dir, 0o755)
-}
-
-func spread(all []float64) string {
-	return fmt.Sprintf("%.2f s (%.2f to %.2f)", median(all), slices.Min(all), slices.Max(all))
-}
-
-func median[T int64 | float64](all []T) T {
-	s := slices.Sorted(slices.Values(all))
-	if n := len(s); n%2 == 0 {
-		return (s[n/2-1] + s[n/2]) / 2
-	}
-	return s[len(s)/2]
-}
-
 // ratio says how much faster we are; each pair of neighbours in time is compared, and the median of those
 // taken, which a machine's good and bad minutes disturb least.
 func ratio(theirs, ours []float64) float64 {
@@ -213,7 +181,7 @@ func ratio(theirs, ours []float64) float64 {
 	for i := range ours {
 		all = append(all, theirs[i]/ours[i])
 	}
-	return median(all)
+	return timing.Median(all)
 }
 
 func versions() string {

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"holdall/bench/timing"
 )
 
 // rowKill kills each contender when half of the file has come, lets it go on, and counts what came twice.
@@ -45,7 +47,7 @@ func (b *bench) rowKill() error {
 			fmt.Fprintf(os.Stderr, "  killed %s: %d KiB again, %d connections\n", c.name, n>>10, conns)
 			again, open = append(again, n), max(open, conns)
 		}
-		fmt.Printf("| %s | %.2f MiB | %d | %s |\n", c.name, float64(median(again))/mib, open, verdict)
+		fmt.Printf("| %s | %.2f MiB | %d | %s |\n", c.name, float64(timing.Median(again))/mib, open, verdict)
 	}
 	fmt.Printf(
 		"\nGoal: at most 1 MiB for each connection. Counted on the line, with the headers of all " +
@@ -57,7 +59,7 @@ func (b *bench) rowKill() error {
 func (b *bench) killHalfWay(c contender, l *line) (again int64, open int32, err error) {
 	dir := filepath.Join(b.dir, "run")
 	defer os.RemoveAll(dir)
-	if err := fresh(dir); err != nil {
+	if err := timing.Fresh(dir); err != nil {
 		return 0, 0, err
 	}
 	before := l.carried.Load()
@@ -216,7 +218,7 @@ func (b *bench) rowExpiry() error {
 // watch runs a contender for at most so long.
 func (b *bench) watch(c contender, most time.Duration) (ended string, f finish, err error) {
 	dir := filepath.Join(b.dir, "run")
-	if err := fresh(dir); err != nil {
+	if err := timing.Fresh(dir); err != nil {
 		return "", f, err
 	}
 	args := c.args(dir)
@@ -270,7 +272,7 @@ func (b *bench) rowMemory() error {
 	}
 	name := "many.zip"
 	// The kernel counts the memory of a process's parent as its own first, so this one must stay small.
-	if _, _, err := timed(
+	if _, _, err := timing.Run(
 		b.self, "lay", filepath.Join(b.nginx.www, name), strconv.Itoa(b.entries),
 	); err != nil {
 		return err

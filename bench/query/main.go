@@ -22,11 +22,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"holdall/bench/timing"
 )
 
 type options struct {
@@ -121,9 +121,7 @@ func measure(out string, program string, args ...string) (c cost, err error) {
 		return c, fmt.Errorf("%s: %w: %s", program, err, said.String())
 	}
 	c = cost{wall: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		c.memory = usage.Maxrss << 10
-	}
+	c.memory = timing.PeakMemory(cmd)
 	return c, nil
 }
 
@@ -132,8 +130,7 @@ func median(all []cost, of func(cost) time.Duration) time.Duration {
 	for i, c := range all {
 		values[i] = of(c)
 	}
-	slices.Sort(values)
-	return values[len(values)/2]
+	return timing.Median(values)
 }
 
 func wall(c cost) time.Duration { return c.wall }

@@ -12,7 +12,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -20,11 +19,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"holdall/bench/timing"
 )
 
 type options struct {
@@ -160,14 +159,14 @@ func (b *bench) compare(name string) (string, error) {
 		)
 		theirs, ours, memory = append(theirs, a), append(ours, h), max(memory, rss)
 	}
-	return fmt.Sprintf("| %s | %s | %s | %.2f | %.0f | %d MiB |", link.title, spread(theirs), spread(ours),
-		median(ours)/median(theirs),
-		float64(b.size)/1e6/median(ours), memory>>20), nil
+	return fmt.Sprintf("| %s | %s | %s | %.2f | %.0f | %d MiB |", link.title, timing.Spread(theirs), timing.Spread(ours),
+		timing.Median(ours)/timing.Median(theirs),
+		float64(b.size)/1e6/timing.Median(ours), memory>>20), nil
 }
 
 func (b *bench) timeAria2(l *link) (seconds float64, err error) {
 	dir := filepath.Join(b.dir, "aria2c")
-	if err := fresh(dir); err != nil {
+	if err := timing.Fresh(dir); err != nil {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
@@ -180,17 +179,17 @@ func (b *bench) timeAria2(l *link) (seconds float64, err error) {
 		return 0, err
 	}
 	begun := time.Now()
-	if _, err := timed(
+	if _, _, err := timing.Run(
 		"aria2c", "-x8", "-s8", "-k1M", "--file-allocation=none", "--quiet", "--dir", dir, "--input-file",
 		list,
 	); err != nil {
 		return 0, err
 	}
-	args := []string{dir}
+	args := []string{"sync", dir}
 	for _, x := range b.objects {
 		args = append(args, filepath.Join(dir, x.Name))
 	}
-	if _, err := timed("sync", args...); err != nil {
+	if _, _, err := timing.Run(args...); err != nil {
 		return 0, err
 	}
 	seconds = time.Since(begun).Seconds()
@@ -204,7 +203,7 @@ func (b *bench) timeAria2(l *link) (seconds float64, err error) {
 
 func (b *bench) timeHoldall(l *link) (seconds float64, memory int64, err error) {
 	root := filepath.Join(b.dir, "archives")
-	if err := fresh(root); err != nil {
+	if err := timing.Fresh(root); err != nil {
 		return 0, 0, err
 	}
 	defer os.RemoveAll(root)
@@ -217,40 +216,8 @@ func (b *bench) timeHoldall(l *link) (seconds float64, memory int64, err error) 
 		return 0, 0, err
 	}
 	begun := time.Now()
-	memory, err = timed(b.program, "take", master, "--to", root, "--allow-private", "--tenant", "bench", "-q")
+	_, memory, err = timing.Run(b.program, "take", master, "--to", root, "--allow-private", "--tenant", "bench", "-q")
 	return time.Since(begun).Seconds(), memory, err
-}
-
-// timed runs a program and returns its peak memory in bytes.
-func timed(name string, args ...string) (int64, error) {
-	cmd := exec.Command(name, args...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		return 0, fmt.Errorf("%s: %w\n%s", name, err, out.String())
-	}
-	return cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10, nil
-}
-
-// fresh empties a directory and lets the disk settle, so that no run pays for the one before.
-func fresh(dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	syscall.Sync()
-	return os.MkdirAll(dir, 0o755)
-}
-
-func spread(all []float64) string {
-	return fmt.Sprintf("%.2f s (%.2f to %.2f)", median(all), slices.Min(all), slices.Max(all))
-}
-
-func median(all []float64) float64 {
-	s := slices.Sorted(slices.Values(all))
-	if n := len(s); n%2 == 0 {
-		return (s[n/2-1] + s[n/2]) / 2
-	}
-	return s[len(s)/2]
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.0f MB", float64(n)/1e6) }
