@@ -28,7 +28,7 @@ import (
 func (b *Builder) LoadNDJSON(ctx context.Context, file, path string) (*TableReport, error) {
 	in, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("load %s: %w", file, err)
 	}
 	defer in.Close()
 	var columns []string

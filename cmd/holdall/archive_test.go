@@ -27,7 +27,7 @@ func holdall(t testing.TB, args ...string) outcome {
 	t.Helper()
 	var out, talk bytes.Buffer
 	e := &env{
-		stdin: strings.NewReader(""), stdout: &out, stderr: &talk, voice: newVoice(&talk),
+		stdin: strings.NewReader(""), stdout: &out, stderr: &talk, console: newConsole(&talk),
 		lookup: func(string) (string, bool) { return "", false },
 	}
 	code := run(t.Context(), e, args)
@@ -43,7 +43,7 @@ var demoRoot = sync.OnceValues(func() (string, error) {
 	}
 	var talk bytes.Buffer
 	e := &env{
-		stdin: strings.NewReader(""), stdout: &talk, stderr: &talk, voice: newVoice(&talk),
+		stdin: strings.NewReader(""), stdout: &talk, stderr: &talk, console: newConsole(&talk),
 		lookup: func(string) (string, bool) { return "", false },
 	}
 	if code := run(context.Background(), e, []string{"demo", "--people", "10", "--to", root}); code != 0 {
@@ -423,7 +423,7 @@ func TestTheArchiveMayBeLeftOut(t *testing.T) {
 		t.Helper()
 		t.Chdir(dir)
 		var out, talk bytes.Buffer
-		e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &talk, voice: newVoice(&talk),
+		e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &talk, console: newConsole(&talk),
 			lookup: func(name string) (string, bool) {
 				return named, named != "" && name == "HOLDALL_EXPORT"
 			}}

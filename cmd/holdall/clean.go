@@ -45,7 +45,7 @@ names it: it may not be there to be received again. Databases are made again whe
 			)
 		},
 		run:   func(ctx context.Context, e *env, args []string) error { return o.run(ctx, e, args) },
-		exits: []int{exitGoOn},
+		exits: []int{exitNotFinished},
 	}
 }
 
@@ -242,8 +242,8 @@ func (i *cleanedItem) describe() string {
 	return "left of a takeover that is finished"
 }
 
-// tellGone says that databases of exports that are gone lie in a root.
-func (e *env) tellGone(ctx context.Context, h *home) {
+// reportGone says that databases of exports that are gone lie in a root.
+func (e *env) reportGone(ctx context.Context, h *openedRoot) {
 	all, err := takeover.Databases(ctx, h.store, h.databases())
 	n := 0
 	for _, l := range all {

@@ -26,7 +26,7 @@ says where the copy came from.`,
 		args:  cobra.RangeArgs(1, 2),
 		flags: o.addFlags,
 		run:   func(ctx context.Context, e *env, args []string) error { return o.copy(ctx, e, args) },
-		exits: []int{exitGoOn},
+		exits: []int{exitNotFinished},
 	}
 }
 
@@ -57,7 +57,7 @@ func (o *s3Flags) copy(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	h, err := e.openHome(ctx, to, true, options)
+	h, err := e.openRootAt(ctx, to, true, options)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (o *s3Flags) copy(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	return e.tellCopied(x.bag, place{root: h.name}.path(x.bag.ID()), report)
+	return e.tellCopied(x.bag, exportPath{root: h.name}.path(x.bag.ID()), report)
 }
 
 func (e *env) tellCopied(bag *archive.Bag, location string, r *archive.CopyReport) error {

@@ -47,15 +47,7 @@ func (o *ddlOptions) run(ctx context.Context, e *env, args []string) error {
 	if !slices.Contains(ddl.Engines, engine) {
 		return usagef("add --engine duckdb, spark, trino or athena", "there is no engine %q", o.engine)
 	}
-	export, _, err := e.exportArgs(args, 0, 0)
-	if err != nil {
-		return err
-	}
-	x, err := openExport(ctx, e, export)
-	if err != nil {
-		return err
-	}
-	db, err := x.database(ctx, e)
+	x, db, _, err := e.openDatabase(ctx, args, 0, 0)
 	if err != nil {
 		return err
 	}

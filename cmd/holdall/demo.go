@@ -37,7 +37,7 @@ name the commands to go on with. All people in it are invented.`,
 			f.IntVar(&o.people, "people", 500, "`N` candidates to invent")
 		},
 		run:   func(ctx context.Context, e *env, _ []string) error { return o.run(ctx, e) },
-		exits: []int{exitGoOn, exitFindings},
+		exits: []int{exitNotFinished, exitFindings},
 	}
 }
 
@@ -117,7 +117,7 @@ func (o *demoOptions) take(ctx context.Context, e *env, server *exportsim.Server
 func (o *demoOptions) verify(ctx context.Context, e *env, x *export) error {
 	began := time.Now()
 	v := newVerification(archive.Deep)
-	if err := v.export(ctx, e, place{root: x.root, folder: x.bag.ID()}); err != nil {
+	if err := v.export(ctx, e, exportPath{root: x.root, folder: x.bag.ID()}); err != nil {
 		return err
 	}
 	if !e.json {

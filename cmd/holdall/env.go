@@ -17,7 +17,7 @@ import (
 type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	voice          *voice                      // what is said on stderr
+	console        *console                    // what is said on stderr
 	lookup         func(string) (string, bool) // environment variables
 	quiet, verbose bool
 	json           bool
@@ -30,7 +30,7 @@ type env struct {
 
 func processEnv() *env {
 	return &env{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, voice: newVoice(os.Stderr),
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, console: newConsole(os.Stderr),
 		lookup: os.LookupEnv,
 	}
 }

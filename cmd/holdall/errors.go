@@ -20,21 +20,22 @@ import (
 	"holdall/orgvue"
 )
 
-// The exit codes; docs/cli.md and the help topic "exit-codes" say what they mean.
+// An errorCode names a kind of failure in the output of --json; docs/cli.md lists them. The codes of failed
+// fetches are those of fetch/failure.
+type errorCode string
+
+// The codes of failures that the command line recognises itself.
 const (
-	exitDone        = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitGoOn        = 3
-	exitLink        = 4
-	exitFindings    = 5
-	exitInterrupted = 130
+	codeUsage       errorCode = "usage"
+	codeInterrupted errorCode = "interrupted"
+	codeInternal    errorCode = "internal"
+	codeDiskFull    errorCode = "disk-full"
+	codeBusy        errorCode = "busy"
+	codeNetwork     errorCode = "network"
+	codeCredentials errorCode = "credentials" // the store does not accept its credentials
 )
 
-// codeCredentials is the code of a store that does not accept its credentials.
-const codeCredentials failure.Code = "credentials"
-
-// errFindings ends a command that did its work and found something. It has been told already.
+// errFindings ends a command that did its work and found something, which has been printed.
 var errFindings = errors.New("there are findings")
 
 // A usageError is a command line that cannot be carried out.
@@ -62,12 +63,12 @@ func withHint(err error, hint string) error {
 	return &hinted{err, hint}
 }
 
-// An errorReport is what the user is told, and what --json prints.
+// An errorReport is a failure as it is shown to the user, and as --json prints it.
 type errorReport struct {
-	Code      failure.Code `json:"code"`
-	Message   string       `json:"message"`
-	Hint      string       `json:"hint"`
-	Retryable bool         `json:"retryable"`
+	Code      errorCode `json:"code"`
+	Message   string    `json:"message"`
+	Hint      string    `json:"hint"`
+	Retryable bool      `json:"retryable"`
 
 	ResumeAfter string    `json:"resume_after,omitempty"` // RFC 3339; when the server said to come back
 	Part        link.Part `json:"part,omitempty"`         // of the link that failed
@@ -75,89 +76,89 @@ type errorReport struct {
 	exit        int
 }
 
-// describe turns an error into an errorReport. Its text is redacted here once more, whatever came before.
-func describe(err error) errorReport {
+// describeError turns an error into an errorReport. Its text is redacted here once more, whatever came before.
+func describeError(err error) errorReport {
 	f := classify(err)
 	f.Message = redact.Text(f.Message)
 	f.Hint = redact.Text(f.Hint)
 	return f
 }
 
-const goOn = "run the same command again to go on"
+const rerunHint = "run the same command again to go on"
+
+// newReport returns a report with the exit code of its error code.
+func newReport(code errorCode, message, hint string, retryable bool) errorReport {
+	return errorReport{Code: code, Message: message, Hint: hint, Retryable: retryable, exit: code.exit()}
+}
 
 func classify(err error) errorReport {
 	var (
-		fe       *failure.Error
-		mismatch *digest.MismatchError
-		usage    *usageError
-		sent     *orgvue.Error
-		paused   *eploy.Paused
-		pull     *eploy.Failure
-		hint     *hinted
-		report   = errorReport{Code: failure.Internal, Message: err.Error(), exit: exitFailed}
+		fetched *failure.Error
+		usage   *usageError
+		sent    *orgvue.Error
+		paused  *eploy.Paused
+		pulled  *eploy.Failure
 	)
-	if errors.As(err, &hint) {
-		report.Hint = hint.hint
-	}
 	switch {
 	case errors.As(err, &usage):
-		return errorReport{Code: failure.Usage, Message: usage.message, Hint: usage.hint, exit: exitUsage}
+		return newReport(codeUsage, usage.message, usage.hint, false)
+	case errors.As(err, &sent) && sent.Code == orgvue.CodeRefused:
+		return newReport(codeInternal, sent.Message, sent.Hint, sent.Retryable)
 	case errors.As(err, &sent):
-		return sendFailure(sent)
+		return newReport(errorCode(sent.Code), sent.Message, sent.Hint, sent.Retryable)
 	case errors.As(err, &paused):
 		return pausedFailure(paused)
-	case errors.As(err, &pull):
-		code := failure.Code(pull.Code)
-		return errorReport{
-			Code: code, Message: pull.Message, Hint: pull.Hint, Retryable: pull.Retryable, exit: code.Exit(),
-		}
+	case errors.As(err, &pulled):
+		return newReport(errorCode(pulled.Code), pulled.Message, pulled.Hint, pulled.Retryable)
 	case errors.Is(err, context.Canceled):
-		return errorReport{
-			Code: failure.Interrupted, Message: "stopped", Hint: goOn, Retryable: true, exit: exitInterrupted,
-		}
-	case errors.As(err, &fe):
-		report = errorReport{
-			Code: fe.Code, Message: aboutLink(fe, err.Error()), Hint: hintOf(fe),
-			Retryable: fe.Retryable(), exit: fe.Code.Exit(),
-		}
-		report.Part, report.Link = fe.Part, fe.Link
-		if !fe.ResumeAfter.IsZero() {
-			report.ResumeAfter = fe.ResumeAfter.UTC().Format(time.RFC3339)
-		}
-	case diskspace.IsFull(err):
-		report.Code, report.exit, report.Retryable = failure.DiskFull, exitGoOn, true
-		report.Hint = "make room on the disk, then " + goOn
-	case errors.Is(err, archive.ErrCredentials):
-		report.Code, report.exit, report.Retryable = codeCredentials, exitGoOn, true
-		report.Hint = "renew the credentials (see \"holdall help s3\"), and " + goOn
-	case errors.Is(err, archive.ErrUnavailable):
-		report.Code, report.exit, report.Retryable = failure.Network, exitGoOn, true
-		report.Hint = "check the network and AWS_ENDPOINT_URL_S3, and " + goOn
-	case errors.Is(err, dirstore.ErrLocked):
-		report.Code, report.exit, report.Retryable = failure.Busy, exitGoOn, true
-		report.Hint = "wait until the other run ends, then " + goOn
-	case report.Hint == "" && errors.As(err, &mismatch):
-		report.Hint = "the archive is damaged there; \"holdall verify\" lists all that is damaged"
-	case report.Hint == "" && errors.Is(err, fs.ErrPermission) && errors.As(err, new(*s3store.Error)):
-		report.Hint = "let these credentials do what \"holdall help s3\" lists, and " + goOn
-	case report.Hint == "" && (errors.Is(err, fs.ErrPermission) || isReadOnly(err)):
-		report.Hint = "check that you may read and write there, or name another directory"
-	case errors.Is(err, fs.ErrNotExist) && report.Hint == "":
-		report.Hint = "check the path; \"holdall list ROOT\" shows the exports of a root"
+		return newReport(codeInterrupted, "stopped", rerunHint, true)
+	case errors.As(err, &fetched):
+		return fetchFailure(fetched, err)
 	}
-	return report
+	return localFailure(err)
 }
 
-// sendFailure is a failure of a destination.
-func sendFailure(e *orgvue.Error) errorReport {
-	f := errorReport{
-		Code: failure.Code(e.Code), Message: e.Message, Hint: e.Hint, Retryable: e.Retryable,
-		exit: failure.Code(e.Code).Exit(),
+// fetchFailure is the report on a failed fetch; err is what it is wrapped in.
+func fetchFailure(e *failure.Error, err error) errorReport {
+	r := newReport(errorCode(e.Code), aboutLink(e, err.Error()), hintOf(e), e.Retryable())
+	r.Part, r.Link = e.Part, e.Link
+	if !e.ResumeAfter.IsZero() {
+		r.ResumeAfter = e.ResumeAfter.UTC().Format(time.RFC3339)
 	}
-	if e.Code == orgvue.CodeRefused {
-		f.Code, f.exit = failure.Internal, exitFailed
+	return r
+}
+
+// localFailure is the report on a failure of this machine or of a store. A hint that the error carries goes
+// before a general one, except where the failure has only one way out.
+func localFailure(err error) errorReport {
+	message, own := err.Error(), ""
+	var hint *hinted
+	if errors.As(err, &hint) {
+		own = hint.hint
 	}
-	return f
+	var mismatch *digest.MismatchError
+	switch {
+	case diskspace.IsFull(err):
+		return newReport(codeDiskFull, message, "make room on the disk, then "+rerunHint, true)
+	case errors.Is(err, archive.ErrCredentials):
+		return newReport(codeCredentials, message,
+			"renew the credentials (see \"holdall help s3\"), and "+rerunHint, true)
+	case errors.Is(err, archive.ErrUnavailable):
+		return newReport(codeNetwork, message,
+			"check the network and AWS_ENDPOINT_URL_S3, and "+rerunHint, true)
+	case errors.Is(err, dirstore.ErrLocked):
+		return newReport(codeBusy, message, "wait until the other run ends, then "+rerunHint, true)
+	case own != "":
+	case errors.As(err, &mismatch):
+		own = "the archive is damaged there; \"holdall verify\" lists all that is damaged"
+	case errors.Is(err, fs.ErrPermission) && errors.As(err, new(*s3store.Error)):
+		own = "let these credentials do what \"holdall help s3\" lists, and " + rerunHint
+	case errors.Is(err, fs.ErrPermission) || isReadOnly(err):
+		own = "check that you may read and write there, or name another directory"
+	case errors.Is(err, fs.ErrNotExist):
+		own = "check the path; \"holdall list ROOT\" shows the exports of a root"
+	}
+	return newReport(codeInternal, message, own, false)
 }
 
 var partNames = map[link.Part]string{
@@ -180,8 +181,8 @@ func aboutLink(e *failure.Error, message string) string {
 	return message
 }
 
-// stopped marks the failure of what the user has stopped, in whatever words the failure comes: an engine that
-// is interrupted in the middle of a statement has its own.
+// stopped marks a failure as the user's own interruption, whatever its text: an engine that is interrupted in
+// the middle of a statement has its own.
 func stopped(ctx context.Context, err error) error {
 	if err == nil || !errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, context.Canceled) {
 		return err
@@ -189,7 +190,7 @@ func stopped(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", context.Canceled, err)
 }
 
-// fail tells the user about err and returns the exit code.
+// fail reports err to the user and returns the exit code.
 func (e *env) fail(err error) int {
 	if err == nil {
 		return exitDone
@@ -197,11 +198,11 @@ func (e *env) fail(err error) int {
 	if errors.Is(err, errFindings) {
 		return exitFindings
 	}
-	f := describe(err)
+	f := describeError(err)
 	if e.json {
 		// A command that has printed its object already has put the error into it.
-		var told *toldInJSON
-		if !errors.As(err, &told) {
+		var printed *printedInJSON
+		if !errors.As(err, &printed) {
 			e.printJSON(map[string]errorReport{"error": f})
 		}
 	}
@@ -212,7 +213,7 @@ func (e *env) fail(err error) int {
 	return f.exit
 }
 
-// toldInJSON marks an error that is part of the JSON object printed.
-type toldInJSON struct{ error }
+// printedInJSON marks an error that is part of the JSON object printed.
+type printedInJSON struct{ error }
 
-func (e *toldInJSON) Unwrap() error { return e.error }
+func (e *printedInJSON) Unwrap() error { return e.error }

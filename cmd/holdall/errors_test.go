@@ -4,20 +4,18 @@ import (
 	"context"
 	"errors"
 	"testing"
-
-	"holdall/fetch/failure"
 )
 
 // Ctrl-C in the middle of a statement makes the database engine fail in its own words.
 func TestWhatTheUserStoppedIsNoFailure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	interrupted := errors.New("INTERRUPT Error: Interrupted!")
-	if f := describe(stopped(ctx, interrupted)); f.exit != exitFailed {
+	if f := describeError(stopped(ctx, interrupted)); f.exit != exitFailed {
 		t.Errorf("while nobody stopped it: %+v, want exit 1", f)
 	}
 	cancel()
-	f := describe(stopped(ctx, interrupted))
-	if f.exit != exitInterrupted || f.Code != failure.Interrupted || !f.Retryable || f.Hint == "" {
+	f := describeError(stopped(ctx, interrupted))
+	if f.exit != exitInterrupted || f.Code != codeInterrupted || !f.Retryable || f.Hint == "" {
 		t.Errorf("stopped: %+v, want exit 130", f)
 	}
 	if stopped(ctx, nil) != nil {

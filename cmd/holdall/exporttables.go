@@ -74,15 +74,7 @@ func (o *exportOptions) run(ctx context.Context, e *env, args []string) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	named, _, err := e.exportArgs(args, 0, 0)
-	if err != nil {
-		return err
-	}
-	x, err := openExport(ctx, e, named)
-	if err != nil {
-		return err
-	}
-	db, err := x.database(ctx, e)
+	x, db, _, err := e.openDatabase(ctx, args, 0, 0)
 	if err != nil {
 		return err
 	}
@@ -130,7 +122,7 @@ func (o *exportOptions) tell(e *env, r *tablefiles.Result) error {
 	for _, t := range r.Tables {
 		out.Tables = append(out.Tables, exportedTableJSON{t.Table, t.File, t.Rows})
 		rows = append(rows, []string{t.Table, fmt.Sprint(t.Rows), t.File})
-		sayOf(
+		reportWrittenAs(
 			e, t.Table, t.Written,
 			query.WriteOptions{Format: query.Format(o.format), NoFormulas: o.noFormulas},
 		)

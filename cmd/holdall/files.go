@@ -54,15 +54,7 @@ func (o *filesOptions) run(ctx context.Context, e *env, args []string) error {
 	if err := checkOutside("--to", o.to); err != nil {
 		return err
 	}
-	export, _, err := e.exportArgs(args, 0, 0)
-	if err != nil {
-		return err
-	}
-	x, err := openExport(ctx, e, export)
-	if err != nil {
-		return err
-	}
-	db, err := x.database(ctx, e)
+	x, db, _, err := e.openDatabase(ctx, args, 0, 0)
 	if err != nil {
 		return err
 	}
@@ -99,7 +91,7 @@ func (o *filesOptions) run(ctx context.Context, e *env, args []string) error {
 
 // copyOut writes the documents named by rows, whose columns are fileColumns, into dir.
 func copyOut(ctx context.Context, e *env, x *export, rows *query.Rows, dir string) error {
-	wanted, err := chosen(rows)
+	wanted, err := selectedDocuments(rows)
 	if err != nil {
 		return err
 	}
@@ -155,7 +147,7 @@ func copyOut(ctx context.Context, e *env, x *export, rows *query.Rows, dir strin
 	return err
 }
 
-func chosen(rows *query.Rows) (map[string][]string, error) {
+func selectedDocuments(rows *query.Rows) (map[string][]string, error) {
 	wanted := map[string][]string{}
 	for rows.Next() {
 		values, err := rows.Strings()

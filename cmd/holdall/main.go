@@ -46,14 +46,14 @@ func interruptible(e *env) (context.Context, func()) {
 		case <-signals:
 		case <-time.After(1900 * time.Millisecond):
 		}
-		said := make(chan struct{})
+		printed := make(chan struct{})
 		go func() {
 			e.say("stopped")
-			e.hint(goOn)
-			close(said)
+			e.hint(rerunHint)
+			close(printed)
 		}()
 		select {
-		case <-said:
+		case <-printed:
 		case <-time.After(100 * time.Millisecond): // nobody reads stderr
 		}
 		os.Exit(exitInterrupted)

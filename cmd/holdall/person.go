@@ -46,15 +46,7 @@ func (o *personOptions) run(ctx context.Context, e *env, args []string) error {
 	if err := checkOutside("--to", o.to); err != nil {
 		return err
 	}
-	export, args, err := e.exportArgs(args, 1, 1)
-	if err != nil {
-		return err
-	}
-	x, err := openExport(ctx, e, export)
-	if err != nil {
-		return err
-	}
-	db, err := x.database(ctx, e)
+	x, db, args, err := e.openDatabase(ctx, args, 1, 1)
 	if err != nil {
 		return err
 	}
@@ -108,11 +100,11 @@ func (e *env) notOnePerson(matches []person.Match, who, id string) error {
 
 // failWith prints an object with the error in it.
 func (e *env) failWith(err error, object map[string]any) error {
-	object["error"] = describe(err)
+	object["error"] = describeError(err)
 	if perr := e.printJSON(object); perr != nil {
 		return perr
 	}
-	return &toldInJSON{err}
+	return &printedInJSON{err}
 }
 
 // A dossier is what is known of one person.

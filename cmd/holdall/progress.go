@@ -40,7 +40,7 @@ func (p *progress) update(now takeover.Progress) {
 func (p *progress) show() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.e.voice.progress(p.line(), p.lines()...)
+	p.e.console.progress(p.line(), p.lines()...)
 }
 
 // A speed is measured from what arrives.

@@ -103,7 +103,7 @@ func (o *queryOptions) run(ctx context.Context, e *env, args []string) error {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return withHint(context.Cause(ctx), "raise --timeout, or ask for less")
 		}
-		return e.plainSQL(ctx, db, err)
+		return e.explainSQL(ctx, db, err)
 	}
 	return nil
 }

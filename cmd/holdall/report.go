@@ -74,7 +74,7 @@ func (o *reportOptions) run(ctx context.Context, e *env, args []string) error {
 	switch {
 	case o.all:
 		return o.runAll(ctx, e, args, all, params)
-	case len(args) == 0, len(args) == 1 && isPlace(args[0]):
+	case len(args) == 0, len(args) == 1 && isExportPath(args[0]):
 		return listReports(e, all)
 	}
 	r, err := reports.Find(all, args[len(args)-1])
@@ -144,15 +144,7 @@ func (o *reportOptions) runOne(
 	if err != nil {
 		return err
 	}
-	export, _, err := e.exportArgs(args, 0, 0)
-	if err != nil {
-		return err
-	}
-	x, err := openExport(ctx, e, export)
-	if err != nil {
-		return err
-	}
-	db, err := x.database(ctx, e)
+	x, db, _, err := e.openDatabase(ctx, args, 0, 0)
 	if err != nil {
 		return err
 	}

@@ -29,15 +29,7 @@ func (o *reportOptions) runAll(
 	if err := someReportHas(all, params); err != nil {
 		return err
 	}
-	export, _, err := e.exportArgs(args, 0, 0)
-	if err != nil {
-		return err
-	}
-	x, err := openExport(ctx, e, export)
-	if err != nil {
-		return err
-	}
-	db, err := x.database(ctx, e)
+	x, db, _, err := e.openDatabase(ctx, args, 0, 0)
 	if err != nil {
 		return err
 	}
@@ -115,7 +107,7 @@ func (b *reportBook) write(
 func (b *reportBook) sheet(
 	ctx context.Context, book *query.Workbook, r reports.Report, params map[string]string,
 ) ([]string, error) {
-	values, missing := r.Bind(given(r, params))
+	values, missing := r.Bind(valuesFor(r, params))
 	var bound []string
 	for _, p := range r.Params {
 		if v, ok := values[p.Name]; ok {
@@ -166,8 +158,8 @@ func (b *reportBook) remarks(ctx context.Context, r reports.Report, done query.W
 	return strings.Join(all, "; "), nil
 }
 
-// given returns those of the values that a report asks for.
-func given(r reports.Report, params map[string]string) map[string]string {
+// valuesFor returns those of the values that a report asks for.
+func valuesFor(r reports.Report, params map[string]string) map[string]string {
 	of := map[string]string{}
 	for _, p := range r.Params {
 		if v, ok := params[p.Name]; ok {

@@ -118,7 +118,7 @@ func TestAQueryFetchesTheTablesThatItNeedsOnce(t *testing.T) {
 		}
 		return s3test.Fault{}
 	})
-	must(t, []int{exitGoOn}, "query", at, "select count(*) from contacts")
+	must(t, []int{exitNotFinished}, "query", at, "select count(*) from contacts")
 	proxy.SetFault(nil)
 	must(t, good[:1], "query", at, "select count(*) from contacts")
 }

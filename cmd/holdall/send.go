@@ -61,7 +61,7 @@ The token is read from a file, from - (standard input), or from HOLDALL_ORGVUE_T
 		args:  cobra.RangeArgs(1, 2),
 		flags: o.addFlags,
 		run:   func(ctx context.Context, e *env, args []string) error { return o.run(ctx, e, args) },
-		exits: []int{exitGoOn, exitLink, exitFindings},
+		exits: []int{exitNotFinished, exitLink, exitFindings},
 	}
 }
 
@@ -269,8 +269,8 @@ func (e *env) concludeSend(r *sending.Result, err error) error {
 			Error *errorReport `json:"error,omitempty"`
 		}{Result: r}
 		if err != nil {
-			f := describe(err)
-			out.Error, err = &f, &toldInJSON{err}
+			f := describeError(err)
+			out.Error, err = &f, &printedInJSON{err}
 		}
 		if perr := e.printJSON(out); perr != nil {
 			return errors.Join(err, perr)

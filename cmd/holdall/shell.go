@@ -64,7 +64,7 @@ func runShell(ctx context.Context, e *env, db *query.DB, id string) error {
 			return err
 		}
 		if err != nil {
-			e.fail(e.plainSQL(ctx, db, err)) // and the shell goes on
+			e.fail(e.explainSQL(ctx, db, err)) // and the shell goes on
 		}
 	}
 }
@@ -189,5 +189,5 @@ func (s *shell) say(done query.Written, o query.WriteOptions) {
 		done.Hidden = 0
 	}
 	s.env.talk("%s", rows)
-	sayOf(s.env, "", done, o)
+	reportWrittenAs(s.env, "", done, o)
 }

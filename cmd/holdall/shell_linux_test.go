@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A console is a program in a pseudo-terminal, and what it has shown so far.
-type console struct {
+// A ptySession is a program in a pseudo-terminal, and what it has shown so far.
+type ptySession struct {
 	t     *testing.T
 	pty   *os.File
 	cmd   *exec.Cmd
@@ -48,11 +48,11 @@ func openPTY(t *testing.T) (master, slave *os.File) {
 	return master, slave
 }
 
-// startConsole runs holdall, as a process of its own, in a pseudo-terminal.
-func startConsole(t *testing.T, args ...string) *console {
+// startPTY runs holdall, as a process of its own, in a pseudo-terminal.
+func startPTY(t *testing.T, args ...string) *ptySession {
 	t.Helper()
 	master, slave := openPTY(t)
-	c := &console{t: t, pty: master, cmd: exec.Command("holdall", args...), out: make(chan string, 100)}
+	c := &ptySession{t: t, pty: master, cmd: exec.Command("holdall", args...), out: make(chan string, 100)}
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = slave, slave, slave
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := c.cmd.Start(); err != nil {
@@ -78,7 +78,7 @@ func startConsole(t *testing.T, args ...string) *console {
 }
 
 // expect waits until what is shown next holds text.
-func (c *console) expect(text string) {
+func (c *ptySession) expect(text string) {
 	c.t.Helper()
 	limit := time.After(20 * time.Second)
 	for {
@@ -98,7 +98,7 @@ func (c *console) expect(text string) {
 	}
 }
 
-func (c *console) enter(keys string) {
+func (c *ptySession) enter(keys string) {
 	c.t.Helper()
 	if _, err := c.pty.WriteString(keys); err != nil {
 		c.t.Fatal(err)
@@ -106,7 +106,7 @@ func (c *console) enter(keys string) {
 }
 
 // ask waits until the shell asks, and answers. Keys that come before it reads them are lost.
-func (c *console) ask(keys string) {
+func (c *ptySession) ask(keys string) {
 	c.t.Helper()
 	c.expect("holdall> ")
 	time.Sleep(300 * time.Millisecond)
@@ -114,7 +114,7 @@ func (c *console) ask(keys string) {
 }
 
 // ends waits for the program's end and returns its exit code.
-func (c *console) ends() int {
+func (c *ptySession) ends() int {
 	c.t.Helper()
 	go func() {
 		for range c.out {
@@ -136,7 +136,7 @@ func TestTheShellInATerminal(t *testing.T) {
 	t.Setenv("PAGER", "cat")
 	history := filepath.Join(os.Getenv("XDG_CACHE_HOME"), "holdall", "history")
 	file := filepath.Join(t.TempDir(), "answer.csv")
-	c := startConsole(t, "query", root)
+	c := startPTY(t, "query", root)
 	c.expect("holdall: what is typed is remembered in " + history)
 	c.expect("holdall: " + id + ": SQL ends with a semicolon")
 	c.ask("select count(*) as people\r")
@@ -187,7 +187,7 @@ func TestTheShellInATerminal(t *testing.T) {
 		t.Errorf("the history is %q", got)
 	}
 
-	c = startConsole(t, "query", root) // the next shell knows it, and does not announce it again
+	c = startPTY(t, "query", root) // the next shell knows it, and does not announce it again
 	c.ask("\x1b[A\r")
 	c.expect("still here")
 	if strings.Contains(c.shown.String(), "is remembered in") {
@@ -202,7 +202,7 @@ func TestTheShellInATerminal(t *testing.T) {
 // Ctrl-C ends a query that takes long, and not the shell.
 func TestCtrlCEndsAQuery(t *testing.T) {
 	root, _, _ := demo(t)
-	c := startConsole(t, "query", root)
+	c := startPTY(t, "query", root)
 	c.ask("select sum(a.range * b.range) from range(10000000) as a, range(10000000) as b;\r")
 	c.expect("\n")
 	time.Sleep(500 * time.Millisecond)
@@ -221,7 +221,7 @@ func TestLongResultsGoThroughAPager(t *testing.T) {
 	root, _, _ := demo(t)
 	log := filepath.Join(t.TempDir(), "paged")
 	t.Setenv("HOLDALL_PAGER", "tee "+log)
-	c := startConsole(t, "query", root)
+	c := startPTY(t, "query", root)
 	c.ask("select 'sh' || 'ort' as x;\r")
 	c.expect("short")
 	if _, err := os.Stat(log); err == nil {
@@ -250,7 +250,7 @@ func TestCatAsksBeforeItWritesToATerminal(t *testing.T) {
 		code  int
 		shown string
 	}{"n\r": {2, "--force"}, "\r": {2, "--force"}, "y\r": {0, "%PDF-"}} {
-		c := startConsole(t, "cat", root, doc)
+		c := startPTY(t, "cat", root, doc)
 		c.expect("write it to the terminal all the same? [y/N] ")
 		c.enter(answer)
 		c.expect(want.shown)
@@ -258,7 +258,7 @@ func TestCatAsksBeforeItWritesToATerminal(t *testing.T) {
 			t.Errorf("exit %d after %q, want %d", code, answer, want.code)
 		}
 	}
-	c := startConsole(t, "cat", root, doc, "--force")
+	c := startPTY(t, "cat", root, doc, "--force")
 	c.expect("%PDF-")
 	if code := c.ends(); code != 0 {
 		t.Errorf("exit %d with --force", code)

@@ -44,7 +44,7 @@ func (k *simulation) holdall(args ...string) *ran {
 
 func (k *simulation) inside(ctx context.Context, args ...string) *ran {
 	var out, talk bytes.Buffer
-	e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &talk, voice: newVoice(&talk),
+	e := &env{stdin: strings.NewReader(""), stdout: &out, stderr: &talk, console: newConsole(&talk),
 		lookup: func(string) (string, bool) { return "", false },
 		dial:   k.w.Network().Dial}
 	code := run(ctx, e, args)
@@ -179,7 +179,7 @@ func (k *simulation) beside(ctx context.Context, after time.Duration, args []str
 	time.Sleep(after)
 	r := k.inside(ctx, args...)
 	k.logf("at the same time: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
-	if r.code != exitDone && r.code != exitFindings && r.code != exitGoOn && r.code != exitLink {
+	if r.code != exitDone && r.code != exitFindings && r.code != exitNotFinished && r.code != exitLink {
 		k.violation("a run at the same time: exit code %d: %s", r.code, r.stderr)
 	}
 }

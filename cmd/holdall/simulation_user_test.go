@@ -126,7 +126,7 @@ func (k *simulation) untilDone() *ran {
 		case r.code == exitDone, r.code == exitFindings:
 			return r
 		case r.code == exitInterrupted && step.Interrupt > 0:
-		case r.code == exitGoOn:
+		case r.code == exitNotFinished:
 			k.retryable(r, true)
 		case r.code == exitLink:
 			k.retryable(r, false)
@@ -228,7 +228,7 @@ func (k *simulation) again(last *ran) {
 func (k *simulation) anotherExport() {
 	k.w.NextGeneration()
 	r := k.take(takeoversim.Step{Outage: true}, true)
-	if r.code != exitGoOn && r.code != exitLink {
+	if r.code != exitNotFinished && r.code != exitLink {
 		k.violation(
 			"links that nobody has looked at: exit code %d, %s %s", r.code, r.result.State, r.location(),
 		)

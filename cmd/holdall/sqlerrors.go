@@ -9,9 +9,9 @@ import (
 	"holdall/query"
 )
 
-// plainSQL says in plain words what the engine found wrong with SQL: the guess first, the engine's own text
+// explainSQL says in plain words what the engine found wrong with SQL: the guess first, the engine's own text
 // only with -v.
-func (e *env) plainSQL(ctx context.Context, db *query.DB, err error) error {
+func (e *env) explainSQL(ctx context.Context, db *query.DB, err error) error {
 	if err == nil || e.verbose {
 		return err
 	}
@@ -32,11 +32,11 @@ func (e *env) plainSQL(ctx context.Context, db *query.DB, err error) error {
 		if guess != "" {
 			hint = "did you mean " + guess + "?"
 		}
-		return withHint(fmt.Errorf("%s%s%w", known.says, m[1], quietly{err}), hint)
+		return withHint(fmt.Errorf("%s%s%w", known.says, m[1], silentError{err}), hint)
 	}
 	if first, _, more := strings.Cut(text, "\n"); more && engineError.MatchString(first) {
 		return withHint(
-			fmt.Errorf("%s%w", lowerFirst(engineError.ReplaceAllString(first, "")), quietly{err}),
+			fmt.Errorf("%s%w", lowerFirst(engineError.ReplaceAllString(first, "")), silentError{err}),
 			"-v shows where in the SQL",
 		)
 	}

@@ -30,15 +30,7 @@ type tableJSON struct {
 }
 
 func runTables(ctx context.Context, e *env, args []string) error {
-	export, args, err := e.exportArgs(args, 0, 1)
-	if err != nil {
-		return err
-	}
-	x, err := openExport(ctx, e, export)
-	if err != nil {
-		return err
-	}
-	db, err := x.database(ctx, e)
+	x, db, args, err := e.openDatabase(ctx, args, 0, 1)
 	if err != nil {
 		return err
 	}

@@ -2,24 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"holdall/fetch"
-	"holdall/fetch/link"
-	"holdall/fetch/master"
 	"holdall/internal/takeover"
-	"holdall/internal/term"
 )
 
 type takeOptions struct {
@@ -65,7 +57,7 @@ other users of this machine while the command runs; a file or standard input is 
 		args:  cobra.ExactArgs(1),
 		flags: o.addFlags,
 		run:   func(ctx context.Context, e *env, args []string) error { return o.run(ctx, e, args) },
-		exits: []int{exitGoOn, exitLink, exitFindings},
+		exits: []int{exitNotFinished, exitLink, exitFindings},
 	}
 }
 
@@ -161,7 +153,7 @@ func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {
 	options.Progress = show.update
 	result, err := takeover.Take(ctx, master, options)
 	show.end()
-	return e.conclude(result, stopped(ctx, err))
+	return e.reportResult(result, stopped(ctx, err))
 }
 
 // openRemote opens a root that is no directory, and probes it, which writes its README.txt; a dry run
@@ -174,7 +166,7 @@ func (o *takeOptions) openRemote(ctx context.Context, e *env, t *takeover.Option
 	if err != nil {
 		return nil, err
 	}
-	h, err := e.openHome(ctx, o.to, true, options)
+	h, err := e.openRootAt(ctx, o.to, true, options)
 	if err != nil {
 		return nil, err
 	}
@@ -198,161 +190,4 @@ func (o *takeOptions) takeover(e *env) takeover.Options {
 			Log: e.detail, Warn: e.warn,
 		},
 	}
-}
-
-// maxMaster bounds a master CSV: it holds a handful of links.
-const maxMaster = 16 << 20
-
-func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
-	if lower := strings.ToLower(arg); strings.HasPrefix(lower, "https://") ||
-		strings.HasPrefix(lower, "http://") {
-		href, err := link.New(arg)
-		if err != nil {
-			return takeover.MasterCSV{}, usagef("check that the whole link was copied", "%v", err)
-		}
-		return takeover.MasterCSV{Link: href}, nil
-	}
-	if scheme, _, ok := strings.Cut(arg, "://"); ok && !strings.ContainsAny(scheme, `/\.`) {
-		return takeover.MasterCSV{}, usagef("give the path of the file, an https link, or - for standard "+
-			"input",
-			"a master CSV cannot be read from a %s link", scheme)
-	}
-	in, date, err := openMaster(e, arg)
-	if err != nil {
-		return takeover.MasterCSV{}, err
-	}
-	defer in.Close()
-	raw, err := io.ReadAll(io.LimitReader(in, maxMaster+1))
-	if err != nil {
-		return takeover.MasterCSV{}, fmt.Errorf("read the master CSV: %w", err)
-	}
-	if len(raw) > maxMaster {
-		return takeover.MasterCSV{}, master.Mistaken(raw, "more than "+term.Bytes(maxMaster))
-	}
-	if raw == nil {
-		raw = []byte{}
-	}
-	return takeover.MasterCSV{Raw: raw, Date: date}, nil
-}
-
-// openMaster opens a file or standard input, and says how old the file is.
-func openMaster(e *env, arg string) (io.ReadCloser, time.Time, error) {
-	const hint = "MASTER is the CSV file that the link in the vendor's e-mail leads to, that link, or - " +
-		"for standard input"
-	if arg == "-" {
-		if term.Is(e.stdin) {
-			e.talk("reading the master CSV from the terminal; Ctrl-D ends it")
-		}
-		return io.NopCloser(e.stdin), time.Time{}, nil
-	}
-	f, err := os.Open(arg)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		name, _, _ := strings.Cut(arg, "?") // of a link without its https://, the rest would be a secret
-		return nil, time.Time{}, usagef(hint, "there is no file %s", name)
-	case err != nil:
-		return nil, time.Time{}, withHint(fmt.Errorf("open the master CSV: %w", err), hint)
-	}
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, time.Time{}, errors.Join(err, f.Close())
-	case info.IsDir():
-		f.Close()
-		return nil, time.Time{}, usagef(hint, "%s is a directory, not a master CSV", arg)
-	case info.Mode().IsRegular():
-		return f, info.ModTime(), nil
-	}
-	return f, time.Time{}, nil // a pipe: nobody knows how old it is
-}
-
-// takeJSON is the object that take prints: the result and, when it did not finish, why.
-type takeJSON struct {
-	takeover.Result
-	Error       *errorReport `json:"error,omitempty"`
-	ResumeAfter string       `json:"resume_after,omitempty"` // as in the error
-}
-
-// conclude tells how a takeover ended.
-func (e *env) conclude(r *takeover.Result, err error) error {
-	if r == nil {
-		return err
-	}
-	if e.json {
-		out := takeJSON{Result: *r}
-		if err != nil {
-			f := describe(err)
-			out.Error, out.ResumeAfter = &f, f.ResumeAfter
-			err = &toldInJSON{err}
-		}
-		if perr := e.printJSON(out); perr != nil {
-			return errors.Join(err, perr)
-		}
-	} else if err == nil {
-		summary(e, r)
-	}
-	if err != nil {
-		e.voice.repeat()
-		e.talk("received and kept so far: %s in %s", term.Bytes(r.KeptBytes), r.Location)
-		return err
-	}
-	if r.Faulty() {
-		return errFindings
-	}
-	return nil
-}
-
-func summary(e *env, r *takeover.Result) {
-	var rows int64
-	for _, t := range r.Tables {
-		rows += t.Rows
-	}
-	fmt.Fprintln(e.stdout, r.Location)
-	e.talk("%s: %s tables with %s rows, %s attachments, %s CVs, %s of documents", r.State,
-		group(int64(len(r.Tables))), group(rows),
-		group(r.Documents.Attachments), group(r.Documents.CVs), term.Bytes(r.Documents.Bytes))
-	e.talk("fetched %s, reused %s, in %s", term.Bytes(r.FetchedBytes), term.Bytes(r.ReusedBytes),
-		time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond))
-	for _, f := range r.Findings {
-		e.talk(
-			"%s: %s, %s: %s", f.Severity, f.Code, count(f.Count, "time", "times"),
-			runewidth.Truncate(f.Detail, 120, "…"),
-		)
-	}
-	if r.Faulty() {
-		e.hint("something promised is missing or damaged; %q lists it all", "holdall status "+r.Location)
-	}
-}
-
-func dryRun(ctx context.Context, e *env, m takeover.MasterCSV, o takeover.Options) error {
-	show := newProgress(e)
-	o.Progress = show.update
-	plan, err := takeover.Plan(ctx, m, o)
-	show.end()
-	if err != nil {
-		return err
-	}
-	for _, note := range plan.Notes {
-		e.talk("%s", note)
-	}
-	full := takeover.CheckDisk(plan.Disk)
-	if e.json {
-		out := planJSON(plan)
-		if full != nil {
-			f := describe(full)
-			out.Error, full = &f, &toldInJSON{full}
-		}
-		err = e.printJSON(out)
-	} else {
-		err = printPlan(e, plan)
-	}
-	if err != nil {
-		return err
-	}
-	for _, s := range plan.Sources {
-		if s.Err != nil {
-			return &toldInJSON{s.Err}
-		}
-	}
-	return full
 }

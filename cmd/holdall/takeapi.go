@@ -22,7 +22,6 @@ import (
 	"holdall/archive"
 	"holdall/archive/dirstore"
 	"holdall/eploy"
-	"holdall/fetch/failure"
 	"holdall/internal/takeover"
 )
 
@@ -142,7 +141,7 @@ func (o *takeOptions) runAPI(ctx context.Context, e *env, system string) error {
 			line := fmt.Sprintf("%s: %s records, %s files, %s requests left today", x.Part,
 				group(x.Records), group(x.Files),
 				group(int64(x.Remaining)))
-			e.voice.progress(line, line)
+			e.console.progress(line, line)
 		}
 	})
 	began := time.Now()
@@ -154,7 +153,7 @@ func (o *takeOptions) runAPI(ctx context.Context, e *env, system string) error {
 			e.warn("the run could not be written into the ledger: " + lerr.Error())
 		}
 	}
-	return e.conclude(r, err)
+	return e.reportResult(r, err)
 }
 
 // recordPull makes a run of the ledger: each day of a pull is one.
@@ -182,7 +181,7 @@ func recordPull(ctx context.Context, e *env, o takeover.Options, r *takeover.Res
 	}
 	var paused *eploy.Paused
 	if failed != nil && !errors.As(failed, &paused) {
-		run.Detail = describe(failed).Message
+		run.Detail = describeError(failed).Message
 	}
 	return archive.AppendRun(context.WithoutCancel(ctx), store, run, nil)
 }
@@ -190,7 +189,7 @@ func recordPull(ctx context.Context, e *env, o takeover.Options, r *takeover.Res
 func pausedFailure(p *eploy.Paused) errorReport {
 	at := p.ResumeAfter.UTC().Format(time.RFC3339)
 	return errorReport{
-		Code: failure.Busy, Retryable: true, ResumeAfter: at, exit: exitGoOn,
+		Code: codeBusy, Retryable: true, ResumeAfter: at, exit: exitNotFinished,
 		Message: fmt.Sprintf("paused: %d of the day's %d requests are left, and %d of them are for others",
 			p.Remaining, p.Limit, p.Reserve),
 		Hint: "run the same command again after " + at + "; a larger limit can be asked of the vendor",

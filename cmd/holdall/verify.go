@@ -107,8 +107,8 @@ type exportReport struct {
 }
 
 // root checks a root's ledger and every export in it.
-func (v *verification) root(ctx context.Context, e *env, at place) error {
-	h, err := e.openHome(ctx, at.root, false, s3store.Options{})
+func (v *verification) root(ctx context.Context, e *env, at exportPath) error {
+	h, err := e.openRootAt(ctx, at.root, false, s3store.Options{})
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (v *verification) root(ctx context.Context, e *env, at place) error {
 }
 
 // export checks one export.
-func (v *verification) export(ctx context.Context, e *env, at place) error {
+func (v *verification) export(ctx context.Context, e *env, at exportPath) error {
 	x, err := at.openAny(ctx, e)
 	if err != nil {
 		return err
@@ -208,12 +208,12 @@ func (v *verification) print(e *env) error {
 		return nil
 	}
 	var rows [][]string
-	hurt, unread := map[string]int{}, 0
+	faulty, unread := map[string]int{}, 0
 	for _, f := range v.Faults {
 		if f.Code == archive.FaultUnreadable {
 			unread++
 		}
-		hurt[f.Export]++
+		faulty[f.Export]++
 		rows = append(rows, []string{f.Export, f.Code, f.Path, strings.Join(f.Documents, " "), f.Detail})
 	}
 	if err := e.table([]string{"export", "fault", "path", "documents", "detail"}, nil, rows); err != nil {
@@ -228,11 +228,11 @@ func (v *verification) print(e *env) error {
 		return nil
 	}
 	for _, x := range v.Exports {
-		if n := hurt[x.Export]; n > 0 {
+		if n := faulty[x.Export]; n > 0 {
 			e.say("%s is not as it was when it was committed: %s", x.Export, count(n, "fault", "faults"))
 		}
 	}
-	if n := hurt[""]; n > 0 {
+	if n := faulty[""]; n > 0 {
 		e.say("the root does not hold what its ledger says: %s", count(n, "fault", "faults"))
 	}
 	e.hint("restore what is named above from another copy of the archive; all else is as it was")
@@ -271,7 +271,7 @@ func (p *verifyProgress) show() {
 	if p.total > 0 && p.done == p.total {
 		line = p.name + ": comparing tables and documents"
 	}
-	p.e.voice.progress(line, term.Bar(float64(p.done)/float64(max(p.total, 1)), 24)+"  "+line)
+	p.e.console.progress(line, term.Bar(float64(p.done)/float64(max(p.total, 1)), 24)+"  "+line)
 }
 
 func (p *verifyProgress) end() {

@@ -45,11 +45,14 @@ type Proxy struct {
 	mu    sync.Mutex // guards what follows
 	log   []Request
 	fault func(Request) Fault
+	open  int        // requests that are not answered yet
+	done  *sync.Cond // one of them is
 }
 
 // NewProxy starts a proxy in front of s. It stops when the test ends.
 func (s *Server) NewProxy(t testing.TB) *Proxy {
 	p := &Proxy{target: s.URL, server: s}
+	p.done = sync.NewCond(&p.mu)
 	server := httptest.NewServer(p)
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	p.URL = server.URL
@@ -64,10 +67,13 @@ func (p *Proxy) SetFault(fault func(Request) Fault) {
 	p.fault = fault
 }
 
-// Take returns the requests since the last Take.
+// Take returns the requests since the last Take, once all of them have been answered.
 func (p *Proxy) Take() []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for p.open > 0 {
+		p.done.Wait()
+	}
 	log := p.log
 	p.log = nil
 	return log
@@ -111,6 +117,19 @@ func (p *Proxy) decide(r Request) Fault {
 	return p.fault(r)
 }
 
+func (p *Proxy) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open++
+}
+
+func (p *Proxy) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open--
+	p.done.Broadcast()
+}
+
 func (p *Proxy) note(r Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,6 +138,8 @@ func (p *Proxy) note(r Request) {
 
 // ServeHTTP implements http.Handler.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, in *http.Request) {
+	p.begin()
+	defer p.end()
 	r := Request{Op: operation(in), Method: in.Method, Query: in.URL.RawQuery, Header: in.Header.Clone()}
 	r.Bucket, r.Key, _ = strings.Cut(strings.TrimPrefix(in.URL.Path, "/"), "/")
 	f := p.decide(r)

@@ -157,7 +157,7 @@ func reload(
 	}
 	report, err := load(ctx, t.File, plain)
 	if err != nil {
-		return fmt.Errorf("load %s: %w", t.File, err)
+		return err
 	}
 	r.rows[report.Table] = report.Rows
 	return nil

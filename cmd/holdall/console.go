@@ -13,7 +13,7 @@ import (
 	"holdall/internal/term"
 )
 
-// A voice is everything that is said on stderr, from whatever goroutine: lines that stay, and below them the
+// A console is everything that is said on stderr, from whatever goroutine: lines that stay, and below them the
 // progress, which on a terminal is a block of lines drawn again in place, and elsewhere one plain line every
 // ten seconds.
 //
@@ -24,18 +24,18 @@ import (
 //     that did not finish: by then they have scrolled away.
 //   - -q leaves warnings and errors; -v adds details.
 //   - Every line is redacted here once more, whatever came before.
-type voice struct {
+type console struct {
 	w io.Writer
 
 	mu       sync.Mutex // guards what follows
 	block    *term.Block
 	lines    []string // of the progress, as drawn
-	spoken   time.Time
+	lastLine time.Time
 	warnings []string
 }
 
-func newVoice(w io.Writer) *voice {
-	v := &voice{w: w}
+func newConsole(w io.Writer) *console {
+	v := &console{w: w}
 	if term.Is(w) && os.Getenv("TERM") != "dumb" {
 		v.block = term.NewBlock(w)
 	}
@@ -43,14 +43,14 @@ func newVoice(w io.Writer) *voice {
 }
 
 // say prints a line that stays.
-func (v *voice) say(line string) {
+func (v *console) say(line string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.print(line)
 }
 
 // print is say, with the mutex held.
-func (v *voice) print(line string) {
+func (v *console) print(line string) {
 	if v.block != nil {
 		v.block.Clear()
 	}
@@ -61,7 +61,7 @@ func (v *voice) print(line string) {
 }
 
 // warn is say for what must not be missed: repeat says it again. The same warning is printed once.
-func (v *voice) warn(line string) {
+func (v *console) warn(line string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !slices.Contains(v.warnings, line) {
@@ -71,7 +71,7 @@ func (v *voice) warn(line string) {
 }
 
 // repeat says again what was warned of.
-func (v *voice) repeat() {
+func (v *console) repeat() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, line := range v.warnings {
@@ -80,28 +80,28 @@ func (v *voice) repeat() {
 }
 
 // begin starts to show progress; the first plain line comes ten seconds later.
-func (v *voice) begin() {
+func (v *console) begin() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.spoken = time.Now()
+	v.lastLine = time.Now()
 }
 
 // progress shows how far the work is: lines in the block on a terminal, else line, if it is time for one.
-func (v *voice) progress(line string, lines ...string) {
+func (v *console) progress(line string, lines ...string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
 	case v.block != nil:
 		v.lines = lines
 		v.block.Draw(lines...)
-	case time.Since(v.spoken) >= plainEvery:
-		v.spoken = time.Now()
+	case time.Since(v.lastLine) >= plainEvery:
+		v.lastLine = time.Now()
 		v.print(line)
 	}
 }
 
 // end takes the progress away.
-func (v *voice) end() {
+func (v *console) end() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.lines = nil
@@ -121,7 +121,7 @@ type ticker struct {
 
 func startTicker(e *env, show func()) *ticker {
 	t := &ticker{make(chan struct{}), make(chan struct{})}
-	e.voice.begin()
+	e.console.begin()
 	go func() {
 		defer close(t.stopped)
 		tick := time.NewTicker(200 * time.Millisecond)
@@ -142,7 +142,7 @@ func startTicker(e *env, show func()) *ticker {
 func (t *ticker) end(e *env) {
 	close(t.stop)
 	<-t.stopped
-	e.voice.end()
+	e.console.end()
 }
 
 // talk tells the user something on the way, unless -q.
@@ -160,10 +160,10 @@ func (e *env) detail(format string, args ...any) {
 }
 
 // say tells the user something, also with -q: an error, or a result that is not data.
-func (e *env) say(format string, args ...any) { e.voice.say(fmt.Sprintf(format, args...)) }
+func (e *env) say(format string, args ...any) { e.console.say(fmt.Sprintf(format, args...)) }
 
 // warn tells the user of something that threatens the work.
-func (e *env) warn(text string) { e.voice.warn(text) }
+func (e *env) warn(text string) { e.console.warn(text) }
 
 // hint tells the user what to do.
 func (e *env) hint(format string, args ...any) {

@@ -175,7 +175,7 @@ func writeAnswer(
 	}
 	done, err := answerOne(ctx, w, db, s, o)
 	if err == nil {
-		sayWritten(e, done, o)
+		reportWritten(e, done, o)
 	}
 	return err
 }
@@ -195,16 +195,16 @@ func answerOne(
 	return query.Write(w, rows, o)
 }
 
-// sayWritten says what a result lacks, or might do, in the format that it was written in.
-func sayWritten(e *env, done query.Written, o query.WriteOptions) {
+// reportWritten says what a result lacks, or might do, in the format that it was written in.
+func reportWritten(e *env, done query.Written, o query.WriteOptions) {
 	if !done.Cut {
 		e.detail("%s", count(int(done.Rows), "row", "rows"))
 	}
-	sayOf(e, "", done, o)
+	reportWrittenAs(e, "", done, o)
 }
 
-// sayOf is sayWritten of one of several results, of which it begins with the name.
-func sayOf(e *env, name string, done query.Written, o query.WriteOptions) {
+// reportWrittenAs is sayWritten of one of several results, of which it begins with the name.
+func reportWrittenAs(e *env, name string, done query.Written, o query.WriteOptions) {
 	if name != "" {
 		name += ": "
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -57,7 +58,7 @@ func planJSON(p *takeover.Forecast) plannedTakeover {
 			Expiry:       s.Expiry, ExpiryFrom: s.ExpiryFrom, Repair: s.Repair,
 		}
 		if s.Err != nil {
-			f := describe(s.Err)
+			f := describeError(s.Err)
 			f.Message = redact.Error(s.Err).Error() // which link it is stands beside it
 			l.Error = &f
 		}
@@ -151,4 +152,37 @@ func printPlan(e *env, p *takeover.Forecast) error {
 			term.Bytes(plan.Pace), time.Duration(plan.Seconds)*time.Second)
 	}
 	return nil
+}
+
+func dryRun(ctx context.Context, e *env, m takeover.MasterCSV, o takeover.Options) error {
+	show := newProgress(e)
+	o.Progress = show.update
+	plan, err := takeover.Plan(ctx, m, o)
+	show.end()
+	if err != nil {
+		return err
+	}
+	for _, note := range plan.Notes {
+		e.talk("%s", note)
+	}
+	full := takeover.CheckDisk(plan.Disk)
+	if e.json {
+		out := planJSON(plan)
+		if full != nil {
+			f := describeError(full)
+			out.Error, full = &f, &printedInJSON{full}
+		}
+		err = e.printJSON(out)
+	} else {
+		err = printPlan(e, plan)
+	}
+	if err != nil {
+		return err
+	}
+	for _, s := range plan.Sources {
+		if s.Err != nil {
+			return &printedInJSON{s.Err}
+		}
+	}
+	return full
 }

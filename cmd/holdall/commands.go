@@ -166,19 +166,3 @@ func fromEnvironment(e *env, flags *pflag.FlagSet) error {
 	})
 	return errors.Join(errs...)
 }
-
-var exitMeaning = map[int]string{
-	exitGoOn:     "not finished: run the same command again to go on",
-	exitLink:     "a link is expired, refused or damaged: a new export or master CSV is needed",
-	exitFindings: "done, but with findings; or verification found faults",
-}
-
-func exitStatus(extra []int) string {
-	var b strings.Builder
-	b.WriteString("Exit status:\n    0  done\n    1  failed\n    2  wrong usage\n")
-	for _, code := range extra {
-		fmt.Fprintf(&b, "  %3d  %s\n", code, exitMeaning[code])
-	}
-	b.WriteString("  130  interrupted")
-	return b.String()
-}

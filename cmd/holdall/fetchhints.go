@@ -10,7 +10,7 @@ func hintOf(e *failure.Error) string {
 	case failure.ReasonPlainHTTP:
 		return "when you trust this link, allow it with --allow-http; else ask for a new master CSV"
 	case failure.ReasonProxy:
-		return "check the proxy in HTTPS_PROXY, with its user and password, and " + goOn
+		return "check the proxy in HTTPS_PROXY, with its user and password, and " + rerunHint
 	case failure.ReasonCertificate:
 		return "when a proxy of your own network stands in between, give its certificate with --ca-file; " +
 			"else do not go on: somebody may be listening"

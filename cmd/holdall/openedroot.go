@@ -15,8 +15,8 @@ import (
 	"holdall/internal/takeover"
 )
 
-// A home is an opened root, in a directory or in S3, or the directory of an archive that lies alone.
-type home struct {
+// A openedRoot is an opened root, in a directory or in S3, or the directory of an archive that lies alone.
+type openedRoot struct {
 	store archive.Store
 	name  string         // its path or URL
 	local string         // directory for its runs and databases: the root itself, unless that is in S3
@@ -34,14 +34,14 @@ func checkS3(name string) error {
 	return nil
 }
 
-// openHome opens the root at a path or URL. A directory is made if missing and create is set.
-func (e *env) openHome(ctx context.Context, name string, create bool, o s3store.Options) (*home, error) {
+// openRootAt opens the root at a path or URL. A directory is made if missing and create is set.
+func (e *env) openRootAt(ctx context.Context, name string, create bool, o s3store.Options) (*openedRoot, error) {
 	if !isS3(name) {
 		store, err := dirstore.Open(name, create)
 		if err != nil {
 			return nil, err
 		}
-		return &home{store: store, name: name, local: name, close: store.Close}, nil
+		return &openedRoot{store: store, name: name, local: name, close: store.Close}, nil
 	}
 	if err := checkS3(name); err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (e *env) openHome(ctx context.Context, name string, create bool, o s3store.
 	}
 	cache := &archive.Cache{Dir: filepath.Join(local, "cache")}
 	nothing := func() error { return nil }
-	return &home{store: store, s3: store, name: name, local: local, cache: cache, close: nothing}, nil
+	return &openedRoot{store: store, s3: store, name: name, local: local, cache: cache, close: nothing}, nil
 }
 
 // workOf is the directory on this machine that belongs to a root in S3.
@@ -80,18 +80,18 @@ func (e *env) workBase() (string, error) {
 }
 
 // runs is the directory that takeovers into the root work in.
-func (h *home) runs() string {
+func (h *openedRoot) runs() string {
 	if h.s3 != nil {
 		return takeover.RunsIn(h.local)
 	}
 	return takeover.WorkIn(h.local)
 }
 
-func (h *home) databases() string { return takeover.DatabasesIn(h.local) }
+func (h *openedRoot) databases() string { return takeover.DatabasesIn(h.local) }
 
 // lock keeps other writers away: all of them from a directory, those of this machine from S3, where
 // nothing is overwritten anyway.
-func (h *home) lock() (unlock func() error, err error) {
+func (h *openedRoot) lock() (unlock func() error, err error) {
 	if dir, ok := h.store.(*dirstore.Store); ok {
 		return dir.Lock()
 	}
@@ -107,7 +107,7 @@ func (h *home) lock() (unlock func() error, err error) {
 }
 
 // probe finds out what a provider of S3 supports, before anything else is written there.
-func (h *home) probe(ctx context.Context, e *env) (facts map[string]string, err error) {
+func (h *openedRoot) probe(ctx context.Context, e *env) (facts map[string]string, err error) {
 	if h.s3 == nil {
 		return nil, nil
 	}
@@ -118,19 +118,6 @@ func (h *home) probe(ctx context.Context, e *env) (facts map[string]string, err 
 	e.warn(fmt.Sprintf("%s supports less than S3 does: %s; without conditional writes two writers at once "+
 		"are not told apart, and without kept digests everything is read back", h.name, found))
 	return map[string]string{"store": found.String()}, nil
-}
-
-// locateS3 finds the root, and the archive if one is named, in a URL: it may lead into the archive.
-func locateS3(url string) place {
-	url = strings.TrimRight(url, "/")
-	const exports = "/exports/"
-	for at := strings.LastIndex(url, exports); at > 0; at = strings.LastIndex(url[:at], exports) {
-		folder, _, _ := strings.Cut(url[at+len(exports):], "/")
-		if !archive.StartOf(folder).IsZero() {
-			return place{root: url[:at], folder: folder}
-		}
-	}
-	return place{root: url}
 }
 
 // openPayload opens an EXPORT for reading single documents, which in S3 takes fewer requests than
@@ -144,7 +131,7 @@ func openPayload(ctx context.Context, e *env, arg string) (*archive.Bag, error) 
 		return x.bag, nil
 	}
 	at := locateS3(arg)
-	h, err := e.openHome(ctx, at.root, false, s3store.Options{})
+	h, err := e.openRootAt(ctx, at.root, false, s3store.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -158,12 +145,4 @@ func openPayload(ctx context.Context, e *env, arg string) (*archive.Bag, error) 
 		return nil, at.explain(ctx, e, err)
 	}
 	return bag, nil
-}
-
-// path names an export of a root.
-func (at place) path(folder string) string {
-	if isS3(at.root) {
-		return at.root + "/exports/" + folder
-	}
-	return filepath.Join(at.root, "exports", folder)
 }

@@ -14,7 +14,7 @@ import (
 // What is said while progress is drawn stands above it: the block is taken away first, and drawn again below.
 func TestTalkStandsAboveTheProgress(t *testing.T) {
 	var out bytes.Buffer
-	v := &voice{w: &out, block: term.NewBlock(&out)}
+	v := &console{w: &out, block: term.NewBlock(&out)}
 	v.progress("plain", "a bar", "a line")
 	v.warn("your link expires before this is done")
 	v.warn("your link expires before this is done")
@@ -30,10 +30,10 @@ func TestTalkStandsAboveTheProgress(t *testing.T) {
 
 func TestAWarningIsSaidAgainAtTheEnd(t *testing.T) {
 	var out bytes.Buffer
-	e := &env{voice: newVoice(&out), quiet: true}
+	e := &env{console: newConsole(&out), quiet: true}
 	e.warn("your link expires at https://a.example/x?sig=0123456789abcdef")
 	e.talk("not said with -q")
-	e.voice.repeat()
+	e.console.repeat()
 	const line = "your link expires at https://a.example/…?…\n"
 	if got, want := out.String(), "holdall: "+line+"holdall: warned before: "+line; got != want {
 		t.Errorf("said %q, want %q", got, want)
@@ -42,10 +42,10 @@ func TestAWarningIsSaidAgainAtTheEnd(t *testing.T) {
 
 func TestPlainProgressIsToldEveryTenSeconds(t *testing.T) {
 	var out bytes.Buffer
-	v := newVoice(&out)
+	v := newConsole(&out)
 	v.begin()
 	v.progress("too early")
-	v.spoken = v.spoken.Add(-plainEvery)
+	v.lastLine = v.lastLine.Add(-plainEvery)
 	v.progress("now")
 	v.progress("too early again")
 	if got := out.String(); got != "holdall: now\n" {

@@ -19,7 +19,7 @@ func (e *env) exportArgs(args []string, least, most int) (export string, others 
 	if len(args) > least {
 		named := args[0]
 		switch {
-		case isPlace(named), err != nil && leadsToArchive(named):
+		case isExportPath(named), err != nil && leadsToArchive(named):
 			return named, args[1:], nil
 		case err != nil && !strings.Contains(named, " "):
 			return named, args[1:], nil // opening it says what is wrong with it
@@ -31,9 +31,9 @@ func (e *env) exportArgs(args []string, least, most int) (export string, others 
 	return export, args, err
 }
 
-// isPlace reports whether an argument is a root or an archive, rather than SQL or a name, or what happens to
+// isExportPath reports whether an argument is a root or an archive, rather than SQL or a name, or what happens to
 // lie in one.
-func isPlace(arg string) bool {
+func isExportPath(arg string) bool {
 	return strings.HasPrefix(arg, "s3://") || isBag(arg) || isRoot(arg) || isExports(arg)
 }
 
