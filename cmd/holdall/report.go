@@ -144,7 +144,7 @@ func (o *reportOptions) runOne(
 	if err != nil {
 		return err
 	}
-	x, db, _, err := e.openDatabase(ctx, args, 0, 0)
+	_, db, _, err := e.openDatabase(ctx, args, 0, 0)
 	if err != nil {
 		return err
 	}
