@@ -14,9 +14,9 @@
 //
 // Where to look:
 //   - building: builder*.go, journal.go (what a killed process is resumed from), readback.go, seal.go
-//   - documents: packer*.go, pack.go (the ZIP format), content.go and deflate.go (their bytes while they are
-//     added), contentindex.go (equal contents are stored once), mediatype.go and encrypted.go, index.go (rows)
-//   - into a store: commit*.go; deliver.go and uploader.go where a store cannot take over a directory; copy.go
+//   - documents: packer*.go, pack.go (the ZIP format), content.go and deflate.go (their bytes while they
+//     are added), contentindex.go (equal contents are stored once), mediatype.go and encrypted.go, index.go
+//   - into a store: commit*.go; deliver.go and uploader.go where it cannot take over a directory; copy.go
 //   - reading: bag*.go, document_reader.go, cache.go, root.go
 //   - verifying: verify*.go for one bag, root_check.go for a root
 //   - the root's history: ledger.go, and runs.go on top of it

@@ -20,8 +20,9 @@ func catCommand() command {
 		use:   "cat [EXPORT] DOC",
 		short: "Write one document to stdout",
 		long: `
-Write the document with the ID DOC (as "holdall files" and the table documents name it) to stdout. Only its own bytes are
-read from its pack, and they are checked. What is no text is written to a terminal only with --force, or when you say so.`,
+Write the document with the ID DOC (as "holdall files" and the table documents name it) to stdout.
+Only its own bytes are read from its pack, and they are checked. What is no text is written to a
+terminal only with --force, or when you say so.`,
 		example: `  holdall cat archives c3-000007 > cv.pdf`,
 		args:    cobra.RangeArgs(1, 2),
 		flags: func(f *pflag.FlagSet) {

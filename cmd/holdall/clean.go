@@ -26,14 +26,16 @@ func cleanCommand() command {
 	var o cleanOptions
 	return command{
 		use:   "clean [ROOT]",
-		short: "List or remove what lies outside of the archives and holds data of theirs",
+		short: "List or remove what is outside the archives and holds data of theirs",
 		long: `
-List what holds personal data and is no archive: databases (in ROOT/db, and in the user's cache directory those of archives
-that could not be written to), the history of the shell of "holdall query", what is left of finished takeovers, and what
-processes that were killed left in the directory for temporary files. With --yes it is removed.
+List what holds personal data and is no archive: databases (in ROOT/db, and in the user's cache
+directory those of archives that could not be written to), the history of the shell of "holdall
+query", what is left of finished takeovers, and what processes that were killed left in the
+directory for temporary files. With --yes it is removed.
 
-Archives are never touched, nor what a running process uses. What an unfinished takeover has received is kept, unless --run
-names it: it may not be there to be received again. Databases are made again when they are needed.`,
+Archives are never touched, nor what a running process uses. What an unfinished takeover has
+received is kept, unless --run names it: it may not be there to be received again. Databases are
+made again when they are needed.`,
 		example: `  holdall clean archives
   holdall clean archives --yes`,
 		args: cobra.MaximumNArgs(1),
@@ -231,7 +233,7 @@ func (i *cleanedItem) describe() string {
 	case i.Kind == takeover.LeftScratch:
 		return "left by a process that was killed"
 	case i.Kind == takeover.LeftDatabase && i.Gone:
-		return "the database of an export that is not here any more"
+		return "the database of an export that is gone"
 	case i.Kind == takeover.LeftDatabase:
 		return "made again when it is needed"
 	case i.Unfinished && !i.Remove:
@@ -242,7 +244,7 @@ func (i *cleanedItem) describe() string {
 	return "left of a takeover that is finished"
 }
 
-// reportGone says that databases of exports that are gone lie in a root.
+// reportGone reports databases in a root whose exports are gone.
 func (e *env) reportGone(ctx context.Context, h *openedRoot) {
 	all, err := takeover.Databases(ctx, h.store, h.databases())
 	n := 0
@@ -254,8 +256,8 @@ func (e *env) reportGone(ctx context.Context, h *openedRoot) {
 	if err == nil && n > 0 {
 		e.talk("%s holds %s; %q removes what is not needed", h.databases(),
 			count(
-				n, "database of an export that is not here any more",
-				"databases of exports that are not here any more",
+				n, "database of an export that is gone",
+				"databases of exports that are gone",
 			),
 			"holdall clean "+h.name+" --yes")
 	}

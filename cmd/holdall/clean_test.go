@@ -74,7 +74,7 @@ func TestCleanRemovesWhatIsListedAndNothingElse(t *testing.T) {
 	goes, stays, unfinished := litter(t, root, id)
 	goes = append(goes, root+"/db/"+id+".duckdb") // the demo has made it
 	if o := holdall(t, "list", root); !strings.Contains(
-		o.stderr, "holds 1 database of an export that is not here any more",
+		o.stderr, "holds 1 database of an export that is gone",
 	) {
 		t.Errorf("list does not notice the database of an export that is gone: %s", o.stderr)
 	}

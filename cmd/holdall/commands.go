@@ -21,7 +21,7 @@ type command struct {
 	flags   func(*pflag.FlagSet)
 	run     func(ctx context.Context, e *env, args []string) error
 	subs    []command
-	exits   []int // exit codes beside 0, 1, 2 and 130 that it may end in, for its help
+	exits   []int // exit codes besides 0, 1, 2 and 130, for its help
 }
 
 // run carries out one command line and returns the exit code.
@@ -32,7 +32,7 @@ func run(ctx context.Context, e *env, args []string) int {
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	err := stopped(ctx, root.ExecuteContext(ctx))
-	// Parsing ends at the first flag that is wrong; --json behind it is meant all the same.
+	// Parsing stops at the first wrong flag, but a --json after it still counts.
 	e.json = e.json || slices.Contains(args, "--json")
 	return e.fail(err)
 }
@@ -41,8 +41,8 @@ func newRoot(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "holdall",
 		Short: "Take over a recruitment platform's full data export, and keep it",
-		Long: `holdall takes over a recruitment platform's full data export before its links expire, keeps it as an archive
-that anyone can check and read with stock tools, and answers SQL about it offline.
+		Long: `holdall takes over a recruitment platform's full data export before its links expire, keeps
+it as an archive that anyone can check and read with stock tools, and answers SQL about it offline.
 
 Try it with nothing to bring:   holdall demo
 Take an export over:            holdall take master.csv --to archives
@@ -123,7 +123,7 @@ func (c command) cobra(e *env) *cobra.Command {
 			if c.args(cc, args) == nil {
 				return nil
 			}
-			hint := fmt.Sprintf("%q says how it is used", cc.CommandPath()+" --help")
+			hint := fmt.Sprintf("see %q", cc.CommandPath()+" --help")
 			if len(args) > 1 {
 				hint = "put SQL and paths with blanks in them in quotes; " + hint
 			}

@@ -13,17 +13,17 @@ import (
 	"holdall/internal/term"
 )
 
-// A console is everything that is said on stderr, from whatever goroutine: lines that stay, and below them the
+// A console writes everything that goes to stderr, from any goroutine: lines that stay, and below them the
 // progress, which on a terminal is a block of lines drawn again in place, and elsewhere one plain line every
 // ten seconds.
 //
-// The rules of what is said:
-//   - stdout is data and stderr is talk. A line of talk begins with "holdall: ", one of advice with "holdall: hint: "; lower
-//     case, no full stop.
-//   - What stays is printed above the progress, never over it. Warnings are said when they arise and again at the end of a run
-//     that did not finish: by then they have scrolled away.
+// The rules of the user interface:
+//   - stdout is data and stderr is talk. A line of talk begins with "holdall: ", one of advice with
+//     "holdall: hint: "; lower case, no full stop.
+//   - What stays is printed above the progress, never over it. Warnings are printed when they arise and again
+//     at the end of a run that did not finish: by then they have scrolled away.
 //   - -q leaves warnings and errors; -v adds details.
-//   - Every line is redacted here once more, whatever came before.
+//   - Every line is redacted here, even if it was redacted before.
 type console struct {
 	w io.Writer
 
@@ -70,7 +70,7 @@ func (v *console) warn(line string) {
 	}
 }
 
-// repeat says again what was warned of.
+// repeat prints the warnings again.
 func (v *console) repeat() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -100,7 +100,7 @@ func (v *console) progress(line string, lines ...string) {
 	}
 }
 
-// end takes the progress away.
+// end removes the progress.
 func (v *console) end() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -110,7 +110,7 @@ func (v *console) end() {
 	}
 }
 
-// plainEvery is how often progress is told where it cannot be drawn.
+// plainEvery is how often progress is printed where it cannot be drawn.
 const plainEvery = 10 * time.Second
 
 // A ticker shows progress several times a second until it is stopped, whether or not anything happens: that
@@ -138,14 +138,14 @@ func startTicker(e *env, show func()) *ticker {
 	return t
 }
 
-// end waits until nothing is shown any more, and takes it away.
+// end stops the ticker and removes the progress.
 func (t *ticker) end(e *env) {
 	close(t.stop)
 	<-t.stopped
 	e.console.end()
 }
 
-// talk tells the user something on the way, unless -q.
+// talk informs the user, unless -q.
 func (e *env) talk(format string, args ...any) {
 	if !e.quiet {
 		e.say(format, args...)
@@ -159,13 +159,13 @@ func (e *env) detail(format string, args ...any) {
 	}
 }
 
-// say tells the user something, also with -q: an error, or a result that is not data.
+// say informs the user, also with -q: of an error, or a result that is not data.
 func (e *env) say(format string, args ...any) { e.console.say(fmt.Sprintf(format, args...)) }
 
-// warn tells the user of something that threatens the work.
+// warn informs the user of something that threatens the work.
 func (e *env) warn(text string) { e.console.warn(text) }
 
-// hint tells the user what to do.
+// hint says what the user can do.
 func (e *env) hint(format string, args ...any) {
 	e.say("hint: %s", strings.TrimSuffix(fmt.Sprintf(format, args...), "."))
 }

@@ -17,10 +17,10 @@ func copyCommand() command {
 		use:   "copy [EXPORT] ROOT",
 		short: "Copy an archive to another root, and verify the copy",
 		long: `
-Copy an archive, byte for byte, to another root: a directory or s3://bucket/prefix, from either. Every file is
-compared with the archive's manifests on the way and once it has arrived. Run the same command again after any
-failure: what has arrived is not copied again. Nothing is overwritten or deleted; the ledger of the other root
-says where the copy came from.`,
+Copy an archive, byte for byte, to another root: a directory or s3://bucket/prefix, from either.
+Every file is compared with the archive's manifests on the way and once it has arrived. Run the same
+command again after any failure: what has arrived is not copied again. Nothing is overwritten or
+deleted; the ledger of the other root says where the copy came from.`,
 		example: `  holdall copy archives s3://bucket/prefix
   holdall copy s3://bucket/prefix/exports/recruitly-acme-20261122T013300Z-k3fq archives`,
 		args:  cobra.RangeArgs(1, 2),
@@ -91,7 +91,7 @@ func (e *env) tellCopied(bag *archive.Bag, location string, r *archive.CopyRepor
 	e.talk("%s, %s: copied %s, %s were there; every file has the SHA-256 of the manifests",
 		count(r.Files, "file", "files"), term.Bytes(r.Bytes), term.Bytes(r.Copied), term.Bytes(r.Present))
 	if r.Extra > 0 {
-		e.talk("%s left behind: no manifest names them", count(r.Extra, "other file was", "other files were"))
+		e.talk("%s not copied: no manifest names them", count(r.Extra, "other file was", "other files were"))
 	}
 	return nil
 }

@@ -21,13 +21,14 @@ func ddlCommand() command {
 	var o ddlOptions
 	return command{
 		use:   "ddl [EXPORT]",
-		short: "Print the SQL with which another engine reads the tables where they lie",
+		short: "Print the SQL with which another engine reads the tables where they are",
 		long: `
-Print the statements that make the tables of an export known to another engine, which then reads the archive's own Parquet: DuckDB
-and Apache Spark with the views stage_event, task_link and timeline; Trino and Amazon Athena with the tables. Nothing is copied.
+Print the statements that make the tables of an export known to another engine, which then reads the
+archive's own Parquet: DuckDB and Apache Spark with the views stage_event, task_link and timeline;
+Trino and Amazon Athena with the tables. Nothing is copied.
 
-This is the way beyond one machine: copy the archive to S3, and let a cluster read it there. --location says where the engine finds
-the archive, when that is not where it is now.`,
+This is the way beyond one machine: copy the archive to S3, and let a cluster read it there.
+--location says where the engine finds the archive, when that is not where it is now.`,
 		example: `  holdall ddl archives --engine duckdb | duckdb answers.duckdb
   holdall ddl archives --engine spark --location s3a://bucket/exports/recruitly-acme-20261122T013300Z-k3fq > tables.sql`,
 		args: cobra.MaximumNArgs(1),

@@ -104,6 +104,7 @@ func onS3(t *testing.T, server *s3test.Server, bag, id string) (location string)
 
 // Apache Spark, a real distributed engine, reads an archive in a directory and one on a real S3 server,
 // through its own reader of S3, by exactly the statements that ddl prints; and answers what holdall answers.
+// Long because one Spark process, which takes long to start, answers everything.
 func TestSparkReadsAnArchive(t *testing.T) {
 	python := testneed.Command(t, "python3", "Debian python3")
 	testneed.Command(t, "java", "Debian openjdk-17-jre-headless")
@@ -143,7 +144,8 @@ func TestSparkReadsAnArchive(t *testing.T) {
 			"spark.hadoop.fs.s3a.endpoint.region=" + s3test.Region,
 			"spark.hadoop.fs.s3a.path.style.access=true",
 			"spark.hadoop.fs.s3a.connection.ssl.enabled=false",
-			"spark.hadoop.fs.s3a.aws.credentials.provider=org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider", "--"}, ddls...)...)
+			"spark.hadoop.fs.s3a.aws.credentials.provider=" +
+				"org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider", "--"}, ddls...)...)
 	var talk strings.Builder
 	cmd.Stderr = &talk
 	out, err := cmd.Output()

@@ -29,8 +29,8 @@ func demoCommand() command {
 		use:   "demo",
 		short: "Show the whole job with nothing to bring",
 		long: `
-Invent an export, serve it on loopback, take it over, verify the archive at the deepest level, answer three questions, and
-name the commands to go on with. All people in it are invented.`,
+Invent an export, serve it on loopback, take it over, verify the archive at the deepest level,
+answer three questions, and name the commands to go on with. All people in it are invented.`,
 		args: cobra.NoArgs,
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&o.to, "to", "holdall-demo", "`ROOT` to put the archive in")

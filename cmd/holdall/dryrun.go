@@ -59,7 +59,7 @@ func planJSON(p *takeover.Forecast) plannedTakeover {
 		}
 		if s.Err != nil {
 			f := describeError(s.Err)
-			f.Message = redact.Error(s.Err).Error() // which link it is stands beside it
+			f.Message = redact.Error(s.Err).Error() // the row says which link it is
 			l.Error = &f
 		}
 		if s.Identity.Size > 0 {

@@ -76,7 +76,7 @@ type errorReport struct {
 	exit        int
 }
 
-// describeError turns an error into an errorReport. Its text is redacted here once more, whatever came before.
+// describeError turns an error into an errorReport. Its text is redacted here, even if it was before.
 func describeError(err error) errorReport {
 	f := classify(err)
 	f.Message = redact.Text(f.Message)

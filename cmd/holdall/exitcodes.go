@@ -18,8 +18,8 @@ const (
 	exitInterrupted = 130
 )
 
-// exit returns the exit code of a failure: 3 where the same command goes on, 4 where a link is dead, refused or
-// damaged. The table of all codes, with what else follows from each, is in fetch/failure.
+// exit returns the exit code of a failure: 3 where the same command goes on, 4 where a link is dead, refused
+// or damaged. The table of all codes, with what else follows from each, is in fetch/failure.
 func (c errorCode) exit() int {
 	if c == codeCredentials {
 		return exitNotFinished

@@ -17,7 +17,7 @@ import (
 // An export is an opened EXPORT argument.
 type export struct {
 	*openedRoot
-	root  string // the root that it lies in; "" for an archive that lies alone
+	root  string // the root that it is in; "" for an archive outside of any root
 	asked bool   // for by its root
 	bag   *archive.Bag
 }
@@ -83,8 +83,8 @@ func (e *env) openDatabase(
 }
 
 // database opens the export's database, making it where it is missing: in ROOT/db, or in the user's cache
-// directory when the archive lies alone or its root may not be written to. Of older archives it holds what
-// the tables hold, so the user is told where it is made.
+// directory when the archive is in no root or the root is not writable. For older archives it contains what
+// the tables contain, so the user is informed where it is made.
 func (x *export) database(ctx context.Context, e *env) (*query.DB, error) {
 	if x.root != "" {
 		db, err := takeover.OpenDatabase(ctx, x.bag, x.databases(), query.OpenOptions{}, e.talk)

@@ -9,7 +9,7 @@ import (
 // EXPORT may be left out. Then it is what HOLDALL_EXPORT names, else the archive or root that the current
 // directory is in.
 
-// exportArgs splits the arguments of a command into EXPORT and the least to most others behind it. Where
+// exportArgs splits the arguments of a command into EXPORT and the least to most others after it. Where
 // their number does not say whether EXPORT is among them, it is if the first one leads to an archive or root.
 func (e *env) exportArgs(args []string, least, most int) (export string, others []string, err error) {
 	if len(args) > most {
@@ -31,8 +31,8 @@ func (e *env) exportArgs(args []string, least, most int) (export string, others 
 	return export, args, err
 }
 
-// isExportPath reports whether an argument is a root or an archive, rather than SQL or a name, or what happens to
-// lie in one.
+// isExportPath reports whether an argument is a root or an archive, rather than SQL, a name, or a path inside
+// of one.
 func isExportPath(arg string) bool {
 	return strings.HasPrefix(arg, "s3://") || isBag(arg) || isRoot(arg) || isExports(arg)
 }

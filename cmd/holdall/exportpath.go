@@ -17,13 +17,13 @@ import (
 
 // A exportPath is what a ROOT or EXPORT argument leads to: a root, or one archive, in a root or alone.
 type exportPath struct {
-	root string // "" for an archive that lies alone
-	// of the archive: its name in ROOT/exports, or its whole path where it lies alone; "" for a root
+	root string // "" for an archive outside of any root
+	// of the archive: its name in ROOT/exports, or its whole path where it is in no root; "" for a root
 	folder string
 }
 
 // locate finds the root or the archive that a path leads to: by way of symbolic links, relative, with a slash
-// at its end, or from anywhere inside of an archive. What is an archive is told by what is in it, not by its
+// at its end, or from anywhere inside of an archive. An archive is recognised by what is in it, not by its
 // name.
 func locate(arg string) (exportPath, error) {
 	if arg == "" {
@@ -77,14 +77,14 @@ func isExports(dir string) bool {
 	))
 }
 
-// locateMissing is for a path that leads nowhere: ROOT/exports/ID of an export that is gone is told so by
-// whoever opens it.
+// locateMissing is locate for a path that does not exist. ROOT/exports/ID of an export that is gone is no
+// error here: opening it reports that.
 func locateMissing(abs string, err error) (exportPath, error) {
 	if errors.Is(err, fs.ErrNotExist) && filepath.Base(filepath.Dir(abs)) == "exports" {
 		return exportPathOf(abs), nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return exportPath{}, withHint(fmt.Errorf("there is nothing at %s", abs), rootHint)
+		return exportPath{}, withHint(fmt.Errorf("%s does not exist", abs), rootHint)
 	}
 	return exportPath{}, err
 }

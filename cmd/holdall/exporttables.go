@@ -35,8 +35,9 @@ Write the tables into a directory that is empty or missing, for other programs:
   sqlite                one file for sqlite3, Datasette (with the descriptions in metadata.json) and the like
   duckdb                one file that any DuckDB from 1.0 on opens, with comments and snapshot_at()
 
-Views are written as tables. columns.csv says what every column means, and which ones are sensitive. --without sensitive leaves those out;
-columns that no schema knows are named, because nobody has judged them.`,
+Views are written as tables. columns.csv says what every column means, and which ones are sensitive.
+--without sensitive leaves those out; columns that no schema knows are listed, because it is not
+known whether they are sensitive.`,
 		example: `  holdall export archives --format sqlite --to handed-on
   holdall export archives --format csv --to handed-on --tables candidates,jobs --without sensitive`,
 		args:  cobra.MaximumNArgs(1),
@@ -95,7 +96,7 @@ func (o *exportOptions) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return withHint(err, "what is in "+o.to+" is not whole: remove it, and try again")
 	}
-	return o.tell(e, result)
+	return o.report(e, result)
 }
 
 // exportedJSON is what export prints with --json.
@@ -113,7 +114,7 @@ type exportedTableJSON struct {
 	Rows  int64  `json:"rows"`
 }
 
-func (o *exportOptions) tell(e *env, r *tablefiles.Result) error {
+func (o *exportOptions) report(e *env, r *tablefiles.Result) error {
 	out := exportedJSON{
 		o.to, o.format, []exportedTableJSON{}, append([]string{}, r.LeftOut...),
 		append([]string{}, r.Unknown...),
@@ -131,7 +132,7 @@ func (o *exportOptions) tell(e *env, r *tablefiles.Result) error {
 		e.talk("left out as sensitive: %s", strings.Join(r.LeftOut, ", "))
 	}
 	if len(r.Unknown) > 0 {
-		e.warn("no schema knows these columns, so that nobody can say whether they are sensitive; they " +
+		e.warn("no schema knows these columns, so it is not known whether they are sensitive; they " +
 			"are exported: " +
 			strings.Join(r.Unknown, ", "))
 	}

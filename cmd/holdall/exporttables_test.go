@@ -48,6 +48,7 @@ for row in db.execute(sys.argv[2]).fetchall():
     print("\t".join("" if v is None else str(v).lower() if isinstance(v, bool) else str(v) for v in row))
 `
 
+// TestExportsAreReadByOthers: long because it is the same question put to one program after the other.
 func TestExportsAreReadByOthers(t *testing.T) {
 	root, id, _ := demo(t)
 	o := holdall(t, "query", root, strings.ReplaceAll(exportedQuery, "%s", "candidates"))

@@ -12,8 +12,8 @@ func hintOf(e *failure.Error) string {
 	case failure.ReasonProxy:
 		return "check the proxy in HTTPS_PROXY, with its user and password, and " + rerunHint
 	case failure.ReasonCertificate:
-		return "when a proxy of your own network stands in between, give its certificate with --ca-file; " +
-			"else do not go on: somebody may be listening"
+		return "if your own network has a proxy in between, give its certificate with --ca-file; " +
+			"otherwise stop here: the connection may be intercepted"
 	case failure.ReasonSpoolFull:
 		return "free space, or choose another directory with --spool, and run the same command again"
 	case failure.ReasonSpoolLost:

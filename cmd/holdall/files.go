@@ -30,11 +30,13 @@ func filesCommand() command {
 		use:   "files [EXPORT]",
 		short: "List documents, or copy originals out",
 		long: `
-List the documents of an export, or those for which the SQL condition of --where holds (over the columns of the table
-documents). With --to, copy the originals out: into a folder for each owner, under names that can be read and cannot
-collide, with an index.csv that says what each one is. Every document is checked on the way.
+List the documents of an export, or those for which the SQL condition of --where holds (over the
+columns of the table documents). With --to, copy the originals out: into a folder for each owner,
+under names that can be read and cannot collide, with an index.csv that says what each one is. Every
+document is checked on the way.
 
-For all that is held of one person use "holdall person": others may have the same name, and a name may be spelt in two ways.`,
+For all that is held of one person use "holdall person": others may have the same name, and a name
+may be spelt in two ways.`,
 		example: `  holdall files archives --where "owner_id = 'acme0123...'"
   holdall files archives --where "part = 'cvs' and state = 'ok'" --to cvs`,
 		args: cobra.MaximumNArgs(1),

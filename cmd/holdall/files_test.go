@@ -12,7 +12,7 @@ import (
 )
 
 // Documents are copied out under names that say whose they are, with a list that says what each one is; cat
-// gives the same bytes.
+// gives the same bytes. Long because it follows one copy from the list to the last byte.
 func TestFilesAreCopiedOut(t *testing.T) {
 	root, _, bag := demo(t)
 	out := filepath.Join(t.TempDir(), "copies")

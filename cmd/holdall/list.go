@@ -90,8 +90,7 @@ func damageIn(all []*takeover.Status) error {
 	return nil
 }
 
-// reportUnusual says of a damaged export why it is, and of an unfinished takeover how far it came and what would
-// get it on.
+// reportUnusual says why an export is damaged, and how far an unfinished takeover came and what it waits for.
 func (e *env) reportUnusual(s *takeover.Status) {
 	if s.Damage != "" {
 		e.talk("%s is damaged: %s", s.Location, s.Damage)
@@ -124,11 +123,11 @@ func (e *env) reportUnusual(s *takeover.Status) {
 		if !l.Expiry.IsZero() {
 			expiry = ", link good until " + l.Expiry.UTC().Format("2006-01-02 15:04 MST")
 		}
-		e.talk("still missing: %s: %s of %s here%s", l.Part, term.Bytes(l.Received), size, expiry)
+		e.talk("still missing: %s: %s of %s received%s", l.Part, term.Bytes(l.Received), size, expiry)
 	}
 	switch {
 	case u.Sealed:
-		e.talk("everything is here; run \"holdall take\" again to put the archive in its place")
+		e.talk("everything has been received; run \"holdall take\" again to put the archive in its place")
 	case u.Stopped != nil:
 		e.talk("it stopped at %s: %s", u.Stopped.Time.Format(time.DateTime+" MST"), u.Stopped.Message)
 	}

@@ -1,9 +1,17 @@
 // Command holdall takes over a recruitment platform's full data export before its links expire, keeps it as
 // an archive that anyone can check and read with stock tools, and answers SQL about it offline.
 //
-// Rules of this package: a command is an options struct, addFlags and run; run knows the environment only
-// through env. What is said, and how, is in voice.go. Every failure ends in fail (errors.go), which chooses
-// the exit code.
+// This package is the only place that touches the process: flags, streams, environment, exit codes. Main
+// calls run (commands.go), which builds the commands and hands one command line to one of them.
+//
+// A command is an options struct with addFlags and run, in the file of its name: take.go, verify.go,
+// query.go. Its run knows the environment only through env (env.go) and nothing of cobra. What is printed on
+// stderr, and the rules for that, are in console.go. Every failure ends in env.fail (errors.go), which turns
+// it into the message, hint and code that the user sees; exitcodes.go says which exit code that is. For
+// failures of links both come from the table in fetch/failure, hints from fetchhints.go.
+//
+// What EXPORT and ROOT mean is in exportarg.go (left out, or which argument it is), exportpath.go (what a
+// path leads to), openedroot.go (a directory or S3) and export.go (an archive and its database).
 package main
 
 import (
@@ -20,7 +28,7 @@ func main() { os.Exit(Main()) }
 
 // Main runs the command line of this process and returns its exit code.
 func Main() int {
-	log.SetOutput(io.Discard) // net/http logs what servers sent; nobody has looked into that for secrets
+	log.SetOutput(io.Discard) // net/http logs what servers sent, which may contain secrets
 	e := processEnv()
 	ctx, stop := interruptible(e)
 	defer stop()
@@ -54,7 +62,7 @@ func interruptible(e *env) (context.Context, func()) {
 		}()
 		select {
 		case <-printed:
-		case <-time.After(100 * time.Millisecond): // nobody reads stderr
+		case <-time.After(100 * time.Millisecond): // stderr is not being read
 		}
 		os.Exit(exitInterrupted)
 	}()

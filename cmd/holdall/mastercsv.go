@@ -64,7 +64,7 @@ func openMaster(e *env, arg string) (io.ReadCloser, time.Time, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		name, _, _ := strings.Cut(arg, "?") // of a link without its https://, the rest would be a secret
-		return nil, time.Time{}, usagef(hint, "there is no file %s", name)
+		return nil, time.Time{}, usagef(hint, "%s does not exist", name)
 	case err != nil:
 		return nil, time.Time{}, withHint(fmt.Errorf("open the master CSV: %w", err), hint)
 	}
@@ -78,5 +78,5 @@ func openMaster(e *env, arg string) (io.ReadCloser, time.Time, error) {
 	case info.Mode().IsRegular():
 		return f, info.ModTime(), nil
 	}
-	return f, time.Time{}, nil // a pipe: nobody knows how old it is
+	return f, time.Time{}, nil // a pipe: its age is unknown
 }

@@ -15,7 +15,7 @@ import (
 	"holdall/internal/takeover"
 )
 
-// A openedRoot is an opened root, in a directory or in S3, or the directory of an archive that lies alone.
+// An openedRoot is a root, in a directory or in S3, or the directory of an archive that is in no root.
 type openedRoot struct {
 	store archive.Store
 	name  string         // its path or URL
@@ -35,7 +35,9 @@ func checkS3(name string) error {
 }
 
 // openRootAt opens the root at a path or URL. A directory is made if missing and create is set.
-func (e *env) openRootAt(ctx context.Context, name string, create bool, o s3store.Options) (*openedRoot, error) {
+func (e *env) openRootAt(
+	ctx context.Context, name string, create bool, o s3store.Options,
+) (*openedRoot, error) {
 	if !isS3(name) {
 		store, err := dirstore.Open(name, create)
 		if err != nil {
@@ -115,8 +117,8 @@ func (h *openedRoot) probe(ctx context.Context, e *env) (facts map[string]string
 	if err != nil || found.Complete() {
 		return nil, err
 	}
-	e.warn(fmt.Sprintf("%s supports less than S3 does: %s; without conditional writes two writers at once "+
-		"are not told apart, and without kept digests everything is read back", h.name, found))
+	e.warn(fmt.Sprintf("%s supports less than S3 does: %s; without conditional writes two writers may "+
+		"overwrite each other, and without kept digests everything is read back", h.name, found))
 	return map[string]string{"store": found.String()}, nil
 }
 

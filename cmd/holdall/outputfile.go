@@ -12,8 +12,7 @@ import (
 	"holdall/internal/term"
 )
 
-// An outputFile is where -o leads: a file that appears whole or not at all, and never in place of one that
-// nobody has given up.
+// An outputFile is the file of -o: it appears whole or not at all, and replaces another only with --force.
 type outputFile struct {
 	path  string
 	force bool
@@ -39,7 +38,7 @@ func (o *outputFile) check() error {
 	case info.IsDir():
 		return usagef("name a file in it", "-o %s is a directory", o.path)
 	case info.Mode().IsRegular() && !o.force:
-		return usagef("choose another name, or write over it with --force", "%s is there already", o.path)
+		return usagef("choose another name, or write over it with --force", "%s exists", o.path)
 	}
 	return nil
 }
@@ -63,7 +62,7 @@ func (o *outputFile) write(e *env, do func(io.Writer) error) error {
 	}
 	if _, err := os.Lstat(o.path); !o.force && !errors.Is(err, fs.ErrNotExist) {
 		return usagef(
-			"choose another name, or write over it with --force", "%s has come to be in the meantime", o.path,
+			"choose another name, or write over it with --force", "%s was created in the meantime", o.path,
 		)
 	}
 	if err := out.Commit(); err != nil {

@@ -24,13 +24,14 @@ func personCommand() command {
 		use:   "person [EXPORT] WHO",
 		short: "Show all that is held of one person, or write it out with the documents",
 		long: `
-Show what an export holds of one person: the record, files, pipeline, tasks and everything dated; where else the record is
-referred to; and where the person is mentioned in entries about other people and jobs, in notes, names of files and quarantine.
-WHO is an ID, a reference such as CA-1001, an e-mail address or a name. Several people that fit are listed, and none is chosen:
-name one by its ID. The texts inside of documents are not searched.
+Show what an export holds of one person: the record, files, pipeline, tasks and everything dated;
+where else the record is referred to; and where the person is mentioned in entries about other
+people and jobs, in notes, names of files and quarantine. WHO is an ID, a reference such as CA-1001,
+an e-mail address or a name. Several people that fit are listed, and none is chosen: name one by its
+ID. The texts inside of documents are not searched.
 
-With --to, write it into a folder that can be handed out after review: a workbook, the documents with an index, and apart from
-these, because it is about other people too, the workbook of mentions.`,
+With --to, write it into a folder that can be handed out after review: a workbook, the documents
+with an index, and apart from these, because it is about other people too, the workbook of mentions.`,
 		example: `  holdall person archives CA-1001
   holdall person archives ama.mensah@example.org --to subject-access-request`,
 		args: cobra.RangeArgs(1, 2),
@@ -72,12 +73,12 @@ func (o *personOptions) run(ctx context.Context, e *env, args []string) error {
 	return d.show(ctx)
 }
 
-// notOnePerson ends a search that found nobody, or several: nobody is guessed.
+// notOnePerson ends a search that found nobody, or several people: none of them is guessed.
 func (e *env) notOnePerson(matches []person.Match, who, id string) error {
 	var err error
 	if len(matches) == 0 {
 		err = withHint(
-			fmt.Errorf("there is nobody %q in %s", who, id),
+			fmt.Errorf("nobody called %q in %s", who, id),
 			"try an e-mail address, a reference or a part of the name",
 		)
 	} else {

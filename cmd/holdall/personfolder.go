@@ -24,7 +24,7 @@ const (
 	personReadme  = "READ FIRST.txt"
 )
 
-// writeTo writes the dossier as a folder. What is about other people lies apart from what is handed out.
+// writeTo writes the dossier as a folder. What is about other people is kept apart from what is handed out.
 func (d *dossier) writeTo(ctx context.Context, x *export, dir string) error {
 	root, err := emptyDir(dir)
 	if err != nil {

@@ -29,12 +29,12 @@ func queryCommand() command {
 		use:   "query [EXPORT] [SQL | -]",
 		short: "Answer SQL over the tables and documents of an export",
 		long: `
-Run SQL (DuckDB's) over the ten tables, documents, findings, rejects and the views stage_event, task_link and timeline of
-an export; "holdall tables EXPORT" lists them. SQL is an argument, a file with -f, or standard input with -; without any,
-on a terminal, a shell opens.
+Run SQL (DuckDB's) over the ten tables, documents, findings, rejects and the views stage_event,
+task_link and timeline of an export; "holdall tables EXPORT" lists them. SQL is an argument, a file
+with -f, or standard input with -; without any, on a terminal, a shell opens.
 
-The database is read-only and sealed off: SQL can reach no file, no network and no setting. It is made from the archive
-the first time, and can be deleted at any time.`,
+The database is read-only and sealed off: SQL can reach no file, no network and no setting. It is
+made from the archive the first time, and can be deleted at any time.`,
 		example: `  holdall query archives "select status_code, count(*) from job_pipelines group by all"
   holdall query archives -f question.sql --param since=2024-01-01 -o answer.xlsx
   holdall query archives "from candidates where list_contains(skills, \$skill)" --param skill=Go --format jsonl`,

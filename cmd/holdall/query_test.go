@@ -47,7 +47,7 @@ func TestOutputFilesAreNotOverwritten(t *testing.T) {
 			t, append([]string{"query", root, "select '=1+1' as a, 'ü' as b", "-o", path}, args...)...,
 		)
 	}
-	if o := ask(); o.code != 2 || !strings.Contains(o.stderr, "is there already") ||
+	if o := ask(); o.code != 2 || !strings.Contains(o.stderr, " exists") ||
 		!strings.Contains(o.stderr, "--force") || read(t, path) != "mine" {
 		t.Errorf("over a file: %+v; it holds %q", o, read(t, path))
 	}

@@ -26,14 +26,15 @@ func reportCommand() command {
 		use:   "report [EXPORT] [NAME]",
 		short: "List the named reports, or run one",
 		long: `
-Without NAME, list the reports: questions that recruiters, analysts and compliance officers ask, ready to run. With NAME, run
-one; its number may be left out. Where a report reads a column that this export does not have, that is said in a sentence.
+Without NAME, list the reports: questions that recruiters, analysts and compliance officers ask,
+ready to run. With NAME, run one; its number may be left out. Where a report reads a column that
+this export does not have, that is said in a sentence.
 
-With --all, run every report that has all that it asks for, into one Excel workbook: a sheet each, and in front a sheet About with
-the SQL, the date of the snapshot and the numbers of rows.
+With --all, run every report that has all that it asks for, into one Excel workbook: a sheet each,
+and in front a sheet About with the SQL, the date of the snapshot and the numbers of rows.
 
-Your own reports are files of SQL in a folder, named by --dir; they take the place of those of the same name. Their first lines say
-what they are:
+Your own reports are files of SQL in a folder, named by --dir; they take the place of those of the
+same name. Their first lines say what they are:
 
   -- title: Fees by month
   -- description: What was earned in each month.

@@ -150,7 +150,7 @@ func (b *reportBook) remarks(ctx context.Context, r reports.Report, done query.W
 		b.env.warn(r.Name + ": " + saysLacking(lacks))
 	}
 	if done.Cut {
-		all = append(all, fmt.Sprintf("only the first %s rows are here", group(done.Rows)))
+		all = append(all, fmt.Sprintf("only the first %s rows are included", group(done.Rows)))
 	}
 	if done.CutCells > 0 {
 		all = append(all, fmt.Sprintf("%d texts longer than a cell can be are cut", done.CutCells))

@@ -192,7 +192,8 @@ func TestCredentialsThatExpireInTheMiddle(t *testing.T) {
 		}
 		return s3test.Fault{}
 	})
-	o := must(t, []int{exitNotFinished}, "take", master, "--to", s3Root, "--work", work, "--allow-private", "--json")
+	o := must(t, []int{exitNotFinished},
+		"take", master, "--to", s3Root, "--work", work, "--allow-private", "--json")
 	var got struct {
 		KeptBytes int64 `json:"kept_bytes"`
 		Error     errorReport

@@ -70,7 +70,7 @@ func runShell(ctx context.Context, e *env, db *query.DB, id string) error {
 }
 
 // newEditor makes the line editor: statements over several lines, history with search (Ctrl-R), completion.
-// What somebody has in ~/.inputrc holds here as well.
+// The user's ~/.inputrc applies here as well.
 func (s *shell) newEditor(ctx context.Context) {
 	ed := readline.NewShell()
 	ed.Config.Set("completion-ignore-case", true)

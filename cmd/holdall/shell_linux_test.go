@@ -131,6 +131,7 @@ func plain(s string) string { return escapes.ReplaceAllString(s, "") }
 
 var escapes = regexp.MustCompile(`\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_])`)
 
+// TestTheShellInATerminal: long because it is one table of cases.
 func TestTheShellInATerminal(t *testing.T) {
 	root, id, _ := demo(t)
 	t.Setenv("PAGER", "cat")

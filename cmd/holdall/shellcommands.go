@@ -12,8 +12,8 @@ import (
 )
 
 // shellHelp is what .help prints.
-const shellHelp = `SQL, over one or several lines, is run at its semicolon. Ctrl-C ends what runs, Ctrl-R searches what was typed before,
-Tab completes.
+const shellHelp = `SQL, over one or several lines, is run at its semicolon. Ctrl-C ends what runs, Ctrl-R
+searches what was typed before, Tab completes.
   .tables          lists the tables
   .schema TABLE    lists a table's columns, with types and what they mean
   .mode FORMAT     how results are shown: table, line (one line a value), csv, tsv, json, jsonl, markdown

@@ -8,7 +8,7 @@ import (
 	"github.com/reeflective/readline"
 )
 
-// complete returns what may stand in place of the word at the end of a text: for SQL as DuckDB's own shell
+// complete returns what may replace the word at the end of a text: for SQL as DuckDB's own shell
 // does, for commands their names and what they take.
 func (s *shell) complete(ctx context.Context, text string) readline.Completions {
 	if isCommand(strings.TrimSpace(text)) {

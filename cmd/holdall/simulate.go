@@ -42,11 +42,12 @@ func simulateCommand() command {
 		use:   "simulate",
 		short: "Serve a made-up export to rehearse a takeover with",
 		long: `
-Invent an agency from a seed and serve its full export: ten CSVs, attachments and CVs behind signed links that expire, as a
-platform would. Rehearse a takeover with it before you ask for the real export, which you may get only once.
+Invent an agency from a seed and serve its full export: ten CSVs, attachments and CVs behind signed
+links that expire, as a platform would. Rehearse a takeover with it before you ask for the real
+export, which you may get only once.
 
-The master CSV is written to --master, and its URL is printed on stdout. It serves until it is stopped or --ttl is over.
-All people are invented.
+The master CSV is written to --master, and its URL is printed on stdout. It serves until it is
+stopped or --ttl is over. All people are invented.
 
 Faults (--fault NAME, may be repeated):
 ` + faultList(),

@@ -24,9 +24,10 @@ func statusCommand() command {
 		use:   "status [EXPORT]",
 		short: "Show all that is recorded of one export",
 		long: `
-Show what was promised, received, missing and extra, per table and per link; where each object came from, its size, ETag,
-digest and how it was checked; and every finding. EXPORT is ROOT/exports/ID, or a ROOT, meaning its newest complete export.
-Of a ROOT the takeovers that are not finished are told, too: how far they came, and what would get them on.`,
+Show what was promised, received, missing and extra, per table and per link; where each object came
+from, its size, ETag, digest and how it was checked; and every finding. EXPORT is ROOT/exports/ID,
+or a ROOT, meaning its newest complete export. Of a ROOT the unfinished takeovers are listed as
+well: how far they came, and what they wait for.`,
 		args: cobra.MaximumNArgs(1),
 		run:  runStatus,
 	}
@@ -105,8 +106,8 @@ func (e *env) printStatusJSON(ctx context.Context, bag *archive.Bag, s *takeover
 	return w.Flush()
 }
 
-// statusUnfinished tells of the newest unfinished takeover into a root that has no complete export. err is
-// why that cannot be opened; where there is no such takeover either, it is the answer.
+// statusUnfinished prints the newest unfinished takeover into a root that has no complete export. err is why
+// that cannot be opened; it is returned where there is no such takeover either.
 func (e *env) statusUnfinished(err error) error {
 	var only *unfinishedOnly
 	if !errors.As(err, &only) {
@@ -121,83 +122,70 @@ func (e *env) statusUnfinished(err error) error {
 	return damageIn(only.all)
 }
 
+// printStatus prints the sections of a status as tables, with an empty line between them.
 func printStatus(ctx context.Context, e *env, bag *archive.Bag, s *takeover.Status) error {
-	facts := [][]string{
-		{"export", s.Export}, {"location", s.Location}, {"state", s.State},
-		{"created (UTC)", s.Created.Format(time.DateTime)},
-		{"made by", s.Software},
-		{
-			"documents",
-			fmt.Sprintf(
-				"%s attachments, %s CVs, %s", group(s.Documents.Attachments), group(s.Documents.CVs),
-				term.Bytes(s.Documents.Bytes),
-			),
-		},
-	}
-	sections := []func() error{
-		func() error { return e.table([]string{"fact", "value"}, nil, facts) },
-		func() error {
-			var rows [][]string
-			for _, part := range slices.Sorted(maps.Keys(s.PartCounts)) {
-				c := s.PartCounts[part]
-				rows = append(
-					rows,
-					[]string{
-						part, fmt.Sprint(c.Promised), fmt.Sprint(c.Received), fmt.Sprint(c.Missing),
-						fmt.Sprint(c.Extra), fmt.Sprint(c.Duplicate),
-					},
-				)
-			}
-			return e.table(
-				[]string{"part", "promised", "received", "missing", "extra", "duplicate"},
-				[]int{1, 2, 3, 4, 5}, rows,
-			)
-		},
-		func() error {
-			var rows [][]string
-			for _, t := range s.Records {
-				rows = append(
-					rows,
-					[]string{
-						t.Table, t.File, fmt.Sprint(t.Rows), fmt.Sprint(t.Rejected), t.Encoding, t.Dates,
-						t.Received.ContentSHA256.String(),
-					},
-				)
-			}
-			return e.table(
-				[]string{
-					"table", "file", "rows", "rejected cells", "encoding", "dates", "sha256 as received",
-				},
-				[]int{2, 3}, rows,
-			)
-		},
-		func() error {
-			var rows [][]string
-			for _, o := range s.Objects {
-				rows = append(
-					rows, []string{o.Part, o.URL, o.Kind, fmt.Sprint(o.Size), o.ETag, o.SHA256, o.Verified},
-				)
-			}
-			return e.table(
-				[]string{"part", "link", "kind", "size", "etag", "sha256", "checked by"}, []int{3}, rows,
-			)
-		},
-		func() error {
-			rows, err := findingRows(ctx, bag, s)
-			return errors.Join(
-				err, e.table([]string{"severity", "finding", "table", "record", "detail"}, nil, rows),
-			)
-		},
-	}
-	for i, section := range sections {
-		if i > 0 {
-			fmt.Fprintln(e.stdout)
-		}
+	for _, section := range []func() error{
+		func() error { return e.table([]string{"fact", "value"}, nil, factRows(s)) },
+		func() error { return e.printParts(s) },
+		func() error { return e.printTables(s) },
+		func() error { return e.printObjects(s) },
+	} {
 		if err := section(); err != nil {
 			return err
 		}
+		fmt.Fprintln(e.stdout)
 	}
-	return nil
+	rows, err := findingRows(ctx, bag, s)
+	return errors.Join(
+		err, e.table([]string{"severity", "finding", "table", "record", "detail"}, nil, rows),
+	)
+}
+
+func factRows(s *takeover.Status) [][]string {
+	documents := fmt.Sprintf("%s attachments, %s CVs, %s", group(s.Documents.Attachments),
+		group(s.Documents.CVs), term.Bytes(s.Documents.Bytes))
+	return [][]string{
+		{"export", s.Export}, {"location", s.Location}, {"state", s.State},
+		{"created (UTC)", s.Created.Format(time.DateTime)}, {"made by", s.Software},
+		{"documents", documents},
+	}
+}
+
+// printParts prints what was promised and received of each part.
+func (e *env) printParts(s *takeover.Status) error {
+	var rows [][]string
+	for _, part := range slices.Sorted(maps.Keys(s.PartCounts)) {
+		c := s.PartCounts[part]
+		rows = append(rows, []string{
+			part, fmt.Sprint(c.Promised), fmt.Sprint(c.Received), fmt.Sprint(c.Missing),
+			fmt.Sprint(c.Extra), fmt.Sprint(c.Duplicate),
+		})
+	}
+	headings := []string{"part", "promised", "received", "missing", "extra", "duplicate"}
+	return e.table(headings, []int{1, 2, 3, 4, 5}, rows)
+}
+
+// printTables prints how each CSV was read.
+func (e *env) printTables(s *takeover.Status) error {
+	var rows [][]string
+	for _, t := range s.Records {
+		rows = append(rows, []string{
+			t.Table, t.File, fmt.Sprint(t.Rows), fmt.Sprint(t.Rejected), t.Encoding, t.Dates,
+			t.Received.ContentSHA256.String(),
+		})
+	}
+	headings := []string{"table", "file", "rows", "rejected cells", "encoding", "dates", "sha256 as received"}
+	return e.table(headings, []int{2, 3}, rows)
+}
+
+// printObjects prints where each object came from and how it was checked.
+func (e *env) printObjects(s *takeover.Status) error {
+	var rows [][]string
+	for _, o := range s.Objects {
+		rows = append(rows, []string{o.Part, o.URL, o.Kind, fmt.Sprint(o.Size), o.ETag, o.SHA256, o.Verified})
+	}
+	headings := []string{"part", "link", "kind", "size", "etag", "sha256", "checked by"}
+	return e.table(headings, []int{3}, rows)
 }
 
 // mostFindings is how many findings a table shows; more are counted.

@@ -48,8 +48,8 @@ func runTables(ctx context.Context, e *env, args []string) error {
 		}
 	}
 	return usagef(
-		fmt.Sprintf("\"holdall tables %s\" lists them", x.bag.Location()), "there is no table %q in %s", args[0],
-		x.bag.ID(),
+		fmt.Sprintf("\"holdall tables %s\" lists them", x.bag.Location()), "no table %q in %s",
+		args[0], x.bag.ID(),
 	)
 }
 

@@ -37,19 +37,21 @@ func takeCommand() command {
 		use:   "take MASTER|eploy://SYSTEM",
 		short: "Fetch, check, archive and commit an export; run again after any failure",
 		long: `
-Fetch everything that a master CSV links to, check it, and commit it as an archive below ROOT/exports. MASTER is a file, an
-http or https URL, or - for standard input.
+Fetch everything that a master CSV links to, check it, and commit it as an archive below
+ROOT/exports. MASTER is a file, an http or https URL, or - for standard input.
 
-Whatever happens (a broken line, a full disk, a crash, a power cut), run the same command again: bytes already received
-are not fetched again. When the links have died, ask the vendor for a fresh master CSV and use that one; it goes on where
-the old one ended if its links serve the same objects, and starts a new archive if they serve another export.
+Whatever happens (a broken line, a full disk, a crash, a power cut), run the same command again:
+bytes already received are not fetched again. When the links have died, ask the vendor for a fresh
+master CSV and use that one: the takeover resumes if its links serve the same objects, and starts a
+new archive if they serve another export.
 
-eploy://SYSTEM in place of MASTER pulls everything that an API key may read out of an Eploy system, over as many days as
-its limit of requests takes: at the day's reserve it ends with exit code 3 and says when to go on. --dry-run says how
-many days that will be. Nothing but reading is ever asked for.
+eploy://SYSTEM in place of MASTER pulls everything that an API key may read out of an Eploy system,
+over as many days as its limit of requests takes: at the day's reserve it ends with exit code 3 and
+says when to run it again. --dry-run says how many days that will be. It only ever reads.
 
-A link grants access to whoever has it. It is never printed, logged or stored. A link given as an argument is visible to
-other users of this machine while the command runs; a file or standard input is not.`,
+A link grants access to whoever has it. It is never printed, logged or stored. A link given as an
+argument is visible to other users of this machine while the command runs; a file or standard input
+is not.`,
 		example: `  holdall take master.csv --to archives
   holdall take - --to archives < master.csv
   holdall take master.csv --to archives --dry-run
@@ -83,7 +85,7 @@ func (o *takeOptions) addFlags(f *pflag.FlagSet) {
 		&o.allowPrivate, "allow-private", false,
 		"follow links to loopback and private addresses, also over http",
 	)
-	f.StringVar(&o.caFile, "ca-file", "", "PEM `FILE` of certificates to trust beside the system's")
+	f.StringVar(&o.caFile, "ca-file", "", "PEM `FILE` of certificates to trust in addition to the system's")
 	f.BoolVar(&o.fresh, "new", false, "do not resume; start a new archive")
 	f.StringVar(&o.dateOrder, "date-order", "", "`dmy or mdy`: decides dates that the files leave ambiguous")
 	o.api.addFlags(f)
@@ -96,7 +98,7 @@ func (o *takeOptions) addFlags(f *pflag.FlagSet) {
 func (o *takeOptions) check() error {
 	switch {
 	case o.to == "":
-		return usagef("add --to ROOT, the directory that archives live in", "no place to put the archive")
+		return usagef("add --to ROOT, the directory that archives live in", "missing --to")
 	case !slices.Contains([]string{"", "dmy", "mdy"}, o.dateOrder):
 		return usagef("use --date-order dmy or --date-order mdy", "unknown date order %q", o.dateOrder)
 	case o.connections < 0:

@@ -18,7 +18,7 @@ type takeJSON struct {
 	ResumeAfter string       `json:"resume_after,omitempty"` // as in the error
 }
 
-// reportResult tells how a takeover ended.
+// reportResult prints how a takeover ended.
 func (e *env) reportResult(r *takeover.Result, err error) error {
 	if r == nil {
 		return err

@@ -24,13 +24,14 @@ func verifyCommand() command {
 		use:   "verify [EXPORT | ROOT]",
 		short: "Check that archives are whole and unchanged",
 		long: `
-Check an archive against its own record and list every fault, each with the documents that it hurts. Of a ROOT every export
-is checked, and its ledger: an export that was taken and is not there any more is a fault.
+Check an archive against its own record and list every fault, each with the documents that it
+affects. Of a ROOT every export is checked, and its ledger: an export that was taken and is gone is
+a fault.
 
   quick  every file is there and has its size
   full   every file has the SHA-256 of the manifest (the default)
-  deep   also: every document inside the packs against the index, the tables made again from the CSVs as received and
-         compared with the Parquet files and the completeness record
+  deep   also: every document inside the packs against the index, the tables made again from the
+         CSVs as received and compared with the Parquet files and the completeness record
 
 "sha256sum -c manifest-sha256.txt" in the archive's directory does the work of full without holdall.`,
 		example: `  holdall verify archives
@@ -127,7 +128,7 @@ func (v *verification) root(ctx context.Context, e *env, at exportPath) error {
 	for _, folder := range r.Folders {
 		one, err := locate(at.path(folder))
 		if err == nil && one.folder == "" {
-			err = errors.New("there is no archive in it")
+			err = errors.New("no archive in it")
 		}
 		if err == nil {
 			err = v.export(ctx, e, one)
@@ -175,7 +176,7 @@ func (v *verification) export(ctx context.Context, e *env, at exportPath) error 
 	return nil
 }
 
-// add takes in a fault. What is wrong with the root's ledger is told once, not for every export.
+// add records a fault. What is wrong with the root's ledger is recorded once, not for every export.
 func (v *verification) add(export string, f archive.Fault) {
 	if f.Code == archive.FaultLedger {
 		export = ""
@@ -221,7 +222,7 @@ func (v *verification) print(e *env) error {
 	}
 	if unread == len(v.Faults) {
 		e.say(
-			"%s could not be read, so that nobody knows whether they are as they were",
+			"%s could not be read: whether they are intact is not known",
 			count(unread, "file", "files"),
 		)
 		e.hint("make what is named above readable (check its permissions, and the disk), and verify again")
@@ -229,7 +230,7 @@ func (v *verification) print(e *env) error {
 	}
 	for _, x := range v.Exports {
 		if n := faulty[x.Export]; n > 0 {
-			e.say("%s is not as it was when it was committed: %s", x.Export, count(n, "fault", "faults"))
+			e.say("%s has changed since it was committed: %s", x.Export, count(n, "fault", "faults"))
 		}
 	}
 	if n := faulty[""]; n > 0 {

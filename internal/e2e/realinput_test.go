@@ -19,7 +19,8 @@ import (
 
 // TestExportMadeByOtherPrograms takes over an export of which nothing was made by us: CSVs of Python's csv,
 // ZIPs of Info-ZIP and of Python's zipfile, served by nginx over https, with documents of LibreOffice and of
-// Debian. Every byte is found again by sha256sum.
+// Debian. Every byte is found again by sha256sum. Long because it is one takeover from making the input
+// to the last check.
 func TestExportMadeByOtherPrograms(t *testing.T) {
 	for _, need := range [][2]string{
 		{"zip", "Debian zip"}, {"python3", "Debian python3"}, {"sha256sum", "Debian coreutils"},
