@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"syscall"
 
@@ -48,6 +49,10 @@ func (s *Store) Location(name string) string { return filepath.Join(s.dir, filep
 func (s *Store) readDir(dir string) ([]fs.DirEntry, error) {
 	d, err := s.root.Open(dir)
 	if err != nil {
+		if fi, lerr := s.root.Lstat(path.Clean(dir)); lerr == nil && fi.Mode()&fs.ModeSymlink != 0 {
+			err = fmt.Errorf("%s is a symbolic link out of %s, which is not followed; "+
+				"mount the directory there, or move the whole archive: %w", dir, s.dir, err)
+		}
 		return nil, err
 	}
 	defer d.Close()

@@ -79,6 +79,11 @@ func TestASymbolicLinkDoesNotLeadOutside(t *testing.T) {
 		r.Close()
 		t.Error("open through the link succeeded")
 	}
+	for _, err := range s.List(context.Background(), "exports/") {
+		if err == nil || !strings.Contains(err.Error(), "symbolic link") {
+			t.Errorf("list through the link: %v, want an error that names the link", err)
+		}
+	}
 	if left, _ := os.ReadDir(outside); len(left) != 1 {
 		t.Errorf("outside there are %d files, want the one from before", len(left))
 	}
