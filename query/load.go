@@ -146,7 +146,7 @@ func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File
 			defer os.Remove(normal)
 		}
 		if err != nil {
-			return errors.Join(err, b.undo(context.WithoutCancel(ctx), c, l.Table))
+			return errors.Join(err, b.undo(context.WithoutCancel(ctx), c, l))
 		}
 		return b.loadOrUndo(ctx, c, l, s, normalisedSource(l, s, normal))
 	})
@@ -180,13 +180,26 @@ func (b *Builder) loadOrUndo(ctx context.Context, c *sql.Conn, l *loaded, s *sca
 	if err == nil {
 		return nil
 	}
-	return errors.Join(err, b.undo(context.WithoutCancel(ctx), c, l.Table))
+	return errors.Join(err, b.undo(context.WithoutCancel(ctx), c, l))
 }
 
 // undo drops what there is of a table.
-func (b *Builder) undo(ctx context.Context, c *sql.Conn, table string) error {
-	return errors.Join(removeIfThere(b.File(table)), execAll(ctx, c, "DROP VIEW IF EXISTS main."+ident(table),
-		"DELETE FROM quarantine WHERE table_name = "+text(table)))
+func (b *Builder) undo(ctx context.Context, c *sql.Conn, l *loaded) error {
+	return errors.Join(removeIfThere(b.File(l.Table)), execAll(
+		ctx, c, fmt.Sprintf("DROP %s IF EXISTS main.%s", l.relation(), ident(l.Table)),
+		"DELETE FROM quarantine WHERE table_name = "+text(l.Table),
+	))
+}
+
+// smallTable is the rows up to which what is compared with others is a table in memory: many small questions
+// are answered sooner by it than by a file that each of them opens.
+const smallTable = 20_000
+
+func (l *loaded) relation() string {
+	if l.Rows <= smallTable {
+		return "TABLE"
+	}
+	return "VIEW"
 }
 
 // loadFrom stores a table from a query for its texts, and checks it.
@@ -202,7 +215,9 @@ func (b *Builder) loadFrom(ctx context.Context, c *sql.Conn, l *loaded, s *scann
 		return err
 	}
 	if err := execAll(
-		ctx, c, fmt.Sprintf("CREATE VIEW main.%s AS %s", ident(l.Table), l.typedSQL(b.source(l.Table))),
+		ctx, c, fmt.Sprintf(
+			"CREATE %s main.%s AS %s", l.relation(), ident(l.Table), l.typedSQL(b.source(l.Table)),
+		),
 	); err != nil {
 		return err
 	}
