@@ -33,7 +33,7 @@ type cutOff struct {
 }
 
 // noteBreak notes that a connection of w broke off by err. It reports whether what has been received is all
-// that there is to be had. With the run's mutex held.
+// that can be fetched. With the run's mutex held.
 func (o *Object) noteBreak(w *worker, err error) bool {
 	breaks := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errAnswer) ||
 		errors.Is(err, syscall.ECONNRESET)
@@ -75,8 +75,8 @@ func (r *Run) acceptCutOff(o *Object) error {
 	return nil
 }
 
-// endedOnce reports whether a refusal leaves the end of an answer that told no length as the only one there will
-// be, with all bytes before it here. With the run's mutex held.
+// endedOnce reports whether a refusal leaves the end of an answer that gave no length as the only one there
+// will be, with all bytes before it here. With the run's mutex held.
 func (o *Object) endedOnce(ref *refusal) bool {
 	return o.size < 0 && o.access.endSeen > 0 && len(o.spans.active) == 0 && len(o.spans.free) == 1 &&
 		o.spans.free[0].pos == o.access.endSeen && o.spans.received == o.access.endSeen &&

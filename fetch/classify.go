@@ -71,7 +71,7 @@ func refuse(resp *http.Response, body []byte, expiry, now time.Time) *refusal {
 	return r
 }
 
-// asks takes in how long the server asks to wait; false when it does not say.
+// asks records how long the server asks to wait; false when it does not say.
 func (r *refusal) asks(h http.Header, now time.Time) bool {
 	r.after, _ = retry.After(h, now)
 	asked, ok := retry.Asked(h, now)

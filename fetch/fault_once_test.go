@@ -48,7 +48,7 @@ var onceFaults = []faultCase{
 			}
 			return w.master(t, "/data.zip", "/attachments.zip", "/cvs.zip")
 		}, opts: patient, check: oneAnswer(9)},
-	{name: "the server makes the object anew for each request", world: manySpans,
+	{name: "the server makes a new object for each request", world: manySpans,
 		fault: func(_ *faultWorld, o *served) {
 			o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
 				if n > 1 {

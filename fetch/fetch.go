@@ -31,13 +31,13 @@ import (
 
 // Options are the settings of a Fetcher. The zero value is usable.
 type Options struct {
-	Connections  int           // at most so many a host; 0: adaptive, 4 to 16
+	Connections  int           // connections a host at most; 0: adaptive, 4 to 16
 	MaxRate      int64         // bytes a second over all connections; 0: no limit
 	AllowHTTP    bool          // follow plain http links
 	AllowPrivate bool          // follow links to loopback and private addresses, also over http
 	CAFile       string        // PEM certificates to trust alongside the system's
-	Idle         time.Duration // a connection without bytes for so long is dropped; 0: 20 s
-	RetryBudget  time.Duration // give up when nothing arrives for so long over all retries; 0: 5 min
+	Idle         time.Duration // a connection is dropped after this long without bytes; 0: 20 s
+	RetryBudget  time.Duration // give up when nothing arrives for this long, over all retries; 0: 5 min
 	UserAgent    string
 	Receipt      func(Receipt)                 // called for every HTTP exchange, one at a time; may be nil
 	Log          func(format string, a ...any) // talk for -v; may be nil

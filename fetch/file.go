@@ -280,7 +280,7 @@ func (o *Object) readListing(p []byte, off int64) (int, error) {
 	return f.ReadAt(p, off)
 }
 
-// ListingNotes says why a complete listing may name more files than came: pages that could not be had, a
+// ListingNotes says why a complete listing may name more files than came: pages that could not be fetched, a
 // number of files that does not fit.
 func (o *Object) ListingNotes() []string {
 	if o.files == nil {

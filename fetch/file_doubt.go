@@ -18,7 +18,7 @@ import (
 type doubt struct {
 	why  string
 	page bool // it looks like an error page
-	// a checksum says that something happened to it on the way
+	// a checksum says that it changed in transit
 	corrupt bool
 	slow    bool       // it is believed only when it still comes some time later
 	sum     digest.Sum // of what came
@@ -34,9 +34,9 @@ type sighting struct {
 }
 
 const (
-	// so long a page, or nothing, must take the place of a file until it counts as what the server has
+	// a page, or nothing, must take the place of a file this long until it counts as what the server has
 	pageTime    = 10 * time.Second
-	slowTimes   = 3 // and so often it must have come
+	slowTimes   = 3 // and it must have come this often
 	enoughPages = 5 // files that bring the very same page, until it is clear that it stands for all of them
 )
 

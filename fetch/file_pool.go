@@ -89,7 +89,7 @@ func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
 	return p, nil
 }
 
-// add takes in the next file of the listing.
+// add records the next file of the listing.
 func (p *filePool) add(l listing.Entry) error {
 	if err := p.entries.add(l); err != nil {
 		return err

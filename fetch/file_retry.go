@@ -102,7 +102,7 @@ func (p *filePool) pageForAll(i int, d *doubt) bool {
 	return true
 }
 
-// refuse takes in a refusal that another try will not change: of one file, or, when it is so for all, of the
+// refuse records a refusal that another try will not change: of one file, or, when it is so for all, of the
 // listing's links. A server that is not certain is asked twice.
 func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 	e := ref.err
@@ -141,7 +141,7 @@ func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 // enoughExpired is how many links must have expired, the last of them asked for alone, when all have.
 const enoughExpired = 3
 
-// expire takes in that file i's link has expired.
+// expire records that file i's link has expired.
 func (p *filePool) expire(i int, e *failure.Error) {
 	if p.expired++; p.alone && p.expired >= enoughExpired {
 		p.failAll(e)
@@ -184,7 +184,8 @@ func (p *filePool) unresolved() *failure.Error {
 // notYet is the failure of a listing of which n files have not arrived yet, one of them because of e.
 func (p *filePool) notYet(n int, e *failure.Error) *failure.Error {
 	c := *e
-	c.Message = fmt.Sprintf("%d of the listing's %d files have not arrived yet: %s", n, len(p.records), e.Message)
+	c.Message = fmt.Sprintf("%d of the listing's %d files have not arrived yet: "+
+		"%s", n, len(p.records), e.Message)
 	return &c
 }
 
@@ -198,7 +199,7 @@ func (p *filePool) fileError(i int, e *failure.Error) *failure.Error {
 	return &c
 }
 
-// halve reacts to a server that has had enough.
+// halve reacts to a server that objects to so many connections.
 func (p *filePool) halve(now time.Time) {
 	if now.Sub(p.halved) < time.Second {
 		return

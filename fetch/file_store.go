@@ -22,7 +22,7 @@ import (
 //
 //	object-03.files            records, fixed in size, each with its own checksum
 //	object-03.segment-00001    bytes of the files
-//	object-03-<number>.data    a file too large to be had in one piece, an object of its own
+//	object-03-<number>.data    a file too large to be fetched in one piece, an object of its own
 //	object-03.names            names that came with files that the listing does not name
 //
 // As with pieces, a record is written after the data, and what no durable record covers is compared before it

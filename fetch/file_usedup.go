@@ -12,7 +12,7 @@ import (
 	"holdall/fetch/listing"
 )
 
-// A link that works once is used up by a try that failed on its way, and a refusal after that does not prove
+// A link that works once is used up by a try that failed in transit, and a refusal after that does not prove
 // that the file is gone: a new link may still give it. So such a file is not missing, but needs a new master
 // CSV; when its next link is refused in the same way, it is missing.
 

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	syncEvery  = 24 << 20 // start a sync when so many bytes wait for one
-	maxUnsaved = 64 << 20 // a power loss may cost so many; workers wait beyond
+	syncEvery  = 24 << 20 // start a sync when this many bytes wait for one
+	maxUnsaved = 64 << 20 // a power loss costs at most this many; workers wait beyond
 	syncAfter  = 5 * time.Second
 )
 

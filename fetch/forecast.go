@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	forecastAfter = 15 * time.Second // measured so long before anything is foretold
+	forecastAfter = 15 * time.Second // measured at least this long before any forecast
 	lastMinute    = time.Minute
 )
 

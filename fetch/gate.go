@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// A gate admits so many requests to a host at once and lets the others wait their turn. A request is open
-// from when it is sent until its answer's body has been read to its end or closed. An answer that is left
-// open for later (parked) makes room for a request that has none.
+// A gate admits a number of requests to a host at once and makes the others wait their turn. A request is
+// open from when it is sent until its answer's body has been read to its end or closed. An answer that is
+// left open for later (parked) makes room for a request that has none.
 type gate struct {
 	next interface {
 		http.RoundTripper

@@ -47,7 +47,7 @@ func (h *hasher) restart() {
 	}
 }
 
-// state returns what newHasher can go on from, or nothing.
+// state returns what newHasher can resume from, or nothing.
 func (h *hasher) state() (at int64, state []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -47,10 +47,10 @@ const (
 const (
 	tick         = 20 * time.Millisecond
 	reserveFor   = 2 * tick         // a connection for a reader that has just been served
-	growthFactor = 4                // so many times as many then
-	trialTime    = 2 * time.Second  // measured so long
+	growthFactor = 4                // connections multiply by this
+	trialTime    = 2 * time.Second  // of one measurement
 	trialAfter   = 15 * time.Second // after the last change
-	worthIt      = 1.10             // so much faster must all be than half, to be worth it
+	worthIt      = 1.10             // all connections must be this much faster than half of them
 	slowFor      = 15 * time.Second
 	trickle      = 256 // bytes a second: a connection that brings less is as good as none
 )
@@ -119,7 +119,7 @@ func (h *host) grow(now time.Time) {
 	passed := now.Sub(h.since)
 	answer := time.Duration(h.latency * float64(time.Second))
 	switch {
-	case h.stepWait > 0: // after a halving one at a time, and ever more slowly
+	case h.stepWait > 0: // after a halving one at a time, at growing intervals
 		h.target = min(h.target+1, h.limit)
 		h.holdUntil = now.Add(h.stepWait)
 	case !h.adaptive:
@@ -148,7 +148,8 @@ func (h *host) grow(now time.Time) {
 
 func (h *host) enter(s stage, now time.Time) { h.stage, h.since, h.base = s, now, h.bytes() }
 
-// halve reacts to a server that has had enough. Several connections that fail together count once.
+// halve reacts to a server that objects to so many connections. Several connections that fail together count
+// once.
 func (h *host) halve(now time.Time) {
 	if now.Sub(h.halved) < time.Second {
 		return

@@ -97,7 +97,7 @@ func createJournal(path string, pieceSize int64, m mark) (*journal, error) {
 	return j, nil
 }
 
-// openJournal reads the journal at path and makes it ready to go on after its last whole record.
+// openJournal reads the journal at path and prepares it for appending after its last whole record.
 func openJournal(path string) (*journal, *journalState, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -139,7 +139,7 @@ func readJournal(r io.Reader) (*journalState, error) {
 	return mem, nil
 }
 
-// apply takes in one record; false when it makes no sense.
+// apply applies one record; false when it makes no sense.
 func (m *journalState) apply(kind byte, p []byte, order *[]int64) bool {
 	le := binary.LittleEndian
 	switch {

@@ -36,7 +36,7 @@ type listingReader struct {
 }
 
 // read reads all pages. x is the first one's response, or nil. What the listing says of itself that does not
-// fit what was read is noted: a page that is said to follow, and cannot be had.
+// fit what was read is noted: a page that is said to follow, and cannot be fetched.
 func (p *listingReader) read(x *exchange) error {
 	href := p.src.Link
 	p.total = -1
@@ -81,7 +81,7 @@ func (p *listingReader) read(x *exchange) error {
 	}
 }
 
-// last takes in that no page follows, though more says that one should.
+// last records that no page follows, though more says that one should.
 func (p *listingReader) last(more bool) error {
 	if more {
 		p.note("it says that it continues, but not where")

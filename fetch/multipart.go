@@ -12,8 +12,8 @@ import (
 
 // An object that was uploaded to S3 in parts has an ETag that depends on the size of the parts, which nobody
 // states. Where the server gives no other digest, finding that size is the only way to verify more than the
-// object's length, so the sizes that common programs use are tried, each at the cost of reading the object once
-// more. A match proves every byte; a guess that fails proves nothing, and is not reported.
+// object's length, so the sizes that common programs use are tried, each at the cost of reading the object
+// once more. A match proves every byte; a guess that fails proves nothing, and is not reported.
 
 // multipartMatches solves for the part size of an S3 multipart upload: its ETag is the MD5 of the parts'
 // MD5s, and how many parts there were. No match says nothing: with SSE-KMS the ETag is no digest.

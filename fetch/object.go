@@ -49,7 +49,7 @@ type readers struct {
 	waits   []*interval
 	arrived *sync.Cond
 
-	// Where the last express span ended, and its length: a reader that goes on there gets twice as much.
+	// Where the last express span ended, and its length: a reader that continues there gets twice as much.
 	expressEnd, expressLen int64
 }
 

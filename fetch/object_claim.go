@@ -49,7 +49,7 @@ const (
 	worthAsking = 200
 	leastAsking = 12
 	leastTime   = 0.4 // seconds
-	// of what all connections still have to bring, one takes at most its share of so much
+	// of what all connections still have to bring, one takes at most its share of this fraction
 	ofTheRest  = 2. / 3
 	soonBytes  = 2 << 20
 	hurryEvery = 100 * time.Millisecond // at most is a connection cut short for readers
@@ -129,7 +129,7 @@ func (o *Object) arrivesSoon(off int64) bool {
 }
 
 // expressSpan takes the piece that first is in, and more: at least what counts as soon, as far as the reader
-// waits, and twice as much each time a reader goes on where the last one was served.
+// waits, and twice as much each time a reader continues where the last one was served.
 func (o *Object) expressSpan(h *host, first, to int64) *span {
 	ps := o.store.pieceSize
 	start := first / ps * ps
@@ -215,7 +215,8 @@ func (o *Object) steal(h *host) *span {
 	return s
 }
 
-// awaited reports whether a reader waits for bytes that a connection will bring soon when it goes on at off.
+// awaited reports whether a reader waits for bytes that a connection will bring soon when it continues at
+// off.
 func (o *Object) awaited(off int64) bool {
 	return slices.ContainsFunc(o.readers.waits, func(w *interval) bool {
 		first := o.missing(w.from, w.to)

@@ -40,7 +40,7 @@ func (f *Fetcher) beginsLike(dir string, src *Source, e *spoolEntry) bool {
 	return e.beginsLike(dir, x.prefix)
 }
 
-// openObject resumes what the spool has of an object, or starts it anew.
+// openObject resumes what the spool has of an object, or starts over.
 func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error) {
 	if src.Listing {
 		return r.openListing(src, e)

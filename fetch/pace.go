@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	paceTime  = 2 * time.Second // measured so long, at most
+	paceTime  = 2 * time.Second // measured at most this long
 	paceLeast = 1 << 20         // fewer bytes measure the latency, not the line
 	paceMost  = 64 << 20        // more would only be thrown away
 )

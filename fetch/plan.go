@@ -55,7 +55,7 @@ type Source struct {
 	listed       *listing.Digest // of a listing, once it has been read to be recognised
 	// of a listing, answers by link that are kept for the fetch; the Fetcher's mutex guards it
 	sampled map[string]*exchange
-	spoiled map[string]bool // by link: asked for, and an answer failed on its way
+	spoiled map[string]bool // by link: asked for, and an answer failed in transit
 }
 
 // Plan probes every link of m with one GET each. A link that fails is a Source with Err; only cancellation,

@@ -25,7 +25,7 @@ const (
 // probe asks for s from its first byte and fills in what the answer tells. The body stays open for Start.
 func (f *Fetcher) probe(ctx context.Context, s *Source) { f.probeWithin(ctx, s, probeTime) }
 
-// probeWithin is probe that gives up when nothing arrives for so long.
+// probeWithin is probe that gives up when nothing arrives for that long.
 func (f *Fetcher) probeWithin(ctx context.Context, s *Source, patience time.Duration) {
 	x, err := f.probeGet(ctx, s, patience)
 	if err == nil {
@@ -158,7 +158,7 @@ func (x *exchange) seemsEmpty() bool {
 	return len(x.prefix) == 0 && x.receipt.Error == "" && x.bounds.total <= 0
 }
 
-// probeRepaired tries what a link may have been before it was damaged on its way. first is the refusal of the
+// probeRepaired tries what a link may have been before it was damaged in transit. first is the refusal of the
 // link as it is.
 func (f *Fetcher) probeRepaired(ctx context.Context, s *Source, first *refusal) (*exchange, error) {
 	if first.err.Code == failure.LinkExpired || first.err.Code == failure.LinkGone {

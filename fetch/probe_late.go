@@ -11,7 +11,7 @@ const lateProbeEvery = time.Minute
 
 // A late source is one that could not be reached when it was planned.
 type late struct {
-	planned *Source // as the plan has it
+	planned *Source // as it is in the plan
 	found   *Source // as it was asked again: with Err, or fetched like the others
 }
 

@@ -112,7 +112,7 @@ func (r *Run) receiveBody(ctx context.Context, w *worker, o *Object, x *exchange
 		if err == io.EOF && x.bounds.end < 0 {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			if o.size >= 0 { // an earlier answer told it, so this one broke off
+			if o.size >= 0 { // an earlier answer gave it, so this one broke off
 				return cutShort(err)
 			}
 			if o.access.endSeen != pos && !o.endsAt(x, pos) {
@@ -187,7 +187,7 @@ func (o *Object) endOf(pos int64) int64 {
 	return o.pieceEnd(pos)
 }
 
-// ends takes in an object's size when it becomes known only now. With the run's mutex held.
+// ends records an object's size that becomes known only now. With the run's mutex held.
 func (r *Run) ends(w *worker, o *Object, size int64) error {
 	if err := o.store.setSize(size); err != nil {
 		return err
@@ -204,8 +204,8 @@ func (r *Run) ends(w *worker, o *Object, size int64) error {
 	return nil
 }
 
-// extend goes on with the next free bytes when the response brings them: right after the span, or, where the
-// server knows no ranges, after what has been received already. It does not when a reader waits for other
+// extend continues with the next free bytes when the response brings them: right after the span, or, where
+// the server knows no ranges, after what has been received already. It does not when a reader waits for other
 // bytes and this connection is needed for them.
 func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 	r.mu.Lock()
@@ -230,9 +230,9 @@ func (r *Run) extend(w *worker, o *Object, x *exchange, at int64) bool {
 	return true
 }
 
-// awaitVerdict keeps w's answer open while another request for o, which would go on where this answer does,
-// has not been answered yet: it may be refused, and then this answer is the only one. With the run's mutex
-// held.
+// awaitVerdict keeps w's answer open while another request for o, which would continue where this answer
+// does, has not been answered yet: it may be refused, and then this answer is the only one. With the run's
+// mutex held.
 func (o *Object) awaitVerdict(w *worker, x *exchange, at int64) {
 	for !o.repeatable() && !o.over() && o.run.ctx.Err() == nil && (x.bounds.end < 0 || at < x.bounds.end) {
 		other := false

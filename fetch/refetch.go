@@ -19,7 +19,7 @@ var errSameAgain = errors.New("the bytes came out the same when they were fetche
 // error, proves that they are damaged at their source.
 func SameAgain(err error) bool { return errors.Is(err, errSameAgain) }
 
-// errUnprovable means that bytes could not be fetched a second time, by a link that had been asked for anew.
+// errUnprovable means that bytes could not be fetched a second time, by a link that had been asked again.
 var errUnprovable = errors.New("the link did not give the bytes again")
 
 // Unprovable reports whether err says that nothing can prove or heal the bytes in question. The object was
@@ -121,7 +121,7 @@ func (o *Object) unprovable(e *failure.Error) *failure.Error {
 
 // refetchWith has bytes fetched a second time by again. Where the link may work only once, the answer to its
 // probe is the second fetch; likewise where what again asks is refused for good. That answer is read from its
-// beginning to its end, since it cannot be had twice.
+// beginning to its end, since it cannot be fetched twice.
 func (r *Run) refetchWith(o *Object, again func() (changed bool, err error)) (changed bool, err error) {
 	if x := r.takeOpenProbe(o, false); x != nil {
 		if changed, err = r.compareWithProbe(o, x); err == nil || r.ctx.Err() != nil {

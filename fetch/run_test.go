@@ -114,7 +114,7 @@ func testRefetch(t *testing.T) {
 			return false
 		}
 		bad := append([]byte(nil), good...)
-		bad[1_000_000] ^= 4 // a bit that flipped on its way
+		bad[1_000_000] ^= 4 // a bit that flipped in transit
 		(&served{body: bad, etag: o.etag, mod: o.mod}).serve(w, r)
 		return true
 	}

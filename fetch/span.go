@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// A span is a run of bytes still to be had, from pos up to end. A connection that works on it moves pos;
+// A span is a run of bytes still to be fetched, from pos up to end. A connection that works on it moves pos;
 // another one may take over its tail by moving end, never into the piece that pos is in.
 type span struct {
 	pos, end int64

@@ -159,7 +159,7 @@ func (s *spool) add(src *Source) *spoolEntry {
 	return e
 }
 
-// supersede leaves what has been received of an object where it is, and has the next run begin it anew.
+// supersede leaves what has been received of an object where it is, and has the next run start over.
 func (s *spool) supersede(name string) error {
 	for _, e := range s.list.Objects {
 		if e.Name == name {

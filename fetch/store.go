@@ -62,7 +62,7 @@ func createStore(dir, name string, id Identity) (*store, error) {
 	return s, nil
 }
 
-// errNoStore means that there is nothing to go on from.
+// errNoStore means that there is nothing to resume from.
 var errNoStore = errors.New("nothing usable in the spool")
 
 // openStore resumes an object of an earlier run. The pieces it returns have been checked: those that
@@ -107,12 +107,12 @@ func (s *store) recheck(mem *journalState) error {
 			return err
 		}
 	}
-	// The records of this run are counted anew, so what has been received gets new ones at the next durable
-	// mark.
+	// The records of this run are counted from zero, so what has been received gets new ones at the next
+	// durable mark.
 	return s.rewriteJournal(mem)
 }
 
-// rewriteJournal writes the journal anew, without what has been dropped, when the order of the old records is
+// rewriteJournal rewrites the journal without what has been dropped, when the order of the old records is
 // no longer known.
 func (s *store) rewriteJournal(mem *journalState) error {
 	path := s.journal.f.Name()
@@ -174,7 +174,7 @@ func (s *store) holds(buf []byte, rec pieceRecord) bool {
 	return crc32.Checksum(b, castagnoli) == rec.crc
 }
 
-const earlySync = 4 << 20 // the disk begins with data in steps of so much
+const earlySync = 4 << 20 // the disk starts writing in steps of this much
 
 // write puts bytes in place; they are not recorded yet.
 func (s *store) write(p []byte, off int64) error {

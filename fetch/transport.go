@@ -49,7 +49,7 @@ var errProxy = errors.New("the proxy does not let the connection through")
 
 // newClient builds the one HTTP client of a Fetcher: HTTP/1.1, no compression, no cookies, no netrc, an idle
 // watchdog in place of a timeout, and every connection checked against the address policy when it is dialled,
-// which covers redirects and names that resolve anew.
+// which covers redirects and names that resolve to another address later.
 func newClient(o Options) (*http.Client, *policy, error) {
 	roots, err := trust(o.CAFile)
 	if err != nil {

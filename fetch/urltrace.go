@@ -18,7 +18,7 @@ type urlTrace struct {
 	mu      sync.Mutex
 	urls    []*url.URL
 	secrets []string // of the first of urls
-	known   int      // so many
+	known   int
 }
 
 type urlTraceKey struct{}

@@ -45,7 +45,8 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 	defer r.mu.Unlock()
 	if x.identity.Encoding != o.id.Encoding && x.resp.StatusCode != http.StatusRequestedRangeNotSatisfiable {
 		return unusable(
-			"it came in the encoding %q, and what has been received in %q", x.identity.Encoding, o.id.Encoding,
+			"it came in the encoding %q, and what has been received in "+
+				"%q", x.identity.Encoding, o.id.Encoding,
 		)
 	}
 	if what := o.id.changed(x.identity); what != "" && (what == itsSize || !o.comparable(x)) {
@@ -132,7 +133,7 @@ func (r *Run) unsatisfied(o *Object, x *exchange, err error) error {
 	return errChanged{itsSize}
 }
 
-// setSize takes in a size that was not known; with the run's mutex held.
+// setSize records a size that was unknown; with the run's mutex held.
 func (o *Object) setSize(n int64) {
 	o.size = n
 	for s := range o.spans.active {

@@ -28,8 +28,8 @@ const (
 // listed files.
 type verdict struct {
 	action
-	after time.Duration  // wait so long
-	fewer bool           // the server has had enough of so many connections
+	after time.Duration  // how long to wait
+	fewer bool           // the server objects to so many connections
 	err   *failure.Error // why, with giveUp and stopAll
 }
 
@@ -83,7 +83,7 @@ func (t *tries) reset(now time.Time) {
 	t.wait.Reset()
 }
 
-// failed takes in that a try ended in err, after it had brought something, and decides what to do. budget is
+// failed records that a try ended in err, after it had brought something, and decides what to do. budget is
 // how long nothing may arrive. The wait is in the verdict and, as a time, in t.again.
 func (t *tries) failed(err error, had yield, now time.Time, budget time.Duration) verdict {
 	if t.since.IsZero() {

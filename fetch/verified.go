@@ -30,7 +30,7 @@ const (
 	CheckCutOff   = "cut"      // every response broke off there, in two runs; Contradicts is "length"
 )
 
-// CheckOneEnd is the Check of an object whose length nobody told, and whose link worked once: its one answer
+// CheckOneEnd is the Check of an object whose length nobody gave, and whose link worked once: its one answer
 // ended there. Contradicts is empty.
 const CheckOneEnd = "one-end"
 

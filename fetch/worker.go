@@ -229,7 +229,7 @@ func (r *Run) refused(w *worker, o *Object, ref *refusal) {
 }
 
 // onlyOne reports whether there is still an open answer, of an object for which no second request was ever
-// answered like the first: its link works once, or the server makes the object anew for each request. Then
+// answered like the first: its link works once, or the server makes a new object for each request. Then
 // that answer is read to its end, and why becomes the failure only if it breaks. With the run's mutex held.
 func (o *Object) onlyOne(why *failure.Error) bool {
 	if o.access.proved || o.access.probe == nil && len(o.spans.active) == 0 {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A line is a TCP forwarder that makes a server far away: so many bytes a second for each connection, and so
-// long a way. It counts what it carries towards the client.
+// A line is a TCP forwarder that makes a server far away: a number of bytes a second for each connection, and
+// a long a way. It counts what it carries towards the client.
 type line struct {
 	address string // of its near end
 	carried atomic.Int64

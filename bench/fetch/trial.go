@@ -123,7 +123,7 @@ func (t *trial) firstRun(args []string) error {
 }
 
 // attempt runs a command. When ctx ends it gets a SIGTERM, on which aria2c and axel note how far they are, so
-// that they go on there; after a SIGKILL they would not. It is killed when it stays for 10 s more.
+// that they resume there; after a SIGKILL they would not. It is killed when it stays for 10 s more.
 func attempt(ctx context.Context, args []string) (out []byte, said string, err error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	var stdout, stderr bytes.Buffer

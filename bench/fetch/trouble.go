@@ -19,7 +19,7 @@ import (
 	"holdall/bench/timing"
 )
 
-// rowKill kills each contender when half of the file has come, lets it go on, and counts what came twice.
+// rowKill kills each contender when half of the file has come, lets it resume, and counts what came twice.
 func (b *bench) rowKill() error {
 	title("%d MiB, killed (SIGKILL) half-way and run again", b.size/mib)
 	fmt.Println("| | fetched again | connections at the kill | bytes |\n|---|---|---|---|")
@@ -215,7 +215,7 @@ func (b *bench) rowExpiry() error {
 	return nil
 }
 
-// watch runs a contender for at most so long.
+// watch runs a contender for at most that long.
 func (b *bench) watch(c contender, most time.Duration) (ended string, f finish, err error) {
 	dir := filepath.Join(b.dir, "run")
 	if err := timing.Fresh(dir); err != nil {
@@ -252,7 +252,7 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// fresh goes on in the same spool with a new link, and returns the bytes that came twice.
+// fresh resumes in the same spool with a new link, and returns the bytes that came twice.
 func (b *bench) fresh(link string, first finish, s served) (int64, error) {
 	dir := filepath.Join(b.dir, "run")
 	second, err := b.again(b.ours(link), dir)

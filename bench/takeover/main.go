@@ -159,7 +159,8 @@ func (b *bench) compare(name string) (string, error) {
 		)
 		theirs, ours, memory = append(theirs, a), append(ours, h), max(memory, rss)
 	}
-	return fmt.Sprintf("| %s | %s | %s | %.2f | %.0f | %d MiB |", link.title, timing.Spread(theirs), timing.Spread(ours),
+	return fmt.Sprintf("| %s | %s | %s | %.2f | %.0f | %d MiB |", link.title,
+		timing.Spread(theirs), timing.Spread(ours),
 		timing.Median(ours)/timing.Median(theirs),
 		float64(b.size)/1e6/timing.Median(ours), memory>>20), nil
 }
@@ -216,7 +217,9 @@ func (b *bench) timeHoldall(l *link) (seconds float64, memory int64, err error) 
 		return 0, 0, err
 	}
 	begun := time.Now()
-	_, memory, err = timing.Run(b.program, "take", master, "--to", root, "--allow-private", "--tenant", "bench", "-q")
+	_, memory, err = timing.Run(
+		b.program, "take", master, "--to", root, "--allow-private", "--tenant", "bench", "-q",
+	)
 	return time.Since(begun).Seconds(), memory, err
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// SaysExpired reports whether a storage service's error says outright that the link's time is over.
+// SaysExpired reports whether a storage service's error says outright that the link has expired.
 func SaysExpired(code, detail string) bool {
 	switch code {
 	case "ExpiredToken", "ExpiredRequest", "TokenExpired":

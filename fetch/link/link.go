@@ -1,5 +1,5 @@
 // Package link knows the links of an export: what a link promises, what in it is secret, when it dies, and
-// how one that was damaged on its way is repaired. It asks nobody; package fetch follows links.
+// how one that was damaged in transit is repaired. It uses no network; package fetch follows links.
 //
 // A Link prints redacted. Find and Unwrap take links out of texts and out of what mail programs wrap them in;
 // Expiry reads from a signature when a link stops working; Repairs returns what a refused link may have been.

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A Repair is what a link may have been before something on its way changed it.
+// A Repair is what a link may have been before something changed it in transit.
 type Repair struct {
 	Link Link
 	Note string

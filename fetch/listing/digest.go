@@ -10,7 +10,7 @@ import (
 )
 
 // A Digest is what is recorded of a listing, by which one of the same files is recognised though its links
-// are signed anew and its order is another.
+// are signed again and its order differs.
 type Digest struct {
 	Files int `json:"files"`
 	// Told is the sum of what the listing says about its files, each file's name, size, ETag and date hashed,
@@ -34,7 +34,7 @@ type FileSample struct {
 	SHA256 digest.Sum `json:"sha256"`
 }
 
-// Facts hashes what a listing says about a file that stays when its link is signed anew.
+// Facts hashes what a listing says about a file that stays when its link is signed again.
 func (l Entry) Facts() digest.Sum {
 	var at int64
 	if !l.Modified.IsZero() {

@@ -72,7 +72,7 @@ var saysMore = map[string]bool{
 	"truncated": true,
 }
 
-// count takes in how many files a listing says it has.
+// count records how many files a listing says it has.
 func (j *jsonListing) count(key, v string) {
 	switch strings.Join(link.Words(key), " ") {
 	case "total", "total count", "total files", "total items", "total results":

@@ -1,6 +1,6 @@
 // Package listing reads listings: pages of links, one a file, as CSV, JSON, an index page in HTML, or S3's
 // XML. They come from others and are not trusted. Detect tells a listing from a table or a message, Read
-// yields the entries of one page, and a Digest recognises a listing whose links have been signed anew. It
+// yields the entries of one page, and a Digest recognises a listing whose links have been signed again. It
 // asks no network.
 package listing
 
@@ -52,7 +52,7 @@ type fields struct {
 	entry            Entry
 }
 
-// set takes in one value by the name it is under.
+// set records one value, by its name.
 func (f *fields) set(key, value string) {
 	value = strings.TrimSpace(value)
 	words := strings.Join(link.Words(key), " ")

@@ -35,8 +35,8 @@ func Of(dir string) (Space, bool) {
 	}
 }
 
-// IsFull reports whether err says that a file system or a quota is full. It also knows the words of the database
-// engine for it, whose errors are text only.
+// IsFull reports whether err says that a file system or a quota is full. It also knows the words of the
+// database engine for it, whose errors are text only.
 func IsFull(err error) bool {
 	return err != nil && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
 		strings.Contains(err.Error(), "No space left on device"))

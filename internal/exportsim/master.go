@@ -25,7 +25,8 @@ var masterFaults = []fault{
 var partLabels = map[string]string{"data": "Data Files", "attachments": "Attachments", "cvs": "Internal CVs"}
 
 // MasterCSV returns a master CSV with new links: a row for each object with its part, name, link and when the
-// link dies. Listings are signed anew with it; where that fails, for want of disk, the ones before stand.
+// link dies. Listings are signed again with it; where that fails, for lack of disk space, the earlier ones
+// stay.
 func (s *Server) MasterCSV() []byte {
 	objects := s.masterObjects()
 	at := s.now()

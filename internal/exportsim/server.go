@@ -133,7 +133,7 @@ var objectTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 }
 
-// etagOf makes an ETag of the length of an MD5, as S3 has them, though it is none.
+// etagOf makes an ETag of the length of an MD5, as S3 has them, though it is not one.
 func etagOf(sum digest.Sum) string { return `"` + sum.String()[:32] + `"` }
 
 // ServeHTTP answers one request.

@@ -256,7 +256,7 @@ func startsJSON(s string) bool {
 }
 
 // startsCSV tells a table from prose: in prose a comma or semicolon is followed by a space. Lines that each
-// hold the same number of such separators are a table all the same, and so is a list of links.
+// hold the same number of such separators are still a table, and so is a list of links.
 func startsCSV(s string) bool {
 	if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
 		return true

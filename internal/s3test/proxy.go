@@ -32,7 +32,7 @@ type Fault struct {
 	Status  int           // answer with this and Code, without asking the server
 	Code    string        // of the XML error
 	Drop    bool          // let the server act, and close the connection without an answer
-	CutBody int64         // pass on so many bytes of the answer's body, and close the connection; 0: all
+	CutBody int64         // pass on this many bytes of the response's body, and close the connection; 0: all
 	Hide    []string      // leave these headers out of the answer, as a provider does that does not know them
 }
 

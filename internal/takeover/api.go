@@ -21,9 +21,9 @@ const eployName = "eploy"
 // ndjson ends the names of tables that were received record by record.
 const ndjson = ".ndjson"
 
-// TakeAPI pulls everything that a key may read out of an Eploy system, goes on where the last call stopped,
+// TakeAPI pulls everything that a key may read out of an Eploy system, resumes where the last call stopped,
 // and archives it when all has been received; Options.Progress hears of that last part only. With a
-// *eploy.Paused the result says how far it is; the same call goes on. A system that is archived already is
+// *eploy.Paused the result says how far it is; the same call resumes it. A system that is archived already is
 // not pulled again unless Options.New asks for it.
 func TakeAPI(ctx context.Context, system string, p eploy.Options, o Options) (*Result, error) {
 	o.fill()
@@ -71,7 +71,8 @@ func (o *Options) fill() {
 	}
 }
 
-// apiRun finds the pull of a system that is not archived yet. With New it is none, and what was begun waits.
+// apiRun finds the pull of a system that is not archived yet. With New there is none, and what was begun
+// waits.
 func apiRun(o Options, url string) (*run, error) {
 	if o.New {
 		return nil, nil

@@ -182,7 +182,7 @@ func findSameContent(ctx context.Context, store archive.Store, received []Object
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			continue // told when the takeover began
+			continue // reported when the takeover began
 		}
 		if len(received) == 0 || slices.ContainsFunc(
 			received, func(o ObjectRecord) bool { return !s.hasContent(o) },

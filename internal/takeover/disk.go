@@ -36,7 +36,7 @@ const (
 const packsHere = 2 << 30
 
 // diskNeeds says what is still to be written, where, as far as the sizes are known. Spool, archive and
-// database are there side by side when the archive is committed. r is the run that goes on, or nil.
+// database are there side by side when the archive is committed. r is the run that is resumed, or nil.
 func diskNeeds(p *fetch.Plan, r *run, o Options) (needs []DiskNeed, unknown int) {
 	spool := filepath.Join(o.work(), "spool")
 	if o.Spool != "" {

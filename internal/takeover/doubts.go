@@ -18,9 +18,9 @@ import (
 var errCameDifferent = errors.New("bytes that were in doubt came out different when they were fetched again")
 
 // refetchDoubts fetches a second time what a container says against itself, before it is believed: a name, a
-// place or an entry that no checksum covers may have changed on its way. It returns errMended when it had,
-// and why the bytes could not be asked for again as unproven: then what they say is taken, and reported to be
-// in doubt.
+// place or an entry that no checksum covers may have changed in transit. It returns errCameDifferent when it
+// had, and why the bytes could not be asked for again as unproven: then what they say is taken, and reported
+// to be in doubt.
 func (u *unpacker) refetchDoubts(
 	ctx context.Context, s *origin, x *containerScan, doubts []unpack.Range,
 ) (unproven, err error) {
@@ -62,8 +62,8 @@ func (u *unpacker) refetchDoubts(
 }
 
 // refetchEntries returns how entries are fetched again out of which something is extracted; nil where their
-// container has checksums of its own. Other bytes than before are errMended: what was extracted is not what
-// is there now.
+// container has checksums of its own. Other bytes than before are errCameDifferent: what was extracted is not
+// what is there now.
 func (u *unpacker) refetchEntries(s *origin, c container, entries []unpack.Entry) refetcher {
 	l, listed := c.(*listingContainer)
 	if !listed && (s.refetch == nil || s.kind != filetype.Tar) {
@@ -134,7 +134,7 @@ func unprovenNote(why error) string {
 		return ""
 	}
 	return fmt.Sprintf(
-		"; it could not be asked for a second time (%s), so that it may have changed on its way",
+		"; it could not be asked for a second time (%s), so that it may have changed in transit",
 		refusalText(why),
 	)
 }
@@ -145,7 +145,7 @@ func entryLine(w io.Writer, e unpack.Entry) {
 		e.Index, e.RawName, e.Offset, e.Size, e.Method, e.Modified.Unix(), e.Refused)
 }
 
-// otherThanBefore reports whether bytes that healed on the way have changed what the container says that it
+// otherThanBefore reports whether bytes that healed in transit have changed what the container says that it
 // holds.
 func (x *containerScan) otherThanBefore(s *origin) (bool, error) {
 	if x.changes == s.changes.Load() {

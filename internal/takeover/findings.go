@@ -17,7 +17,7 @@ import (
 	"holdall/query"
 )
 
-// findings collects what is found on the way, from any goroutine. A listing may have a million dead links:
+// findings collects findings from any goroutine. A listing may have a million dead links:
 // what is more than findingsHeld waits in a file.
 type findings struct {
 	path string // of that file

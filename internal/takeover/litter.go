@@ -59,7 +59,7 @@ func mayBeLitter(name string) bool {
 		inMacFolder(name)
 }
 
-// isLitter judges by the name and the first bytes. A person's file that is merely named so is none.
+// isLitter judges by the name and the first bytes. A person's file that merely has such a name is not litter.
 func isLitter(name string, first []byte, size int64) bool {
 	folders, base := litterPath(name)
 	appleDouble := bytes.HasPrefix(first, []byte("\x00\x05\x16\x07")) ||

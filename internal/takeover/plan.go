@@ -64,7 +64,7 @@ func readMaster(ctx context.Context, f *fetch.Fetcher, m MasterCSV) (*master.CSV
 }
 
 // followOnlyLink follows the link of a file that holds nothing else: people save the link that they were
-// mailed. What it leads to is the master CSV, or, when it is none, a part of the export.
+// mailed. What it leads to is the master CSV, or else a part of the export.
 func followOnlyLink(ctx context.Context, f *fetch.Fetcher, file *master.CSV) (*master.CSV, error) {
 	link, only := file.OnlyLink()
 	if !only {

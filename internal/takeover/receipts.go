@@ -15,7 +15,7 @@ import (
 // receiptLog keeps the receipts of all processes that worked on a run, one JSON object a line. Receipts that
 // come before the run is known are held back. A receipt that cannot be written ends the takeover, since
 // nothing may be archived whose receipt is lost: it is written into room that was set aside, for the next
-// process to go on from.
+// process to resume from.
 type receiptLog struct {
 	failed func(error) // called when a receipt cannot be written
 

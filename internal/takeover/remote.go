@@ -92,7 +92,7 @@ func isFinal(name string) bool {
 		strings.HasPrefix(name, "data/received/containers/")
 }
 
-// receiveRest goes on receiving when it is the root that failed: links die, and what has been received can be
+// receiveRest keeps receiving when it is the root that failed: links die, and what has been received can be
 // archived later.
 func (t *takeover) receiveRest(ctx context.Context, err error) {
 	rootFailed := errors.Is(err, archive.ErrCredentials) || errors.Is(err, archive.ErrUnavailable) ||

@@ -14,9 +14,9 @@ import (
 // The states of an export.
 const (
 	StateComplete   = "complete"   // archived and verified, also when there are findings
-	StateIncomplete = "incomplete" // the same command goes on
-	StatePaused     = "paused"     // the day's budget of requests is used up; the same command goes on
-	StateExpired    = "expired"    // a new master CSV is needed to go on
+	StateIncomplete = "incomplete" // the same command resumes it
+	StatePaused     = "paused"     // the day's budget of requests is used up; the same command resumes it
+	StateExpired    = "expired"    // a new master CSV is needed to resume
 	StateDamaged    = "damaged"    // an archive whose own record cannot be read
 )
 

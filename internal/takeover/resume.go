@@ -18,7 +18,7 @@ import (
 )
 
 // A resolution is what a takeover does with a master CSV: nothing, because the export is archived already, or
-// go on in run.
+// resume run.
 type resolution struct {
 	archived *Result
 	plan     *fetch.Plan
@@ -81,7 +81,7 @@ func (o Options) announceResume(r *run) {
 	}
 }
 
-// probe plans over the network. What the network cannot answer any more, a run that has it completely
+// probe plans over the network. What the network no longer answers, a run that has it completely
 // answers.
 func probe(
 	ctx context.Context, f *fetch.Fetcher, m *master.CSV, work string, o Options,
@@ -152,7 +152,7 @@ func checkSpools(runs []*run, p *fetch.Plan) error {
 	return nil
 }
 
-// reportKept says what waits of takeovers that cannot go on now.
+// reportKept says what takeovers that cannot continue now have received.
 func reportKept(runs []*run, talk func(string, ...any)) {
 	for _, r := range runs {
 		if n := r.keptBytes(); n > 0 {

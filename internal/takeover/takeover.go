@@ -59,7 +59,7 @@ type Options struct {
 	DateOrder      string        // dmy, mdy or ""
 	Software       string        // "holdall v0.1.0", for the archive's record
 	Now            func() time.Time
-	Talk           func(format string, a ...any) // what a user should know on the way; may be nil
+	Talk           func(format string, a ...any) // what a user should know meanwhile; may be nil
 	Progress       func(Progress)                // called a few times a second; may be nil
 
 	space func(dir string) (diskspace.Space, bool) // of tests; nil: what the system says
@@ -68,7 +68,7 @@ type Options struct {
 // A MasterCSV is where a takeover begins: raw bytes, or a link to them.
 type MasterCSV struct {
 	Raw  []byte
-	Date time.Time // of Raw, as far as known: links that do not tell their expiry live so many days from it
+	Date time.Time // of Raw, as far as known; links that state no expiry are counted from it
 	Link link.Link
 }
 
@@ -331,7 +331,7 @@ func (t *takeover) receive(ctx context.Context) (err error) {
 }
 
 // openBuilder resumes the run's bag. Where the disk no longer holds what was recorded, the bag is made
-// anew: all that it is made from is in the spool.
+// again: all that it is made from is in the spool.
 func openBuilder(r *run, talk func(string, ...any)) (*archive.Builder, error) {
 	b, err := archive.NewBuilder(r.path("bag"))
 	if !errors.Is(err, archive.ErrDamaged) {

@@ -246,7 +246,7 @@ func (u *unpacker) reportContainer(
 		u.whole = true
 		kept = "; it is kept whole in " + s.keptPath() + note
 	}
-	if x.damaged != nil { // of which what else is odd is a consequence
+	if x.damaged != nil { // whatever else is odd follows from it
 		severity, lost := query.SeverityWarning, ""
 		if !acc.Complete || acc.Unproven {
 			severity, lost = query.SeverityError, "; documents may be lost: ask the vendor for this part "+

@@ -29,7 +29,7 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 			err := t.unpack(ctx, g)
 			failures.add(err)
 			if err != nil && !isFetchError(err) && !needsRebuild(err) {
-				cancel(err) // our own trouble: there is no sense in going on
+				cancel(err) // our own trouble: there is no point in continuing
 			}
 		})
 	}

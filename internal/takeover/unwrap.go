@@ -108,7 +108,7 @@ func selectAt(entries []unpack.Entry, at []int) []unpack.Entry {
 }
 
 // withInner extracts a container that lies in another, in one piece or several, and hands it to use. It
-// returns errNotContainer when it is none, also behind one compression.
+// returns errNotContainer when it is not one, even behind one compression.
 func (u *unpacker) withInner(
 	ctx context.Context, s *origin, c container, entries []unpack.Entry, volumes bool,
 	use func(*origin) error,
@@ -172,7 +172,7 @@ func (u *unpacker) innerOrigin(s *origin, c container, entries []unpack.Entry) *
 }
 
 // useExtracted hands an extracted container to use, from behind one compression if it has one. It returns
-// errNotContainer when it is none.
+// errNotContainer when it is not one.
 func (s *origin) useExtracted(f *os.File, size int64, scratch string, use func(*origin) error) error {
 	s.bytes, s.size = f, size
 	first, err := headOf(f)

@@ -120,7 +120,7 @@ func leaks(root string, secrets []string) []string {
 }
 
 // Altered reports whether a bag holds an object that is not, byte for byte, what the server has, because a
-// bit was flipped on its way where no check of the format looks: nobody can know it for the same again.
+// bit was flipped in transit where no check of the format looks: nobody can recognise it as the same again.
 func (w *World) Altered(bag string) bool {
 	raw, err := os.ReadFile(filepath.Join(bag, "custody/containers.jsonl"))
 	if err != nil {

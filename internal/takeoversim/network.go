@@ -16,7 +16,7 @@ type Network struct {
 
 	mu     sync.Mutex
 	conns  map[*serverConn]bool // guarded by mu
-	served *sync.WaitGroup      // of the run that goes on: each has a time of its own
+	served *sync.WaitGroup      // of the current run: each has a time of its own
 }
 
 func newNetwork(serve func(*serverConn), down func() bool) *Network {

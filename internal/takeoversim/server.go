@@ -30,7 +30,7 @@ type object struct {
 // An objectStyle is what a store is like forever.
 type objectStyle struct {
 	noRanges, noETag, weakETag, edgeETag, noLength, gzipped, once, shortRanges bool
-	// a redirect leads to another host, and holds so long; 0: none
+	// a redirect leads to another host, and works this long; 0: none
 	elsewhere time.Duration
 	pace      time.Duration // for each 16 KiB
 }
@@ -57,7 +57,7 @@ type server struct {
 
 const chunk = 16 << 10
 
-// serve answers requests on a connection until one of the two has had enough.
+// serve answers requests on a connection until one of the two ends it.
 func (s *server) serve(c *serverConn) {
 	in := bufio.NewReader(c)
 	for {
@@ -204,7 +204,7 @@ type giving struct {
 	ignoreRange    bool
 	noContentRange bool
 	noBytes        bool // the body is empty, whatever the headers say
-	cut            int  // break off after so many bytes; 0: do not
+	cut            int  // break off after this many bytes; 0: do not
 	reset          bool // break off with a reset
 	stall          time.Duration
 	flip           int // the byte at this place of the object is wrong; 0: none

@@ -39,7 +39,7 @@ type Document struct {
 	Content []byte
 	Owner   string // id of the record it belongs to
 	Row     string // id of its row in Attachments, or ""
-	Certain bool   // the export says who the owner is: a number that looks like a year is none
+	Certain bool   // the export says who the owner is: a number that looks like a year does not say it
 	Damaged bool   // the vendor holds it in a damaged form
 }
 

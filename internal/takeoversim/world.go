@@ -30,7 +30,7 @@ type Step struct {
 	Kill      int // chunks into the run when the process is killed; 0: it is not
 	Interrupt time.Duration
 	Outage    bool          // the network is down during this run
-	Twice     time.Duration // so long after the run has begun, another one like it begins; 0: none does
+	Twice     time.Duration // this long after the run has begun, another one like it begins; 0: none does
 	Disk      int           // KiB that the disk holds during this run; 0: enough
 	Rot       bool          // after this run, a byte of what it left is another one
 }
@@ -223,7 +223,7 @@ func (w *World) Save() []byte {
 	return b
 }
 
-// Restore goes on from a saved state.
+// Restore resumes from a saved state.
 func (w *World) Restore(b []byte) error {
 	var s saved
 	if err := json.Unmarshal(b, &s); err != nil {

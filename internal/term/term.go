@@ -18,7 +18,7 @@ func Is(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Width returns the columns of a terminal, or 80 for what is none.
+// Width returns the columns of a terminal, or 80 for anything else.
 func Width(stream any) int {
 	if f, ok := stream.(*os.File); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
@@ -28,7 +28,7 @@ func Width(stream any) int {
 	return 80
 }
 
-// Height returns the lines of a terminal, or 24 for what is none.
+// Height returns the lines of a terminal, or 24 for anything else.
 func Height(stream any) int {
 	if f, ok := stream.(*os.File); ok {
 		if _, h, err := term.GetSize(int(f.Fd())); err == nil && h > 0 {

@@ -2,10 +2,11 @@ package unpack
 
 // Limits bound what a container made by others may cost. A zero field means the default of DefaultLimits.
 type Limits struct {
-	Entries    int   // at most so many entries
-	EntrySize  int64 // at most so many bytes of content an entry
-	EntryRatio int64 // content at most so many times the stored bytes, an entry (beyond 1 MiB of content)
-	// content at most so many times the whole container (beyond 1 MiB of content); later entries are refused
+	Entries    int   // most entries
+	EntrySize  int64 // most bytes of content of an entry
+	EntryRatio int64 // an entry's content over its stored bytes, at most (beyond 1 MiB of content)
+	// all content is at most this many times the container (beyond 1 MiB of content); later entries are
+	// refused
 	OverallRatio int64
 	NameLength   int // bytes of a name
 }
@@ -21,7 +22,7 @@ const ratioFree = 1 << 20
 // Limits of looking through bytes that no directory accounts for.
 const (
 	scanWindow = 64 << 10 // read at once
-	scanEffort = 6        // trying headers there may read so many times the container
+	scanEffort = 6        // trying headers there may read this many times the container's size
 )
 
 func (l Limits) orDefaults() Limits {

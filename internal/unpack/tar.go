@@ -11,7 +11,7 @@ import (
 )
 
 // A tarFile is an opened tar. A plain one is read where an entry lies. A compressed one can only be read from
-// its start, so the stream that served the last entry is kept, and goes on from there.
+// its start, so the stream that served the last entry is kept, and continues from there.
 type tarFile struct {
 	r    io.ReaderAt
 	size int64
@@ -266,7 +266,7 @@ func (c *tarContent) damage(err error) error {
 	return c.s.damage(err)
 }
 
-// Close hands the stream back, so that the next entry goes on from here.
+// Close hands the stream back, so that the next entry continues from here.
 func (c *tarContent) Close() error {
 	if c.s == nil {
 		return nil

@@ -285,7 +285,7 @@ func (s *tarStream) finish() error {
 	return s.seekHeader("another tar follows its end mark, at byte %d")
 }
 
-// resync goes on behind a header that cannot be read, with the next one that can.
+// resync continues after a header that cannot be read, with the next one that can.
 func (s *tarStream) resync(cause error) error {
 	s.contradict("%v", cause)
 	if s.buffer == nil {

@@ -61,7 +61,7 @@ type Entry struct {
 }
 
 // Errors that say what is wrong with a container; errors.Is matches them. An error that matches none of them
-// is of the source: the bytes could not be had, and nothing is known about them.
+// is of the source: the bytes could not be read, and nothing is known about them.
 var (
 	// CRC-32 or size differ from what the container says, or it cannot be decompressed
 	ErrChecksum = errors.New("checksum does not match")
@@ -101,7 +101,7 @@ type Account struct {
 	Complete       bool     // as many entries were found as the container says it has
 	Unproven       bool     // the checksum over all contents does not fit
 
-	// Doubts are a few ranges, in ascending order. If bytes in them changed on their way, that is why the
+	// Doubts are a few ranges, in ascending order. If bytes in them changed in transit, that is why the
 	// container says something odd.
 	Doubts []Range
 }
@@ -129,7 +129,7 @@ type Container interface {
 	// OpenRaw reads the stored bytes of an entry, for keeping what was refused.
 	OpenRaw(e Entry) (io.ReadCloser, error)
 	// Rest looks at every byte that the entries leave over. It hands on, in the order of their offsets, the
-	// entries that no directory names; their Index goes on after the others. It needs all bytes of the
+	// entries that no directory names; their Index continues after the others. It needs all bytes of the
 	// container, and stops with found's error.
 	Rest(found func(Entry) error) (Account, error)
 }

@@ -21,7 +21,7 @@ type zipHeader struct {
 	stored, size     int64
 	offset           int64 // of the local header in the container
 	disk             uint16
-	short            bool  // size and offset are told in 32 bits
+	short            bool  // size and offset are stated in 32 bits
 	last, end        int64 // where the entries before end at least, and where this one does
 	at               int64 // where the record begins
 	next             int64 // where the next record of the directory begins

@@ -11,7 +11,7 @@ import (
 // A zipEnd says where the directory of a ZIP is. Offsets count from the start of the container.
 type zipEnd struct {
 	start, size int64  // of the directory; size as stated
-	limit       int64  // where the end records begin: the directory cannot go on behind
+	limit       int64  // where the end records begin: the directory ends before it
 	after       int64  // where the end records and the comment end
 	stored      uint64 // offset of the directory as stated
 	entries     uint64 // as stated

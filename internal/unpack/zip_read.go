@@ -145,7 +145,7 @@ type zipContent struct {
 	sum     uint32
 	want    uint32
 	hasCRC  bool  // else there is nothing to compare with
-	modulo  bool  // it may go on by multiples of 4 GiB
+	modulo  bool  // it may continue by multiples of 4 GiB
 	most    int64 // bytes of content, ever
 	err     error // how it ended; sticky
 }
