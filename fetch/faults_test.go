@@ -165,7 +165,7 @@ func (w *faultWorld) run(
 		return nil, err
 	}
 	t.Cleanup(func() { f.Close() })
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	t.Cleanup(cancel)
 	p, err := f.Plan(ctx, m)
 	if err != nil {

@@ -167,7 +167,7 @@ func newTestFetcher(t *testing.T, change func(*Options)) *Fetcher {
 // take plans and fetches m into dir, and waits for the end.
 func take(t *testing.T, f *Fetcher, m *master.CSV, dir string) (*Run, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	t.Cleanup(cancel)
 	p, err := f.Plan(ctx, m)
 	if err != nil {

@@ -87,7 +87,7 @@ func TestAReaderGetsTheTailFirstAndEverythingInTheEnd(t *testing.T) {
 	body := zipLike(40<<20+77, 4)
 	s.put("/attachments.zip", body)
 	f := newTestFetcher(t, func(o *Options) { o.MaxRate = 20 << 20 })
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	p, err := f.Plan(ctx, s.master(t, "", "/attachments.zip", ""))
 	if err != nil {

@@ -98,7 +98,7 @@ func (l *listedServer) page(form string, names []string, next string) []byte {
 // wantFiles reads every file of the only object and compares it.
 func wantFiles(t *testing.T, r *Run, l *listedServer) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	o := r.Objects[0]
 	n := 0

@@ -227,7 +227,8 @@ func testFreshListing(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantFiles(t, r, l)
-	if got := len(s.log()) - before; got != 1+50 {
+	// On a busy machine, some may be asked for again.
+	if got := len(s.log()) - before; got < 1+50 || got > 1+50+5 {
 		t.Errorf("%d requests, want one for the listing and one a file", got)
 	}
 	// Another export may have files of the same names and sizes at the same places, so each is asked for, and
