@@ -45,8 +45,7 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 	defer r.mu.Unlock()
 	if x.identity.Encoding != o.id.Encoding && x.resp.StatusCode != http.StatusRequestedRangeNotSatisfiable {
 		return unusable(
-			"it came in the encoding %q, and what has been received in "+
-				"%q", x.identity.Encoding, o.id.Encoding,
+			"it came in the encoding %q, what was received before in %q", x.identity.Encoding, o.id.Encoding,
 		)
 	}
 	if what := o.id.changed(x.identity); what != "" && (what == itsSize || !o.comparable(x)) {

@@ -20,8 +20,8 @@ func (b *bench) table(cs []contender, times map[string][]float64, memory map[str
 	for _, c := range cs {
 		t := times[c.name]
 		fmt.Printf(
-			"| %s | %s | %.0f | %.2f x | %d MiB "+
-				"|\n", c.name, timing.Spread(t), float64(size)/1e6/timing.Median(t),
+			"| %s | %s | %.0f | %.2f x | %d MiB |\n",
+			c.name, timing.Spread(t), float64(size)/1e6/timing.Median(t),
 			ratio(t, times[us]), memory[c.name]/mib,
 		)
 	}
@@ -102,8 +102,8 @@ func (b *bench) rowCapped() error {
 	)
 	fmt.Println("| | time, synced | beside the ideal |\n|---|---|---|")
 	for _, c := range append(cs, last...) {
-		fmt.Printf("| %s | %s | %.2f x "+
-			"|\n", c.name, timing.Spread(times[c.name]), timing.Median(times[c.name])/ideal)
+		t := times[c.name]
+		fmt.Printf("| %s | %s | %.2f x |\n", c.name, timing.Spread(t), timing.Median(t)/ideal)
 	}
 	b.peak = max(b.peak, memory[us])
 	fmt.Printf("\nGoal: 1.05 x.\n")
@@ -167,8 +167,8 @@ func (b *bench) rowSmall() error {
 	for _, c := range cs {
 		t := times[c.name]
 		fmt.Printf(
-			"| %s | %s | %.0f | %.2f x | %d MiB "+
-				"|\n", c.name, timing.Spread(t), float64(b.files)/timing.Median(t),
+			"| %s | %s | %.0f | %.2f x | %d MiB |\n",
+			c.name, timing.Spread(t), float64(b.files)/timing.Median(t),
 			ratio(t, times[us]), memory[c.name]/mib,
 		)
 	}
