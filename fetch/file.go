@@ -91,8 +91,8 @@ func (o *Object) Files(ctx context.Context) iter.Seq2[File, error] {
 func (p *filePool) await(ctx context.Context, i int) (bool, error) {
 	more := false
 	err := p.o.until(ctx, func() bool {
-		more = i < len(p.records)
-		return more && p.resolved(i) || !more && p.listed
+		more = i < len(p.results.records)
+		return more && p.resolved(i) || !more && p.queue.listed
 	})
 	return more, err
 }
@@ -105,7 +105,7 @@ func (p *filePool) file(i int) (File, error) {
 	}
 	f := File{Index: i, Name: l.Name, RawName: l.RawName, Size: -1, LastModified: l.Modified}
 	p.o.run.mu.Lock()
-	at, fault := p.records[i], p.errs[i]
+	at, fault := p.results.records[i], p.results.errs[i]
 	p.o.run.mu.Unlock()
 	if fault != nil {
 		f.Err = fault
@@ -148,11 +148,11 @@ func (o *Object) OpenFile(f File) (io.ReadCloser, error) {
 		return nil, f.Err
 	}
 	o.run.mu.Lock()
-	if f.Index < 0 || f.Index >= len(o.files.records) || o.files.records[f.Index] == 0 {
+	if f.Index < 0 || f.Index >= len(o.files.results.records) || o.files.results.records[f.Index] == 0 {
 		o.run.mu.Unlock()
 		return nil, errors.New("the file has not been received")
 	}
-	n := o.files.records[f.Index] - 1
+	n := o.files.results.records[f.Index] - 1
 	o.run.mu.Unlock()
 	r, err := o.files.files.record(n)
 	if err != nil {
@@ -191,8 +191,8 @@ func (p *filePool) save(dir, name string) (Verified, error) {
 	if err := w.Flush(); err != nil {
 		return Verified{}, failure.Disk(err, "store a listing")
 	}
-	index := make([]byte, 0, 4*len(p.records))
-	for _, n := range p.records {
+	index := make([]byte, 0, 4*len(p.results.records))
+	for _, n := range p.results.records {
 		index = binary.LittleEndian.AppendUint32(index, n)
 	}
 	if err := atomicfile.WriteFile(indexPath(dir, name), index); err != nil {

@@ -151,13 +151,13 @@ func (p *filePool) confirmed(i int, d *doubt) bool {
 // run's mutex held.
 func (p *filePool) seenAgain(i int, what string, wait time.Duration) bool {
 	now := time.Now()
-	s, ok := p.sightings[i]
+	s, ok := p.doubts.sightings[i]
 	if !ok || s.what != what {
-		p.sightings[i] = sighting{what, now, 1}
+		p.doubts.sightings[i] = sighting{what, now, 1}
 		return false
 	}
 	s.times++
-	p.sightings[i] = s
+	p.doubts.sightings[i] = s
 	return wait == 0 || now.Sub(s.at) >= wait && s.times >= slowTimes
 }
 

@@ -54,8 +54,8 @@ func (p *filePool) obtain(ctx context.Context, i int, buf *[]byte) (record uint3
 func (p *filePool) reuse(r fileRecord) {
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	p.reused += r.size
-	p.bytes += r.size
+	p.results.reused += r.size
+	p.results.bytes += r.size
 }
 
 // fetch asks for file i. One that proves to be known is not read.
@@ -128,10 +128,10 @@ func roomFor(buf *[]byte, n int64) []byte {
 
 // historyOf returns the tries at file i. With the run's mutex held.
 func (p *filePool) historyOf(i int) *tries {
-	if p.tries[i] == nil {
-		p.tries[i] = new(tries)
+	if p.queue.tries[i] == nil {
+		p.queue.tries[i] = new(tries)
 	}
-	return p.tries[i]
+	return p.queue.tries[i]
 }
 
 // requestOf is what to ask for to have file i.
@@ -139,7 +139,7 @@ func (p *filePool) requestOf(i int, l listing.Entry) request {
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
 	q := request{object: p.o.Source.Number, part: p.o.Source.Part, link: l.Link, to: -1}
-	if t := p.tries[i]; t != nil {
+	if t := p.queue.tries[i]; t != nil {
 		q.whole, q.retries = t.whole, t.wait.Tries()
 	}
 	return q
@@ -197,8 +197,8 @@ func (p *filePool) store(i int, l listing.Entry, rec fileRecord, x *exchange, bo
 	}
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	p.fetched++
-	p.bytes += int64(len(body))
+	p.results.fetched++
+	p.results.bytes += int64(len(body))
 	return n, nil
 }
 
@@ -260,9 +260,9 @@ func (p *filePool) fetchLarge(i int, l listing.Entry, rec fileRecord, x *exchang
 		return 0, err
 	}
 	r.mu.Lock()
-	p.fetched++
-	p.bytes += v.Size
-	p.reused += sub.spans.reused
+	p.results.fetched++
+	p.results.bytes += v.Size
+	p.results.reused += sub.spans.reused
 	r.mu.Unlock()
 	return p.files.append(rec)
 }
@@ -271,8 +271,8 @@ func (p *filePool) fetchLarge(i int, l listing.Entry, rec fileRecord, x *exchang
 func (p *filePool) busyWith(n int) {
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	p.largeActive += n
-	p.lastBytes = time.Now()
+	p.conns.large += n
+	p.conns.lastBytes = time.Now()
 }
 
 // claimNumber returns the number of the object in the spool for a large file: the same in every run for the
@@ -287,9 +287,10 @@ func (p *filePool) claimNumber(i int, rec fileRecord, id Identity) int64 {
 	r := p.o.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for owner, taken := p.claimed[number]; taken && owner != i; owner, taken = p.claimed[number] {
+	claimed := p.results.claimed
+	for owner, taken := claimed[number]; taken && owner != i; owner, taken = claimed[number] {
 		number++
 	}
-	p.claimed[number] = i
+	p.results.claimed[number] = i
 	return int64(number)
 }

@@ -27,25 +27,25 @@ func (p *filePool) keepOnly(i int, a onlyAnswer, d *doubt) {
 	}
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	if p.onlyBytes+len(a.body) > maxOnlyBytes {
+	if p.doubts.onlyBytes+len(a.body) > maxOnlyBytes {
 		return
 	}
 	p.dropOnly(i)
 	a.body, a.why = slices.Clone(a.body), d.why
-	p.only[i] = a
-	p.onlyBytes += len(a.body)
+	p.doubts.only[i] = a
+	p.doubts.onlyBytes += len(a.body)
 }
 
 // dropOnly forgets it. With the run's mutex held.
 func (p *filePool) dropOnly(i int) {
-	p.onlyBytes -= len(p.only[i].body)
-	delete(p.only, i)
+	p.doubts.onlyBytes -= len(p.doubts.only[i].body)
+	delete(p.doubts.only, i)
 }
 
 // acceptOnly takes what came for file i the one time that its link worked, if e says that it does not any
 // more. With the run's mutex held.
 func (p *filePool) acceptOnly(i int, e *failure.Error) (accepted bool, err error) {
-	a, ok := p.only[i]
+	a, ok := p.doubts.only[i]
 	if !ok || e.Code != failure.LinkGone && e.Code != failure.LinkDenied {
 		return false, nil
 	}
@@ -58,8 +58,8 @@ func (p *filePool) acceptOnly(i int, e *failure.Error) (accepted bool, err error
 	if err := p.files.served.put(a.record, a.name, odd); err != nil {
 		return false, failure.Disk(err, "store what is odd about a fetched file")
 	}
-	p.fetched++
-	p.bytes += int64(len(a.body))
+	p.results.fetched++
+	p.results.bytes += int64(len(a.body))
 	p.resolve(i, n, nil)
 	return true, nil
 }

@@ -18,46 +18,73 @@ const (
 	largeFile      = 1 << 20 // beyond, a file is fetched in pieces, as an object of its own
 )
 
-// A filePool fetches the files of a listing. The run's mutex guards its fields from next on.
+// A filePool fetches the files of a listing. The run's mutex guards its fields from queue on.
 type filePool struct {
 	o       *Object
 	entries *entryStore
 	files   *fileStore
 	cond    *sync.Cond // something to do, or nothing more
 
-	next      int   // first file not handed out
-	listed    bool  // the listing has been read to its end
-	bytes     int64 // of files that have been received
-	reused    int64
-	done      int  // files that have been received or have failed for good
-	fetched   int  // files fetched
-	expired   int  // links that have expired since one asked for alone was served
-	alone     bool // one file is asked for alone, to see whether all links have expired
+	queue    fileQueue
+	results  fileResults
+	conns    fileConns
+	refusals fileRefusals
+	doubts   fileDoubts
+	notes    []string        // why the listing may name more files than were read
+	digest   *listing.Digest // of a listing that an earlier run completed
+}
+
+// fileQueue is which files are to be fetched, and when.
+type fileQueue struct {
+	next    int            // first file not handed out
+	listed  bool           // the listing has been read to its end
+	retries []fileRetry    // in the order of their times
+	tries   map[int]*tries // of files that failed and are to be tried again
+
+	// files with something received from their place, by another link: they wait until all places are known
+	deferred []int
+	places   map[uint64]int // links of the listing to places from which something was received
+
+	seen       map[uint64]int32 // the first file of each link
+	duplicates map[int][]int    // files with the very link of an earlier one
+	alias      map[int]bool     // these
+}
+
+// fileResults is what became of each file.
+type fileResults struct {
+	records   []uint32               // for each file its record's number and one; 0 while there is none
+	errs      map[int]*failure.Error // files that have failed for good
+	claimed   map[uint64]int         // which file has which object in the spool
+	sameAgain map[int]bool           // files that came out the same when fetched again
+	done      int                    // files that have been received or have failed for good
+	fetched   int                    // files received by this run
+	bytes     int64                  // of files that have been received
+	reused    int64                  // of these, from earlier runs
+}
+
+// fileConns is how many files are fetched at once.
+type fileConns struct {
+	busy      int
+	target    int
+	limit     int
+	large     int // large files being fetched, as objects of their own
+	halved    time.Time
+	lastBytes time.Time
+}
+
+// fileRefusals is whether refusals are about single files or about all links.
+type fileRefusals struct {
+	inRow   int
+	expired int  // links that have expired since one asked for alone was served
+	alone   bool // one file is asked for alone, to see whether all links have expired
+}
+
+// fileDoubts is what came in place of files and is not believed yet.
+type fileDoubts struct {
 	sightings map[int]sighting
 	only      map[int]onlyAnswer          // what came for files whose link may have worked once
 	onlyBytes int                         // of their bodies
 	pages     map[digest.Sum]map[int]bool // files in whose place a page came, by the page
-	claimed   map[uint64]int              // which file has which object in the spool
-	// files with something received from their place, by another link: they wait until all places are known
-	deferred    []int
-	places      map[uint64]int         // links of the listing to places from which something was received
-	largeActive int                    // large files being fetched
-	refused     int                    // refusals in a row
-	notes       []string               // why the listing may name more files than were read
-	digest      *listing.Digest        // of a listing that an earlier run completed
-	records     []uint32               // for each file its record's number and one; 0 while there is none
-	errs        map[int]*failure.Error // files that have failed for good
-	seen        map[uint64]int32
-	duplicates  map[int][]int  // files with the very link of an earlier one
-	alias       map[int]bool   // these
-	retries     []fileRetry    // in the order of their times
-	sameAgain   map[int]bool   // files that came out the same when fetched again
-	tries       map[int]*tries // of files that failed and are to be tried again
-	busy        int
-	target      int
-	most        int
-	halved      time.Time
-	lastBytes   time.Time
 }
 
 type fileRetry struct {
@@ -75,16 +102,21 @@ func newFilePool(r *Run, o *Object, name string) (*filePool, error) {
 		return nil, errors.Join(err, set.close())
 	}
 	p := &filePool{
-		o: o, entries: sh, files: set, cond: sync.NewCond(&r.mu), errs: map[int]*failure.Error{},
-		seen:       map[uint64]int32{},
-		duplicates: map[int][]int{}, alias: map[int]bool{}, sameAgain: map[int]bool{},
-		tries:     map[int]*tries{},
-		sightings: map[int]sighting{}, only: map[int]onlyAnswer{}, pages: map[digest.Sum]map[int]bool{},
-		claimed: map[uint64]int{},
-		places:  map[uint64]int{}, target: startFileConns, most: maxFileConns, lastBytes: time.Now(),
+		o: o, entries: sh, files: set, cond: sync.NewCond(&r.mu),
+		queue: fileQueue{
+			tries: map[int]*tries{}, places: map[uint64]int{}, seen: map[uint64]int32{},
+			duplicates: map[int][]int{}, alias: map[int]bool{},
+		},
+		results: fileResults{
+			errs: map[int]*failure.Error{}, claimed: map[uint64]int{}, sameAgain: map[int]bool{},
+		},
+		conns: fileConns{target: startFileConns, limit: maxFileConns, lastBytes: time.Now()},
+		doubts: fileDoubts{
+			sightings: map[int]sighting{}, only: map[int]onlyAnswer{}, pages: map[digest.Sum]map[int]bool{},
+		},
 	}
 	if n := r.f.opts.Connections; n > 0 {
-		p.target, p.most = n, n
+		p.conns.target, p.conns.limit = n, n
 	}
 	return p, nil
 }
@@ -100,24 +132,24 @@ func (p *filePool) add(l listing.Entry) error {
 	r := p.o.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i := len(p.records)
-	p.records = append(p.records, 0)
-	first, twice := p.seen[h]
+	i := len(p.results.records)
+	p.results.records = append(p.results.records, 0)
+	first, twice := p.queue.seen[h]
 	if ok && !twice {
-		p.places[placeOf(key)]++
+		p.queue.places[placeOf(key)]++
 		if known.record.mark != h {
-			p.deferred = append(p.deferred, i)
+			p.queue.deferred = append(p.queue.deferred, i)
 		}
 	}
 	if twice {
 		if p.resolved(int(first)) {
 			p.copyOutcome(int(first), i)
 		} else {
-			p.duplicates[int(first)] = append(p.duplicates[int(first)], i)
+			p.queue.duplicates[int(first)] = append(p.queue.duplicates[int(first)], i)
 		}
-		p.alias[i] = true
+		p.queue.alias[i] = true
 	} else {
-		p.seen[h] = int32(i)
+		p.queue.seen[h] = int32(i)
 	}
 	p.cond.Signal()
 	return p.failure()
@@ -129,7 +161,7 @@ func placeOf(k fileKey) uint64 { return binary.LittleEndian.Uint64(k[:]) }
 func (p *filePool) crowded(k fileKey) bool {
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	return p.places[placeOf(k)] > 1
+	return p.queue.places[placeOf(k)] > 1
 }
 
 func (p *filePool) failure() error {
@@ -139,30 +171,30 @@ func (p *filePool) failure() error {
 	return nil
 }
 
-func (p *filePool) resolved(i int) bool { return p.records[i] != 0 || p.errs[i] != nil }
+func (p *filePool) resolved(i int) bool { return p.results.records[i] != 0 || p.results.errs[i] != nil }
 
 func (p *filePool) copyOutcome(from, to int) {
-	p.records[to] = p.records[from]
-	if e := p.errs[from]; e != nil {
-		p.errs[to] = e
+	p.results.records[to] = p.results.records[from]
+	if e := p.results.errs[from]; e != nil {
+		p.results.errs[to] = e
 	}
-	p.done++
+	p.results.done++
 }
 
 // resolve says what became of file i; with the run's mutex held.
 func (p *filePool) resolve(i int, record uint32, err *failure.Error) {
 	if err != nil {
-		p.errs[i] = err
+		p.results.errs[i] = err
 	} else {
-		p.records[i] = record + 1
+		p.results.records[i] = record + 1
 	}
-	p.done++
-	for _, j := range p.duplicates[i] {
+	p.results.done++
+	for _, j := range p.queue.duplicates[i] {
 		p.copyOutcome(i, j)
 	}
-	delete(p.duplicates, i)
-	delete(p.tries, i)
-	delete(p.sightings, i)
+	delete(p.queue.duplicates, i)
+	delete(p.queue.tries, i)
+	delete(p.doubts.sightings, i)
 	p.dropOnly(i)
 	p.o.readers.arrived.Broadcast()
 }
@@ -173,16 +205,16 @@ func (p *filePool) nextFile() (int, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
-		if p.o.over() || p.listed && p.done == len(p.records) {
+		if p.o.over() || p.queue.listed && p.results.done == len(p.results.records) {
 			p.cond.Broadcast()
 			return 0, false
 		}
 		// After a link that has expired, one at a time until something is served again: the others may have,
 		// too.
-		if p.busy < p.target && (p.expired == 0 || p.busy == 0) {
+		if p.conns.busy < p.conns.target && (p.refusals.expired == 0 || p.conns.busy == 0) {
 			if i, ok := p.pop(time.Now()); ok {
-				p.busy++
-				p.alone = p.expired > 0
+				p.conns.busy++
+				p.refusals.alone = p.refusals.expired > 0
 				return i, true
 			}
 		}
@@ -192,25 +224,25 @@ func (p *filePool) nextFile() (int, bool) {
 
 // pop returns a file whose time has come.
 func (p *filePool) pop(now time.Time) (int, bool) {
-	for k, a := range p.retries {
+	for k, a := range p.queue.retries {
 		if !now.Before(a.at) {
-			p.retries = append(p.retries[:k:k], p.retries[k+1:]...)
+			p.queue.retries = append(p.queue.retries[:k:k], p.queue.retries[k+1:]...)
 			return a.index, true
 		}
 	}
-	for p.next < len(p.records) {
-		i := p.next
-		p.next++
-		if _, waits := slices.BinarySearch(p.deferred, i); waits {
+	for p.queue.next < len(p.results.records) {
+		i := p.queue.next
+		p.queue.next++
+		if _, waits := slices.BinarySearch(p.queue.deferred, i); waits {
 			continue
 		}
-		if !p.alias[i] && !p.resolved(i) {
+		if !p.queue.alias[i] && !p.resolved(i) {
 			return i, true
 		}
 	}
-	if p.listed && len(p.deferred) > 0 {
-		i := p.deferred[0]
-		p.deferred = p.deferred[1:]
+	if p.queue.listed && len(p.queue.deferred) > 0 {
+		i := p.queue.deferred[0]
+		p.queue.deferred = p.queue.deferred[1:]
 		return i, true
 	}
 	return 0, false
@@ -220,10 +252,10 @@ func (p *filePool) pop(now time.Time) (int, bool) {
 // by earlier runs.
 func (p *filePool) progress() (here, total, reused int64) {
 	total = -1
-	if p.listed && p.done == len(p.records) {
-		total = p.bytes
+	if p.queue.listed && p.results.done == len(p.results.records) {
+		total = p.results.bytes
 	}
-	return p.bytes, total, p.reused
+	return p.results.bytes, total, p.results.reused
 }
 
 func (p *filePool) close() error {

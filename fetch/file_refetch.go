@@ -36,7 +36,7 @@ func (o *Object) refetchFile(ctx context.Context, f File, restore bool) (changed
 	defer o.refetch.mu.Unlock()
 	r := o.run
 	r.mu.Lock()
-	n, twice := p.records[f.Index]-1, p.sameAgain[f.Index]
+	n, twice := p.results.records[f.Index]-1, p.results.sameAgain[f.Index]
 	r.mu.Unlock()
 	if twice && !restore {
 		return false, o.Source.failure(damagedAtSource())
@@ -52,7 +52,7 @@ func (o *Object) refetchFile(ctx context.Context, f File, restore bool) (changed
 		return false, errors.Join(e, err)
 	}
 	r.mu.Lock()
-	p.sameAgain[f.Index] = !changed
+	p.results.sameAgain[f.Index] = !changed
 	complete := o.outcome.complete
 	r.mu.Unlock()
 	if changed && complete {
@@ -228,9 +228,9 @@ func (p *filePool) replace(n uint32, rec fileRecord, f *os.File) error {
 	}
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
-	for i, at := range p.records {
+	for i, at := range p.results.records {
 		if at == n+1 {
-			p.records[i] = now + 1
+			p.results.records[i] = now + 1
 		}
 	}
 	return nil

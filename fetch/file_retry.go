@@ -17,16 +17,16 @@ func (p *filePool) finish(i int, record uint32, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer p.cond.Broadcast()
-	p.busy--
+	p.conns.busy--
 	now := time.Now()
 	if err == nil {
-		p.refused, p.lastBytes = 0, now
-		if p.alone { // asked for after links had expired; others, under way before, say nothing
-			p.expired = 0
+		p.refusals.inRow, p.conns.lastBytes = 0, now
+		if p.refusals.alone { // asked for after links had expired; others, under way before, say nothing
+			p.refusals.expired = 0
 		}
 		p.resolve(i, record, nil)
-		if p.fetched >= 2*startFileConns && p.halved.IsZero() {
-			p.target = p.most
+		if p.results.fetched >= 2*startFileConns && p.conns.halved.IsZero() {
+			p.conns.target = p.conns.limit
 		}
 		return
 	}
@@ -61,15 +61,15 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 		return
 	}
 	r.retries++
-	if now.Sub(p.lastBytes) > r.f.opts.budget() && p.largeActive == 0 { // of any file
-		p.o.fail(p.notYet(len(p.records)-p.done, p.fileError(i, t.tooLong(now))))
+	if now.Sub(p.conns.lastBytes) > r.f.opts.budget() && p.conns.large == 0 { // of any file
+		p.o.fail(p.notYet(len(p.results.records)-p.results.done, p.fileError(i, t.tooLong(now))))
 		return
 	}
 	if v.action == giveUp { // not yet: the next run asks for it again
 		p.resolve(i, 0, p.fileError(i, v.err))
 		return
 	}
-	p.retries = append(p.retries, fileRetry{i, t.next})
+	p.queue.retries = append(p.queue.retries, fileRetry{i, t.next})
 	r.logf("file %d of the listing: %v; trying again", i, err)
 }
 
@@ -77,20 +77,20 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 // when it did.
 func (p *filePool) pageForAll(i int, d *doubt) bool {
 	sum := d.sum
-	if p.fetched == 0 {
+	if p.results.fetched == 0 {
 		sum = digest.Sum{} // any page: nothing says that one of them may be a file
 	}
-	of := p.pages[sum]
+	of := p.doubts.pages[sum]
 	if of == nil {
 		of = map[int]bool{}
-		p.pages[sum] = of
+		p.doubts.pages[sum] = of
 	}
 	of[i] = true
-	left := len(p.records) - p.done
-	if p.fetched > 0 && !p.seenAgain(i, d.sum.String(), min(pageTime, p.o.run.f.opts.budget()/5)) {
+	left := len(p.results.records) - p.results.done
+	if p.results.fetched > 0 && !p.seenAgain(i, d.sum.String(), min(pageTime, p.o.run.f.opts.budget()/5)) {
 		return false // a proxy may have a bad moment
 	}
-	if len(of) < enoughPages && (!p.listed || len(of) < left || p.fetched > 0) {
+	if len(of) < enoughPages && (!p.queue.listed || len(of) < left || p.results.fetched > 0) {
 		return false
 	}
 	e := notTheExport(filetype.HTML, link.Link{})
@@ -111,13 +111,13 @@ func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 		return
 	}
 	if !ref.certain && !p.seenAgain(i, string(e.Code), 0) {
-		p.retries = append(p.retries, fileRetry{i, now.Add(t.wait.Next())})
+		p.queue.retries = append(p.queue.retries, fileRetry{i, now.Add(t.wait.Next())})
 		return
 	}
-	p.refused++
-	all := p.fetched == 0 && p.refused >= min(enoughPages, len(p.records)) || p.refused >= 4*maxFileConns
-	if all && e.Code != failure.LinkGone || e.Code == failure.LinkGone && p.fetched == 0 &&
-		p.refused >= 4*maxFileConns {
+	p.refusals.inRow++
+	none, many := p.results.fetched == 0, p.refusals.inRow >= 4*maxFileConns
+	all := none && p.refusals.inRow >= min(enoughPages, len(p.results.records)) || many
+	if all && e.Code != failure.LinkGone || e.Code == failure.LinkGone && none && many {
 		p.failAll(e)
 		return
 	}
@@ -143,7 +143,7 @@ const enoughExpired = 3
 
 // expire records that file i's link has expired.
 func (p *filePool) expire(i int, e *failure.Error) {
-	if p.expired++; p.alone && p.expired >= enoughExpired {
+	if p.refusals.expired++; p.refusals.alone && p.refusals.expired >= enoughExpired {
 		p.failAll(e)
 		return
 	}
@@ -166,7 +166,7 @@ func (p *filePool) unresolved() *failure.Error {
 	defer p.o.run.mu.Unlock()
 	var worst *failure.Error
 	n := 0
-	for _, e := range p.errs {
+	for _, e := range p.results.errs {
 		if !pending(e) {
 			continue
 		}
@@ -185,7 +185,7 @@ func (p *filePool) unresolved() *failure.Error {
 func (p *filePool) notYet(n int, e *failure.Error) *failure.Error {
 	c := *e
 	c.Message = fmt.Sprintf("%d of the listing's %d files have not arrived yet: "+
-		"%s", n, len(p.records), e.Message)
+		"%s", n, len(p.results.records), e.Message)
 	return &c
 }
 
@@ -201,9 +201,9 @@ func (p *filePool) fileError(i int, e *failure.Error) *failure.Error {
 
 // halve reacts to a server that objects to so many connections.
 func (p *filePool) halve(now time.Time) {
-	if now.Sub(p.halved) < time.Second {
+	if now.Sub(p.conns.halved) < time.Second {
 		return
 	}
-	p.halved = now
-	p.target = max(1, p.target/2)
+	p.conns.halved = now
+	p.conns.target = max(1, p.conns.target/2)
 }

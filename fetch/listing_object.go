@@ -42,15 +42,15 @@ func (r *Run) reopenListing(o *Object, e *spoolEntry) error {
 	if err != nil {
 		return err
 	}
-	o.files = &filePool{o: o, files: set, listed: true, cond: sync.NewCond(&r.mu)}
+	o.files = &filePool{o: o, files: set, queue: fileQueue{listed: true}, cond: sync.NewCond(&r.mu)}
 	index, err := os.ReadFile(indexPath(r.spool.dir, e.Name))
 	if err != nil {
 		return errors.Join(failure.Disk(err, "read a listing back"), set.close())
 	}
 	for ; len(index) >= 4; index = index[4:] {
-		o.files.records = append(o.files.records, binary.LittleEndian.Uint32(index))
+		o.files.results.records = append(o.files.results.records, binary.LittleEndian.Uint32(index))
 	}
-	o.files.done = len(o.files.records)
+	o.files.results.done = len(o.files.results.records)
 	v, err := listingDone(r.spool.dir, e.Name)
 	if err != nil {
 		return errors.Join(err, set.close())
@@ -89,7 +89,7 @@ func (r *Run) followListing(o *Object) {
 	if !r.dataFirst(o) {
 		return
 	}
-	for range o.files.most {
+	for range o.files.conns.limit {
 		wg.Add(1)
 		go func() { defer wg.Done(); o.files.work(r.ctx) }()
 	}
@@ -102,7 +102,7 @@ func (r *Run) followListing(o *Object) {
 	err := p.read(x)
 	r.mu.Lock()
 	o.files.notes = p.notes
-	o.files.listed = err == nil
+	o.files.queue.listed = err == nil
 	if err != nil {
 		o.fail(o.Source.failure(err))
 	}
@@ -169,7 +169,7 @@ func (r *Run) completeListing(o *Object) error {
 	}
 	defer j.f.Close()
 	// With files or pages missing the next run has something to do, so the listing is not done for good.
-	if len(o.files.errs) == 0 && len(o.files.notes) == 0 {
+	if len(o.files.results.errs) == 0 && len(o.files.notes) == 0 {
 		err = j.done(v)
 	}
 	if err == nil {

@@ -38,10 +38,10 @@ func (r *Run) Progress() Progress {
 		here, size, reused := o.spans.received, o.size, o.spans.reused
 		if fp := o.files; fp != nil {
 			here, size, reused = fp.progress()
-			part.Files += fp.done
-			p.Files += fp.done
-			p.TotalFiles += len(fp.records)
-			p.Connections += fp.busy
+			part.Files += fp.results.done
+			p.Files += fp.results.done
+			p.TotalFiles += len(fp.results.records)
+			p.Connections += fp.conns.busy
 		}
 		part.Done += here
 		part.Total = addSize(part.Total, size)

@@ -86,9 +86,9 @@ func (r *Run) waiting(now time.Time) []Wait {
 		}
 		host := o.Source.Link.Host()
 		if fp := o.files; fp != nil {
-			if quiet := now.Sub(fp.lastBytes); fp.entries != nil && quiet >= waitShown && (fp.busy > 0 ||
-				len(fp.retries) > 0) {
-				waits = append(waits, Wait{Part: o.Source.Part, Host: host, Since: fp.lastBytes})
+			quiet := now.Sub(fp.conns.lastBytes) >= waitShown
+			if fp.entries != nil && quiet && (fp.conns.busy > 0 || len(fp.queue.retries) > 0) {
+				waits = append(waits, Wait{Part: o.Source.Part, Host: host, Since: fp.conns.lastBytes})
 			}
 			continue
 		}
