@@ -1,21 +1,30 @@
 // Package fetch follows the links of a master CSV and brings their bytes into a spool: verified, resumable at
 // any instant, each byte once.
 //
-// Package master finds the links. A Fetcher probes them into a Plan, which says what each one serves, and
-// Start fetches all of it. The objects can be read while they arrive. Links are credentials: they are kept as
-// link.Link, which prints redacted, and never reach a disk.
+// Read the links with package master, or with Fetcher.Master where they are behind a link themselves. Then
+// call New, Fetcher.Plan, which probes each link and says what it serves, and Fetcher.Start, which fetches
+// all of it. Objects can be read while they arrive: Object.ReadAt waits, and the bytes that a reader waits
+// for are fetched first. That is how package unpack reads the directory at the end of a ZIP before the rest
+// of it is here.
+//
+// What is promised: bytes are never silently wrong, since what Object.Wait returns without an error has been
+// checked as far as Verified says; a process may be killed at any instant, and the next Start resumes; what
+// Run.Wait returns is a *failure.Error, whose code says whether another run or only a new link helps. Links
+// are credentials: they are kept as link.Link, which prints redacted, and never reach a disk.
 //
 // Where to look for what:
 //
-//	link, master, listing, failure   packages below this one; none uses the network
+//	link/                            what a link hides (secrets.go), when it dies, how damage is repaired
+//	master/, listing/, loosecsv/     readers of lists from outside; they use no network
+//	failure/                         the codes of failures, and all that follows from each
 //	plan.go, probe.go, expand.go     what each link serves; known.go: what the spool has of it
 //	run.go, progress.go              a fetch under way, from Start to Close
 //	object.go, object_*.go           one object: its state, its readers, which bytes are next
 //	schedule.go, host.go, gate.go    which connection fetches what; how many a host gets
 //	worker.go, receive.go            one connection and its bytes; validate.go: whether they are usable
-//	verdict.go, classify.go          whether and when a failed try is repeated; what a refusal means
+//	verdict.go, classify.go          whether a try is repeated, and how long a busy server is waited for
 //	verify.go, claims.go, proof.go   what shows that an object is intact; refetch.go: damage fetched again
-//	spool.go, store.go, journal.go   what lies on the disk, and how it survives a kill
+//	spool.go, store.go, journal.go   what is on the disk, and how it survives a kill
 //	listing_*.go, file_*.go          listings, and the fetching and keeping of their files
 package fetch
 

@@ -62,7 +62,7 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 	}
 	r.retries++
 	if now.Sub(p.conns.lastBytes) > r.f.opts.budget() && p.conns.large == 0 { // of any file
-		p.o.fail(p.notYet(len(p.results.records)-p.results.done, p.fileError(i, t.tooLong(now))))
+		p.o.fail(p.notYetError(len(p.results.records)-p.results.done, p.fileError(i, t.tooLong(now))))
 		return
 	}
 	if v.action == giveUp { // not yet: the next run asks for it again
@@ -178,11 +178,11 @@ func (p *filePool) unresolved() *failure.Error {
 	if worst == nil {
 		return nil
 	}
-	return p.notYet(n, worst)
+	return p.notYetError(n, worst)
 }
 
-// notYet is the failure of a listing of which n files have not arrived yet, one of them because of e.
-func (p *filePool) notYet(n int, e *failure.Error) *failure.Error {
+// notYetError is the failure of a listing of which n files have not arrived yet, one of them because of e.
+func (p *filePool) notYetError(n int, e *failure.Error) *failure.Error {
 	c := *e
 	c.Message = fmt.Sprintf("%d of the listing's %d files have not arrived yet: "+
 		"%s", n, len(p.results.records), e.Message)

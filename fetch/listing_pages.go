@@ -140,7 +140,7 @@ func (s *pageReader) Read(b []byte) (int, error) {
 				continue
 			}
 		}
-		s.learn()
+		s.readHeaders()
 		n, err := s.x.Read(b)
 		if n > 0 {
 			s.took(b[:n])
@@ -213,8 +213,8 @@ func (s *pageReader) encoding() string {
 	return s.id.Encoding
 }
 
-// learn takes what the headers of the page's first response say.
-func (s *pageReader) learn() {
+// readHeaders takes what the headers of the page's first response say.
+func (s *pageReader) readHeaders() {
 	s.framed = s.x.bounds.end >= 0
 	if s.id == nil {
 		s.id = &s.x.identity

@@ -29,7 +29,7 @@ func (f *Fetcher) probe(ctx context.Context, s *Source) { f.probeWithin(ctx, s, 
 func (f *Fetcher) probeWithin(ctx context.Context, s *Source, patience time.Duration) {
 	x, err := f.probeGet(ctx, s, patience)
 	if err == nil {
-		if err = s.learn(x); err == nil {
+		if err = s.describeFrom(x); err == nil {
 			f.keepProbe(s, x)
 			return
 		}
@@ -141,7 +141,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 // before it showed what it is.
 func (x *exchange) maybeCut(part link.Part) bool {
 	return x.ended && len(x.prefix) > 0 && x.bounds.end < 0 && len(x.resp.TransferEncoding) == 0 &&
-		x.resp.ProtoMajor < 2 && !x.shows(part)
+		x.resp.ProtoMajor < 2 && !x.enoughToTell(part)
 }
 
 // enoughEmpty is how many answers without a byte prove that an object is empty: fewer where each says that it
@@ -207,7 +207,7 @@ func (f *Fetcher) probeOnce(ctx context.Context, s *Source, past *tries) (*excha
 	}
 	x.peek(filetype.HeadLen)
 	err = f.notReady(x)
-	if err == nil && x.broken && !x.shows(s.Part) {
+	if err == nil && x.broken && !x.enoughToTell(s.Part) {
 		if past.truncated++; past.truncated < enoughTruncated {
 			err = io.ErrUnexpectedEOF
 		}
@@ -219,9 +219,9 @@ func (f *Fetcher) probeOnce(ctx context.Context, s *Source, past *tries) (*excha
 	return x, nil
 }
 
-// shows reports whether what has come, though the answer broke off, is enough to tell what the object is. The
-// beginning of a listing looks like that of any page.
-func (x *exchange) shows(part link.Part) bool {
+// enoughToTell reports whether what has come, though the answer broke off, is enough to tell what the object
+// is. The beginning of a listing looks like that of any page.
+func (x *exchange) enoughToTell(part link.Part) bool {
 	first, _, _ := x.content()
 	switch k := filetype.Detect(first); k {
 	case filetype.HTML, filetype.XML, filetype.JSON, filetype.CSV, filetype.Unknown:
@@ -276,8 +276,8 @@ func (f *Fetcher) checkResponse(x *exchange, expiry time.Time) error {
 // errUnsatisfied is status 416: the object has no byte where one was asked for.
 var errUnsatisfied = errors.New("the server says that the object has no such bytes (416)")
 
-// learn fills in what a probe's response says about the source.
-func (s *Source) learn(x *exchange) error {
+// describeFrom fills in what a probe's response says about the source.
+func (s *Source) describeFrom(x *exchange) error {
 	if x.bounds.start > 0 {
 		return unusable("asked from the first byte, the server began at %d", x.bounds.start)
 	}

@@ -141,7 +141,7 @@ func (s *spool) close() error { return errors.Join(flock.Unlock(s.lock), s.lock.
 // sources.
 func (s *spool) entryFor(src *Source, taken map[*spoolEntry]bool) (e *spoolEntry, known bool) {
 	if e = s.list.find(src, taken); e != nil {
-		e.note(src)
+		e.record(src)
 		return e, true
 	}
 	return s.add(src), false
@@ -154,7 +154,7 @@ func (s *spool) add(src *Source) *spoolEntry {
 		Kind:    src.Kind,
 		Listing: src.Listing, Identity: src.Identity,
 	}
-	e.note(src)
+	e.record(src)
 	s.list.Objects = append(s.list.Objects, e)
 	return e
 }
@@ -169,8 +169,8 @@ func (s *spool) supersede(name string) error {
 	return s.save()
 }
 
-// note remembers by which link src, which serves the object, was found.
-func (e *spoolEntry) note(src *Source) {
+// record remembers by which link src, which serves the object, was found.
+func (e *spoolEntry) record(src *Source) {
 	if src.answeredFrom != "" {
 		return
 	}

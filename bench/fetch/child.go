@@ -56,7 +56,7 @@ func child(args []string) error {
 	if err != nil {
 		return err
 	}
-	err = follow(f, m, *spool, *readZIP, *planOnly, &out)
+	err = fetchAll(f, m, *spool, *readZIP, *planOnly, &out)
 	f.Close()
 	var e *failure.Error
 	if errors.As(err, &e) && e.Code == failure.LinkExpired {
@@ -81,7 +81,7 @@ func peakMemory() int64 {
 	return kib << 10
 }
 
-func follow(f *fetch.Fetcher, m *master.CSV, spool string, readZIP, planOnly bool, out *report) error {
+func fetchAll(f *fetch.Fetcher, m *master.CSV, spool string, readZIP, planOnly bool, out *report) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 	p, err := f.Plan(ctx, m)

@@ -55,7 +55,7 @@ func (l *line) close() {
 	l.all.Wait()
 }
 
-func (l *line) keep(c net.Conn) func() {
+func (l *line) track(c net.Conn) func() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conns[c] = true
@@ -68,13 +68,13 @@ func (l *line) keep(c net.Conn) func() {
 }
 
 func (l *line) join(near net.Conn) {
-	defer l.keep(near)()
+	defer l.track(near)()
 	time.Sleep(l.roundTrip) // the handshake
 	far, err := net.Dial("tcp", l.far)
 	if err != nil {
 		return
 	}
-	defer l.keep(far)()
+	defer l.track(far)()
 	l.open.Add(1)
 	defer l.open.Add(-1)
 	if l.rate > 0 {

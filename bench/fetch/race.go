@@ -38,13 +38,13 @@ func (b *bench) run(c contender, dir string) (finish, error) {
 		return finish{}, err
 	}
 	begun := time.Now()
-	f, err := b.again(c, dir)
+	f, err := b.runAgain(c, dir)
 	f.seconds = time.Since(begun).Seconds()
 	return f, err
 }
 
-// again runs a contender over what is in dir.
-func (b *bench) again(c contender, dir string) (finish, error) {
+// runAgain runs a contender over what is in dir.
+func (b *bench) runAgain(c contender, dir string) (finish, error) {
 	args := c.args(dir)
 	out, memory, err := timing.Run(args...)
 	if err != nil {

@@ -83,7 +83,7 @@ func (b *bench) try(t *trial, name, dir string) (cell string, err error) {
 	case ended != nil:
 		cell = "refused"
 	default:
-		if cell, err = t.look(name, dir, out); err != nil {
+		if cell, err = t.inspectOutput(name, dir, out); err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -134,9 +134,9 @@ func attempt(ctx context.Context, args []string) (out []byte, said string, err e
 	return stdout.Bytes(), strings.TrimSpace(stderr.String()), err
 }
 
-// look compares what a contender with exit code 0 has left. It may be in a file whose name goes on, as
-// export.zip.0 does.
-func (t *trial) look(name, dir string, out []byte) (cell string, err error) {
+// inspectOutput compares what a contender with exit code 0 has left. It may be in a file whose name goes on,
+// as export.zip.0 does.
+func (t *trial) inspectOutput(name, dir string, out []byte) (cell string, err error) {
 	left, err := filepath.Glob(filepath.Join(dir, "export.zip*"))
 	if err != nil {
 		return "", err

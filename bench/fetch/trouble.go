@@ -81,7 +81,7 @@ func (b *bench) killHalfWay(c contender, l *line) (again int64, open int32, err 
 	for l.open.Load() > 0 {
 		time.Sleep(time.Millisecond)
 	}
-	f, err := b.again(c, dir)
+	f, err := b.runAgain(c, dir)
 	if err == nil {
 		err = rightBytes(b.big)(c, dir, f)
 	}
@@ -192,7 +192,7 @@ func (b *bench) rowExpiry() error {
 				}
 			}}
 		}
-		ended, f, err := b.watch(c, watched)
+		ended, f, err := b.runFor(c, watched)
 		if err != nil {
 			s.Close()
 			return fmt.Errorf("%s: %w", name, err)
@@ -215,8 +215,8 @@ func (b *bench) rowExpiry() error {
 	return nil
 }
 
-// watch runs a contender for at most that long.
-func (b *bench) watch(c contender, most time.Duration) (ended string, f finish, err error) {
+// runFor runs a contender for at most that long.
+func (b *bench) runFor(c contender, most time.Duration) (ended string, f finish, err error) {
 	dir := filepath.Join(b.dir, "run")
 	if err := timing.Fresh(dir); err != nil {
 		return "", f, err
@@ -255,7 +255,7 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 // fresh resumes in the same spool with a new link, and returns the bytes that came twice.
 func (b *bench) fresh(link string, first finish, s served) (int64, error) {
 	dir := filepath.Join(b.dir, "run")
-	second, err := b.again(b.ours(link), dir)
+	second, err := b.runAgain(b.ours(link), dir)
 	if err != nil {
 		return 0, err
 	}

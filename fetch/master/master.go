@@ -72,7 +72,7 @@ func Read(raw []byte) (*CSV, error) {
 			Hint: "use the file that the link in the export e-mail leads to, or that link itself",
 		}
 	}
-	m.note()
+	m.addNotes()
 	return m, nil
 }
 
@@ -156,8 +156,8 @@ func classify(labels []string) (link.Part, string) {
 	return link.PartUnknown, first
 }
 
-// note reports what is unusual about the links as a whole.
-func (m *CSV) note() {
+// addNotes reports what is unusual about the links as a whole.
+func (m *CSV) addNotes() {
 	seen := map[link.Link]int{}
 	count := map[link.Part]int{}
 	for _, l := range m.Links {

@@ -81,7 +81,7 @@ func (k *torture) cycle(kills int, objects, files int64) {
 			}
 			lost, allowed = now, 0
 		}
-		peak := int64(k.m.settle()) << 20
+		peak := int64(k.m.waitIdle()) << 20
 		allowed, ever = allowed+peak, ever+peak
 		all, _, _ := k.m.count()
 		sent = all - objects0

@@ -111,8 +111,8 @@ func (m *mirror) count() (objects, files, pages int64) {
 	return m.objects, m.files, m.pages
 }
 
-// settle waits until no response is being sent any more, and returns the most there were at once.
-func (m *mirror) settle() int {
+// waitIdle waits until no response is being sent any more, and returns the most there were at once.
+func (m *mirror) waitIdle() int {
 	for range 2000 {
 		m.mu.Lock()
 		if m.open == 0 {

@@ -209,7 +209,7 @@ func (a *answer) copy(w http.ResponseWriter, out io.Writer, content io.ReaderAt)
 		if at := a.flipAt - a.from - sent; a.flipAt >= 0 && at >= 0 && at < k {
 			buf[at] ^= 0x10
 		}
-		if !conn.take(ctx, int(k), a.s.e.cfg.Rate) || a.pace > 0 && !a.s.wait(
+		if !conn.sendWithin(ctx, int(k), a.s.e.cfg.Rate) || a.pace > 0 && !a.s.wait(
 			ctx, time.Duration(float64(k)/float64(a.pace)*float64(time.Second)),
 		) {
 			return

@@ -37,9 +37,9 @@ func (c *conn) sent() int64 {
 	return c.n
 }
 
-// take waits until n more bytes may be sent at rate bytes a second (0: at once), and reports false when the
-// client went away meanwhile.
-func (c *conn) take(ctx context.Context, n int, rate int64) bool {
+// sendWithin waits until n more bytes may be sent at rate bytes a second (0: at once), and reports false when
+// the client went away meanwhile.
+func (c *conn) sendWithin(ctx context.Context, n int, rate int64) bool {
 	c.mu.Lock()
 	c.n += int64(n)
 	if rate <= 0 {

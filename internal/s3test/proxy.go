@@ -130,7 +130,7 @@ func (p *Proxy) end() {
 	p.done.Broadcast()
 }
 
-func (p *Proxy) note(r Request) {
+func (p *Proxy) record(r Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.log = append(p.log, r)
@@ -153,7 +153,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	}
 	if f.Status != 0 {
 		r.Status = f.Status
-		p.note(r)
+		p.record(r)
 		w.Header().Set("Content-Type", "application/xml")
 		w.WriteHeader(f.Status)
 		fmt.Fprintf(w, "<Error><Code>%s</Code><Message>made up</Message></Error>", f.Code)
@@ -165,7 +165,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 			io.Copy(io.Discard, resp.Body)
 			resp.Body.Close()
 		}
-		p.note(r)
+		p.record(r)
 		panic(http.ErrAbortHandler)
 	}
 	defer resp.Body.Close()
@@ -182,7 +182,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 		body = io.LimitReader(body, f.CutBody)
 	}
 	r.Bytes, err = io.Copy(w, body)
-	p.note(r)
+	p.record(r)
 	if err != nil || f.CutBody > 0 {
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)

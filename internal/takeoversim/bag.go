@@ -18,14 +18,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// kept is a document as an archive has it.
-type kept struct {
+// archivedDocument is a document as an archive has it.
+type archivedDocument struct {
 	id, part, name, owner, row, state string
 	content                           []byte
 }
 
 // readDocuments reads the documents of a bag through its index, as FORMAT.md tells a stranger to.
-func readDocuments(bag string) ([]kept, error) {
+func readDocuments(bag string) ([]archivedDocument, error) {
 	raw, err := os.ReadFile(filepath.Join(bag, "data/documents/index.csv.zst"))
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func readDocuments(bag string) ([]kept, error) {
 	for i, h := range rows[0] {
 		column[h] = i
 	}
-	var all []kept
+	var all []archivedDocument
 	for _, row := range rows[1:] {
 		get := func(name string) string { return row[column[name]] }
 		content, err := readDocument(bag, get)
@@ -50,7 +50,8 @@ func readDocuments(bag string) ([]kept, error) {
 			return nil, fmt.Errorf("document %s: %w", get("doc_id"), err)
 		}
 		all = append(all,
-			kept{id: get("doc_id"), part: get("part"), name: get("original_name"), owner: get("owner_id"),
+			archivedDocument{
+				id: get("doc_id"), part: get("part"), name: get("original_name"), owner: get("owner_id"),
 				row: get("attachment_id"), state: get("state"), content: content})
 	}
 	return all, nil

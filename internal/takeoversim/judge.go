@@ -60,7 +60,7 @@ func (j *judge) documents() {
 		j.violation("the archive's documents cannot be read with stock tools: %v", err)
 		return
 	}
-	byContent := map[string][]kept{}
+	byContent := map[string][]archivedDocument{}
 	for _, k := range have {
 		byContent[k.part+string(k.content)] = append(byContent[k.part+string(k.content)], k)
 	}
@@ -84,11 +84,11 @@ func (j *judge) documents() {
 }
 
 // best returns the one of several documents of the same content that is most like the true one.
-func best(d *Document, all []kept) kept {
-	for _, is := range []func(kept) bool{
-		func(k kept) bool { return k.owner == d.Owner && k.row == d.Row },
-		func(k kept) bool { return k.owner == d.Owner },
-		func(k kept) bool { return k.owner == "" },
+func best(d *Document, all []archivedDocument) archivedDocument {
+	for _, is := range []func(archivedDocument) bool{
+		func(k archivedDocument) bool { return k.owner == d.Owner && k.row == d.Row },
+		func(k archivedDocument) bool { return k.owner == d.Owner },
+		func(k archivedDocument) bool { return k.owner == "" },
 	} {
 		if i := slices.IndexFunc(all, is); i >= 0 {
 			return all[i]
@@ -99,7 +99,7 @@ func best(d *Document, all []kept) kept {
 
 // invented asks whether a document of the archive is one of the export's, and its owner one whose document
 // that is.
-func (j *judge) invented(k kept, key string) {
+func (j *judge) invented(k archivedDocument, key string) {
 	there, owned := false, k.owner == ""
 	for _, d := range j.truth.Documents {
 		if d.Part+string(d.Content) == key {
@@ -115,7 +115,7 @@ func (j *judge) invented(k kept, key string) {
 	}
 }
 
-func (j *judge) owner(d *Document, k kept) {
+func (j *judge) owner(d *Document, k archivedDocument) {
 	switch {
 	case k.owner == d.Owner:
 	case d.Damaged: // k may be another document of the same content, which is not damaged
@@ -227,7 +227,7 @@ func (j *judge) cell(t Table, c Column, row []string, want string, got any) {
 	}
 	where := fmt.Sprintf("table %s, row %s, %s", t.Name, row[0], c.Name)
 	if got == nil {
-		if c.Kind == Text || !j.told(`reject|ambiguous`) {
+		if c.Kind == Text || !j.reported(`reject|ambiguous`) {
 			j.violation("%s: %q is NULL without a word", where, want)
 		}
 		return
@@ -258,7 +258,7 @@ func (j *judge) right(c Column, want string) []string {
 	return []string{want}
 }
 
-func (j *judge) told(pattern string) bool {
+func (j *judge) reported(pattern string) bool {
 	rx := regexp.MustCompile(pattern)
 	return slices.ContainsFunc(
 		j.o.Findings, func(f Finding) bool { return rx.MatchString(f.Code + " " + f.Detail) },
@@ -300,7 +300,7 @@ func (j *judge) missing(code string, want []string, damaged bool) {
 		}
 	}
 	for _, id := range want {
-		if !slices.Contains(got, id) && !j.told("ambiguous|unclear|part-missing") {
+		if !slices.Contains(got, id) && !j.reported("ambiguous|unclear|part-missing") {
 			j.violation("missing without a word: %s of %s", code, id)
 		}
 	}
