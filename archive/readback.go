@@ -203,18 +203,9 @@ func (rb *readBack) forget(name string) {
 
 // wait returns when the queue is empty, with everything that was found wrong.
 func (rb *readBack) wait(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() {
-		rb.mu.Lock() // or the broadcast might come between the check of ctx and the wait
-		defer rb.mu.Unlock()
-		rb.changed.Broadcast()
-	})
-	defer stop()
 	rb.mu.Lock()
 	defer rb.mu.Unlock()
-	for rb.running && ctx.Err() == nil {
-		rb.changed.Wait()
-	}
-	if err := ctx.Err(); err != nil {
+	if err := waitFor(ctx, rb.changed, func() bool { return !rb.running }); err != nil {
 		return err
 	}
 	var errs []error
@@ -222,6 +213,20 @@ func (rb *readBack) wait(ctx context.Context) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// waitFor waits on c until done reports true, or ctx is done. It needs c.L, and releases it while it waits.
+func waitFor(ctx context.Context, c *sync.Cond, done func() bool) error {
+	stop := context.AfterFunc(ctx, func() {
+		c.L.Lock() // or the broadcast might come between the check of ctx and the wait
+		defer c.L.Unlock()
+		c.Broadcast()
+	})
+	defer stop()
+	for !done() && ctx.Err() == nil {
+		c.Wait()
+	}
+	return ctx.Err()
 }
 
 // verified reports whether the file has been read back and is as recorded.

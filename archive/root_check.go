@@ -48,7 +48,7 @@ func CheckRoot(ctx context.Context, s Store) (*RootReport, error) {
 	return r, nil
 }
 
-func (r *RootReport) add(code, path, detail string) {
+func (r *RootReport) add(code FaultCode, path, detail string) {
 	r.Faults = append(r.Faults, Fault{Code: code, Path: path, Documents: []string{}, Detail: detail})
 }
 

@@ -107,24 +107,16 @@ func (c *uploader) failed() error {
 
 // wait returns when enough says so, or the store has failed.
 func (c *uploader) wait(ctx context.Context, enough func() bool) error {
-	stop := context.AfterFunc(ctx, func() {
-		c.mu.Lock() // or the broadcast might come between the check of ctx and the wait
-		defer c.mu.Unlock()
-		c.changed.Broadcast()
-	})
-	defer stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for !enough() && c.err == nil && ctx.Err() == nil && c.ctx.Err() == nil {
-		c.changed.Wait()
-	}
+	err := waitFor(ctx, c.changed, func() bool { return enough() || c.err != nil || c.ctx.Err() != nil })
 	switch {
 	case c.err != nil:
 		return c.err
-	case ctx.Err() == nil && c.ctx.Err() != nil:
+	case err == nil && c.ctx.Err() != nil:
 		return os.ErrClosed
 	}
-	return ctx.Err()
+	return err
 }
 
 // waitForRoom returns when few enough documents wait to be delivered.

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,28 +30,32 @@ const (
 
 // A Fault is one thing that is not as it was when the bag was committed.
 type Fault struct {
-	Code      string   `json:"code"` // one of the Fault codes
-	Path      string   `json:"path"`
-	Documents []string `json:"documents"` // IDs of the documents it affects
-	Detail    string   `json:"detail"`    // with the owner record where there is one
+	Code      FaultCode `json:"code"`
+	Path      string    `json:"path"`
+	Documents []string  `json:"documents"` // IDs of the documents it affects
+	Detail    string    `json:"detail"`    // with the owner record where there is one
 }
+
+// A FaultCode names a kind of fault. Scripts rely on it: a code is never renamed.
+type FaultCode string
 
 // The codes of faults.
 const (
-	FaultMissing    = "missing"       // the file is not there
-	FaultUnexpected = "unexpected"    // no manifest names the file
-	FaultSize       = "size-mismatch" // the file is shorter or longer
-	FaultHash       = "hash-mismatch" // the file has other bytes
-	FaultUnreadable = "unreadable"    // the store failed to read it
+	FaultMissing    FaultCode = "missing"       // the file is not there
+	FaultUnexpected FaultCode = "unexpected"    // no manifest names the file
+	FaultSize       FaultCode = "size-mismatch" // the file is shorter or longer
+	FaultHash       FaultCode = "hash-mismatch" // the file has other bytes
+	FaultUnreadable FaultCode = "unreadable"    // the store failed to read it
 	// the file is as it was sealed, but a document in it is not what the index says
-	FaultDocument = "document-mismatch"
+	FaultDocument FaultCode = "document-mismatch"
 	// the file is as it was sealed, but the index and a pack's own rows differ
-	FaultIndex = "index-mismatch"
+	FaultIndex FaultCode = "index-mismatch"
 	// the file is as it was sealed, but does not decompress to what was put in
-	FaultContent = "content-mismatch"
-	FaultPayload = "payload-mismatch" // the files do not add up to what bag-info.txt says
-	FaultLedger  = "ledger-broken"    // the root's ledger is damaged
-	FaultGone    = "export-missing"   // the ledger names an export that the root does not hold; see CheckRoot
+	FaultContent FaultCode = "content-mismatch"
+	FaultPayload FaultCode = "payload-mismatch" // the files do not add up to what bag-info.txt says
+	FaultLedger  FaultCode = "ledger-broken"    // the root's ledger is damaged
+	// the ledger names an export that the root does not hold; see CheckRoot
+	FaultGone FaultCode = "export-missing"
 )
 
 // A Report is what Verify found.
@@ -70,7 +75,7 @@ func (b *Bag) Verify(ctx context.Context, level Level, progress func(done, total
 	}
 	v := &verifier{
 		bag: b, level: level, progress: progress,
-		present: map[string]Info{}, actual: map[string]digest.Sum{}, faults: map[string]*fault{},
+		present: map[string]Info{}, actual: map[string]digest.Sum{}, faults: map[faultKey]*fault{},
 	}
 	if err := v.run(ctx); err != nil {
 		return nil, fmt.Errorf("verify %s: %w", b.Location(), err)
@@ -92,7 +97,13 @@ type verifier struct {
 	done     int64
 	total    int64
 	actual   map[string]digest.Sum // of the files that were read
-	faults   map[string]*fault     // by path and code
+	faults   map[faultKey]*fault
+}
+
+// A faultKey is what several details of one fault have in common.
+type faultKey struct {
+	path string
+	code FaultCode
 }
 
 // A fault is a Fault in the making.
@@ -132,13 +143,13 @@ func (v *verifier) run(ctx context.Context) error {
 }
 
 // add notes a fault; several details of one code and path make one fault.
-func (v *verifier) add(code, path, format string, args ...any) *fault {
+func (v *verifier) add(code FaultCode, path, format string, args ...any) *fault {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	f, ok := v.faults[path+"\x00"+code]
+	f, ok := v.faults[faultKey{path, code}]
 	if !ok {
 		f = &fault{Fault: Fault{Code: code, Path: path, Documents: []string{}}}
-		v.faults[path+"\x00"+code] = f
+		v.faults[faultKey{path, code}] = f
 	}
 	f.details = append(f.details, fmt.Sprintf(format, args...))
 	return f
@@ -159,7 +170,7 @@ func (v *verifier) report() *Report {
 		if c := strings.Compare(x.Path, y.Path); c != 0 {
 			return c
 		}
-		return strings.Compare(x.Code, y.Code)
+		return cmp.Compare(x.Code, y.Code)
 	})
 	r.Valid = len(r.Faults) == 0
 	return r

@@ -292,8 +292,8 @@ func (v *verifier) nameDocuments(ctx context.Context) error {
 
 // attach adds a document to the fault of the file that holds it.
 func (v *verifier) attach(r *Row) {
-	for _, code := range []string{FaultMissing, FaultUnreadable, FaultHash, FaultSize, FaultDocument} {
-		f, ok := v.faults[r.Pack+"\x00"+code]
+	for _, code := range []FaultCode{FaultMissing, FaultUnreadable, FaultHash, FaultSize, FaultDocument} {
+		f, ok := v.faults[faultKey{r.Pack, code}]
 		if !ok {
 			continue
 		}

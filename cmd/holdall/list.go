@@ -12,6 +12,7 @@ import (
 
 	"holdall/internal/takeover"
 	"holdall/internal/term"
+	"holdall/query"
 )
 
 func listCommand() command {
@@ -136,7 +137,7 @@ func (e *env) reportUnusual(s *takeover.Status) {
 func findingCodes(all []takeover.FindingCount) string {
 	var codes []string
 	for _, f := range all {
-		if f.Severity != "info" {
+		if f.Severity != query.SeverityInfo {
 			codes = append(codes, fmt.Sprintf("%s×%d", f.Code, f.Count))
 		}
 	}

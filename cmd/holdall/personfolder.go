@@ -50,7 +50,7 @@ func (d *dossier) writeTo(ctx context.Context, x *export, dir string) error {
 	if err := d.writeBook(ctx, filepath.Join(dir, personReview, personMention), review); err != nil {
 		return err
 	}
-	if err := writeFile(
+	if err := atomicfile.Write(
 		filepath.Join(dir, personReview, personJSON), func(w io.Writer) error { return d.writeJSON(ctx, w) },
 	); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (d *dossier) writeTo(ctx context.Context, x *export, dir string) error {
 
 // writeBook writes a workbook with a sheet for each section.
 func (d *dossier) writeBook(ctx context.Context, path string, sections []person.Section) error {
-	return writeFile(path, func(w io.Writer) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		book := query.NewWorkbook(w)
 		for _, s := range sections {
 			rows, err := d.db.Query(ctx, s.SQL, s.Params)
@@ -90,18 +90,6 @@ func (d *dossier) writeBook(ctx context.Context, path string, sections []person.
 		}
 		return book.Close()
 	})
-}
-
-func writeFile(path string, do func(io.Writer) error) error {
-	out, err := atomicfile.Create(path)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	if err := do(out); err != nil {
-		return err
-	}
-	return out.Commit()
 }
 
 func (d *dossier) readme(id string) string {

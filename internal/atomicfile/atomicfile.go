@@ -2,12 +2,13 @@
 //
 // A File is written alongside its target under the same name with ".part" added. Commit syncs it, renames it
 // over the target and syncs the directory: before the rename the target is as it was, after Commit it
-// survives a crash. Whatever is left as ".part" was never promised to anybody.
+// survives a crash. What is left as ".part" was never reported as written.
 package atomicfile
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -65,17 +66,25 @@ func (f *File) discard() error {
 	return errors.Join(f.File.Close(), os.Remove(f.target+Suffix))
 }
 
-// WriteFile makes target hold b, whole or not at all.
-func WriteFile(target string, b []byte) error {
+// Write makes target hold what do writes, whole or not at all.
+func Write(target string, do func(io.Writer) error) error {
 	f, err := Create(target)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if _, err := f.Write(b); err != nil {
+	if err := do(f); err != nil {
 		return err
 	}
 	return f.Commit()
+}
+
+// WriteFile makes target hold b, whole or not at all.
+func WriteFile(target string, b []byte) error {
+	return Write(target, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
 }
 
 // SyncDir makes the names in dir durable.

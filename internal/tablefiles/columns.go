@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"io"
 
-	"holdall/internal/atomicfile"
 	"holdall/query"
 )
 
@@ -27,16 +26,4 @@ func writeColumns(out io.Writer, tables []query.TableReport) error {
 	}
 	w.Flush()
 	return w.Error()
-}
-
-func writeFile(path string, do func(io.Writer) error) error {
-	out, err := atomicfile.Create(path)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	if err := do(out); err != nil {
-		return err
-	}
-	return out.Commit()
 }

@@ -13,6 +13,7 @@ import (
 
 	_ "github.com/mattn/go-sqlite3" // the driver sqlite3
 
+	"holdall/internal/atomicfile"
 	"holdall/query"
 	"holdall/schemas"
 )
@@ -38,7 +39,7 @@ func (x *exporter) sqlite(ctx context.Context, tables []query.TableReport) (err 
 	if err := os.Rename(part, x.path(name)); err != nil {
 		return err
 	}
-	return writeFile(
+	return atomicfile.Write(
 		x.path("metadata.json"), func(out io.Writer) error { return writeMetadata(out, x.o.Name, tables) },
 	)
 }

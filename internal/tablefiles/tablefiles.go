@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"holdall/internal/atomicfile"
 	"holdall/query"
 )
 
@@ -157,7 +158,7 @@ func (x *exporter) files(ctx context.Context, tables []query.TableReport) error 
 	for _, t := range tables {
 		name := t.Table + "." + string(x.o.Format)
 		var w query.Written
-		err := writeFile(x.path(name), func(out io.Writer) (err error) {
+		err := atomicfile.Write(x.path(name), func(out io.Writer) (err error) {
 			w, err = x.write(ctx, out, t)
 			return err
 		})
@@ -187,13 +188,13 @@ func (x *exporter) write(ctx context.Context, out io.Writer, t query.TableReport
 
 // describe writes columns.csv, which says what every column means.
 func (x *exporter) describe(tables []query.TableReport) error {
-	return writeFile(x.path("columns.csv"), func(out io.Writer) error { return writeColumns(out, tables) })
+	return atomicfile.Write(x.path("columns.csv"), func(out io.Writer) error { return writeColumns(out, tables) })
 }
 
 // workbook writes one Excel file with a sheet for each table.
 func (x *exporter) workbook(ctx context.Context, tables []query.TableReport) error {
 	name := x.o.Name + ".xlsx"
-	return writeFile(x.path(name), func(out io.Writer) error {
+	return atomicfile.Write(x.path(name), func(out io.Writer) error {
 		book := query.NewWorkbook(out)
 		for _, t := range tables {
 			rows, err := x.db.Query(ctx, selection(t), nil)
@@ -222,7 +223,7 @@ func (x *exporter) duckdb(ctx context.Context, tables []query.TableReport) (err 
 	for _, t := range tables {
 		p := query.PlainTable{TableReport: t, Parquet: filepath.Join(tmp, t.Table+".parquet")}
 		var w query.Written
-		err := writeFile(p.Parquet, func(out io.Writer) (err error) {
+		err := atomicfile.Write(p.Parquet, func(out io.Writer) (err error) {
 			w, err = x.db.QueryParquet(ctx, out, selection(t), nil, 0)
 			return err
 		})

@@ -121,7 +121,7 @@ func quickFault(ctx context.Context, store archive.Store, id string) (string, er
 	if err != nil || r.Valid {
 		return "", err
 	}
-	return r.Faults[0].Code + " " + r.Faults[0].Path, nil
+	return string(r.Faults[0].Code) + " " + r.Faults[0].Path, nil
 }
 
 // receivedAt is when the last of the export's objects had been received, as far as that is recorded.

@@ -62,7 +62,7 @@ func compareTables(ctx context.Context, bag *archive.Bag, dir string) ([]archive
 		return nil, err
 	}
 	var faults []archive.Fault
-	fault := func(code, path, format string, args ...any) {
+	fault := func(code archive.FaultCode, path, format string, args ...any) {
 		faults = append(
 			faults,
 			archive.Fault{
