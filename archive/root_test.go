@@ -97,7 +97,7 @@ func TestARootIsHeldAgainstItsLedger(t *testing.T) {
 		}
 		var got []string
 		for _, f := range r.Faults {
-			got = append(got, f.Code+" "+f.Path)
+			got = append(got, string(f.Code)+" "+f.Path)
 		}
 		if strings.Join(got, ", ") != faults || strings.Join(r.Notes, "\n") != notes {
 			t.Errorf("faults %q and notes %q, want %q and %q", got, r.Notes, faults, notes)

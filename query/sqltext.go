@@ -16,3 +16,6 @@ func text(s string) string { return "'" + strings.ReplaceAll(writable(s), "'", "
 func writable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
+
+// QuoteName quotes a name for SQL that other packages write.
+func QuoteName(name string) string { return ident(name) }

@@ -52,7 +52,7 @@ func (t Table) spellings() (own, alias map[string]int) {
 	return own, alias
 }
 
-// ByFile returns the table that a received file's name stands for: "Candidates.csv", "data/CANDIDATES.CSV",
+// ByFile returns the table that a received file's name means: "Candidates.csv", "data/CANDIDATES.CSV",
 // "job-pipelines.csv", "Candidates.csv.txt", "Candidates (2).csv" and "Candidates_2026-11-22.csv" do.
 func ByFile(tables []Table, file string) (Table, bool) {
 	base := path.Base(strings.ReplaceAll(file, `\`, "/"))

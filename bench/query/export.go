@@ -63,7 +63,7 @@ func writeZIP(path string, entries map[string]io.Reader) error {
 	return z.Close()
 }
 
-// peerSQL is what somebody would write who knows the file: every column spelt out, with the casts that the
+// peerSQL is what one would write who knows the file: every column spelt out, with the casts that the
 // values need.
 func peerSQL(csv, parquet string) string {
 	candidates, _ := schemas.ByName(schemas.Recruitly(), "candidates")

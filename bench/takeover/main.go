@@ -1,6 +1,6 @@
 // Takeover times a whole takeover alongside aria2c, which only fetches the same three files.
 //
-// Both fetch from nginx, turn by turn, and both bring their bytes to the disk before the clock stops:
+// Both fetch from nginx, in turns, and both have their bytes on the disk before the clock stops:
 // aria2c's files are synced by sync(1) within its time; holdall syncs by itself, and within its time it also
 // checks every entry, repacks the documents, converts the tables, reads everything back and commits the
 // archive.
@@ -122,11 +122,11 @@ func (b *bench) prepare() error {
 	if err != nil {
 		return err
 	}
-	var told struct{ Objects []object }
-	if err := json.Unmarshal(raw, &told); err != nil {
+	var master struct{ Objects []object }
+	if err := json.Unmarshal(raw, &master); err != nil {
 		return err
 	}
-	b.objects = told.Objects
+	b.objects = master.Objects
 	for _, x := range b.objects {
 		b.size += x.Size
 	}

@@ -76,11 +76,11 @@ func (o *cleanOptions) run(ctx context.Context, e *env, args []string) error {
 			return err
 		}
 		defer h.close()
-		var here []takeover.Leftover
+		var runs []takeover.Leftover
 		unlock, lerr := h.lock()
 		if lerr == nil {
 			defer unlock()
-			if here, err = takeover.Runs(ctx, h.store, h.runs()); err != nil {
+			if runs, err = takeover.Runs(ctx, h.store, h.runs()); err != nil {
 				return err
 			}
 		} else if errors.Is(lerr, dirstore.ErrLocked) {
@@ -90,7 +90,7 @@ func (o *cleanOptions) run(ctx context.Context, e *env, args []string) error {
 		if err != nil {
 			return err
 		}
-		all = slices.Concat(here, dbs, all)
+		all = slices.Concat(runs, dbs, all)
 		if h.cache != nil {
 			all = append(all, takeover.Cached(h.cache.Dir)...)
 		}

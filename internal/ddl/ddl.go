@@ -1,4 +1,4 @@
-// Package ddl writes the statements with which other engines read an archive's tables where they lie: DuckDB,
+// Package ddl writes the statements with which other engines read an archive's tables where they are: DuckDB,
 // Apache Spark, Trino and Amazon Athena.
 //
 // Tables are the folders of Parquet below data/tables. Every column is declared, with its type and what it
@@ -93,7 +93,7 @@ func (w *writer) statement(format string, args ...any) {
 	fmt.Fprintf(&w.out, format+";\n", args...)
 }
 
-// at returns where a table lies.
+// at returns where a table is.
 func (w *writer) at(t Table) string { return strings.TrimSuffix(w.Location, "/") + "/" + t.Path }
 
 func text(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

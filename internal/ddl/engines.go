@@ -9,7 +9,7 @@ func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""
 
 // duckdb makes views over the files, and the archive's own views as they are.
 func (w *writer) duckdb() error {
-	w.note("The tables of "+w.ID+" in DuckDB, read where they lie. Run it in an empty database:",
+	w.note("The tables of "+w.ID+" in DuckDB, read where they are. Run it in an empty database:",
 		"  duckdb answers.duckdb < this.sql",
 		"DuckDB reads s3:// with its extension httpfs, and time zones with icu.")
 	for _, t := range w.Tables {
@@ -70,7 +70,7 @@ func (w *writer) external(
 			continue
 		}
 		if strings.HasSuffix(t.Path, ".parquet") {
-			w.note("The table "+t.Name+" is one file beside others: "+w.at(t)+". This engine wants a folder",
+			w.note("The table "+t.Name+" is one file next to others: "+w.at(t)+". This engine wants a folder",
 				"of its own: copy it into one, and put that in place of the location below.")
 		}
 		var columns []string

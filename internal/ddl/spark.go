@@ -8,7 +8,7 @@ import (
 // spark writes tables and views for Apache Spark 3.4 and later, with or without a metastore:
 // https://spark.apache.org/docs/latest/sql-ref-syntax-ddl-create-table-datasource.html
 func (w *writer) spark() error {
-	w.note("The tables and views of "+w.ID+" for Apache Spark (3.4 and later), read where they lie.",
+	w.note("The tables and views of "+w.ID+" for Apache Spark (3.4 and later), read where they are.",
 		"In place of snapshot_at(): (SELECT snapshot_at FROM snapshot).")
 	for _, t := range w.Tables {
 		var columns, nulls []string

@@ -1,8 +1,8 @@
 // Package digest names content by its SHA-256 and checks content against such a name.
 //
 // A [Writer] hashes and counts what passes through it. A [Reader] that knows what it should yield turns a
-// mismatch into an error at the end of the content, so that whoever reads to EOF has verified, and nobody can
-// forget to.
+// mismatch into an error at the end of the content: reading to EOF verifies, which therefore cannot be
+// forgotten.
 package digest
 
 import (

@@ -13,7 +13,7 @@ import (
 // A Space is the room on a file system.
 type Space struct {
 	Free   int64  // bytes that this user may still write
-	Device string // tells file systems apart
+	Device string // identifies the file system
 }
 
 // Of returns the space where dir is, or will be: a directory that is not there yet is made on the file system

@@ -13,7 +13,7 @@ import (
 var ErrLocked = errors.New("locked")
 
 // TryLock takes f's exclusive lock or returns ErrLocked at once. Closing f releases it.
-// The locked byte lies far behind the content, because Windows refuses others to read locked bytes.
+// The locked byte is far beyond the content, because Windows refuses others to read locked bytes.
 func TryLock(f *os.File) error {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 	err := windows.LockFileEx(

@@ -97,12 +97,12 @@ func mentionsIn(t query.TableReport, c query.ColumnReport, own string, hit func(
 	key := "NULL"
 	if schema, ok := schemas.ByName(schemas.Recruitly(), t.Table); ok {
 		if primary, ok := schema.PrimaryKey(); ok {
-			key = quoted(primary.Name)
+			key = query.QuoteName(primary.Name)
 		}
 	} else if t.Table == "documents" {
 		key = "doc_id"
 	}
-	where := hit(quoted(c.Column) + "::VARCHAR")
+	where := hit(query.QuoteName(c.Column) + "::VARCHAR")
 	if own != "" {
 		where = "NOT coalesce(" + own + ", false) AND " + where
 	}
@@ -110,7 +110,7 @@ func mentionsIn(t query.TableReport, c query.ColumnReport, own string, hit func(
 		%s::VARCHAR AS about_id, %s::VARCHAR AS about_name,
 	%s::TIMESTAMP AS event_time, '%s' AS "column", %s::VARCHAR AS "text" FROM %s WHERE %s`,
 		t.Table, key, label[0], label[1], label[2], label[3], strings.ReplaceAll(c.Column, "'", "''"),
-		quoted(c.Column), quoted(t.Table), where)
+		query.QuoteName(c.Column), query.QuoteName(t.Table), where)
 }
 
 // hits returns what makes SQL for whether a text has one of the terms, as whole words.
@@ -133,7 +133,7 @@ func hits(terms []string, params map[string]string) func(string) string {
 	}
 }
 
-// isText reports whether a column may mention somebody, rather than refer to them.
+// isText reports whether a column may mention people, rather than refer to their records.
 func isText(table string, c query.ColumnReport) bool {
 	if c.Type != "VARCHAR" && c.Type != "VARCHAR[]" && c.Type != "JSON" {
 		return false
@@ -178,7 +178,7 @@ func ownRows(t query.TableReport, c query.ColumnReport, m Match) string {
 	}
 	if strings.HasSuffix(c.Column, "_name") {
 		for _, r := range referring(t) {
-			any = append(any, quoted(r)+" = $id")
+			any = append(any, query.QuoteName(r)+" = $id")
 		}
 	}
 	return strings.Join(any, " OR ")
@@ -211,11 +211,9 @@ func references(known []query.TableReport) string {
 				selects = append(selects,
 					fmt.Sprintf(`SELECT '%s' AS "table", '%s' AS "column", count(*) AS "rows" FROM %s
 					WHERE %s = $id`,
-						t.Table, c, quoted(t.Table), quoted(c)))
+						t.Table, c, query.QuoteName(t.Table), query.QuoteName(c)))
 			}
 		}
 	}
 	return `FROM (` + strings.Join(selects, "\nUNION ALL ") + `) WHERE "rows" > 0 ORDER BY ALL`
 }
-
-func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

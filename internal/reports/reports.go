@@ -48,7 +48,7 @@ var ErrUnknown = errors.New("there is no such report")
 //go:embed sql/*.sql
 var builtIn embed.FS
 
-// BuiltIn returns the reports that the program brings, in the order of their names. C3 and C8 look into
+// BuiltIn returns the reports that are built in, in the order of their names. C3 and C8 look into
 // document_text, which is empty in archives of this version.
 func BuiltIn() []Report {
 	all, err := read(builtIn, "sql")

@@ -86,7 +86,7 @@ func (p *Proxy) Read(t testing.TB, key string) string {
 	return string(content)
 }
 
-// Overwrite changes an object in Bucket behind everybody's back, as an intruder with other keys would.
+// Overwrite changes an object in Bucket bypassing the proxy, as an intruder with other keys would.
 func (p *Proxy) Overwrite(t testing.TB, key string, change func([]byte) []byte) {
 	t.Helper()
 	_, content := p.server.Do("GET", Bucket+"/"+key, "", nil, nil)

@@ -41,7 +41,7 @@ const (
 	Region     = "us-east-1"
 )
 
-// The actions of docs/s3.md: neither lets anybody delete, or change what is there.
+// The actions of docs/s3.md: none of them allows deleting or changing what is there.
 var (
 	WriterActions = []string{"s3:GetObject", "s3:PutObject", "s3:ListBucket"}
 	ReaderActions = []string{"s3:GetObject", "s3:ListBucket"}

@@ -46,7 +46,7 @@ func (o *Options) deliver(ctx context.Context, c *orgvue.Client, payload *os.Fil
 		report = &orgvue.Report{State: orgvue.Unknown}
 	}
 	r.Sent = len(out.records)
-	o.judge(report, err, out, r)
+	o.applyReport(report, err, out, r)
 	run.Ended, run.Status, run.TraceID = time.Now().UTC(), r.State, r.TraceID
 	run.Failed, run.Requests = int64(r.Failed), int64(c.Requests())
 	if err != nil {
@@ -57,15 +57,15 @@ func (o *Options) deliver(ctx context.Context, c *orgvue.Client, payload *os.Fil
 		records, r.Sent = nil, 0
 		run.Records, run.Failed = 0, 0
 	}
-	kept := context.WithoutCancel(ctx) // what happened is recorded, whoever has lost patience
+	kept := context.WithoutCancel(ctx) // what happened is recorded even if ctx is done
 	if lerr := archive.AppendRun(kept, o.Store, run, records); lerr != nil {
 		return errors.Join(err, lerr)
 	}
 	return errors.Join(err, os.Remove(o.interruptedName()))
 }
 
-// judge fills in what became of each record.
-func (o *Options) judge(report *orgvue.Report, err error, out *outgoing, r *Result) {
+// applyReport fills in what became of each record.
+func (o *Options) applyReport(report *orgvue.Report, err error, out *outgoing, r *Result) {
 	r.State = orgvue.Failed
 	if report == nil {
 		return
@@ -117,8 +117,8 @@ func match(records []archive.RunRecord, results []orgvue.ItemResult) []*orgvue.I
 	return out
 }
 
-// settleInterrupted records a send whose process died: of its records nobody can tell whether they went in.
-func settleInterrupted(ctx context.Context, o Options) error {
+// recordInterrupted records a send whose process died: whether its records were imported is not known.
+func recordInterrupted(ctx context.Context, o Options) error {
 	left, err := filepath.Glob(filepath.Join(o.Work, payloadPattern))
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func settleInterrupted(ctx context.Context, o Options) error {
 			return os.Remove(o.interruptedName())
 		}
 	}
-	o.Talk("the send begun at %s was interrupted: the dataset will tell which of its %d records are there",
+	o.Talk("the send begun at %s was interrupted: the dataset is asked which of its %d records it has",
 		x.Run.Started.Format(time.DateTime), len(x.Records))
 	for i := range x.Records {
 		x.Records[i].Status, x.Records[i].Error = orgvue.Unknown, "the send was interrupted"

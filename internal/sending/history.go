@@ -7,15 +7,15 @@ import (
 	"holdall/orgvue"
 )
 
-// memory is what the ledger says of each record that was sent to a destination.
-type memory struct {
+// sentRecords is what the ledger says of each record that was sent to a destination.
+type sentRecords struct {
 	of      map[string]*orgvue.Known
-	unknown map[string]bool // nobody can tell whether they went in
+	unknown map[string]bool // whether they were imported is not known
 }
 
-// history reads it.
-func history(ctx context.Context, o Options) (*memory, error) {
-	m := &memory{of: map[string]*orgvue.Known{}, unknown: map[string]bool{}}
+// readSent reads it.
+func readSent(ctx context.Context, o Options) (*sentRecords, error) {
+	m := &sentRecords{of: map[string]*orgvue.Known{}, unknown: map[string]bool{}}
 	runs, err := archive.Runs(ctx, o.Store)
 	if err != nil {
 		return nil, err
@@ -30,14 +30,14 @@ func history(ctx context.Context, o Options) (*memory, error) {
 				return nil, err
 			}
 			if record.Type == o.RecordType {
-				m.learn(record)
+				m.add(record)
 			}
 		}
 	}
 	return m, nil
 }
 
-func (m *memory) learn(r archive.RunRecord) {
+func (m *sentRecords) add(r archive.RunRecord) {
 	k := m.of[r.ID]
 	if k == nil {
 		k = &orgvue.Known{}
@@ -60,9 +60,9 @@ func (m *memory) learn(r archive.RunRecord) {
 	}
 }
 
-// look settles what became of records that nobody could tell of, by what the dataset holds: those are sent
-// whole.
-func (m *memory) look(items []string) {
+// resolveUnknown decides about records of which it is not known whether they were imported, by what the
+// dataset holds: those that it has are sent whole.
+func (m *sentRecords) resolveUnknown(items []string) {
 	there := map[string]bool{}
 	for _, id := range items {
 		there[id] = true

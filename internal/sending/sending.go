@@ -69,14 +69,14 @@ func Destination(o *orgvue.Options) string { return "orgvue:" + o.Tenant + "/" +
 // what was sent.
 func Send(ctx context.Context, rows Rows, o Options) (*Result, error) {
 	began := time.Now()
-	if err := settleInterrupted(ctx, o); err != nil {
+	if err := recordInterrupted(ctx, o); err != nil {
 		return nil, err
 	}
 	client, err := orgvue.New(o.Orgvue)
 	if err != nil {
 		return nil, err
 	}
-	known, err := history(ctx, o)
+	known, err := readSent(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func Send(ctx context.Context, rows Rows, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	known.look(there.Items)
+	known.resolveUnknown(there.Items)
 	if err := os.MkdirAll(o.Work, 0o700); err != nil {
 		return nil, err
 	}
@@ -113,9 +113,9 @@ func Send(ctx context.Context, rows Rows, o Options) (*Result, error) {
 	return r, o.deliver(ctx, client, payload, out, r, began)
 }
 
-// Write writes the payload that Send would send, and asks nobody.
+// Write writes the payload that Send would send, and sends nothing.
 func Write(ctx context.Context, w io.Writer, rows Rows, o Options) (*Result, error) {
-	known, err := history(ctx, o)
+	known, err := readSent(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ type outgoing struct {
 }
 
 // write writes what is to be sent of rows as a payload.
-func (o *Options) write(ctx context.Context, to io.Writer, rows Rows, l layout, known *memory) (*outgoing,
+func (o *Options) write(ctx context.Context, to io.Writer, rows Rows, l layout, known *sentRecords) (*outgoing,
 	error) {
 	key := ""
 	if l.key >= 0 {
@@ -201,7 +201,7 @@ func (o *Options) write(ctx context.Context, to io.Writer, rows Rows, l layout, 
 	return out, nil
 }
 
-func (o *Options) writeRow(w *orgvue.Writer, row []json.RawMessage, l layout, known *memory,
+func (o *Options) writeRow(w *orgvue.Writer, row []json.RawMessage, l layout, known *sentRecords,
 	out *outgoing) error {
 	values := make([]json.RawMessage, len(l.from))
 	for i, column := range l.from {
@@ -241,7 +241,7 @@ func (o *Options) writeRow(w *orgvue.Writer, row []json.RawMessage, l layout, kn
 }
 
 // decide says what is to be done with a row: what its action column says, or what follows from the ledger.
-func (o *Options) decide(id string, row, values []json.RawMessage, l layout, known *memory) (orgvue.Item,
+func (o *Options) decide(id string, row, values []json.RawMessage, l layout, known *sentRecords) (orgvue.Item,
 	bool, error) {
 	k := known.of[id]
 	item, send := orgvue.Decide(id, l.key, l.properties, values, k)

@@ -22,7 +22,7 @@ import (
 // (https://sqlite.org/datatype3.html). Booleans are 0 and 1, times ISO 8601 as SQLite's own functions read
 // them, lists JSON. Amounts are numbers where those have all their digits, else texts.
 
-// sqlite writes one SQLite file, and metadata.json, which tells Datasette what the tables and columns mean.
+// sqlite writes one SQLite file, and metadata.json, which describes the tables and columns to Datasette.
 func (x *exporter) sqlite(ctx context.Context, tables []query.TableReport) (err error) {
 	name := x.o.Name + ".sqlite"
 	part := x.path(name + ".part")
@@ -66,9 +66,9 @@ func (w *sqliteWriter) writeAll(ctx context.Context) error {
 	}
 	for _, t := range w.tables {
 		for _, c := range keys(t) {
-			index := quoted("by_" + t.Table + "_" + c)
+			index := query.QuoteName("by_" + t.Table + "_" + c)
 			if _, err := w.file.ExecContext(
-				ctx, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", index, quoted(t.Table), quoted(c)),
+				ctx, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", index, query.QuoteName(t.Table), query.QuoteName(c)),
 			); err != nil {
 				return err
 			}
@@ -97,7 +97,7 @@ func (w *sqliteWriter) table(ctx context.Context, t query.TableReport) (n int64,
 		return 0, err
 	}
 	insert, err := tx.PrepareContext(
-		ctx, fmt.Sprintf("INSERT INTO %s VALUES (?%s)", quoted(t.Table), strings.Repeat(",?", len(types)-1)),
+		ctx, fmt.Sprintf("INSERT INTO %s VALUES (?%s)", query.QuoteName(t.Table), strings.Repeat(",?", len(types)-1)),
 	)
 	if err != nil {
 		return 0, err
@@ -121,17 +121,17 @@ func (w *sqliteWriter) table(ctx context.Context, t query.TableReport) (n int64,
 }
 
 // create is the statement that makes a table. Keys to tables that are there are declared, which SQLite does
-// not enforce unless told to: references that lead nowhere are kept.
+// not enforce by default: references that lead nowhere are kept.
 func (w *sqliteWriter) create(t query.TableReport, types []string) string {
 	var columns []string
 	for i, c := range t.Columns {
-		column := quoted(c.Column) + " " + types[i]
+		column := query.QuoteName(c.Column) + " " + types[i]
 		if to, key, ok := strings.Cut(referenceOf(t, c), "."); ok && to != t.Table && w.has(to, key) {
-			column += fmt.Sprintf(" REFERENCES %s (%s)", quoted(to), quoted(key))
+			column += fmt.Sprintf(" REFERENCES %s (%s)", query.QuoteName(to), query.QuoteName(key))
 		}
 		columns = append(columns, column)
 	}
-	return fmt.Sprintf("CREATE TABLE %s (%s)", quoted(t.Table), strings.Join(columns, ", "))
+	return fmt.Sprintf("CREATE TABLE %s (%s)", query.QuoteName(t.Table), strings.Join(columns, ", "))
 }
 
 func (w *sqliteWriter) has(table, column string) bool {
@@ -175,7 +175,7 @@ func (w *sqliteWriter) longest(ctx context.Context, t query.TableReport, c query
 	rows, err := w.db.Query(ctx,
 		fmt.Sprintf(`SELECT coalesce(max(length(regexp_replace(%s::VARCHAR, '[-.]', '', 'g'))), 0) AS n `+
 			`FROM main.%s`,
-			quoted(c.Column), quoted(t.Table)), nil)
+			query.QuoteName(c.Column), query.QuoteName(t.Table)), nil)
 	if err != nil {
 		return 0, err
 	}
@@ -230,7 +230,7 @@ func schemaOf(t query.TableReport, c query.ColumnReport) (schemas.Column, bool) 
 	return s.Column(c.Column)
 }
 
-// writeMetadata writes what Datasette shows beside tables and columns:
+// writeMetadata writes what Datasette shows next to tables and columns:
 // https://docs.datasette.io/en/stable/metadata.html
 func writeMetadata(out io.Writer, name string, tables []query.TableReport) error {
 	type table struct {

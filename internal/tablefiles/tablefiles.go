@@ -65,7 +65,7 @@ func Run(ctx context.Context, db *query.DB, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := choose(known, o.Tables)
+	chosen, err := selectTables(known, o.Tables)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +89,8 @@ func Run(ctx context.Context, db *query.DB, o Options) (*Result, error) {
 	return x.result, err
 }
 
-// choose returns the tables of these names, or all.
-func choose(known []query.TableReport, names []string) ([]query.TableReport, error) {
+// selectTables returns the tables of these names, or all.
+func selectTables(known []query.TableReport, names []string) ([]query.TableReport, error) {
 	if len(names) == 0 {
 		return slices.DeleteFunc(
 			known, func(t query.TableReport) bool { return t.Table == "document_text" && t.Rows == 0 },
@@ -140,12 +140,10 @@ func (x *exporter) withoutSensitive(tables []query.TableReport) []query.TableRep
 func selection(t query.TableReport) string {
 	var columns []string
 	for _, c := range t.Columns {
-		columns = append(columns, quoted(c.Column))
+		columns = append(columns, query.QuoteName(c.Column))
 	}
-	return "SELECT " + strings.Join(columns, ", ") + " FROM main." + quoted(t.Table)
+	return "SELECT " + strings.Join(columns, ", ") + " FROM main." + query.QuoteName(t.Table)
 }
-
-func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 func (x *exporter) path(name string) string { return filepath.Join(x.o.Dir, name) }
 

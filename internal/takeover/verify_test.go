@@ -157,7 +157,7 @@ func TestDeepVerificationComparesTheTables(t *testing.T) {
 		var got []string
 		details := ""
 		for _, f := range deep.Faults {
-			got = append(got, f.Code+" "+f.Path)
+			got = append(got, string(f.Code)+" "+f.Path)
 			details += f.Detail + "\n"
 		}
 		slices.Sort(got)

@@ -38,7 +38,7 @@ func Height(stream any) int {
 	return 24
 }
 
-// Table writes rows under headings, aligned. Numbers, in the columns named by right, stand to the right.
+// Table writes rows under headings, aligned. Numbers, in the columns named by right, are aligned right.
 func Table(w io.Writer, headings []string, right map[int]bool, rows [][]string) error {
 	widths := make([]int, len(headings))
 	for _, row := range append([][]string{headings}, rows...) {
