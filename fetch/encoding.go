@@ -215,7 +215,7 @@ func (r *Run) decode(o *Object, v Verified, lenient bool) (Verified, error) {
 	return v, nil
 }
 
-// decodeInto tells what is wrong with the encoded bytes, as errCoded, from what is wrong with the disk.
+// decodeInto tells what is wrong with the encoded bytes, as errEncoding, from what is wrong with the disk.
 func decodeInto(ctx context.Context, w io.Writer, coded []string, r io.Reader) error {
 	in, err := decoders(coded, bufio.NewReaderSize(r, 256<<10))
 	if err != nil {

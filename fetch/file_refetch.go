@@ -105,7 +105,7 @@ func (p *filePool) refetchFile(ctx context.Context, i int, n uint32) (changed bo
 	}
 }
 
-// refetchFileOnce is one request of mendFile.
+// refetchFileOnce is one request of refetchFile.
 func (p *filePool) refetchFileOnce(
 	ctx context.Context, l listing.Entry, t *tries, rec fileRecord, n uint32,
 ) (changed bool, err error) {

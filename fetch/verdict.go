@@ -25,7 +25,9 @@ const (
 )
 
 // A verdict is the one decision about a failed try, the same for probes, objects, pages of listings and
-// listed files.
+// listed files. A busy server is waited for as long as it asks (Retry-After, at most retry.MaxAfter and half
+// of Options.RetryBudget), else with the growing pauses of retry.Backoff; in all for the budget, which begins
+// again whenever new bytes arrive.
 type verdict struct {
 	action
 	after time.Duration  // how long to wait
@@ -84,7 +86,7 @@ func (t *tries) reset(now time.Time) {
 }
 
 // failed records that a try ended in err, after it had brought something, and decides what to do. budget is
-// how long nothing may arrive. The wait is in the verdict and, as a time, in t.again.
+// how long nothing may arrive. The wait is in the verdict and, as a time, in t.next.
 func (t *tries) failed(err error, had yield, now time.Time, budget time.Duration) verdict {
 	if t.since.IsZero() {
 		t.since = now

@@ -286,7 +286,7 @@ func orOther(folder string) string {
 	return folder
 }
 
-// untangle gives a another name where its owner has a file of that name already.
+// uniquePath gives a another name where its owner has a file of that name already.
 func (b *block) uniquePath(a *attachment) {
 	ext := path.Ext(a.name)
 	stem := strings.TrimSuffix(a.name, ext)

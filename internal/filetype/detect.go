@@ -14,8 +14,8 @@ import (
 
 // Detect says what an object is from its first bytes; 512 are enough, a tar needs at least 262.
 //
-// Bytes decide, never names. What is compressed is looked into as far as the bytes go: gzip is KindTarGzip
-// only when a tar begins in it. zstd cannot be decoded from a part of a block, so it is KindTarZstd unless a
+// Bytes decide, never names. What is compressed is looked into as far as the bytes go: gzip is TarGzip
+// only when a tar begins in it. zstd cannot be decoded from a part of a block, so it is TarZstd unless a
 // complete block shows otherwise. A ZIP with junk in front is recognised when its first entry begins within
 // the bytes given.
 func Detect(first []byte) Type {

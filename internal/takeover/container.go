@@ -241,8 +241,8 @@ func (t *takeover) checkOrder(o *fetch.Object, l *listingContainer) error {
 	return err
 }
 
-// listing is a page of links, one a file. A file whose link is dead is passed to reportDead, once, and is no
-// entry.
+// A listingContainer is a page of links, one a file. A file whose link is dead is passed to reportDead, once,
+// and is no entry.
 type listingContainer struct {
 	ctx          context.Context
 	object       *fetch.Object
