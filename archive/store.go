@@ -50,7 +50,7 @@ type Info struct {
 	Modified time.Time
 
 	Parts   string     // of an object that was put in parts: what the store keeps instead, see PartsDigest
-	Claimed digest.Sum // in the metadata, by whoever put it: unchecked; zero: none
+	Claimed digest.Sum // in the metadata, as its writer stated it, unchecked; zero: none
 }
 
 // Described is implemented by the readers of stores that learn what Stat says when they open an object.

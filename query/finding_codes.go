@@ -171,14 +171,17 @@ var codeTable = []CodeInfo{
 	{ErrorPage, at(SeverityError), "In place of a document there is an error page."},
 	{
 		FileDiffers, at(SeverityWarning),
-		"A file of a listing was received twice as the listing does not say it is, or once, with nothing that " +
-			"proves its end, by a link that worked once.",
+		"A file of a listing was received twice otherwise than the listing says, or once, without proof " +
+			"of its end, by a link that worked once.",
 	},
 	{FileUnavailable, at(SeverityError), "A file of a listing could not be fetched."},
 	{FileUnexpected, at(SeverityInfo), "The data files hold something else than CSVs; it is kept."},
 	{FileUnlisted, at(SeverityWarning), "A file of the attachments has no row."},
 	{HeadingsFound, at(SeverityInfo), "A CSV's headings are not in its first line."},
-	{HeadingsRepeated, at(SeverityInfo), "A CSV's headings are repeated among its rows, and not loaded as rows."},
+	{
+		HeadingsRepeated, at(SeverityInfo),
+		"A CSV's headings are repeated among its rows, and not loaded as rows.",
+	},
 	{HeadingsUnknown, at(SeverityError), "No line of a known CSV names its columns."},
 	{KeyMissing, at(SeverityWarning), "Rows have no key."},
 	{

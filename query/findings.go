@@ -239,8 +239,8 @@ func cellFindings(l *loaded, c column, rejected int64) []Finding {
 	}
 	if c.stats.nulls > 0 {
 		add(CellsDamaged, SeverityInfo,
-			`%d cells are \N, which databases write for no value; nothing in the file shows whether it means `+
-				"that here, and they are kept as received", c.stats.nulls)
+			`%d cells are \N, which databases write for no value; nothing in the file shows whether it `+
+				"means that here, and they are kept as received", c.stats.nulls)
 	}
 	if c.stats.nuls > 0 {
 		add(CellsDamaged, SeverityWarning, "%d cells hold NUL bytes; they are kept as received", c.stats.nuls)

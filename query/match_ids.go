@@ -110,7 +110,7 @@ k AS (SELECT no, kind FROM e JOIN (VALUES ('CANDIDATE', '/candidates?[/_ -]'), (
 	('JOB', '/(jobs?|vacanc(y|ies))[/_ -]')) AS words(kind, pattern) ON regexp_matches(p, pattern))
 FROM k;`
 
-// seenSQL finds the numbers that are somebody's id, or a row's, in tables whose ids are mostly numbers.
+// seenSQL finds the numbers that are the id of a record, or a row's, in tables whose ids are mostly numbers.
 const seenSQL = `
 INSERT INTO temp.seen
 WITH numeric AS (SELECT kind FROM temp.oid GROUP BY kind HAVING count(*) FILTER (bare) * 2 >= count(DISTINCT

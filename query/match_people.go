@@ -37,7 +37,7 @@ var (
 
 // peopleIn returns what a path says of people, as keys: "F:" and the words of a folder, a file's name or a
 // part of it that is set apart, sorted, without what else files are named with; "W:" and each few words in a
-// row, sorted, which mention somebody at most; "E:" and an e-mail address.
+// row, sorted, which only mention a person; "E:" and an e-mail address.
 func peopleIn(path string) []string {
 	var keys []string
 	add := func(key string) {

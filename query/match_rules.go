@@ -256,8 +256,8 @@ type matchPhase struct {
 	how    string   // what temp.decided says of them
 }
 
-// inDoubtSQL are the entries that may be somebody's whom they name: CVs without an id, and whatever has a
-// number that may be an id.
+// inDoubtSQL are the entries that may belong to a person whom they name: CVs without an id, and all that have
+// a number that may be an id.
 const inDoubtSQL = `SELECT no FROM temp.seen
 	UNION SELECT no FROM temp.entry WHERE part = 'cvs' AND no NOT IN (SELECT no FROM temp.token
 		JOIN temp.oid ON key = token WHERE NOT bare)`

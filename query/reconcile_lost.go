@@ -76,7 +76,7 @@ func lostAttachments(rows string) []string {
 		),
 		finding(AttachmentUnclear, SeverityWarning, "attachments", "attachment_id",
 			`CASE WHEN p.n IS NULL THEN concat('no file is surely that of ', `+name+
-				`, '; it may be one of ', (SELECT count(*) FROM temp.anyones), ' that are nobody''s')
+				`, '; it may be one of ', (SELECT count(*) FROM temp.anyones), ' that have no owner')
 				ELSE concat('no file is surely that of ', `+name+`, '; it may be ', names, CASE
 					WHEN n > 3 THEN concat(' or ', n - 3, ' more') END) END`,
 			unclear+` WHERE p.n IS NOT NULL OR `+unsized),
@@ -157,7 +157,7 @@ func lostCVs() []string {
 			some+` WHERE p.n IS NOT NULL OR `+nameless),
 		finding(CVMissing, SeverityError, "candidates", "NULL",
 			`concat('at least ', m - n, ' of ', m, ' candidates have no CV: for them there are only ', n,
-				' CVs that are nobody''s')`,
+				' CVs without an owner')`,
 			fmt.Sprintf(
 				`(SELECT (SELECT count(*) FROM %s WHERE p.n IS NOT NULL OR %s) AS m, (SELECT count(*)
 					FROM temp.stray_cv) AS n) WHERE m > n`,

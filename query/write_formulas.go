@@ -7,7 +7,7 @@ import (
 
 // A spreadsheet program runs a cell that begins like a formula, and a formula can start programs and send
 // what is in other cells away: https://owasp.org/www-community/attacks/CSV_Injection. A name in an export was
-// typed by anybody.
+// typed by a stranger.
 
 // isFormula reports whether a spreadsheet program would take a text for a formula. A phone number such as +44
 // 20 7946 0000, or a negative number, is harmless.

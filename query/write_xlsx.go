@@ -174,7 +174,7 @@ func (o *sheetOutput) write(row []sql.NullString, types []string) error {
 const (
 	styleDate = 1
 	styleTime = 2
-	styleText = 3 // with an apostrophe in front, as typed by somebody who wants no formula
+	styleText = 3 // with an apostrophe in front, as typed by a user who wants no formula
 )
 
 func appendXLSXCell(b []byte, v sql.NullString, typ string, done *Written) []byte {

@@ -1,4 +1,4 @@
-// Package s3store keeps an archive's objects in S3, or in what speaks its protocol.
+// Package s3store keeps an archive's objects in S3, or in another store with its protocol.
 //
 // Open returns a store; Probe finds out what the provider lacks. Every object is written once, with
 // If-None-Match: * and the SHA-256 that its bytes must have. The server keeps that digest, so that later

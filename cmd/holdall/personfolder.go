@@ -99,10 +99,12 @@ func (d *dossier) readme(id string) string {
 %s/ has the files themselves; index.csv says what each one is. A file that the platform lists
 and that did not come with the export is "missing" in the list.
 
-Look through all of it before you hand it out: notes, comments and files may name other people, or be privileged.
+Look through all of it before you hand it out: notes, comments and files may name other people,
+or be privileged.
 
 "%s" is not to be handed out as it is: %s has the places where this person is
 mentioned in entries about others, and where their ID is used; %s has everything again, for programs.
 The texts inside of documents were not searched.
-`, id, d.of.Name, strings.ToLower(d.of.Type), d.of.ID, personBook, personFiles, personReview, personMention, personJSON)
+`, id, d.of.Name, strings.ToLower(d.of.Type), d.of.ID, personBook, personFiles, personReview, personMention,
+		personJSON)
 }

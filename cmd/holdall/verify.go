@@ -215,7 +215,8 @@ func (v *verification) print(e *env) error {
 			unread++
 		}
 		faulty[f.Export]++
-		rows = append(rows, []string{f.Export, string(f.Code), f.Path, strings.Join(f.Documents, " "), f.Detail})
+		documents := strings.Join(f.Documents, " ")
+		rows = append(rows, []string{f.Export, string(f.Code), f.Path, documents, f.Detail})
 	}
 	if err := e.table([]string{"export", "fault", "path", "documents", "detail"}, nil, rows); err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 
 const module = "../.."
 
-// The picture in docs/design.md names every package of this module, and no package imports one that is further
-// up in it.
+// The picture in docs/design.md names every package of this module, and no package imports one that is
+// further up in it.
 func TestThePictureOfThePackagesIsTrue(t *testing.T) {
 	rank := pictured(t)
 	all := packages(t)

@@ -176,8 +176,9 @@ type outgoing struct {
 }
 
 // write writes what is to be sent of rows as a payload.
-func (o *Options) write(ctx context.Context, to io.Writer, rows Rows, l layout, known *sentRecords) (*outgoing,
-	error) {
+func (o *Options) write(
+	ctx context.Context, to io.Writer, rows Rows, l layout, known *sentRecords,
+) (*outgoing, error) {
 	key := ""
 	if l.key >= 0 {
 		key = l.properties[l.key]

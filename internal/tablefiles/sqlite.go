@@ -68,7 +68,8 @@ func (w *sqliteWriter) writeAll(ctx context.Context) error {
 		for _, c := range keys(t) {
 			index := query.QuoteName("by_" + t.Table + "_" + c)
 			if _, err := w.file.ExecContext(
-				ctx, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", index, query.QuoteName(t.Table), query.QuoteName(c)),
+				ctx, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", index,
+					query.QuoteName(t.Table), query.QuoteName(c)),
 			); err != nil {
 				return err
 			}
@@ -97,7 +98,8 @@ func (w *sqliteWriter) table(ctx context.Context, t query.TableReport) (n int64,
 		return 0, err
 	}
 	insert, err := tx.PrepareContext(
-		ctx, fmt.Sprintf("INSERT INTO %s VALUES (?%s)", query.QuoteName(t.Table), strings.Repeat(",?", len(types)-1)),
+		ctx, fmt.Sprintf("INSERT INTO %s VALUES (?%s)", query.QuoteName(t.Table),
+			strings.Repeat(",?", len(types)-1)),
 	)
 	if err != nil {
 		return 0, err

@@ -186,7 +186,9 @@ func (x *exporter) write(ctx context.Context, out io.Writer, t query.TableReport
 
 // describe writes columns.csv, which says what every column means.
 func (x *exporter) describe(tables []query.TableReport) error {
-	return atomicfile.Write(x.path("columns.csv"), func(out io.Writer) error { return writeColumns(out, tables) })
+	return atomicfile.Write(x.path("columns.csv"), func(out io.Writer) error {
+		return writeColumns(out, tables)
+	})
 }
 
 // workbook writes one Excel file with a sheet for each table.
