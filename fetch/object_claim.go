@@ -45,15 +45,15 @@ const (
 	firstSpan = 16 << 20 // while the pace is not known
 	maxSpan   = 64 << 20
 	spanTime  = 4 // seconds that a span should take, at most
-	// times as long as its answer takes to begin should a span take; the last ones may take less:
+	// a span should take this many times as long as its response takes to begin; the last ones may take less:
 	worthAsking = 200
 	leastAsking = 12
 	leastTime   = 0.4 // seconds
 	// of what all connections still have to bring, one takes at most its share of this fraction
-	ofTheRest  = 2. / 3
-	soonBytes  = 2 << 20
-	hurryEvery = 100 * time.Millisecond // at most is a connection cut short for readers
-	endsSoon   = 5                      // seconds
+	ofTheRest    = 2. / 3
+	soonBytes    = 2 << 20
+	preemptEvery = 100 * time.Millisecond // a connection is cut short for readers at most this often
+	endsSoon     = 5                      // seconds
 )
 
 // spanLength is how much a connection takes on at once: enough that asking costs little, and not so much that

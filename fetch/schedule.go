@@ -119,7 +119,7 @@ func firstAnswer(open []*Object) *Object {
 // run's mutex held.
 func (r *Run) preempt(h *host) {
 	now := time.Now()
-	if now.Sub(h.preempted) < hurryEvery || r.wanted(h) <= max(h.target-h.busy, 0)+r.ending(h) {
+	if now.Sub(h.preempted) < preemptEvery || r.wanted(h) <= max(h.target-h.busy, 0)+r.ending(h) {
 		return
 	}
 	// Cut short the connection that has the most left; what it leaves stays to be fetched.
