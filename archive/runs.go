@@ -128,36 +128,40 @@ func packRecords(records []RunRecord) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Runs returns the runs of a root, oldest first. A takeover that an earlier version recorded is one, too.
+// Runs returns the runs of a root, oldest first. An arrival that has no run, since an earlier version
+// recorded it or the process died, is one, too.
 // If the chain of events is damaged, Runs returns an error along with what could be read; Events has details.
 func Runs(ctx context.Context, s Store) ([]Run, error) {
 	var runs []Run
-	taken := map[string]bool{} // exports whose takeover has a run of its own
+	recorded := map[string]bool{} // exports whose takeover or copy has a run of its own, by its type
 	var commits []Event
 	for e, err := range Events(ctx, s) {
 		if err != nil {
-			return withCommits(runs, commits, taken), err
+			return withCommits(runs, commits, recorded), err
 		}
 		switch e.Kind {
 		case KindRun:
 			r := runOf(e)
-			taken[r.Export] = taken[r.Export] || r.Type == "take" && r.Status == "complete"
+			if r.Status == "complete" {
+				recorded[r.Type+" "+r.Export] = true
+			}
 			runs = append(runs, r)
 		case KindTaken, KindCopied:
 			commits = append(commits, e)
 		}
 	}
-	return withCommits(runs, commits, taken), nil
+	return withCommits(runs, commits, recorded), nil
 }
 
-// withCommits adds copies, and takeovers of which only the commit was recorded.
-func withCommits(runs []Run, commits []Event, taken map[string]bool) []Run {
+// withCommits adds takeovers and copies of which only the arrival of the export was recorded.
+func withCommits(runs []Run, commits []Event, recorded map[string]bool) []Run {
 	var out []Run
 	for _, e := range commits {
 		kind := "take"
 		if e.Kind == KindCopied {
 			kind = "copy"
-		} else if taken[e.Export] {
+		}
+		if recorded[kind+" "+e.Export] {
 			continue
 		}
 		n, _ := strconv.ParseInt(e.Facts["payload-bytes"], 10, 64)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -75,8 +76,11 @@ func (o *s3Flags) copy(ctx context.Context, e *env, args []string) error {
 	}
 	show := newVerifyProgress(e, x.bag.ID())
 	show.verb = "copied"
+	began := time.Now()
 	report, err := archive.Copy(ctx, x.bag, h.store, show.update)
 	show.end()
+	err = stopped(ctx, err)
+	e.recordCopy(ctx, h, x.bag, report, err, began)
 	if err != nil {
 		return err
 	}

@@ -103,8 +103,9 @@ func TestARootInS3(t *testing.T) {
 	if err := json.Unmarshal([]byte(must(t, good[:1], "log", s3Root, "--json").stdout), &runs); err != nil {
 		t.Fatal(err)
 	}
-	if len(runs) != 1 || runs[0].Type != "take" || runs[0].Export != list[0].Export {
-		t.Errorf("log: %+v, want the takeover", runs)
+	if len(runs) != 4 || runs[0].Type != "verify" || runs[3].Type != "take" ||
+		runs[3].Export != list[0].Export {
+		t.Errorf("log: %+v, want the takeover and three verifications", runs)
 	}
 	if got := must(t, good[:1], "status", at).stdout; !strings.Contains(got, "Candidates.csv") {
 		t.Errorf("status: %s", got)

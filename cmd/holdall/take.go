@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -153,9 +154,14 @@ func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {
 	}
 	show := newProgress(e)
 	options.Progress = show.update
+	began := time.Now()
 	result, err := takeover.Take(ctx, master, options)
 	show.end()
-	return e.reportResult(result, stopped(ctx, err))
+	err = stopped(ctx, err)
+	if result != nil && result.FetchedBytes > 0 {
+		e.recordTake(ctx, options, result, err, began)
+	}
+	return e.reportResult(result, err)
 }
 
 // openRemote opens a root that is no directory, and probes it, which writes its README.txt; a dry run

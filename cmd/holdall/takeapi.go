@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -19,8 +18,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"holdall/archive"
-	"holdall/archive/dirstore"
 	"holdall/eploy"
 	"holdall/internal/takeover"
 )
@@ -149,41 +146,9 @@ func (o *takeOptions) runAPI(ctx context.Context, e *env, system string) error {
 	show.end(e)
 	err = stopped(ctx, err)
 	if r != nil && r.Requests > 0 {
-		if lerr := recordPull(ctx, e, options, r, err, began); lerr != nil {
-			e.warn("the run could not be written into the ledger: " + lerr.Error())
-		}
+		e.recordTake(ctx, options, r, err, began)
 	}
 	return e.reportResult(r, err)
-}
-
-// recordPull makes a run of the ledger: each day of a pull is one.
-func recordPull(ctx context.Context, e *env, o takeover.Options, r *takeover.Result, failed error,
-	began time.Time) error {
-	var store archive.Store
-	if o.Remote != nil {
-		store = o.Remote.Store
-	} else {
-		dir, err := dirstore.Open(o.Root, false)
-		if err != nil {
-			return err
-		}
-		defer dir.Close()
-		store = dir
-	}
-	run := archive.Run{ID: archive.NewRunID(began), Started: began.UTC(), Ended: time.Now().UTC(),
-		Direction: "in", Type: "take",
-		Status: r.State, Bytes: r.KeptBytes + r.Documents.Bytes, Requests: int64(r.Requests),
-		Export: r.Export, Operator: e.operator(),
-		Version: version()}
-	for _, t := range r.Types {
-		run.Records += int64(t.Received)
-		run.Failed += int64(t.Missing)
-	}
-	var paused *eploy.Paused
-	if failed != nil && !errors.As(failed, &paused) {
-		run.Detail = describeError(failed).Message
-	}
-	return archive.AppendRun(context.WithoutCancel(ctx), store, run, nil)
 }
 
 func pausedFailure(p *eploy.Paused) errorReport {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -26,7 +27,7 @@ func verifyCommand() command {
 		long: `
 Check an archive against its own record and list every fault, each with the documents that it
 affects. Of a ROOT every export is checked, and its ledger: an export that was taken and is gone is
-a fault.
+a fault. The verification becomes a row of "holdall log ROOT", where the ledger can be written to.
 
   quick  every file is there and has its size
   full   every file has the SHA-256 of the manifest (the default)
@@ -60,7 +61,7 @@ func (o *verifyOptions) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	v := newVerification(level)
+	v, began := newVerification(level), time.Now()
 	if at.folder != "" {
 		err = v.export(ctx, e, at)
 	} else {
@@ -69,6 +70,7 @@ func (o *verifyOptions) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
+	v.record(ctx, e, at, began)
 	if err := v.print(e); err != nil {
 		return err
 	}

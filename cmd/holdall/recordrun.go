@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"holdall/archive"
+	"holdall/archive/dirstore"
+	"holdall/archive/s3store"
+	"holdall/internal/takeover"
+)
+
+// recordPatience is how long a root may take to accept the row of a run that has ended.
+const recordPatience = 20 * time.Second
+
+// recordRun adds a run of this process to the root's ledger. The run has ended, also when ctx has.
+func (e *env) recordRun(ctx context.Context, s archive.Store, r archive.Run,
+	records []archive.RunRecord) error {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
+	defer cancel()
+	r.ID, r.Ended = archive.NewRunID(r.Started), time.Now().UTC()
+	r.Started, r.Operator, r.Version = r.Started.UTC(), e.operator(), version()
+	return archive.AppendRun(limited, s, r, records)
+}
+
+// record adds a verification to the ledger of the root that it was of. A root that cannot be written to, or
+// whose ledger is damaged, can be verified as well: that is told, and is no fault.
+func (v *verification) record(ctx context.Context, e *env, at exportPath, began time.Time) {
+	if at.root == "" || v.ledgerDamaged() || len(v.Exports) == 0 {
+		return
+	}
+	if err := v.appendTo(ctx, e, at, began); err != nil {
+		e.talk("this verification is not in the ledger, which could not be written to: %v", err)
+	}
+}
+
+func (v *verification) ledgerDamaged() bool {
+	for _, f := range v.Faults {
+		if f.Export == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *verification) appendTo(ctx context.Context, e *env, at exportPath, began time.Time) error {
+	h, err := e.openRootAt(ctx, at.root, false, s3store.Options{})
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	if runs, err := archive.Runs(ctx, h.store); err != nil || len(runs) == 0 {
+		return err // without a ledger it is a directory of archives, which stays as it is
+	}
+	run := archive.Run{Started: began, Direction: "check", Type: "verify", RecordType: "exports",
+		Status: "valid", Records: int64(len(v.Exports)), Bytes: v.Bytes, Detail: string(v.Level)}
+	var records []archive.RunRecord
+	for _, x := range v.Exports {
+		r := archive.RunRecord{Type: "exports", ID: x.Export, Action: "verify", Status: "success"}
+		if len(x.Faults) > 0 {
+			run.Failed++
+			r.Status = "failed"
+			r.Error = count(len(x.Faults), "fault", "faults") + ", the first: " + string(x.Faults[0].Code)
+		}
+		records = append(records, r)
+	}
+	if !v.Valid {
+		run.Status = "faults"
+	}
+	if len(v.Exports) == 1 {
+		run.Export = v.Exports[0].Export
+	}
+	return e.recordRun(ctx, h.store, run, records)
+}
+
+// recordCopy adds a copy to the ledger of the root that it went to.
+func (e *env) recordCopy(ctx context.Context, h *openedRoot, bag *archive.Bag, r *archive.CopyReport,
+	failed error, began time.Time) {
+	run := archive.Run{Started: began, Direction: "in", Type: "copy", RecordType: "exports",
+		Status: takeover.StateComplete, Records: 1, Export: bag.ID(), Detail: "from " + bag.Location()}
+	record := archive.RunRecord{Type: "exports", ID: bag.ID(), Action: "copy", Status: "success"}
+	if r != nil {
+		run.Bytes = r.Copied
+	}
+	if failed != nil {
+		run.Status, run.Failed = "failed", 1
+		record.Status, record.Error = "failed", describeError(failed).Message
+	}
+	if err := e.recordRun(ctx, h.store, run, []archive.RunRecord{record}); err != nil {
+		e.warn("the run could not be written into the ledger: " + err.Error())
+	}
+}
+
+// recordTake adds a takeover to the ledger, ended or not; each day of a pull is one.
+func (e *env) recordTake(ctx context.Context, o takeover.Options, r *takeover.Result, failed error,
+	began time.Time) {
+	var store archive.Store
+	if o.Remote != nil {
+		store = o.Remote.Store
+	} else {
+		dir, err := dirstore.Open(o.Root, false)
+		if err != nil {
+			return
+		}
+		defer dir.Close()
+		store = dir
+	}
+	run := archive.Run{Started: began, Direction: "in", Type: "take", Status: r.State, Bytes: r.FetchedBytes,
+		Requests: int64(r.Requests), Export: r.Export}
+	if r.Types != nil {
+		run.Bytes = r.KeptBytes + r.Documents.Bytes
+	}
+	for _, t := range r.Types {
+		run.Records += int64(t.Received)
+		run.Failed += int64(t.Missing)
+	}
+	if failed != nil && r.State != takeover.StatePaused {
+		run.Detail = describeError(failed).Message
+	}
+	if err := e.recordRun(ctx, store, run, nil); err != nil {
+		e.warn("the run could not be written into the ledger: " + err.Error())
+	}
+}
