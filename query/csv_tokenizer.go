@@ -61,7 +61,7 @@ const byteOrderMark = "\ufeff"
 // one point: a quote inside a quoted cell that is neither doubled nor followed by a delimiter or a row end is
 // taken as it is, if the record is a single line. Where it is not, the first line is a bad record and reading
 // continues after it, so that one stray quote cannot swallow what follows. A file in which it bends is read
-// again by a careful reader.
+// again by a carefulReader.
 type tokenizer struct {
 	r      io.Reader
 	delim  byte

@@ -15,7 +15,8 @@ import (
 	"holdall/internal/takeover"
 )
 
-// A exportPath is what a ROOT or EXPORT argument leads to: a root, or one archive, in a root or alone.
+// An exportPath is what a ROOT or EXPORT argument leads to: a root, or one archive, in a root or outside of
+// any.
 type exportPath struct {
 	root string // "" for an archive outside of any root
 	// of the archive: its name in ROOT/exports, or its whole path where it is in no root; "" for a root
