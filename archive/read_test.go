@@ -122,12 +122,6 @@ func TestReadingToTheEndVerifies(t *testing.T) {
 	bag := committed(t, s)
 	rows := rowsOf(t, bag)
 	objects := s.Objects()
-	readFS := func(name string) func() error {
-		return func() error {
-			_, err := fs.ReadFile(bag.FS(ctx), name)
-			return err
-		}
-	}
 	readDoc := func(r archive.Row) func() error {
 		return func() error { return readDocument(bag, r) }
 	}
@@ -138,7 +132,10 @@ func TestReadingToTheEndVerifies(t *testing.T) {
 	}{
 		{"a stored document", rows[0].Pack, rows[0].Offset + 9, readDoc(rows[0])},
 		{"a deflated document", rows[1].Pack, rows[1].Offset + 9, readDoc(rows[1])},
-		{"a file", "data/received/master.csv", 3, readFS("data/received/master.csv")},
+		{"a file", "data/received/master.csv", 3, func() error {
+			_, err := fs.ReadFile(bag.FS(ctx), "data/received/master.csv")
+			return err
+		}},
 		{"the index", "data/documents/index.csv.zst", 40, func() error {
 			for _, err := range bag.Rows(ctx) {
 				if err != nil {
