@@ -31,7 +31,7 @@ type Run struct {
 	Started     time.Time `json:"started"`
 	Ended       time.Time `json:"ended"`
 	Direction   string    `json:"direction"` // in, out, or check
-	Type        string    `json:"type"`      // take, verify, copy, send, requeue
+	Type        string    `json:"type"`      // take, verify, copy, send, mark-exported, requeue
 	RecordType  string    `json:"record_type"`
 	Status      string    `json:"status"` // complete, paused, completed-with-failures, failed, …
 	Records     int64     `json:"records"`

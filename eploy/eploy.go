@@ -16,10 +16,10 @@
 //
 // # What it promises
 //
-// Nothing but POST /token, GET, and POST …/search is ever sent. Answers are kept byte for byte. Neither the
-// key nor a token is written anywhere. A type is complete only when a census, a list of all IDs taken at the
-// end, agrees with what was received and with the total that the system states; everything else is a
-// Finding.
+// A pull sends nothing but POST /token, GET, and POST …/search; MarkExported is the one exception. Answers
+// are kept byte for byte. Neither the key nor a token is written anywhere. A type is complete only when a
+// census, a list of all IDs taken at the end, agrees with what was received and with the total that the
+// system states; everything else is a Finding.
 //
 // All that is known of the API is its public guide. What that leaves open is found out by asking, and
 // behaved by; see docs/eploy.md.
@@ -52,6 +52,7 @@ type Options struct {
 	Types       []string          // only these of TypeNames; nil: all
 	FileContent string            // path of a file's content below URL, with {id}; empty: probe for it
 	Reserve     int               // requests a day that are left to others; negative: a tenth of all
+	Relist      bool              // read all records again at the end: dates may not move with changes
 	Wait        bool              // wait for the next day instead of returning a *Paused
 	Transport   http.RoundTripper // nil: http.DefaultTransport
 	UserAgent   string

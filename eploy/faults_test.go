@@ -272,3 +272,28 @@ func TestAPlanCostsOneTokenAndASearchAType(t *testing.T) {
 		}
 	})
 }
+
+// A record that is anonymised while its date stays as it was is found by reading everything again.
+func TestChangesThatMoveNoDateAreFoundByRelisting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := behave("silent-anonymous")
+		c.Events = events(t, "anonymise=5:candidates@120")
+		w := newWorld(t, c)
+		w.o.Relist = true
+		r, _ := w.pull()
+		w.check(r)
+	})
+}
+
+func TestDecodingContents(t *testing.T) {
+	for body, want := range map[string]string{
+		`"aGVsbG8="`: "hello", `{"FileId":1,"content":"aGVsbG8="}`: "hello",
+		`{"File":{"Name":"cv","Data":"aGVsbG8="}}`: "hello",
+		`{"content":"no base64!"}`:                 "", `{"Message":"aGVsbG8="}`: "",
+		`{"content":"aGVsbG8=","data":"aGVsbG8="}`: "", `[]`: "", `<html>`: "", `""`: "",
+	} {
+		if got, err := decodeContent([]byte(body)); string(got) != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v, want %q", body, got, err, want)
+		}
+	}
+}

@@ -82,6 +82,7 @@ type header struct {
 	Types   []string  `json:"types,omitempty"`
 	// FileContent is the path that files' contents were asked for at, where one was named.
 	FileContent string `json:"file_content,omitempty"`
+	Relist      bool   `json:"relist,omitempty"`
 }
 
 const receiptsName = "receipts.jsonl"
@@ -275,7 +276,8 @@ func begin(o Options) (header, error) {
 	h, err := readHeader(o.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		h = header{URL: o.URL, Started: time.Now().UTC().Truncate(time.Second), Types: o.Types}
+		h = header{URL: o.URL, Started: time.Now().UTC().Truncate(time.Second), Types: o.Types,
+			Relist: o.Relist}
 	case err != nil:
 		return h, err
 	case h.URL != o.URL:

@@ -22,7 +22,8 @@ func Pull(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Types, o.FileContent = h.Types, h.FileContent // a pull that has begun is of what it began with
+	// A pull that has begun is of what it began with.
+	o.Types, o.FileContent, o.Relist = h.Types, h.FileContent, h.Relist
 	j, err := openJournal(o.Dir)
 	if err != nil {
 		return nil, err
@@ -74,7 +75,7 @@ func Open(dir string) (*Pulled, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := Options{URL: h.URL, Dir: dir, Types: h.Types, FileContent: h.FileContent, Reserve: -1,
+	o := Options{URL: h.URL, Dir: dir, Types: h.Types, FileContent: h.FileContent, Relist: h.Relist, Reserve: -1,
 		Transport: offline{}}
 	o.Credentials = Credentials{"-", "-"}
 	if err := o.fill(); err != nil {

@@ -214,6 +214,7 @@ func TestWhateverTheGuideLeavesOpen(t *testing.T) {
 		{"questions are no part of records", behave("no-questions"), nil},
 		{"some records are counted and not shown", behave("hidden-every=13"), []string{TotalDiffers}},
 		{"the system's midnight is New York's", behave("zone=America/New_York"), nil},
+		{"contents are base64 in JSON", behave("file-encoding=base64"), nil},
 		{"contents are at another likely place", behave("file-content=files/{id}/download"), nil},
 	}
 	for _, tt := range tests {

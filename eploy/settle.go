@@ -188,12 +188,12 @@ func (p *pull) one(ctx context.Context, g *progress, id, step string, whole bool
 }
 
 // changes fetches what was modified since the pull began. Where records have no date, or dates cannot be
-// compared, everything is listed again.
+// compared or are not trusted, everything is listed again.
 func (p *pull) changes(ctx context.Context, g *progress, round int) error {
 	if len(g.have) == 0 {
 		return nil
 	}
-	if !g.answered["modificationdate"] {
+	if p.o.Relist || !g.answered["modificationdate"] {
 		return p.relist(ctx, g, round)
 	}
 	// "since" is met by everything later than a second before.

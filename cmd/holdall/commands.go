@@ -67,7 +67,7 @@ Ask it:                         holdall query archives "select count(*) from can
 		takeCommand(), listCommand(), statusCommand(), verifyCommand(), queryCommand(), tablesCommand(),
 		reportCommand(), personCommand(), exportCommand(), ddlCommand(), filesCommand(), catCommand(),
 		copyCommand(), cleanCommand(),
-		sendCommand(), logCommand(), demoCommand(), simulateCommand(), versionCommand(),
+		sendCommand(), markExportedCommand(), logCommand(), demoCommand(), simulateCommand(), versionCommand(),
 	} {
 		root.AddCommand(c.cobra(e))
 	}

@@ -48,7 +48,7 @@ func (o *logOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.since, "since", "",
 		"runs that ended at this `TIME` or later: 2026-03-01 or 2026-03-01T08:00:00Z")
 	f.StringVar(&o.until, "until", "", "runs that ended before this `TIME`; a date is its end")
-	f.StringVar(&o.kind, "type", "", "`TYPE` of run: take, verify, copy, send, requeue")
+	f.StringVar(&o.kind, "type", "", "`TYPE` of run: take, verify, copy, send, mark-exported, requeue")
 	f.StringVar(&o.recordType, "record-type", "", "runs of records of this `TYPE`")
 	f.StringVar(&o.status, "status", "", "runs with this `STATUS`")
 	f.StringVar(&o.record, "record", "", "runs that the record `TYPE:ID` took part in")

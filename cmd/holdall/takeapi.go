@@ -30,6 +30,7 @@ type apiOptions struct {
 	wait        bool
 	types       []string
 	fileContent string
+	relist      bool
 }
 
 func (o *apiOptions) addFlags(f *pflag.FlagSet) {
@@ -41,6 +42,8 @@ func (o *apiOptions) addFlags(f *pflag.FlagSet) {
 		"eploy: leave `N` requests a day to others (default: a tenth of the day's limit)")
 	f.BoolVar(&o.wait, "wait", false, "eploy: wait for the next day instead of ending")
 	f.StringSliceVar(&o.types, "types", nil, "eploy: only these `TYPES` of records, separated by commas")
+	f.BoolVar(&o.relist, "relist", false,
+		"eploy: read all records again at the end, for systems that change them without moving their dates")
 	f.StringVar(&o.fileContent, "file-content", "",
 		"eploy: `PATH` of a file's content below the API's URL, with {id}")
 }
@@ -51,7 +54,7 @@ var systemName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,62}$`)
 func (o *takeOptions) apiOptions(e *env, system string) (eploy.Options, error) {
 	a := o.api
 	p := eploy.Options{URL: a.url, Types: a.types, FileContent: a.fileContent, Reserve: a.reserve,
-		Wait: a.wait, Talk: e.talk,
+		Wait: a.wait, Relist: a.relist, Talk: e.talk,
 		UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"),
 		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: e.dial,
 			ForceAttemptHTTP2:     false,

@@ -18,7 +18,8 @@ func TestTakeFromAnAPI(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	const secret = "k3y-that-nobody-may-see"
 	system, err := eploysim.New(eploysim.Config{Records: eploysim.Small(20), DayLimit: 100, SecondLimit: 1000,
-		Keys:   []eploysim.Key{{ID: "key", Secret: secret}},
+		Keys: []eploysim.Key{{ID: "key", Secret: secret},
+			{ID: "marker", Secret: markSecret, Scopes: []string{"export.insert"}}},
 		Events: []eploysim.Event{{At: 100, Kind: "raise-limit", Count: 5000}}})
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +86,8 @@ func TestTakeFromAnAPI(t *testing.T) {
 			t.Errorf("%s: exit %d, %s%s", command, o.code, o.stdout, o.stderr)
 		}
 	}
-	searchFor(t, root, []string{secret, "access_token"})
+	markExported(t, root, server.URL+"/api", system)
+	searchFor(t, root, []string{secret, markSecret, "access_token"})
 	if len(system.Writes()) > 0 {
 		t.Errorf("written: %q", system.Writes())
 	}
@@ -103,5 +105,57 @@ func TestAKeyIsNotSentAnywhere(t *testing.T) {
 		if o := holdall(t, args...); o.code != 2 {
 			t.Errorf("%q: exit %d, %s", args, o.code, o.stderr)
 		}
+	}
+}
+
+const markSecret = "the-0ther-key-that-may-mark"
+
+// Nothing is marked unless that is asked for, with a key of its own, and nothing twice.
+func markExported(t *testing.T, root, url string, system *eploysim.System) {
+	t.Helper()
+	dir := t.TempDir()
+	sql, key := filepath.Join(dir, "placed.sql"), filepath.Join(dir, "mark.json")
+	readKey := filepath.Join(dir, "read.json")
+	for path, content := range map[string]string{
+		sql:     "select vacancy_id, 'X-1' as external_reference from vacancies order by 1 limit 2",
+		readKey: `{"client_id":"key","client_secret":"k3y-that-nobody-may-see"}`,
+		key:     `{"client_id":"marker","client_secret":"` + markSecret + `"}`,
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark := []string{"--json", "mark-exported", root, "eploy://acme", "--query", sql, "--package", "1",
+		"--api-url", url, "--allow-private"}
+	asked := len(system.Requests())
+	for _, step := range []struct {
+		name  string
+		more  []string
+		code  int
+		state string
+		marks int
+		asked int
+	}{
+		{"with a key that only reads", []string{"--credentials", readKey, "--yes"}, exitLink, "", 0, 1},
+		{"off by default", []string{"--credentials", key}, 0, "planned", 2, 0},
+		{"asked for", []string{"--credentials", key, "--yes"}, 0, "completed", 2, 2},
+		{"again", []string{"--credentials", key, "--yes"}, 0, "planned", 0, 0},
+	} {
+		var r struct {
+			State   string
+			Records []any
+		}
+		o := holdall(t, append(mark, step.more...)...)
+		json.Unmarshal([]byte(o.stdout), &r)
+		asked += step.asked
+		if o.code != step.code || r.State != step.state || len(r.Records) != step.marks ||
+			len(system.Requests()) != asked {
+			t.Errorf("%s: exit %d, %s%s; %d requests, want %d", step.name, o.code, o.stdout, o.stderr,
+				len(system.Requests()), asked)
+		}
+	}
+	if o := holdall(t, "log", root, "--type", "mark-exported", "--json"); strings.Count(o.stdout,
+		`"eploy:acme/package-1"`) != 4 {
+		t.Errorf("the ledger: %s%s", o.stdout, o.stderr)
 	}
 }

@@ -20,6 +20,7 @@ type Behaviour struct {
 	PageSizeKey     string         // "RecordsPerPage" (default) or "RecordPerPage"; the other one is ignored
 	DateCompare     string         // GreaterThan on dates: "works" (default), "refused", "ignored"
 	FileContent     string         // path of a file's content below /api, with {id}; "-": there is none
+	FileEncoding    string         // of a file's content: "bytes" (default), "base64": in JSON
 	FilesUnbound    string         // searching files without a RecordTypeID: "listed" (default), "refused"
 	Missing         string         // GET of a record that is gone: "404" (default), "400", "200-null"
 	NoQuestions     bool           // questions cannot be asked for as a block
@@ -66,6 +67,7 @@ func (b *Behaviour) choices() []choice {
 		{"oversize", &b.Oversize, []string{"clamped", "400"}},
 		{"page-size-key", &b.PageSizeKey, []string{"RecordsPerPage", "RecordPerPage"}},
 		{"date-compare", &b.DateCompare, []string{"works", "refused", "ignored"}},
+		{"file-encoding", &b.FileEncoding, []string{"bytes", "base64"}},
 		{"files-unbound", &b.FilesUnbound, []string{"listed", "refused"}},
 		{"missing", &b.Missing, []string{"404", "400", "200-null"}},
 	}

@@ -3,6 +3,7 @@ package eploysim
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -297,6 +298,10 @@ func (s *System) content(key *Key, id int) answer {
 	}
 	if s.tables["files"].records[id] == nil {
 		return s.missing()
+	}
+	if s.config.Behaviour.FileEncoding == "base64" {
+		return good(fmt.Sprintf(`{"FileId":%d,"Content":"%s"}`, id,
+			base64.StdEncoding.EncodeToString(Content(id))))
 	}
 	return answer{status: 200, typ: "application/octet-stream", body: Content(id)}
 }
