@@ -42,6 +42,10 @@ type Options struct {
 	// filled in.
 	Callback string
 
+	// AssumeProperties sends properties that no item of the dataset is seen to have: items may be listed
+	// without what they have no value of.
+	AssumeProperties bool
+
 	AllowHTTP bool // plain http, for a server on this machine
 	Transport http.RoundTripper
 	UserAgent string

@@ -315,6 +315,13 @@ func TestPropertiesThatTheDatasetLacksAreListed(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "Shoe Size, Star Sign") {
 			t.Errorf("got %v", err)
 		}
+		o.AssumeProperties = true // they may be there and have no values
+		if c, err = New(o); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = c.Preflight(t.Context(), []string{"EmployeeID", "Shoe Size"}); err != nil {
+			t.Errorf("assumed properties: %v", err)
+		}
 	})
 }
 

@@ -47,8 +47,11 @@ func (c *Client) Preflight(ctx context.Context, properties []string) (*Dataset, 
 			lacking = append(lacking, p)
 		}
 	}
-	if len(lacking) > 0 {
-		hint := "make them in the dataset, or name the columns as its properties are named: "
+	if len(lacking) > 0 && c.o.AssumeProperties {
+		c.o.Talk("no item of the dataset has %s; sent all the same", strings.Join(lacking, ", "))
+	} else if len(lacking) > 0 {
+		hint := "make them in the dataset (if they are there and only have no values, add " +
+			"--assume-properties), or name the columns as its properties are named: "
 		return nil, usage(hint+strings.Join(d.Properties, ", "),
 			"no item of the dataset %s has these properties: %s",
 			d.Name, strings.Join(lacking, ", "))

@@ -29,6 +29,7 @@ type sendOptions struct {
 	format         string
 	idKey          string
 	autoID         bool
+	assume         bool
 	mergeKey       string
 	actionColumn   string
 	allowDelete    bool
@@ -82,6 +83,8 @@ func (o *sendOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.implicitDelete, "implicit-delete", false,
 		"delete every item of the dataset that the query does not return")
 	f.IntVar(&o.confirmDeletes, "confirm-deletes", 0, "`N` items are what --implicit-delete may delete")
+	f.BoolVar(&o.assume, "assume-properties", false,
+		"send properties that no item of the dataset has a value of")
 	f.StringVar(&o.callback, "callback", "",
 		"`URL` that the system calls at the end; {{jobStatus}}, {{traceId}} and "+
 			"{{tenantId}} in it are filled in")
@@ -164,7 +167,7 @@ func (o *sendOptions) options(e *env, x *export) (sending.Options, error) {
 		Talk: e.talk,
 		Orgvue: orgvue.Options{
 			URL: o.apiURL, Tenant: o.tenant, Dataset: o.dataset, Format: orgvue.Format(o.format),
-			IDKey: o.idKey, AutoID: o.autoID,
+			IDKey: o.idKey, AutoID: o.autoID, AssumeProperties: o.assume,
 			MergeKey: o.mergeKey, ImplicitDelete: o.implicitDelete, Callback: o.callback,
 			AllowHTTP: o.allowPrivate,
 			UserAgent: "holdall/" + strings.TrimPrefix(version(), "v"), Talk: e.talk,
