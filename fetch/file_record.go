@@ -142,14 +142,21 @@ func scanFiles(dir, name string, yield func(fileRecord) bool) error {
 		return err
 	}
 	defer f.Close()
-	in := bufio.NewReaderSize(f, 1<<20)
+	return readRecords(f, func(_ uint32, kind byte, r fileRecord) bool { return kind != recFile || yield(r) })
+}
+
+// readRecords yields the whole records of a journal of files and their numbers, until yield returns false. One
+// that has rotted is left out, and so is one at the end that was not finished.
+func readRecords(journal io.Reader, yield func(n uint32, kind byte, r fileRecord) bool) error {
+	in := bufio.NewReaderSize(journal, 1<<20)
 	b := make([]byte, fileRecordSize)
-	for {
-		if _, err := io.ReadFull(in, b); err != nil {
+	for n := uint32(0); ; n++ {
+		if _, err := io.ReadFull(in, b); err == io.EOF || err == io.ErrUnexpectedEOF {
+			return nil
+		} else if err != nil {
 			return err
 		}
-		kind, r, ok := decodeFile(b)
-		if !ok || kind == recFile && !yield(r) {
+		if kind, r, ok := decodeFile(b); ok && !yield(n, kind, r) {
 			return nil
 		}
 	}

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -92,24 +91,19 @@ func (s *fileStore) load() error {
 	if err != nil {
 		return failure.Disk(err, "read the journal of a listing")
 	}
-	in := bufio.NewReaderSize(io.NewSectionReader(s.journal, 0, 1<<62), 1<<20)
-	b := make([]byte, fileRecordSize)
 	var last uint32
-	for ; ; s.n++ {
-		if _, err := io.ReadFull(in, b); err != nil {
-			break
-		}
-		kind, r, ok := decodeFile(b)
-		if !ok {
-			break
-		}
+	if err := readRecords(io.NewSectionReader(s.journal, 0, 1<<62), func(n uint32, kind byte, r fileRecord) bool {
+		s.n = n + 1
 		if kind != recFile {
-			continue
+			return true
 		}
 		last = max(last, r.segment)
-		if s.n < durable || s.holds(r) {
-			s.old = append(s.old, oldFile{binary.LittleEndian.Uint64(r.key[:]), s.n})
+		if n < durable || s.holds(r) {
+			s.old = append(s.old, oldFile{binary.LittleEndian.Uint64(r.key[:]), n})
 		}
+		return true
+	}); err != nil {
+		return failure.Disk(err, "read the journal of a listing")
 	}
 	s.before = s.n
 	slices.SortFunc(s.old, func(a, b oldFile) int {

@@ -76,10 +76,34 @@ func listingDone(dir, name string) (Verified, error) {
 	if mem.done == nil {
 		return Verified{}, errNoStore
 	}
-	if _, err := os.Stat(indexPath(dir, name)); err != nil {
-		return Verified{}, err
+	return *mem.done, checkIndex(dir, name)
+}
+
+// checkIndex returns errNoStore unless each record that the index of a complete listing names is there.
+func checkIndex(dir, name string) error {
+	index, err := os.ReadFile(indexPath(dir, name))
+	if err != nil {
+		return err
 	}
-	return *mem.done, nil
+	f, err := os.Open((&fileStore{dir: dir, name: name}).journalPath())
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var good []bool
+	if err := readRecords(f, func(n uint32, kind byte, _ fileRecord) bool {
+		good = append(good, make([]bool, int(n)+1-len(good))...)
+		good[n] = kind == recFile
+		return true
+	}); err != nil {
+		return err
+	}
+	for ; len(index) >= 4; index = index[4:] {
+		if n := int(binary.LittleEndian.Uint32(index)); n > 0 && (n > len(good) || !good[n-1]) {
+			return errNoStore
+		}
+	}
+	return nil
 }
 
 // followListing is the goroutine that reads a listing, has its files fetched, and completes it.
