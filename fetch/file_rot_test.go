@@ -1,10 +1,14 @@
 package fetch
 
 import (
+	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"holdall/fetch/failure"
 )
 
 // Wherever a bit of what is kept of a listing's files rots between two runs, the next run has every byte.
@@ -72,4 +76,57 @@ func TestWhatIsKeptOfAListingMayRot(t *testing.T) {
 func readAll(rc io.ReadCloser) ([]byte, error) {
 	defer rc.Close()
 	return io.ReadAll(rc)
+}
+
+// Likewise where the listing's link is gone: what is whole is taken from the spool, and else a new link is asked
+// for.
+func TestWhatIsKeptOfAListingMayRotAndItsLinkBeGone(t *testing.T) {
+	for part := range 10 { // tenths of the file
+		s := newFaultServer(t)
+		serveListing(s, "csv", 5, 100, func(int) int { return 600 })
+		f, dir := newTestFetcher(t, shortBudget), t.TempDir()
+		m := s.master(t, "", "/list", "")
+		r, err := take(t, f, m, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		paths, err := filepath.Glob(filepath.Join(dir, "*.files"))
+		if err != nil || len(paths) != 1 {
+			t.Fatalf("%d journals of files, %v", len(paths), err)
+		}
+		b, err := os.ReadFile(paths[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[len(b)*part/10] ^= 4
+		if err := os.WriteFile(paths[0], b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		answers(s.objects["/list"], func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusGone)
+			return true
+		})
+		r, err = take(t, f, m, dir)
+		var e *failure.Error
+		if err != nil && (!errors.As(err, &e) || !e.NeedsNewLink()) {
+			t.Fatalf("%d tenths: %v", part, err)
+		}
+		if err != nil {
+			continue
+		}
+		for file, err := range r.Objects[0].Files(t.Context()) {
+			if err != nil {
+				t.Fatalf("%d tenths: %v", part, err)
+			}
+			rc, err := r.Objects[0].OpenFile(file)
+			if err != nil {
+				t.Fatalf("%d tenths: %v", part, err)
+			}
+			if _, err := readAll(rc); err != nil {
+				t.Errorf("%d tenths: %s: %v", part, file.Name, err)
+			}
+		}
+		r.Close()
+	}
 }
