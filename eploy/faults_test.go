@@ -41,6 +41,7 @@ func pulling(t *testing.T, c eploysim.Config, then func(*world, *Result)) {
 }
 
 func TestAScopeThatIsTakenAwayStopsOneType(t *testing.T) {
+	t.Parallel()
 	c := eploysim.Config{Version: 46, Records: eploysim.Small(450), DayLimit: 3000, Events: events(t,
 		"revoke-scope:candidates.read@30")}
 	pulling(t, c, func(w *world, r *Result) {
@@ -73,6 +74,7 @@ func TestAKeyThatMayReadLittleReadsThat(t *testing.T) {
 }
 
 func TestALimitOfPagesThatShrinks(t *testing.T) {
+	t.Parallel()
 	for _, at := range []string{"9", "20"} { // in the middle of the pages; in the middle of the census
 		c := eploysim.Config{Records: map[string]int{"candidates": 3500}, Events: events(t,
 			"shrink-limit=100@"+at)}

@@ -113,6 +113,7 @@ func TestALongPull(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it reads a hundred thousand records")
 	}
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const neighbour = 333
 		w := newWorld(t, eploysim.Config{

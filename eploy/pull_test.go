@@ -219,6 +219,7 @@ func TestWhateverTheGuideLeavesOpen(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				tt.config.DayLimit = 250
 				if tt.config.Records == nil {
@@ -286,6 +287,7 @@ func TestWhateverHappensMeanwhile(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, eploysim.Config{DayLimit: 250, Events: tt.events})
 				r, _ := w.pull()
