@@ -145,8 +145,8 @@ func scanFiles(dir, name string, yield func(fileRecord) bool) error {
 	return readRecords(f, func(_ uint32, kind byte, r fileRecord) bool { return kind != recFile || yield(r) })
 }
 
-// readRecords yields the whole records of a journal of files and their numbers, until yield returns false. One
-// that has rotted is left out, and so is one at the end that was not finished.
+// readRecords yields the whole records of a journal of files and their numbers, until yield returns false.
+// One that has rotted is left out, and so is one at the end that was not finished.
 func readRecords(journal io.Reader, yield func(n uint32, kind byte, r fileRecord) bool) error {
 	in := bufio.NewReaderSize(journal, 1<<20)
 	b := make([]byte, fileRecordSize)

@@ -78,8 +78,8 @@ func readAll(rc io.ReadCloser) ([]byte, error) {
 	return io.ReadAll(rc)
 }
 
-// Likewise where the listing's link is gone: what is whole is taken from the spool, and else a new link is asked
-// for.
+// Likewise where the listing's link is gone: what is whole is taken from the spool, and else a new link is
+// asked for.
 func TestWhatIsKeptOfAListingMayRotAndItsLinkBeGone(t *testing.T) {
 	for part := range 10 { // tenths of the file
 		s := newFaultServer(t)

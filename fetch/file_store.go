@@ -92,7 +92,8 @@ func (s *fileStore) load() error {
 		return failure.Disk(err, "read the journal of a listing")
 	}
 	var last uint32
-	if err := readRecords(io.NewSectionReader(s.journal, 0, 1<<62), func(n uint32, kind byte, r fileRecord) bool {
+	in := io.NewSectionReader(s.journal, 0, 1<<62)
+	if err := readRecords(in, func(n uint32, kind byte, r fileRecord) bool {
 		s.n = n + 1
 		if kind != recFile {
 			return true

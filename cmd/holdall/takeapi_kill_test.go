@@ -19,8 +19,10 @@ import (
 func eploySystem(t *testing.T, wrap func(http.Handler) http.Handler) (*eploysim.System, []string) {
 	t.Helper()
 	const secret = "k3y-that-nobody-may-see"
-	system, err := eploysim.New(eploysim.Config{Records: eploysim.Small(20), DayLimit: 10000, SecondLimit: 1000,
-		Keys: []eploysim.Key{{ID: "key", Secret: secret}}})
+	system, err := eploysim.New(eploysim.Config{
+		Records: eploysim.Small(20), DayLimit: 10000, SecondLimit: 1000,
+		Keys: []eploysim.Key{{ID: "key", Secret: secret}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
