@@ -90,12 +90,13 @@ func (c *client) sendMarks(ctx context.Context, body []byte) error {
 		return fmt.Errorf("%w: %s", ErrMarkUnknown, plainNetwork(err))
 	}
 	defer answer.Body.Close()
-	if _, err := io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20)); err != nil {
+	said, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	if err != nil {
 		return fmt.Errorf("%w: the answer broke off", ErrMarkUnknown)
 	}
 	switch s := answer.StatusCode; {
 	case s >= 200 && s < 300:
-		return nil
+		return accepted(said)
 	case s == http.StatusUnauthorized || s == http.StatusForbidden:
 		return &Failure{Code: CodeDenied, Hint: "give the key the scope " + MarkScope,
 			Message: "the system does not let this key mark records (status " + strconv.Itoa(s) + ")"}
@@ -108,4 +109,21 @@ func (c *client) sendMarks(ctx context.Context, body []byte) error {
 		return &Failure{Code: CodeUsage, Hint: "check that the package is there and is for such records",
 			Message: "the system refuses to mark these records (status " + strconv.Itoa(s) + ")"}
 	}
+}
+
+// accepted judges the body of an answer that says 200. What it has in it is not documented; an error page is
+// none, and neither is one that says itself that it is no success.
+func accepted(body []byte) error {
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 {
+		return nil
+	}
+	var said any
+	if json.Unmarshal(body, &said) != nil {
+		return fmt.Errorf("%w: %w", ErrMarkUnknown, errNotJSON)
+	}
+	if object, ok := said.(map[string]any); ok && object["Success"] == false {
+		return fmt.Errorf("%w: the system says that it was no success", ErrMarkUnknown)
+	}
+	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"holdall/archive"
 	"holdall/eploy"
 	"holdall/internal/takeover"
+	"holdall/query"
 )
 
 type markOptions struct {
@@ -36,7 +37,8 @@ command asks, and without --yes it only prints what it would mark.
 
 The query returns a column vacancy_id or application_id, and may return external_reference. The archive is
 verified first, and must have been pulled from that system. What the ledger knows to be marked in the package
-is left out. If an answer is lost, nothing is sent again: look into Eploy's log of exports.`,
+is left out. If an answer is lost, nothing is sent again: look into Eploy's log of exports, and where a record
+is not in it, "holdall log requeue" has it sent again.`,
 		example: `  holdall mark-exported archives eploy://acme --query placed.sql --package 3
   holdall mark-exported archives eploy://acme --query placed.sql --package 3 --yes --credentials mark.json`,
 		args:  cobra.RangeArgs(1, 2),
@@ -76,7 +78,7 @@ func (o *markOptions) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if x.root == "" || !strings.HasPrefix(x.bag.ID(), "eploy-"+strings.ToLower(system)+"-") {
+	if x.root == "" || !isOfSystem(x.bag.ID(), system) {
 		return usagef("name an archive in a root that was taken from it", "%s is not an export of %s", x.bag.ID(),
 			system)
 	}
@@ -100,6 +102,13 @@ func (o *markOptions) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	return o.mark(ctx, e, x, p, destination, marks)
+}
+
+// isOfSystem reports whether an export was pulled from a system: one of acme-uk was not pulled from acme.
+func isOfSystem(id, system string) bool {
+	like := archive.NewID("eploy", system, time.Now())
+	name := len(like) - len("20060102T150405Z-aaaa")
+	return len(id) == len(like) && id[:name] == like[:name]
 }
 
 // A marking is a record that is to be marked, and what became of it.
@@ -127,30 +136,80 @@ func (o *markOptions) chosen(ctx context.Context, e *env, x *export, sql string)
 		if err != nil {
 			return nil, err
 		}
-		m := marking{RunRecord: archive.RunRecord{Action: "mark-exported"}}
-		for i, name := range rows.Columns() {
-			switch name {
-			case "vacancy_id", "application_id":
-				if values[i] != "" {
-					m.Type, m.ID = map[string]string{"vacancy_id": "vacancies",
-						"application_id": "applications"}[name], values[i]
-				}
-			case "external_reference":
-				m.ExternalID, m.mark.Reference = values[i], values[i]
-			default:
-				return nil, usagef("return vacancy_id or application_id, and external_reference",
-					"the query has a column %s", name)
-			}
-		}
-		if m.mark.ID, err = strconv.Atoi(m.ID); err != nil {
-			return nil, usagef("leave such rows out", "a row has no vacancy_id or application_id that is a number")
+		m, err := markingOf(rows.Columns(), values)
+		if err != nil {
+			return nil, err
 		}
 		if key := m.Type + ":" + m.ID; !seen[key] {
 			seen[key] = true
 			out = append(out, m)
 		}
 	}
-	return out, rows.Err()
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	return out, checkArchived(ctx, db, out)
+}
+
+// markedTables are the tables of the records that can be marked, by the column that identifies them.
+var markedTables = map[string]string{"vacancy_id": "vacancies", "application_id": "applications"}
+
+func markingOf(columns, values []string) (marking, error) {
+	m := marking{RunRecord: archive.RunRecord{Action: "mark-exported"}}
+	for i, name := range columns {
+		switch {
+		case name == "external_reference":
+			m.ExternalID, m.mark.Reference = values[i], values[i]
+		case markedTables[name] == "":
+			return m, usagef("return vacancy_id or application_id, and external_reference",
+				"the query has a column %s", name)
+		case values[i] == "":
+		case m.ID != "":
+			return m, usagef("return one of them in each row, and NULL for the other",
+				"a row has both a vacancy_id and an application_id")
+		default:
+			m.Type, m.ID = markedTables[name], values[i]
+		}
+	}
+	var err error
+	if m.mark.ID, err = strconv.Atoi(m.ID); err != nil {
+		return m, usagef("leave such rows out", "a row has no vacancy_id or application_id that is a number")
+	}
+	return m, nil
+}
+
+// checkArchived refuses records that are not in the archive: the system would be told of what is not here.
+func checkArchived(ctx context.Context, db *query.DB, all []marking) error {
+	for column, table := range markedTables {
+		wanted := map[string]bool{}
+		for _, m := range all {
+			if m.Type == table {
+				wanted[m.ID] = true
+			}
+		}
+		if len(wanted) == 0 {
+			continue
+		}
+		rows, err := db.Query(ctx, "SELECT "+column+" FROM archive.main."+table, nil)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			values, err := rows.Strings()
+			if err != nil {
+				return errors.Join(err, rows.Close())
+			}
+			delete(wanted, values[0])
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+		for id := range wanted {
+			return usagef("select records from the archive's own tables", "%s in %s: the archive has no such record",
+				id, table)
+		}
+	}
+	return nil
 }
 
 // unmarked leaves out what the ledger knows to be marked at the destination, and refuses to go on where it
@@ -169,7 +228,8 @@ func unmarked(ctx context.Context, s archive.Store, destination string, all []ma
 			if err != nil {
 				return nil, err
 			}
-			known[x.Type+":"+x.ID] = x.Status != "failed" // the last one counts
+			// The last one counts.
+			known[x.Type+":"+x.ID] = x.Status != "failed" && x.Status != "requeued"
 		}
 	}
 	var out []marking
