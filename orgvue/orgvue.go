@@ -128,7 +128,7 @@ func (o *Options) checkURL() error {
 		o.URL = "https://" + o.URL
 	}
 	u, err := url.Parse(o.URL)
-	if err != nil || u.Host == "" {
+	if err != nil || u.Hostname() == "" || strings.HasSuffix(u.Host, ":") {
 		return usage("it is the host that the tenant's API has, such as api.example.com",
 			"the URL of the API cannot be read")
 	}
