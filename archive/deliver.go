@@ -1,8 +1,10 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,6 +88,9 @@ func (b *Builder) openRows(rec fileRecord) (io.ReadCloser, error) {
 		return os.Open(b.rowsPath(rec.Name))
 	}
 	f, err := os.Open(b.path(rec.Name))
+	if errors.Is(err, fs.ErrNotExist) && b.isDelivered(rec.Name) { // just now
+		return os.Open(b.rowsPath(rec.Name))
+	}
 	if err != nil {
 		return nil, err
 	}
