@@ -130,7 +130,7 @@ func (c *client) exchangeOnce(ctx context.Context, body []byte) (int, tokenAnswe
 	}
 	if answer.StatusCode == http.StatusOK {
 		if err := json.Unmarshal(raw, &t); err != nil || t.AccessToken == "" || t.ExpiresIn <= 0 {
-			return answer.StatusCode, tokenAnswer{}, fmt.Errorf("the answer is no token")
+			return answer.StatusCode, tokenAnswer{}, fmt.Errorf("the answer holds no token")
 		}
 	}
 	return answer.StatusCode, t, nil

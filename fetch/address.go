@@ -50,7 +50,7 @@ var embedding = []struct {
 func publicAddress(ip net.IP) error {
 	a, ok := netip.AddrFromSlice(ip)
 	if !ok {
-		return forbid(failure.ReasonPrivateAddress, "%s is no address", ip)
+		return forbid(failure.ReasonPrivateAddress, "%s is not an IP address", ip)
 	}
 	a = a.Unmap()
 	if kind := insideAddress(a); kind != "" {

@@ -2,7 +2,6 @@ package fetch
 
 import (
 	"context"
-	"io"
 	"net/http"
 
 	"holdall/fetch/failure"
@@ -21,13 +20,10 @@ func (f *Fetcher) Master(ctx context.Context, href link.Link) (*master.CSV, erro
 		}
 		return nil, s.failure(err)
 	}
-	raw, err := io.ReadAll(io.LimitReader(x, master.MaxSize+1))
+	raw, err := master.ReadAll(x)
 	x.close(err)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, s.failure(err)
-	case len(raw) > master.MaxSize:
-		return nil, s.failure(master.Mistaken(raw, "more than 64 MB"))
 	}
 	m, err := master.Read(raw)
 	if err != nil {

@@ -238,7 +238,7 @@ func publicPeer(address string) error {
 	host, _, _ = strings.Cut(host, "%")
 	ip := net.ParseIP(host)
 	if ip == nil {
-		return forbid(failure.ReasonPrivateAddress, "%s is no address", address)
+		return forbid(failure.ReasonPrivateAddress, "%s is not an IP address", address)
 	}
 	return publicAddress(ip)
 }

@@ -170,7 +170,7 @@ func (b *Builder) reportDocuments(ctx context.Context, c *sql.Conn, l *loaded) e
 	for i, col := range l.columns {
 		if col.typ != "VARCHAR" && n[i+1] != col.stats.filled {
 			return fmt.Errorf(
-				"column %s: %d of its %d values are none", col.name, col.stats.filled-n[i+1],
+				"column %s: %d of %d values could not be converted", col.name, col.stats.filled-n[i+1],
 				col.stats.filled,
 			)
 		}

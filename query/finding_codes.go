@@ -230,7 +230,7 @@ var codeTable = []CodeInfo{
 	{TableEmpty, at(SeverityWarning, SeverityInfo), "A CSV has no rows."},
 	{TableMissing, at(SeverityError), "The export lacks one of the ten CSVs."},
 	{TableRepeated, at(SeverityWarning), "A further CSV is named or built like one of the ten."},
-	{TableUnknown, at(SeverityInfo), "A CSV is none of the ten; it is loaded as well."},
+	{TableUnknown, at(SeverityInfo), "A CSV is not one of the ten known tables; it is loaded as well."},
 	{TableUnreadable, at(SeverityError), "A CSV could not be loaded; it is kept as received."},
 	{
 		TextGarbled, at(SeverityInfo),

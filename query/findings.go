@@ -17,7 +17,7 @@ type Finding struct {
 	Table    string   `json:"table,omitempty"`
 	RecordID string   `json:"record_id,omitempty"`
 	Detail   string   `json:"detail"`
-	// Taking says that only the takeover could see it: it does not follow from the tables and the index.
+	// FromTakeover says that only the takeover could see it: it does not follow from the tables and the index.
 	FromTakeover bool `json:"taking,omitempty"`
 }
 
@@ -165,7 +165,7 @@ func loadFindings(l *loaded, s *scanned) []Finding {
 	}
 	if !l.Known && l.Table == l.schema.Name {
 		add(
-			TableUnknown, SeverityInfo, "%s is none of the known tables; it was loaded as %s", l.File,
+			TableUnknown, SeverityInfo, "%s is not one of the known tables; it was loaded as %s", l.File,
 			l.Table,
 		)
 	}

@@ -33,10 +33,10 @@ func (s statement) mistyped() error {
 	}
 	word := strings.ToUpper(s.words[0])
 	if near != "" {
-		return fmt.Errorf("%s is no word that SQL begins with; did you mean %s?", word, strings.ToUpper(near))
+		return fmt.Errorf("%s does not begin a statement; did you mean %s?", word, strings.ToUpper(near))
 	}
 	return fmt.Errorf(
-		"%s is no word that SQL begins with: a question is SELECT … FROM …, or FROM … alone", word,
+		"%s does not begin a statement: a question is SELECT … FROM …, or FROM … alone", word,
 	)
 }
 

@@ -153,7 +153,7 @@ func checkSQL(sql string) ([]statement, error) {
 		}
 	}
 	if len(statements) == 0 {
-		return nil, errors.New("there is no SQL to run")
+		return nil, errors.New("no SQL given")
 	}
 	return statements, nil
 }

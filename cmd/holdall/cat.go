@@ -26,7 +26,7 @@ terminal only with --force, or when you say so.`,
 		example: `  holdall cat archives c3-000007 > cv.pdf`,
 		args:    cobra.RangeArgs(1, 2),
 		flags: func(f *pflag.FlagSet) {
-			f.BoolVar(&force, "force", false, "write to a terminal also what is no text")
+			f.BoolVar(&force, "force", false, "write binary content to a terminal, too")
 		},
 		run: func(ctx context.Context, e *env, args []string) error { return runCat(ctx, e, args, force) },
 	}
@@ -78,7 +78,7 @@ func mayShow(e *env, mediaType string, force bool) error {
 		return refused
 	}
 	fmt.Fprintf(
-		e.stderr, "holdall: the document is %s, not text; write it to the terminal all the same? [y/N] ",
+		e.stderr, "holdall: the document is %s, not text; write it to the terminal anyway? [y/N] ",
 		mediaType,
 	)
 	answer, _ := bufio.NewReader(e.stdin).ReadString('\n')

@@ -121,7 +121,7 @@ func logTime(s string, end bool) (time.Time, error) {
 	}
 	t, err := time.ParseInLocation(time.DateOnly, s, time.Local)
 	if err != nil {
-		return t, usagef("write 2026-03-01 or 2026-03-01T08:00:00Z", "%q is no time", s)
+		return t, usagef("write 2026-03-01 or 2026-03-01T08:00:00Z", "%q is not a time", s)
 	}
 	if end {
 		t = t.AddDate(0, 0, 1)

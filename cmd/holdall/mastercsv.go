@@ -9,14 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"holdall/fetch/failure"
 	"holdall/fetch/link"
 	"holdall/fetch/master"
 	"holdall/internal/takeover"
 	"holdall/internal/term"
 )
-
-// maxMaster bounds a master CSV: it holds a handful of links.
-const maxMaster = 16 << 20
 
 func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
 	if lower := strings.ToLower(arg); strings.HasPrefix(lower, "https://") ||
@@ -37,12 +35,13 @@ func readMaster(e *env, arg string) (takeover.MasterCSV, error) {
 		return takeover.MasterCSV{}, err
 	}
 	defer in.Close()
-	raw, err := io.ReadAll(io.LimitReader(in, maxMaster+1))
-	if err != nil {
+	raw, err := master.ReadAll(in)
+	var mistaken *failure.Error
+	switch {
+	case errors.As(err, &mistaken):
+		return takeover.MasterCSV{}, err
+	case err != nil:
 		return takeover.MasterCSV{}, fmt.Errorf("read the master CSV: %w", err)
-	}
-	if len(raw) > maxMaster {
-		return takeover.MasterCSV{}, master.Mistaken(raw, "more than "+term.Bytes(maxMaster))
 	}
 	if raw == nil {
 		raw = []byte{}

@@ -73,7 +73,7 @@ func (o *queryOptions) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	if !interactive && query.IsEmpty(sql) {
-		return usagef("add SQL as an argument, -f FILE, or - for standard input", "there is no SQL to run")
+		return usagef("add SQL as an argument, -f FILE, or - for standard input", "no SQL given")
 	}
 	x, err := openExport(ctx, e, export)
 	if err != nil {
@@ -122,7 +122,7 @@ func (o *queryOptions) sql(e *env, args []string) (sql string, interactive bool,
 		return "", true, nil
 	case len(args) == 0:
 		return "", false, usagef(
-			"add SQL as an argument, -f FILE, or - for standard input", "there is no SQL to run",
+			"add SQL as an argument, -f FILE, or - for standard input", "no SQL given",
 		)
 	}
 	b, err := io.ReadAll(e.stdin)

@@ -50,5 +50,5 @@ func (o *s3Flags) options(to string) (s3store.Options, error) {
 			return s, nil
 		}
 	}
-	return s, usagef("write it as 2030-12-31", "--retain-until %q is no date", o.retainUntil)
+	return s, usagef("write it as 2030-12-31", "--retain-until %q is not a date", o.retainUntil)
 }

@@ -31,7 +31,7 @@ type shell struct {
 // runShell opens the shell.
 func runShell(ctx context.Context, e *env, db *query.DB, id string) error {
 	if e.stdin != io.Reader(os.Stdin) || !term.Is(e.stdout) {
-		return usagef("add SQL as an argument, -f FILE, or - for standard input", "there is no SQL to run")
+		return usagef("add SQL as an argument, -f FILE, or - for standard input", "no SQL given")
 	}
 	tables, err := db.Tables(ctx)
 	if err != nil {

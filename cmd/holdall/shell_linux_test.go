@@ -252,7 +252,7 @@ func TestCatAsksBeforeItWritesToATerminal(t *testing.T) {
 		shown string
 	}{"n\r": {2, "--force"}, "\r": {2, "--force"}, "y\r": {0, "%PDF-"}} {
 		c := startPTY(t, "cat", root, doc)
-		c.expect("write it to the terminal all the same? [y/N] ")
+		c.expect("write it to the terminal anyway? [y/N] ")
 		c.enter(answer)
 		c.expect(want.shown)
 		if code := c.ends(); code != want.code {

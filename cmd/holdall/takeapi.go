@@ -60,7 +60,7 @@ func (o *takeOptions) apiOptions(e *env, system string) (eploy.Options, error) {
 			ForceAttemptHTTP2:     false,
 			ResponseHeaderTimeout: 2 * time.Minute, MaxIdleConns: 2}}
 	if !systemName.MatchString(system) {
-		return p, usagef("it is the name in https://NAME.eploy.net", "%q is no system's name", system)
+		return p, usagef("it is the name in https://NAME.eploy.net", "%q is not the name of a system", system)
 	}
 	if p.URL == "" {
 		p.URL = "https://" + strings.ToLower(system) + ".eploy.net/api"

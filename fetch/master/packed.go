@@ -139,3 +139,15 @@ func mistakenZIP(files map[string]*zip.File, content []*zip.File) *failure.Error
 
 // MaxSize is the largest master CSV read.
 const MaxSize = 64 << 20
+
+// ReadAll reads the bytes of a master CSV, as it came. More than MaxSize of them are none (Mistaken).
+func ReadAll(r io.Reader) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > MaxSize {
+		return nil, Mistaken(raw, fmt.Sprintf("more than %d MB", MaxSize>>20))
+	}
+	return raw, nil
+}

@@ -294,7 +294,7 @@ func (d *dataFiles) keepInner(ctx context.Context, e unpack.Entry, missed bool) 
 // unloaded reports a CSV that cannot be made a table: that must not keep an export from being archived.
 func (t *takeover) unloaded(ctx context.Context, received string, cause error) error {
 	if ctx.Err() != nil || diskspace.IsFull(cause) {
-		return fmt.Errorf("load %s: %w", received, cause)
+		return cause
 	}
 	t.findings.add(query.Finding{Code: query.TableUnreadable, Severity: query.SeverityError,
 		Detail: fmt.Sprintf(

@@ -255,7 +255,7 @@ func writeJSON(w io.Writer, v any) error {
 // commit puts the sealed bag and its database in their places and drops the run.
 func (t *takeover) commit(ctx context.Context, r *Result) (*Result, error) {
 	if err := t.bag.Commit(ctx, t.store); err != nil {
-		return t.unfinished(err), fmt.Errorf("commit %s: %w", r.Export, err)
+		return t.unfinished(err), err
 	}
 	t.committed = true
 	to := filepath.Join(t.databases(), r.Export+".duckdb")

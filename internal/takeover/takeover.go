@@ -73,7 +73,7 @@ type MasterCSV struct {
 }
 
 // Take fetches, checks, archives and commits the export behind a master CSV. An export that is archived
-// already is returned as it is. With an error that is a *fetch.Error, the result, when not nil, says how far
+// already is returned as it is. With an error that is a *failure.Error, the result, when not nil, says how far
 // the takeover came; everything received so far is kept for the next try.
 func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 	o.fill()
