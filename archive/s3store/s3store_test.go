@@ -92,7 +92,7 @@ func TestS3IsAStoreBehindABadLine(t *testing.T) {
 		}
 		return s3test.Fault{}
 	})
-	const patience = 2 * time.Minute // a busy machine makes the line worse
+	const patience = 30 * time.Second // a busy machine makes the line worse
 	storetest.Run(t, func(t *testing.T) archive.Store {
 		return open(t, proxy.URL, Options{Patience: patience})
 	})
