@@ -1,14 +1,10 @@
 package fetch
 
 import (
-	"errors"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
-
-	"holdall/fetch/failure"
 )
 
 // Wherever a bit of what is kept of a listing's files rots between two runs, the next run has every byte.
@@ -81,6 +77,7 @@ func readAll(rc io.ReadCloser) ([]byte, error) {
 // Likewise where the listing's link is gone: what is whole is taken from the spool, and else a new link is
 // asked for.
 func TestWhatIsKeptOfAListingMayRotAndItsLinkBeGone(t *testing.T) {
+	asked := 0
 	for part := range 10 { // tenths of the file
 		s := newFaultServer(t)
 		serveListing(s, "csv", 5, 100, func(int) int { return 600 })
@@ -103,17 +100,17 @@ func TestWhatIsKeptOfAListingMayRotAndItsLinkBeGone(t *testing.T) {
 		if err := os.WriteFile(paths[0], b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		answers(s.objects["/list"], func(_ int, w http.ResponseWriter, _ *http.Request) bool {
-			w.WriteHeader(http.StatusGone)
-			return true
-		})
-		r, err = take(t, f, m, dir)
-		var e *failure.Error
-		if err != nil && (!errors.As(err, &e) || !e.NeedsNewLink()) {
-			t.Fatalf("%d tenths: %v", part, err)
+		p := f.offline(t, m, dir)
+		if p.Sources[0].answeredFrom == "" {
+			asked++
+			continue // the run ends with the link's failure, and asks for a new one
+		}
+		r, err = f.Start(t.Context(), p, dir)
+		if err == nil {
+			err = r.Wait()
 		}
 		if err != nil {
-			continue
+			t.Fatalf("%d tenths: %v", part, err)
 		}
 		for file, err := range r.Objects[0].Files(t.Context()) {
 			if err != nil {
@@ -128,5 +125,8 @@ func TestWhatIsKeptOfAListingMayRotAndItsLinkBeGone(t *testing.T) {
 			}
 		}
 		r.Close()
+	}
+	if asked == 0 || asked == 10 {
+		t.Errorf("a new link is asked for %d times of 10, want where a file's record has rotted", asked)
 	}
 }

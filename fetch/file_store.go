@@ -33,6 +33,7 @@ type fileStore struct {
 	before  uint32    // records that were
 	journal *os.File
 	served  *servedNames
+	usedUp  map[string]bool // by the lines of seeUsedUp that earlier runs wrote; nil before it is first asked
 
 	mu       sync.Mutex // guards what follows
 	n        uint32     // records

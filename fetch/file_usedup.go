@@ -43,17 +43,24 @@ func usedUpError(e *failure.Error) *failure.Error {
 
 func (s *fileStore) usedUpPath() string { return s.dir + "/" + s.name + ".usedup" }
 
-// seeUsedUp writes down that the link of l may have been used up. It is false when that was so before. A line
-// that is lost costs one more new link.
+// seeUsedUp writes down that the link of l may have been used up. It is false when an earlier run wrote that
+// down: of this run, several files may look alike without the secrets of their links. A line that is lost
+// costs one more new link. With the run's mutex held.
 func (s *fileStore) seeUsedUp(l listing.Entry) (bool, error) {
+	if s.usedUp == nil {
+		known, err := os.ReadFile(s.usedUpPath())
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return false, failure.Disk(err, "read which links were used up")
+		}
+		s.usedUp = map[string]bool{}
+		for line := range strings.Lines(string(known)) {
+			s.usedUp[strings.TrimSpace(line)] = true
+		}
+	}
 	key := keyOf(l.Link)
 	sum := sha256.Sum256(append(key[:], l.Name...))
 	line := hex.EncodeToString(sum[:])
-	known, err := os.ReadFile(s.usedUpPath())
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return false, failure.Disk(err, "read which links were used up")
-	}
-	if strings.Contains(string(known), line) {
+	if s.usedUp[line] {
 		return false, nil
 	}
 	f, err := os.OpenFile(s.usedUpPath(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
