@@ -94,14 +94,18 @@ func untrusted(err error) bool {
 func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duration) (*exchange, error) {
 	var t tries
 	defer f.asking(s, &t)()
-	empty := 0
+	empty, sinceEmpty := 0, time.Time{}
 	var doubted *exchange
 	defer func() { doubted.close(nil) }()
 	for {
 		x, err := f.probeOnce(ctx, s, &t)
 		if err == nil && x.seemsEmpty() {
-			// That there is nothing must be said twice: a server in trouble says it too.
-			if empty++; empty < x.enoughEmpty() {
+			// That there is nothing must be said again, and still be so after a while: a server in trouble
+			// says it too.
+			if empty++; empty == 1 {
+				sinceEmpty = time.Now()
+			}
+			if empty < x.enoughEmpty() || time.Since(sinceEmpty) < min(patience, f.opts.budget())/emptyFor {
 				err = unusable("it has no bytes")
 				x.close(err)
 			}
@@ -143,6 +147,10 @@ func (x *exchange) maybeCut(part link.Part) bool {
 	return x.ended && len(x.prefix) > 0 && x.bounds.end < 0 && len(x.resp.TransferEncoding) == 0 &&
 		x.resp.ProtoMajor < 2 && !x.enoughToTell(part)
 }
+
+// emptyFor is which part of the time that a busy server is waited for an object has to stay empty: a minute, of
+// the usual five.
+const emptyFor = 5
 
 // enoughEmpty is how many answers without a byte prove that an object is empty: fewer where each says that it
 // has none, and does not just end.

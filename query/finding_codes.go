@@ -72,6 +72,7 @@ const (
 	SizeMismatch           Code = "size-mismatch"
 	SystemLitter           Code = "system-litter"
 	TableEmpty             Code = "table-empty"
+	TableInParts           Code = "table-in-parts"
 	TableMissing           Code = "table-missing"
 	TableRepeated          Code = "table-repeated"
 	TableUnknown           Code = "table-unknown"
@@ -228,6 +229,10 @@ var codeTable = []CodeInfo{
 		"Files that operating systems and office programs leave behind are kept apart from the documents.",
 	},
 	{TableEmpty, at(SeverityWarning, SeverityInfo), "A CSV has no rows."},
+	{
+		TableInParts, at(SeverityInfo),
+		"A table came in several files with the same headings and numbers in their names; it was loaded as one.",
+	},
 	{TableMissing, at(SeverityError), "The export lacks one of the ten CSVs."},
 	{TableRepeated, at(SeverityWarning), "A further CSV is named or built like one of the ten."},
 	{TableUnknown, at(SeverityInfo), "A CSV is not one of the ten known tables; it is loaded as well."},

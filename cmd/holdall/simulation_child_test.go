@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -79,13 +80,13 @@ func TestSimulationChild(t *testing.T) {
 	if err := k.w.Restore(o.State); err != nil {
 		t.Fatal(err)
 	}
-	r := k.bubble(o.Step, o.Renew, func() {
+	r := k.bubble(o.Step, o.Renew, sync.OnceFunc(func() { // two chunks may end the process at the same time
 		o.State = k.w.Save()
 		if err := o.write(path); err == nil {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
 		select {}
-	})
+	}))
 	o.State, o.Code, o.Stdout, o.Stderr, o.Ended = k.w.Save(), r.code, r.stdout, r.stderr, true
 	if err := o.write(path); err != nil {
 		t.Fatal(err)

@@ -147,7 +147,9 @@ func reload(
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, in)
+	if _, err = io.Copy(out, in); err == nil {
+		err = t.addFurther(ctx, bag, out)
+	}
 	if err := errors.Join(err, out.Close()); err != nil {
 		return fmt.Errorf("read %s: %w", t.Received.Path, err)
 	}

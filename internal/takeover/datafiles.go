@@ -97,11 +97,11 @@ type dataFiles struct {
 func (d *dataFiles) loadAll(ctx context.Context, files []unpack.Entry) error {
 	slices.SortStableFunc(files, func(a, b unpack.Entry) int { return order(a) - order(b) })
 	missing := map[string]bool{"attachments": true, "candidates": true}
-	for _, e := range files {
-		if err := d.load(ctx, e, false); err != nil {
+	for _, parts := range groupTableParts(files) {
+		if err := d.loadParts(ctx, parts); err != nil {
 			return err
 		}
-		if table, ok := tableOf(e.Name); ok && !isPiece(e.Name) {
+		if table, ok := tableOf(parts[0].Name); ok && !isPiece(parts[0].Name) {
 			delete(missing, table)
 		}
 		if len(missing) == 0 && len(d.inner) == 0 {
@@ -134,56 +134,94 @@ func order(e unpack.Entry) int {
 // load keeps one file of the data part as received and, where it is a CSV, loads it. One that cannot be read
 // at all is refused. aside says that it is an earlier version of another file: it is kept, and not loaded.
 func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error {
+	f, err := d.extract(ctx, e)
+	if f == nil || err != nil {
+		return err
+	}
+	defer os.Remove(f.plain)
+	return d.keepOrLoad(ctx, f, aside)
+}
+
+// A dataFile is a file of the data part on the local disk, unwrapped.
+type dataFile struct {
+	name  string // as received, without the suffix of what it was wrapped in
+	plain string // path of its content
+	first []byte // of the content
+}
+
+// extract writes one file of the data part to the local disk. It returns nil for one that is refused, kept as
+// it is, or left for unwrap.
+func (d *dataFiles) extract(ctx context.Context, e unpack.Entry) (*dataFile, error) {
 	t := d.in.t
-	plain := filepath.Join(
+	f := &dataFile{name: e.Name, plain: filepath.Join(
 		t.run.path("tmp"),
 		fmt.Sprintf("data-%02d-%s-%06d.csv", d.s.object.Source.Number, d.s.inside, e.Index),
-	)
-	defer os.Remove(plain)
-	first, err := t.extract(ctx, d.s, d.c, e, plain)
+	)}
+	taken := false
+	defer func() {
+		if !taken {
+			_ = os.Remove(f.plain) // its directory is removed in any case
+		}
+	}()
+	var err error
+	f.first, err = t.extract(ctx, d.s, d.c, e, f.plain)
 	if isCorrupt(err) {
 		e.Refused = unpack.RefusedBroken
-		return d.in.refused.add(d.s, d.c, e)
+		return nil, d.in.refused.add(d.s, d.c, e)
 	}
+	if err != nil {
+		return nil, err
+	}
+	if decompressor(f.first) != nil {
+		if err := d.decompress(ctx, e, f); err != nil || f.first == nil {
+			return nil, err
+		}
+	}
+	switch format := otherFormat(f.first); {
+	case format != "":
+		if _, ok := tableOf(f.name); ok || !isOffice(f.first) {
+			return nil, d.keepWrapped(e, f.plain, fmt.Errorf("it is %s, which is not read", format))
+		}
+	case isContainer(filetype.Detect(f.first)), isPiece(f.name) && bytes.IndexByte(f.first, 0) >= 0:
+		d.inner = append(d.inner, e)
+		return nil, nil
+	}
+	taken = true
+	return f, nil
+}
+
+// decompress puts the content of a compressed file in its place. f.first is nil then if the file is kept as it
+// is, or left for unwrap.
+func (d *dataFiles) decompress(ctx context.Context, e unpack.Entry, f *dataFile) error {
+	unpacked := f.plain + ".unpacked"
+	defer os.Remove(unpacked)
+	f.first = nil
+	if err := decompressFile(f.plain, unpacked); errors.Is(err, errNotDecompressed) {
+		one := d.in.innerOrigin(d.s, d.c, []unpack.Entry{e})
+		err := d.in.refetchUntilProven(ctx, one, fmt.Errorf("%w: %w", unpack.ErrFormat, err))
+		if err != nil {
+			return err
+		}
+		return d.keepWrapped(e, f.plain, err)
+	} else if err != nil {
+		return err
+	}
+	first, err := readHead(unpacked)
 	if err != nil {
 		return err
 	}
-	name := e.Name
-	if decompressor(first) != nil {
-		unpacked := plain + ".unpacked"
-		defer os.Remove(unpacked)
-		if err := decompressFile(plain, unpacked); errors.Is(err, errNotDecompressed) {
-			one := d.in.innerOrigin(d.s, d.c, []unpack.Entry{e})
-			err := d.in.refetchUntilProven(ctx, one, fmt.Errorf("%w: %w", unpack.ErrFormat, err))
-			if err != nil {
-				return err
-			}
-			return d.keepWrapped(e, plain, err)
-		} else if err != nil {
-			return err
-		}
-		if first, err = readHead(unpacked); err != nil {
-			return err
-		}
-		if isContainer(filetype.Detect(first)) {
-			d.inner = append(d.inner, e)
-			return nil
-		}
-		plain, name = unpacked, uncompressedName(name)
-		if path.Ext(name) == "" {
-			name += ".csv"
-		}
-	}
-	switch format := otherFormat(first); {
-	case format != "":
-		if _, ok := tableOf(name); ok || !isOffice(first) {
-			return d.keepWrapped(e, plain, fmt.Errorf("it is %s, which is not read", format))
-		}
-	case isContainer(filetype.Detect(first)), isPiece(name) && bytes.IndexByte(first, 0) >= 0:
+	if isContainer(filetype.Detect(first)) {
 		d.inner = append(d.inner, e)
 		return nil
 	}
-	return d.keepOrLoad(ctx, name, plain, first, aside)
+	if f.name = uncompressedName(f.name); path.Ext(f.name) == "" {
+		f.name += ".csv"
+	}
+	if first == nil {
+		first = []byte{}
+	}
+	f.first = first
+	return os.Rename(unpacked, f.plain)
 }
 
 // keepWrapped keeps a file that holds a table, it seems, in a form that cannot be read.
@@ -198,31 +236,49 @@ func (d *dataFiles) keepWrapped(e unpack.Entry, plain string, cause error) error
 	return err
 }
 
-func (d *dataFiles) keepOrLoad(ctx context.Context, received, plain string, first []byte, aside bool) error {
-	t := d.in.t
-	if aside || !looksLikeCSV(received, first) {
-		why := "is not a CSV"
-		if aside {
-			why = "is there twice, the second time outside the directory"
-		}
-		t.findings.add(query.Finding{Code: query.FileUnexpected, Severity: query.SeverityInfo,
-			Detail: fmt.Sprintf("%s in the data part %s: kept as received", received, why)})
-		_, err := t.keepFile("data/received/other/"+t.tables.name(received)+".zst", plain)
-		return err
+func (d *dataFiles) keepOrLoad(ctx context.Context, f *dataFile, aside bool) error {
+	if !aside && looksLikeCSV(f.name, f.first) {
+		return d.loadTable(ctx, []*dataFile{f})
 	}
-	name := t.tables.name(received)
+	t := d.in.t
+	why := "is not a CSV"
+	if aside {
+		why = "is there twice, the second time outside the directory"
+	}
+	t.findings.add(query.Finding{Code: query.FileUnexpected, Severity: query.SeverityInfo,
+		Detail: fmt.Sprintf("%s in the data part %s: kept as received", f.name, why)})
+	_, err := t.keepFile("data/received/other/"+t.tables.name(f.name)+".zst", f.plain)
+	return err
+}
+
+// loadTable keeps the files of a table as received, and loads the table.
+func (d *dataFiles) loadTable(ctx context.Context, files []*dataFile) error {
+	t := d.in.t
 	var record TableRecord
+	keep := func(f *dataFile) (StoredFile, error) {
+		return t.keepFile("data/received/tables/"+t.tables.name(f.name)+".zst", f.plain)
+	}
 	var keeping errgroup.Group // the file is compressed while it is loaded
-	keeping.Go(func() (err error) {
-		record.Received, err = t.keepFile("data/received/tables/"+name+".zst", plain)
-		return err
-	})
-	report, err := t.db.LoadCSV(ctx, received, plain)
+	whole, err := files[0].plain, error(nil)
+	if len(files) > 1 {
+		if record.Received, record.Further, err = keepParts(files, keep); err == nil {
+			whole, err = appendParts(files)
+		}
+		if err != nil {
+			return err
+		}
+	} else {
+		keeping.Go(func() (err error) {
+			record.Received, err = keep(files[0])
+			return err
+		})
+	}
+	report, err := t.db.LoadCSV(ctx, partsName(files), whole)
 	if kerr := keeping.Wait(); kerr != nil {
 		return errors.Join(kerr, err)
 	}
 	if err != nil {
-		return t.unloaded(ctx, received, err)
+		return t.unloaded(ctx, partsName(files), err)
 	}
 	d.tables++
 	record.TableReport = *report

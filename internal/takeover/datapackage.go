@@ -19,17 +19,18 @@ type dataPackage struct {
 }
 
 type dataResource struct {
-	Name        string      `json:"name"`
-	Type        string      `json:"type,omitempty"`
-	Path        string      `json:"path"`
-	Format      string      `json:"format"`
-	MediaType   string      `json:"mediatype"`
-	Description string      `json:"description,omitempty"`
-	Bytes       int64       `json:"bytes"`
-	Hash        string      `json:"hash"`
-	Rows        int64       `json:"rows"`
-	Received    StoredFile  `json:"holdall:received"`
-	Schema      tableSchema `json:"schema"`
+	Name        string       `json:"name"`
+	Type        string       `json:"type,omitempty"`
+	Path        string       `json:"path"`
+	Format      string       `json:"format"`
+	MediaType   string       `json:"mediatype"`
+	Description string       `json:"description,omitempty"`
+	Bytes       int64        `json:"bytes"`
+	Hash        string       `json:"hash"`
+	Rows        int64        `json:"rows"`
+	Received    StoredFile   `json:"holdall:received"`
+	Further     []StoredFile `json:"holdall:received_further,omitempty"`
+	Schema      tableSchema  `json:"schema"`
 }
 
 type tableSchema struct {
@@ -75,8 +76,8 @@ func datapackage(r *Result, created time.Time, schema []schemas.Table, tables []
 			MediaType:   "application/vnd.apache.parquet",
 			Description: known[t.Table].Description,
 			Bytes:       t.Parquet.Bytes, Hash: "sha256:" + t.Parquet.SHA256.String(), Rows: t.Rows,
-			Received: t.Received,
-			Schema:   describe(t, known[t.Table]),
+			Received: t.Received, Further: t.Further,
+			Schema: describe(t, known[t.Table]),
 		})
 	}
 	return p

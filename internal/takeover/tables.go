@@ -23,8 +23,9 @@ import (
 // A TableRecord is what the archive says of a table: how it was received, read and kept.
 type TableRecord struct {
 	query.TableReport
-	Received StoredFile `json:"received"` // the CSV, zstd-compressed
-	Parquet  StoredFile `json:"parquet"`
+	Received StoredFile   `json:"received"`                   // the CSV, zstd-compressed
+	Further  []StoredFile `json:"received_further,omitempty"` // the other files of a table in several
+	Parquet  StoredFile   `json:"parquet"`
 }
 
 // A StoredFile is a file of the bag: as stored and, where that is compressed, its content.

@@ -310,7 +310,7 @@ func TestACSVThatCannotBeMadeATableIsKeptAndReported(t *testing.T) {
 	}
 	tk := &takeover{bag: bag, db: db, tables: newTables()}
 	d := &dataFiles{in: &unpacker{t: tk}}
-	if err := d.keepOrLoad(t.Context(), "Odd.csv", plain, []byte("as,received"), false); err != nil {
+	if err := d.keepOrLoad(t.Context(), &dataFile{"Odd.csv", plain, []byte("as,received")}, false); err != nil {
 		t.Fatal(err)
 	}
 	kept, ok := bag.HasZstd("data/received/tables/Odd.csv.zst")

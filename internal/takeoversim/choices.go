@@ -27,7 +27,7 @@ type Selection struct {
 // dialectNames are the oddities of CSVs.
 var dialectNames = []string{
 	"headings", "delimiter", "quoting", "line-end", "encoding", "preamble", "money", "moments", "flags",
-	"blank-before-quote", "ids",
+	"blank-before-quote", "ids", "amounts", "times", "more-flags", "codes", "ends",
 }
 
 func (s Selection) has(name string) bool {
@@ -90,4 +90,21 @@ func (c *Choices) pick(name string, probability float64, ways ...string) string 
 // number chooses a number from low to high.
 func (c *Choices) number(name string, low, high int) int {
 	return low + c.random("number "+name).IntN(high-low+1)
+}
+
+// widened is the first seed whose world may have the oddities that were thought of later: the worlds before it
+// stay what they were when something went wrong in them.
+const widened = 900_000
+
+// laterOdd is odd for an oddity that was thought of later.
+func (c *Choices) laterOdd(name string, probability float64) bool {
+	return c.Seed >= widened && c.odd(name, probability)
+}
+
+// laterPick is pick for an oddity that was thought of later. The plain way is "".
+func (c *Choices) laterPick(name string, probability float64, ways ...string) string {
+	if c.Seed < widened {
+		return ""
+	}
+	return c.pick(name, probability, append([]string{""}, ways...)...)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
 // A dialect is how the vendor's program writes its CSVs.
@@ -22,6 +24,7 @@ type dialect struct {
 	money     string // plain, comma, dot, apostrophe, thousands
 	moments   string // plain, iso, day-first, utc, milliseconds
 	flags     string // words, yes, digits
+	end       string // what follows the rows; see ends
 }
 
 func (c *Choices) dialect() dialect {
@@ -38,6 +41,7 @@ func (c *Choices) dialect() dialect {
 	}
 	d.spaced = d.quoting == "all" && c.odd("blank-before-quote", 0.15)
 	d.repeated = c.odd("headings-repeated", 0.05)
+	c.moreOf(&d)
 	return d
 }
 
@@ -57,6 +61,10 @@ func (d dialect) cell(k Kind, v string) string {
 			return map[string]string{"true": "Yes", "false": "No"}[v]
 		case "digits":
 			return map[string]string{"true": "1", "false": "0"}[v]
+		case "letters":
+			return map[string]string{"true": "Y", "false": "N"}[v]
+		case "capitals":
+			return strings.ToUpper(v)
 		}
 	}
 	return v
@@ -81,6 +89,18 @@ func (d dialect) amount(v string) string {
 		return strings.ReplaceAll(b.String(), "_", "'") + "." + cents
 	case "thousands":
 		return strings.ReplaceAll(b.String(), "_", ".")
+	case "pound":
+		return "£" + strings.ReplaceAll(b.String(), "_", ",") + "." + cents
+	case "code":
+		return "GBP " + strings.ReplaceAll(b.String(), "_", ",") + "." + cents
+	case "euro":
+		return strings.ReplaceAll(b.String(), "_", ".") + "," + cents + " €"
+	case "blank":
+		return strings.ReplaceAll(b.String(), "_", "\u00a0") + "," + cents
+	case "float":
+		return strings.TrimSuffix(strings.TrimRight(v, "0"), ".")
+	case "precise":
+		return v + "00"
 	}
 	return v
 }
@@ -99,6 +119,16 @@ func (d dialect) moment(v string) string {
 		return v + " UTC"
 	case "milliseconds":
 		return fmt.Sprint(t.UnixMilli())
+	case "zulu":
+		return t.Format("2006-01-02T15:04:05.000Z")
+	case "offset":
+		return t.Format("2006-01-02T15:04:05+00:00")
+	case "words":
+		return t.Format("2 Jan 2006 15:04:05")
+	case "month-first":
+		return t.Format("01/02/2006 3:04:05 PM")
+	case "dots":
+		return t.Format("02.01.2006 15:04:05")
 	}
 	return v
 }
@@ -147,7 +177,7 @@ func (d dialect) write(t Table) []byte {
 		}
 		d.record(&b, cells)
 	}
-	return d.encode(b.String())
+	return d.encode(d.ended(b.String()))
 }
 
 func (d dialect) record(b *strings.Builder, cells []string) {
@@ -159,6 +189,9 @@ func (d dialect) record(b *strings.Builder, cells []string) {
 			}
 		}
 		b.WriteString(d.quote(c))
+	}
+	if d.end == "delimiters" {
+		b.WriteString(d.delimiter)
 	}
 	b.WriteString(d.lineEnd)
 }
@@ -210,6 +243,23 @@ func (d dialect) encode(s string) []byte {
 		b := bytes.NewBuffer([]byte{0xff, 0xfe})
 		_ = binary.Write(b, binary.LittleEndian, utf16.Encode([]rune(s))) // a Buffer does not fail
 		return b.Bytes()
+	case "utf-16be":
+		b := bytes.NewBuffer([]byte{0xfe, 0xff})
+		_ = binary.Write(b, binary.BigEndian, utf16.Encode([]rune(s)))
+		return b.Bytes()
+	case "windows-1252":
+		b, _ := charmap.Windows1252.NewEncoder().String(asWindows1252(s)) // cannot fail then
+		return []byte(b)
 	}
 	return []byte(s)
+}
+
+// asWindows1252 is a text with a question mark for each character that windows-1252 does not have.
+func asWindows1252(s string) string {
+	return strings.Map(func(r rune) rune {
+		if _, ok := charmap.Windows1252.EncodeRune(r); !ok {
+			return '?'
+		}
+		return r
+	}, s)
 }

@@ -2,6 +2,7 @@ package takeoversim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -21,10 +22,20 @@ var faultKinds = []string{
 	"page", "empty-once", "empty-part", "no-content-range", "range-ignored", "silence",
 }
 
+// laterFaults are those that were thought of later.
+var laterFaults = []string{
+	"404", "403-busy", "multipart", "unknown-total", "too-long", "whole-206", "416", "redirect-loop", "surplus",
+	"early-hints", "false-gzip", "json-error", "xml-error", "empty-ok", "http-1.0", "401",
+}
+
 // faultsOf draws the faults of an object.
 func (c *Choices) faultsOf(path string, size int) []fault {
 	var all []fault
-	for _, kind := range faultKinds {
+	kinds := faultKinds
+	if c.Seed >= widened {
+		kinds = append(slices.Clone(kinds), laterFaults...)
+	}
+	for _, kind := range kinds {
 		name := path + ":" + kind
 		if !c.odd(name, 0.025) {
 			continue
@@ -97,6 +108,47 @@ func (f fault) answer(r *reply) bool {
 	case "silence":
 		time.Sleep(time.Duration(f.wait) * time.Second)
 		return false
+	}
+	return f.answerOddly(r)
+}
+
+// answerOddly answers in the way of one of laterFaults.
+func (f fault) answerOddly(r *reply) bool {
+	switch f.name {
+	case "404":
+		return r.plain(404, "text/html", "<html>Not found</html>")
+	case "401":
+		return r.plain(401, "text/plain", "who is it?", "WWW-Authenticate", `Bearer realm="exports"`)
+	case "403-busy":
+		return r.plain(403, "application/xml", "<Error><Code>SlowDown</Code></Error>")
+	case "multipart":
+		return r.give(giving{multipart: true})
+	case "unknown-total":
+		return r.give(giving{unknownTotal: true})
+	case "too-long":
+		return r.give(giving{tooLong: 1 + f.wait})
+	case "whole-206":
+		return r.give(giving{ignoreRange: true, as206: true})
+	case "416":
+		return r.plain(416, "text/plain", "", "Content-Range", "bytes */0")
+	case "redirect-loop":
+		return r.plain(302, "text/html", "again", "Location", r.req.URL.RequestURI())
+	case "surplus":
+		return r.give(giving{surplus: true})
+	case "early-hints":
+		if _, err := r.c.Write([]byte("HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n")); err != nil {
+			return false
+		}
+	case "false-gzip":
+		return r.give(giving{falseGzip: true})
+	case "json-error":
+		return r.plain(200, "application/json", `{"error":{"code":500,"message":"internal error"}}`)
+	case "xml-error":
+		return r.plain(200, "application/xml", "<?xml version=\"1.0\"?><Error><Code>InternalError</Code></Error>")
+	case "empty-ok":
+		return r.plain(200, "application/octet-stream", "")
+	case "http-1.0":
+		return r.give(giving{http10: true, noLength: true})
 	}
 	return r.give(giving{})
 }

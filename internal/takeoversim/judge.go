@@ -120,7 +120,7 @@ func (j *judge) owner(d *Document, k archivedDocument) {
 	case k.owner == d.Owner:
 	case d.Damaged: // k may be another document of the same content, which is not damaged
 		return
-	case d.Certain:
+	case d.Certain && j.dialect.encoding != "windows-1252": // which cannot write everybody's name
 		j.violation("no owner: %q belongs to %s, as the export says", k.name, d.Owner)
 	}
 	if k.row != "" && d.Row != "" && k.row != d.Row {
@@ -158,7 +158,7 @@ func (j *judge) tables() {
 }
 
 // mostColumns is how many columns the widest table has.
-const mostColumns = 11
+const mostColumns = 12
 
 func (j *judge) selectOf(t Table) string {
 	selects := []string{fmt.Sprintf("'%s' as t", t.Name)}
@@ -242,11 +242,21 @@ func (j *judge) right(c Column, want string) []string {
 	switch c.Kind {
 	case Moment:
 		t, err := time.Parse(time.DateTime, want)
-		if err == nil && (j.dialect.moments == "utc" || j.dialect.moments == "milliseconds") {
+		switch {
+		case err != nil:
+		case slices.Contains([]string{"utc", "milliseconds", "zulu", "offset"}, j.dialect.moments):
 			return []string{want, t.Add(time.Hour).Format(time.DateTime)} // as the agency's clocks showed it
+		case j.dialect.moments == "month-first" && t.Day() <= 12 && j.reported("dates-ambiguous"):
+			swapped := time.Date(
+				t.Year(), time.Month(t.Day()), int(t.Month()), t.Hour(), t.Minute(), t.Second(), 0, time.UTC,
+			)
+			return []string{want, swapped.Format(time.DateTime)}
 		}
 	case Text:
 		all := []string{want, strings.TrimSpace(want)}
+		if j.dialect.encoding == "windows-1252" {
+			all = append(all, asWindows1252(want), strings.TrimSpace(asWindows1252(want)))
+		}
 		if j.dialect.quoting == "php" { // its readers differ in whether the backslash is part of the text
 			all = append(all, strings.ReplaceAll(want, `\"`, `"`))
 		}
@@ -276,12 +286,16 @@ func (j *judge) alarms() {
 		slices.ContainsFunc(j.w.made, func(name string) bool { return strings.HasSuffix(name, "-cut-off") })
 	j.missing("attachment-missing", j.truth.Missing, damaged)
 	j.missing("cv-missing", j.truth.NoCV, damaged)
+	if j.truth.Absent != "" && !j.reported("^table-missing .*") {
+		j.violation("missing without a word: table %s", j.truth.Absent)
+	}
 	for _, f := range j.o.Findings {
 		if f.Severity == "info" || !alarm.MatchString(f.Code) || strings.HasPrefix(f.Code, "attachment-") ||
 			strings.HasPrefix(f.Code, "cv-") {
 			continue
 		}
-		if !damaged && !(f.Code == "part-missing" && j.truth.NoPart != "") {
+		if !damaged && !(f.Code == "part-missing" && j.truth.NoPart != "") &&
+			!(f.Code == "table-missing" && j.truth.Absent+j.truth.ZeroBytes != "") {
 			j.violation("false alarm: %s: %s", f.Code, f.Detail)
 		}
 	}
@@ -319,7 +333,8 @@ func (w *World) mayWarn() bool {
 			"=mysql", "=thousands", "=day-first",
 			"=title", "-repeated", "-encrypted", "duplicate-", "many-", "renamed-file", "year-folder",
 			"=numbers", "no-", "missing-", "damaged", "-cut-off", "=split", "rot-", "=html", "weak", "edge",
-			"gzip", "=padded"} {
+			"gzip", "=padded", "absent-", "empty-table", "zero-bytes", "split-", "unknown-", "codes=",
+			"month-first", "ends="} {
 			if strings.Contains(name, s) {
 				return true
 			}

@@ -169,6 +169,10 @@ type reply struct {
 
 // head writes a status line and headers.
 func (r *reply) head(status int, headers map[string]string) error {
+	return r.headAs("HTTP/1.1", status, headers)
+}
+
+func (r *reply) headAs(protocol string, status int, headers map[string]string) error {
 	names := make([]string, 0, len(headers))
 	for k := range headers {
 		names = append(names, k)
@@ -176,7 +180,7 @@ func (r *reply) head(status int, headers map[string]string) error {
 	sort.Strings(names)
 	var b strings.Builder
 	fmt.Fprintf(
-		&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http.StatusText(status),
+		&b, "%s %d %s\r\nDate: %s\r\n", protocol, status, http.StatusText(status),
 		time.Now().UTC().Format(http.TimeFormat),
 	)
 	for _, k := range names {
@@ -210,6 +214,13 @@ type giving struct {
 	flip           int // the byte at this place of the object is wrong; 0: none
 	noLength       bool
 	chunkedCut     bool
+	multipart      bool // a range comes as multipart/byteranges (RFC 9110, section 14.6)
+	unknownTotal   bool // Content-Range does not say how long the object is
+	tooLong        int  // Content-Length is this much more than what comes
+	as206          bool // a whole object comes with status 206
+	surplus        bool // bytes follow the body
+	falseGzip      bool // Content-Encoding says gzip, and the bytes are not
+	http10         bool
 }
 
 // span returns the bytes asked for.
@@ -263,10 +274,36 @@ func (r *reply) give(g giving) bool {
 	if r.o.style.shortRanges && ranged && to-from > chunk {
 		to = from + chunk
 	}
+	if g.multipart && ranged {
+		return r.inParts(from, to)
+	}
 	if r.headOf(g, from, to, ranged) != nil || g.noBytes {
 		return false
 	}
-	return r.bytes(g, from, to) && !g.noLength && !r.o.style.noLength && !g.chunkedCut
+	whole := r.bytes(g, from, to) && !g.noLength && !r.o.style.noLength && !g.chunkedCut && g.tooLong == 0
+	if whole && g.surplus {
+		_, _ = r.c.Write([]byte("\r\n<!-- served by cache 7 -->\r\n"))
+		return false
+	}
+	return whole
+}
+
+// inParts answers with multipart/byteranges, which nobody asked for.
+func (r *reply) inParts(from, to int) bool {
+	head := fmt.Sprintf("\r\n--part\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes %d-%d/%d\r\n\r\n",
+		from, to-1, len(r.body))
+	body := head + string(r.body[from:to]) + "\r\n--part--\r\n"
+	h := map[string]string{
+		"Content-Type": "multipart/byteranges; boundary=part", "Content-Length": fmt.Sprint(len(body)),
+	}
+	if t := r.etag(); t != "" {
+		h["ETag"] = t
+	}
+	if r.head(206, h) != nil {
+		return false
+	}
+	_, err := r.c.Write([]byte(body))
+	return err == nil
 }
 
 func (r *reply) headOf(g giving, from, to int, ranged bool) error {
@@ -279,7 +316,7 @@ func (r *reply) headOf(g giving, from, to int, ranged bool) error {
 	if r.o.style.edgeETag {
 		delete(h, "Last-Modified")
 	}
-	if r.o.style.gzipped {
+	if r.o.style.gzipped || g.falseGzip {
 		h["Content-Encoding"] = "gzip"
 	}
 	switch {
@@ -288,14 +325,20 @@ func (r *reply) headOf(g giving, from, to int, ranged bool) error {
 	case g.noLength || r.o.style.noLength:
 		h["Connection"] = "close"
 	default:
-		h["Content-Length"] = fmt.Sprint(to - from)
+		h["Content-Length"] = fmt.Sprint(to - from + g.tooLong)
 	}
 	status := 200
-	if ranged {
+	if ranged || g.as206 {
 		status = 206
-		if !g.noContentRange {
+		switch {
+		case g.unknownTotal:
+			h["Content-Range"] = fmt.Sprintf("bytes %d-%d/*", from, to-1)
+		case !g.noContentRange:
 			h["Content-Range"] = fmt.Sprintf("bytes %d-%d/%d", from, to-1, len(r.body))
 		}
+	}
+	if g.http10 {
+		return r.headAs("HTTP/1.0", status, h)
 	}
 	return r.head(status, h)
 }

@@ -50,6 +50,8 @@ type Truth struct {
 	Missing   []string // ids of rows in Attachments whose files the vendor left out
 	NoCV      []string // ids of candidates who have a CV that the vendor left out
 	NoPart    string   // the part that the master CSV has no link for, or ""
+	Absent    string   // the table that the vendor left out, or ""
+	ZeroBytes string   // the table whose file has no headings either, or ""
 }
 
 func (t *Truth) table(name string) *Table {
@@ -111,6 +113,7 @@ func invent(c *Choices, generation int) *Truth {
 	v.people = c.number("people", 1, len(firstNames))
 	t := &Truth{Tables: v.tables()}
 	v.documents(t)
+	v.drift(t)
 	return t
 }
 

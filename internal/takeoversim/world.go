@@ -108,10 +108,8 @@ func (w *World) drawSteps() []Step {
 // exports makes the objects of an export.
 func (w *World) exports(t *Truth, generation int) []*object {
 	d := w.dialect()
-	var data, attachments, cvs []file
-	for _, table := range t.Tables {
-		data = append(data, file{name: table.File, data: d.write(table)})
-	}
+	data := w.dataFiles(d, t)
+	var attachments, cvs []file
 	for _, doc := range t.Documents {
 		f := file{name: doc.Entry, data: doc.Content, doc: doc}
 		if doc.Part == "cvs" {
@@ -296,7 +294,7 @@ func (w *World) MayNeedNewLinks() bool {
 				return true
 			}
 			for _, f := range o.faults {
-				if f.name == "page" {
+				if slices.Contains([]string{"page", "404", "401", "redirect-loop", "json-error", "xml-error"}, f.name) {
 					return true
 				}
 			}

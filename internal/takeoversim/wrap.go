@@ -2,14 +2,10 @@ package takeoversim
 
 import (
 	"archive/tar"
-	"archive/zip"
 	"bytes"
 	"compress/flate"
 	"compress/gzip"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"strings"
 	"time"
 
@@ -38,9 +34,10 @@ func (c *Choices) wrap(part string, files []file) []*object {
 	one := func(ext string, data []byte) []*object {
 		return []*object{{path: part + ext, part: part, data: data}}
 	}
-	if pieces := inPieces(way, part, files); pieces != nil {
+	if pieces := inPieces(way, part, files, c.hand(part)); pieces != nil {
 		return pieces
 	}
+	hand := c.hand(part)
 	half := len(files) / 2
 	switch way {
 	case "tar":
@@ -53,43 +50,43 @@ func (c *Choices) wrap(part string, files []file) []*object {
 		e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)) // fails on bad options only
 		return one(".tar.zst", e.EncodeAll(tarred(files), nil))
 	case "joined":
-		return one(".zip", append(zipped(files[:half], zipStyle{}), zipped(files[half:], zipStyle{})...))
+		return one(".zip", append(zipped(files[:half], hand), zipped(files[half:], hand)...))
 	case "prefixed":
 		return one(
 			".zip",
-			append([]byte("#!/bin/sh\n# made by an installer\nexit 0\n"), zipped(files, zipStyle{})...),
+			append([]byte("#!/bin/sh\n# made by an installer\nexit 0\n"), zipped(files, hand)...),
 		)
 	case "shifted":
-		return one(".zip", shifted(zipped(files, zipStyle{}), c.number(part+"-shift", 1, 40)))
+		return one(".zip", shifted(zipped(files, hand.with(plainEnd)), c.number(part+"-shift", 1, 40)))
 	case "renamed-local":
-		return one(".zip", zipped(files, zipStyle{local: "ré", stored: true}))
+		return one(".zip", zipped(files, hand.with(func(z *zipStyle) { z.local, z.stored = "ré", true })))
 	case "streamed":
-		return one(".zip", zipped(files, zipStyle{streamed: true}))
+		return one(".zip", zipped(files, hand.with(func(z *zipStyle) { z.streamed = true })))
 	case "padded":
 		return one(
-			".zip", append(zipped(files, zipStyle{}), make([]byte, c.number(part+"-zeros", 1, 9000))...),
+			".zip", append(zipped(files, hand), make([]byte, c.number(part+"-zeros", 1, 9000))...),
 		)
 	case "mac":
-		return one(".zip", zipped(c.littered(files), zipStyle{}))
+		return one(".zip", zipped(c.littered(files), hand))
 	case "csv.gz":
 		packed := make([]file, len(files))
 		for i, f := range files {
 			packed[i] = file{name: f.name + ".gz", data: gzipped(f.data)}
 		}
-		return one(".zip", zipped(packed, zipStyle{stored: true}))
+		return one(".zip", zipped(packed, hand.with(func(z *zipStyle) { z.stored = true })))
 	}
 	return one(".zip", c.plainZIP(part, files))
 }
 
 // inPieces makes the objects of a part that comes in several ZIPs, or in one cut in two; nil for other ways,
 // and where there is not enough for two.
-func inPieces(way, part string, files []file) []*object {
+func inPieces(way, part string, files []file, hand zipStyle) []*object {
 	half := len(files) / 2
 	named := func(suffix string, data []byte) *object {
 		return &object{path: part + suffix, part: part, data: data}
 	}
-	first := func() []byte { return zipped(files[:half], zipStyle{}) }
-	second := func() []byte { return zipped(files[half:], zipStyle{}) }
+	first := func() []byte { return zipped(files[:half], hand) }
+	second := func() []byte { return zipped(files[half:], hand) }
 	switch {
 	case way == "zips" && part != "data" && half > 0:
 		return []*object{named("-1.zip", first()), named("-2.zip", second())}
@@ -98,9 +95,9 @@ func inPieces(way, part string, files []file) []*object {
 		if half == 0 {
 			inner = inner[1:]
 		}
-		return []*object{named(".zip", zipped(inner, zipStyle{stored: true}))}
+		return []*object{named(".zip", zipped(inner, hand.with(func(z *zipStyle) { z.stored = true })))}
 	case way == "split":
-		if b := zipped(files, zipStyle{}); len(b) >= 100 {
+		if b := zipped(files, hand); len(b) >= 100 {
 			return []*object{named(".zip.001", b[:len(b)/2]), named(".zip.002", b[len(b)/2:])}
 		}
 	}
@@ -109,7 +106,8 @@ func inPieces(way, part string, files []file) []*object {
 
 // plainZIP makes one ZIP, which may be encrypted in part or damaged.
 func (c *Choices) plainZIP(part string, files []file) []byte {
-	style := zipStyle{stored: c.odd(part+"-stored", 0.3)}
+	style := c.hand(part)
+	style.stored = c.odd(part+"-stored", 0.3)
 	if part != "data" && len(files) > 0 && c.odd(part+"-encrypted", 0.04) {
 		style.encrypted = files[c.random(part+" encrypted").IntN(len(files))].doc
 		style.encrypted.Damaged = true
@@ -164,88 +162,6 @@ func (c *Choices) littered(files []file) []file {
 		out = append(out, f, file{name: "__MACOSX/" + dir + "._" + base, data: double})
 	}
 	return out
-}
-
-// A zipStyle is the hand of a ZIP's writer. The zero style deflates.
-type zipStyle struct {
-	stored   bool
-	streamed bool   // sizes stand in data descriptors
-	local    string // put in front of the names in local headers
-
-	encrypted *Document // the entry that opens with a password only
-}
-
-// zipped writes a ZIP by hand (APPNOTE.TXT, sections 4.3.7 to 4.3.16), since what is odd is what no library
-// writes.
-func zipped(files []file, style zipStyle) []byte {
-	var out, directory bytes.Buffer
-	le := binary.LittleEndian
-	for _, f := range files {
-		offset := out.Len()
-		method, data := uint16(zip.Deflate), deflated(f.data)
-		if style.stored {
-			method, data = zip.Store, f.data
-		}
-		flags := uint16(0x800) // names are UTF-8
-		if f.doc != nil && f.doc == style.encrypted {
-			flags |= 1
-			sum := sha256.Sum256(f.data)
-			data = append(sum[:12:12], shuffled(data)...)
-		}
-		crc, stored, size := crc32.ChecksumIEEE(f.data), uint32(len(data)), uint32(len(f.data))
-		header := func(local bool) []byte {
-			b := le.AppendUint16(nil, 20)
-			if style.streamed {
-				flags |= 8
-			}
-			b = le.AppendUint16(le.AppendUint16(b, flags), method)
-			b = le.AppendUint16(le.AppendUint16(b, 0x5a94), 0x5c62) // time and date
-			if local && style.streamed {
-				return append(b, make([]byte, 12)...)
-			}
-			return le.AppendUint32(le.AppendUint32(le.AppendUint32(b, crc), stored), size)
-		}
-		name := style.local + f.name
-		out.WriteString("PK\x03\x04")
-		out.Write(header(true))
-		out.Write(le.AppendUint16(le.AppendUint16(nil, uint16(len(name))), 0))
-		out.WriteString(name)
-		out.Write(data)
-		if style.streamed {
-			out.WriteString("PK\x07\x08")
-			out.Write(le.AppendUint32(le.AppendUint32(le.AppendUint32(nil, crc), stored), size))
-		}
-		directory.WriteString("PK\x01\x02\x14\x03")
-		directory.Write(header(false))
-		directory.Write(le.AppendUint16(nil, uint16(len(f.name))))
-		directory.Write(make([]byte, 8)) // extra, comment, disk, internal attributes
-		directory.Write(le.AppendUint32(le.AppendUint32(nil, 0), uint32(offset)))
-		directory.WriteString(f.name)
-	}
-	at := out.Len()
-	out.Write(directory.Bytes())
-	out.WriteString("PK\x05\x06\x00\x00\x00\x00")
-	out.Write(le.AppendUint16(le.AppendUint16(nil, uint16(len(files))), uint16(len(files))))
-	out.Write(le.AppendUint32(le.AppendUint32(nil, uint32(directory.Len())), uint32(at)))
-	out.Write([]byte{0, 0})
-	return out.Bytes()
-}
-
-// shuffled stands for encrypted bytes.
-func shuffled(b []byte) []byte {
-	out := make([]byte, len(b))
-	for i := range b {
-		out[i] = b[len(b)-1-i] ^ byte(i*7+3)
-	}
-	return out
-}
-
-// shifted makes the end record tell a wrong place for the directory.
-func shifted(b []byte, by int) []byte {
-	at := len(b) - 6
-	le := binary.LittleEndian
-	le.PutUint32(b[at:], le.Uint32(b[at:])+uint32(by))
-	return b
 }
 
 func deflated(b []byte) []byte {

@@ -1,0 +1,340 @@
+package takeover
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"holdall/archive"
+	"holdall/internal/unpack"
+	"holdall/query"
+)
+
+// A table that is too long for its writer comes in several files: Candidates_1.csv, Candidates_2.csv. They
+// are one table if their names differ only in a number, their first lines are the same to the byte, and what
+// follows those is not: a second download is named so as well. Each is kept as received; the table is
+// loaded from the first, followed by what the others have behind their first lines.
+
+var (
+	partNumber = regexp.MustCompile(`(?i)[ ._-]*(?:(?:part|page|file)[ ._-]*)?\(?(\d+)\)?`)
+	dateInName = regexp.MustCompile(`\d{4}[-_.]?\d{2}[-_.]?\d{2}`)
+)
+
+// maxPartDigits is how long the number of a part may be; longer ones are times or ids.
+const maxPartDigits = 4
+
+// A partOf is a way to read a file's name: as that of a part of a table.
+type partOf struct {
+	table  string // the name without the number
+	number int    // 0 for a name without one
+}
+
+// readPartName returns the ways to read a name, that without a number first.
+func readPartName(name string) []partOf {
+	name = strings.ToLower(uncompressedName(strings.ReplaceAll(name, `\`, "/")))
+	suffix := path.Ext(name)
+	if !slices.Contains([]string{".csv", ".tsv", ".tab", ".txt"}, suffix) {
+		return nil
+	}
+	dir, base := path.Split(strings.TrimSuffix(name, suffix))
+	dates := dateInName.FindAllStringIndex(base, -1)
+	ways := []partOf{{name, 0}}
+	for _, m := range partNumber.FindAllStringSubmatchIndex(base, -1) {
+		from, to := m[2], m[3] // of the digits
+		number, err := strconv.Atoi(base[from:to])
+		inDate := slices.ContainsFunc(dates, func(d []int) bool { return from < d[1] && to > d[0] })
+		if err != nil || to-from > maxPartDigits || inDate {
+			continue
+		}
+		ways = append(ways, partOf{dir + base[:m[0]] + base[m[1]:] + suffix, number})
+	}
+	return ways
+}
+
+// A numberedEntry is an entry with the number that its name has in one way to read it.
+type numberedEntry struct {
+	unpack.Entry
+	number int
+}
+
+// groupTableParts puts the files that may be parts of one table together, in the order of their numbers, in
+// the place of the first of them. Numbers that do not follow each other are no parts.
+func groupTableParts(files []unpack.Entry) [][]unpack.Entry {
+	byTable := map[string][]numberedEntry{}
+	for _, e := range files {
+		for _, way := range readPartName(e.Name) {
+			byTable[way.table] = append(byTable[way.table], numberedEntry{e, way.number})
+		}
+	}
+	var groups [][]unpack.Entry
+	grouped := map[int]bool{}
+	for _, e := range files {
+		if grouped[e.Index] {
+			continue
+		}
+		group := []unpack.Entry{e}
+		for _, way := range readPartName(e.Name) {
+			if parts := byTable[way.table]; len(parts) > len(group) && areNumbered(parts, grouped) {
+				group = group[:0]
+				for _, p := range parts {
+					group = append(group, p.Entry)
+				}
+			}
+		}
+		for _, p := range group {
+			grouped[p.Index] = true
+		}
+		groups = append(groups, group)
+	}
+	return groups
+}
+
+// areNumbered sorts what may be the parts of a table, and reports whether their numbers follow each other.
+func areNumbered(parts []numberedEntry, grouped map[int]bool) bool {
+	slices.SortStableFunc(parts, func(a, b numberedEntry) int { return cmp.Compare(a.number, b.number) })
+	if parts[0].number > 1 {
+		return false
+	}
+	for i, p := range parts[1:] {
+		// Candidates.csv may be followed by a 1 or by a 2
+		next := p.number == parts[i].number+1 || i == 0 && parts[0].number == 0 && p.number == 2
+		if !next || grouped[p.Index] {
+			return false
+		}
+	}
+	return !grouped[parts[0].Index]
+}
+
+// loadParts loads files that may be parts of one table: as one, or, if they turn out to be something else,
+// each by itself.
+func (d *dataFiles) loadParts(ctx context.Context, parts []unpack.Entry) error {
+	if len(parts) == 1 {
+		return d.load(ctx, parts[0], false)
+	}
+	var files []*dataFile
+	defer func() {
+		for _, f := range files {
+			_ = os.Remove(f.plain) // the directory is removed in any case
+		}
+	}()
+	for _, e := range parts {
+		f, err := d.extract(ctx, e)
+		if err != nil {
+			return err
+		}
+		if f != nil {
+			files = append(files, f)
+		}
+	}
+	one := len(files) == len(parts)
+	for _, f := range files {
+		one = one && looksLikeCSV(f.name, f.first)
+	}
+	if one {
+		var err error
+		if one, err = areParts(files); err != nil {
+			return err
+		}
+	}
+	if one {
+		d.in.t.findings.add(query.Finding{Code: query.TableInParts, Severity: query.SeverityInfo,
+			Detail: partsName(files) + " have the same headings and numbers in their names: " +
+				"they were loaded as one table"})
+		return d.loadTable(ctx, files)
+	}
+	for _, f := range files {
+		if err := d.keepOrLoad(ctx, f, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// partsName is what the record of a table calls its files.
+func partsName(files []*dataFile) string {
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = f.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// maxFirstLine is how long the first line of a table in parts may be, in bytes: the headings of a hundred
+// columns have 4 KiB.
+const maxFirstLine = 64 << 10
+
+// areParts reports whether all files begin with the same line, and no two go on the same.
+func areParts(files []*dataFile) (bool, error) {
+	var headings []byte
+	seen := map[[32]byte]bool{}
+	for i, f := range files {
+		first, rest, err := firstLine(f.plain)
+		if err != nil || len(first) == 0 || i > 0 && !bytes.Equal(first, headings) || seen[rest] {
+			return false, err
+		}
+		headings, seen[rest] = first, true
+	}
+	return true, nil
+}
+
+// firstLine returns the first line of a file with its end, and a digest of what follows it. It is empty for a
+// file without one, or with too long a one.
+func firstLine(plain string) (first []byte, rest [sha256.Size]byte, err error) {
+	in, err := os.Open(plain)
+	if err != nil {
+		return nil, rest, err
+	}
+	defer in.Close()
+	r := bufio.NewReaderSize(in, maxFirstLine)
+	head, err := r.Peek(maxFirstLine)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, rest, err
+	}
+	first = bytes.Clone(head[:lineEnd(head)])
+	sum := sha256.New()
+	if _, err := r.Discard(len(first)); err != nil {
+		return nil, rest, err
+	}
+	if _, err := io.Copy(sum, r); err != nil {
+		return nil, rest, err
+	}
+	return first, [sha256.Size]byte(sum.Sum(nil)), nil
+}
+
+// lineEnd returns where the first line ends, behind its line feed; 0 if it does not. In UTF-16 with the low
+// byte first a zero byte belongs to the line feed.
+func lineEnd(head []byte) int {
+	end := bytes.IndexByte(head, '\n') + 1
+	if end > 0 && end < len(head) && head[end] == 0 && !bytes.HasPrefix(head, []byte{0xfe, 0xff}) {
+		end++
+	}
+	return end
+}
+
+// keepParts keeps the files of a table in parts as received.
+func keepParts(
+	files []*dataFile, keep func(*dataFile) (StoredFile, error),
+) (first StoredFile, further []StoredFile, err error) {
+	if first, err = keep(files[0]); err != nil {
+		return first, nil, err
+	}
+	for _, f := range files[1:] {
+		kept, err := keep(f)
+		if err != nil {
+			return first, nil, err
+		}
+		further = append(further, kept)
+	}
+	return first, further, nil
+}
+
+// appendParts adds the further files of a table to the first, which it returns the path of.
+func appendParts(files []*dataFile) (string, error) {
+	out, err := os.OpenFile(files[0].plain, os.O_RDWR, 0)
+	if err != nil {
+		return "", err
+	}
+	w, err := newPartWriter(out)
+	if err != nil {
+		return "", errors.Join(err, out.Close())
+	}
+	for _, f := range files[1:] {
+		in, err := os.Open(f.plain)
+		if err != nil {
+			return "", errors.Join(err, out.Close())
+		}
+		if err := errors.Join(w.add(in), in.Close()); err != nil {
+			return "", errors.Join(err, out.Close())
+		}
+	}
+	return files[0].plain, out.Close()
+}
+
+// A partWriter adds files to the first one of a table.
+type partWriter struct {
+	out   *os.File
+	first []byte // line of each file
+}
+
+// newPartWriter prepares for adding to a file that is open for reading and writing.
+func newPartWriter(out *os.File) (*partWriter, error) {
+	head := make([]byte, maxFirstLine)
+	n, err := out.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	_, err = out.Seek(0, io.SeekEnd)
+	return &partWriter{out, head[:lineEnd(head[:n])]}, err
+}
+
+// add adds what a file has behind its first line. The file before may lack the end of its last line.
+func (w *partWriter) add(in io.Reader) error {
+	if err := w.endLine(); err != nil {
+		return err
+	}
+	first := make([]byte, len(w.first))
+	if _, err := io.ReadFull(in, first); err != nil {
+		return err
+	}
+	if !bytes.Equal(first, w.first) {
+		return errors.New("the files of the table do not begin with the same line")
+	}
+	_, err := io.Copy(w.out, in)
+	return err
+}
+
+// endLine ends the last line as the first one ends, if it does not.
+func (w *partWriter) endLine() error {
+	end := w.first[len(w.first)-1:]
+	unit := 1
+	if bytes.HasPrefix(w.first, []byte{0xfe, 0xff}) || bytes.HasSuffix(w.first, []byte("\n\x00")) { // UTF-16
+		unit, end = 2, w.first[len(w.first)-2:]
+	}
+	if before := len(w.first) - 2*unit; before >= 0 && bytes.IndexByte(w.first[before:before+unit], '\r') >= 0 {
+		end = w.first[before:]
+	}
+	size, err := w.out.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	last := make([]byte, min(int64(len(end)), size))
+	if _, err := w.out.ReadAt(last, size-int64(len(last))); err != nil {
+		return err
+	}
+	if bytes.Equal(last, end) {
+		return nil
+	}
+	_, err = w.out.Write(end)
+	return err
+}
+
+// addFurther adds the further files of a table to the first, as they are in the bag.
+func (t TableRecord) addFurther(ctx context.Context, bag *archive.Bag, out *os.File) error {
+	if len(t.Further) == 0 {
+		return nil
+	}
+	w, err := newPartWriter(out)
+	if err != nil {
+		return err
+	}
+	for _, f := range t.Further {
+		in, err := bag.OpenZstd(ctx, f.Path, f.ContentBytes, f.ContentSHA256)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(w.add(in), in.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
