@@ -108,6 +108,29 @@ var rangeFaults = []faultCase{
 		fault: first(1, func(o *served, w http.ResponseWriter, r *http.Request) bool {
 			return answer(w, 200, nil, "Content-Length", "0")
 		})},
+	{name: "the first two answers are empty, and say so",
+		fault: first(2, func(o *served, w http.ResponseWriter, r *http.Request) bool {
+			return answer(w, 200, nil, "Content-Length", "0")
+		})},
+	{name: "without a length, the first answer breaks off, and the second is 416 bytes */0",
+		fault: func(_ *faultWorld, o *served) {
+			o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {
+				switch n {
+				case 1:
+					w.Header().Set("ETag", o.etag)
+					w.(http.Flusher).Flush()
+					w.Write(o.body[:len(o.body)/2])
+					w.(http.Flusher).Flush()
+					panic(http.ErrAbortHandler)
+				case 2:
+					return answer(w, 416, nil, "Content-Range", "bytes */0")
+				}
+				w.Header().Set("ETag", o.etag)
+				w.(http.Flusher).Flush()
+				w.Write(o.body)
+				return true
+			}
+		}},
 	{name: "the first answer tells a size and brings nothing, and the next ones end at once, without a " +
 		"length", fault: func(_ *faultWorld, o *served) {
 		o.fault = func(n int, o *served, w http.ResponseWriter, r *http.Request) bool {

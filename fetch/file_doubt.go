@@ -53,7 +53,7 @@ func (p *filePool) doubtful(l listing.Entry, rec fileRecord, x *exchange, body, 
 	case !tagAgrees(l, x.identity, body):
 		d.why = "it does not match the ETag that the listing gives"
 	case l.Size < 0 && len(body) == 0:
-		d.why, d.slow = "it came without content", unframed(x)
+		d.why, d.slow = "it came without content", true
 	case l.Size < 0 && unframed(x):
 		d.why = "the server did not say where it ends"
 	default:
@@ -140,12 +140,15 @@ func isPage(l listing.Entry, body []byte) bool {
 func (p *filePool) confirmed(i int, d *doubt) bool {
 	wait := time.Duration(0)
 	if d.slow {
-		wait = min(pageTime, p.o.run.f.opts.budget()/5)
+		wait = p.slowWait()
 	}
 	p.o.run.mu.Lock()
 	defer p.o.run.mu.Unlock()
 	return p.seenAgain(i, d.sum.String(), wait)
 }
+
+// slowWait is how long an answer must go on coming that a server in trouble gives as well.
+func (p *filePool) slowWait() time.Duration { return min(pageTime, p.o.run.f.opts.budget()/5) }
 
 // seenAgain remembers an answer for file i and reports whether it came before, at least wait ago. With the
 // run's mutex held.

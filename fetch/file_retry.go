@@ -87,7 +87,7 @@ func (p *filePool) pageForAll(i int, d *doubt) bool {
 	}
 	of[i] = true
 	left := len(p.results.records) - p.results.done
-	if p.results.fetched > 0 && !p.seenAgain(i, d.sum.String(), min(pageTime, p.o.run.f.opts.budget()/5)) {
+	if p.results.fetched > 0 && !p.seenAgain(i, d.sum.String(), p.slowWait()) {
 		return false // a proxy may have a bad moment
 	}
 	if len(of) < enoughPages && (!p.queue.listed || len(of) < left || p.results.fetched > 0) {
@@ -103,14 +103,14 @@ func (p *filePool) pageForAll(i int, d *doubt) bool {
 }
 
 // refuse records a refusal that another try will not change: of one file, or, when it is so for all, of the
-// listing's links. A server that is not certain is asked twice.
+// listing's links. A server that is not certain is asked again, as for a page in place of the file.
 func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 	e := ref.err
 	if e.Code == failure.LinkExpired {
 		p.expire(i, e)
 		return
 	}
-	if !ref.certain && !p.seenAgain(i, string(e.Code), 0) {
+	if !ref.certain && !p.seenAgain(i, string(e.Code), p.slowWait()) {
 		p.queue.retries = append(p.queue.retries, fileRetry{i, now.Add(t.wait.Next())})
 		return
 	}

@@ -237,6 +237,15 @@ func TestOddMastersAreRead(t *testing.T) {
 				attachURL + "\n",
 		},
 		{"a list of links in angle brackets", "<" + dataURL + ">\n<" + attachURL + ">\n"},
+		{
+			"a note with a link to the vendor's help below them",
+			"Part,Link\nData files," + dataURL + "\nAttachments," + attachURL +
+				"\n\nAnything missing? Read https://support.vendor.test/full-export or ask us.\n",
+		},
+		{
+			"two links without labels on hosts of their own",
+			dataURL + "\nhttps://cdn.vendor.test/d/7f3kq09xw2mz81tb\n",
+		},
 		{"links in JSON", `{"data":"` + dataURL + `","attachments":"` + attachURL + `"}`},
 	} {
 		if m, err := master.Read([]byte(tc.raw)); err != nil || len(m.Links) != 2 {

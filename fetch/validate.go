@@ -35,7 +35,7 @@ var errIgnored = errors.New("the server ignored the range asked for")
 // validate decides whether a response is of use for the worker's span.
 func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 	if err := r.f.checkResponse(x, o.Source.Expiry); err != nil && !(errors.Is(err, errUnsatisfied) &&
-		r.endsHere(o, x)) {
+		r.endsHere(w, o, x)) {
 		return r.unsatisfied(o, x, err)
 	}
 	if err := o.pageInstead(x, r.f.clock.server(r.f.now())); err != nil {
@@ -56,6 +56,9 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 		o.attempts.pending = nil // alone it works
 	}
 	if o.size < 0 && x.bounds.total >= 0 {
+		if x.bounds.total < w.span.pos {
+			return errChanged{itsSize}
+		}
 		if err := r.ends(w, o, x.bounds.total); err != nil {
 			return err
 		}
@@ -111,11 +114,12 @@ func (o *Object) pageInstead(x *exchange, now time.Time) error {
 	return nil
 }
 
-// endsHere takes a 416 for the end of an object whose size was not known.
-func (r *Run) endsHere(o *Object, x *exchange) bool {
+// endsHere takes a 416 for the end of an object whose size was not known, if that is where the object has been
+// received up to.
+func (r *Run) endsHere(w *worker, o *Object, x *exchange) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return o.size < 0 && x.bounds.total >= 0
+	return o.size < 0 && x.bounds.total == w.span.pos
 }
 
 // unsatisfied says what a 416 means that names another size: another object, or, where

@@ -27,7 +27,7 @@ func classOf(v []byte) cellClass {
 	if shape, _, _ := shapeOfDate(v); shape != shapeNone {
 		return classDate
 	}
-	if looksNumeric(v) {
+	if looksNumeric(v) || isAmount(v) {
 		return classNumber
 	}
 	switch strings.ToLower(string(v)) {
@@ -68,6 +68,19 @@ func looksNumeric(v []byte) bool {
 		}
 	}
 	return digits > 0
+}
+
+// isAmount reports whether a cell is a number with a currency's code: GBP 31,000.00.
+func isAmount(v []byte) bool {
+	if len(v) > 40 || !bytes.ContainsAny(v, "0123456789") {
+		return false
+	}
+	bare, ok := cutEither(string(v), currencies)
+	if !ok {
+		return false
+	}
+	_, ok = splitNumber(bare)
+	return ok
 }
 
 // separates reports whether the character at i of a number precedes a group of three digits:

@@ -139,7 +139,10 @@ func shapeOfNamed(v []byte) dateShape {
 	for n < len(v) && n < 10 && (v[n]|0x20) >= 'a' && (v[n]|0x20) <= 'z' {
 		n++
 	}
-	if n > 9 || !bytes.ContainsAny(v[n:], "0123456789") || !isCalendarName(string(bytes.ToLower(v[:n]))) {
+	digits, rest := leadingDigits(v[n:])
+	isID := digits > 4 || digits > 0 && len(rest) > 0 && (rest[0]|0x20) >= 'a' && (rest[0]|0x20) <= 'z' // feb1287d-…
+	if n > 9 || isID || !bytes.ContainsAny(v[n:], "0123456789") ||
+		!isCalendarName(string(bytes.ToLower(v[:n]))) {
 		return shapeNone
 	}
 	return shapeOther

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -35,6 +36,8 @@ type Link struct {
 	Label  string // the heading, neighbouring cell or file name that the Part was taken from
 	Link   link.Link
 	Repair string // how a damaged link was repaired, or empty
+
+	unlabelled bool // neither its cell nor one next to it names a part
 }
 
 // Read finds the links in a master CSV. One that was saved as an Excel workbook, compressed, or put into a
@@ -72,8 +75,39 @@ func Read(raw []byte) (*CSV, error) {
 			Hint: "use the file that the link in the export e-mail leads to, or that link itself",
 		}
 	}
+	m.leaveOutHelp()
 	m.addNotes()
 	return m, nil
+}
+
+// exportFile is how the path of a link ends that leads to a part of an export.
+var exportFile = regexp.MustCompile(`(?i)\.(zip|tar|tgz|gz|zst|csv|tsv|json|xml|xlsx|7z|rar|\d{3})$`)
+
+// pathToken is what may give access in a path: a long word with a digit in it.
+var pathToken = regexp.MustCompile(`/[\w-]*\d[\w-]{12,}|/[\w-]{12,}\d[\w-]*`)
+
+// leaveOutHelp drops links that accompany an export and are no part of it: the vendor's help pages, in a note
+// below the table. Such a link leads to another host than all that have a label, has none of its own, and
+// nothing in it gives access or names a file.
+func (m *CSV) leaveOutHelp() {
+	hosts := map[string]bool{} // of labelled links
+	for _, l := range m.Links {
+		if !l.unlabelled {
+			hosts[l.Link.Host()] = true
+		}
+	}
+	m.Links = slices.DeleteFunc(m.Links, func(l Link) bool {
+		u := l.Link.URL()
+		secret := u.RawQuery != "" || u.User != nil || pathToken.MatchString(u.Path)
+		help := len(hosts) > 0 && !hosts[l.Link.Host()] && l.unlabelled && !secret &&
+			!exportFile.MatchString(u.Path)
+		if help {
+			m.Notes = append(m.Notes, fmt.Sprintf(
+				"%s is not followed: it stands in a note, and leads to another host than the export's links", l.Link,
+			))
+		}
+		return help
+	})
 }
 
 // OnlyLink returns the link of a file that holds nothing else, not even a word on what it leads to.
@@ -138,8 +172,17 @@ func (m *CSV) takeCell(g *loosecsv.Table, r, c int, text string, manyColumns boo
 			continue
 		}
 		part, label := classify(labels(g, r, c, href, manyColumns))
-		m.Links = append(m.Links, Link{Part: part, Label: label, Link: href, Repair: repair})
+		m.Links = append(m.Links, Link{
+			Part: part, Label: label, Link: href, Repair: repair, unlabelled: !labelledIn(g.Rows[r]),
+		})
 	}
+}
+
+// labelledIn reports whether a cell of a row names a part.
+func labelledIn(row []loosecsv.Cell) bool {
+	return slices.ContainsFunc(row, func(c loosecsv.Cell) bool {
+		return link.PartOf(link.Strip(c.Text)) != link.PartUnknown
+	})
 }
 
 // classify returns the part that the first telling label names, and that label; else the first label.

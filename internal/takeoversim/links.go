@@ -14,6 +14,7 @@ func (w *World) listed(part string, files []file) *object {
 	o := &object{part: part, listing: w.pick(part+"-listing-form", 0.6, "csv", "json", "html")}
 	o.path = part + "." + o.listing
 	samePath := w.odd(part+"-one-path", 0.2)
+	o.more = w.laterPick(part+"-listing-more", 0.4, "sized", "tagged", "relative", "paged")
 	for i, f := range files {
 		child := &object{
 			path: fmt.Sprintf("%s/%d/%s", part, i, f.name), name: f.name, part: part, data: f.data,
@@ -23,23 +24,53 @@ func (w *World) listed(part string, files []file) *object {
 		}
 		o.files = append(o.files, child)
 	}
+	if half := len(o.files) / 2; o.more == "paged" && o.listing == "json" && half > 0 {
+		o.next = &object{part: part, listing: "json", path: part + "-2.json", files: o.files[half:]}
+		o.files = o.files[:half]
+	}
 	return o
+}
+
+// row is what a listing says of a file.
+type row struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
+	Size int    `json:"size,omitempty"`
+	ETag string `json:"etag,omitempty"`
+}
+
+// rowOf describes a file as its listing does.
+func (w *World) rowOf(o, f *object, issue int) row {
+	r := row{Name: f.name, URL: w.link(f, issue)}
+	switch o.more {
+	case "sized":
+		r.Size = len(f.data)
+	case "tagged":
+		if !f.style.noETag && !f.style.weakETag && !f.style.edgeETag && !f.style.gzipped {
+			r.ETag = strings.Trim((&reply{o: f, body: f.data}).etag(), `"`)
+		}
+	case "relative": // in a CSV nobody could tell it from a name
+		if o.listing != "csv" {
+			r.URL = strings.TrimPrefix(r.URL, "http://"+host)
+		}
+	}
+	return r
 }
 
 // list writes a page of links as it is at the moment.
 func (w *World) list(o *object, issue int) []byte {
 	var b strings.Builder
-	type row struct {
-		Name string `json:"name"`
-		URL  string `json:"url"`
-	}
 	var rows []row
 	for _, f := range o.files {
-		rows = append(rows, row{f.name, w.link(f, issue)})
+		rows = append(rows, w.rowOf(o, f, issue))
 	}
 	switch o.listing {
 	case "json":
-		out, _ := json.Marshal(map[string]any{"files": rows}) // strings do not fail
+		page := map[string]any{"files": rows}
+		if o.next != nil {
+			page["next"] = w.link(o.next, issue)
+		}
+		out, _ := json.Marshal(page) // strings do not fail
 		return out
 	case "html":
 		b.WriteString("<html><body><ul>\n")
@@ -50,9 +81,17 @@ func (w *World) list(o *object, issue int) []byte {
 		}
 		b.WriteString("</ul></body></html>\n")
 	default:
-		b.WriteString("name,url\r\n")
+		b.WriteString("name,url,size,etag\r\n")
+		if o.more == "" || o.more == "paged" {
+			b.Reset()
+			b.WriteString("name,url\r\n")
+		}
 		for _, r := range rows {
-			fmt.Fprintf(&b, "\"%s\",%s\r\n", strings.ReplaceAll(r.Name, `"`, `""`), r.URL)
+			fmt.Fprintf(&b, "\"%s\",%s", strings.ReplaceAll(r.Name, `"`, `""`), r.URL)
+			if o.more != "" && o.more != "paged" {
+				fmt.Fprintf(&b, ",%s,%s", strings.TrimPrefix(fmt.Sprint(r.Size), "0"), r.ETag)
+			}
+			b.WriteString("\r\n")
 		}
 	}
 	return []byte(b.String())
@@ -103,7 +142,7 @@ func (w *World) find(u *url.URL) (*object, string) {
 		if o.path == p {
 			return o, secret
 		}
-		for _, f := range o.files {
+		for _, f := range o.children() {
 			if f.path == p {
 				return f, secret
 			}

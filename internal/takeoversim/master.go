@@ -27,6 +27,12 @@ func (w *World) masterCSV() []byte {
 		}
 	}
 	plain := func(i int) string { return links[i] }
+	switch w.masterMore {
+	case "markdown":
+		plain = func(i int) string { return "[Download](" + links[i] + ")" }
+	case "brackets":
+		plain = func(i int) string { return "<" + links[i] + ">" }
+	}
 	switch w.master {
 	case "columns":
 		rows = [][]string{labels, links}
@@ -45,6 +51,9 @@ func (w *World) masterCSV() []byte {
 	default:
 		add(plain)
 	}
+	if w.master == "rows" {
+		rows = moreInMaster(rows, w.masterMore)
+	}
 	switch w.master {
 	case "semicolon":
 		d.delimiter = ";"
@@ -58,4 +67,20 @@ func (w *World) masterCSV() []byte {
 		d.record(&b, row)
 	}
 	return d.encode(b.String())
+}
+
+// moreInMaster adds what else a master CSV may say.
+func moreInMaster(rows [][]string, more string) [][]string {
+	for i := range rows {
+		switch more {
+		case "expiry":
+			rows[i] = append(rows[i], []string{"Expires", "in 7 days"}[min(i, 1)])
+		case "numbered":
+			rows[i] = append([]string{[]string{"No.", fmt.Sprint(i)}[min(i, 1)]}, rows[i]...)
+		}
+	}
+	if more == "note-below" {
+		rows = append(rows, []string{""}, []string{"Questions? See https://help.vendor.example/exports or write to help@vendor.example"})
+	}
+	return rows
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -24,7 +25,17 @@ type object struct {
 	faults []fault
 
 	listing string    // csv, json or html: data is made when it is asked for, since it holds links
+	more    string    // what else the listing says; see rowOf
 	files   []*object // of a listing
+	next    *object   // its second page
+}
+
+// children are the files of a listing, and its second page with its files.
+func (o *object) children() []*object {
+	if o.next == nil {
+		return o.files
+	}
+	return append(append(slices.Clone(o.files), o.next), o.next.files...)
 }
 
 // An objectStyle is what a store is like forever.

@@ -17,6 +17,8 @@ type World struct {
 	life    time.Duration // of a link
 	master  string        // the form of the master CSV
 
+	masterMore string // what else the master CSV says; see moreInMaster
+
 	connections int         // as many requests are answered at once; 0: any number
 	issued      []time.Time // when each issue of the master CSV was made
 	server      *server
@@ -48,6 +50,7 @@ func New(s Selection) *World {
 	w := &World{Choices: newChoices(s)}
 	w.links = w.pick("links", 0.5, "signed", "opaque", "path")
 	w.master = w.pick("master", 0.3, masterForms...)
+	w.masterMore = w.laterPick("master-more", 0.2, "expiry", "numbered", "markdown", "brackets", "note-below")
 	if w.odd("few-connections", 0.05) {
 		w.connections = w.number("connections", 1, 5)
 	}
@@ -119,7 +122,13 @@ func (w *World) exports(t *Truth, generation int) []*object {
 		}
 	}
 	var all []*object
-	all = append(all, w.wrap("data", data)...)
+	if w.laterOdd("data-unpacked", 0.04) && !w.splitsTable() {
+		for _, f := range data {
+			all = append(all, &object{path: strings.TrimPrefix(f.name, "./"), part: "data", data: f.data})
+		}
+	} else {
+		all = append(all, w.wrap("data", data)...)
+	}
 	for _, p := range []struct {
 		part  string
 		files []file
@@ -135,7 +144,7 @@ func (w *World) exports(t *Truth, generation int) []*object {
 	}
 	for _, o := range all {
 		w.finish(o, false)
-		for _, f := range o.files {
+		for _, f := range o.children() {
 			w.finish(f, true)
 		}
 	}
@@ -289,7 +298,7 @@ func (w *World) MayNeedNewLinks() bool {
 		return true
 	}
 	for _, o := range w.objects[w.server.state.Generation] {
-		for _, o := range append([]*object{o}, o.files...) {
+		for _, o := range append([]*object{o}, o.children()...) {
 			if o.style.once {
 				return true
 			}

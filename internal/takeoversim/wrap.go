@@ -31,6 +31,9 @@ func (c *Choices) wrap(part string, files []file) []*object {
 		ways = append(ways, "csv.gz")
 	}
 	way := c.pick(part+"-wrapping", 0.45, ways...)
+	if part == "data" && (way == "joined" || way == "nested") && c.splitsTable() {
+		way = "zip" // only files of one directory are read as one table; the others are a warning
+	}
 	one := func(ext string, data []byte) []*object {
 		return []*object{{path: part + ext, part: part, data: data}}
 	}
