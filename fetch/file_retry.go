@@ -111,7 +111,7 @@ func (p *filePool) refuse(i int, ref *refusal, t *tries, now time.Time) {
 		return
 	}
 	if !ref.certain && !p.seenAgain(i, string(e.Code), p.slowWait()) {
-		p.queue.retries = append(p.queue.retries, fileRetry{i, now.Add(t.wait.Next())})
+		p.queue.retries = append(p.queue.retries, fileRetry{i, now.Add(max(t.wait.Next(), p.slowWait()/2))})
 		return
 	}
 	p.refusals.inRow++

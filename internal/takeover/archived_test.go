@@ -345,7 +345,7 @@ func TestWhatBecomesOfOddListedFiles(t *testing.T) {
 	if r.Documents.Attachments != 2 || codes[query.FileUnavailable] != 1 || codes[query.FileDiffers] != 1 {
 		t.Errorf("%d attachments, findings %+v", r.Documents.Attachments, r.Findings)
 	}
-	if n := s.requests("/f/c.txt"); n != 2 {
-		t.Errorf("a file that is not there was asked for %d times, want 2", n)
+	if n := s.requests("/f/c.txt"); n != 3 {
+		t.Errorf("a file that is not there was asked for %d times, want 3", n)
 	}
 }
