@@ -53,12 +53,13 @@ func (p *filePool) doubtful(l listing.Entry, rec fileRecord, x *exchange, body, 
 	case !tagAgrees(l, x.identity, body):
 		d.why = "it does not match the ETag that the listing gives"
 	case l.Size < 0 && len(body) == 0:
-		d.why, d.slow = "it came without content", true
+		d.why = "it came without content"
 	case l.Size < 0 && unframed(x):
 		d.why = "the server did not say where it ends"
 	default:
 		return nil
 	}
+	d.slow = d.slow || len(body) == 0 // a server in trouble says that there is nothing, too
 	return d
 }
 

@@ -32,8 +32,11 @@ func (o *Object) refetchFile(ctx context.Context, f File, restore bool) (changed
 	if p == nil || f.Err != nil {
 		return false, errors.New("the file has not been received")
 	}
-	o.refetch.mu.Lock() // one at a time
-	defer o.refetch.mu.Unlock()
+	done, err := o.refetch.takeTurn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	r := o.run
 	r.mu.Lock()
 	n, twice := p.results.records[f.Index]-1, p.results.sameAgain[f.Index]

@@ -22,6 +22,7 @@ import (
 func (r *Run) openListing(src *Source, e *spoolEntry) (*Object, error) {
 	o := &Object{
 		Source: src, run: r, path: dataPath(r.spool.dir, e.Name), name: e.Name, id: src.Identity, size: -1,
+		refetch: newRefetch(),
 	}
 	o.spans.active = map[*span]*worker{}
 	o.readers.arrived = sync.NewCond(&r.mu)

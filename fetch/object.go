@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"holdall/fetch/failure"
 	"holdall/fetch/link"
 )
@@ -22,7 +24,7 @@ type Object struct {
 	encodings []string  // that its bytes come in, the outermost first
 	files     *filePool // of a listing, which has no store and no hasher; nil for everything else
 
-	// The run's mutex guards what follows, but for refetch.mu.
+	// The run's mutex guards what follows, but for refetch.turn.
 	id       Identity // as first received; its Size follows size
 	size     int64    // -1 while unknown
 	spans    spans
@@ -98,11 +100,23 @@ func (a *attempts) due(now time.Time) bool {
 
 // refetch is the state of fetching bytes a second time.
 type refetch struct {
-	mu        sync.Mutex     // held while bytes are fetched again
-	running   bool           // the hasher waits meanwhile
-	before    bool           // the object was whole when the run began
-	sameAgain map[int64]bool // pieces that came out the same
-	whole     int            // times that all was fetched again because of a digest; the hasher's own
+	turn      *semaphore.Weighted // of one: bytes are fetched again by one at a time
+	running   bool                // the hasher waits meanwhile
+	before    bool                // the object was whole when the run began
+	sameAgain map[int64]bool      // pieces that came out the same
+	whole     int                 // times that all was fetched again because of a digest; the hasher's own
+}
+
+func newRefetch() refetch {
+	return refetch{turn: semaphore.NewWeighted(1), sameAgain: map[int64]bool{}}
+}
+
+// takeTurn waits until nobody else fetches bytes of the object again. done ends the turn.
+func (f *refetch) takeTurn(ctx context.Context) (done func(), err error) {
+	if err := f.turn.Acquire(ctx, 1); err != nil {
+		return nil, failure.Stopped(ctx)
+	}
+	return func() { f.turn.Release(1) }, nil
 }
 
 // Size waits until the size is known and returns it.

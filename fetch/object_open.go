@@ -51,7 +51,7 @@ func (r *Run) openObject(src *Source, e *spoolEntry, known bool) (*Object, error
 		spans:    spans{active: map[*span]*worker{}},
 		access:   access{limit: maxConns, endSeen: -1},
 		attempts: attempts{tries: tries{since: time.Now()}},
-		refetch:  refetch{sameAgain: map[int64]bool{}},
+		refetch:  newRefetch(),
 	}
 	o.readers.arrived = sync.NewCond(&r.mu)
 	mem := (*journalState)(nil)

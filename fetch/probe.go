@@ -13,6 +13,7 @@ import (
 	"holdall/fetch/failure"
 	"holdall/fetch/link"
 	"holdall/fetch/listing"
+	"holdall/fetch/master"
 	"holdall/internal/digest"
 	"holdall/internal/filetype"
 	"holdall/internal/redact"
@@ -308,6 +309,9 @@ func (s *Source) describeFrom(x *exchange) error {
 	s.head, s.headLen = digest.Of(first), int64(len(first))
 	s.Kind = filetype.Detect(first)
 	s.Listing = listing.Detect(s.Part, s.Kind, first)
+	if s.isTable(first) {
+		s.Part = link.PartData // whatever its label says: Attachments.csv is a list of attachments
+	}
 	if s.Listing {
 		base := s.Link
 		if !x.final.IsZero() {
@@ -322,6 +326,12 @@ func (s *Source) describeFrom(x *exchange) error {
 		}
 	}
 	return nil
+}
+
+// isTable reports whether an object that begins so is a table of the export.
+func (s *Source) isTable(first []byte) bool {
+	text := s.Kind == filetype.CSV || s.Kind == filetype.Unknown
+	return text && !s.Listing && s.Part != link.PartData && master.IsTable(first)
 }
 
 // notTheExport explains a page where an export should be.

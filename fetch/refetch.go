@@ -42,8 +42,11 @@ func (o *Object) Refetch(ctx context.Context, off, n int64) (changed bool, err e
 		return false, err
 	}
 	r := o.run
-	o.refetch.mu.Lock() // one at a time
-	defer o.refetch.mu.Unlock()
+	done, err := o.refetch.takeTurn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	from, to, err := o.beginRefetch(off, n)
 	if err != nil {
 		return false, err

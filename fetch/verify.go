@@ -134,8 +134,11 @@ func (r *Run) refetchWhole(o *Object) (changed bool, err error) {
 			Message: "the bytes fit no checksum, and come out different each time they are fetched",
 		}
 	}
-	o.refetch.mu.Lock()
-	defer o.refetch.mu.Unlock()
+	done, err := o.refetch.takeTurn(r.ctx)
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	r.mu.Lock()
 	o.refetch.running = true
 	r.mu.Unlock()

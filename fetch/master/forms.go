@@ -190,16 +190,44 @@ func isMail(t string) bool {
 	return len(seen) >= 3 && seen["from: "]
 }
 
-// mistakenTable recognises one of the export's own tables, whose cells may hold links of all sorts: by its
-// headings, the key of its rows among them.
+// mistakenTable names a table of the export.
 func mistakenTable(text string) *failure.Error {
 	first, _, _ := strings.Cut(text, "\n")
-	if len(first) > 64<<10 {
-		return nil
+	if table, ok := tableIn(first + "\n"); ok {
+		return notMaster(fmt.Sprintf("one of the files of the export itself (%s)", table.File), hintSmallFile)
 	}
-	rows := loosecsv.Read(first + "\n").Rows
+	return nil
+}
+
+// maxAbove is how many lines may be above the headings of a table.
+const maxAbove = 8
+
+// IsTable reports whether a text that begins so is one of the known tables of an export, by its headings, which
+// may be below a title.
+func IsTable(head []byte) bool {
+	text := new(CSV).decode(head)
+	for range maxAbove {
+		var line string
+		var more bool
+		line, text, more = strings.Cut(text, "\n")
+		if !more {
+			return false
+		}
+		if _, ok := tableIn(line + "\n"); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// tableIn returns the known table whose headings a line has.
+func tableIn(line string) (schemas.Table, bool) {
+	if len(line) > 64<<10 {
+		return schemas.Table{}, false
+	}
+	rows := loosecsv.Read(line).Rows
 	if len(rows) == 0 {
-		return nil
+		return schemas.Table{}, false
 	}
 	var headings []string
 	for _, c := range rows[0] {
@@ -207,7 +235,7 @@ func mistakenTable(text string) *failure.Error {
 	}
 	table, ok := schemas.ByColumns(schemas.Recruitly(), headings)
 	if !ok {
-		return nil
+		return table, false
 	}
 	named, key := 0, false
 	for i, column := range table.Match(headings) {
@@ -218,8 +246,5 @@ func mistakenTable(text string) *failure.Error {
 		// A list of links may well have an "Id", and not a "Candidate Id".
 		key = key || table.Columns[column].Key == "primary" && schemas.Normalize(headings[i]) != "id"
 	}
-	if !key && named < 6 {
-		return nil
-	}
-	return notMaster(fmt.Sprintf("one of the files of the export itself (%s)", table.File), hintSmallFile)
+	return table, key || named >= 6
 }

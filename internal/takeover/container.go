@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"holdall/fetch"
+	"holdall/fetch/link"
 	"holdall/internal/atomicfile"
 	"holdall/internal/digest"
 	"holdall/internal/filetype"
@@ -137,7 +138,7 @@ func (t *takeover) open(ctx context.Context, s *origin, damaged bool) (container
 		}, nil
 	}
 	switch {
-	case s.kind == filetype.CSV:
+	case s.kind == filetype.CSV, t.isPlainTable(s):
 		return &singleFile{name: uncompressedName(s.object.Source.Name), origin: s}, nil
 	case !isContainer(s.kind):
 		return nil, errNotContainer
@@ -151,6 +152,17 @@ func (t *takeover) open(ctx context.Context, s *origin, damaged bool) (container
 		err = s.waitWhole(ctx) // where its entries are, only their own bytes tell
 	}
 	return c, err
+}
+
+// isPlainTable reports whether an object of the data part is a table, though its first lines do not show it: a
+// title may be above the headings.
+func (t *takeover) isPlainTable(s *origin) bool {
+	if s.kind != filetype.Unknown || s.object.Source.Part != link.PartData || s.inside != "" {
+		return false
+	}
+	first := make([]byte, 4096)
+	n, _ := s.bytes.ReadAt(first, 0) // what fails here fails again, where the file is read
+	return looksLikeCSV(s.object.Source.Name, first[:n])
 }
 
 func isContainer(k filetype.Type) bool {

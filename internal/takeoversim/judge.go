@@ -262,6 +262,9 @@ func (j *judge) right(c Column, want string) []string {
 		}
 		if j.dialect.quoting == "mysql" { // a doubled backslash alone does not say that backslashes escape
 			all = append(all, strings.ReplaceAll(want, `\`, `\\`))
+			if j.reported("^quoting-ambiguous") { // PHP's rule explains the file as well
+				all = append(all, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(want))
+			}
 		}
 		return all
 	}

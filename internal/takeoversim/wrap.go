@@ -6,6 +6,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,6 +131,7 @@ func (c *Choices) damage(part string, b []byte, files []file) []byte {
 	r := c.random(part + " damage")
 	if c.odd(part+"-document-damaged", 0.03) {
 		f := files[r.IntN(len(files))]
+		f = files[slices.IndexFunc(files, func(g file) bool { return bytes.Equal(g.data, f.data) })] // of equal ones
 		if f.doc.Damaged {
 			return b
 		}
