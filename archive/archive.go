@@ -66,6 +66,7 @@ const (
 	manifestName    = "manifest-sha256.txt"
 	tagManifestName = "tagmanifest-sha256.txt"
 	readmeName      = "README.txt"
+	profileName     = "bagit-profile.json"
 	fileListName    = "custody/files.csv"
 	partListName    = "custody/parts.csv"
 	payloadDir      = "data/"

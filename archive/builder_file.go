@@ -16,11 +16,12 @@ import (
 // ownNames are the files that the package writes itself.
 var ownNames = map[string]bool{
 	bagitName: true, bagInfoName: true, manifestName: true, tagManifestName: true, readmeName: true,
+	profileName:  true,
 	fileListName: true, partListName: true, indexName: true,
 }
 
 // sealNames are those of them that Seal writes.
-var sealNames = []string{partListName, fileListName, readmeName, bagInfoName, manifestName, tagManifestName}
+var sealNames = []string{partListName, fileListName, readmeName, profileName, bagInfoName, manifestName, tagManifestName}
 
 // Create starts a file of the bag, named by its path from the bag's root. The file appears with Commit.
 // A name outside the format's alphabet, or one already taken, is an error.

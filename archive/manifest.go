@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,10 +28,23 @@ func formatManifest(lines []manifestLine) []byte {
 	return b.Bytes()
 }
 
+// lostLineEnd is two lines of a manifest that have become one, because the byte between them is another.
+var lostLineEnd = regexp.MustCompile(`^([0-9a-f]{64}  \S+)(?s:.)([0-9a-f]{64}  \S+)$`)
+
 // parseManifest returns the lines that can be read, and what is wrong with the others.
 func parseManifest(b []byte) (lines []manifestLine, faults []string) {
 	seen := map[string]bool{}
 	for i, text := range strings.Split(strings.TrimSuffix(string(b), "\n"), "\n") {
+		if two := lostLineEnd.FindStringSubmatch(text); two != nil {
+			faults = append(faults, fmt.Sprintf("line %d: its end is damaged", i+1))
+			for _, text := range two[1:] {
+				if l, err := parseManifestLine(text); err == nil && !seen[l.name] {
+					seen[l.name] = true
+					lines = append(lines, l)
+				}
+			}
+			continue
+		}
 		l, err := parseManifestLine(text)
 		if err == nil && seen[l.name] {
 			err = fmt.Errorf("%q is listed twice", l.name)

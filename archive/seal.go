@@ -90,6 +90,9 @@ func (b *Builder) writeSealFiles(info BagInfo) error {
 	if err := b.writeFile(readmeName, bagReadme(info.ID)); err != nil {
 		return err
 	}
+	if err := b.writeFile(profileName, profile); err != nil {
+		return err
+	}
 	if list := b.partList(); list != nil {
 		if err := b.writeFile(partListName, list); err != nil {
 			return err
@@ -180,6 +183,7 @@ func (b *Builder) fileList() []byte {
 
 // Labels of bag-info.txt that are not in RFC 8493.
 const (
+	labelProfile   = "BagIt-Profile-Identifier" // of BagIt Profiles
 	labelFormat    = "Holdall-Format"
 	labelStarted   = "Holdall-Started"
 	labelDocuments = "Holdall-Documents"
@@ -188,6 +192,7 @@ const (
 func (b *Builder) bagInfo(info BagInfo) []label {
 	files, size, documents := b.payload()
 	return []label{
+		{labelProfile, profileID},
 		{"Source-Organization", info.Organization},
 		{"External-Description", info.Description},
 		{"External-Identifier", info.ID},

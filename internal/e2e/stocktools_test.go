@@ -37,6 +37,32 @@ func TestBagWithBagit(t *testing.T) {
 	command(t, shared, tool, "--validate", undisturbed.get(t).bag)
 }
 
+// The profile is asked for by the name that the bag gives it, and read from the bag.
+const validateProfile = `
+import bagit, bagit_profile, json, logging, sys
+logging.disable(logging.CRITICAL)
+bag = bagit.Bag(sys.argv[1])
+url = bag.info["BagIt-Profile-Identifier"]
+profile = bagit_profile.Profile(url, profile=json.load(open(sys.argv[1] + "/bagit-profile.json")))
+ok = profile.validate(bag)
+print("valid" if ok else profile.report)
+`
+
+func TestBagWithItsProfile(t *testing.T) {
+	python := pythonWith(t, "bagit_profile")
+	bag := copyTree(t, undisturbed.get(t).bag)
+	if got := command(t, shared, python, "-c", validateProfile, bag); got != "valid\n" {
+		t.Errorf("the profile: %s", got)
+	}
+	// And it is a tool that can say no.
+	if err := os.WriteFile(filepath.Join(bag, "fetch.txt"), []byte("http://a.example/ 1 data/a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := command(t, shared, python, "-c", validateProfile, bag); got == "valid\n" {
+		t.Error("a bag with a fetch.txt is valid by the profile")
+	}
+}
+
 func TestPacksWithUnzip(t *testing.T) {
 	tool := testneed.Command(t, "unzip", "Debian unzip")
 	text := testneed.Command(t, "pdftotext", "Debian poppler-utils")
