@@ -252,7 +252,7 @@ func dirExists(path string) (bool, error) {
 
 // makeDirs makes rel and what leads to it below dir, durably.
 func makeDirs(dir, rel string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(dir); err != nil {
 		return err
 	}
 	for elem := range strings.SplitSeq(filepath.ToSlash(rel), "/") {

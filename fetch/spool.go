@@ -63,7 +63,7 @@ const spoolFormat = 1
 
 // openSpool opens or makes the spool in dir and locks it.
 func openSpool(dir string) (*spool, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(dir); err != nil {
 		return nil, failure.Disk(err, "make the spool")
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)

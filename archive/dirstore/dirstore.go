@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"holdall/archive"
+	"holdall/internal/atomicfile"
 )
 
 // Store is an archive.Store and archive.Adopter in a directory. Nothing outside of the directory is
@@ -29,7 +30,7 @@ func Open(dir string, create bool) (*Store, error) {
 		return nil, err
 	}
 	if create {
-		if err := os.MkdirAll(abs, 0o700); err != nil {
+		if err := atomicfile.MkdirAll(abs); err != nil {
 			return nil, err
 		}
 	}

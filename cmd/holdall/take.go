@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"holdall/fetch"
+	"holdall/internal/atomicfile"
 	"holdall/internal/takeover"
 )
 
@@ -149,7 +150,7 @@ func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {
 	if o.dryRun {
 		return dryRun(ctx, e, master, options)
 	}
-	if err := os.MkdirAll(options.Home(), 0o700); err != nil {
+	if err := atomicfile.MkdirAll(options.Home()); err != nil {
 		return withHint(fmt.Errorf("make the root: %w", err), "name another directory with --to or --work")
 	}
 	show := newProgress(e)

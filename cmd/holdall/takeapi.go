@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"holdall/eploy"
+	"holdall/internal/atomicfile"
 	"holdall/internal/takeover"
 )
 
@@ -131,7 +131,7 @@ func (o *takeOptions) runAPI(ctx context.Context, e *env, system string) error {
 		return err
 	}
 	defer release()
-	if err := os.MkdirAll(options.Home(), 0o700); err != nil {
+	if err := atomicfile.MkdirAll(options.Home()); err != nil {
 		return withHint(fmt.Errorf("make the root: %w", err), "name another directory with --to or --work")
 	}
 	var last atomic.Pointer[eploy.Progress]

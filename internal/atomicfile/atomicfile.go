@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Suffix marks a file that is still being written.
@@ -98,4 +99,31 @@ func SyncDir(dir string) error {
 		return fmt.Errorf("sync directory %s: %w", dir, err)
 	}
 	return nil
+}
+
+// MkdirAll makes a directory and what leads to it, as far as it is missing, so that it survives a crash. Its
+// mode is 0700.
+func MkdirAll(dir string) error {
+	dir = filepath.Clean(dir)
+	parent := filepath.Dir(dir)
+	info, err := os.Stat(dir)
+	if err == nil && info.IsDir() || parent == dir {
+		return nil
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		if err := MkdirAll(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return errors.Join(&os.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}, err)
+	}
+	err = SyncDir(parent)
+	if errors.Is(err, os.ErrPermission) { // a directory that others own need not be readable
+		return nil
+	}
+	return err
 }

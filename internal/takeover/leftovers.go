@@ -161,9 +161,29 @@ func Runs(ctx context.Context, store archive.Store, work string) ([]Leftover, er
 	return all, err
 }
 
+// removeFinished removes what is left of runs whose exports are archived: their processes ended before they had
+// removed it.
+func removeFinished(ctx context.Context, store archive.Store, work string) error {
+	if entries, err := os.ReadDir(work); err != nil || len(entries) == 0 {
+		return nil // newRun says what is wrong with the directory
+	}
+	runs, err := Runs(ctx, store, work)
+	if err != nil {
+		return err
+	}
+	for _, l := range runs {
+		if !l.Unfinished {
+			if err := l.Remove(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func leftRun(ctx context.Context, store archive.Store, dir string, taken map[string]bool) Leftover {
-	if in, err := os.ReadDir(dir); err == nil && len(in) == 0 {
-		return newLeftover(LeftRun, dir) // killed when it was just made
+	if isUnrecorded(dir) {
+		return newLeftover(LeftRun, dir)
 	}
 	r, err := openRun(dir, func(string, string) {})
 	if err != nil {

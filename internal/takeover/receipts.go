@@ -1,15 +1,18 @@
 package takeover
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
 	"holdall/fetch"
+	"holdall/internal/atomicfile"
 )
 
 // receiptLog keeps the receipts of all processes that worked on a run, one JSON object a line. Receipts that
@@ -73,12 +76,12 @@ func (l *receiptLog) flush() error {
 func (l *receiptLog) open(path string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err := dropTornLines(path); err != nil {
+		return err
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
-	}
-	if err := dropTornLine(f); err != nil {
-		return errors.Join(err, f.Close())
 	}
 	l.reserve = path + ".reserve"
 	room := make([]byte, reserved)
@@ -94,23 +97,44 @@ func (l *receiptLog) open(path string) error {
 	return l.err
 }
 
-// dropTornLine cuts what a killed process left behind the last whole line.
-func dropTornLine(f *os.File) error {
-	info, err := f.Stat()
-	if err != nil {
+// dropTornLines drops the lines that are no receipts: the last, of a killed process, and what a power failure
+// has left of those that were not on the disk yet.
+func dropTornLines(path string) error {
+	torn, err := copyReceipts(io.Discard, path)
+	if err != nil || !torn {
 		return err
 	}
-	end := info.Size()
-	var last [1]byte
-	for ; end > 0; end-- {
-		if _, err := f.ReadAt(last[:], end-1); err != nil {
-			return err
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := copyReceipts(w, path)
+		return err
+	})
+}
+
+// copyReceipts copies the lines that are receipts, and reports whether there are others.
+func copyReceipts(to io.Writer, path string) (torn bool, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	lines := bufio.NewReader(f)
+	for {
+		line, err := lines.ReadBytes('\n')
+		whole := err == nil && json.Valid(line) && line[0] == '{'
+		torn = torn || !whole && len(line) > 0
+		if whole {
+			if _, err := to.Write(line); err != nil {
+				return torn, err
+			}
 		}
-		if last[0] == '\n' {
-			break
+		if err == io.EOF {
+			return torn, nil
+		} else if err != nil {
+			return torn, err
 		}
 	}
-	return f.Truncate(end)
 }
 
 // worse returns the failure to write receipts, when there was one, in place of err, which it may be the cause

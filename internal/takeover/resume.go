@@ -29,6 +29,9 @@ type resolution struct {
 func resolveRun(ctx context.Context, f *fetch.Fetcher, m *master.CSV, store archive.Store,
 	o Options) (*resolution, error) {
 	work := o.work()
+	if err := removeFinished(ctx, store, work); err != nil {
+		return nil, err
+	}
 	plan, runs, err := probe(ctx, f, m, work, o)
 	if err != nil {
 		return nil, err
@@ -53,6 +56,9 @@ func resolveRun(ctx context.Context, f *fetch.Fetcher, m *master.CSV, store arch
 					"earlier one waits in %s",
 				work,
 			)
+		}
+		if err := removeEmptyRuns(work, runs); err != nil {
+			return nil, err
 		}
 		if r, err = newRun(work, o.Spool, o.Now()); err != nil {
 			return nil, err
@@ -117,8 +123,8 @@ func openRuns(work, spools string, damaged func(dir, why string)) ([]*run, error
 	var runs []*run
 	for _, d := range dirs {
 		dir := filepath.Join(work, d.Name())
-		if in, err := os.ReadDir(dir); err == nil && len(in) == 0 {
-			continue // killed when it was just made
+		if isUnrecorded(dir) {
+			continue
 		}
 		r, err := openRun(dir, damaged)
 		if err != nil {

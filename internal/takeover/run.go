@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,8 +72,11 @@ func (r *run) save() error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(r.path("run.json"), append(b, '\n'))
+	return atomicfile.WriteFile(r.path(runFile), append(b, '\n'))
 }
+
+// runFile is a run's record.
+const runFile = "run.json"
 
 const runTime = "20060102T150405Z"
 
@@ -80,7 +84,7 @@ const runTime = "20060102T150405Z"
 // the making, not what was received: that is in the spool.
 func openRun(dir string, damaged func(dir, why string)) (*run, error) {
 	r := &run{dir: dir}
-	b, err := os.ReadFile(r.path("run.json"))
+	b, err := os.ReadFile(r.path(runFile))
 	if err == nil {
 		err = json.Unmarshal(b, &r.state)
 	}
@@ -100,6 +104,52 @@ func openRun(dir string, damaged func(dir, why string)) (*run, error) {
 	return r, nil
 }
 
+// isUnrecorded reports whether the process that made a run's directory ended before its record was there, or
+// the one that removed it before all of it was gone.
+func isUnrecorded(dir string) bool {
+	if strings.HasSuffix(dir, removedSuffix) {
+		return true // it is not recorded any more
+	}
+	entries, err := os.ReadDir(dir)
+	return err == nil && !slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return e.Name() != runFile+atomicfile.Suffix
+	})
+}
+
+// holdsNothing reports whether a run, which no process works on, has nothing that it could resume from: no
+// object is recorded in its spool, and no bag was begun.
+func (r *run) holdsNothing() bool {
+	missing := func(path string) bool {
+		_, err := os.Stat(path)
+		return errors.Is(err, os.ErrNotExist)
+	}
+	return r.state.Sealed == nil && r.state.Spool == "" && missing(filepath.Join(r.spool(), "spool.json")) &&
+		missing(r.path("bag"))
+}
+
+// removeEmptyRuns removes what processes left that ended before they had received anything.
+func removeEmptyRuns(work string, runs []*run) error {
+	for _, r := range runs {
+		if r.holdsNothing() {
+			if err := r.remove(); err != nil {
+				return err
+			}
+		}
+	}
+	entries, err := os.ReadDir(work)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if dir := filepath.Join(work, e.Name()); e.IsDir() && isUnrecorded(dir) {
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // newRun makes a run whose bytes are to wait in a directory of its own below spools, or with the run where
 // that is empty.
 func newRun(work, spools string, started time.Time) (*run, error) {
@@ -116,7 +166,7 @@ func newRun(work, spools string, started time.Time) (*run, error) {
 		}
 		r.state.Spool = filepath.Join(abs, name)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(dir); err != nil {
 		return nil, err
 	}
 	return r, r.save()
@@ -199,7 +249,19 @@ func (r *run) setBagInputs(inputs string) error {
 }
 
 // remove drops the run and its spool.
-func (r *run) remove() error { return errors.Join(os.RemoveAll(r.spool()), os.RemoveAll(r.dir)) }
+func (r *run) remove() error {
+	if err := os.RemoveAll(r.spool()); err != nil {
+		return err
+	}
+	gone := r.dir + removedSuffix // so that no part of it is ever taken for a run
+	if err := os.Rename(r.dir, gone); err != nil {
+		return err
+	}
+	return os.RemoveAll(gone)
+}
+
+// removedSuffix ends the name of a run's directory that is being removed.
+const removedSuffix = ".removed"
 
 // bagInputs says what the bag in the making depends on besides the received bytes: the numbers that document
 // IDs are made of, the objects of the spool that they number, and the options that change its content.

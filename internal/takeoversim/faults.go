@@ -3,6 +3,7 @@ package takeoversim
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -139,8 +140,8 @@ func (f fault) answerOddly(r *reply) bool {
 		if _, err := r.c.Write([]byte("HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n")); err != nil {
 			return false
 		}
-	case "false-gzip":
-		return r.give(giving{falseGzip: true})
+	case "false-gzip": // of what is gzip, it would be true
+		return r.give(giving{falseGzip: !strings.HasSuffix(r.o.path, ".gz")})
 	case "json-error":
 		return r.plain(200, "application/json", `{"error":{"code":500,"message":"internal error"}}`)
 	case "xml-error":
