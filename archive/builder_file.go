@@ -21,7 +21,9 @@ var ownNames = map[string]bool{
 }
 
 // sealNames are those of them that Seal writes.
-var sealNames = []string{partListName, fileListName, readmeName, profileName, bagInfoName, manifestName, tagManifestName}
+var sealNames = []string{
+	partListName, fileListName, readmeName, profileName, bagInfoName, manifestName, tagManifestName,
+}
 
 // Create starts a file of the bag, named by its path from the bag's root. The file appears with Commit.
 // A name outside the format's alphabet, or one already taken, is an error.

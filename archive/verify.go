@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -65,16 +66,26 @@ type Report struct {
 	Files  int     `json:"files"`
 	Bytes  int64   `json:"bytes"`
 	Faults []Fault `json:"faults"`
+	// Unfinished says that the time was over before all files had been read; then Valid is false.
+	Unfinished bool `json:"unfinished,omitempty"`
 }
 
 // Verify checks the bag and lists every fault, ordered by path; only a store that cannot be read at all is an
 // error. progress, which may be nil, is called with the bytes checked so far.
 func (b *Bag) Verify(ctx context.Context, level Level, progress func(done, total int64)) (*Report, error) {
+	return b.VerifyWith(ctx, level, VerifyOptions{Progress: progress})
+}
+
+// VerifyWith is Verify with settings.
+func (b *Bag) VerifyWith(ctx context.Context, level Level, o VerifyOptions) (*Report, error) {
+	if o.Checkpoint != nil && level != Full {
+		return nil, fmt.Errorf("verify: only the level %s can be done in several runs", Full)
+	}
 	if level != Quick && level != Full && level != Deep {
 		return nil, fmt.Errorf("verify: no level %q: want quick, full or deep", level)
 	}
 	v := &verifier{
-		bag: b, level: level, progress: progress,
+		bag: b, level: level, progress: o.Progress, until: o.Until, checkpoint: o.Checkpoint,
 		present: map[string]Info{}, actual: map[string]digest.Sum{}, faults: map[faultKey]*fault{},
 	}
 	if err := v.run(ctx); err != nil {
@@ -85,8 +96,11 @@ func (b *Bag) Verify(ctx context.Context, level Level, progress func(done, total
 
 // A verifier is one run of Verify: run has its stages, each of which adds to the fields below.
 type verifier struct {
-	bag   *Bag
-	level Level
+	bag        *Bag
+	level      Level
+	until      time.Time
+	checkpoint *Checkpoint
+	stopped    bool // at until, before all files had been read
 
 	present  map[string]Info // what is in the store
 	expected *expectation    // what should be there
@@ -138,6 +152,9 @@ func (v *verifier) run(ctx context.Context) error {
 		}
 		v.compareDigests()
 	}
+	if v.stopped {
+		return nil
+	}
 	v.comparePayload()
 	return v.checkDocuments(ctx)
 }
@@ -156,7 +173,9 @@ func (v *verifier) add(code FaultCode, path, format string, args ...any) *fault 
 }
 
 func (v *verifier) report() *Report {
-	r := &Report{Level: v.level, Files: len(v.expected.sums), Bytes: v.done, Faults: []Fault{}}
+	r := &Report{
+		Unfinished: v.stopped, Level: v.level, Files: len(v.expected.sums), Bytes: v.done, Faults: []Fault{},
+	}
 	if v.level == Quick {
 		for name := range v.expected.sums {
 			r.Bytes += max(0, v.present[name].Size)
@@ -172,7 +191,7 @@ func (v *verifier) report() *Report {
 		}
 		return cmp.Compare(x.Code, y.Code)
 	})
-	r.Valid = len(r.Faults) == 0
+	r.Valid = len(r.Faults) == 0 && !v.stopped
 	return r
 }
 
@@ -211,7 +230,8 @@ func absence(name string) string {
 	return "the file is not there"
 }
 
-// hashFiles reads every file, except for packs at level Deep, where checkPacks reads them.
+// hashFiles reads every file, except for packs at level Deep, where checkPacks reads them, and for what the
+// checkpoint knows. When the time is over, it stops.
 func (v *verifier) hashFiles(ctx context.Context) error {
 	var names []string
 	for name := range v.expected.sums {
@@ -223,9 +243,15 @@ func (v *verifier) hashFiles(ctx context.Context) error {
 	slices.Sort(names)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(min(4, runtime.GOMAXPROCS(0)))
+	v.prepareCheckpoint()
+	begun := 0
 	for _, name := range names {
-		if v.level == Deep && isPackName(name) {
+		if v.level == Deep && isPackName(name) || v.recall(name) {
 			continue
+		}
+		if begun++; begun > 1 && !v.until.IsZero() && time.Now().After(v.until) {
+			v.stopped = true
+			break
 		}
 		g.Go(func() error { return v.hashFile(ctx, name) })
 	}
@@ -243,6 +269,7 @@ func (v *verifier) hashFile(ctx context.Context, name string) error {
 		return v.unreadable(ctx, name, err)
 	}
 	v.setActual(name, w.Sum())
+	v.remember(name, w.Sum())
 	return nil
 }
 

@@ -231,7 +231,8 @@ var codeTable = []CodeInfo{
 	{TableEmpty, at(SeverityWarning, SeverityInfo), "A CSV has no rows."},
 	{
 		TableInParts, at(SeverityInfo),
-		"A table came in several files with the same headings and numbers in their names; it was loaded as one.",
+		"A table came in several files with the same headings and numbers in their names; it was loaded as " +
+			"one.",
 	},
 	{TableMissing, at(SeverityError), "The export lacks one of the ten CSVs."},
 	{TableRepeated, at(SeverityWarning), "A further CSV is named or built like one of the ten."},

@@ -140,7 +140,8 @@ func shapeOfNamed(v []byte) dateShape {
 		n++
 	}
 	digits, rest := leadingDigits(v[n:])
-	isID := digits > 4 || digits > 0 && len(rest) > 0 && (rest[0]|0x20) >= 'a' && (rest[0]|0x20) <= 'z' // feb1287d-…
+	letter := len(rest) > 0 && (rest[0]|0x20) >= 'a' && (rest[0]|0x20) <= 'z'
+	isID := digits > 4 || digits > 0 && letter // feb1287d-…
 	if n > 9 || isID || !bytes.ContainsAny(v[n:], "0123456789") ||
 		!isCalendarName(string(bytes.ToLower(v[:n]))) {
 		return shapeNone

@@ -98,8 +98,11 @@ func classify(err error) errorReport {
 		sent    *orgvue.Error
 		paused  *eploy.Paused
 		pulled  *eploy.Failure
+		round   *unfinishedRound
 	)
 	switch {
+	case errors.As(err, &round):
+		return round.report()
 	case errors.As(err, &usage):
 		return newReport(codeUsage, usage.message, usage.hint, false)
 	case errors.As(err, &sent) && sent.Code == orgvue.CodeRefused:

@@ -243,7 +243,7 @@ func unmarked(ctx context.Context, s archive.Store, destination string, all []ma
 
 func verifyBefore(ctx context.Context, e *env, x *export) error {
 	show := newVerifyProgress(e, x.bag.ID())
-	r, err := takeover.Verify(ctx, x.bag, archive.Full, "", show.update)
+	r, err := takeover.Verify(ctx, x.bag, archive.Full, "", archive.VerifyOptions{Progress: show.update})
 	show.end()
 	if err == nil && !r.Valid {
 		err = withHint(errors.New("the archive has changed since it was committed: nothing is marked"),

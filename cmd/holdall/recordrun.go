@@ -64,8 +64,11 @@ func (v *verification) appendTo(ctx context.Context, e *env, at exportPath, bega
 		}
 		records = append(records, r)
 	}
-	if !v.Valid {
+	switch {
+	case len(v.Faults) > 0:
 		run.Status = "faults"
+	case v.Unfinished:
+		run.Status = "unfinished"
 	}
 	if len(v.Exports) == 1 {
 		run.Export = v.Exports[0].Export

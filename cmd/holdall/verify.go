@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +18,10 @@ import (
 	"holdall/internal/term"
 )
 
-type verifyOptions struct{ level string }
+type verifyOptions struct {
+	level       string
+	maxDuration time.Duration
+}
 
 func verifyCommand() command {
 	var o verifyOptions
@@ -34,15 +38,19 @@ a fault. The verification becomes a row of "holdall log ROOT", where the ledger 
   deep   also: every document inside the packs against the index, the tables made again from the
          CSVs as received and compared with the Parquet files and the completeness record
 
+With --max-duration a run ends about then, with exit code 3, and the same command goes on where it
+stopped; a file that was changed meanwhile is read again.
+
 "sha256sum -c manifest-sha256.txt" in the archive's directory does the work of full without holdall.`,
 		example: `  holdall verify archives
   holdall verify archives/exports/recruitly-acme-20261122T013300Z-k3fq --level deep`,
 		args: cobra.MaximumNArgs(1),
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&o.level, "level", string(archive.Full), "`LEVEL`: quick, full or deep")
+			f.DurationVar(&o.maxDuration, "max-duration", 0, "stop after this `TIME` (90m, 8h); at level full")
 		},
 		run:   func(ctx context.Context, e *env, args []string) error { return o.run(ctx, e, args) },
-		exits: []int{exitFindings},
+		exits: []int{exitNotFinished, exitFindings},
 	}
 }
 
@@ -53,6 +61,9 @@ func (o *verifyOptions) run(ctx context.Context, e *env, args []string) error {
 	default:
 		return usagef("use --level quick, full or deep", "unknown level %q", o.level)
 	}
+	if o.maxDuration < 0 || o.maxDuration > 0 && level != archive.Full {
+		return usagef("use it with --level full, and a time such as 2h", "--max-duration is for the level full")
+	}
 	export, _, err := e.exportArgs(args, 0, 0)
 	if err != nil {
 		return err
@@ -62,19 +73,50 @@ func (o *verifyOptions) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	v, began := newVerification(level), time.Now()
+	if o.maxDuration > 0 {
+		if !isS3(export) {
+			if export, err = filepath.Abs(export); err != nil {
+				return err
+			}
+		}
+		if v.round, err = openVerifyRound(export); err != nil {
+			return err
+		}
+		v.until = began.Add(o.maxDuration)
+	}
 	if at.folder != "" {
 		err = v.export(ctx, e, at)
 	} else {
 		err = v.root(ctx, e, at)
 	}
+	if v.round != nil {
+		err = errors.Join(err, v.round.end(v.Unfinished || err != nil))
+	}
 	if err != nil {
 		return err
 	}
 	v.record(ctx, e, at, began)
+	return v.result(e)
+}
+
+// result prints what was found, and returns what the exit code says of it.
+func (v *verification) result(e *env) error {
+	var unfinished error
+	if v.Unfinished && len(v.Faults) == 0 {
+		u := v.round.unfinished()
+		report := u.report()
+		v.Error, unfinished = &report, u
+		if e.json {
+			unfinished = &printedInJSON{u}
+		}
+	}
 	if err := v.print(e); err != nil {
 		return err
 	}
-	if !v.Valid {
+	switch {
+	case unfinished != nil:
+		return unfinished
+	case !v.Valid:
 		return errFindings
 	}
 	return nil
@@ -89,6 +131,12 @@ type verification struct {
 	Faults  []rootFault    `json:"faults"`
 	Exports []exportReport `json:"exports"`
 	Notes   []string       `json:"notes"`
+
+	Unfinished bool         `json:"unfinished,omitempty"` // the time was over; then Valid is false
+	Error      *errorReport `json:"error,omitempty"`
+
+	round *verifyRound // nil: all is read in one run
+	until time.Time
 }
 
 func newVerification(level archive.Level) *verification {
@@ -128,6 +176,9 @@ func (v *verification) root(ctx context.Context, e *env, at exportPath) error {
 	}
 	v.Notes = append(v.Notes, r.Notes...)
 	for _, folder := range r.Folders {
+		if v.Unfinished {
+			break
+		}
 		one, err := locate(at.path(folder))
 		if err == nil && one.folder == "" {
 			err = errors.New("no archive in it")
@@ -162,7 +213,11 @@ func (v *verification) export(ctx context.Context, e *env, at exportPath) error 
 	}
 	defer x.close()
 	show := newVerifyProgress(e, x.bag.ID())
-	r, err := takeover.Verify(ctx, x.bag, v.Level, "", show.update)
+	o := archive.VerifyOptions{Progress: show.update, Until: v.until}
+	if v.round != nil {
+		o.Checkpoint = v.round.checkpoint(x.bag.ID())
+	}
+	r, err := takeover.Verify(ctx, x.bag, v.Level, "", o)
 	show.end()
 	if err != nil {
 		return err
@@ -172,6 +227,9 @@ func (v *verification) export(ctx context.Context, e *env, at exportPath) error 
 	}
 	for _, f := range r.Faults {
 		v.add(x.bag.ID(), f)
+	}
+	if r.Unfinished {
+		v.Unfinished, v.Valid = true, false
 	}
 	v.Files, v.Bytes = v.Files+r.Files, v.Bytes+r.Bytes
 	v.Exports = append(v.Exports, exportReport{x.bag.ID(), x.bag.Location(), r})
@@ -207,7 +265,7 @@ func (v *verification) print(e *env) error {
 			)
 		}
 	}
-	if v.Valid {
+	if len(v.Faults) == 0 {
 		return nil
 	}
 	var rows [][]string

@@ -103,7 +103,7 @@ func (m *CSV) leaveOutHelp() {
 			!exportFile.MatchString(u.Path)
 		if help {
 			m.Notes = append(m.Notes, fmt.Sprintf(
-				"%s is not followed: it stands in a note, and leads to another host than the export's links", l.Link,
+				"%s is not followed: it is in a note, and leads to another host than the export's links", l.Link,
 			))
 		}
 		return help

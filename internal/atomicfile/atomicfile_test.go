@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -45,5 +46,27 @@ func TestCloseWithoutCommitLeavesTheOldFile(t *testing.T) {
 	}
 	if err := f.Commit(); !errors.Is(err, os.ErrClosed) {
 		t.Fatalf("Commit after Close: %v; want os.ErrClosed", err)
+	}
+}
+
+func TestMkdirAllMakesWhatIsMissingAndRefusesFiles(t *testing.T) {
+	dir := t.TempDir()
+	deep := filepath.Join(dir, "a", "b", "c")
+	for range 2 { // the second time all is there
+		if err := MkdirAll(deep); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(deep); err != nil || !info.IsDir() || info.Mode().Perm() != 0o700 {
+		t.Errorf("made %v, %v", info, err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, filepath.Join(file, "below")} {
+		if err := MkdirAll(path); !errors.Is(err, syscall.ENOTDIR) {
+			t.Errorf("%s: %v, want ENOTDIR", path, err)
+		}
 	}
 }

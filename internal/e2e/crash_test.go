@@ -44,12 +44,13 @@ func (c *crashed) goesOn(t *testing.T) {
 	}
 }
 
-// traced runs the command below strace and returns what it did to the disk.
+// record runs the command below strace and returns what it did to the disk.
 func (c *crashed) record(t *testing.T, strace string) []diskOp {
 	t.Helper()
 	trace := c.root + ".trace"
 	args := append([]string{
-		"-f", "-qq", "-y", "-xx", "-s", "100000000", "-e", "signal=none", "-e", "trace=" + traced, "-o", trace, program,
+		"-f", "-qq", "-y", "-xx", "-s", "100000000", "-e", "signal=none", "-e", "trace=" + traced, "-o", trace,
+		program,
 	}, c.take...)
 	out, err := exec.Command(strace, args...).CombinedOutput()
 	if err != nil {
@@ -109,7 +110,8 @@ func TestPowerFailsAtAnyOperation(t *testing.T) {
 			}
 			c.goesOn(t)
 			if t.Failed() {
-				t.Logf("seed %d, after %v", seed, ops[x.at])
+				o := ops[x.at]
+				t.Logf("seed %d, after %s %s%s, %d bytes at %d", seed, o.call, o.path, o.path2, len(o.data), o.at)
 				if keep := os.Getenv("HOLDALL_TEST_KEEP"); keep != "" {
 					t.Log(os.CopyFS(filepath.Join(keep, strconv.Itoa(i)), os.DirFS(c.root)))
 				}
@@ -170,7 +172,10 @@ func TestTheDiskFailsAtAnyOperation(t *testing.T) {
 	calls := []struct {
 		name string
 		most int // how often one thread makes it at most, about
-	}{{"fsync", 120}, {"renameat", 30}, {"mkdirat", 40}, {"pwrite64", 30}, {"ftruncate", 10}, {"unlinkat", 40}, {"linkat", 4}}
+	}{
+		{"fsync", 120}, {"renameat", 30}, {"mkdirat", 40}, {"pwrite64", 30}, {"ftruncate", 10}, {"unlinkat", 40},
+		{"linkat", 4},
+	}
 	failed := 0
 	for i := range setting(t, "HOLDALL_TEST_DISK_FAULTS", 10) {
 		call := calls[random.IntN(len(calls))]
@@ -180,8 +185,9 @@ func TestTheDiskFailsAtAnyOperation(t *testing.T) {
 			if err := os.RemoveAll(c.root); err != nil {
 				t.Fatal(err)
 			}
-			args := append([]string{"-f", "-qq", "-o", os.DevNull, "-e", "trace=" + call.name, "-e", "inject=" + inject, program},
-				c.take...)
+			args := append([]string{
+				"-f", "-qq", "-o", os.DevNull, "-e", "trace=" + call.name, "-e", "inject=" + inject, program,
+			}, c.take...)
 			cmd := exec.Command(strace, args...)
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState == nil {

@@ -72,7 +72,7 @@ func checkAPIArchive(t *testing.T, root, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := Verify(ctx, bag, archive.Deep, t.TempDir(), nil)
+	report, err := Verify(ctx, bag, archive.Deep, t.TempDir(), archive.VerifyOptions{})
 	if err != nil || !report.Valid {
 		t.Fatalf("%+v, %v", report, err)
 	}

@@ -83,7 +83,7 @@ func TestArchivesOfBeforeCatalogsOpen(t *testing.T) {
 	if said != 1 {
 		t.Errorf("its tables were made %d times", said)
 	}
-	r, err := Verify(ctx, bag, archive.Deep, t.TempDir(), nil)
+	r, err := Verify(ctx, bag, archive.Deep, t.TempDir(), archive.VerifyOptions{})
 	if err != nil || !r.Valid {
 		t.Errorf("verify: %+v, %v", r, err)
 	}

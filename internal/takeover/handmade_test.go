@@ -129,7 +129,7 @@ func zipped(t *testing.T, files []handmadeFile) []byte {
 // mustVerify verifies an archive down to its documents and tables.
 func mustVerify(t *testing.T, root string, r *Result) {
 	t.Helper()
-	report, err := Verify(t.Context(), openBag(t, root, r.Export), archive.Deep, t.TempDir(), nil)
+	report, err := Verify(t.Context(), openBag(t, root, r.Export), archive.Deep, t.TempDir(), archive.VerifyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

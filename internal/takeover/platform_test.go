@@ -141,7 +141,7 @@ func checkWhole(t *testing.T, x *exportsim.Export, root string, r *Result) {
 	if diff := cmp.Diff(tables, want); diff != "" {
 		t.Errorf("tables: archived -, served +:\n%s", diff)
 	}
-	report, err := Verify(t.Context(), bag, archive.Deep, t.TempDir(), nil)
+	report, err := Verify(t.Context(), bag, archive.Deep, t.TempDir(), archive.VerifyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -300,8 +300,8 @@ func (w *partWriter) endLine() error {
 	if bytes.HasPrefix(w.first, []byte{0xfe, 0xff}) || bytes.HasSuffix(w.first, []byte("\n\x00")) { // UTF-16
 		unit, end = 2, w.first[len(w.first)-2:]
 	}
-	if before := len(w.first) - 2*unit; before >= 0 && bytes.IndexByte(w.first[before:before+unit], '\r') >= 0 {
-		end = w.first[before:]
+	if cr := len(w.first) - 2*unit; cr >= 0 && bytes.IndexByte(w.first[cr:cr+unit], '\r') >= 0 {
+		end = w.first[cr:]
 	}
 	size, err := w.out.Seek(0, io.SeekCurrent)
 	if err != nil {

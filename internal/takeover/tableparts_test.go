@@ -97,7 +97,7 @@ func TestTableInSeveralFiles(t *testing.T) {
 				t.Errorf("%d of %d files are recorded as received", received, len(c.files))
 			}
 			mustVerify(t, root, r)
-			deep, err := Verify(t.Context(), bag, archive.Deep, t.TempDir(), nil)
+			deep, err := Verify(t.Context(), bag, archive.Deep, t.TempDir(), archive.VerifyOptions{})
 			if err != nil || !deep.Valid {
 				t.Errorf("verified deeply: %+v, %v", deep, err)
 			}

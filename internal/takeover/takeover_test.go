@@ -263,7 +263,7 @@ func TestFindingsAreExactlyWhatWasSpoilt(t *testing.T) {
 			t.Errorf("nobody made the mistake of this finding: %+v", f)
 		}
 	}
-	report, err := Verify(t.Context(), openBag(t, root, r.Export), archive.Deep, t.TempDir(), nil)
+	report, err := Verify(t.Context(), openBag(t, root, r.Export), archive.Deep, t.TempDir(), archive.VerifyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,9 +16,9 @@ import (
 // compares rows and findings with the record and with the Parquet files. dir is a directory for that; ""
 // means the system's.
 func Verify(
-	ctx context.Context, bag *archive.Bag, level archive.Level, dir string, progress func(done, total int64),
+	ctx context.Context, bag *archive.Bag, level archive.Level, dir string, o archive.VerifyOptions,
 ) (*archive.Report, error) {
-	r, err := bag.Verify(ctx, level, progress)
+	r, err := bag.VerifyWith(ctx, level, o)
 	if err != nil || level != archive.Deep {
 		return r, err
 	}

@@ -150,7 +150,7 @@ func TestDeepVerificationComparesTheTables(t *testing.T) {
 	for _, tc := range forgeryCases(r, record, c, at, untrue, usersParquet, jobs) {
 		forge(t, bag, tc.file, tc.content)
 		opened := openBag(t, root, r.Export)
-		deep, err := Verify(t.Context(), opened, archive.Deep, t.TempDir(), nil)
+		deep, err := Verify(t.Context(), opened, archive.Deep, t.TempDir(), archive.VerifyOptions{})
 		if err != nil {
 			t.Fatalf("%s: %v", tc.name, err)
 		}

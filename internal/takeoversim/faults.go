@@ -25,8 +25,8 @@ var faultKinds = []string{
 
 // laterFaults are those that were thought of later.
 var laterFaults = []string{
-	"404", "403-busy", "multipart", "unknown-total", "too-long", "whole-206", "416", "redirect-loop", "surplus",
-	"early-hints", "false-gzip", "json-error", "xml-error", "empty-ok", "http-1.0", "401",
+	"404", "403-busy", "multipart", "unknown-total", "too-long", "whole-206", "416", "redirect-loop",
+	"surplus", "early-hints", "false-gzip", "json-error", "xml-error", "empty-ok", "http-1.0", "401",
 }
 
 // faultsOf draws the faults of an object.
@@ -137,7 +137,8 @@ func (f fault) answerOddly(r *reply) bool {
 	case "surplus":
 		return r.give(giving{surplus: true})
 	case "early-hints":
-		if _, err := r.c.Write([]byte("HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n")); err != nil {
+		hints := "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+		if _, err := r.c.Write([]byte(hints)); err != nil {
 			return false
 		}
 	case "false-gzip": // of what is gzip, it would be true
@@ -145,7 +146,9 @@ func (f fault) answerOddly(r *reply) bool {
 	case "json-error":
 		return r.plain(200, "application/json", `{"error":{"code":500,"message":"internal error"}}`)
 	case "xml-error":
-		return r.plain(200, "application/xml", "<?xml version=\"1.0\"?><Error><Code>InternalError</Code></Error>")
+		return r.plain(
+			200, "application/xml", "<?xml version=\"1.0\"?><Error><Code>InternalError</Code></Error>",
+		)
 	case "empty-ok":
 		return r.plain(200, "application/octet-stream", "")
 	case "http-1.0":

@@ -142,5 +142,7 @@ func (t *Table) reorder(order []int) {
 
 // splitsTable reports whether a table of the world comes in several files.
 func (c *Choices) splitsTable() bool {
-	return slices.ContainsFunc(c.made, func(name string) bool { return strings.HasPrefix(name, "split-table=") })
+	return slices.ContainsFunc(c.made, func(name string) bool {
+		return strings.HasPrefix(name, "split-table=")
+	})
 }

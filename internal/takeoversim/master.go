@@ -80,7 +80,9 @@ func moreInMaster(rows [][]string, more string) [][]string {
 		}
 	}
 	if more == "note-below" {
-		rows = append(rows, []string{""}, []string{"Questions? See https://help.vendor.example/exports or write to help@vendor.example"})
+		rows = append(rows, []string{""}, []string{
+			"Questions? See https://help.vendor.example/exports or write to help@vendor.example",
+		})
 	}
 	return rows
 }

@@ -301,8 +301,8 @@ func (r *reply) give(g giving) bool {
 
 // inParts answers with multipart/byteranges, which nobody asked for.
 func (r *reply) inParts(from, to int) bool {
-	head := fmt.Sprintf("\r\n--part\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes %d-%d/%d\r\n\r\n",
-		from, to-1, len(r.body))
+	head := fmt.Sprintf("\r\n--part\r\nContent-Type: application/octet-stream\r\n"+
+		"Content-Range: bytes %d-%d/%d\r\n\r\n", from, to-1, len(r.body))
 	body := head + string(r.body[from:to]) + "\r\n--part--\r\n"
 	h := map[string]string{
 		"Content-Type": "multipart/byteranges; boundary=part", "Content-Length": fmt.Sprint(len(body)),

@@ -290,6 +290,9 @@ func (w *World) Generation() int { return w.server.state.Generation }
 // Issued is when the present master CSV was made.
 func (w *World) Issued() time.Time { return w.issued[len(w.issued)-1] }
 
+// lookDead are the faults by which a link looks as if it had ceased to work.
+var lookDead = []string{"page", "404", "401", "redirect-loop", "json-error", "xml-error"}
+
 // MayNeedNewLinks reports whether the present links have ceased to work for some object, or looked as if they
 // had.
 func (w *World) MayNeedNewLinks() bool {
@@ -303,7 +306,7 @@ func (w *World) MayNeedNewLinks() bool {
 				return true
 			}
 			for _, f := range o.faults {
-				if slices.Contains([]string{"page", "404", "401", "redirect-loop", "json-error", "xml-error"}, f.name) {
+				if slices.Contains(lookDead, f.name) {
 					return true
 				}
 			}

@@ -131,7 +131,8 @@ func (c *Choices) damage(part string, b []byte, files []file) []byte {
 	r := c.random(part + " damage")
 	if c.odd(part+"-document-damaged", 0.03) {
 		f := files[r.IntN(len(files))]
-		f = files[slices.IndexFunc(files, func(g file) bool { return bytes.Equal(g.data, f.data) })] // of equal ones
+		first := func(g file) bool { return bytes.Equal(g.data, f.data) } // of equal ones
+		f = files[slices.IndexFunc(files, first)]
 		if f.doc.Damaged {
 			return b
 		}

@@ -38,8 +38,8 @@ func (z zipStyle) with(change func(*zipStyle)) zipStyle {
 // hand is how the writer of a part's ZIPs writes.
 func (c *Choices) hand(part string) zipStyle {
 	return zipStyle{
-		names: c.laterPick(part+"-entry-names", 0.25, "cp437", "windows-1252", "unflagged", "decomposed", "backslash",
-			"dot", "absolute", "top-folder"),
+		names: c.laterPick(part+"-entry-names", 0.25, "cp437", "windows-1252", "unflagged", "decomposed",
+			"backslash", "dot", "absolute", "top-folder"),
 		comment: c.laterOdd(part+"-zip-comment", 0.05),
 		extra:   c.laterOdd(part+"-extra-fields", 0.1),
 		zip64:   c.laterOdd(part+"-zip64", 0.08),
@@ -122,77 +122,95 @@ const fits32 = 0xffffffff // stands where a ZIP64 field has the number
 
 var le = binary.LittleEndian
 
+// A zipEntry is an entry as both its headers describe it.
+type zipEntry struct {
+	style             zipStyle
+	wide              bool // sizes are in a ZIP64 field
+	flags, method     uint16
+	crc, stored, size uint32
+	data              []byte // as stored
+}
+
+func (z zipStyle) describe(f file, isUTF8 bool) zipEntry {
+	e := zipEntry{style: z, wide: z.zip64 && !z.streamed, method: zip.Deflate, data: deflated(f.data)}
+	if z.stored || strings.HasSuffix(f.name, "/") {
+		e.method, e.data = zip.Store, f.data
+	}
+	if isUTF8 {
+		e.flags |= 0x800
+	}
+	if f.doc != nil && f.doc == z.encrypted {
+		e.flags |= 1
+		sum := sha256.Sum256(f.data)
+		e.data = append(sum[:12:12], shuffled(e.data)...)
+	}
+	if z.streamed {
+		e.flags |= 8
+	}
+	e.crc, e.stored, e.size = crc32.ChecksumIEEE(f.data), uint32(len(e.data)), uint32(len(f.data))
+	return e
+}
+
+// header has the fields from the version needed to the sizes.
+func (e zipEntry) header(local bool) []byte {
+	b := le.AppendUint16(nil, 20)
+	b = le.AppendUint16(le.AppendUint16(b, e.flags), e.method)
+	b = le.AppendUint16(le.AppendUint16(b, 0x5a94), 0x5c62) // time and date
+	switch {
+	case local && e.style.streamed:
+		return append(b, make([]byte, 12)...)
+	case e.wide:
+		return le.AppendUint32(le.AppendUint32(le.AppendUint32(b, e.crc), fits32), fits32)
+	}
+	return e.sizes(b)
+}
+
+func (e zipEntry) sizes(b []byte) []byte {
+	return le.AppendUint32(le.AppendUint32(le.AppendUint32(b, e.crc), e.stored), e.size)
+}
+
+func (e zipEntry) extra() []byte {
+	var b []byte
+	if e.wide {
+		b = le.AppendUint16(le.AppendUint16(b, 1), 16)
+		b = le.AppendUint64(le.AppendUint64(b, uint64(e.size)), uint64(e.stored))
+	}
+	if e.style.extra { // extended timestamp, and owner (Info-ZIP's extrafld.txt)
+		b = append(b, "UT\x05\x00\x03\x20\x30\xa5\x69"...)
+		b = append(b, "ux\x0b\x00\x01\x04\xe8\x03\x00\x00\x04\xe8\x03\x00\x00"...)
+	}
+	return b
+}
+
 // entry writes an entry, and its line of the directory.
 func (w *zipWriter) entry(f file) {
-	style := w.style
-	wide := style.zip64 && !style.streamed
-	offset := w.out.Len()
-	method, data := uint16(zip.Deflate), deflated(f.data)
-	if style.stored || strings.HasSuffix(f.name, "/") {
-		method, data = zip.Store, f.data
-	}
-	name, isUTF8 := style.entryName(f)
-	var flags uint16
-	if isUTF8 {
-		flags |= 0x800
-	}
-	if f.doc != nil && f.doc == style.encrypted {
-		flags |= 1
-		sum := sha256.Sum256(f.data)
-		data = append(sum[:12:12], shuffled(data)...)
-	}
-	if style.streamed {
-		flags |= 8
-	}
-	crc, stored, size := crc32.ChecksumIEEE(f.data), uint32(len(data)), uint32(len(f.data))
-	header := func(local bool) []byte {
-		b := le.AppendUint16(nil, 20)
-		b = le.AppendUint16(le.AppendUint16(b, flags), method)
-		b = le.AppendUint16(le.AppendUint16(b, 0x5a94), 0x5c62) // time and date
-		switch {
-		case local && style.streamed:
-			return append(b, make([]byte, 12)...)
-		case wide:
-			return le.AppendUint32(le.AppendUint32(le.AppendUint32(b, crc), fits32), fits32)
-		}
-		return le.AppendUint32(le.AppendUint32(le.AppendUint32(b, crc), stored), size)
-	}
-	extra := func(local bool) []byte {
-		var b []byte
-		if wide {
-			b = le.AppendUint16(le.AppendUint16(b, 1), 16)
-			b = le.AppendUint64(le.AppendUint64(b, uint64(size)), uint64(stored))
-		}
-		if style.extra { // extended timestamp, and owner (Info-ZIP's extrafld.txt)
-			b = append(b, "UT\x05\x00\x03\x20\x30\xa5\x69ux\x0b\x00\x01\x04\xe8\x03\x00\x00\x04\xe8\x03\x00\x00"...)
-		}
-		return b
-	}
+	name, isUTF8 := w.style.entryName(f)
+	e, offset := w.style.describe(f, isUTF8), w.out.Len()
 	w.out.WriteString("PK\x03\x04")
-	w.out.Write(header(true))
-	local := style.local + name
-	w.out.Write(le.AppendUint16(le.AppendUint16(nil, uint16(len(local))), uint16(len(extra(true)))))
+	w.out.Write(e.header(true))
+	local := w.style.local + name
+	w.out.Write(le.AppendUint16(le.AppendUint16(nil, uint16(len(local))), uint16(len(e.extra()))))
 	w.out.WriteString(local)
-	w.out.Write(extra(true))
-	w.out.Write(data)
-	if style.streamed {
-		if !style.bare {
+	w.out.Write(e.extra())
+	w.out.Write(e.data)
+	if w.style.streamed {
+		if !w.style.bare {
 			w.out.WriteString("PK\x07\x08")
 		}
-		w.out.Write(le.AppendUint32(le.AppendUint32(le.AppendUint32(nil, crc), stored), size))
+		w.out.Write(e.sizes(nil))
 	}
 	comment := ""
-	if style.comment {
+	if w.style.comment {
 		comment = "checked"
 	}
 	w.directory.WriteString("PK\x01\x02\x14\x03")
-	w.directory.Write(header(false))
-	w.directory.Write(le.AppendUint16(le.AppendUint16(le.AppendUint16(nil, uint16(len(name))),
-		uint16(len(extra(false)))), uint16(len(comment))))
+	w.directory.Write(e.header(false))
+	w.directory.Write(le.AppendUint16(le.AppendUint16(nil, uint16(len(name))), uint16(len(e.extra()))))
+	w.directory.Write(le.AppendUint16(nil, uint16(len(comment))))
 	w.directory.Write(make([]byte, 8)) // disk, attributes
 	w.directory.Write(le.AppendUint32(nil, uint32(offset)))
 	w.directory.WriteString(name)
-	w.directory.Write(extra(false))
+	w.directory.Write(e.extra())
 	w.directory.WriteString(comment)
 }
 
