@@ -250,7 +250,7 @@ func TestWhatIsNoArchive(t *testing.T) {
 // What cannot be read is not said to have changed.
 func TestWhatCannotBeReadIsNotCalledChanged(t *testing.T) {
 	root, _, bag := demo(t)
-	name := filepath.Join(bag, "README.txt")
+	name := filepath.Join(bag, "bagit-profile.json")
 	info, err := os.Stat(name)
 	if err != nil {
 		t.Fatal(err)
