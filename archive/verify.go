@@ -66,6 +66,9 @@ type Report struct {
 	Files  int     `json:"files"`
 	Bytes  int64   `json:"bytes"`
 	Faults []Fault `json:"faults"`
+	// Anchors are what the files were compared with: "manifests", which are in the bag, and "ledger", which is
+	// outside of it and knows the digest of the manifests. A bag that was copied alone has only the former.
+	Anchors []string `json:"anchors"`
 	// Unfinished says that the time was over before all files had been read; then Valid is false.
 	Unfinished bool `json:"unfinished,omitempty"`
 }
@@ -176,6 +179,10 @@ func (v *verifier) report() *Report {
 	r := &Report{
 		Unfinished: v.stopped, Level: v.level, Files: len(v.expected.sums), Bytes: v.done, Faults: []Fault{},
 	}
+	r.Anchors = []string{"manifests"}
+	if v.expected.intact[tagManifestName] {
+		r.Anchors = append(r.Anchors, "ledger")
+	}
 	if v.level == Quick {
 		for name := range v.expected.sums {
 			r.Bytes += max(0, v.present[name].Size)
@@ -217,9 +224,17 @@ func (v *verifier) comparePresence() {
 	}
 	for name := range v.present {
 		if _, ok := v.expected.sums[name]; !ok {
-			v.add(FaultUnexpected, name, "no manifest names this file")
+			v.add(FaultUnexpected, name, "%s", surplus(name))
 		}
 	}
+}
+
+// surplus describes a file that belongs to no archive.
+func surplus(name string) string {
+	if who := leftBy(name); who != "" {
+		return who + " left it there: it is no part of the archive, and can be deleted"
+	}
+	return "no manifest names this file"
 }
 
 // absence describes a missing file.

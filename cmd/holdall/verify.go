@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -260,8 +261,8 @@ func (v *verification) print(e *env) error {
 	for _, x := range v.Exports {
 		if x.Valid {
 			fmt.Fprintf(
-				e.stdout, "%s: valid (%s: %s, %s)\n", x.Export, x.Level, count(x.Files, "file", "files"),
-				term.Bytes(x.Bytes),
+				e.stdout, "%s: valid (%s: %s, %s), as its %s\n", x.Export, x.Level,
+				count(x.Files, "file", "files"), term.Bytes(x.Bytes), anchorsText(x.Anchors),
 			)
 		}
 	}
@@ -299,6 +300,14 @@ func (v *verification) print(e *env) error {
 	}
 	e.hint("restore what is named above from another copy of the archive; all else is as it was")
 	return nil
+}
+
+// anchorsText says what a valid archive was compared with.
+func anchorsText(anchors []string) string {
+	if slices.Contains(anchors, "ledger") {
+		return "manifests and the root's ledger say"
+	}
+	return "manifests say; no ledger here vouches for these"
 }
 
 // verifyProgress shows how far the verification of one export is.

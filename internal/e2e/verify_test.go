@@ -1,8 +1,12 @@
 package e2e
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // A verifyOutcome is what the tests need of what verify prints.
@@ -60,4 +64,45 @@ func TestVerificationInSeveralRuns(t *testing.T) {
 		t.Errorf("with a changed file: exit code %d, %+v", code, last)
 	}
 	holdall(t, 2, "verify", root, "--max-duration", "1h", "--level", "deep")
+}
+
+// What a file manager left in an archive's folder is called that; whoever vouches for the manifests is named.
+func TestVerifyNamesLitterAndAnchors(t *testing.T) {
+	root := copyTree(t, goldenRoot)
+	bag := exportIn(t, root)
+	type report struct {
+		Exports []struct{ Anchors []string }
+		Faults  []struct{ Code, Path, Detail string }
+	}
+	anchors := func(o outcome) []string {
+		t.Helper()
+		r := decode[report](t, o)
+		if len(r.Exports) != 1 {
+			t.Fatalf("%+v", r)
+		}
+		return r.Exports[0].Anchors
+	}
+	if d := cmp.Diff([]string{"manifests", "ledger"}, anchors(holdall(t, 0, "verify", root, "--json"))); d != "" {
+		t.Error(d)
+	}
+	alone := copyTree(t, bag)
+	if d := cmp.Diff([]string{"manifests"}, anchors(holdall(t, 0, "verify", alone, "--json"))); d != "" {
+		t.Error(d)
+	}
+	for name, want := range map[string]string{
+		".DS_Store": "macOS left it there", "data/documents/Thumbs.db": "Windows left it there",
+		"data/._index.parquet": "macOS left it there", "data/letter.pdf": "no manifest names this file",
+	} {
+		path := filepath.Join(bag, name)
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := decode[report](t, holdall(t, 5, "verify", root, "--json"))
+		if len(r.Faults) != 1 || r.Faults[0].Code != "unexpected" || !strings.Contains(r.Faults[0].Detail, want) {
+			t.Errorf("%s: %+v, want %q", name, r.Faults, want)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
