@@ -7,7 +7,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"hash/maphash"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"regexp"
@@ -173,43 +175,77 @@ func partsName(files []*dataFile) string {
 // columns have 4 KiB.
 const maxFirstLine = 64 << 10
 
-// areParts reports whether all files begin with the same line, and no two go on the same.
+// areParts reports whether all files begin with the same line, and go on otherwise: not the same, and not with
+// many of the same lines either, as two versions of a table do.
 func areParts(files []*dataFile) (bool, error) {
 	var headings []byte
 	seen := map[[32]byte]bool{}
+	lines := map[uint64]bool{}
 	for i, f := range files {
-		first, rest, err := firstLine(f.plain)
-		if err != nil || len(first) == 0 || i > 0 && !bytes.Equal(first, headings) || seen[rest] {
+		p, err := lookAtPart(f.plain)
+		if err != nil || len(p.first) == 0 || i > 0 && !bytes.Equal(p.first, headings) || seen[p.rest] {
 			return false, err
 		}
-		headings, seen[rest] = first, true
+		known := 0
+		for h := range p.lines {
+			if lines[h] {
+				known++
+			}
+		}
+		if 2*known > len(p.lines) {
+			return false, nil
+		}
+		maps.Copy(lines, p.lines)
+		headings, seen[p.rest] = p.first, true
 	}
 	return true, nil
 }
 
-// firstLine returns the first line of a file with its end, and a digest of what follows it. It is empty for a
-// file without one, or with too long a one.
-func firstLine(plain string) (first []byte, rest [sha256.Size]byte, err error) {
+// A partLook is what is compared of the files of a table.
+type partLook struct {
+	first []byte            // line, with its end; empty for a file without one, or with too long a one
+	rest  [sha256.Size]byte // digest of what follows it
+	lines map[uint64]bool   // hashes of the first lines of that
+}
+
+// maxPartLines is how many lines of each file are compared.
+const maxPartLines = 10_000
+
+func lookAtPart(plain string) (p partLook, err error) {
 	in, err := os.Open(plain)
 	if err != nil {
-		return nil, rest, err
+		return p, err
 	}
 	defer in.Close()
 	r := bufio.NewReaderSize(in, maxFirstLine)
 	head, err := r.Peek(maxFirstLine)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, rest, err
+		return p, err
 	}
-	first = bytes.Clone(head[:lineEnd(head)])
-	sum := sha256.New()
-	if _, err := r.Discard(len(first)); err != nil {
-		return nil, rest, err
+	p.first = bytes.Clone(head[:lineEnd(head)])
+	if _, err = r.Discard(len(p.first)); err != nil {
+		return p, err
+	}
+	p.lines = map[uint64]bool{}
+	sum, seed := sha256.New(), partSeed
+	for err == nil && len(p.lines) < maxPartLines {
+		var line []byte
+		if line, err = r.ReadBytes('\n'); len(line) > 0 {
+			p.lines[maphash.Bytes(seed, bytes.TrimRight(line, "\r\n\x00"))] = true
+			sum.Write(line) // a hash does not fail
+		}
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return p, err
 	}
 	if _, err := io.Copy(sum, r); err != nil {
-		return nil, rest, err
+		return p, err
 	}
-	return first, [sha256.Size]byte(sum.Sum(nil)), nil
+	p.rest = [sha256.Size]byte(sum.Sum(nil))
+	return p, nil
 }
+
+var partSeed = maphash.MakeSeed()
 
 // lineEnd returns where the first line ends, behind its line feed; 0 if it does not. In UTF-16 with the low
 // byte first a zero byte belongs to the line feed.

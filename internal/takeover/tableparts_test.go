@@ -53,6 +53,10 @@ func TestTableInSeveralFiles(t *testing.T) {
 			{"Candidates.csv", heads + row("1", "c") + row("2", "a")},
 			{"Candidates (1).csv", heads + row("1", "c") + row("2", "a")},
 		}, []string{"1", "2"}, "warning table-repeated"},
+		{"a later version of the same file", []handmadeFile{
+			{"Candidates.csv", heads + row("1", "c") + row("2", "a")},
+			{"Candidates (1).csv", heads + row("1", "c") + row("2", "a") + row("3", "new")},
+		}, []string{"1", "2"}, "warning table-repeated"},
 		{"other headings", []handmadeFile{
 			{"Candidates_1.csv", heads + row("1", "c")},
 			{"Candidates_2.csv", strings.Replace(heads, "Internal Note", "Summary", 1) + row("2", "a")},
