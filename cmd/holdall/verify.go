@@ -27,7 +27,7 @@ type verifyOptions struct {
 func verifyCommand() command {
 	var o verifyOptions
 	return command{
-		use:   "verify [EXPORT | ROOT]",
+		use:   "verify [EXPORT | ROOT | BAG]",
 		short: "Check that archives are whole and unchanged",
 		long: `
 Check an archive against its own record and list every fault, each with the documents that it
@@ -42,7 +42,10 @@ a fault. The verification becomes a row of "holdall log ROOT", where the ledger 
 With --max-duration a run ends about then, with exit code 3, and the same command goes on where it
 stopped; a file that was changed meanwhile is read again.
 
-"sha256sum -c manifest-sha256.txt" in the archive's directory does the work of full without holdall.`,
+"sha256sum -c manifest-sha256.txt" in the archive's directory does the work of full without holdall.
+
+The directory of any other BagIt bag is judged by RFC 8493, or by the draft of BagIt that it declares
+(0.93 to 0.97): is it complete, and is it valid?`,
 		example: `  holdall verify archives
   holdall verify archives/exports/recruitly-acme-20261122T013300Z-k3fq --level deep`,
 		args: cobra.MaximumNArgs(1),
@@ -74,6 +77,15 @@ func (o *verifyOptions) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	v, began := newVerification(level), time.Now()
+	if dir, ok := at.otherBag(); ok {
+		if o.maxDuration > 0 {
+			return usagef("leave it out", "--max-duration is for archives of holdall's, and %s is none", dir)
+		}
+		if err := v.otherBag(ctx, e, dir); err != nil {
+			return err
+		}
+		return v.result(e)
+	}
 	if o.maxDuration > 0 {
 		if !isS3(export) {
 			if export, err = filepath.Abs(export); err != nil {
@@ -138,6 +150,7 @@ type verification struct {
 
 	round *verifyRound // nil: all is read in one run
 	until time.Time
+	other bool // what is verified is a bag of another maker
 }
 
 func newVerification(level archive.Level) *verification {
@@ -288,6 +301,11 @@ func (v *verification) print(e *env) error {
 			count(unread, "file", "files"),
 		)
 		e.hint("make what is named above readable (check its permissions, and the disk), and verify again")
+		return nil
+	}
+	if v.other {
+		e.say("%s is not a valid bag: %s", v.Exports[0].Location, count(len(v.Faults), "fault", "faults"))
+		e.hint("ask whoever made the bag, or restore what is named above from another copy of it")
 		return nil
 	}
 	for _, x := range v.Exports {
