@@ -9,7 +9,9 @@
 EXPORT is a directory ROOT/exports/ID, or a copy of one. Exit code 0; 1 if something is wrong, with one line a fault on
 standard error; 2 for wrong usage.
 
-It shares nothing with the program that wrote the archive. In brackets: the section of FORMAT.md.
+It shares nothing with the program that wrote the archive, and is one file so that it can be taken to a machine that has
+nothing else. In brackets: the section of FORMAT.md. What is in Parquet files is not read, only their digests: the tables
+as received are beside them.
 """
 import binascii
 import csv
@@ -210,19 +212,23 @@ def documents(bag):
 
 
 def document(bag, row):
-    """The bytes of a document, checked against its row [7]."""
+    """The bytes of a document, in pieces; at the end they have been checked against its row [7]."""
+    if row["method"] not in ("stored", "deflated"):
+        raise ValueError(f"{row['doc_id']}: the method {row['method']} is none")
+    z = zlib.decompressobj(-15) if row["method"] == "deflated" else None
+    left, size, crc, h = int(row["stored_size"]), 0, 0, hashlib.sha256()
     with open(os.path.join(bag, row["pack"]), "rb") as f:
         f.seek(int(row["offset"]))
-        b = f.read(int(row["stored_size"]))
-    if row["method"] == "deflated":
-        b = zlib.decompress(b, -15)
-    elif row["method"] != "stored":
-        raise ValueError(f"{row['doc_id']}: the method {row['method']} is none")
-    if len(b) != int(row["size"]) or "%08x" % binascii.crc32(b) != row["crc32"]:
+        while left and (b := f.read(min(CHUNK, left))):
+            left -= len(b)
+            b = z.decompress(b) if z else b
+            size, crc = size + len(b), binascii.crc32(b, crc)
+            h.update(b)
+            yield b
+    if left or z and (not z.eof or z.unused_data) or size != int(row["size"]) or "%08x" % crc != row["crc32"]:
         raise ValueError(f"{row['doc_id']} ({row['original_name']}): length or CRC-32 differ from its row")
-    if hashlib.sha256(b).hexdigest() != row["sha256"]:
+    if h.hexdigest() != row["sha256"]:
         raise ValueError(f"{row['doc_id']} ({row['original_name']}): its SHA-256 differs from its row")
-    return b
 
 
 def verify_documents(bag, files, faults):
@@ -245,7 +251,8 @@ def verify_documents(bag, files, faults):
         if place.setdefault(r["sha256"], (r["pack"], r["offset"])) != (r["pack"], r["offset"]):
             faults.add("%s is stored twice", r["doc_id"])
         try:
-            document(bag, r)
+            for _ in document(bag, r):
+                pass
         except (ValueError, OSError, zlib.error) as e:
             faults.add("%s", e)
     packs = sorted(p for p in files if re.fullmatch(r"data/documents/[a-z0-9]+-[0-9]{5,}\.zip", p))
@@ -331,13 +338,8 @@ def verify_custody(bag, files, faults):
     for name, t in (done.get("tables") or {}).items():
         if rows.get(name) != t["rows"]:
             faults.add("completeness.json: table %s has %s rows, its record says %s", name, t["rows"], rows.get(name))
-    for line in read(bag, "custody/containers.jsonl").splitlines() + read(bag, "custody/receipts.jsonl").splitlines():
-        json.loads(line.decode())
-    _, refused = rows_of(read(bag, "data/documents/refused.csv"))
-    for r in refused:
-        if r["kept_in"] and (r["kept_in"] not in files or int(files[r["kept_in"]]["bytes"]) <
-                             int(r["offset"]) + int(r["stored_size"])):
-            faults.add("refused.csv: %s is not where it says", r["name"])
+    verify_entries(bag, files, faults)
+    verify_figures(bag, done, faults)
     counts = {}
     for line in content(bag, "custody/findings.jsonl.zst").splitlines():
         code = json.loads(line)["code"]
@@ -347,6 +349,61 @@ def verify_custody(bag, files, faults):
         said[f["code"]] = said.get(f["code"], 0) + f["count"]
     if counts != said:
         faults.add("completeness.json counts other findings than custody/findings.jsonl.zst has")
+
+
+def lines_of(bag, name):
+    """The objects of a file of JSON lines, none where there is no such file."""
+    if os.path.exists(os.path.join(bag, name)):
+        for line in read(bag, name).split(b"\n")[:-1]:
+            yield json.loads(line)
+
+
+def verify_entries(bag, files, faults):
+    """Every entry of a received container is a table, a document, or refused, and kept then [8]."""
+    objects, entries, became, refused = {}, {}, set(), {}
+    for line in lines_of(bag, "custody/containers.jsonl"):
+        if "container" not in line:
+            objects[line["number"]] = line
+        elif "own_name" not in line:
+            entries[line["container"]] = entries.get(line["container"], 0) + 1
+            if "doc_id" in line:
+                became.add(line["doc_id"])
+            elif line.get("refused", "directory") != "directory":
+                refused[str(line["container"]), line.get("inside", ""), str(line["index"])] = line["refused"]
+    for number, o in objects.items():
+        if o.get("entries", 0) != entries.get(number, 0):
+            faults.add("containers.jsonl: object %s has %s entries, and lists %d", number, o.get("entries"),
+                       entries.get(number, 0))
+    if objects and became != {r["doc_id"] for r in documents(bag)}:
+        faults.add("containers.jsonl: its entries became other documents than the index has")
+    kept = {}
+    if "data/documents/refused.csv" in files:
+        for r in rows_of(read(bag, "data/documents/refused.csv"))[1]:
+            kept[r["container"], r["inside"], r["index"]] = r["reason"]
+            end = int(r["offset"]) + int(r["stored_size"])
+            if r["kept_in"] and (r["kept_in"] not in files or int(files[r["kept_in"]]["bytes"]) < end):
+                faults.add("refused.csv: %s is not where it says", r["name"])
+    if kept != refused:
+        faults.add("containers.jsonl and refused.csv differ in what was refused")
+    for _ in lines_of(bag, "custody/receipts.jsonl"):
+        pass
+
+
+def verify_figures(bag, done, faults):
+    """The sums of completeness.json, and what datapackage.json says of the tables [8]."""
+    here, size = {}, 0
+    for r in documents(bag):
+        here[r["part"]] = here.get(r["part"], 0) + 1
+        size += int(r["size"])
+    if done["documents"] != {"attachments": here.get("attachments", 0), "cvs": here.get("cvs", 0), "bytes": size}:
+        faults.add("completeness.json says that there are other documents: %s", done["documents"])
+    for part, p in done["parts"].items():
+        if p["received"] != here.get(part, 0) or p["missing"] > p["promised"] or p["extra"] > p["received"]:
+            faults.add("completeness.json: what was promised, received, missing and extra of %s cannot be", part)
+    for r in json.loads(read(bag, "datapackage.json"))["resources"]:
+        got = digest(os.path.join(bag, r["path"]))
+        if ("sha256:" + got[0], got[1]) != (r["hash"], r["bytes"]):
+            faults.add("datapackage.json: %s is not as it says", r["path"])
 
 
 def verify_ledger(root, bag, faults):
@@ -412,7 +469,8 @@ def main(args):
         if what == "documents":
             print(r["doc_id"], r["part"], r["owner_id"] or "-", r["size"], r["original_name"], sep="\t")
         elif rest and r["doc_id"] == rest[0]:
-            sys.stdout.buffer.write(document(bag, r))
+            for b in document(bag, r):
+                sys.stdout.buffer.write(b)
             return 0
     if what == "extract":
         print(f"there is no document {rest and rest[0]}", file=sys.stderr)

@@ -14,14 +14,14 @@ import (
 	"holdall/internal/testneed"
 )
 
-// The README of an archive says how to get all documents of a person with ordinary tools. Its commands, as they
-// are there, must bring exactly those that the platform says are theirs.
-func TestTheReadmeLeadsToAllDocumentsOfAPerson(t *testing.T) {
+// documentsByReadme runs the commands of an archive's README, as they are there, for a candidate, and returns the
+// digests of the documents that they bring. Each has to be what the index says.
+func documentsByReadme(t *testing.T, bag, owner string) (digests []string) {
+	t.Helper()
 	for _, tool := range []string{"zstd", "awk", "gzip", "sha256sum"} {
 		testneed.Command(t, tool, "Debian "+tool)
 	}
-	s := undisturbed.get(t)
-	readme, err := os.ReadFile(filepath.Join(s.bag, "README.txt"))
+	readme, err := os.ReadFile(filepath.Join(bag, "README.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,6 +30,32 @@ func TestTheReadmeLeadsToAllDocumentsOfAPerson(t *testing.T) {
 	if !ok || !ok2 {
 		t.Fatalf("the README has no such commands:\n%s", readme)
 	}
+	dir := t.TempDir()
+	script := "set -e\n" + recipe + "\n  done\n"
+	cmd := exec.Command("sh", "-c", strings.NewReplacer("/tmp/person", dir, "PERSON", owner).Replace(script))
+	cmd.Dir = bag
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", owner, err, out)
+	}
+	for _, path := range files(t, dir) {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digests = append(digests, sha256Of(t, f))
+		f.Close()
+	}
+	if n := strings.Count(string(out), ": OK\n"); n != len(digests) {
+		t.Errorf("%s: %d documents, of which %d are as the index says: %s", owner, len(digests), n, out)
+	}
+	return digests
+}
+
+// The README of an archive says how to get all documents of a person with ordinary tools. Its commands, as they
+// are there, must bring exactly those that the platform says are theirs.
+func TestTheReadmeLeadsToAllDocumentsOfAPerson(t *testing.T) {
+	s := undisturbed.get(t)
 	want := map[string][]string{} // digests by owner
 	for _, f := range s.truth.Files {
 		if f.OwnerType == "CANDIDATE" && f.OwnerID != "" {
@@ -46,24 +72,7 @@ func TestTheReadmeLeadsToAllDocumentsOfAPerson(t *testing.T) {
 		if people++; people > 8 {
 			break
 		}
-		dir := t.TempDir()
-		script := "set -e\n" + recipe + "\n  done\n"
-		script = strings.NewReplacer("/tmp/person", dir, "PERSON", owner).Replace(script)
-		cmd := exec.Command("sh", "-c", script)
-		cmd.Dir = s.bag
-		out, err := cmd.CombinedOutput()
-		if err != nil || strings.Count(string(out), ": OK\n") != len(digests) {
-			t.Errorf("%s: %v: %s", owner, err, out)
-		}
-		var got []string
-		for _, path := range files(t, dir) {
-			f, err := os.Open(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, sha256Of(t, f))
-			f.Close()
-		}
+		got := documentsByReadme(t, s.bag, owner)
 		slices.Sort(got)
 		slices.Sort(digests)
 		if d := cmp.Diff(digests, got); d != "" {
