@@ -231,7 +231,7 @@ func (v *verifier) comparePresence() {
 
 // surplus describes a file that belongs to no archive.
 func surplus(name string) string {
-	if who := leftBy(name); who != "" {
+	if who := LeftBy(name); who != "" {
 		return who + " left it there: it is no part of the archive, and can be deleted"
 	}
 	return "no manifest names this file"

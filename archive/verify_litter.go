@@ -20,8 +20,8 @@ var (
 	}
 )
 
-// leftBy names the system that left a file in an archive's folder; "" for a file that none is known to leave.
-func leftBy(name string) string {
+// LeftBy names the system that left a file in an archive's folder; "" for a file that none is known to leave.
+func LeftBy(name string) string {
 	name = strings.ToLower(name)
 	for folder := range strings.SplitSeq(path.Dir(name), "/") {
 		if who := litterFolders[folder]; who != "" {

@@ -30,7 +30,7 @@ func cleanCommand() command {
 		long: `
 List what holds personal data and is no archive: databases (in ROOT/db, and in the user's cache
 directory those of archives that could not be written to), the history of the shell of "holdall
-query", what is left of finished takeovers, and what processes that were killed left in the
+query", lists of faults that "holdall verify" made, what is left of finished takeovers, and what processes that were killed left in the
 directory for temporary files. With --yes it is removed.
 
 Archives are never touched, nor what a running process uses. What an unfinished takeover has
@@ -134,7 +134,11 @@ func userLeftovers(ctx context.Context, e *env, remote bool) ([]takeover.Leftove
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return append(all, takeover.Scratch()...), nil
+	faults, err := leftFaults()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(all, faults, takeover.Scratch()), nil
 }
 
 // remoteLeftovers are what was fetched from roots in S3, and the databases made of it. Takeovers are
@@ -228,6 +232,8 @@ func (i *cleanedItem) describe() string {
 		return "could not be removed"
 	case i.Kind == takeover.LeftHistory:
 		return "what was typed in the shell of query"
+	case i.Kind == takeover.LeftFaults:
+		return "a list of faults that verify made"
 	case i.Kind == takeover.LeftCache:
 		return "fetched again when it is needed"
 	case i.Kind == takeover.LeftScratch:

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -163,6 +161,7 @@ func newVerification(level archive.Level) *verification {
 type rootFault struct {
 	Export string `json:"export,omitempty"`
 	archive.Fault
+	About []takeover.Affected `json:"about,omitempty"` // its documents, as far as they can be named
 }
 
 type exportReport struct {
@@ -186,7 +185,7 @@ func (v *verification) root(ctx context.Context, e *env, at exportPath) error {
 		return at.explain(ctx, e, errNoExport(at.root))
 	}
 	for _, f := range r.Faults {
-		v.add("", f)
+		v.add("", f, nil)
 	}
 	v.Notes = append(v.Notes, r.Notes...)
 	for _, folder := range r.Folders {
@@ -213,6 +212,7 @@ func (v *verification) root(ctx context.Context, e *env, at exportPath) error {
 					Code: archive.FaultUnreadable, Path: "exports/" + folder, Documents: []string{},
 					Detail: err.Error(),
 				},
+				nil,
 			)
 		}
 	}
@@ -239,8 +239,9 @@ func (v *verification) export(ctx context.Context, e *env, at exportPath) error 
 	if r.Faults == nil {
 		r.Faults = []archive.Fault{}
 	}
+	about := namesOf(ctx, x.bag, r.Faults)
 	for _, f := range r.Faults {
-		v.add(x.bag.ID(), f)
+		v.add(x.bag.ID(), f, about)
 	}
 	if r.Unfinished {
 		v.Unfinished, v.Valid = true, false
@@ -250,8 +251,23 @@ func (v *verification) export(ctx context.Context, e *env, at exportPath) error 
 	return nil
 }
 
+// namesOf says whose the documents are that faults concern, as far as a damaged archive can say it.
+func namesOf(ctx context.Context, bag *archive.Bag, faults []archive.Fault) map[string]takeover.Affected {
+	ids := map[string]bool{}
+	for _, f := range faults {
+		for _, id := range f.Documents {
+			ids[id] = true
+		}
+	}
+	about, err := takeover.NameDocuments(ctx, bag, ids, "")
+	if err != nil {
+		return nil // the faults that are named are why
+	}
+	return about
+}
+
 // add records a fault. What is wrong with the root's ledger is recorded once, not for every export.
-func (v *verification) add(export string, f archive.Fault) {
+func (v *verification) add(export string, f archive.Fault, about map[string]takeover.Affected) {
 	if f.Code == archive.FaultLedger {
 		export = ""
 		for _, other := range v.Faults {
@@ -261,71 +277,13 @@ func (v *verification) add(export string, f archive.Fault) {
 		}
 	}
 	v.Valid = false
-	v.Faults = append(v.Faults, rootFault{export, f})
-}
-
-func (v *verification) print(e *env) error {
-	if e.json {
-		return e.printJSON(v)
-	}
-	for _, note := range v.Notes {
-		e.talk("%s", note)
-	}
-	for _, x := range v.Exports {
-		if x.Valid {
-			fmt.Fprintf(
-				e.stdout, "%s: valid (%s: %s, %s), as its %s\n", x.Export, x.Level,
-				count(x.Files, "file", "files"), term.Bytes(x.Bytes), anchorsText(x.Anchors),
-			)
+	r := rootFault{Export: export, Fault: f}
+	for _, id := range f.Documents {
+		if a, ok := about[id]; ok {
+			r.About = append(r.About, a)
 		}
 	}
-	if len(v.Faults) == 0 {
-		return nil
-	}
-	var rows [][]string
-	faulty, unread := map[string]int{}, 0
-	for _, f := range v.Faults {
-		if f.Code == archive.FaultUnreadable {
-			unread++
-		}
-		faulty[f.Export]++
-		documents := strings.Join(f.Documents, " ")
-		rows = append(rows, []string{f.Export, string(f.Code), f.Path, documents, f.Detail})
-	}
-	if err := e.table([]string{"export", "fault", "path", "documents", "detail"}, nil, rows); err != nil {
-		return err
-	}
-	if unread == len(v.Faults) {
-		e.say(
-			"%s could not be read: whether they are intact is not known",
-			count(unread, "file", "files"),
-		)
-		e.hint("make what is named above readable (check its permissions, and the disk), and verify again")
-		return nil
-	}
-	if v.other {
-		e.say("%s is not a valid bag: %s", v.Exports[0].Location, count(len(v.Faults), "fault", "faults"))
-		e.hint("ask whoever made the bag, or restore what is named above from another copy of it")
-		return nil
-	}
-	for _, x := range v.Exports {
-		if n := faulty[x.Export]; n > 0 {
-			e.say("%s has changed since it was committed: %s", x.Export, count(n, "fault", "faults"))
-		}
-	}
-	if n := faulty[""]; n > 0 {
-		e.say("the root does not hold what its ledger says: %s", count(n, "fault", "faults"))
-	}
-	e.hint("restore what is named above from another copy of the archive; all else is as it was")
-	return nil
-}
-
-// anchorsText says what a valid archive was compared with.
-func anchorsText(anchors []string) string {
-	if slices.Contains(anchors, "ledger") {
-		return "manifests and the root's ledger say"
-	}
-	return "manifests say; no ledger here vouches for these"
+	v.Faults = append(v.Faults, r)
 }
 
 // verifyProgress shows how far the verification of one export is.

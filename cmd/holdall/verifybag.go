@@ -76,13 +76,17 @@ func (v *verification) otherBag(ctx context.Context, e *env, dir string) error {
 	}
 	report := &archive.Report{
 		Valid: len(r.Faults) == 0, Level: v.Level, Files: r.Files, Bytes: r.Bytes, Faults: []archive.Fault{},
+		Anchors: []string{"manifests"},
 	}
 	for _, f := range r.Faults {
 		fault := archive.Fault{
 			Code: archive.FaultCode(f.Code), Path: f.Path, Documents: []string{}, Detail: f.Detail,
 		}
+		if who := archive.LeftBy(f.Path); f.Code == bagit.Unexpected && who != "" {
+			fault.Detail += "; " + who + " left it there, and it can be deleted"
+		}
 		report.Faults = append(report.Faults, fault)
-		v.add(name, fault)
+		v.add(name, fault, nil)
 	}
 	v.other = true
 	v.Files, v.Bytes = r.Files, r.Bytes

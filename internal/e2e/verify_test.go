@@ -16,8 +16,14 @@ type verifyOutcome struct {
 	Files      int      `json:"files"`
 	Error      *failure `json:"error"`
 	Faults     []struct {
-		Code string `json:"code"`
-		Path string `json:"path"`
+		Code      string   `json:"code"`
+		Path      string   `json:"path"`
+		Documents []string `json:"documents"`
+		About     []struct {
+			ID    string `json:"doc_id"`
+			File  string `json:"file"`
+			Owner string `json:"owner"`
+		} `json:"about"`
 	} `json:"faults"`
 }
 

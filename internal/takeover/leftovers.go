@@ -21,6 +21,7 @@ const (
 	LeftRun      = "run"      // of a takeover
 	LeftScratch  = "scratch"  // of a process that was killed
 	LeftHistory  = "history"  // of what was typed
+	LeftFaults   = "faults"   // a list that verify made
 	LeftCache    = "cache"    // of files fetched from a remote root, and fetched again when they are needed
 )
 
