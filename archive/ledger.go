@@ -251,6 +251,7 @@ type ledger struct {
 	taken  map[string]Event // those that brought an export here, by export
 	order  []Event          // those of taken, in the order of the ledger
 	broken error            // where the chain does not hold
+	files  []eventFile      // all events as they are stored
 }
 
 func readLedger(ctx context.Context, s Store) (*ledger, error) {
@@ -259,6 +260,7 @@ func readLedger(ctx context.Context, s Store) (*ledger, error) {
 	if err != nil {
 		return l, fmt.Errorf("ledger: %w", err)
 	}
+	l.files = files
 	for _, err := range chain(s, files) {
 		l.broken = err
 	}

@@ -31,6 +31,9 @@ func CheckRoot(ctx context.Context, s Store) (*RootReport, error) {
 	if l.broken != nil {
 		r.add(FaultLedger, ledgerDir, l.broken.Error())
 	}
+	if err := r.checkLedgerFiles(ctx, s, l.files); err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
 	if err := r.checkLedgerIsThere(ctx, s, l); err != nil {
 		return nil, err
 	}

@@ -203,11 +203,16 @@ func RunRecords(ctx context.Context, s Store, r Run) iter.Seq2[RunRecord, error]
 	}
 }
 
+// namesRecords reports whether the name of the file of records is one that AppendRun gives.
+func (r *Run) namesRecords() bool {
+	return strings.HasPrefix(r.recordsFile, ledgerDir+"records/") && CheckStoreName(r.recordsFile) == nil
+}
+
 // maxRecords is the longest file of records that is read: some millions of records, compressed.
 const maxRecords = 1 << 30
 
 func eachRecord(ctx context.Context, s Store, r Run, use func(RunRecord) bool) error {
-	if !strings.HasPrefix(r.recordsFile, ledgerDir+"records/") || CheckStoreName(r.recordsFile) != nil {
+	if !r.namesRecords() {
 		return errors.New("the event names no file of records")
 	}
 	b, err := readAll(ctx, s, r.recordsFile, maxRecords)

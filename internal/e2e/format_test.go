@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -153,26 +154,52 @@ func TestEveryDamageIsFoundByHoldallAndByTheReaderOfTheFormat(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, path := range glob(t, root, "ledger", "*.json") {
-		whole, err := os.ReadFile(path)
+	if code, out := reader(t, "verify", bag, root); code != 0 {
+		t.Errorf("after all is as it was: exit code %d: %s", code, out)
+	}
+}
+
+// Whatever of the ledger is damaged or, where something else tells of it, gone: both find it. Each copy of the
+// root is verified once, since that adds an event.
+func TestEveryDamageOfTheLedgerIsFound(t *testing.T) {
+	names := slices.Concat(
+		glob(t, goldenRoot, "ledger", "*.json"), glob(t, goldenRoot, "ledger", "numbers", "*.json"),
+		glob(t, goldenRoot, "ledger", "records", "*"),
+	)
+	if len(names) != 7 {
+		t.Fatalf("the ledger has %q, want seven files", names)
+	}
+	for _, name := range names {
+		root := copyTree(t, goldenRoot)
+		path, err := filepath.Rel(goldenRoot, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		changed := strings.Replace(string(whole), `"time": "2026`, `"time": "2025`, 1)
-		if changed == string(whole) {
-			changed = strings.Replace(string(whole), `"time":"2026`, `"time":"2025`, 1)
-		}
-		if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+		damaged := filepath.Join(root, path)
+		whole, err := os.ReadFile(damaged)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if code, out := reader(t, "verify", bag, root); code != 1 {
+		changed := strings.Replace(string(whole), "2026", "2025", 1)
+		if changed == string(whole) {
+			whole[len(whole)/2] ^= 4
+			changed = string(whole)
+		}
+		if err := os.WriteFile(damaged, []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, out := reader(t, "verify", exportIn(t, root), root); code != 1 {
 			t.Errorf("%s was changed: the reader of the format: exit code %d: %s", path, code, out)
 		}
-		if err := os.WriteFile(path, whole, 0o600); err != nil {
-			t.Fatal(err)
+		if o := holdall(t, 5, "verify", root, "--json"); !strings.Contains(o.stdout, "ledger-broken") {
+			t.Errorf("%s was changed: %s", path, o.stdout)
 		}
 	}
-	if code, out := reader(t, "verify", bag, root); code != 0 {
-		t.Errorf("after all is as it was: exit code %d: %s", code, out)
+	root := copyTree(t, goldenRoot)
+	if err := os.RemoveAll(filepath.Join(root, "ledger", "records")); err != nil {
+		t.Fatal(err)
+	}
+	if o := holdall(t, 5, "verify", root, "--json"); !strings.Contains(o.stdout, "is gone") {
+		t.Errorf("the records are gone: %s", o.stdout)
 	}
 }

@@ -27,6 +27,9 @@ func TestFindingsAreTheMistakes(t *testing.T) {
 	}
 	root := filepath.Join(dir, "archives")
 	holdall(t, 5, "take", p.master, "--to", root, "--allow-private")
+	if code, out := reader(t, "verify", exportIn(t, root), root); code != 0 {
+		t.Errorf("the reader of the format: exit code %d: %s", code, out)
+	}
 	found := decode[struct{ Findings []detailed }](t, holdall(t, 0, "status", root, "--json")).Findings
 	names := documentNames(t, root)
 	for i, f := range found {

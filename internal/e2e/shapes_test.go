@@ -48,6 +48,9 @@ func TestEveryShape(t *testing.T) {
 				}
 			}
 			holdall(t, 0, "verify", root, "--level", "deep")
+			if code, out := reader(t, "verify", exportIn(t, root), root); code != 0 {
+				t.Errorf("the reader of the format: exit code %d: %s", code, out)
+			}
 		})
 	}
 }
