@@ -82,7 +82,7 @@ func Check(
 	}
 	defer root.Close()
 	c := &checker{
-		root: root, progress: progress, files: map[string]int64{}, forms: map[string]string{},
+		root: root, progress: progress, files: map[string]int64{}, forms: map[string]string{}, folded: map[string]string{},
 		found: map[Fault]bool{}, notes: map[string]*note{}, fetch: map[string]bool{},
 	}
 	if err := c.list(ctx); err != nil {
@@ -109,6 +109,7 @@ type checker struct {
 
 	files   map[string]int64  // every file of the bag, with its length
 	forms   map[string]string // its Unicode normal form, to its name
+	folded  map[string]string // that in lower case, to its name
 	hasData bool
 
 	declared string
@@ -195,16 +196,29 @@ func (c *checker) list(ctx context.Context) error {
 			c.add(Unsafe, name, "neither a file nor a directory: %s", info.Mode().Type())
 		default:
 			c.files[name] = info.Size()
-			if other, ok := c.forms[normal(name)]; ok {
-				c.note(
-					"names differ only in their Unicode form; file systems that know but one form lose a file",
-					other,
-				)
-			}
+			c.noteName(name)
 			c.forms[normal(name)] = name
 		}
 		return nil
 	})
+}
+
+// noteName notes a file that some file systems cannot hold alongside the others, or not at all (RFC 8493, 5.2.1).
+func (c *checker) noteName(name string) {
+	if other, ok := c.forms[normal(name)]; ok {
+		c.note("names differ only in their Unicode form; file systems that know but one form lose a file", other)
+	}
+	folded := strings.ToLower(normal(name))
+	if other, ok := c.folded[folded]; ok && normal(other) != normal(name) {
+		c.note("names differ only in case; file systems that do not tell it apart lose a file", other)
+	}
+	c.folded[folded] = name
+	for elem := range strings.SplitSeq(name, "/") {
+		if unfitForWindows.MatchString(elem) {
+			c.note("a name cannot be that of a file on Windows", name)
+			break
+		}
+	}
 }
 
 // cause is an error without the path, which the fault has.

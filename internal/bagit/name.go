@@ -13,7 +13,11 @@ func normal(name string) string { return norm.NFC.String(name) }
 var (
 	escapes    = strings.NewReplacer("%0A", "\n", "%0a", "\n", "%0D", "\r", "%0d", "\r", "%25", "%")
 	oldEscapes = strings.NewReplacer("%0A", "\n", "%0a", "\n", "%0D", "\r", "%0d", "\r")
-	drive      = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
+	// unfitForWindows is an element of a path with a character, an end or a name that Windows does not allow.
+	unfitForWindows = regexp.MustCompile(
+		`(?i)[<>:"|?*\\\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)`,
+	)
+	drive = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
 )
 
 // isUnsafe reports whether a name leads, or is taken by some system to lead, out of the bag (RFC 8493, 5.1).
