@@ -271,7 +271,7 @@ func (v *verification) add(export string, f archive.Fault, about map[string]take
 	if f.Code == archive.FaultLedger {
 		export = ""
 		for _, other := range v.Faults {
-			if other.Code == f.Code {
+			if other.Code == f.Code && other.Path == f.Path {
 				return
 			}
 		}

@@ -82,7 +82,8 @@ func Check(
 	}
 	defer root.Close()
 	c := &checker{
-		root: root, progress: progress, files: map[string]int64{}, forms: map[string]string{}, folded: map[string]string{},
+		root: root, progress: progress,
+		files: map[string]int64{}, forms: map[string]string{}, folded: map[string]string{},
 		found: map[Fault]bool{}, notes: map[string]*note{}, fetch: map[string]bool{},
 	}
 	if err := c.list(ctx); err != nil {
@@ -203,7 +204,7 @@ func (c *checker) list(ctx context.Context) error {
 	})
 }
 
-// noteName notes a file that some file systems cannot hold alongside the others, or not at all (RFC 8493, 5.2.1).
+// noteName notes a file that some file systems cannot hold alongside the others, or not at all.
 func (c *checker) noteName(name string) {
 	if other, ok := c.forms[normal(name)]; ok {
 		c.note("names differ only in their Unicode form; file systems that know but one form lose a file", other)
