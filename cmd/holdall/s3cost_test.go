@@ -85,6 +85,9 @@ func TestAQuickVerificationSeesWhatS3KeepsOfAChangedFile(t *testing.T) {
 	if len(v.Faults) != 1 || v.Faults[0].Code != "hash-mismatch" || len(v.Faults[0].Documents) == 0 {
 		t.Errorf("faults: %+v, want the pack, and the documents that are hurt", v.Faults)
 	}
+	if len(v.Faults) == 1 && len(v.Faults[0].About) != len(v.Faults[0].Documents) {
+		t.Errorf("names of documents: %+v, want one of each", v.Faults[0].About)
+	}
 }
 
 func TestAQueryFetchesTheTablesThatItNeedsOnce(t *testing.T) {

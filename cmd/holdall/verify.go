@@ -239,7 +239,7 @@ func (v *verification) export(ctx context.Context, e *env, at exportPath) error 
 	if r.Faults == nil {
 		r.Faults = []archive.Fault{}
 	}
-	about := namesOf(ctx, x.bag, r.Faults)
+	about := namesOf(ctx, x, r.Faults)
 	for _, f := range r.Faults {
 		v.add(x.bag.ID(), f, about)
 	}
@@ -252,12 +252,16 @@ func (v *verification) export(ctx context.Context, e *env, at exportPath) error 
 }
 
 // namesOf says whose the documents are that faults concern, as far as a damaged archive can say it.
-func namesOf(ctx context.Context, bag *archive.Bag, faults []archive.Fault) map[string]takeover.Affected {
+func namesOf(ctx context.Context, x *export, faults []archive.Fault) map[string]takeover.Affected {
 	ids := map[string]bool{}
 	for _, f := range faults {
 		for _, id := range f.Documents {
 			ids[id] = true
 		}
+	}
+	bag := x.bag
+	if x.cache != nil {
+		bag = bag.WithCache(x.cache) // of a root in S3: what the names are in is fetched
 	}
 	about, err := takeover.NameDocuments(ctx, bag, ids, "")
 	if err != nil {
