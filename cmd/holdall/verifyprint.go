@@ -61,6 +61,11 @@ func (v *verification) print(e *env) error {
 		e.hint("ask whoever made the bag, or restore what is named above from another copy of it")
 		return nil
 	}
+	if v.onlyLitter() {
+		e.say("nothing is damaged: what is named above was left by file managers or storage devices")
+		e.hint("delete it, and verify again")
+		return nil
+	}
 	for _, x := range v.Exports {
 		if n := faulty[x.Export]; n > 0 {
 			e.say("%s has changed since it was committed: %s", x.Export, count(n, "fault", "faults"))
@@ -79,6 +84,13 @@ func anchorsText(anchors []string) string {
 		return "manifests and the root's ledger say"
 	}
 	return "manifests say; no ledger here vouches for these"
+}
+
+// onlyLitter reports whether all faults are files that file managers left in the folder.
+func (v *verification) onlyLitter() bool {
+	return !slices.ContainsFunc(v.Faults, func(f rootFault) bool {
+		return f.Code != archive.FaultUnexpected || archive.LeftBy(f.Path) == ""
+	})
 }
 
 // What a terminal shows of faults and of the documents of one: above, they are counted, and listed in a file.

@@ -107,6 +107,10 @@ func TestVerifyNamesLitterAndAnchors(t *testing.T) {
 		if len(r.Faults) != 1 || r.Faults[0].Code != "unexpected" || !strings.Contains(r.Faults[0].Detail, want) {
 			t.Errorf("%s: %+v, want %q", name, r.Faults, want)
 		}
+		said := holdall(t, 5, "verify", root).stderr
+		if litter := !strings.HasPrefix(want, "no "); strings.Contains(said, "nothing is damaged") != litter {
+			t.Errorf("%s: %s", name, said)
+		}
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
