@@ -1,22 +1,17 @@
 package archive
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 
 	"holdall/internal/digest"
 )
@@ -45,6 +40,11 @@ type Run struct {
 	Destination string    `json:"destination"` // what records went to: orgvue:TENANT/DATASET
 	Detail      string    `json:"detail"`      // why a run failed, or a record is to be sent again
 
+	// Pull names the pull that a run went on with, and Receipts says how many answers that had at the end of
+	// the run: its later runs begin there.
+	Pull     string `json:"pull,omitempty"`
+	Receipts int64  `json:"receipts,omitempty"`
+
 	recordsFile string // of the root; empty: there are none
 	recordsSum  digest.Sum
 }
@@ -69,25 +69,56 @@ func NewRunID(start time.Time) string {
 }
 
 // AppendRun adds a run to the root's ledger, its records in a file of their own: written first, so that an
-// event never names what is not there.
+// event never names what is not there. A later event of the same ID takes an earlier one's place: the run was
+// opened by the one and closed by the other.
 func AppendRun(ctx context.Context, s Store, r Run, records []RunRecord) error {
+	p := NewRecordPack()
+	for _, x := range records {
+		if err := p.Add(x); err != nil {
+			return err
+		}
+	}
+	return AppendRunPack(ctx, s, r, p)
+}
+
+// AppendRunPack is AppendRun for records that may be many.
+func AppendRunPack(ctx context.Context, s Store, r Run, records *RecordPack) error {
 	facts, err := r.facts()
 	if err != nil {
 		return err
 	}
-	if len(records) > 0 {
-		name := ledgerDir + "records/" + r.ID + ".jsonl.zst"
-		content, err := packRecords(records)
+	if records.Len() > 0 {
+		content, err := records.bytes()
 		if err != nil {
 			return err
 		}
-		if err := putNew(ctx, s, name, content); err != nil {
+		name, err := putRecords(ctx, s, r.ID, content)
+		if err != nil {
 			return fmt.Errorf("ledger: write the records of run %s: %w", r.ID, err)
 		}
 		facts["records-file"], facts["records-sha256"] = name, digest.Of(content).String()
 	}
 	_, err = AppendEvent(ctx, s, Event{Kind: KindRun, Export: r.Export, Time: r.Ended, Facts: facts})
 	return err
+}
+
+// maxRecordFiles is how many events one run may have records in.
+const maxRecordFiles = 9
+
+// putRecords stores the records of an event under a name that is free: those that the event which opened the
+// run names stay.
+func putRecords(ctx context.Context, s Store, id string, content []byte) (name string, err error) {
+	for n := 1; n <= maxRecordFiles; n++ {
+		name = ledgerDir + "records/" + id
+		if n > 1 {
+			name += fmt.Sprintf("-%d", n)
+		}
+		name += ".jsonl.zst"
+		if err = putNew(ctx, s, name, content); !errors.Is(err, fs.ErrExist) {
+			return name, err
+		}
+	}
+	return name, err
 }
 
 // facts are what the JSON of a run has, as texts; what is empty is left out.
@@ -111,28 +142,12 @@ func (r *Run) facts() (map[string]string, error) {
 	return facts, nil
 }
 
-func packRecords(records []RunRecord) ([]byte, error) {
-	var b bytes.Buffer
-	z, err := zstd.NewWriter(&b)
-	if err != nil {
-		return nil, err
-	}
-	enc := json.NewEncoder(z)
-	enc.SetEscapeHTML(false)
-	for _, r := range records {
-		if err := enc.Encode(r); err != nil {
-			return nil, err
-		}
-	}
-	err = z.Close()
-	return b.Bytes(), err
-}
-
-// Runs returns the runs of a root, oldest first. An arrival that has no run, since an earlier version
+// Runs returns the runs of a root, oldest first, each as its last event has it. An arrival that has no run, since an earlier version
 // recorded it or the process died, is one, too.
 // If the chain of events is damaged, Runs returns an error along with what could be read; Events has details.
 func Runs(ctx context.Context, s Store) ([]Run, error) {
 	var runs []Run
+	at := map[string]int{}        // place in runs, by ID
 	recorded := map[string]bool{} // exports whose takeover or copy has a run of its own, by its type
 	var commits []Event
 	for e, err := range Events(ctx, s) {
@@ -142,9 +157,14 @@ func Runs(ctx context.Context, s Store) ([]Run, error) {
 		switch e.Kind {
 		case KindRun:
 			r := runOf(e)
-			if r.Status == "complete" {
+			if r.Status == "complete" && !(r.Type == "copy" && r.Direction == "out") {
 				recorded[r.Type+" "+r.Export] = true
 			}
+			if opened, ok := at[r.ID]; ok && r.ID != "" {
+				runs[opened] = r
+				continue
+			}
+			at[r.ID] = len(runs)
 			runs = append(runs, r)
 		case KindTaken, KindCopied:
 			commits = append(commits, e)
@@ -184,67 +204,16 @@ func runOf(e Event) Run {
 		Failed: number("failed"),
 		Bytes:  number("bytes"), Requests: number("requests"), TraceID: e.Facts["trace_id"], Export: e.Export,
 		Operator: e.Facts["operator"], Version: e.Facts["version"], Destination: e.Facts["destination"],
-		Detail: e.Facts["detail"], recordsFile: e.Facts["records-file"],
+		Detail: e.Facts["detail"], Pull: e.Facts["pull"], Receipts: number("receipts"),
+		recordsFile: e.Facts["records-file"],
 	}
 	r.recordsSum, _ = digest.Parse(e.Facts["records-sha256"])
 	return r
 }
 
-// RunRecords yields the records of a run, verified: a file that was changed is an error before its first
-// record.
-func RunRecords(ctx context.Context, s Store, r Run) iter.Seq2[RunRecord, error] {
-	return func(yield func(RunRecord, error) bool) {
-		if r.recordsFile == "" {
-			return
-		}
-		if err := eachRecord(ctx, s, r, func(x RunRecord) bool { return yield(x, nil) }); err != nil {
-			yield(RunRecord{}, fmt.Errorf("ledger: records of run %s: %w", r.ID, err))
-		}
-	}
-}
-
-// namesRecords reports whether the name of the file of records is one that AppendRun gives.
-func (r *Run) namesRecords() bool {
-	return strings.HasPrefix(r.recordsFile, ledgerDir+"records/") && CheckStoreName(r.recordsFile) == nil
-}
-
-// maxRecords is the longest file of records that is read: some millions of records, compressed.
-const maxRecords = 1 << 30
-
-func eachRecord(ctx context.Context, s Store, r Run, use func(RunRecord) bool) error {
-	if !r.namesRecords() {
-		return errors.New("the event names no file of records")
-	}
-	b, err := readAll(ctx, s, r.recordsFile, maxRecords)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is gone", s.Location(r.recordsFile))
-	}
-	if err != nil {
-		return err
-	}
-	if digest.Of(b) != r.recordsSum {
-		return fmt.Errorf("%s was changed", s.Location(r.recordsFile))
-	}
-	z, err := zstd.NewReader(bytes.NewReader(b))
-	if err != nil {
-		return err
-	}
-	defer z.Close()
-	lines := bufio.NewReader(z)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		var x RunRecord
-		if err := json.Unmarshal(line, &x); err != nil {
-			return err
-		}
-		if !use(x) {
-			return nil
-		}
-	}
+// Arrival reports whether a run brought an export's records into the root, and the ledger does not list them:
+// they are what the archive holds. A pull's are in the ledger, run by run.
+func (r Run) Arrival() bool {
+	return (r.Type == "take" || r.Type == "copy") && r.Direction == "in" && r.Status == "complete" &&
+		r.Export != "" && r.Pull == ""
 }

@@ -21,6 +21,7 @@ type contents struct {
 	bytes    int64
 	of       map[string]*Receipt // by file, of contents that are here
 	told     map[string]bool     // files that a finding was made for
+	asked    map[*Receipt]string // file that an answer is about
 }
 
 // A file is what a listing says of a file.
@@ -49,7 +50,7 @@ func (p *pull) fetchContents(ctx context.Context) error {
 	c := &p.contents
 	c.received, c.refused, c.bytes, c.of = 0, 0, 0, map[string]*Receipt{}
 	if c.told == nil {
-		c.told = map[string]bool{}
+		c.told, c.asked = map[string]bool{}, map[*Receipt]string{}
 	}
 	if c.template == "" {
 		c.template = p.o.FileContent
@@ -86,6 +87,7 @@ func (p *pull) tellContents(r *Receipt, left int) {
 
 func (p *pull) count(f file, r *Receipt) {
 	c := &p.contents
+	c.asked[r] = f.id
 	x := Finding{Severity: Warning, Type: "files", ID: f.id}
 	switch {
 	case r.File == "" || r.Status != http.StatusOK:

@@ -16,7 +16,7 @@
 //
 // # What it promises
 //
-// A pull sends nothing but POST /token, GET, and POST …/search; MarkExported is the one exception. Answers
+// A pull sends nothing but POST /token, GET, and POST …/search; a Marker is the one exception. Answers
 // are kept byte for byte. Neither the key nor a token is written anywhere. A type is complete only when a
 // census, a list of all IDs taken at the end, agrees with what was received and with the total that the
 // system states; everything else is a Finding.
@@ -58,6 +58,12 @@ type Options struct {
 	UserAgent   string
 	Talk        func(format string, a ...any) // what a user should know on the way; may be nil
 	Progress    func(Progress)                // after each request; may be nil
+
+	// Took is called at the end with what this process received, however the pull ended; before that, with
+	// what earlier ones received that nobody was told of, as they were killed. Accounted is the
+	// Part.Receipts that was told of last; negative: all that is there.
+	Took      func(Part) error
+	Accounted int
 }
 
 // Progress is a snapshot of a pull.

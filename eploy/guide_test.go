@@ -105,7 +105,16 @@ func TestMarksAreSentAsInTheGuide(t *testing.T) {
 			r := &recorder{next: w.o.Transport, path: "/api/export"}
 			tokens := &recorder{next: r, path: "/api/token"}
 			w.o.Transport = tokens
-			err := MarkExported(t.Context(), w.o, 1, []Mark{{1001, "X-1"}}, []Mark{{ID: 2002}})
+			m, err := NewMarker(w.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err = m.Prepare(t.Context()); err == nil {
+				err = m.Mark(t.Context(), 1, []Mark{{1001, "X-1"}}, []Mark{{ID: 2002}})
+			}
+			if cerr := m.Close(); cerr != nil {
+				t.Error(cerr)
+			}
 			if (err == nil) != may {
 				t.Errorf("a key with %q: %v", key.Scopes, err)
 			}

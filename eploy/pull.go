@@ -28,9 +28,13 @@ func Pull(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	opened := len(j.all)
 	p, err := newPull(o, h, j)
 	if err == nil {
 		err = p.run(ctx)
+	}
+	if terr := p.account(opened); terr != nil {
+		o.Talk("what this run received could not be listed: %v", terr)
 	}
 	return p.result(), errors.Join(err, j.close())
 }
@@ -46,6 +50,7 @@ type pull struct {
 	findings []Finding
 	part     string
 	contents contents
+	decided  []decision
 }
 
 // progress is how far one listing is.

@@ -21,26 +21,34 @@ func (j *journal) each(l *listing, use func(id string, record json.RawMessage) e
 		if r.Rejected != "" || r.Status != http.StatusOK || !l.bears(r.Step) {
 			continue
 		}
-		body, err := j.body(r)
+		if err := j.recordsIn(r, l, use); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordsIn calls use for each record in the answer that a receipt tells of.
+func (j *journal) recordsIn(r *Receipt, l *listing, use func(id string, record json.RawMessage) error) error {
+	body, err := j.body(r)
+	if err != nil {
+		return err
+	}
+	records := []json.RawMessage{body}
+	if r.Method == http.MethodPost {
+		x, err := parsePage(body)
 		if err != nil {
 			return err
 		}
-		records := []json.RawMessage{body}
-		if r.Method == http.MethodPost {
-			x, err := parsePage(body)
-			if err != nil {
-				return err
-			}
-			records = x.Records
+		records = x.Records
+	}
+	for _, record := range records {
+		id, err := l.id(record)
+		if err != nil {
+			return err
 		}
-		for _, record := range records {
-			id, err := l.id(record)
-			if err != nil {
-				return err
-			}
-			if err := use(id, record); err != nil {
-				return err
-			}
+		if err := use(id, record); err != nil {
+			return err
 		}
 	}
 	return nil

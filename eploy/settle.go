@@ -109,16 +109,15 @@ func (p *pull) confirmGone(ctx context.Context, g *progress, found *passed, roun
 		unlisted = without(g.have, found.ids)
 	}
 	for _, id := range unlisted {
-		there, _, err := p.one(ctx, g, id, fmt.Sprintf("alive-%d", round), false)
+		x, err := p.one(ctx, g, id, fmt.Sprintf("alive-%d", round), false)
 		if err != nil {
 			return err
 		}
-		if there {
+		if x.there {
 			found.ids[id] = true
 			continue
 		}
-		delete(g.have, id)
-		g.gone[id] = true
+		p.vanished(g, id, x.receipt)
 	}
 	return nil
 }
@@ -141,14 +140,15 @@ func (p *pull) fetchAbsent(ctx context.Context, g *progress, found *passed, roun
 		absent = without(found.ids, g.have)
 	}
 	for _, id := range absent {
-		there, answered, err := p.one(ctx, g, id, fmt.Sprintf("one-%d", round), true)
+		x, err := p.one(ctx, g, id, fmt.Sprintf("one-%d", round), true)
 		switch {
 		case err != nil:
 			return err
-		case there:
+		case x.there:
 			g.receive(id)
-		case !answered:
+		case !x.answered:
 			g.missing++
+			p.decide(g, id, x.receipt, actionReceive, "it is listed and cannot be read")
 			p.find(RecordsMissing, Faulty, g.listing, "record %s of %s is listed and cannot be read", id,
 				g.name)
 		}
@@ -156,10 +156,16 @@ func (p *pull) fetchAbsent(ctx context.Context, g *progress, found *passed, roun
 	return nil
 }
 
+// An oneRecord is what the system says of one record.
+type oneRecord struct {
+	there    bool
+	answered bool // false: nobody can tell whether it is there
+	receipt  *Receipt
+}
+
 // one asks for one record by its ID: as a search, so that it comes in the same form as all others, or where
-// that is refused as a GET. answered is false where nobody can tell whether it is there.
-func (p *pull) one(ctx context.Context, g *progress, id, step string, whole bool) (there, answered bool,
-	err error) {
+// that is refused as a GET.
+func (p *pull) one(ctx context.Context, g *progress, id, step string, whole bool) (oneRecord, error) {
 	s := search{g: g, pass: "singles", step: step + "/" + id, page: 1,
 		extra: []filter{{Route: g.idRoute(), Value: id, Operation: "Equals"}}}
 	if whole {
@@ -167,24 +173,24 @@ func (p *pull) one(ctx context.Context, g *progress, id, step string, whole bool
 	}
 	_, r, err := p.search(ctx, s)
 	if err != nil {
-		return false, false, err
+		return oneRecord{}, err
 	}
 	if r.Status == http.StatusOK && (len(r.IDs) == 0 || slices.Contains(r.IDs, id)) {
-		return len(r.IDs) > 0, true, nil
+		return oneRecord{len(r.IDs) > 0, true, r}, nil
 	}
 	if g.fixed {
-		return false, false, nil
+		return oneRecord{false, false, r}, nil
 	}
 	if r, err = p.get(ctx, g, "get-"+step+"/"+id, id); err != nil {
-		return false, false, err
+		return oneRecord{}, err
 	}
 	switch r.Status {
 	case http.StatusOK:
-		return r.Size > int64(len("null")), true, nil
+		return oneRecord{r.Size > int64(len("null")), true, r}, nil
 	case http.StatusNotFound, http.StatusGone, http.StatusBadRequest:
-		return false, true, nil
+		return oneRecord{false, true, r}, nil
 	}
-	return false, false, nil
+	return oneRecord{false, false, r}, nil
 }
 
 // changes fetches what was modified since the pull began. Where records have no date, or dates cannot be
@@ -240,13 +246,12 @@ func (p *pull) relist(ctx context.Context, g *progress, round int) error {
 		}
 	}
 	for _, id := range unread {
-		there, answered, err := p.one(ctx, g, id, fmt.Sprintf("relisted-%d", round), true)
+		x, err := p.one(ctx, g, id, fmt.Sprintf("relisted-%d", round), true)
 		if err != nil {
 			return err
 		}
-		if !there && answered {
-			delete(g.have, id)
-			g.gone[id] = true
+		if !x.there && x.answered {
+			p.vanished(g, id, x.receipt)
 		}
 	}
 	return nil

@@ -51,5 +51,8 @@ func (d *DB) AttachView(ctx context.Context, schema, name, view, comment string)
 	}
 	defer c.Close()
 	full := ident(schema) + ".main." + ident(name)
-	return execAll(ctx, c, "CREATE VIEW "+full+" AS "+view, "COMMENT ON VIEW "+full+" IS "+text(comment))
+	return d.parts.retryFetching(ctx, func() error { // the engine looks at the files of a view that it makes
+		return execAll(ctx, c, "CREATE OR REPLACE VIEW "+full+" AS "+view,
+			"COMMENT ON VIEW "+full+" IS "+text(comment))
+	})
 }

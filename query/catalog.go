@@ -18,7 +18,7 @@ import (
 
 // catalogVersion is that of the catalogs this package makes. A change that makes older ones wrong or
 // unreadable raises it.
-const catalogVersion = "6"
+const catalogVersion = "7"
 
 // A Catalog says of an archive what its files say of themselves only in part: which tables there are, how
 // their texts are given back, and what describes them. Together with the files (Parts) it is all that SQL
@@ -107,6 +107,9 @@ func (w *catalogWriter) write(ctx context.Context, c *sql.Conn) error {
 		return err
 	}
 	if err := w.writeOwn(ctx, c); err != nil {
+		return err
+	}
+	if err := execAll(ctx, c, "CREATE VIEW holdall.records AS "+w.recordsSQL()); err != nil {
 		return err
 	}
 	var derived []view

@@ -80,7 +80,7 @@ func (o *s3Flags) copy(ctx context.Context, e *env, args []string) error {
 	report, err := archive.Copy(ctx, x.bag, h.store, show.update)
 	show.end()
 	err = stopped(ctx, err)
-	e.recordCopy(ctx, h, x.bag, report, err, began)
+	e.recordCopy(ctx, h, x, report, err, began)
 	if err != nil {
 		return err
 	}

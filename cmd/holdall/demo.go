@@ -103,8 +103,12 @@ func (o *demoOptions) take(ctx context.Context, e *env, server *exportsim.Server
 	options := (&takeOptions{to: o.to, allowPrivate: true}).takeover(e)
 	show := newProgress(e)
 	options.Progress = show.update
+	began := time.Now()
 	result, err := takeover.Take(ctx, takeover.MasterCSV{Link: href}, options)
 	show.end()
+	if result != nil && result.FetchedBytes > 0 {
+		e.recordTake(ctx, options, result, err, began)
+	}
 	if err != nil {
 		return nil, err
 	}

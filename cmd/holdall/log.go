@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -75,9 +76,9 @@ func (o *logOptions) run(ctx context.Context, e *env, args []string) error {
 	}
 	switch {
 	case len(rest) == 1:
-		return o.one(ctx, e, h.store, runs, rest[0])
+		return o.one(ctx, e, h, runs, rest[0])
 	case o.record != "":
-		return o.follow(ctx, e, h.store, runs)
+		return o.follow(ctx, e, h, runs)
 	case o.records || o.failed:
 		return usagef("name one run", "--records and --failed are of one run")
 	}
@@ -158,22 +159,23 @@ func findRun(runs []archive.Run, id string) (archive.Run, error) {
 }
 
 // one shows one run, or its records.
-func (o *logOptions) one(ctx context.Context, e *env, s archive.Store, runs []archive.Run, id string) error {
+func (o *logOptions) one(ctx context.Context, e *env, h *openedRoot, runs []archive.Run, id string) error {
 	r, err := findRun(runs, id)
 	if err != nil {
 		return err
 	}
 	if o.records || o.failed {
-		var found []archive.RunRecord
-		for x, err := range archive.RunRecords(ctx, s, r) {
-			if err != nil {
-				return err
+		out := newRecordPrinter(e)
+		err := h.records(ctx, e, r, "", "", func(x archive.RunRecord) error {
+			if o.failed && x.Status == "success" {
+				return nil
 			}
-			if !o.failed || x.Status != "success" {
-				found = append(found, x)
-			}
+			return out.print(x)
+		})
+		if err != nil {
+			return withHint(err, "a copy of the archive in another root has them: \"holdall log\" there")
 		}
-		return e.printRecords(found)
+		return out.end()
 	}
 	if e.json {
 		return e.printJSON(r)
@@ -192,20 +194,6 @@ func (o *logOptions) one(ctx context.Context, e *env, s archive.Store, runs []ar
 		func(row []string) bool { return row[1] == "" }))
 }
 
-func (e *env) printRecords(records []archive.RunRecord) error {
-	if e.json {
-		if records == nil {
-			records = []archive.RunRecord{}
-		}
-		return e.printJSON(records)
-	}
-	var rows [][]string
-	for _, r := range records {
-		rows = append(rows, []string{r.Type, r.ID, r.Action, r.Status, r.ExternalID, r.Error})
-	}
-	return e.table([]string{"record type", "record", "action", "status", "external ID", "error"}, nil, rows)
-}
-
 // A followed is a run that a record took part in.
 type followed struct {
 	archive.Run
@@ -215,7 +203,7 @@ type followed struct {
 
 // follow lists the runs that a record took part in, newest first, and marks the last success at each
 // destination.
-func (o *logOptions) follow(ctx context.Context, e *env, s archive.Store, runs []archive.Run) error {
+func (o *logOptions) follow(ctx context.Context, e *env, h *openedRoot, runs []archive.Run) error {
 	typ, id, ok := strings.Cut(o.record, ":")
 	if !ok {
 		return usagef("write --record people:E-1187", "%q is not TYPE:ID", o.record)
@@ -223,16 +211,17 @@ func (o *logOptions) follow(ctx context.Context, e *env, s archive.Store, runs [
 	found := []followed{}
 	last := map[string]bool{}
 	for _, r := range slices.Backward(runs) {
-		for x, err := range archive.RunRecords(ctx, s, r) {
-			if err != nil {
-				return err
-			}
-			if x.Type != typ || x.ID != id {
-				continue
-			}
+		err := h.records(ctx, e, r, typ, id, func(x archive.RunRecord) error {
 			success := x.Status == "success" && !last[r.Destination]
 			last[r.Destination] = last[r.Destination] || success
 			found = append(found, followed{r, x, success})
+			return nil
+		})
+		var lost *archiveGone
+		if errors.As(err, &lost) {
+			e.warn(lost.Error())
+		} else if err != nil {
+			return err
 		}
 	}
 	if e.json {

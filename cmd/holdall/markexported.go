@@ -55,6 +55,8 @@ func (o *markOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.take.api.credentials, "credentials", "", "JSON `FILE` with client_id and client_secret "+
 		"of a key that may mark, or - (default: HOLDALL_EPLOY_CLIENT_ID and HOLDALL_EPLOY_CLIENT_SECRET)")
 	f.StringVar(&o.take.api.url, "api-url", "", "`URL` of the API (default https://SYSTEM.eploy.net/api)")
+	f.IntVar(&o.take.api.reserve, "reserve", -1,
+		"leave `N` requests a day to others (default: a tenth of the day's limit)")
 	f.BoolVar(&o.take.allowPrivate, "allow-private", false, "the API may be on this machine, also by http")
 }
 
@@ -256,18 +258,25 @@ func verifyBefore(ctx context.Context, e *env, x *export) error {
 // about to be sent: of a process that dies, nothing is sent twice.
 func (o *markOptions) mark(ctx context.Context, e *env, x *export, p eploy.Options, destination string,
 	all []marking) error {
+	marker, err := eploy.NewMarker(p)
+	if err != nil {
+		return err
+	}
+	defer marker.Close()
 	for first := 0; first < len(all); first += eploy.MaxMarks {
+		if err := marker.Prepare(ctx); err != nil {
+			return stopped(ctx, err)
+		}
 		part := all[first:min(first+eploy.MaxMarks, len(all))]
 		by := map[string][]eploy.Mark{}
 		for _, m := range part {
 			by[m.Type] = append(by[m.Type], m.mark)
 		}
-		began := time.Now()
-		if err := e.recordMarks(ctx, x, destination, "unknown", "unknown", "about to be sent", part,
-			began); err != nil {
+		run := archive.Run{ID: archive.NewRunID(time.Now()), Started: time.Now(), Destination: destination}
+		if err := e.recordMarks(ctx, x, run, "unknown", "unknown", "about to be sent", part); err != nil {
 			return err
 		}
-		failed := eploy.MarkExported(ctx, p, o.pack, by["vacancies"], by["applications"])
+		failed := marker.Mark(ctx, o.pack, by["vacancies"], by["applications"])
 		state, status, text := "completed", "success", ""
 		if failed != nil {
 			state, status, text = "failed", "failed", describeError(failed).Message
@@ -275,8 +284,7 @@ func (o *markOptions) mark(ctx context.Context, e *env, x *export, p eploy.Optio
 		if errors.Is(failed, eploy.ErrMarkUnknown) || failed != nil && ctx.Err() != nil {
 			state, status = "unknown", "unknown"
 		}
-		err := e.recordMarks(ctx, x, destination, state, status, text, part, began)
-		if err != nil {
+		if err := e.recordMarks(ctx, x, run, state, status, text, part); err != nil {
 			return errors.Join(failed, err)
 		}
 		if failed != nil {
@@ -288,11 +296,11 @@ func (o *markOptions) mark(ctx context.Context, e *env, x *export, p eploy.Optio
 	return e.printMarks("completed", all)
 }
 
-// recordMarks adds a run for some records to the ledger.
-func (e *env) recordMarks(ctx context.Context, x *export, destination, state, status, text string,
-	part []marking, began time.Time) error {
-	run := archive.Run{Started: began, Direction: "out", Type: "mark-exported", Export: x.bag.ID(),
-		Status: state, Records: int64(len(part)), Requests: 1, Destination: destination, Detail: text}
+// recordMarks opens a run for some records in the ledger, and closes it when it is called again.
+func (e *env) recordMarks(ctx context.Context, x *export, run archive.Run, state, status, text string,
+	part []marking) error {
+	run.Direction, run.Type, run.Export = "out", "mark-exported", x.bag.ID()
+	run.Status, run.Records, run.Requests, run.Detail = state, int64(len(part)), 1, text
 	if status == "failed" {
 		run.Failed = run.Records
 	}

@@ -59,7 +59,7 @@ func TestOnlyMarkExportedWrites(t *testing.T) {
 	run(good[:1], "take", "eploy://acme", "--to", root)
 	must(t, good[:1], "verify", root)
 	must(t, good[:1], "query", root, "select 1")
-	asked := len(system.Requests())
+	before := len(system.Requests())
 	for name, query := range map[string]string{
 		"a record that is not archived": "select 999999999 as vacancy_id",
 		"both": "select vacancy_id, application_id from applications " +
@@ -77,8 +77,17 @@ func TestOnlyMarkExportedWrites(t *testing.T) {
 	mark := []string{"--json", "mark-exported", root, "eploy://acme", "--query", sql, "--package", "1"}
 	run([]int{exitUsage}, "mark-exported", root, "eploy://acm", "--query", sql, "--package", "1", "--yes")
 	run(good[:1], mark...)
-	if n := writes(); n != 0 || len(system.Requests()) != asked {
-		t.Fatalf("%d writes and %d requests by commands that may do neither", n, len(system.Requests())-asked)
+	if n := writes(); n != 0 || len(system.Requests()) != before {
+		t.Fatalf("%d writes and %d requests by commands that may do neither", n, len(system.Requests())-before)
+	}
+
+	// The day's reserve is left alone; that costs one search, and writes nothing, not even into the ledger.
+	if o := run([]int{exitNotFinished}, append(mark, "--yes", "--reserve", "9900")...); !strings.Contains(o.stdout,
+		`"resume_after"`) || writes() != 0 {
+		t.Errorf("a mark beyond the reserve: %s; %d writes", o.stdout, writes())
+	}
+	if runs := logged(t, root, "--type", "mark-exported"); len(runs) > 0 {
+		t.Errorf("what was not sent is %+v", runs)
 	}
 
 	sick = true
@@ -107,6 +116,15 @@ func TestOnlyMarkExportedWrites(t *testing.T) {
 	run(good[:1], append(mark, "--yes")...)
 	if n := writes(); n != 1 || len(system.Writes()) > 0 {
 		t.Errorf("%d writes, want one; refused: %q", n, system.Writes())
+	}
+	// Each request is one run, opened before and closed after it.
+	all := logged(t, root, "--type", "mark-exported")
+	if len(all) != 2 || all[0].Status != "completed" || all[1].Status != "unknown" || all[0].Requests != 1 {
+		t.Errorf("the ledger has %+v", all)
+	}
+	if n := asked(t, root, "select string_agg(status, ',' order by run) from ledger.run_records "+
+		"where action = 'mark-exported'"); n != `"unknown,requeued,success"` {
+		t.Errorf("the records of the marks are %s", n)
 	}
 }
 

@@ -84,13 +84,13 @@ func (o *queryOptions) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	defer db.Close()
-	if interactive || needsLedger(sql) {
-		if err := x.attachLedger(ctx, db); err != nil {
+	if interactive {
+		return runShell(ctx, e, x, db)
+	}
+	if needsLedger(sql) {
+		if err := x.attachLedger(ctx, e, db, sql); err != nil {
 			return err
 		}
-	}
-	if interactive {
-		return runShell(ctx, e, db, x.bag.ID())
 	}
 	if o.timeout > 0 {
 		var cancel context.CancelFunc

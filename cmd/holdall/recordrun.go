@@ -16,11 +16,26 @@ const recordPatience = 20 * time.Second
 // recordRun adds a run of this process to the root's ledger. The run has ended, also when ctx has.
 func (e *env) recordRun(ctx context.Context, s archive.Store, r archive.Run,
 	records []archive.RunRecord) error {
+	pack := archive.NewRecordPack()
+	for _, x := range records {
+		if err := pack.Add(x); err != nil {
+			return err
+		}
+	}
+	r.Ended = time.Now()
+	return e.appendRun(ctx, s, r, pack)
+}
+
+// appendRun adds a run to a root's ledger, under a new ID unless it has one.
+func (e *env) appendRun(ctx context.Context, s archive.Store, r archive.Run, records *archive.RecordPack) error {
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
 	defer cancel()
-	r.ID, r.Ended = archive.NewRunID(r.Started), time.Now().UTC()
-	r.Started, r.Operator, r.Version = r.Started.UTC(), e.operator(), version()
-	return archive.AppendRun(limited, s, r, records)
+	if r.ID == "" {
+		r.ID = archive.NewRunID(r.Started)
+	}
+	r.Started, r.Ended = r.Started.UTC(), r.Ended.UTC()
+	r.Operator, r.Version = e.operator(), version()
+	return archive.AppendRunPack(limited, s, r, records)
 }
 
 // record adds a verification to the ledger of the root that it was of. A root that cannot be written to, or
@@ -76,12 +91,14 @@ func (v *verification) appendTo(ctx context.Context, e *env, at exportPath, bega
 	return e.recordRun(ctx, h.store, run, records)
 }
 
-// recordCopy adds a copy to the ledger of the root that it went to.
-func (e *env) recordCopy(ctx context.Context, h *openedRoot, bag *archive.Bag, r *archive.CopyReport,
-	failed error, began time.Time) {
+// recordCopy adds a copy to the ledger of the root that it went to, and to that of the root that it came from,
+// where there is one that can be written to: the one knows where its archive is from, the other where it also
+// is.
+func (e *env) recordCopy(ctx context.Context, h *openedRoot, x *export, r *archive.CopyReport, failed error,
+	began time.Time) {
 	run := archive.Run{Started: began, Direction: "in", Type: "copy", RecordType: "exports",
-		Status: takeover.StateComplete, Records: 1, Export: bag.ID(), Detail: "from " + bag.Location()}
-	record := archive.RunRecord{Type: "exports", ID: bag.ID(), Action: "copy", Status: "success"}
+		Status: takeover.StateComplete, Records: 1, Export: x.bag.ID(), Detail: "from " + x.bag.Location()}
+	record := archive.RunRecord{Type: "exports", ID: x.bag.ID(), Action: "copy", Status: "success"}
 	if r != nil {
 		run.Bytes = r.Copied
 	}
@@ -91,6 +108,17 @@ func (e *env) recordCopy(ctx context.Context, h *openedRoot, bag *archive.Bag, r
 	}
 	if err := e.recordRun(ctx, h.store, run, []archive.RunRecord{record}); err != nil {
 		e.warn("the run could not be written into the ledger: " + err.Error())
+	}
+	if x.root == "" || h.name == x.name {
+		return
+	}
+	if runs, err := archive.Runs(ctx, x.store); err != nil || len(runs) == 0 {
+		return // it has no ledger, or one that "verify" is to look at first
+	}
+	to := h.store.Location("exports/" + x.bag.ID())
+	run.Direction, run.Destination, run.Detail = "out", "copy:"+to, "to "+to
+	if err := e.recordRun(ctx, x.store, run, []archive.RunRecord{record}); err != nil {
+		e.talk("the copy is not in the ledger of %s, which could not be written to: %v", x.name, err)
 	}
 }
 
@@ -109,18 +137,42 @@ func (e *env) recordTake(ctx context.Context, o takeover.Options, r *takeover.Re
 		store = dir
 	}
 	run := archive.Run{Started: began, Direction: "in", Type: "take", Status: r.State, Bytes: r.FetchedBytes,
-		Requests: int64(r.Requests), Export: r.Export}
-	if r.Types != nil {
-		run.Bytes = r.KeptBytes + r.Documents.Bytes
-	}
-	for _, t := range r.Types {
-		run.Records += int64(t.Received)
-		run.Failed += int64(t.Missing)
+		Export: r.Export}
+	for _, t := range r.Tables {
+		run.Records += t.Rows
 	}
 	if failed != nil && r.State != takeover.StatePaused {
 		run.Detail = describeError(failed).Message
 	}
-	if err := e.recordRun(ctx, store, run, nil); err != nil {
+	var err error
+	if len(r.PullParts) == 0 {
+		err = e.recordRun(ctx, store, run, nil)
+	}
+	for _, part := range r.PullParts {
+		if err = e.recordPart(ctx, store, run, part); err != nil {
+			break
+		}
+	}
+	if err != nil {
 		e.warn("the run could not be written into the ledger: " + err.Error())
 	}
 }
+
+// recordPart adds what one run of the command received of a pull: run is that of the last one. Of one that was
+// killed only its answers tell.
+func (e *env) recordPart(ctx context.Context, s archive.Store, run archive.Run, part takeover.PullPart) error {
+	run.Ended = time.Now()
+	if part.Killed {
+		if part.Records.Len() == 0 {
+			return nil
+		}
+		run.Started, run.Ended, run.Export = part.Began, part.Ended, ""
+		run.Status, run.Detail = statusKilled, "the process ended without a word"
+	}
+	run.Pull, run.Receipts, run.Requests, run.Bytes = part.Pull, int64(part.Receipts), int64(part.Requests), part.Bytes
+	run.Records, run.Failed = part.Records.Len(), part.Records.Failed()
+	return e.appendRun(ctx, s, run, part.Records)
+}
+
+// statusKilled is the status of a run whose process was killed.
+const statusKilled = "interrupted"

@@ -31,14 +31,25 @@ func TestEachRunIsARowOfTheLedger(t *testing.T) {
 	if err := os.WriteFile(rotten, []byte("rotten"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"HOLDALL_OPERATOR", "SUDO_USER", "USER", "LOGNAME", "USERNAME"} {
+		t.Setenv(name, "")
+	}
 	must(t, []int{exitFindings}, "verify", other)
 
+	if runs := logged(t, other); runs[0].Operator == "" {
+		t.Error("without an environment, nobody verified")
+	}
+	if to := logged(t, root, "--type", "copy"); len(to) != 1 || to[0].Direction != "out" ||
+		!strings.HasPrefix(to[0].Detail, "to "+other) {
+		t.Errorf("where it was copied from, the copy is %+v", to)
+	}
 	tests := []struct {
 		root, kind string
 		statuses   []string // newest first
 	}{
 		{root, "take", []string{"complete"}},
 		{root, "verify", []string{"valid"}},
+		{root, "copy", []string{"complete"}}, // the root that it was copied from knows, too
 		{other, "copy", []string{"complete"}},
 		{other, "verify", []string{"faults", "valid"}},
 	}

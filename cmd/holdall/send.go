@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -211,14 +213,17 @@ func (e *env) secret(path, variable string) ([]byte, error) {
 	return b, withHint(err, "name the file that the secret is in, or - for standard input")
 }
 
-// operator is who runs this, as far as the environment says.
+// operator is who runs this: as the environment says, else the system's list of users, else a number.
 func (e *env) operator() string {
 	for _, name := range []string{"HOLDALL_OPERATOR", "SUDO_USER", "USER", "LOGNAME", "USERNAME"} {
 		if value, ok := e.lookup(name); ok && value != "" {
 			return value
 		}
 	}
-	return ""
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "uid " + strconv.Itoa(os.Getuid())
 }
 
 func (o *sendOptions) plan(ctx context.Context, e *env, rows *query.Rows, s sending.Options) error {

@@ -18,7 +18,9 @@ import (
 // A shell asks for SQL on a terminal, statement by statement, until it is left.
 type shell struct {
 	env     *env
+	export  *export
 	db      *query.DB
+	ledger  bool // is attached
 	tables  []query.TableReport
 	editor  *readline.Shell
 	history *history
@@ -29,7 +31,7 @@ type shell struct {
 }
 
 // runShell opens the shell.
-func runShell(ctx context.Context, e *env, db *query.DB, id string) error {
+func runShell(ctx context.Context, e *env, x *export, db *query.DB) error {
 	if e.stdin != io.Reader(os.Stdin) || !term.Is(e.stdout) {
 		return usagef("add SQL as an argument, -f FILE, or - for standard input", "no SQL given")
 	}
@@ -37,13 +39,14 @@ func runShell(ctx context.Context, e *env, db *query.DB, id string) error {
 	if err != nil {
 		return err
 	}
-	s := &shell{env: e, db: db, tables: tables, mode: query.Table, pager: true, history: openHistory()}
+	s := &shell{env: e, export: x, db: db, tables: tables, mode: query.Table, pager: true, history: openHistory()}
 	defer s.history.Close()
 	if s.history.fresh {
 		e.talk("what is typed is remembered in %s; \"holdall clean\" removes it", s.history.path)
 	}
 	e.talk(
-		"%s: SQL ends with a semicolon; .tables lists the tables, .help the rest, .quit or Ctrl-D leaves", id,
+		"%s: SQL ends with a semicolon; .tables lists the tables, .help the rest, .quit or Ctrl-D leaves",
+		x.bag.ID(),
 	)
 	s.newEditor(ctx)
 	// Ctrl-C ends what is running, and never the shell.
@@ -127,6 +130,12 @@ func (s *shell) answer(ctx context.Context, sql string) error {
 }
 
 func (s *shell) write(ctx context.Context, sql string) error {
+	if !s.ledger && needsLedger(sql) {
+		if err := s.export.attachLedger(ctx, s.env, s.db, ""); err != nil {
+			return err
+		}
+		s.ledger = true
+	}
 	statements, err := s.db.Statements(ctx, sql, nil)
 	if err != nil {
 		return err

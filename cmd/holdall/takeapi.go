@@ -148,7 +148,7 @@ func (o *takeOptions) runAPI(ctx context.Context, e *env, system string) error {
 	r, err := takeover.TakeAPI(ctx, system, p, options)
 	show.end(e)
 	err = stopped(ctx, err)
-	if r != nil && r.Requests > 0 {
+	if r != nil && len(r.PullParts) > 0 {
 		e.recordTake(ctx, options, r, err, began)
 	}
 	return e.reportResult(r, err)

@@ -53,11 +53,19 @@ func TakeAPI(ctx context.Context, system string, p eploy.Options, o Options) (*R
 		}
 	}
 	t := &takeover{Options: o, store: store, run: r, began: began}
+	var parts []PullPart
+	p.Accounted, p.Took = o.accounted(ctx, store, r), takePart(r, &parts)
 	result, err := t.pullAndArchive(ctx, p)
 	if err != nil && !t.committed {
 		if serr := r.stopped(err, o.Now()); serr != nil {
 			o.Talk("could not record why this run ended: %v", serr)
 		}
+	}
+	if result == nil && len(parts) > 0 {
+		result = notFinished(r.dir)
+	}
+	if result != nil {
+		result.PullParts = parts
 	}
 	return result, err
 }

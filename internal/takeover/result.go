@@ -27,6 +27,9 @@ type Result struct {
 	// KeptBytes wait for the next run, whichever run received them.
 	KeptBytes int64         `json:"kept_bytes,omitempty"`
 	Budget    *eploy.Budget `json:"budget,omitempty"` // of a pull through an API
+
+	// PullParts are what this call received through an API, and before that what killed processes had.
+	PullParts []PullPart `json:"-"`
 }
 
 // notFinished is the result of a takeover that has not ended, in the run directory dir.
