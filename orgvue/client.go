@@ -79,7 +79,11 @@ func (c *Client) do(ctx context.Context, q call) (*reply, error) {
 				return nil, e
 			}
 			last = e
-		case r.status >= 500 && !q.once:
+		case r.status >= 500 && q.once: // of a server in between, perhaps, behind which it began
+			return nil, &Error{Code: CodeNetwork, Unclear: true,
+				Message: fmt.Sprintf("the import was answered with status %d, so that nobody can tell whether it began",
+					r.status), Hint: "look at the dataset before you send again"}
+		case r.status >= 500:
 			last = refusal(r)
 		default:
 			return r, nil
@@ -189,62 +193,4 @@ func (c *Client) ask(ctx context.Context, method, path string, in, out any) (*re
 		return nil, fmt.Errorf("the system's answer is not JSON (status %d)", r.status)
 	}
 	return r, nil
-}
-
-// hints say what can be done about the system's own codes.
-var hints = map[string]string{
-	"40101":  "make a token on the tenant's Tokens page",
-	"40102":  "check that the whole token was copied, or make another one",
-	"40103":  "check that the whole token was copied",
-	"40301":  "wait until the token is active, or make another one",
-	"40302":  "make another token on the tenant's Tokens page",
-	"40303":  "the token is limited to other networks: send from one of them, or make another one",
-	"40321":  askAdmin,
-	"40322":  askAdmin,
-	"40323":  askAdmin,
-	"40324":  askAdmin,
-	"40345":  "the tenant has no usage plan: ask the vendor",
-	"400603": "check the dataset's ID",
-	"415001": "this is a fault of holdall: report it",
-	"42901":  "wait a minute, then run the same command again",
-	"42902":  "the day's quota is used up: run the same command again tomorrow",
-}
-
-const askAdmin = "ask whoever administers the tenant about this account"
-
-// refusal makes an error of an answer: {"errors":[{"name","code","message"}]}, several at once.
-func refusal(r *reply) *Error {
-	var a struct {
-		Errors []struct {
-			Code    any
-			Message string
-		}
-	}
-	e := &Error{Code: CodeRefused}
-	var messages []string
-	if json.Unmarshal(r.body, &a) == nil {
-		for _, x := range a.Errors {
-			code := fmt.Sprint(x.Code)
-			e.Codes = append(e.Codes, code)
-			messages = append(messages, fmt.Sprintf("%s (%s)", x.Message, code))
-			if e.Hint == "" {
-				e.Hint = hints[code]
-			}
-		}
-	}
-	if messages == nil {
-		messages = []string{fmt.Sprintf("status %d", r.status)}
-	}
-	e.Message = "the system refuses: " + strings.Join(messages, "; ")
-	switch {
-	case slices.Contains(e.Codes, "40302"):
-		e.Code = CodeExpired
-	case r.status == http.StatusUnauthorized || r.status == http.StatusForbidden:
-		e.Code = CodeDenied
-	case r.status == http.StatusTooManyRequests:
-		e.Code, e.Retryable = CodeBusy, true
-	case r.status >= 500:
-		e.Code, e.Retryable = CodeNetwork, true
-	}
-	return e
 }

@@ -60,6 +60,8 @@ type Error struct {
 	Retryable bool
 	Codes     []string // the system's own
 	Unclear   bool     // an import may have begun
+
+	status int // of the answer that it was made of
 }
 
 func (e *Error) Error() string { return e.Message }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,9 @@ type simulateOrgvueOptions struct {
 	resultLink  bool
 	failShape   string
 	throttle    int
+	refuse      []string
+	refuseFrom  int
+	refuseTimes int
 	listen      string
 	credentials string
 	ttl         time.Duration
@@ -58,6 +62,10 @@ func (o *simulateOrgvueOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.resultLink, "result-link", false,
 		"the result has a URL of its own; else it is where the upload was")
 	f.IntVar(&o.throttle, "throttle-every", 0, "every `N`th request is refused for now")
+	f.StringSliceVar(&o.refuse, "refuse", nil,
+		"refuse requests with these `CODES`, all in one answer: "+strings.Join(orgvuesim.ErrorCodes(), ", "))
+	f.IntVar(&o.refuseFrom, "refuse-from", 1, "refuse from the `N`th request to the API on")
+	f.IntVar(&o.refuseTimes, "refuse-times", 0, "refuse `N` requests (default: all from then on)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to serve on; port 0 takes a free one")
 	f.StringVar(&o.credentials, "credentials", "./orgvue-token.txt", "`FILE` to write the token to")
 	f.DurationVar(&o.ttl, "ttl", 0, "stop after this `TIME` (default: when stopped)")
@@ -66,6 +74,11 @@ func (o *simulateOrgvueOptions) addFlags(f *pflag.FlagSet) {
 func (o *simulateOrgvueOptions) run(ctx context.Context, e *env) error {
 	if !strings.Contains(" message errors bare ", " "+o.failShape+" ") {
 		return usagef("use message, errors or bare", "unknown --fail-shape %q", o.failShape)
+	}
+	for _, code := range o.refuse {
+		if !slices.Contains(orgvuesim.ErrorCodes(), code) {
+			return usagef("the codes are "+strings.Join(orgvuesim.ErrorCodes(), ", "), "unknown --refuse %q", code)
+		}
 	}
 	ln, err := net.Listen("tcp", o.listen)
 	if err != nil {
@@ -78,7 +91,8 @@ func (o *simulateOrgvueOptions) run(ctx context.Context, e *env) error {
 			{ID: simulatedDataset, Name: "People", Type: "PEOPLE", Properties: o.properties},
 		},
 		Behaviour: orgvuesim.Behaviour{FailEvery: o.failEvery, FailShape: o.failShape, JobTime: o.jobTime,
-			ResultLink: o.resultLink, ThrottleEvery: o.throttle}})
+			ResultLink: o.resultLink, ThrottleEvery: o.throttle,
+			Refuse: o.refuse, RefuseFrom: o.refuseFrom, RefuseTimes: o.refuseTimes}})
 	if err := atomicfile.WriteFile(o.credentials, []byte(tenant.Token()+"\n")); err != nil {
 		return withHint(err, "name another file with --credentials")
 	}

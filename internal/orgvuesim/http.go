@@ -92,6 +92,11 @@ func (t *Tenant) answer(r *http.Request, body []byte) (a answer) {
 		return t.store(r, body)
 	}
 	b := t.config.Behaviour
+	t.asked++
+	from := max(1, b.RefuseFrom)
+	if len(b.Refuse) > 0 && t.asked >= from && (b.RefuseTimes == 0 || t.asked < from+b.RefuseTimes) {
+		return b.refuse()
+	}
 	if b.QuotaSpent {
 		return failed(429, "42902", "Usage quota exceeded")
 	}
@@ -232,7 +237,8 @@ func (t *Tenant) importItems(d *dataset, query url.Values, body []byte) answer {
 		return failed(400, "400610", "importLocation is missing")
 	}
 	from := fileOf(ask.ImportLocation.URL)
-	if f := t.files[from]; f == nil || time.Now().After(f.ends) {
+	t.imports++
+	if f := t.files[from]; f == nil || time.Now().After(f.ends) || t.imports <= t.config.Behaviour.ExpireImports {
 		return failed(400, "400611", "importLocation cannot be read")
 	}
 	j := &job{dataset: d, from: from, to: from, query: map[string]string{},

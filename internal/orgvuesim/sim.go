@@ -52,6 +52,12 @@ type Behaviour struct {
 	ThrottleEvery int    // every Nth request is answered with 429
 	QuotaSpent    bool   // every request is, for the day's quota
 	ExpireUploads int    // the first N uploads find their URL expired
+	ExpireImports int    // the first N imports find the URL of their payload expired
+	// Refuse are codes of ErrorCodes, all in one answer, that requests to the API are refused with: those from
+	// number RefuseFrom on, RefuseTimes of them (0: all).
+	Refuse                  []string
+	RefuseFrom, RefuseTimes int
+	RefuseSilently          bool // without a message
 	BlankClears   bool   // blank cells of a CSV clear values instead of leaving them
 	SparseItems   bool   // items are listed without the properties that they have no value of
 }
@@ -67,6 +73,8 @@ type Tenant struct {
 	jobs     map[string]*job
 	requests []Request
 	uploads  int
+	imports  int
+	asked    int // requests to the API
 }
 
 // A Request is one request that the tenant received; URLs that are credentials are left out.
