@@ -59,6 +59,7 @@ func (s *System) tokenAnswer(r *http.Request, body []byte) answer {
 		scopes = allowed
 	}
 	name := rand.Text() + rand.Text()
+	s.issued = append(s.issued, name)
 	s.tokens[name] = &token{key: key, scopes: scopes, ends: time.Now().Add(tokenLife)}
 	return good(fmt.Sprintf(`{"access_token":"%s","token_type":"Bearer","expires_in":%d,"scope":"%s"}`,
 		name, int(tokenLife.Seconds()), strings.Join(scopes, ",")))

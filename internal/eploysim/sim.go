@@ -51,6 +51,7 @@ type System struct {
 	mu        sync.Mutex
 	tables    map[string]*table
 	tokens    map[string]*token
+	issued    []string // all tokens, those that have ended, too
 	quota     quota
 	requests  []Request
 	writes    []string
@@ -146,6 +147,17 @@ func (s *System) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
+}
+
+// Secrets returns everything that must not be found anywhere: the keys' secrets, and every token so far.
+func (s *System) Secrets() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Clone(s.issued)
+	for _, k := range s.config.Keys {
+		all = append(all, k.Secret)
+	}
+	return all
 }
 
 // Writes returns the requests that tried to change something, which none may.

@@ -2,14 +2,11 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"holdall/internal/eploysim"
@@ -73,88 +70,5 @@ func TestTakeFromAnAPIIntoS3(t *testing.T) {
 	must(t, good[:1], append(take, at...)...)
 	if more := len(system.Requests()) - asked; more > 0 {
 		t.Errorf("%d requests of a pull that is archived", more)
-	}
-}
-
-// A real process is killed with SIGKILL while the Nth request is answered, for several N; at last one lives,
-// and has every record.
-func TestAPullSurvivesKill9(t *testing.T) {
-	var mu sync.Mutex
-	var child *os.Process
-	strikes := map[int]bool{3: true, 11: true, 12: true, 25: true, 40: true, 58: true, 70: true}
-	asked, killed := 0, 0
-	system, take := eploySystem(t, func(h http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			mu.Lock()
-			asked++
-			strike := strikes[asked]
-			if strike && asked%2 == 1 { // before the answer
-				killed++
-				child.Kill()
-			}
-			mu.Unlock()
-			h.ServeHTTP(w, r)
-			mu.Lock()
-			defer mu.Unlock()
-			if strike && killed < len(strikes) && asked%2 == 0 { // with the answer on its way
-				killed++
-				child.Kill()
-			}
-		})
-	})
-	root := filepath.Join(t.TempDir(), "archives")
-	args, err := json.Marshal(append(take, "--to", root))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for life := 0; ; life++ {
-		if life > len(strikes) {
-			t.Fatal("it never ends")
-		}
-		cmd := exec.Command(os.Args[0], "-test.run=^TestAPIChild$")
-		cmd.Env = append(os.Environ(), "HOLDALL_API_CHILD="+string(args))
-		mu.Lock()
-		err := cmd.Start()
-		child = cmd.Process
-		mu.Unlock()
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = cmd.Wait()
-		if err == nil {
-			break
-		}
-		if cmd.ProcessState.ExitCode() >= 0 {
-			t.Fatalf("it ended by itself with %v", err)
-		}
-	}
-	if killed != len(strikes) {
-		t.Errorf("it was killed %d times, want %d", killed, len(strikes))
-	}
-	for _, name := range []string{"candidates", "applications", "placements", "companies"} {
-		o := must(t, good[:1], "query", root, "select count(*) as n from "+name, "--format", "csv")
-		if want := fmt.Sprintf("n\n%d\n", len(system.Truth(name))); o.stdout != want {
-			t.Errorf("%s: %q, want %q", name, o.stdout, want)
-		}
-	}
-	must(t, good[:1], "verify", root, "--level", "deep")
-	searchFor(t, root, []string{"k3y-that-nobody-may-see", "access_token"})
-	if len(system.Writes()) > 0 {
-		t.Errorf("written: %q", system.Writes())
-	}
-}
-
-// TestAPIChild is the process that TestAPullSurvivesKill9 starts.
-func TestAPIChild(t *testing.T) {
-	given := os.Getenv("HOLDALL_API_CHILD")
-	if given == "" {
-		t.SkipNow()
-	}
-	var args []string
-	if err := json.Unmarshal([]byte(given), &args); err != nil {
-		t.Fatal(err)
-	}
-	if o := holdall(t, args...); o.code != 0 {
-		t.Fatalf("exit %d, %s%s", o.code, o.stdout, o.stderr)
 	}
 }
