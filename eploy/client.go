@@ -247,10 +247,22 @@ func (c *client) keep(q request, r *Receipt, body []byte) error {
 	if r.Status != http.StatusOK || r.Rejected != "" || file == "" {
 		file = "rejected"
 	}
+	if c.repeatsToken(body) { // as error pages of careless servers do: it must be nowhere
+		if r.Rejected == "" && r.Status == http.StatusOK {
+			r.Rejected = "the answer has the token in it"
+		}
+		file, body = "rejected", []byte("(an answer with the token in it is not kept)")
+	}
 	if err := c.journal.keep(r, file, body); err != nil {
 		return &storeError{err}
 	}
 	return nil
+}
+
+// repeatsToken reports whether an answer holds what it was asked for with.
+func (c *client) repeatsToken(body []byte) bool {
+	return c.token.value != "" && bytes.Contains(body, []byte(c.token.value)) ||
+		bytes.Contains(body, []byte(c.o.Credentials.ClientSecret)) && len(c.o.Credentials.ClientSecret) >= 8
 }
 
 var errNotJSON = errors.New("the answer is no JSON, but an error page perhaps")

@@ -149,6 +149,9 @@ func (c *Client) once(ctx context.Context, q call) (*reply, error) {
 	if err != nil {
 		return nil, withoutURL(err)
 	}
+	if answer.StatusCode >= 400 { // some servers repeat in their errors what they were sent
+		b = bytes.ReplaceAll(b, []byte(c.o.Token), []byte("(the token)"))
+	}
 	return &reply{answer.StatusCode, answer.Header, b}, nil
 }
 

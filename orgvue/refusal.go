@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"holdall/internal/redact"
 )
 
 // A meaning is what one of the system's own codes means, and what can be done about it.
@@ -66,7 +68,7 @@ func refusal(r *reply) *Error {
 			code := fmt.Sprint(x.Code)
 			e.Codes = append(e.Codes, code)
 			m, known := meanings[code]
-			says := strings.TrimSpace(x.Message + " (" + code)
+			says := strings.TrimSpace(redact.Text(x.Message) + " (" + code)
 			if known {
 				says += ", " + m.means
 			}

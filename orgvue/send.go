@@ -12,6 +12,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"holdall/internal/redact"
 )
 
 // The states of a send.
@@ -264,7 +266,7 @@ func (c *Client) parseResult(r *reply) ([]ItemResult, bool) {
 			x.Action = fmt.Sprint(a)
 		}
 		if !x.OK {
-			x.Error = complaint(item, status)
+			x.Error = redact.Text(complaint(item, status))
 		}
 		out = append(out, x)
 	}

@@ -22,13 +22,15 @@ var (
 	// In a token, letters and digits change often; in the names of hosts they do not.
 	hostToken = regexp.MustCompile(`[a-z][0-9]+|[A-Z][0-9]+`)
 	// A URL ends where RFC 3986 has no more characters for it; quotes and brackets around it are not part of
-	// it.
-	inText = regexp.MustCompile(`(?i)https?(?:://|%3a%2f%2f)[^\s"'<>|\\^{}` + "`" + `]+`)
+	// it. In a text that was JSON, some of its characters may be escaped.
+	inText = regexp.MustCompile(`(?i)https?(?::(?:\\?/){2}|%3a%2f%2f)(?:[^\s"'<>|\\^{}` + "`" +
+		`]|\\+u00[0-9a-f]{2}|\\+/)+`)
+	escaped = strings.NewReplacer(`\/`, "/", `\u0026`, "&", `\u003d`, "=")
 )
 
 // URL returns what may be shown of a link. What does not parse as one with a host is hidden whole.
 func URL(link string) string {
-	u, err := url.Parse(strings.TrimSpace(link))
+	u, err := url.Parse(escaped.Replace(strings.TrimSpace(link)))
 	if err != nil || u.Host == "" {
 		return Hidden
 	}

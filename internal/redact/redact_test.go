@@ -71,6 +71,19 @@ func TestTextHidesEveryLink(t *testing.T) {
 	}
 }
 
+// A link that was quoted by a JSON encoder, once or twice, ends no sooner than another one.
+func TestTextHidesLinksThatJSONEscaped(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"url":"https://a.example/x?verb=get\u0026X-Amz-Signature=s3cr3t"}`: `{"url":"https://a.example/…?…"}`,
+		`"{\"url\":\"https://a.example/x?verb=get\\u0026sig=s3cr3t\"}"`:      `"{\"url\":\"https://a.example/…?…\"}"`,
+		`{"url":"https:\/\/a.example\/s3cr3t?sig=s3cr3t"}`:                   `{"url":"https://a.example/…?…"}`,
+	} {
+		if got := Text(in); got != want {
+			t.Errorf("%s: got %s, want %s", in, got, want)
+		}
+	}
+}
+
 func TestErrorHidesTheLinkAndKeepsTheCause(t *testing.T) {
 	err := fmt.Errorf(
 		"probe: %w",
