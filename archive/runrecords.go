@@ -57,8 +57,8 @@ func (p *RecordPack) bytes() ([]byte, error) {
 	return p.b.Bytes(), err
 }
 
-// RunRecords yields the records that the ledger lists of a run, verified: a file that was changed is an error before its first
-// record.
+// RunRecords yields the records that the ledger lists of a run, verified: a file that was changed is an error
+// before its first record.
 func RunRecords(ctx context.Context, s Store, r Run) iter.Seq2[RunRecord, error] {
 	return func(yield func(RunRecord, error) bool) {
 		if r.recordsFile == "" {

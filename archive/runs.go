@@ -142,8 +142,8 @@ func (r *Run) facts() (map[string]string, error) {
 	return facts, nil
 }
 
-// Runs returns the runs of a root, oldest first, each as its last event has it. An arrival that has no run, since an earlier version
-// recorded it or the process died, is one, too.
+// Runs returns the runs of a root, oldest first, each as its last event has it. An arrival that has no run,
+// since an earlier version recorded it or the process died, is one, too.
 // If the chain of events is damaged, Runs returns an error along with what could be read; Events has details.
 func Runs(ctx context.Context, s Store) ([]Run, error) {
 	var runs []Run
