@@ -134,6 +134,12 @@ func (h *hasher) advance(s *store, buf []byte, index int64, n int, crc uint32) e
 
 // hashObject is the goroutine that hashes o and completes it. It returns when o is settled or the run ends.
 func (r *Run) hashObject(o *Object) {
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		o.outcome.hashing = false
+		r.work.Broadcast()
+	}()
 	buf := make([]byte, o.store.pieceSize)
 	for {
 		index, n, crc, ok := r.nextToHash(o)

@@ -231,8 +231,24 @@ func (r *Run) fetchLargeFile(src *Source, name string, x *exchange) (*Object, er
 	return o, nil
 }
 
-// releaseLargeFile ends what fetchLargeFile began.
+// releaseLargeFile ends what fetchLargeFile began, and returns when nothing works on o any more. What has been
+// received of a file that is not complete is there for the next run.
 func (r *Run) releaseLargeFile(o *Object) {
+	r.mu.Lock()
+	if r.ctx.Err() != nil { // whoever waited for o may know before interrupt does, which would not see o any more
+		o.fail(failure.Stopped(r.ctx))
+	}
+	for len(o.spans.active) > 0 || o.outcome.hashing {
+		r.work.Wait()
+	}
+	complete := o.outcome.complete
+	r.mu.Unlock()
+	if !complete {
+		at, state := o.hash.state()
+		if err := o.store.sync(at, state); err != nil {
+			r.fatal(err)
+		}
+	}
 	r.mu.Lock()
 	r.order = slices.DeleteFunc(r.order, func(x *Object) bool { return x == o })
 	o.outcome.closed = true

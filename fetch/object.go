@@ -65,6 +65,7 @@ type outcome struct {
 	decoded    []*os.File // the content of an object that comes encoded; the last one counts
 	failed     *failure.Error
 	superseded bool // the server no longer serves what is in the spool
+	hashing    bool // hashObject has not ended
 	closed     bool
 }
 

@@ -160,6 +160,7 @@ func (r *Run) begin(o *Object) {
 		r.moving.Go(func() { r.followListing(o) })
 		return
 	}
+	o.outcome.hashing = true
 	r.moving.Go(func() { r.hashObject(o) })
 	h := r.host(o.Source.Link.Host())
 	if o.Source.Kind == filetype.ZIP {
