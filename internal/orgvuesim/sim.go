@@ -58,8 +58,8 @@ type Behaviour struct {
 	Refuse                  []string
 	RefuseFrom, RefuseTimes int
 	RefuseSilently          bool // without a message
-	BlankClears   bool   // blank cells of a CSV clear values instead of leaving them
-	SparseItems   bool   // items are listed without the properties that they have no value of
+	BlankClears             bool // blank cells of a CSV clear values instead of leaving them
+	SparseItems             bool // items are listed without the properties that they have no value of
 }
 
 // A Tenant is an invented Orgvue tenant. Its methods may be called from several goroutines.
