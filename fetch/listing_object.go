@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"slices"
@@ -257,6 +258,11 @@ func (r *Run) releaseLargeFile(o *Object) {
 	r.mu.Unlock()
 	x.close(nil)
 	_ = o.close()
+	if o.outcome.superseded { // the next try starts over
+		if err := os.Remove(journalPath(r.spool.dir, o.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			r.fatal(failure.Disk(err, "remove what is no longer served from the spool"))
+		}
+	}
 }
 
 // maxSample is how many files of a listing are enough to recognise it by.

@@ -26,7 +26,7 @@ const catalogVersion = "7"
 type Catalog struct {
 	Tables    []TableReport     `json:"-"`         // one a CSV, as LoadCSV returned them
 	Documents TableReport       `json:"documents"` // as LoadDocuments made it
-	Meta      map[string]string `json:"meta"`      // the rows of archive_meta
+	Meta      map[string]string `json:"meta"`      // the rows of archive_meta, but for database_format
 	// the order of day and month in the status logs of job_pipelines
 	LogOrder string `json:"log_order"`
 
@@ -158,7 +158,9 @@ func (w *catalogWriter) writeParts(ctx context.Context, c *sql.Conn) error {
 	if err := appendPairs(c, "holdall", "parts", w.Parts); err != nil {
 		return err
 	}
-	if err := appendPairs(c, "main", "archive_meta", w.Meta); err != nil {
+	meta := maps.Clone(w.Meta) // of an archive that an earlier version made, perhaps
+	meta["database_format"] = catalogVersion
+	if err := appendPairs(c, "main", "archive_meta", meta); err != nil {
 		return err
 	}
 	statements := []string{partsVariable(files)}

@@ -137,8 +137,7 @@ func (b *Builder) meta(end string) map[string]string {
 	maps.Copy(meta, map[string]string{"snapshot_at": end,
 		"taken_at":     b.opts.Snapshot.Format(sqlTime),
 		"taken_at_utc": b.opts.Snapshot.UTC().Format(time.RFC3339), "time_zone": b.opts.TimeZone,
-		"date_order":      order,
-		"database_format": catalogVersion})
+		"date_order": order})
 	return meta
 }
 

@@ -81,8 +81,8 @@ func checkLedgerSQL(t *testing.T, root string) {
 	t.Helper()
 	o := holdall(t, "query", root,
 		`SELECT r.type, count(*) AS n FROM ledger.runs r LEFT JOIN ledger.run_records x USING (run)
-		GROUP BY ALL ORDER BY ALL`, "--format", "csv")
-	if want := "type,n\nrequeue,1\nsend,11\ntake,1\n"; o.stdout != want {
+		WHERE r.type <> 'take' GROUP BY ALL ORDER BY ALL`, "--format", "csv")
+	if want := "type,n\nrequeue,1\nsend,11\n"; o.stdout != want {
 		t.Errorf("got %q, want %q; %s", o.stdout, want, o.stderr)
 	}
 	o = holdall(t, "query", root, "SELECT count(*) AS n FROM ledger.exported_systems WHERE success",
