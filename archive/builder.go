@@ -133,8 +133,8 @@ func (b *Builder) Open(name string) (*os.File, error) {
 }
 
 // Discard takes a finished file out of the bag, so that it can be made again. Packs and other files that hold
-// documents stay. A name that is not finished is no error. Like Create and Add, it takes the seal off a bag
-// whose commit has not begun.
+// documents stay. A name that is not finished is not an error. Like Create and Add, it takes the seal off a
+// bag whose commit has not begun.
 func (b *Builder) Discard(name string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -11,12 +11,14 @@ var bagReadmeText string
 //go:embed readme-root.txt
 var rootReadmeText string
 
-// profile is the BagIt Profile (bagit-profiles.github.io, version 1.4.0) of every bag, of which it has a copy.
+// profile is the BagIt Profile (bagit-profiles.github.io, version 1.4.0) of every bag, of which it has a
+// copy.
 //
 //go:embed holdall-profile-1.0.json
 var profile []byte
 
-// profileID names the profile. It is no address: one that has to resolve would die before the archives do.
+// profileID names the profile. It is not an address: one that has to resolve would die before the archives
+// do.
 const profileID = "urn:holdall:bagit-profile:1.0"
 
 // bagReadme is the README.txt of a bag, for a reader who has nothing else.

@@ -66,8 +66,9 @@ type Report struct {
 	Files  int     `json:"files"`
 	Bytes  int64   `json:"bytes"`
 	Faults []Fault `json:"faults"`
-	// Anchors are what the files were compared with: "manifests", which are in the bag, and "ledger", which is
-	// outside of it and knows the digest of the manifests. A bag that was copied alone has only the former.
+	// Anchors are what the files were compared with: "manifests", which are in the bag, and "ledger", which
+	// is outside of it and knows the digest of the manifests. A bag that was copied alone has only the
+	// former.
 	Anchors []string `json:"anchors"`
 	// Unfinished says that the time was over before all files had been read; then Valid is false.
 	Unfinished bool `json:"unfinished,omitempty"`
@@ -232,7 +233,7 @@ func (v *verifier) comparePresence() {
 // surplus describes a file that belongs to no archive.
 func surplus(name string) string {
 	if who := LeftBy(name); who != "" {
-		return who + " left it there: it is no part of the archive, and can be deleted"
+		return who + " left it there: it is not part of the archive, and can be deleted"
 	}
 	return "no manifest names this file"
 }

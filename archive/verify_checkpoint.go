@@ -33,8 +33,8 @@ func (c *Checkpoint) Bytes() (n int64) {
 // VerifyOptions are the settings of VerifyWith; the zero value is that of Verify.
 type VerifyOptions struct {
 	Progress func(done, total int64) // called with the bytes checked so far; may be nil
-	// Until is when no further file is begun; zero: never. At least one file is read. It needs a Checkpoint, and
-	// the level Full.
+	// Until is when no further file is begun; zero: never. At least one file is read. It needs a Checkpoint,
+	// and the level Full.
 	Until      time.Time
 	Checkpoint *Checkpoint // filled in, and used; nil: none
 }

@@ -47,7 +47,8 @@ type decision struct {
 }
 
 func (p *pull) decide(g *progress, id string, r *Receipt, action, why string) {
-	p.decided = append(p.decided, decision{r, PartRecord{Type: g.table(), ID: id, Action: action, Error: why}})
+	p.decided = append(p.decided, decision{r, PartRecord{Type: g.table(), ID: id, Action: action,
+		Error: why}})
 }
 
 // vanished takes note that a record which was received is no longer there.

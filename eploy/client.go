@@ -265,7 +265,7 @@ func (c *client) repeatsToken(body []byte) bool {
 		bytes.Contains(body, []byte(c.o.Credentials.ClientSecret)) && len(c.o.Credentials.ClientSecret) >= 8
 }
 
-var errNotJSON = errors.New("the answer is no JSON, but an error page perhaps")
+var errNotJSON = errors.New("the answer is not JSON, but perhaps an error page")
 
 // receiveFile writes a file's content beside where it will be, and gives it its name when it is whole and on
 // disk.
@@ -312,7 +312,7 @@ func (q request) mayBe(contentType string) bool {
 	return true
 }
 
-var errNotAFile = errors.New("the answer is no file's content")
+var errNotAFile = errors.New("the answer is not the content of a file")
 
 // diskWriter marks errors of writing, which io.Copy cannot tell from those of reading.
 type diskWriter struct{ f *os.File }

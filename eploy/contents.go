@@ -147,8 +147,8 @@ var (
 	nameKeys = []string{"filename", "name", "title"}
 )
 
-// files returns the listed files in the order they are fetched in. An ID that is no plain word names no path
-// of ours.
+// files returns the listed files in the order they are fetched in. An ID that is not a plain word names no
+// path of ours.
 func (p *pull) files() ([]file, error) {
 	byID := map[string]file{}
 	for _, l := range p.listings {

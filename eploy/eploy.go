@@ -75,8 +75,8 @@ type Progress struct {
 	Remaining int // of the day's budget; -1: not known yet
 }
 
-// Paused says that the budget of a day is used up as far as it is ours. It is no failure: the same call goes
-// on.
+// Paused says that the budget of a day is used up as far as it is ours. It is not a failure: the same call
+// goes on.
 type Paused struct {
 	ResumeAfter time.Time // when the budget is expected to be there again
 	Remaining   int       // requests left of the day's limit, the reserve among them

@@ -19,7 +19,8 @@ import (
 // The guide's own answer to a search for ten a page has nine records and three pages: it is believed.
 func TestTheGuidesPageOfNineRecords(t *testing.T) {
 	records := strings.Repeat(`{"PlacementId":1},`, 8) + `{"PlacementId":1}`
-	p, err := parsePage([]byte(`{"Records":[` + records + `],"TotalRecords":29,"CurrentPage":1,"TotalPages":3}`))
+	p, err := parsePage([]byte(`{"Records":[` + records +
+		`],"TotalRecords":29,"CurrentPage":1,"TotalPages":3}`))
 	if err != nil || len(p.Records) != 9 || *p.TotalRecords != 29 || *p.TotalPages != 3 || *p.CurrentPage != 1 {
 		t.Errorf("%+v, %v", p, err)
 	}
@@ -78,11 +79,13 @@ func TestATokenIsAskedForAsInTheGuide(t *testing.T) {
 			t.Fatal(err)
 		}
 		var ask map[string]string
-		if len(r.bodies) != 1 || r.types[0] != "application/json" || json.Unmarshal(r.bodies[0], &ask) != nil {
+		if len(r.bodies) != 1 || r.types[0] != "application/json" || json.Unmarshal(r.bodies[0],
+			&ask) != nil {
 			t.Fatalf("%d requests, %q", len(r.bodies), r.types)
 		}
 		scopes := strings.Split(ask["scope"], ",")
-		if len(scopes) != 15 || ask["grant_type"] != "client_credentials" || strings.Contains(ask["scope"], " ") {
+		if len(scopes) != 15 || ask["grant_type"] != "client_credentials" || strings.Contains(ask["scope"],
+			" ") {
 			t.Errorf("grant %s, scopes %q", ask["grant_type"], scopes)
 		}
 		for _, s := range scopes {

@@ -59,8 +59,8 @@ func (m *Marker) Close() error { return errors.Join(m.c.journal.close(), os.Remo
 // Requests is how many requests were made.
 func (m *Marker) Requests() int { return m.c.requests }
 
-// Prepare gets a token and finds out whether the day's budget allows a request more: with one search of the log
-// of exports, of which nothing is kept. It is a *Paused if not, and writes nothing.
+// Prepare gets a token and finds out whether the day's budget allows a request more: with one search of the
+// log of exports, of which nothing is kept. It is a *Paused if not, and writes nothing.
 func (m *Marker) Prepare(ctx context.Context) error {
 	c := m.c
 	if err := c.mayAsk(ctx); err != nil {
@@ -73,7 +73,8 @@ func (m *Marker) Prepare(ctx context.Context) error {
 			return err
 		}
 		if status != http.StatusOK || c.token.value == "" {
-			return &Failure{Code: CodeDenied, Hint: "give the key the scope " + MarkScope + ", or mark by hand",
+			return &Failure{Code: CodeDenied, Hint: "give the key the scope " + MarkScope +
+				", or mark by hand",
 				Message: fmt.Sprintf("the system does not let this key mark records (status %d)", status)}
 		}
 	}
@@ -92,8 +93,8 @@ func (m *Marker) Prepare(ctx context.Context) error {
 	return c.mayAsk(ctx)
 }
 
-// Mark adds that records went out in a package, which must be there, after a Prepare. It is one request, and is
-// never repeated. No more than MaxMarks records may be named.
+// Mark adds that records went out in a package, which must be there, after a Prepare. It is one request, and
+// is never repeated. No more than MaxMarks records may be named.
 func (m *Marker) Mark(ctx context.Context, pack int, vacancies, applications []Mark) error {
 	if n := len(vacancies) + len(applications); n == 0 || n > MaxMarks || pack < 1 {
 		return &Failure{Code: CodeUsage,
@@ -168,7 +169,7 @@ func marked(status int, said []byte) error {
 }
 
 // accepted judges the body of an answer that says 200. What it has in it is not documented; an error page is
-// none, and neither is one that says itself that it is no success.
+// none, and neither is one that says itself that it is not a success.
 func accepted(body []byte) error {
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 {

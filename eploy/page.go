@@ -23,7 +23,7 @@ func parsePage(body []byte) (*page, error) {
 		return nil, errNotJSON
 	}
 	if p.Records == nil || p.TotalRecords == nil || p.TotalPages == nil || p.CurrentPage == nil {
-		return nil, errors.New("the answer is no page of records")
+		return nil, errors.New("the answer is not a page of records")
 	}
 	return &p, nil
 }
@@ -46,7 +46,7 @@ func (l *listing) id(record json.RawMessage) (string, error) {
 	d := json.NewDecoder(bytes.NewReader(record))
 	d.UseNumber()
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return "", fmt.Errorf("a record of %s is no object", l.name)
+		return "", fmt.Errorf("a record of %s is not an object", l.name)
 	}
 	for d.More() {
 		key, err := d.Token()

@@ -80,7 +80,8 @@ func Open(dir string) (*Pulled, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := Options{URL: h.URL, Dir: dir, Types: h.Types, FileContent: h.FileContent, Relist: h.Relist, Reserve: -1,
+	o := Options{URL: h.URL, Dir: dir, Types: h.Types, FileContent: h.FileContent, Relist: h.Relist,
+		Reserve:   -1,
 		Transport: offline{}}
 	o.Credentials = Credentials{"-", "-"}
 	if err := o.fill(); err != nil {

@@ -40,7 +40,7 @@ type claim struct {
 	name   string // its name in reports
 	digest string // which one it is
 	sum    []byte
-	firm   bool // a mismatch is a fault; an ETag may be no digest at all
+	firm   bool // a mismatch is a fault; an ETag may not be a digest at all
 }
 
 // claims returns what id says of the content, the most telling first.

@@ -25,8 +25,8 @@ import (
 // are what the spool holds. When they have all been received they are decoded alongside that, and readers get
 // the content.
 
-// encodings reads a Content-Encoding: what was applied to the content, first to last. What is no encoding of
-// content, though it is found in the wild (identity, aws-chunked, a charset), is left out.
+// encodings reads a Content-Encoding: what was applied to the content, first to last. What is not an encoding
+// of content, though it is found in the wild (identity, aws-chunked, a charset), is left out.
 func encodings(header string) []string {
 	var out []string
 	for _, e := range strings.Split(strings.ToLower(header), ",") {

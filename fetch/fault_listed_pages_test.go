@@ -183,7 +183,7 @@ func testListingCircle(t *testing.T) {
 	}
 }
 
-// What grants access is no name, wherever in a link it stands.
+// What grants access is not a name, wherever in a link it stands.
 func TestNamesInLinks(t *testing.T) {
 	for _, tc := range []struct{ link, told, want string }{
 		{"https://f.example.com/d/9c1b7e5f3a2d4c6b8e0f1a3c5d7e9b1f2a4c6e80", "", ""},

@@ -96,7 +96,7 @@ func tagOf(etag string) uint64 {
 	return binary.LittleEndian.Uint64(sum[:]) | 1
 }
 
-// keyOf names a file by the host and path of its link and the parameters that are no part of a signature.
+// keyOf names a file by the host and path of its link and the parameters that are not part of a signature.
 func keyOf(l link.Link) fileKey {
 	u := l.URL()
 	h := sha256.New()

@@ -15,8 +15,8 @@ import (
 	"holdall/fetch/master"
 )
 
-// A run that is stopped ends, whatever is under way at that moment. In virtual time a goroutine that waits for
-// something that never comes is an error of its own.
+// A run that is stopped ends, whatever is under way at that moment. In virtual time a goroutine that waits
+// for something that never comes is an error of its own.
 func TestAStoppedRunEndsAmongLargeListedFiles(t *testing.T) {
 	body := zipLike(largeFile+500_000, 7)
 	slow := func(w http.ResponseWriter, req *http.Request) {

@@ -232,11 +232,11 @@ func (r *Run) fetchLargeFile(src *Source, name string, x *exchange) (*Object, er
 	return o, nil
 }
 
-// releaseLargeFile ends what fetchLargeFile began, and returns when nothing works on o any more. What has been
-// received of a file that is not complete is there for the next run.
+// releaseLargeFile ends what fetchLargeFile began, and returns when nothing works on o any more. What has
+// been received of a file that is not complete is there for the next run.
 func (r *Run) releaseLargeFile(o *Object) {
 	r.mu.Lock()
-	if r.ctx.Err() != nil { // whoever waited for o may know before interrupt does, which would not see o any more
+	if r.ctx.Err() != nil { // which interrupt, not seeing o any more, would not tell it
 		o.fail(failure.Stopped(r.ctx))
 	}
 	for len(o.spans.active) > 0 || o.outcome.hashing {

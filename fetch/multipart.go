@@ -16,7 +16,7 @@ import (
 // once more. A match proves every byte; a guess that fails proves nothing, and is not reported.
 
 // multipartMatches solves for the part size of an S3 multipart upload: its ETag is the MD5 of the parts'
-// MD5s, and how many parts there were. No match says nothing: with SSE-KMS the ETag is no digest.
+// MD5s, and how many parts there were. No match says nothing: with SSE-KMS the ETag is not a digest.
 func multipartMatches(path string, size int64, sum, count string) (bool, error) {
 	n, err := strconv.ParseInt(count, 10, 64)
 	if err != nil || size <= 0 {

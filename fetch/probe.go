@@ -149,8 +149,8 @@ func (x *exchange) maybeCut(part link.Part) bool {
 		x.resp.ProtoMajor < 2 && !x.enoughToTell(part)
 }
 
-// emptyFor is which part of the time that a busy server is waited for an object has to stay empty: a minute, of
-// the usual five.
+// emptyFor is which part of the time that a busy server is waited for an object has to stay empty: a minute,
+// of the usual five.
 const emptyFor = 5
 
 // enoughEmpty is how many answers without a byte prove that an object is empty: fewer where each says that it

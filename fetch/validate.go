@@ -114,8 +114,8 @@ func (o *Object) pageInstead(x *exchange, now time.Time) error {
 	return nil
 }
 
-// endsHere takes a 416 for the end of an object whose size was not known, if that is where the object has been
-// received up to.
+// endsHere takes a 416 for the end of an object whose size was not known, if that is where the object has
+// been received up to.
 func (r *Run) endsHere(w *worker, o *Object, x *exchange) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -81,7 +81,7 @@ func (c *Client) do(ctx context.Context, q call) (*reply, error) {
 			last = e
 		case r.status >= 500 && q.once: // of a server in between, perhaps, behind which it began
 			return nil, &Error{Code: CodeNetwork, Unclear: true,
-				Message: fmt.Sprintf("the import was answered with status %d, so that nobody can tell whether it began",
+				Message: fmt.Sprintf("the import was answered with status %d: whether it began is unknown",
 					r.status), Hint: "look at the dataset before you send again"}
 		case r.status >= 500:
 			last = refusal(r)

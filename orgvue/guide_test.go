@@ -61,9 +61,11 @@ func TestAnImportIsAskedForAsInTheGuide(t *testing.T) {
 		var ask struct {
 			ImportLocation struct{ Method, URL string }
 		}
-		if err := json.Unmarshal([]byte(w.sent[begin]), &ask); err != nil || ask.ImportLocation.Method != "GET" ||
+		if err := json.Unmarshal([]byte(w.sent[begin]),
+			&ask); err != nil || ask.ImportLocation.Method != "GET" ||
 			!strings.HasPrefix(ask.ImportLocation.URL, "https://") {
-			t.Errorf("the import is asked for with %d bytes that are not the guide's, %v", len(w.sent[begin]), err)
+			t.Errorf("the import is asked for with %d bytes that are not the guide's, %v",
+				len(w.sent[begin]), err)
 		}
 		if len(w.auth) > 0 {
 			t.Errorf("a token is sent to a store: %q", w.auth)

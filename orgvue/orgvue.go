@@ -101,11 +101,11 @@ func (o *Options) Check(now time.Time) error {
 	}
 	switch {
 	case !tenantID.MatchString(o.Tenant):
-		return usage("it begins with a letter and has capitals, digits and _ only", "%q is no tenant ID",
+		return usage("it begins with a letter and has capitals, digits and _ only", "%q is not a tenant ID",
 			o.Tenant)
 	case !datasetID.MatchString(o.Dataset):
 		return usage("copy it from the dataset's address: eight hexadecimal digits, three times four, twelve",
-			"%q is no dataset ID", o.Dataset)
+			"%q is not a dataset ID", o.Dataset)
 	case o.Format != JSON && o.Format != CSV:
 		return usage("use json or csv", "items cannot be sent as %q", o.Format)
 	case keys > 1:
@@ -148,7 +148,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// checkDates reads when a token begins and ends. One that is no JSON Web Token (RFC 7519) is left to the
+// checkDates reads when a token begins and ends. One that is not a JSON Web Token (RFC 7519) is left to the
 // system.
 func checkDates(token string, now time.Time) error {
 	parts := strings.Split(token, ".")

@@ -33,7 +33,7 @@ const (
 func ParseAction(s string) (Action, error) {
 	a := Action(strings.ToLower(strings.TrimSpace(s)))
 	if a != Create && a != Update && a != Delete {
-		return "", fmt.Errorf("%q is no action: want create, update or delete", s)
+		return "", fmt.Errorf("%q is not an action: want create, update or delete", s)
 	}
 	return a, nil
 }

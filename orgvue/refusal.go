@@ -15,15 +15,19 @@ type meaning struct{ means, hint string }
 
 // meanings are of the codes that the vendor's developer pages show.
 var meanings = map[string]meaning{
-	"40101": {"the request had no token", "make a token on the tenant's Tokens page, and name its file with " +
-		"--token-file"},
-	"40102": {"the token is not one of this tenant's", "check that the whole token was copied, or make another " +
-		"one on the tenant's Tokens page"},
-	"40103": {"the token was not recognised as one", "check that the whole token was copied, and nothing else"},
+	"40101": {"the request had no token",
+		"make a token on the tenant's Tokens page, and name its file with " +
+			"--token-file"},
+	"40102": {"the token is not one of this tenant's",
+		"check that the whole token was copied, or make another " +
+			"one on the tenant's Tokens page"},
+	"40103": {"the token was not recognised as one",
+		"check that the whole token was copied, and nothing else"},
 	"40301": {"the token is not active yet", "wait until the token is active, or make another one"},
 	"40302": {"the token has expired", "make another token on the tenant's Tokens page"},
-	"40303": {"the token is limited to other networks", "send from a network that the token allows, or make " +
-		"one that allows this one"},
+	"40303": {"the token is limited to other networks",
+		"send from a network that the token allows, or make " +
+			"one that allows this one"},
 	"40321":  {account, askAdmin},
 	"40322":  {account, askAdmin},
 	"40323":  {account, askAdmin},

@@ -42,7 +42,8 @@ func TestEachCodeOfARefusal(t *testing.T) {
 		for _, silent := range []bool{false, true} {
 			for step, from := range map[string]int{"the preflight": 1, "asking for URLs": 3, "the import": 4,
 				"following it": 5} {
-				b := orgvuesim.Behaviour{Refuse: []string{tt.system}, RefuseFrom: from, RefuseSilently: silent}
+				b := orgvuesim.Behaviour{Refuse: []string{tt.system}, RefuseFrom: from,
+					RefuseSilently: silent}
 				if from == 5 {
 					b.RefuseTimes = 1000
 				}
@@ -55,9 +56,11 @@ func TestEachCodeOfARefusal(t *testing.T) {
 								t.Fatalf("got %v", err)
 							}
 							if e.Code != tt.code || e.Retryable != (tt.code == CodeBusy) ||
-								!slices.Equal(e.Codes, []string{tt.system}) || !strings.Contains(e.Message, tt.system) ||
+								!slices.Equal(e.Codes, []string{tt.system}) || !strings.Contains(e.Message,
+								tt.system) ||
 								!strings.Contains(e.Message, tt.means) || !strings.Contains(e.Hint, tt.hint) {
-								t.Errorf("code %s, retryable %t: %s; hint: %s", e.Code, e.Retryable, e.Message, e.Hint)
+								t.Errorf("code %s, retryable %t: %s; hint: %s", e.Code, e.Retryable,
+									e.Message, e.Hint)
 							}
 							if waited := time.Since(began) > time.Minute; waited != (tt.system == "42901") {
 								t.Errorf("it took %s", time.Since(began))

@@ -55,7 +55,7 @@ func (c *Client) Send(ctx context.Context, payload *os.File, n int) (*Report, er
 	job, err := c.start(ctx, urls)
 	var e *Error
 	if errors.As(err, &e) && e.unexplained() { // it has not begun, so that nothing can happen twice
-		c.o.Talk("the import was refused, as it is where the URL of the payload has expired; trying once more")
+		c.o.Talk("the import was refused: the URL of the payload may have expired; trying once more")
 		if urls, err = c.upload(ctx, payload); err != nil {
 			return nil, err
 		}

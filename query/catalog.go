@@ -110,7 +110,8 @@ func (w *catalogWriter) write(ctx context.Context, c *sql.Conn) error {
 		return err
 	}
 	if err := execAll(ctx, c, "CREATE VIEW holdall.records AS "+w.recordsSQL(),
-		"COMMENT ON VIEW holdall.records IS 'What ledger.run_records says of the takeover of this archive.'"); err != nil {
+		"COMMENT ON VIEW holdall.records IS 'What ledger.run_records says of the takeover of this archive.'",
+	); err != nil {
 		return err
 	}
 	var derived []view

@@ -21,8 +21,9 @@ func (w *catalogWriter) recordsSQL() string {
 			"FROM main.quarantine")
 	}
 	if len(all) == 0 {
-		all = append(all, "SELECT '' AS record_type, '' AS record_id, '' AS status, '' AS sha256, '' AS error "+
-			"WHERE false")
+		all = append(all,
+			"SELECT '' AS record_type, '' AS record_id, '' AS status, '' AS sha256, '' AS error "+
+				"WHERE false")
 	}
 	return strings.Join(all, "\nUNION ALL ")
 }

@@ -53,7 +53,7 @@ func (c *carefulReader) followBare(s span, next, end, index int) {
 		c.bareCell(next+1, end, index+1)
 		return
 	}
-	// A delimiter too many at the end is no rare mistake: a reading that has one is as good.
+	// A delimiter too many at the end is not a rare mistake: a reading that has one is as good.
 	if n := index + 1; (n == c.width || n == c.width+1 && s.from == s.to) && len(c.found) < 2 {
 		rowEnd, wide := c.rowEnd(end)
 		c.found = append(c.found, reading{append([]span(nil), c.path[:index+1]...), end, rowEnd, wide})

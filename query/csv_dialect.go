@@ -19,7 +19,7 @@ type dialect struct {
 	delim  byte
 	quote  byte // 0: there are no quotes, and a quotation mark is content
 	escape escaping
-	blanks bool // blanks between a delimiter and a quote, or the cell after it, are no content
+	blanks bool // blanks between a delimiter and a quote, or the cell after it, are not content
 	crEnds bool // a lone CR ends a row, as in files of old Macs
 	// symbols says that \n, \t and the like stand for the control characters, and that every backslash is
 	// doubled.

@@ -133,7 +133,7 @@ func swallows(rec record, delim byte, width int) bool {
 	return false
 }
 
-// hasRecordBegin reports whether a line in text begins with a cell like first, where that is no mere word.
+// hasRecordBegin reports whether a line in text begins with a cell like first, where that is not a mere word.
 func hasRecordBegin(text, first []byte, delim byte) bool {
 	for len(first) > 0 {
 		i := bytes.IndexAny(text, "\r\n")

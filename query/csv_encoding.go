@@ -30,12 +30,12 @@ const (
 type encodingReport struct {
 	name    string
 	bom     int   // bytes before the text
-	foreign int64 // bytes of a UTF-8 file that are no UTF-8, and are read as windows-1252 one by one
+	foreign int64 // bytes of a UTF-8 file that are not UTF-8, and are read as windows-1252 one by one
 	guessed int64 // bytes of a windows-1252 file beyond ASCII: that it is windows-1252 is said nowhere
 	// of these, letters that hardly occur in windows-1252, but do in the code pages of DOS and old Macs
 	strange int64
 	garbled int64 // places that look like UTF-8 that was read as windows-1252 once before: Ã© for é
-	broken  int64 // units of UTF-16 that are no characters
+	broken  int64 // units of UTF-16 that are not characters
 }
 
 // encodingAtFront says which encoding the beginning of a file suggests. Only of UTF-16 that is all there is
@@ -243,7 +243,7 @@ func (e encodingReport) decode(r io.Reader) io.Reader {
 	return r
 }
 
-// cp1252 reads bytes as windows-1252: all of them, or those that are no UTF-8. The five bytes that
+// cp1252 reads bytes as windows-1252: all of them, or those that are not UTF-8. The five bytes that
 // windows-1252 leaves open become the control characters of their number, as in browsers, so that no two
 // bytes become the same.
 type cp1252 struct {

@@ -202,7 +202,7 @@ var codeTable = []CodeInfo{
 	},
 	{
 		ObjectUnrecognised, at(SeverityWarning),
-		"A link serves something that is no part of an export; it is kept as received.",
+		"A link serves something that is not part of an export; it is kept as received.",
 	},
 	{OwnerUnknown, at(SeverityWarning), "A document's owner is not known."},
 	{PartMissing, at(SeverityError), "A whole part was not received."},

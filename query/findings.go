@@ -17,7 +17,8 @@ type Finding struct {
 	Table    string   `json:"table,omitempty"`
 	RecordID string   `json:"record_id,omitempty"`
 	Detail   string   `json:"detail"`
-	// FromTakeover says that only the takeover could see it: it does not follow from the tables and the index.
+	// FromTakeover says that only the takeover could see it: it does not follow from the tables and the
+	// index.
 	FromTakeover bool `json:"taking,omitempty"`
 }
 

@@ -34,7 +34,8 @@ func (l *loaded) typeUnknown(ctx context.Context, c *sql.Conn, source string, co
 	return typeDates(ctx, c, source, dates, conv)
 }
 
-// typeDates gives columns whose values all look like dates a type, unless one of them is no date: 31/02/2024.
+// typeDates gives columns whose values all look like dates a type, unless one of them is not a date:
+// 31/02/2024.
 func typeDates(ctx context.Context, c *sql.Conn, source string, columns []*column, conv converter) error {
 	if len(columns) == 0 {
 		return nil

@@ -107,7 +107,7 @@ var sameExtension = map[string]string{
 }
 
 // splitExt takes the extension off a name, also where it is there twice or followed by dots and blanks. What
-// has no letter, such as the year in "CV.2023", is no extension.
+// has no letter, such as the year in "CV.2023", is not an extension.
 func splitExt(name string) (stem, ext string) {
 	stem = strings.TrimRight(behindExtension.ReplaceAllString(name, "$1$3$2"), ". \t")
 	for {

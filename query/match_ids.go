@@ -60,7 +60,7 @@ SELECT key, owner, regexp_extract(owner, '^\S+') AS kind, regexp_full_match(key,
 
 // tokenSQL takes paths apart. A token is a run of letters and digits, or one that hyphens join. Only what
 // looks like an id (eight characters, a digit among them), a reference, or the whole name of a file or
-// folder, is kept: "2" in "CV 2.pdf" is no id.
+// folder, is kept: "2" in "CV 2.pdf" is not an id.
 const tokenSQL = `
 CREATE TEMP TABLE token AS
 WITH e AS (SELECT no, lower(nfc_normalize(path)) AS p FROM temp.entry),

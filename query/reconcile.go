@@ -128,7 +128,7 @@ func (r *reconciler) keys() []string {
 	for _, t := range r.b.opts.known() {
 		for _, c := range t.Columns {
 			if c.Key == "" || !r.filled[t.Name+"."+c.Name] {
-				continue // a key that no row has is no key
+				continue // a key that no row has is not a key
 			}
 			having := "n > 1"
 			if primary, ok := t.PrimaryKey(); ok && c.Key != "primary" { // rows of one primary key count once
@@ -309,7 +309,7 @@ func (r *reconciler) polymorphic(p polymorphic) []string {
 }
 
 // auditLog counts journal entries about records that are not there. An audit log mentions deleted records, so
-// that is no fault.
+// that is not a fault.
 func (r *reconciler) auditLog() string {
 	return finding(ReferenceDangling, SeverityInfo, "audit_logs", "NULL",
 		"'entity_id: ' || n || ' entries are about records of kind ' || kind || ' that the export does "+

@@ -8,7 +8,7 @@ import (
 )
 
 // otherFirst are words that statements begin with which a user may not run. What begins with any other word
-// is no SQL.
+// is not SQL.
 var otherFirst = []string{"alter", "analyze", "attach", "begin", "call",
 	"checkpoint", "comment", "commit", "copy", "create", "deallocate", "delete",
 	"detach", "drop", "execute", "export", "force", "grant", "import",

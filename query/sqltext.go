@@ -6,7 +6,7 @@ import (
 
 // ident quotes a name for SQL; text quotes a string. Every name and string that is part of a statement goes
 // through one of them. No content can break a statement: SQL has no way to write a NUL byte, or a byte that
-// is no UTF-8, so that these become U+FFFD.
+// is not UTF-8, so that these become U+FFFD.
 func ident(name string) string {
 	return `"` + strings.ReplaceAll(writable(name), `"`, `""`) + `"`
 }

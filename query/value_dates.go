@@ -36,7 +36,7 @@ type dateEvidence struct {
 	dayFirst   int64 // slashed dates whose first number exceeds 12
 	monthFirst int64 // slashed dates whose second number does
 	slashed    int64
-	other      int64 // values that are no dates
+	other      int64 // values that are not dates
 }
 
 func (e *dateEvidence) add(value []byte) {

@@ -6,7 +6,7 @@ import (
 )
 
 // nestedJSON is SQL for a value with parts as JSON. DuckDB's own to_json is used where it is exact: it rounds
-// numbers in JSON, widens FLOAT and writes NaN, which is no JSON.
+// numbers in JSON, widens FLOAT and writes NaN, which is not JSON.
 func nestedJSON(ref string, t dataType) string {
 	if !t.has(inexactInJSON) {
 		return fmt.Sprintf("CASE WHEN %[1]s IS NOT NULL THEN to_json(%[1]s)::VARCHAR END", ref)

@@ -307,7 +307,7 @@ func staged(t *testing.T) (dir string, content map[string]string) {
 func testAdopt(t *testing.T, s archive.Store) {
 	a, ok := s.(archive.Adopter)
 	if !ok {
-		t.Skip("the store is no Adopter")
+		t.Skip("the store is not an Adopter")
 	}
 	dir, content := staged(t)
 	if err := a.Adopt(context.Background(), dir, "exports/some-id"); err != nil {
@@ -327,7 +327,7 @@ func testAdopt(t *testing.T, s archive.Store) {
 func testAdoptTaken(t *testing.T, s archive.Store) {
 	a, ok := s.(archive.Adopter)
 	if !ok {
-		t.Skip("the store is no Adopter")
+		t.Skip("the store is not an Adopter")
 	}
 	mustPut(t, s, "exports/some-id/top.txt", "first")
 	dir, content := staged(t)

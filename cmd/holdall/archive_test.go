@@ -167,7 +167,7 @@ func TestADeletedOlderExportIsAFault(t *testing.T) {
 	}
 }
 
-// What is no complete archive is reported for what it is. Long because it is two tables of the same cases.
+// What is not a complete archive is reported for what it is. Long because it is two tables of the same cases.
 func TestWhatIsNoArchive(t *testing.T) {
 	root, _, bag := demo(t)
 	empty := t.TempDir()

@@ -28,10 +28,10 @@ func cleanCommand() command {
 		use:   "clean [ROOT]",
 		short: "List or remove what is outside the archives and holds data of theirs",
 		long: `
-List what holds personal data and is no archive: databases (in ROOT/db, and in the user's cache
+List what holds personal data and is not an archive: databases (in ROOT/db, and in the user's cache
 directory those of archives that could not be written to), the history of the shell of "holdall
-query", lists of faults that "holdall verify" made, what is left of finished takeovers, and what processes that were killed left in the
-directory for temporary files. With --yes it is removed.
+query", lists of faults that "holdall verify" made, what is left of finished takeovers, and what
+processes that were killed left in the directory for temporary files. With --yes it is removed.
 
 Archives are never touched, nor what a running process uses. What an unfinished takeover has
 received is kept, unless --run names it: it may not be there to be received again. Databases are

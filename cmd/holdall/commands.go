@@ -66,8 +66,8 @@ Ask it:                         holdall query archives "select count(*) from can
 	for _, c := range []command{
 		takeCommand(), listCommand(), statusCommand(), verifyCommand(), queryCommand(), tablesCommand(),
 		reportCommand(), personCommand(), exportCommand(), ddlCommand(), filesCommand(), catCommand(),
-		copyCommand(), cleanCommand(),
-		sendCommand(), markExportedCommand(), logCommand(), demoCommand(), simulateCommand(), versionCommand(),
+		copyCommand(), cleanCommand(), sendCommand(), markExportedCommand(), logCommand(), demoCommand(),
+		simulateCommand(), versionCommand(),
 	} {
 		root.AddCommand(c.cobra(e))
 	}
@@ -103,7 +103,7 @@ func knownShell(_ *cobra.Command, args []string) error {
 	return usagef("use bash, fish, powershell or zsh", "there is no completion for %q", args[0])
 }
 
-// knownCommand refuses what is no command, and names what may have been meant.
+// knownCommand refuses what is not a command, and names what may have been meant.
 func knownCommand(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

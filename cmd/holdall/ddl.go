@@ -88,7 +88,7 @@ func describeFor(ctx context.Context, x *export, db *query.DB) (ddl.Archive, err
 	}
 	for _, t := range tables {
 		if t.Kind != "table" || !t.Known && paths[t.Table] == "" {
-			continue // findings and the like are no tables of the export
+			continue // findings and the like are not tables of the export
 		}
 		table := ddl.Table{Name: t.Table, About: t.Description, Path: paths[t.Table]}
 		for _, c := range t.Columns {

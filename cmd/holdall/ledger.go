@@ -33,7 +33,8 @@ func (x *export) attachLedger(ctx context.Context, e *env, db *query.DB, sql str
 		others = nil
 	}
 	err = db.Attach(ctx, "ledger", query.Attached{
-		Name: "runs", Comment: "One row a run: what was taken, verified, copied, sent, or asked to be sent again.",
+		Name:    "runs",
+		Comment: "One row a run: what was taken, verified, copied, sent, or asked to be sent again.",
 		Columns: `run VARCHAR, started TIMESTAMP, ended TIMESTAMP, direction VARCHAR, type VARCHAR,
 			record_type VARCHAR, status VARCHAR, records BIGINT, failed BIGINT, bytes BIGINT, requests BIGINT,
 			trace_id VARCHAR, export VARCHAR, operator VARCHAR, version VARCHAR, destination VARCHAR,
@@ -51,8 +52,8 @@ func (x *export) attachLedger(ctx context.Context, e *env, db *query.DB, sql str
 		},
 	}, query.Attached{
 		Name: "listed_records",
-		Comment: "Of ledger.run_records, the records that the ledger lists, and those of other archives of the " +
-			"root.",
+		Comment: "Of ledger.run_records, the records that the ledger lists, and those of other archives of " +
+			"the root.",
 		Columns: `run VARCHAR, record_type VARCHAR, record_id VARCHAR, action VARCHAR, status VARCHAR,
 			external_id VARCHAR, sha256 VARCHAR, error VARCHAR`,
 		Rows: func(add func(...any) error) error { return x.listRecords(ctx, e, runs, others, add) },
@@ -63,8 +64,8 @@ func (x *export) attachLedger(ctx context.Context, e *env, db *query.DB, sql str
 	view := "SELECT * FROM ledger.main.listed_records"
 	for _, r := range x.arrivals(runs, true) {
 		if names("run_records") { // on S3, to name the tables is to fetch them
-			view += fmt.Sprintf(" UNION ALL SELECT '%s', record_type, record_id, '%s', status, '', sha256, error "+
-				"FROM (%s)", strings.ReplaceAll(r.ID, "'", "''"), r.Type, query.RecordsSQL)
+			view += fmt.Sprintf(" UNION ALL SELECT '%s', record_type, record_id, '%s', status, '', sha256, "+
+				"error FROM (%s)", strings.ReplaceAll(r.ID, "'", "''"), r.Type, query.RecordsSQL)
 		}
 	}
 	if err := db.AttachView(ctx, "ledger", "run_records", view,

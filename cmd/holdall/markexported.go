@@ -64,7 +64,8 @@ func (o *markOptions) run(ctx context.Context, e *env, args []string) error {
 	system, ok := strings.CutPrefix(args[len(args)-1], "eploy://")
 	switch {
 	case !ok:
-		return usagef("write eploy://SYSTEM last", "%q is not a system that can be marked in", args[len(args)-1])
+		return usagef("write eploy://SYSTEM last", "%q is not a system that can be marked in",
+			args[len(args)-1])
 	case o.query == "" || o.pack < 1:
 		return usagef("add --query FILE and --package NUMBER", "what is to be marked is not said")
 	}
@@ -81,7 +82,8 @@ func (o *markOptions) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	if x.root == "" || !isOfSystem(x.bag.ID(), system) {
-		return usagef("name an archive in a root that was taken from it", "%s is not an export of %s", x.bag.ID(),
+		return usagef("name an archive in a root that was taken from it", "%s is not an export of %s",
+			x.bag.ID(),
 			system)
 	}
 	marks, err := o.chosen(ctx, e, x, string(sql))
@@ -93,7 +95,8 @@ func (o *markOptions) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	if !o.yes || len(marks) == 0 {
-		e.talk("%s would be marked in package %d; nothing was sent", count(len(marks), "record", "records"), o.pack)
+		e.talk("%s would be marked in package %d; nothing was sent", count(len(marks), "record", "records"),
+			o.pack)
 		return e.printMarks("planned", marks)
 	}
 	if err := verifyBefore(ctx, e, x); err != nil {
@@ -207,7 +210,8 @@ func checkArchived(ctx context.Context, db *query.DB, all []marking) error {
 			return err
 		}
 		for id := range wanted {
-			return usagef("select records from the archive's own tables", "%s in %s: the archive has no such record",
+			return usagef("select records from the archive's own tables",
+				"%s in %s: the archive has no such record",
 				id, table)
 		}
 	}

@@ -17,7 +17,8 @@ import (
 // and a mark whose answer was an error page is unknown until somebody has it sent again.
 func TestOnlyMarkExportedWrites(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	system, err := eploysim.New(eploysim.Config{Records: eploysim.Small(20), DayLimit: 10000, SecondLimit: 1000,
+	system, err := eploysim.New(eploysim.Config{Records: eploysim.Small(20), DayLimit: 10000,
+		SecondLimit: 1000,
 		Keys: []eploysim.Key{{ID: "key", Secret: "s3cret-that-may-all",
 			Scopes: append(eploysim.ReadScopes(), "export.insert", "candidates.update")}}})
 	if err != nil {
@@ -78,11 +79,13 @@ func TestOnlyMarkExportedWrites(t *testing.T) {
 	run([]int{exitUsage}, "mark-exported", root, "eploy://acm", "--query", sql, "--package", "1", "--yes")
 	run(good[:1], mark...)
 	if n := writes(); n != 0 || len(system.Requests()) != before {
-		t.Fatalf("%d writes and %d requests by commands that may do neither", n, len(system.Requests())-before)
+		t.Fatalf("%d writes and %d requests by commands that may do neither", n,
+			len(system.Requests())-before)
 	}
 
 	// The day's reserve is left alone; that costs one search, and writes nothing, not even into the ledger.
-	if o := run([]int{exitNotFinished}, append(mark, "--yes", "--reserve", "9900")...); !strings.Contains(o.stdout,
+	if o := run([]int{exitNotFinished}, append(mark, "--yes", "--reserve",
+		"9900")...); !strings.Contains(o.stdout,
 		`"resume_after"`) || writes() != 0 {
 		t.Errorf("a mark beyond the reserve: %s; %d writes", o.stdout, writes())
 	}

@@ -46,7 +46,7 @@ func (p *pagedWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// pass hands on to the pager. That it was left before the end is no failure.
+// pass hands on to the pager. That it was left before the end is not a failure.
 func (p *pagedWriter) pass(b []byte) (int, error) {
 	_, err := p.to.Write(b)
 	if err != nil && p.pager != nil {

@@ -7,8 +7,8 @@ import (
 	"holdall/internal/term"
 )
 
-// A recordPrinter prints records as they come: JSON and TSV piece by piece, since a run may have millions, and
-// on a terminal a table of the first ones.
+// A recordPrinter prints records as they come: JSON and TSV piece by piece, since a run may have millions,
+// and on a terminal a table of the first ones.
 type recordPrinter struct {
 	e     *env
 	rows  [][]string // not printed yet

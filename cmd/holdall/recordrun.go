@@ -27,7 +27,8 @@ func (e *env) recordRun(ctx context.Context, s archive.Store, r archive.Run,
 }
 
 // appendRun adds a run to a root's ledger, under a new ID unless it has one.
-func (e *env) appendRun(ctx context.Context, s archive.Store, r archive.Run, records *archive.RecordPack) error {
+func (e *env) appendRun(ctx context.Context, s archive.Store, r archive.Run,
+	records *archive.RecordPack) error {
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
 	defer cancel()
 	if r.ID == "" {
@@ -39,7 +40,7 @@ func (e *env) appendRun(ctx context.Context, s archive.Store, r archive.Run, rec
 }
 
 // record adds a verification to the ledger of the root that it was of. A root that cannot be written to, or
-// whose ledger is damaged, can be verified as well: that is told, and is no fault.
+// whose ledger is damaged, can be verified as well: that is told, and is not a fault.
 func (v *verification) record(ctx context.Context, e *env, at exportPath, began time.Time) {
 	if at.root == "" || v.ledgerDamaged() || len(v.Exports) == 0 {
 		return
@@ -91,9 +92,9 @@ func (v *verification) appendTo(ctx context.Context, e *env, at exportPath, bega
 	return e.recordRun(ctx, h.store, run, records)
 }
 
-// recordCopy adds a copy to the ledger of the root that it went to, and to that of the root that it came from,
-// where there is one that can be written to: the one knows where its archive is from, the other where it also
-// is.
+// recordCopy adds a copy to the ledger of the root that it went to, and to that of the root that it came
+// from, where there is one that can be written to: the one knows where its archive is from, the other where
+// it also is.
 func (e *env) recordCopy(ctx context.Context, h *openedRoot, x *export, r *archive.CopyReport, failed error,
 	began time.Time) {
 	run := archive.Run{Started: began, Direction: "in", Type: "copy", RecordType: "exports",
@@ -158,9 +159,10 @@ func (e *env) recordTake(ctx context.Context, o takeover.Options, r *takeover.Re
 	}
 }
 
-// recordPart adds what one run of the command received of a pull: run is that of the last one. Of one that was
-// killed only its answers tell.
-func (e *env) recordPart(ctx context.Context, s archive.Store, run archive.Run, part takeover.PullPart) error {
+// recordPart adds what one run of the command received of a pull: run is that of the last one. Of one that
+// was killed only its answers tell.
+func (e *env) recordPart(ctx context.Context, s archive.Store, run archive.Run,
+	part takeover.PullPart) error {
 	run.Ended = time.Now()
 	if part.Killed {
 		if part.Records.Len() == 0 {
@@ -169,7 +171,8 @@ func (e *env) recordPart(ctx context.Context, s archive.Store, run archive.Run, 
 		run.Started, run.Ended, run.Export = part.Began, part.Ended, ""
 		run.Status, run.Detail = statusKilled, "the process ended without a word"
 	}
-	run.Pull, run.Receipts, run.Requests, run.Bytes = part.Pull, int64(part.Receipts), int64(part.Requests), part.Bytes
+	run.Pull, run.Receipts = part.Pull, int64(part.Receipts)
+	run.Requests, run.Bytes = int64(part.Requests), part.Bytes
 	run.Records, run.Failed = part.Records.Len(), part.Records.Failed()
 	return e.appendRun(ctx, s, run, part.Records)
 }

@@ -61,8 +61,9 @@ func (h *openedRoot) arrived(ctx context.Context, e *env, run archive.Run, typ, 
 	}
 	defer db.Close()
 	return db.Records(ctx, typ, id, func(r query.Record) error {
-		record := archive.RunRecord{Type: r.Table, ID: r.ID, Action: run.Type, Status: "failed", SHA256: r.SHA256,
-			Error: r.Error}
+		record := archive.RunRecord{Type: r.Table, ID: r.ID, Action: run.Type, Status: "failed",
+			SHA256: r.SHA256,
+			Error:  r.Error}
 		if r.Loaded {
 			record.Status = "success"
 		}

@@ -141,8 +141,9 @@ func TestRecordsOfOtherArchivesAreSeen(t *testing.T) {
 func TestRecordsOfAPullAreBelowEachOfItsRuns(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	for _, relist := range []bool{false, true} {
-		system, err := eploysim.New(eploysim.Config{Records: eploysim.Small(20), DayLimit: 90, SecondLimit: 1000,
-			Keys: []eploysim.Key{{ID: "key", Secret: "k3y-that-nobody-may-see"}},
+		system, err := eploysim.New(eploysim.Config{Records: eploysim.Small(20), DayLimit: 90,
+			SecondLimit: 1000,
+			Keys:        []eploysim.Key{{ID: "key", Secret: "k3y-that-nobody-may-see"}},
 			Events: []eploysim.Event{{At: 70, Kind: "delete", Type: "candidates", Count: 2},
 				{At: 70, Kind: "update", Type: "contacts", Count: 2},
 				{At: 85, Kind: "raise-limit", Count: 5000}}})
@@ -176,7 +177,8 @@ func TestRecordsOfAPullAreBelowEachOfItsRuns(t *testing.T) {
 		}
 		after := loggedRecords(t, root, runs[0].ID)
 		if int64(len(after)) != runs[0].Records || int64(len(before)) != runs[1].Records {
-			t.Errorf("%d and %d records, and the runs say %d and %d", len(after), len(before), runs[0].Records,
+			t.Errorf("%d and %d records, and the runs say %d and %d", len(after), len(before),
+				runs[0].Records,
 				runs[1].Records)
 		}
 		checkPulled(t, system, root, slices.Concat(before, after), relist)
@@ -222,7 +224,8 @@ func refuseFile(h http.Handler) http.Handler {
 }
 
 // checkPulled compares the records below the runs with what the system had and what the archive has.
-func checkPulled(t *testing.T, system *eploysim.System, root string, records []archive.RunRecord, relist bool) {
+func checkPulled(t *testing.T, system *eploysim.System, root string, records []archive.RunRecord,
+	relist bool) {
 	t.Helper()
 	received, vanished, failed, times := map[string]string{}, 0, 0, map[string]int{}
 	for _, r := range records {
@@ -254,7 +257,8 @@ func checkPulled(t *testing.T, system *eploysim.System, root string, records []a
 		t.Errorf("SQL sees %s records, log %d", n, len(records))
 	}
 	// The digest is that of the record in its answer.
-	tables, err := filepath.Glob(filepath.Join(root, "exports", "*", "data/received/tables/candidates.ndjson.zst"))
+	tables, err := filepath.Glob(filepath.Join(root, "exports", "*",
+		"data/received/tables/candidates.ndjson.zst"))
 	if err != nil || len(tables) != 1 {
 		t.Fatal(tables, err)
 	}

@@ -50,12 +50,13 @@ func sendCommand() command {
 		use:   "send [EXPORT] orgvue",
 		short: "Send the rows of a query to Orgvue, and follow each one to its end",
 		long: `
-Send what a SQL query returns to a dataset of an Orgvue tenant: each row an item, each column a property. A
-dry run prints the payload and asks nobody. The dataset must have all the properties; that is looked at before
-anything is sent. The import is followed to its end, and what became of each item is kept in the root's ledger.
+Send what a SQL query returns to a dataset of an Orgvue tenant: each row is an item, each column a property.
+A dry run prints the payload and sends no request. That the dataset has all the properties is checked before
+anything is sent. The import is followed to its end, and what became of each item is kept in the root's
+ledger.
 
-Sent again, it sends what changed since, and nothing else. An item that failed waits until it changes, or until
-"holdall log requeue" asks for it. Nothing is deleted without --allow-delete or --implicit-delete.
+Sent again, it sends what changed since, and nothing else. An item that failed waits until it changes, or
+until "holdall log requeue" asks for it. Nothing is deleted without --allow-delete or --implicit-delete.
 
 The token is read from a file, from - (standard input), or from HOLDALL_ORGVUE_TOKEN.`,
 		example: `  holdall send archives orgvue --query people.sql --dataset ID --dry-run

@@ -12,7 +12,7 @@ import (
 
 // Whatever the tenant refuses a send with, the user hears its words, what they mean and what to do, and
 // scripts tell "go on later" from "get another token" by the exit code. Nothing was sent, and what was
-// not begun is no failed record.
+// not begun is not a failed record.
 func TestASendThatIsRefused(t *testing.T) {
 	root, _, _ := demo(t)
 	tenant := orgvuesim.New(orgvuesim.Config{Datasets: []orgvuesim.Dataset{{ID: simulatedDataset,
@@ -33,9 +33,11 @@ func TestASendThatIsRefused(t *testing.T) {
 		"40323": exitLink, "40324": exitLink, "40345": exitLink, "400603": exitFailed, "415001": exitFailed,
 		"42902": exitNotFinished} {
 		tenant.Set(func(b *orgvuesim.Behaviour) { b.Refuse = []string{code} })
-		o := holdall(t, "send", root, "orgvue", "--query", sql, "--dataset", simulatedDataset, "--tenant", "ACME_1",
+		o := holdall(t, "send", root, "orgvue", "--query", sql, "--dataset", simulatedDataset, "--tenant",
+			"ACME_1",
 			"--api-url", server.URL, "--token-file", token, "--id-key", "EmployeeID", "--allow-private")
-		if o.code != exit || !strings.Contains(o.stderr, "("+code+", ") || !strings.Contains(o.stderr, "hint: ") ||
+		if o.code != exit || !strings.Contains(o.stderr, "("+code+", ") || !strings.Contains(o.stderr,
+			"hint: ") ||
 			strings.Contains(o.stderr, tenant.Token()) {
 			t.Errorf("%s: exit %d, want %d: %s%s", code, o.code, exit, o.stdout, o.stderr)
 		}

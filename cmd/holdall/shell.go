@@ -39,7 +39,8 @@ func runShell(ctx context.Context, e *env, x *export, db *query.DB) error {
 	if err != nil {
 		return err
 	}
-	s := &shell{env: e, export: x, db: db, tables: tables, mode: query.Table, pager: true, history: openHistory()}
+	s := &shell{env: e, export: x, db: db, tables: tables, mode: query.Table, pager: true,
+		history: openHistory()}
 	defer s.history.Close()
 	if s.history.fresh {
 		e.talk("what is typed is remembered in %s; \"holdall clean\" removes it", s.history.path)

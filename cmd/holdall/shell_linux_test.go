@@ -246,7 +246,7 @@ func TestLongResultsGoThroughAPager(t *testing.T) {
 	}
 }
 
-// A document that is no text is not sent to a terminal unasked.
+// A document that is not text is not sent to a terminal unasked.
 func TestCatAsksBeforeItWritesToATerminal(t *testing.T) {
 	root, _, _ := demo(t)
 	o := holdall(

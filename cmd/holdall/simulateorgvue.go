@@ -40,11 +40,11 @@ func simulateOrgvueCommand() command {
 		use:   "orgvue",
 		short: "Serve a made-up Orgvue tenant to rehearse a send with",
 		long: `
-Serve the asynchronous import of Orgvue as the vendor's public guide describes it, over one empty dataset. Nobody
-here has seen a live system.
+Serve the asynchronous import of Orgvue as the vendor's public guide describes it, over one empty dataset.
+It was made without access to a live system.
 
-An API token is written to --credentials, and the API's URL is printed on stdout. It serves until it is stopped
-or --ttl is over.`,
+An API token is written to --credentials, and the API's URL is printed on stdout. It serves until it is
+stopped or --ttl is over.`,
 		example: `  holdall simulate orgvue --property EmployeeID --property FullName --fail-every 100 --ttl 10m`,
 		args:    cobra.NoArgs,
 		flags:   o.addFlags,
@@ -77,7 +77,8 @@ func (o *simulateOrgvueOptions) run(ctx context.Context, e *env) error {
 	}
 	for _, code := range o.refuse {
 		if !slices.Contains(orgvuesim.ErrorCodes(), code) {
-			return usagef("the codes are "+strings.Join(orgvuesim.ErrorCodes(), ", "), "unknown --refuse %q", code)
+			return usagef("the codes are "+strings.Join(orgvuesim.ErrorCodes(), ", "), "unknown --refuse %q",
+				code)
 		}
 	}
 	ln, err := net.Listen("tcp", o.listen)

@@ -165,7 +165,7 @@ func (o *takeOptions) run(ctx context.Context, e *env, args []string) error {
 	return e.reportResult(result, err)
 }
 
-// openRemote opens a root that is no directory, and probes it, which writes its README.txt; a dry run
+// openRemote opens a root that is not a directory, and probes it, which writes its README.txt; a dry run
 // does not.
 func (o *takeOptions) openRemote(ctx context.Context, e *env, t *takeover.Options) (func() error, error) {
 	if !isS3(o.to) {

@@ -48,7 +48,8 @@ func TestTakeFromAnAPIIntoS3(t *testing.T) {
 	}
 	o := must(t, good[:1], append(take, at...)...)
 	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil || r.State != "complete" ||
-		!strings.HasPrefix(r.Location, s3Root+"/exports/eploy-acme-") || r.Types["candidates"].Received != 20 {
+		!strings.HasPrefix(r.Location,
+			s3Root+"/exports/eploy-acme-") || r.Types["candidates"].Received != 20 {
 		t.Fatalf("%v: %s", err, o.stdout)
 	}
 	for _, request := range proxy.Take() {
@@ -62,7 +63,8 @@ func TestTakeFromAnAPIIntoS3(t *testing.T) {
 	if n != "n\n20\n" {
 		t.Errorf("candidates: %s", n)
 	}
-	if runs := must(t, good[:1], "log", s3Root, "--type", "take").stdout; !strings.Contains(runs, "complete") {
+	if runs := must(t, good[:1], "log", s3Root, "--type", "take").stdout; !strings.Contains(runs,
+		"complete") {
 		t.Errorf("the ledger: %s", runs)
 	}
 	searchFor(t, work, []string{"k3y-that-nobody-may-see", "access_token"})

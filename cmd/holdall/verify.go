@@ -49,7 +49,8 @@ The directory of any other BagIt bag is judged by RFC 8493, or by the draft of B
 		args: cobra.MaximumNArgs(1),
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&o.level, "level", string(archive.Full), "`LEVEL`: quick, full or deep")
-			f.DurationVar(&o.maxDuration, "max-duration", 0, "stop after this `TIME` (90m, 8h); at level full")
+			f.DurationVar(&o.maxDuration, "max-duration", 0,
+				"stop after this `TIME` (90m, 8h); at level full")
 		},
 		run:   func(ctx context.Context, e *env, args []string) error { return o.run(ctx, e, args) },
 		exits: []int{exitNotFinished, exitFindings},
@@ -64,7 +65,8 @@ func (o *verifyOptions) run(ctx context.Context, e *env, args []string) error {
 		return usagef("use --level quick, full or deep", "unknown level %q", o.level)
 	}
 	if o.maxDuration < 0 || o.maxDuration > 0 && level != archive.Full {
-		return usagef("use it with --level full, and a time such as 2h", "--max-duration is for the level full")
+		return usagef("use it with --level full, and a time such as 2h",
+			"--max-duration is for the level full")
 	}
 	export, _, err := e.exportArgs(args, 0, 0)
 	if err != nil {
@@ -77,7 +79,8 @@ func (o *verifyOptions) run(ctx context.Context, e *env, args []string) error {
 	v, began := newVerification(level), time.Now()
 	if dir, ok := at.otherBag(); ok {
 		if o.maxDuration > 0 {
-			return usagef("leave it out", "--max-duration is for archives of holdall's, and %s is none", dir)
+			return usagef("leave it out", "--max-duration is for holdall's own archives, which %s is not",
+				dir)
 		}
 		if err := v.otherBag(ctx, e, dir); err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 	"holdall/internal/bagit"
 )
 
-// otherBag returns the directory of a bag that is no archive of ours, if a place is one.
+// otherBag returns the directory of a bag that is not an archive of ours, if a place is one.
 func (at exportPath) otherBag() (dir string, ok bool) {
 	switch {
 	case isS3(at.root):
@@ -91,8 +91,9 @@ func (v *verification) otherBag(ctx context.Context, e *env, dir string) error {
 	v.other = true
 	v.Files, v.Bytes = r.Files, r.Bytes
 	v.Exports = append(v.Exports, exportReport{name, dir, report})
-	v.Notes = append(v.Notes, name+" is a bag of another maker, judged by RFC 8493 (BagIt); it declares version "+
-		orUnknown(r.Version))
+	v.Notes = append(v.Notes,
+		name+" is a bag of another maker, judged by RFC 8493 (BagIt); it declares version "+
+			orUnknown(r.Version))
 	v.Notes = append(v.Notes, r.Notes...)
 	return nil
 }

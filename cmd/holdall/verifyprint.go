@@ -133,7 +133,8 @@ func (v *verification) printFaults(e *env) error {
 		}
 		rows = append(rows, []string{f.Export, string(f.Code), f.Path, strconv.Itoa(len(f.Documents)), what})
 	}
-	return term.Table(e.stdout, []string{"export", "fault", "path", "documents", "what"}, map[int]bool{3: true}, rows)
+	return term.Table(e.stdout, []string{"export", "fault", "path", "documents", "what"},
+		map[int]bool{3: true}, rows)
 }
 
 // countFaults prints how many faults of each kind there are, and the first of each.
@@ -211,7 +212,8 @@ func leftFaults() ([]takeover.Leftover, error) {
 	for _, f := range files {
 		if info, err := f.Info(); err == nil {
 			all = append(all, takeover.Leftover{
-				Kind: takeover.LeftFaults, Name: f.Name(), Path: filepath.Join(dir, f.Name()), Bytes: info.Size(),
+				Kind: takeover.LeftFaults, Name: f.Name(), Path: filepath.Join(dir,
+					f.Name()), Bytes: info.Size(),
 			})
 		}
 	}

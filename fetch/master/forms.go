@@ -80,7 +80,7 @@ var compoundForms = []struct{ stream, what, hint string }{
 	{"WordDocument", "a Word document", hintOpenLink},
 }
 
-// mistakenBinary names a file that is no text; nil when it may be one.
+// mistakenBinary names a file that is not text; nil when it may be one.
 func mistakenBinary(b []byte) *failure.Error {
 	for _, f := range binaryForms {
 		if bytes.HasPrefix(b, []byte(f.magic)) && (len(f.magic) > 3 || bytes.IndexByte(b, 0) >= 0) {
@@ -121,7 +121,7 @@ func wide(s string) []byte {
 	return b
 }
 
-// mistakenText names a text that is no master CSV; nil when it may be one.
+// mistakenText names a text that is not a master CSV; nil when it may be one.
 func mistakenText(text string) *failure.Error {
 	t := strings.TrimLeft(text, " \t\r\n")
 	switch {
@@ -202,8 +202,8 @@ func mistakenTable(text string) *failure.Error {
 // maxAbove is how many lines may be above the headings of a table.
 const maxAbove = 8
 
-// IsTable reports whether a text that begins so is one of the known tables of an export, by its headings, which
-// may be below a title.
+// IsTable reports whether a text that begins so is one of the known tables of an export, by its headings,
+// which may be below a title.
 func IsTable(head []byte) bool {
 	text := new(CSV).decode(head)
 	for range maxAbove {

@@ -86,9 +86,9 @@ var exportFile = regexp.MustCompile(`(?i)\.(zip|tar|tgz|gz|zst|csv|tsv|json|xml|
 // pathToken is what may give access in a path: a long word with a digit in it.
 var pathToken = regexp.MustCompile(`/[\w-]*\d[\w-]{12,}|/[\w-]{12,}\d[\w-]*`)
 
-// leaveOutHelp drops links that accompany an export and are no part of it: the vendor's help pages, in a note
-// below the table. Such a link leads to another host than all that have a label, has none of its own, and
-// nothing in it gives access or names a file.
+// leaveOutHelp drops links that accompany an export and are not part of it: the vendor's help pages, in a
+// note below the table. Such a link leads to another host than all that have a label, has none of its own,
+// and nothing in it gives access or names a file.
 func (m *CSV) leaveOutHelp() {
 	hosts := map[string]bool{} // of labelled links
 	for _, l := range m.Links {
@@ -103,7 +103,8 @@ func (m *CSV) leaveOutHelp() {
 			!exportFile.MatchString(u.Path)
 		if help {
 			m.Notes = append(m.Notes, fmt.Sprintf(
-				"%s is not followed: it is in a note, and leads to another host than the export's links", l.Link,
+				"%s is not followed: it is in a note, and leads to another host than the export's links",
+				l.Link,
 			))
 		}
 		return help

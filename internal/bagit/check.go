@@ -207,7 +207,8 @@ func (c *checker) list(ctx context.Context) error {
 // noteName notes a file that some file systems cannot hold alongside the others, or not at all.
 func (c *checker) noteName(name string) {
 	if other, ok := c.forms[normal(name)]; ok {
-		c.note("names differ only in their Unicode form; file systems that know but one form lose a file", other)
+		c.note("names differ only in their Unicode form; file systems that know but one form lose a file",
+			other)
 	}
 	folded := strings.ToLower(normal(name))
 	if other, ok := c.folded[folded]; ok && normal(other) != normal(name) {

@@ -52,7 +52,8 @@ func line(algorithm, content, name string) string {
 // simple is a valid bag of one document.
 func simple(change func(b bag)) bag {
 	b := bag{
-		"bagit.txt": declared10, "data/a.txt": letter, "manifest-sha256.txt": line("sha256", letter, "data/a.txt"),
+		"bagit.txt": declared10, "data/a.txt": letter, "manifest-sha256.txt": line("sha256", letter,
+			"data/a.txt"),
 	}
 	if change != nil {
 		change(b)
@@ -287,7 +288,8 @@ func TestSymbolicLinksDoNotLeadOutOfTheBag(t *testing.T) {
 }
 
 func TestADirectoryThatIsNotThereIsAnError(t *testing.T) {
-	if r, err := bagit.Check(context.Background(), filepath.Join(t.TempDir(), "gone"), true, nil); err == nil {
+	if r, err := bagit.Check(context.Background(), filepath.Join(t.TempDir(), "gone"), true,
+		nil); err == nil {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -297,7 +299,8 @@ func TestTheDetailOfAFaultNamesTheFile(t *testing.T) {
 		bag  bag
 		want string
 	}{
-		{with("manifest-sha256.txt", line("sha256", letter, "data/../../etc/passwd")), "data/../../etc/passwd"},
+		{with("manifest-sha256.txt", line("sha256", letter, "data/../../etc/passwd")),
+			"data/../../etc/passwd"},
 		{with("fetch.txt", "http://a.example/?token=s3cr3t - ../x\n"), "../x"},
 	} {
 		r, err := bagit.Check(context.Background(), v.bag.place(t), true, nil)

@@ -97,7 +97,8 @@ func (c *checker) readManifest(x *manifest, isPayload bool) {
 			}
 		}
 		if f := algorithms[x.algorithm]; f != nil && len(sum) != 2*f().Size() {
-			c.add(Manifest, x.name, "line %d has a checksum of %d digits, which is none of %s", i+1, len(sum),
+			c.add(Manifest, x.name, "line %d has a checksum of %d digits, which no %s checksum has", i+1,
+				len(sum),
 				x.algorithm)
 			continue
 		}

@@ -59,8 +59,8 @@ func (c *crashed) record(t *testing.T, strace string) []diskOp {
 	return readTrace(t, trace, c.root)
 }
 
-// After the power has failed at any operation of a takeover, and the disk holds what was synced, or that and a
-// part of the rest, the same command makes the archive that an undisturbed run makes.
+// After the power has failed at any operation of a takeover, and the disk holds what was synced, or that and
+// a part of the rest, the same command makes the archive that an undisturbed run makes.
 //
 //	HOLDALL_TEST_CRASHES=2000    how many crashes are tried, at random; "0" means each operation in each way
 //	HOLDALL_TEST_CRASH_SEED=7    the crashes of another run
@@ -111,7 +111,8 @@ func TestPowerFailsAtAnyOperation(t *testing.T) {
 			c.goesOn(t)
 			if t.Failed() {
 				o := ops[x.at]
-				t.Logf("seed %d, after %s %s%s, %d bytes at %d", seed, o.call, o.path, o.path2, len(o.data), o.at)
+				t.Logf("seed %d, after %s %s%s, %d bytes at %d", seed, o.call, o.path, o.path2, len(o.data),
+					o.at)
 				if keep := os.Getenv("HOLDALL_TEST_KEEP"); keep != "" {
 					t.Log(os.CopyFS(filepath.Join(keep, strconv.Itoa(i)), os.DirFS(c.root)))
 				}
@@ -173,7 +174,8 @@ func TestTheDiskFailsAtAnyOperation(t *testing.T) {
 		name string
 		most int // how often one thread makes it at most, about
 	}{
-		{"fsync", 120}, {"renameat", 30}, {"mkdirat", 40}, {"pwrite64", 30}, {"ftruncate", 10}, {"unlinkat", 40},
+		{"fsync", 120}, {"renameat", 30}, {"mkdirat", 40}, {"pwrite64", 30}, {"ftruncate", 10}, {"unlinkat",
+			40},
 		{"linkat", 4},
 	}
 	failed := 0

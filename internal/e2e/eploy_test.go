@@ -40,8 +40,8 @@ func eployArchive(t *testing.T) (root, bag string) {
 	return root, exportIn(t, root)
 }
 
-// An archive of the other source has no links, containers or refused entries. Whoever reads it by the format's
-// page, its profile or its README must not need them.
+// An archive of the other source has no links, containers or refused entries. Whoever reads it by the
+// format's page, its profile or its README must not need them.
 func TestAnArchiveOfEployIsReadWithoutHoldall(t *testing.T) {
 	root, bag := eployArchive(t)
 	if code, out := reader(t, "verify", bag, root); code != 0 {
@@ -61,7 +61,8 @@ func TestAnArchiveOfEployIsReadWithoutHoldall(t *testing.T) {
 		t.Fatalf("owners %q, want six", ids)
 	}
 	for _, owner := range ids {
-		want := query("select sha256 from documents where owner_type = 'CANDIDATE' and owner_id = '" + owner + "'")
+		want := query("select sha256 from documents where owner_type = 'CANDIDATE' and owner_id = '" +
+			owner + "'")
 		got := documentsByReadme(t, bag, owner)
 		slices.Sort(want)
 		slices.Sort(got)

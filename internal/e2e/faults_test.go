@@ -79,7 +79,8 @@ func TestHundredsOfFaultsAreCountedAndListedInAFile(t *testing.T) {
 		}
 	}
 	many := onTerminal(t, "verify", bag)
-	if !regexp.MustCompile(`unexpected +150 +0 +data/\._0\s`).MatchString(many) || strings.Contains(many, "._77") {
+	if !regexp.MustCompile(`unexpected +150 +0 +data/\._0\s`).MatchString(many) || strings.Contains(many,
+		"._77") {
 		t.Errorf("150 files that are none of the archive:\n%s", many)
 	}
 	m := regexp.MustCompile(`are in (\S+\.tsv)`).FindStringSubmatch(many)
@@ -87,7 +88,8 @@ func TestHundredsOfFaultsAreCountedAndListedInAFile(t *testing.T) {
 		t.Fatalf("no file is named:\n%s", many)
 	}
 	list, err := os.ReadFile(m[1])
-	if err != nil || strings.Count(string(list), "\n") != 152 || !strings.Contains(string(list), "macOS left it") {
+	if err != nil || strings.Count(string(list), "\n") != 152 || !strings.Contains(string(list),
+		"macOS left it") {
 		t.Errorf("%s has %d lines, %v", m[1], strings.Count(string(list), "\n"), err)
 	}
 	if o := holdall(t, 0, "clean"); !strings.Contains(o.stdout, m[1]) {

@@ -118,8 +118,8 @@ func TestAnArchiveOfVersionOneOpensForEver(t *testing.T) {
 	}
 }
 
-// Every file of an archive is damaged in turn: by a flipped bit, by being cut, and by being gone. Whoever checks
-// it must find that, be it holdall or the reader of the format.
+// Every file of an archive is damaged in turn: by a flipped bit, by being cut, and by being gone. Whoever
+// checks it must find that, be it holdall or the reader of the format.
 func TestEveryDamageIsFoundByHoldallAndByTheReaderOfTheFormat(t *testing.T) {
 	root := copyTree(t, goldenRoot)
 	bag := exportIn(t, root)
@@ -159,8 +159,8 @@ func TestEveryDamageIsFoundByHoldallAndByTheReaderOfTheFormat(t *testing.T) {
 	}
 }
 
-// Whatever of the ledger is damaged or, where something else tells of it, gone: both find it. Each copy of the
-// root is verified once, since that adds an event.
+// Whatever of the ledger is damaged or, where something else tells of it, gone: both find it. Each copy of
+// the root is verified once, since that adds an event.
 func TestEveryDamageOfTheLedgerIsFound(t *testing.T) {
 	names := slices.Concat(
 		glob(t, goldenRoot, "ledger", "*.json"), glob(t, goldenRoot, "ledger", "numbers", "*.json"),

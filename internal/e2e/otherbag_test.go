@@ -65,7 +65,8 @@ func TestABagThatAnotherProgramMadeIsVerified(t *testing.T) {
 
 // An archive of ours stays one, whatever it has lost: it is not judged by the less that the RFC demands.
 func TestADamagedArchiveIsNotTakenForABagOfAnotherMaker(t *testing.T) {
-	for _, lost := range []string{"bag-info.txt", "bagit.txt", "custody", "data/received", "manifest-sha256.txt"} {
+	for _, lost := range []string{"bag-info.txt", "bagit.txt", "custody", "data/received",
+		"manifest-sha256.txt"} {
 		bag := filepath.Join(t.TempDir(), "copy")
 		if err := os.CopyFS(bag, os.DirFS(exportIn(t, goldenRoot))); err != nil {
 			t.Fatal(err)

@@ -39,7 +39,8 @@ func newPlace(t *testing.T) *place {
 // begin starts the program; every word of it is kept.
 func (p *place) begin(args ...string) *run {
 	p.t.Helper()
-	return startWith(p.t, []string{"HOME=" + filepath.Join(p.dir, "home"), "TMPDIR=" + filepath.Join(p.dir, "tmp")},
+	return startWith(p.t, []string{"HOME=" + filepath.Join(p.dir, "home"), "TMPDIR=" + filepath.Join(p.dir,
+		"tmp")},
 		args...)
 }
 
@@ -114,7 +115,8 @@ func (p *place) serveEploy(c eploysim.Config, wrap func(http.Handler) http.Handl
 	server := httptest.NewServer(wrap(system))
 	p.t.Cleanup(server.Close)
 	key = filepath.Join(p.dir, "key.json")
-	if err := os.WriteFile(key, []byte(`{"client_id":"key","client_secret":"`+eploySecret+`"}`), 0o600); err != nil {
+	if err := os.WriteFile(key, []byte(`{"client_id":"key","client_secret":"`+eploySecret+`"}`),
+		0o600); err != nil {
 		p.t.Fatal(err)
 	}
 	return system, []string{"take", "eploy://acme", "--to", p.root, "--api-url", server.URL + "/api",
@@ -237,8 +239,9 @@ func (p *place) checkType(system *eploysim.System, name string) {
 	if len(truth) == 0 {
 		return
 	}
-	id := map[string]string{"companies": "company_id", "vacancies": "vacancy_id", "purchaseorders": "purchase_order_id",
-		"payrates": "pay_rate_id", "paysalaries": "pay_salary_id", "vacancytemplates": "vacancy_template_id"}[name]
+	id := map[string]string{"companies": "company_id", "vacancies": "vacancy_id",
+		"purchaseorders": "purchase_order_id",
+		"payrates":       "pay_rate_id", "paysalaries": "pay_salary_id", "vacancytemplates": "vacancy_template_id"}[name]
 	if id == "" {
 		id = strings.TrimSuffix(name, "s") + "_id"
 	}
@@ -251,7 +254,8 @@ func (p *place) checkType(system *eploysim.System, name string) {
 		"below the runs": "select distinct record_id from ledger.run_records where action = 'receive' and " +
 			"status = 'success' and record_type = '" + name + "'",
 	} {
-		n := p.one("select count(*) || ' ' || count(*) filter (x in (select * from (values " + strings.Join(all, ", ") +
+		n := p.one("select count(*) || ' ' || count(*) filter (x in (select * from (values " +
+			strings.Join(all, ", ") +
 			") as v(id))) from (" + sql + ") as t(x)")
 		if want := fmt.Sprintf("%d %d", len(truth), len(truth)); n != want {
 			p.t.Errorf("%s of %s %s and right, want %s", n, name, what, want)

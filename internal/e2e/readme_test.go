@@ -14,8 +14,8 @@ import (
 	"holdall/internal/testneed"
 )
 
-// documentsByReadme runs the commands of an archive's README, as they are there, for a candidate, and returns the
-// digests of the documents that they bring. Each has to be what the index says.
+// documentsByReadme runs the commands of an archive's README, as they are there, for a candidate, and returns
+// the digests of the documents that they bring. Each has to be what the index says.
 func documentsByReadme(t *testing.T, bag, owner string) (digests []string) {
 	t.Helper()
 	for _, tool := range []string{"zstd", "awk", "gzip", "sha256sum"} {
@@ -52,8 +52,8 @@ func documentsByReadme(t *testing.T, bag, owner string) (digests []string) {
 	return digests
 }
 
-// The README of an archive says how to get all documents of a person with ordinary tools. Its commands, as they
-// are there, must bring exactly those that the platform says are theirs.
+// The README of an archive says how to get all documents of a person with ordinary tools. Its commands, as
+// they are there, must bring exactly those that the platform says are theirs.
 func TestTheReadmeLeadsToAllDocumentsOfAPerson(t *testing.T) {
 	s := undisturbed.get(t)
 	want := map[string][]string{} // digests by owner
@@ -103,10 +103,11 @@ func readmeCommands(t *testing.T, bag string) (commands []string) {
 	return commands
 }
 
-// Whoever has nothing but the README types what is there, a name in place of "some name". Each command has to say
-// something, and none may write into the archive, which never changes.
+// Whoever has nothing but the README types what is there, a name in place of "some name". Each command has to
+// say something, and none may write into the archive, which never changes.
 func TestTheCommandsOfTheReadmeSaySomethingAndChangeNothing(t *testing.T) {
-	for tool, from := range map[string]string{"bagit.py": "PyPI bagit", "unzip": "Debian unzip", "zstd": "Debian zstd"} {
+	for tool, from := range map[string]string{"bagit.py": "PyPI bagit", "unzip": "Debian unzip",
+		"zstd": "Debian zstd"} {
 		testneed.Command(t, tool, from)
 	}
 	bag := copyTree(t, undisturbed.get(t).bag)

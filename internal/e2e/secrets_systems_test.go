@@ -16,20 +16,21 @@ import (
 	"holdall/internal/orgvuesim"
 )
 
-// From Eploy to Orgvue with everything going wrong on the way: no secret of either system, no token and no URL
-// that grants something is in any word or file of the program, its archive, ledger, catalog and temporary
+// From Eploy to Orgvue with everything going wrong on the way: no secret of either system, no token and no
+// URL that grants something is in any word or file of the program, its archive, ledger, catalog and temporary
 // files included.
 func TestNoSecretOfEitherSystemAnywhere(t *testing.T) {
 	p := newPlace(t)
 	x := &executioner{} // kills nothing yet
 	var sick atomic.Bool
-	system, take, key := p.serveEploy(eploysim.Config{Records: eploysim.Small(20), DayLimit: 120, SecondLimit: 1000,
+	system, take, key := p.serveEploy(eploysim.Config{Records: eploysim.Small(20), DayLimit: 120,
+		SecondLimit: 1000,
 		Events: []eploysim.Event{{At: 30, Kind: "expire-token"}, {At: 40, Kind: "error-page", Count: 2},
 			{At: 50, Kind: "cut"}, {At: 60, Kind: "revoke-scope", Type: "timesheets.read"},
 			{At: 118, Kind: "raise-limit", Count: 5000}}},
 		func(h http.Handler) http.Handler {
 			x.next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if sick.Load() && r.URL.Path != "/api/token" { // what is sent comes back, as in error pages of careless servers
+				if sick.Load() && r.URL.Path != "/api/token" { // an error page repeats what was sent
 					w.WriteHeader(http.StatusInternalServerError)
 					w.Write([]byte("<html>failed for " + r.Header.Get("Authorization") + "</html>"))
 					return
@@ -79,7 +80,8 @@ func TestNoSecretOfEitherSystemAnywhere(t *testing.T) {
 	p.holdall(0, "query", p.root, "from ledger.run_records", "--format", "jsonl")
 	p.holdall(0, "query", p.root, "from ledger.runs", "--format", "jsonl")
 	secrets := append(system.Secrets(), tenant.Credentials()...)
-	p.noSecret(append(secrets, "a-wr0ng-secret-of-a-key", "X-Amz-Signature", "access_token"), key, wrong, token)
+	p.noSecret(append(secrets, "a-wr0ng-secret-of-a-key", "X-Amz-Signature", "access_token"), key, wrong,
+		token)
 }
 
 // rejected reports whether the answers that were not used have something in them.
@@ -109,7 +111,8 @@ func (p *place) markWithout(key string, take []string) {
 		p.t.Fatal(err)
 	}
 	url := take[5]
-	p.holdall(4, "mark-exported", p.root, "eploy://acme", "--query", sql, "--package", "1", "--yes", "--api-url", url,
+	p.holdall(4, "mark-exported", p.root, "eploy://acme", "--query", sql, "--package", "1", "--yes",
+		"--api-url", url,
 		"--allow-private", "--credentials", key)
 }
 
@@ -117,7 +120,8 @@ const dataset = "3F0E6A52-9C1D-4B7A-8E24-5D6C7B8A9F01"
 
 func (p *place) serveOrgvue() (tenant *orgvuesim.Tenant, send []string, token string) {
 	p.t.Helper()
-	tenant = orgvuesim.New(orgvuesim.Config{Datasets: []orgvuesim.Dataset{{ID: dataset, Name: "People", Type: "PEOPLE",
+	tenant = orgvuesim.New(orgvuesim.Config{Datasets: []orgvuesim.Dataset{{ID: dataset, Name: "People",
+		Type:       "PEOPLE",
 		Properties: []string{"EmployeeID", "FullName"}}},
 		Behaviour: orgvuesim.Behaviour{JobTime: 300 * time.Millisecond, ResultLink: true}})
 	server := httptest.NewServer(p.careless(tenant))
@@ -131,7 +135,8 @@ func (p *place) serveOrgvue() (tenant *orgvuesim.Tenant, send []string, token st
 			p.t.Fatal(err)
 		}
 	}
-	return tenant, []string{"send", p.root, "orgvue", "--query", sql, "--dataset", dataset, "--tenant", "ACME_1",
+	return tenant, []string{"send", p.root, "orgvue", "--query", sql, "--dataset", dataset, "--tenant",
+		"ACME_1",
 		"--api-url", server.URL, "--token-file", token, "--id-key", "EmployeeID", "--allow-private", "-v"}, token
 }
 

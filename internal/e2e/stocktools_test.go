@@ -55,7 +55,8 @@ func TestBagWithItsProfile(t *testing.T) {
 		t.Errorf("the profile: %s", got)
 	}
 	// And it is a tool that can say no.
-	if err := os.WriteFile(filepath.Join(bag, "fetch.txt"), []byte("http://a.example/ 1 data/a\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(bag, "fetch.txt"), []byte("http://a.example/ 1 data/a\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got := command(t, shared, python, "-c", validateProfile, bag); got == "valid\n" {

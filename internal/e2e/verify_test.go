@@ -27,8 +27,8 @@ type verifyOutcome struct {
 	} `json:"faults"`
 }
 
-// verifyInRuns runs the same command until it does not ask for that any more, and returns how often and what came
-// last. between is called after the first run.
+// verifyInRuns runs the same command until it does not ask for that any more, and returns how often and what
+// came last. between is called after the first run.
 func verifyInRuns(t *testing.T, between func(), args ...string) (runs int, last verifyOutcome, code int) {
 	t.Helper()
 	for runs = 1; ; runs++ {
@@ -50,7 +50,8 @@ func verifyInRuns(t *testing.T, between func(), args ...string) (runs int, last 
 	}
 }
 
-// A verification that may take no time at all reads one file in each run, and ends as one that takes its time.
+// A verification that may take no time at all reads one file in each run, and ends as one that takes its
+// time.
 func TestVerificationInSeveralRuns(t *testing.T) {
 	root := copyTree(t, goldenRoot)
 	bag := exportIn(t, root)
@@ -88,7 +89,8 @@ func TestVerifyNamesLitterAndAnchors(t *testing.T) {
 		}
 		return r.Exports[0].Anchors
 	}
-	if d := cmp.Diff([]string{"manifests", "ledger"}, anchors(holdall(t, 0, "verify", root, "--json"))); d != "" {
+	if d := cmp.Diff([]string{"manifests", "ledger"}, anchors(holdall(t, 0, "verify", root,
+		"--json"))); d != "" {
 		t.Error(d)
 	}
 	alone := copyTree(t, bag)
@@ -104,7 +106,8 @@ func TestVerifyNamesLitterAndAnchors(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := decode[report](t, holdall(t, 5, "verify", root, "--json"))
-		if len(r.Faults) != 1 || r.Faults[0].Code != "unexpected" || !strings.Contains(r.Faults[0].Detail, want) {
+		if len(r.Faults) != 1 || r.Faults[0].Code != "unexpected" || !strings.Contains(r.Faults[0].Detail,
+			want) {
 			t.Errorf("%s: %+v, want %q", name, r.Faults, want)
 		}
 		said := holdall(t, 5, "verify", root).stderr

@@ -45,7 +45,7 @@ func (b *Behaviour) fill() error {
 			*x.value = x.words[0]
 		}
 		if !slices.Contains(x.words, *x.value) {
-			return fmt.Errorf("behaviour %s: %q is none of %q", x.name, *x.value, x.words)
+			return fmt.Errorf("behaviour %s: %q is not one of %q", x.name, *x.value, x.words)
 		}
 	}
 	return nil
@@ -79,7 +79,7 @@ func (b *Behaviour) Set(s string) (err error) {
 	for _, x := range b.choices() {
 		if x.name == name {
 			if !slices.Contains(x.words, value) {
-				return fmt.Errorf("%s: %q is none of %q", name, value, x.words)
+				return fmt.Errorf("%s: %q is not one of %q", name, value, x.words)
 			}
 			*x.value = value
 			return nil
@@ -159,7 +159,7 @@ func ParseEvent(s string) (e Event, err error) {
 	kind, number, counted := strings.Cut(rest, "=")
 	if counted {
 		if e.Count, err = strconv.Atoi(number); err != nil {
-			return e, fmt.Errorf("event %q: %q is no number", s, number)
+			return e, fmt.Errorf("event %q: %q is not a number", s, number)
 		}
 	}
 	e.Kind = kind

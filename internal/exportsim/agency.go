@@ -55,7 +55,7 @@ func newAgency(cfg Config) *agency {
 		name: pick(r, agencyNames),
 	}
 	w.prefix = slug(w.name, "")[:4]
-	// The 17th makes every file hold a day that can be no month, so that the order of its dates is never in
+	// The 17th makes every file hold a day that cannot be a month, so that the order of its dates is never in
 	// doubt.
 	w.founded = time.Date(w.now.Year()-7, w.now.Month(), 17, 9, 12, 40, 0, time.UTC)
 	for i := range locales {

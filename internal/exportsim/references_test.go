@@ -138,7 +138,7 @@ func checkDocuments(t *testing.T, e *Export) {
 	}
 }
 
-// checkUnambiguousDates looks in each file for a date whose day can be no month.
+// checkUnambiguousDates looks in each file for a date whose day cannot be a month.
 func checkUnambiguousDates(t *testing.T, e *Export) {
 	t.Helper()
 	for _, s := range schemas.Recruitly() {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Links are signed in the manner of S3 (Signature Version 4 in the query), with a key that is no secret: it
-// follows from the seed, so that links keep working when the same export is served again on the same
+// Links are signed in the manner of S3 (Signature Version 4 in the query), with a key that is not a secret:
+// it follows from the seed, so that links keep working when the same export is served again on the same
 // address.
 const (
 	algorithm   = "AWS4-HMAC-SHA256"

@@ -180,7 +180,7 @@ func detectText(s string) Type {
 	return Unknown
 }
 
-// LooksLikeText refuses control characters; bytes that are no UTF-8 may be an older encoding.
+// LooksLikeText refuses control characters; bytes that are not UTF-8 may be an older encoding.
 func LooksLikeText(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool {
 		return r < ' ' && r != '\t' && r != '\r' && r != '\n' && r != utf8.RuneError

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// errorCodes are the codes that the vendor's developer pages show, with what the invented tenant says of each.
+// errorCodes are the codes that the vendor's developer pages show, with what the invented tenant says of
+// each.
 var errorCodes = []struct{ code, message string }{
 	{"40101", "Authorization header is empty"},
 	{"40102", "Token is invalid"},

@@ -238,7 +238,8 @@ func (t *Tenant) importItems(d *dataset, query url.Values, body []byte) answer {
 	}
 	from := fileOf(ask.ImportLocation.URL)
 	t.imports++
-	if f := t.files[from]; f == nil || time.Now().After(f.ends) || t.imports <= t.config.Behaviour.ExpireImports {
+	if f := t.files[from]; f == nil || time.Now().After(f.ends) ||
+		t.imports <= t.config.Behaviour.ExpireImports {
 		return failed(400, "400611", "importLocation cannot be read")
 	}
 	j := &job{dataset: d, from: from, to: from, query: map[string]string{},

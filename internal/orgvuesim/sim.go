@@ -53,8 +53,8 @@ type Behaviour struct {
 	QuotaSpent    bool   // every request is, for the day's quota
 	ExpireUploads int    // the first N uploads find their URL expired
 	ExpireImports int    // the first N imports find the URL of their payload expired
-	// Refuse are codes of ErrorCodes, all in one answer, that requests to the API are refused with: those from
-	// number RefuseFrom on, RefuseTimes of them (0: all).
+	// Refuse are codes of ErrorCodes, all in one answer, that requests to the API are refused with: those
+	// from number RefuseFrom on, RefuseTimes of them (0: all).
 	Refuse                  []string
 	RefuseFrom, RefuseTimes int
 	RefuseSilently          bool // without a message

@@ -214,7 +214,7 @@ func (s *apiSource) add(ctx context.Context, p *archive.Packer, d eploy.Document
 		kind = fmt.Sprintf("TYPE-%d", d.OwnerType)
 	}
 	modified, _ := time.Parse("2006-01-02T15:04:05", strings.SplitN(d.Created, ".",
-		2)[0]) // none, if it is no date
+		2)[0]) // none, if it is not a date
 	_, err = p.Add(ctx, archive.Document{ID: id, Part: part, OwnerType: kind, OwnerID: d.OwnerID,
 		AttachmentID: d.ID, MatchedBy: "id",
 		OriginalName: d.Name, ReceivedIn: "files/" + d.ID, Modified: modified}, f)

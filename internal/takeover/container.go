@@ -154,8 +154,8 @@ func (t *takeover) open(ctx context.Context, s *origin, damaged bool) (container
 	return c, err
 }
 
-// isPlainTable reports whether an object of the data part is a table, though its first lines do not show it: a
-// title may be above the headings.
+// isPlainTable reports whether an object of the data part is a table, though its first lines do not show it:
+// a title may be above the headings.
 func (t *takeover) isPlainTable(s *origin) bool {
 	if s.kind != filetype.Unknown || s.object.Source.Part != link.PartData || s.inside != "" {
 		return false
@@ -254,7 +254,7 @@ func (t *takeover) checkOrder(o *fetch.Object, l *listingContainer) error {
 }
 
 // A listingContainer is a page of links, one a file. A file whose link is dead is passed to reportDead, once,
-// and is no entry.
+// and is not an entry.
 type listingContainer struct {
 	ctx          context.Context
 	object       *fetch.Object

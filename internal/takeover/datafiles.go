@@ -190,8 +190,8 @@ func (d *dataFiles) extract(ctx context.Context, e unpack.Entry) (*dataFile, err
 	return f, nil
 }
 
-// decompress puts the content of a compressed file in its place. f.first is nil then if the file is kept as it
-// is, or left for unwrap.
+// decompress puts the content of a compressed file in its place. f.first is nil then if the file is kept as
+// it is, or left for unwrap.
 func (d *dataFiles) decompress(ctx context.Context, e unpack.Entry, f *dataFile) error {
 	unpacked := f.plain + ".unpacked"
 	defer os.Remove(unpacked)

@@ -103,7 +103,7 @@ func (l *entryList) add(r EntryRecord) error {
 	return l.enc.Encode(r)
 }
 
-// addLine adds a line that is no entry's.
+// addLine adds a line that is not an entry's.
 func (l *entryList) addLine(line any) error { return l.enc.Encode(line) }
 
 // A listMark is a place in a list to go back to.

@@ -129,7 +129,8 @@ func zipped(t *testing.T, files []handmadeFile) []byte {
 // mustVerify verifies an archive down to its documents and tables.
 func mustVerify(t *testing.T, root string, r *Result) {
 	t.Helper()
-	report, err := Verify(t.Context(), openBag(t, root, r.Export), archive.Deep, t.TempDir(), archive.VerifyOptions{})
+	report, err := Verify(t.Context(), openBag(t, root, r.Export), archive.Deep, t.TempDir(),
+		archive.VerifyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ var (
 type numbered struct{ at, number int }
 
 // groupSplit finds the pieces that belong together, all of which have been received. Each group is in the
-// order of the pieces; what is no part of a split container is a group of its own. volumes says that offsets
+// order of the pieces; what is not part of a split container is a group of its own. volumes says that offsets
 // in it count from the volume's start.
 func groupSplit(pieces []piece) (groups [][]int, volumes map[int]bool) {
 	taken := make([]bool, len(pieces))

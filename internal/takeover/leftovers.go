@@ -162,8 +162,8 @@ func Runs(ctx context.Context, store archive.Store, work string) ([]Leftover, er
 	return all, err
 }
 
-// removeFinished removes what is left of runs whose exports are archived: their processes ended before they had
-// removed it.
+// removeFinished removes what is left of runs whose exports are archived: their processes ended before they
+// had removed it.
 func removeFinished(ctx context.Context, store archive.Store, work string) error {
 	if entries, err := os.ReadDir(work); err != nil || len(entries) == 0 {
 		return nil // newRun says what is wrong with the directory

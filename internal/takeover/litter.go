@@ -130,7 +130,7 @@ func (l *litterCount) finding() (query.Finding, bool) {
 		each = append(each, fmt.Sprintf("%d %s", l.kinds[kind], strings.TrimSpace(kind)))
 	}
 	return query.Finding{Code: query.SystemLitter, Severity: query.SeverityInfo,
-		Detail: fmt.Sprintf("%d files that operating systems and office programs leave behind are no "+
+		Detail: fmt.Sprintf("%d files that operating systems and office programs leave behind are not "+
 			"documents: %s; "+
 			"their bytes are kept in data/documents/refused", total, strings.Join(each, ", "))}, total > 0
 }

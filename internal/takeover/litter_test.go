@@ -9,8 +9,8 @@ import (
 	"holdall/query"
 )
 
-// What a Mac, a Windows share and an office leave behind is no document; a person's file that is merely named
-// so is one.
+// What a Mac, a Windows share and an office leave behind is not a document; a person's file that is merely
+// named so is one.
 func TestSystemLitterIsKeptApart(t *testing.T) {
 	t.Parallel()
 	const twin = "\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        and some attributes"

@@ -34,8 +34,8 @@ func takePart(r *run, to *[]PullPart) func(eploy.Part) error {
 	}
 }
 
-// accounted is how many answers of a pull the ledger has told of already. Where it cannot be read, what earlier
-// processes received is not told of again.
+// accounted is how many answers of a pull the ledger has told of already. Where it cannot be read, what
+// earlier processes received is not told of again.
 func (o *Options) accounted(ctx context.Context, store archive.Store, r *run) int {
 	runs, err := archive.Runs(ctx, store)
 	if err != nil {

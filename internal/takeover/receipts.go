@@ -97,8 +97,8 @@ func (l *receiptLog) open(path string) error {
 	return l.err
 }
 
-// dropTornLines drops the lines that are no receipts: the last, of a killed process, and what a power failure
-// has left of those that were not on the disk yet.
+// dropTornLines drops the lines that are not receipts: the last, of a killed process, and what a power
+// failure has left of those that were not on the disk yet.
 func dropTornLines(path string) error {
 	torn, err := copyReceipts(io.Discard, path)
 	if err != nil || !torn {

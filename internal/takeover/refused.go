@@ -219,7 +219,7 @@ func (t *takeover) writeRefused(w io.Writer) error {
 	return nil
 }
 
-// keepUnknown keeps an object that is no container as it was received.
+// keepUnknown keeps an object that is not a container as it was received.
 func (t *takeover) keepUnknown(ctx context.Context, o *fetch.Object) error {
 	if _, err := o.Wait(ctx); err != nil {
 		return err

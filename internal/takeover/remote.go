@@ -12,7 +12,7 @@ import (
 	"holdall/internal/redact"
 )
 
-// A Remote is a root that is no directory. What a takeover needs on this machine lies in Work: runs, with
+// A Remote is a root that is not a directory. What a takeover needs on this machine lies in Work: runs, with
 // their spool and their bag in the making, and databases. It belongs to one root.
 type Remote struct {
 	Store archive.Store     // no archive.Adopter

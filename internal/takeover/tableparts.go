@@ -70,7 +70,7 @@ type numberedEntry struct {
 }
 
 // groupTableParts puts the files that may be parts of one table together, in the order of their numbers, in
-// the place of the first of them. Numbers that do not follow each other are no parts.
+// the place of the first of them. Numbers that do not follow each other are not parts.
 func groupTableParts(files []unpack.Entry) [][]unpack.Entry {
 	byTable := map[string][]numberedEntry{}
 	for _, e := range files {
@@ -175,8 +175,8 @@ func partsName(files []*dataFile) string {
 // columns have 4 KiB.
 const maxFirstLine = 64 << 10
 
-// areParts reports whether all files begin with the same line, and go on otherwise: not the same, and not with
-// many of the same lines either, as two versions of a table do.
+// areParts reports whether all files begin with the same line, and go on otherwise: not the same, and not
+// with many of the same lines either, as two versions of a table do.
 func areParts(files []*dataFile) (bool, error) {
 	var headings []byte
 	seen := map[[32]byte]bool{}

@@ -34,7 +34,8 @@ func TestTableInSeveralFiles(t *testing.T) {
 		code   string   // of the finding that says how the files were read
 	}{
 		{"numbers behind the name", []handmadeFile{
-			{"Candidates_2.csv", heads + row("2", "a") + row("3", "b")}, {"Candidates_1.csv", heads + row("1", "c")},
+			{"Candidates_2.csv", heads + row("2", "a") + row("3", "b")}, {"Candidates_1.csv", heads +
+				row("1", "c")},
 		}, one, "info table-in-parts"},
 		{"only further files have a number, and a date is in all names", []handmadeFile{
 			{"x/acme Candidates 2026-11-22.csv", heads + row("1", "c")},
@@ -74,7 +75,8 @@ func TestTableInSeveralFiles(t *testing.T) {
 				"/cvs.zip":         zipOf(t, "CA-1 Person 1.pdf", "%PDF-1.4 a life"),
 			})
 			root := t.TempDir()
-			r := mustTake(t, site.master("s3cret", "/data.zip", "/attachments.zip", "/cvs.zip"), quick(t, root))
+			r := mustTake(t, site.master("s3cret", "/data.zip", "/attachments.zip", "/cvs.zip"), quick(t,
+				root))
 			got := ask(t, root, r, "select right(candidate_id, 1) from candidates order by created_on")
 			if d := cmp.Diff(c.people, got); d != "" {
 				t.Error(d)

@@ -21,7 +21,7 @@
 //	damage.go, doubts.go                damaged or doubtful bytes are fetched again
 //	unwrap.go, decompress.go, joined.go containers in containers, compressed files, split containers
 //	datafiles.go, tables.go             CSVs become tables; documents.go, packing.go: files become packs
-//	litter.go, refused.go               entries that are no documents, and where they are kept
+//	litter.go, refused.go               entries that are not documents, and where they are kept
 //	findings.go, entrylist.go           what a takeover finds, and what each container held
 //	seal.go, status.go                  the last records of a bag, its commit; reading those records again
 //	database.go, verify.go              the database of an archive; deep verification
@@ -73,8 +73,8 @@ type MasterCSV struct {
 }
 
 // Take fetches, checks, archives and commits the export behind a master CSV. An export that is archived
-// already is returned as it is. With an error that is a *failure.Error, the result, when not nil, says how far
-// the takeover came; everything received so far is kept for the next try.
+// already is returned as it is. With an error that is a *failure.Error, the result, when not nil, says how
+// far the takeover came; everything received so far is kept for the next try.
 func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 	o.fill()
 	began := o.Now()

@@ -263,7 +263,8 @@ func TestFindingsAreExactlyWhatWasSpoilt(t *testing.T) {
 			t.Errorf("nobody made the mistake of this finding: %+v", f)
 		}
 	}
-	report, err := Verify(t.Context(), openBag(t, root, r.Export), archive.Deep, t.TempDir(), archive.VerifyOptions{})
+	report, err := Verify(t.Context(), openBag(t, root, r.Export), archive.Deep, t.TempDir(),
+		archive.VerifyOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +311,8 @@ func TestACSVThatCannotBeMadeATableIsKeptAndReported(t *testing.T) {
 	}
 	tk := &takeover{bag: bag, db: db, tables: newTables()}
 	d := &dataFiles{in: &unpacker{t: tk}}
-	if err := d.keepOrLoad(t.Context(), &dataFile{"Odd.csv", plain, []byte("as,received")}, false); err != nil {
+	if err := d.keepOrLoad(t.Context(), &dataFile{"Odd.csv", plain, []byte("as,received")},
+		false); err != nil {
 		t.Fatal(err)
 	}
 	kept, ok := bag.HasZstd("data/received/tables/Odd.csv.zst")

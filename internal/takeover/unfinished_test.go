@@ -295,7 +295,7 @@ func TestARootInsideOfAnArchiveIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 	if after := treeSize(root); after != before {
 		t.Errorf("%d bytes in the root, %d before", after, before)
 	}
-	mustTake(t, m, options(t, filepath.Join(root, "others"))) // alongside the exports is no archive
+	mustTake(t, m, options(t, filepath.Join(root, "others"))) // alongside the exports is not an archive
 }
 
 // A listing may come in another order each time, while the archive in the making has numbered its files.

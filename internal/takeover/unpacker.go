@@ -93,7 +93,7 @@ func (u *unpacker) scanContainer(
 			return x, err
 		}
 		proven, herr := true, error(nil)
-		if !errors.Is(err, unpack.ErrVolume) { // which is no damage, but what was sent
+		if !errors.Is(err, unpack.ErrVolume) { // which is not damage, but what was sent
 			proven, herr = u.t.refetchDamaged(ctx, s, err, 0, s.size, try)
 		}
 		if herr != nil {

@@ -92,8 +92,8 @@ func (t *takeover) reportContradictions(ctx context.Context) {
 			t.findings.add(query.Finding{Code: query.EndUnproven, Severity: query.SeverityWarning,
 				Detail: fmt.Sprintf(
 					"the link of %s (%s) worked once, its answer stated no length, and nothing proves that "+
-						"the %d bytes are complete: ask the vendor for this part again while you can, by a link that "+
-						"works more than once",
+						"the %d bytes are complete: ask the vendor for this part again while you can, by a "+
+						"link that works more than once",
 					o.Source.Name, o.Source.Part, cmp.Or(v.Received, v.Size))})
 		case err != nil || v.Contradicts == "":
 		case v.Check == fetch.CheckDamaged:
@@ -108,8 +108,8 @@ func (t *takeover) reportContradictions(ctx context.Context) {
 			t.findings.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
 				Detail: fmt.Sprintf(
 					"%s (%s) is cut off at its source: in two runs every answer broke off after %d bytes, "+
-						"before the length that the server declared. What can be read of it is taken, and it is kept as it is in %s; ask the "+
-						"vendor for this part again",
+						"before the length that the server declared. What can be read of it is taken, and it "+
+						"is kept as it is in %s; ask the vendor for this part again",
 					o.Source.Name, o.Source.Part, cmp.Or(v.Received, v.Size),
 					keptPath(o, "data/received/containers/"))})
 		case v.Check == fetch.CheckUnproven:

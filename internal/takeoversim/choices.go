@@ -92,8 +92,8 @@ func (c *Choices) number(name string, low, high int) int {
 	return low + c.random("number "+name).IntN(high-low+1)
 }
 
-// widened is the first seed whose world may have the oddities that were thought of later: the worlds before it
-// stay what they were when something went wrong in them.
+// widened is the first seed whose world may have the oddities that were thought of later: the worlds before
+// it stay what they were when something went wrong in them.
 const widened = 900_000
 
 // laterOdd is odd for an oddity that was thought of later.

@@ -69,7 +69,7 @@ func (j *judge) documents() {
 		got := byContent[key]
 		switch {
 		case len(got) == 0 && !d.Damaged:
-			j.violation("lost: %s %q is no document of the archive", d.Part, d.Entry)
+			j.violation("lost: %s %q is not a document of the archive", d.Part, d.Entry)
 		case len(got) == 0 && len(j.o.bad()) == 0:
 			j.violation("lost without a word: %s %q, damaged at its source", d.Part, d.Entry)
 		case len(got) > 0:
@@ -109,7 +109,7 @@ func (j *judge) invented(k archivedDocument, key string) {
 	}
 	switch {
 	case !there && k.state == "ok":
-		j.violation("invented: document %s (%q in %s) is none of the export's", k.id, k.name, k.part)
+		j.violation("invented: document %s (%q in %s) is not one of the export's", k.id, k.name, k.part)
 	case there && !owned:
 		j.violation("wrong owner: %q is given to %s, whose it is not", k.name, k.owner)
 	}

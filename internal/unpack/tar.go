@@ -103,7 +103,7 @@ func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 	}
 }
 
-// Rest tells what Entries met that is no entry. A tar has no directory that could leave entries out.
+// Rest tells what Entries met that is not an entry. A tar has no directory that could leave entries out.
 func (t *tarFile) Rest(func(Entry) error) (Account, error) {
 	t.mu.Lock()
 	acc := t.acc

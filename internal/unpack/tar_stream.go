@@ -31,7 +31,7 @@ type tarStream struct {
 	tr      *tar.Reader // at the current member
 	capture bool        // keep what is read in headers
 	headers bytes.Buffer
-	acc     *Account // takes what is no member; nil when nobody asks
+	acc     *Account // takes what is not a member; nil when nobody asks
 	lenient bool
 	start   int64 // of the current member
 	data    int64 // where its headers end
@@ -65,7 +65,7 @@ func newTarStream(t *tarFile, off int64) (*tarStream, error) {
 	return s, nil
 }
 
-// noteTrailing notes bytes at the container's end that are no part of the compressed stream.
+// noteTrailing notes bytes at the container's end that are not part of the compressed stream.
 func (s *tarStream) noteTrailing(n int64) {
 	if s.acc != nil {
 		s.acc.Unaccounted += n
@@ -150,7 +150,7 @@ func (s *tarStream) next() (Entry, error) {
 			return Entry{}, err
 		}
 		stored := s.measure(h)
-		if h.Typeflag == tar.TypeXGlobalHeader { // describes the tar, is no member of it
+		if h.Typeflag == tar.TypeXGlobalHeader { // describes the tar, is not a member of it
 			continue
 		}
 		if s.end < s.data {
@@ -340,7 +340,7 @@ func (s *tarStream) contradict(format string, args ...any) {
 	}
 }
 
-// unaccounted notes bytes of the tar that are no member's.
+// unaccounted notes bytes of the tar that are not a member's.
 func (s *tarStream) unaccounted(from, to int64) {
 	if s.acc == nil {
 		return

@@ -43,7 +43,7 @@ type zipFile struct {
 }
 
 // OpenZIP reads the directory's position of a ZIP of size bytes; it needs no more than the container's tail
-// for that. What is no ZIP, or has lost its tail, is a *Damage matching ErrFormat: Recover reads what is
+// for that. What is not a ZIP, or has lost its tail, is a *Damage matching ErrFormat: Recover reads what is
 // left.
 //
 // Offsets are right with junk in front, too, and beyond 4 GiB of a writer without ZIP64 (see Wide). The
