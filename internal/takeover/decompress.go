@@ -42,7 +42,7 @@ func decompressor(first []byte) func(io.Reader) (io.Reader, func(), error) {
 var errNotDecompressed = errors.New("cannot be decompressed")
 
 // decompress writes the content of a compressed file to another; false when it is not compressed. It has the
-// limits that entries of containers have.
+// limits that containers have.
 func decompress(from io.ReaderAt, size int64, to string) (bool, error) {
 	first := make([]byte, 4)
 	n, err := from.ReadAt(first, 0)
@@ -65,7 +65,7 @@ func decompress(from io.ReaderAt, size int64, to string) (bool, error) {
 	}
 	defer release()
 	w := &countingWriter{w: out}
-	most := min(unpack.DefaultLimits.EntrySize, unpack.DefaultLimits.EntryRatio*size+1<<20)
+	most := min(unpack.DefaultLimits.EntrySize, unpack.DefaultLimits.OverallRatio*size+1<<20)
 	written, err := io.Copy(w, io.LimitReader(r, most))
 	switch {
 	case w.err != nil:

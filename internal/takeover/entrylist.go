@@ -2,6 +2,7 @@ package takeover
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,10 +21,26 @@ import (
 type entryLists struct {
 	dir    string
 	mu     sync.Mutex
-	counts map[int]int64 // entries by container, guarded by mu
+	counts map[int]int64        // entries by container, guarded by mu
+	opened map[int]map[int]bool // entries by container and index that were opened, guarded by mu
 }
 
-func newEntryLists(dir string) *entryLists { return &entryLists{dir: dir, counts: map[int]int64{}} }
+func newEntryLists(dir string) *entryLists {
+	return &entryLists{dir: dir, counts: map[int]int64{}, opened: map[int]map[int]bool{}}
+}
+
+// open notes that an entry of a received object is a container, or a piece of one, whose own entries were taken
+// over.
+func (c *entryLists) open(number int, entries []unpack.Entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range entries {
+		if c.opened[number] == nil {
+			c.opened[number] = map[int]bool{}
+		}
+		c.opened[number][e.Index] = true
+	}
+}
 
 func (c *entryLists) count(number int) int64 {
 	c.mu.Lock()
@@ -46,6 +63,7 @@ type EntryRecord struct {
 	// the entry of the object that holds the container, where it is not the object itself
 	Inside   string         `json:"inside,omitempty"`
 	Unlisted bool           `json:"unlisted,omitempty"` // no directory names it
+	Opened   bool           `json:"opened,omitempty"`   // its own entries were taken over
 	Refused  unpack.Refusal `json:"refused,omitempty"`
 	DocID    string         `json:"doc_id,omitempty"`
 }
@@ -140,8 +158,39 @@ func (c *entryLists) writeTo(w io.Writer, o ObjectRecord) error {
 		return err
 	}
 	defer f.Close()
+	c.mu.Lock()
+	opened := c.opened[o.Number]
+	c.mu.Unlock()
+	if len(opened) > 0 {
+		return copyOpened(w, f, opened)
+	}
 	_, err = io.Copy(w, f)
 	return err
+}
+
+// copyOpened copies the list of a container in which entries were opened: these became no document.
+func copyOpened(w io.Writer, list io.Reader, opened map[int]bool) error {
+	enc := newEncoder(w)
+	for in := bufio.NewReader(list); ; {
+		line, err := in.ReadBytes('\n')
+		if err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		var r EntryRecord
+		if bytes.Contains(line, []byte(`"own_name":`)) || bytes.Contains(line, []byte(`"inside":`)) {
+			_, err = w.Write(line)
+		} else if err = json.Unmarshal(line, &r); err == nil {
+			if opened[r.Index] {
+				r.Opened, r.DocID = true, ""
+			}
+			err = enc.Encode(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func newEncoder(w io.Writer) *json.Encoder {

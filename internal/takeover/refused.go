@@ -40,9 +40,9 @@ type refusedFile struct {
 }
 
 type refusedSum struct {
-	count, lost int
-	examples    []string
-	ids         []string
+	count, kept, lost int // entries; those whose bytes are kept, or could not be
+	examples          []string
+	ids               []string
 }
 
 func (t *takeover) refusedPath(number int) string {
@@ -85,7 +85,9 @@ func (f *refusedFile) add(s *origin, c container, e unpack.Entry) error {
 	if sum.count++; len(sum.examples) < 5 {
 		sum.examples, sum.ids = append(sum.examples, e.Name), append(sum.ids, s.docID(e.Index))
 	}
-	if kept < 0 && e.CompressedSize > 0 {
+	if kept > 0 {
+		sum.kept++
+	} else if hasBytes(s, e) {
 		sum.lost++
 		f.lost++
 	}
@@ -108,11 +110,11 @@ func (f *refusedFile) writeContent(s *origin, c container, e unpack.Entry) (int6
 			f.room = max(s.size, 1<<20)
 		}
 	}
-	if e.CompressedSize <= 0 || e.CompressedSize > f.room {
+	if !hasBytes(s, e) || e.CompressedSize > f.room {
 		return -1, nil
 	}
 	r, err := c.OpenRaw(e)
-	if isCorrupt(err) {
+	if isCorrupt(err) || errors.Is(err, unpack.ErrLimit) {
 		return -1, nil
 	} else if err != nil {
 		return -1, err
@@ -126,10 +128,16 @@ func (f *refusedFile) writeContent(s *origin, c container, e unpack.Entry) (int6
 	n, err := io.Copy(f.out, r)
 	f.at += n
 	f.room -= n
-	if isCorrupt(err) {
+	if isCorrupt(err) || errors.Is(err, unpack.ErrLimit) {
 		return -1, nil
 	}
 	return n, err
+}
+
+// hasBytes reports whether an entry is more than its place in the container. In a tar, the header is kept as well:
+// a link has its target there.
+func hasBytes(s *origin, e unpack.Entry) bool {
+	return e.CompressedSize > 0 || s.kind == filetype.Tar || s.kind == filetype.TarGzip || s.kind == filetype.TarZstd
 }
 
 // close makes all of it durable and reports it: one finding for each reason.
@@ -164,9 +172,15 @@ func (f *refusedFile) finding(reason unpack.Refusal, sum *refusedSum) query.Find
 	if reason == unpack.RefusedEncrypted {
 		x.Code = query.LockedDocument
 	}
-	kept := "; the bytes are kept in " + f.name
-	if sum.lost > 0 {
-		kept = fmt.Sprintf("; the bytes of %d could not be kept apart", sum.lost)
+	kept := ""
+	switch {
+	case sum.lost > 0:
+		kept = fmt.Sprintf(
+			"; the bytes of %d could not be kept apart: the container is kept whole in %s", sum.lost,
+			keptPath(f.o, "data/received/containers/"),
+		)
+	case sum.kept > 0:
+		kept = "; the bytes are kept in " + f.name
 	}
 	if sum.count == 1 {
 		x.RecordID = sum.ids[0]

@@ -77,7 +77,8 @@ type containerScan struct {
 }
 
 // scanContainer opens a container and hands on what are documents by all that its directory says, having
-// fetched its structure again where it is damaged. use may be called again from the start, after reset.
+// fetched its structure again where it is damaged. A tar that runs into a limit, a bomb, is read as far as that.
+// use may be called again from the start, after reset.
 func (u *unpacker) scanContainer(
 	ctx context.Context, s *origin, reset func(), use func(unpack.Entry) error,
 ) (*containerScan, error) {
@@ -89,11 +90,15 @@ func (u *unpacker) scanContainer(
 	for try := 1; ; try++ {
 		x.changes = s.changes.Load()
 		err := u.scanOnce(ctx, s, x, use)
-		if !isCorrupt(err) || x.damaged != nil {
+		limited := errors.Is(err, unpack.ErrLimit)
+		if limited && s.kind == filetype.ZIP {
+			return nil, errors.Join(err, u.list.rewind(mark)) // nothing of it is taken over
+		}
+		if !isCorrupt(err) && !limited || x.damaged != nil {
 			return x, err
 		}
 		proven, herr := true, error(nil)
-		if !errors.Is(err, unpack.ErrVolume) { // which is not damage, but what was sent
+		if !limited && !errors.Is(err, unpack.ErrVolume) { // which are not damage, but what was sent
 			proven, herr = u.t.refetchDamaged(ctx, s, err, 0, s.size, try)
 		}
 		if herr != nil {

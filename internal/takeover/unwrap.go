@@ -152,6 +152,9 @@ func (u *unpacker) withInner(
 			err = errNotContainer
 		}
 	}
+	if err == nil {
+		u.t.entryLists.open(u.o.Source.Number, entries)
+	}
 	if err == nil && u.whole && inside.alone {
 		if _, kept := u.t.bag.Has(inside.keptPath()); !kept {
 			_, err = u.t.copyIn(inside.keptPath(), f.Name())

@@ -135,7 +135,8 @@ type Container interface {
 }
 
 // Recover opens a container whose structure is known to be damaged: its Entries and Rest give what is left,
-// and only the source and limits are errors. Its Account says what is damaged.
+// and only the source and limits are errors; a tar ends where it runs into a limit. Its Account says what is
+// damaged.
 func Recover(r io.ReaderAt, size int64, kind filetype.Type, lim Limits) (Container, error) {
 	if kind == filetype.ZIP {
 		return recoverZIP(r, size, lim)
