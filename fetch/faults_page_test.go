@@ -47,7 +47,8 @@ again. *New master CSV* means that the links themselves have to be replaced; wit
 command resumes where it stopped.
 
 Alongside these, fetch/peertest runs against real peers: nginx, a proxy, a private authority, and an S3 server
-whose presigned links expire; internal/unpack has more of what can be wrong inside a ZIP or a tar.
+whose presigned links expire; internal/unpack has more of what can be wrong inside a ZIP or a tar. Containers
+that were made to do harm, bombs and names that lead elsewhere, are in hostile.md.
 `, n)
 	for _, f := range faultFamilies() {
 		fmt.Fprintf(&b, "\n## %s\n\n| what happens | what comes of it |\n|---|---|\n", f.name)
