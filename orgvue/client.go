@@ -68,9 +68,7 @@ func (c *Client) do(ctx context.Context, q call) (*reply, error) {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case err != nil && q.once:
-			return nil, &Error{Code: CodeNetwork, Unclear: true,
-				Message: "the answer to the import was lost, so that nobody can tell whether it began: " +
-					err.Error(), Hint: "look at the dataset before you send again"}
+			return nil, c.unclear("the answer to the import was lost (" + err.Error() + ")")
 		case err != nil:
 			last = err
 		case r.status == http.StatusTooManyRequests:
@@ -80,9 +78,7 @@ func (c *Client) do(ctx context.Context, q call) (*reply, error) {
 			}
 			last = e
 		case r.status >= 500 && q.once: // of a server in between, perhaps, behind which it began
-			return nil, &Error{Code: CodeNetwork, Unclear: true,
-				Message: fmt.Sprintf("the import was answered with status %d: whether it began is unknown",
-					r.status), Hint: "look at the dataset before you send again"}
+			return r, c.unclear(fmt.Sprintf("the import was answered with status %d", r.status))
 		case r.status >= 500:
 			last = refusal(r)
 		default:
@@ -187,13 +183,29 @@ func (c *Client) ask(ctx context.Context, method, path string, in, out any) (*re
 	}
 	r, err := c.do(ctx, q)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	if r.status < 200 || r.status > 299 {
-		return nil, refusal(r)
+		return r, refusal(r)
 	}
-	if err := json.Unmarshal(r.body, out); err != nil {
+	if err := json.Unmarshal(r.body, out); err != nil && q.once {
+		return r, c.unclear("the answer to the import is not JSON")
+	} else if err != nil {
 		return nil, fmt.Errorf("the system's answer is not JSON (status %d)", r.status)
 	}
 	return r, nil
+}
+
+// unclear is the error of an import that may have begun: a gateway answers 502 also when what is behind it is
+// slow.
+func (c *Client) unclear(what string) error {
+	e := &Error{Code: CodeNetwork, Unclear: true, Retryable: true,
+		Message: what + ", so that nobody can tell whether it began",
+		Hint:    "run the same command again: it asks the dataset first which of the items it has"}
+	if c.o.AutoID {
+		e.Code, e.Retryable = CodeRefused, false
+		e.Hint = "look whether the dataset has the items; if not, " +
+			"\"holdall log requeue ROOT RUN --failed\" has them sent again"
+	}
+	return e
 }

@@ -86,3 +86,24 @@ func Decide(id string, key int, properties []string, values []json.RawMessage, k
 	}
 	return changed, true
 }
+
+// ForCSV returns an item as a row of a CSV has to have it. Whether a blank cell leaves a property as it is or
+// clears it is not documented, so an update has every property of the record, and no cell is blank but that
+// of a property which k says is empty there already. An update that clears a property stays one that Write
+// refuses.
+func ForCSV(item Item, id string, properties []string, values []json.RawMessage, k *Known) Item {
+	if item.Action != Update {
+		return item
+	}
+	out := make([]json.RawMessage, len(values))
+	for i, name := range properties {
+		switch {
+		case !isNull(values[i]):
+			out[i] = values[i]
+		case k == nil || k.Fields[name] != short(id, name, "null"):
+			out[i] = json.RawMessage("null")
+		}
+	}
+	item.Values = out
+	return item
+}

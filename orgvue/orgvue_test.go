@@ -171,7 +171,7 @@ func sending(t *testing.T, b orgvuesim.Behaviour, n int, change func(*Options), 
 			then(tenant, nil, err)
 			return
 		}
-		r, err := c.Send(t.Context(), payload(t, o.Format, n), n)
+		r, err := c.Send(t.Context(), payload(t, o.Format, n), n, func() error { return nil })
 		then(tenant, r, err)
 		for _, secret := range tenant.Credentials() {
 			if strings.Contains(strings.Join(said, "\n")+fmt.Sprint(err), secret) {

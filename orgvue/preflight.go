@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -60,29 +61,69 @@ func (c *Client) Preflight(ctx context.Context, properties []string) (*Dataset, 
 }
 
 func (c *Client) readItems(ctx context.Context, d *Dataset) error {
-	var raw json.RawMessage
-	if _, err := c.ask(ctx, http.MethodGet, "datasets/"+c.o.Dataset+"/items", nil, &raw); err != nil {
-		return err
-	}
-	var items []map[string]any
-	if json.Unmarshal(raw, &items) != nil {
-		var wrapped struct{ Items []map[string]any }
-		if err := json.Unmarshal(raw, &wrapped); err != nil {
-			return fmt.Errorf("the dataset's items cannot be read: %w", err)
-		}
-		items = wrapped.Items
-	}
 	names := map[string]bool{}
-	for _, item := range items {
-		for name := range item {
-			names[name] = true
+	path, seen := "datasets/"+c.o.Dataset+"/items", map[string]bool{}
+	for path != "" {
+		if seen[path] {
+			return unlisted("the system lists the same page of the dataset's items again")
 		}
-		if id := idOf(item, c.o.KeyProperty()); id != "" {
-			d.Items = append(d.Items, id)
+		seen[path] = true
+		items, next, err := c.itemsAt(ctx, path)
+		if err != nil {
+			return err
 		}
+		for _, item := range items {
+			for name := range item {
+				names[name] = true
+			}
+			if id := idOf(item, c.o.KeyProperty()); id != "" {
+				d.Items = append(d.Items, id)
+			}
+		}
+		path = next
 	}
 	d.Properties = slices.Sorted(maps.Keys(names))
 	return nil
+}
+
+// itemsAt reads a list of items, on its own or in an object, which may say where there are more: next is that
+// path, below the tenant's.
+func (c *Client) itemsAt(ctx context.Context, path string) (items []map[string]any, next string, err error) {
+	var raw json.RawMessage
+	if _, err := c.ask(ctx, http.MethodGet, path, nil, &raw); err != nil {
+		return nil, "", err
+	}
+	if json.Unmarshal(raw, &items) == nil {
+		return items, "", nil
+	}
+	var wrapped struct {
+		Items []map[string]any
+		Links map[string]struct{ URL string } `json:"_links"`
+	}
+	if err := json.Unmarshal(raw, &wrapped); err != nil || wrapped.Items == nil {
+		return nil, "", unlisted("the dataset's items cannot be read")
+	}
+	more := wrapped.Links["next"].URL
+	if more == "" {
+		return wrapped.Items, "", nil
+	}
+	u, err := url.Parse(more)
+	if err != nil {
+		return nil, "", unlisted("where there are more items of the dataset cannot be read")
+	}
+	_, next, ok := strings.Cut(u.EscapedPath(), "/api/v1/"+c.o.Tenant+"/")
+	if !ok || u.Host != "" && u.Host != c.host {
+		return nil, "", unlisted("the system lists more items elsewhere, where the token does not belong")
+	}
+	if u.RawQuery != "" {
+		next += "?" + u.RawQuery
+	}
+	return wrapped.Items, next, nil
+}
+
+// unlisted is the error of a dataset whose items are not known, so that nothing is sent to it.
+func unlisted(what string) error {
+	return &Error{Code: CodeRefused, Message: what, Hint: "nothing was sent; ask the vendor"}
 }
 
 // KeyProperty is the name of the property that identifies items.

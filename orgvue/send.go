@@ -1,7 +1,6 @@
 package orgvue
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,8 +11,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"holdall/internal/redact"
 )
 
 // The states of a send.
@@ -46,10 +43,13 @@ const (
 )
 
 // Send uploads a payload of n items, imports it, waits for the end and reads what became of each item. A nil
-// Report with an error says that no import has begun.
-func (c *Client) Send(ctx context.Context, payload *os.File, n int) (*Report, error) {
+// Report with an error says that no import has begun. importing is called before the import is asked for.
+func (c *Client) Send(ctx context.Context, payload *os.File, n int, importing func() error) (*Report, error) {
 	urls, err := c.upload(ctx, payload)
 	if err != nil {
+		return nil, err
+	}
+	if err := importing(); err != nil {
 		return nil, err
 	}
 	job, err := c.start(ctx, urls)
@@ -62,7 +62,7 @@ func (c *Client) Send(ctx context.Context, payload *os.File, n int) (*Report, er
 		job, err = c.start(ctx, urls)
 	}
 	if errors.As(err, &e) && e.Unclear {
-		return &Report{State: Unknown}, err
+		return &Report{State: Unknown, TraceID: job.trace}, err
 	}
 	if err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ type ticket struct {
 
 func (t *ticket) link(name string) string { return t.Links[name].URL }
 
-// start begins the import.
+// start begins the import. With an error, the ticket has at most a trace ID.
 func (c *Client) start(ctx context.Context, u *urls) (*ticket, error) {
 	body := map[string]map[string]string{"importLocation": {"method": http.MethodGet, "url": u.Get}}
 	if c.o.Callback != "" {
@@ -160,11 +160,10 @@ func (c *Client) start(ctx context.Context, u *urls) (*ticket, error) {
 	}
 	t := &ticket{}
 	r, err := c.ask(ctx, http.MethodPut, "datasets/"+c.o.Dataset+"/items/import?"+query.Encode(), body, t)
-	if err != nil {
-		return nil, err
+	if r != nil {
+		t.trace = r.header.Get("X-Amzn-Trace-Id")
 	}
-	t.trace = r.header.Get("X-Amzn-Trace-Id")
-	return t, nil
+	return t, err
 }
 
 // follow polls a job to its end.
@@ -211,90 +210,4 @@ func (c *Client) poll(ctx context.Context, t *ticket) error {
 	}
 	*t = now
 	return nil
-}
-
-// result reads what became of each item: where the ticket says, or where the upload was, since a result
-// without a place of its own overwrites that.
-func (c *Client) result(ctx context.Context, u *urls, t *ticket, n int) ([]ItemResult, error) {
-	places := []string{u.Get}
-	if link := t.link("result"); link != "" {
-		places = []string{link, u.Get}
-	}
-	status := 0
-	for i := 0; i < len(places); i++ {
-		r, err := c.do(ctx, call{method: http.MethodGet, url: places[i]})
-		if err != nil {
-			return nil, err
-		}
-		if items, ok := c.parseResult(r); ok {
-			return items, nil
-		}
-		status = r.status
-		if i == 0 && t.link("result") != "" &&
-			r.status == http.StatusForbidden { // expired: the job hands out another one
-			if err := c.poll(ctx, t); err != nil {
-				return nil, err
-			}
-			places = []string{"", t.link("result"), u.Get}
-		}
-	}
-	return nil, &Error{Code: CodeRefused,
-		Message: fmt.Sprintf("the import of %d items has ended, and its result cannot be read (status %d)",
-			n, status),
-		Hint: "look at the dataset; the vendor finds the import by its trace ID " + t.trace}
-}
-
-// parseResult reads a result. The payload itself, where no result has come in its place, has no statuses.
-func (c *Client) parseResult(r *reply) ([]ItemResult, bool) {
-	if r.status != http.StatusOK {
-		return nil, false
-	}
-	d := json.NewDecoder(bytes.NewReader(r.body))
-	d.UseNumber()
-	var raw []map[string]any
-	if d.Decode(&raw) != nil {
-		return nil, false
-	}
-	var out []ItemResult
-	for _, item := range raw {
-		status, ok := item["_status"].(string)
-		if !ok {
-			return nil, false
-		}
-		x := ItemResult{ID: idOf(item, c.o.KeyProperty()), OK: strings.EqualFold(status, "success")}
-		if a := item["_action"]; a != nil {
-			x.Action = fmt.Sprint(a)
-		}
-		if !x.OK {
-			x.Error = redact.Text(complaint(item, status))
-		}
-		out = append(out, x)
-	}
-	return out, true
-}
-
-// complaint finds the system's words on an item. The shape of a failed item is not documented: where none of
-// the likely members is there, everything but the identifier is the complaint.
-func complaint(item map[string]any, status string) string {
-	for _, name := range []string{"message", "error", "_error", "reason", "errors", "_errors"} {
-		switch v := item[name].(type) {
-		case string:
-			return v
-		case []any, map[string]any:
-			b, err := json.Marshal(v)
-			if err == nil {
-				return string(b)
-			}
-		}
-	}
-	rest := map[string]any{}
-	for name, v := range item {
-		if name != "_id" && name != "_action" && name != "_status" {
-			rest[name] = v
-		}
-	}
-	if b, err := json.Marshal(rest); err == nil && len(rest) > 0 {
-		return status + ": " + string(b)
-	}
-	return status
 }

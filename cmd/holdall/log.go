@@ -241,7 +241,10 @@ func (o *logOptions) follow(ctx context.Context, e *env, h *openedRoot, runs []a
 		nil, rows)
 }
 
-type requeueOptions struct{ reason string }
+type requeueOptions struct {
+	reason string
+	failed bool
+}
 
 func requeueCommand() command {
 	var o requeueOptions
@@ -250,26 +253,37 @@ func requeueCommand() command {
 		short: "Make the next send send one record of a run again",
 		long: `
 Make the next send to the same destination send a record again, whole, whatever became of it. Only that
-record: others that failed wait on. It is recorded in the ledger, from which nothing is ever taken.`,
-		example: `  holdall log requeue archives 20260311T083000Z-k4pq people:E-1187 --reason "corrected"`,
-		args:    cobra.RangeArgs(2, 3),
+record: others that failed wait on. With --failed in place of a record, all of the run that did not go in. It
+is recorded in the ledger, from which nothing is ever taken.`,
+		example: `  holdall log requeue archives 20260311T083000Z-k4pq people:E-1187 --reason "corrected"
+  holdall log requeue archives 20260311T083000Z-k4pq --failed --reason "the property was missing"`,
+		args: cobra.RangeArgs(1, 3),
 		flags: func(f *pflag.FlagSet) {
-			f.StringVar(&o.reason, "reason", "",
-				"`TEXT` that says why (required)")
+			f.StringVar(&o.reason, "reason", "", "`TEXT` that says why (required)")
+			f.BoolVar(&o.failed, "failed", false, "all records of the run that did not go in, in place of TYPE:ID")
 		},
 		run: func(ctx context.Context, e *env, args []string) error { return o.run(ctx, e, args) },
 	}
 }
 
 func (o *requeueOptions) run(ctx context.Context, e *env, args []string) error {
-	root, rest, err := e.exportArgs(args, 2, 2)
+	named := 2
+	if o.failed {
+		named = 1
+	}
+	root, rest, err := e.exportArgs(args, named, named)
 	if err != nil {
 		return err
 	}
-	typ, id, ok := strings.Cut(rest[1], ":")
+	w := sending.Wish{Run: rest[0], Reason: o.reason, Operator: e.operator(), Version: version()}
+	what, ok := "what failed", true
+	if !o.failed {
+		what = rest[1]
+		w.Type, w.ID, ok = strings.Cut(rest[1], ":")
+	}
 	switch {
-	case !ok:
-		return usagef("write people:E-1187", "%q is not TYPE:ID", rest[1])
+	case !ok || !o.failed && w.ID == "":
+		return usagef("write people:E-1187", "%q is not TYPE:ID", what)
 	case strings.TrimSpace(o.reason) == "":
 		return usagef("add --reason TEXT", "it is not said why the record is to be sent again")
 	}
@@ -278,7 +292,7 @@ func (o *requeueOptions) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	defer h.close()
-	r, err := sending.Requeue(ctx, h.store, rest[0], typ, id, o.reason, e.operator(), version())
+	r, err := sending.Requeue(ctx, h.store, w)
 	if err != nil {
 		return err
 	}
@@ -286,6 +300,7 @@ func (o *requeueOptions) run(ctx context.Context, e *env, args []string) error {
 		return e.printJSON(r)
 	}
 	_, err = fmt.Fprintln(e.stdout, r.ID)
-	e.talk("the next send to %s sends %s again", r.Destination, rest[1])
+	e.talk("the next send to %s sends %s again (%s)", r.Destination, what,
+		count(int(r.Records), "record", "records"))
 	return err
 }

@@ -26,6 +26,7 @@ type simulateOrgvueOptions struct {
 	resultLink  bool
 	failShape   string
 	throttle    int
+	behave      []string
 	refuse      []string
 	refuseFrom  int
 	refuseTimes int
@@ -44,11 +45,15 @@ Serve the asynchronous import of Orgvue as the vendor's public guide describes i
 It was made without access to a live system.
 
 An API token is written to --credentials, and the API's URL is printed on stdout. It serves until it is
-stopped or --ttl is over.`,
-		example: `  holdall simulate orgvue --property EmployeeID --property FullName --fail-every 100 --ttl 10m`,
-		args:    cobra.NoArgs,
-		flags:   o.addFlags,
-		run:     func(ctx context.Context, e *env, _ []string) error { return o.run(ctx, e) },
+stopped or --ttl is over.
+
+What the guide leaves open, and what goes wrong, is a switch (--behave NAME[=VALUE], may be repeated):
+` + indented(orgvuesim.Switches()),
+		example: `  holdall simulate orgvue --property EmployeeID --property FullName --fail-every 100 --ttl 10m
+  holdall simulate orgvue --behave result-shape=csv --behave blank-clears`,
+		args:  cobra.NoArgs,
+		flags: o.addFlags,
+		run:   func(ctx context.Context, e *env, _ []string) error { return o.run(ctx, e) },
 	}
 }
 
@@ -66,6 +71,7 @@ func (o *simulateOrgvueOptions) addFlags(f *pflag.FlagSet) {
 		"refuse requests with these `CODES`, all in one answer: "+strings.Join(orgvuesim.ErrorCodes(), ", "))
 	f.IntVar(&o.refuseFrom, "refuse-from", 1, "refuse from the `N`th request to the API on")
 	f.IntVar(&o.refuseTimes, "refuse-times", 0, "refuse `N` requests (default: all from then on)")
+	f.StringArrayVar(&o.behave, "behave", nil, "a `SWITCH` of the tenant's behaviour (see above)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to serve on; port 0 takes a free one")
 	f.StringVar(&o.credentials, "credentials", "./orgvue-token.txt", "`FILE` to write the token to")
 	f.DurationVar(&o.ttl, "ttl", 0, "stop after this `TIME` (default: when stopped)")
@@ -81,6 +87,14 @@ func (o *simulateOrgvueOptions) run(ctx context.Context, e *env) error {
 				code)
 		}
 	}
+	behaviour := orgvuesim.Behaviour{FailEvery: o.failEvery, FailShape: o.failShape, JobTime: o.jobTime,
+		ResultLink: o.resultLink, ThrottleEvery: o.throttle,
+		Refuse: o.refuse, RefuseFrom: o.refuseFrom, RefuseTimes: o.refuseTimes}
+	for _, s := range o.behave {
+		if err := behaviour.Set(s); err != nil {
+			return usagef("\"holdall simulate orgvue --help\" lists what can be asked for", "%v", err)
+		}
+	}
 	ln, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return withHint(err, "name another address with --listen")
@@ -91,9 +105,7 @@ func (o *simulateOrgvueOptions) run(ctx context.Context, e *env) error {
 		Datasets: []orgvuesim.Dataset{
 			{ID: simulatedDataset, Name: "People", Type: "PEOPLE", Properties: o.properties},
 		},
-		Behaviour: orgvuesim.Behaviour{FailEvery: o.failEvery, FailShape: o.failShape, JobTime: o.jobTime,
-			ResultLink: o.resultLink, ThrottleEvery: o.throttle,
-			Refuse: o.refuse, RefuseFrom: o.refuseFrom, RefuseTimes: o.refuseTimes}})
+		Behaviour: behaviour})
 	if err := atomicfile.WriteFile(o.credentials, []byte(tenant.Token()+"\n")); err != nil {
 		return withHint(err, "name another file with --credentials")
 	}

@@ -159,9 +159,16 @@ func (t *Tenant) route(r *http.Request, body []byte) answer {
 	case d == nil:
 		return failed(404, "40410", "Dataset not found")
 	case r.Method == http.MethodGet && len(parts) == 3:
-		return t.listItems(d)
+		return t.listItems(d, r.URL.Query().Get("after"))
 	case r.Method == http.MethodPut && len(parts) == 4 && parts[3] == "import":
-		return t.importItems(d, r.URL.Query(), body)
+		a := t.importItems(d, r.URL.Query(), body)
+		switch lost := t.config.Behaviour.LostImport; {
+		case a.status == 202 && lost == "502":
+			a.status, a.body = 502, "<html>502 Bad Gateway</html>"
+		case a.status == 202 && lost == "page":
+			a.status, a.body = 200, "<html>Please sign in</html>"
+		}
+		return a
 	}
 	return failed(404, "40400", "Not found")
 }
@@ -211,9 +218,18 @@ func (t *Tenant) listDatasets() answer {
 	return ok(200, out)
 }
 
-func (t *Tenant) listItems(d *dataset) answer {
+func (t *Tenant) listItems(d *dataset, after string) answer {
 	out := []map[string]any{}
+	page, more := t.config.Behaviour.ItemsPage, ""
 	for _, id := range slices.Sorted(maps.Keys(d.items)) {
+		if page > 0 && id <= after {
+			continue
+		}
+		if page > 0 && len(out) == page {
+			more = fmt.Sprintf("%s/api/v1/%s/datasets/%s/items?after=%s", t.config.Base, t.config.Tenant, d.ID,
+				url.QueryEscape(fmt.Sprint(out[page-1]["_id"])))
+			break
+		}
 		item := map[string]any{"_id": id}
 		for _, p := range d.Properties {
 			if v, ok := d.items[id][p]; ok || !t.config.Behaviour.SparseItems {
@@ -222,7 +238,14 @@ func (t *Tenant) listItems(d *dataset) answer {
 		}
 		out = append(out, item)
 	}
-	return ok(200, out)
+	if page == 0 {
+		return ok(200, out)
+	}
+	links := map[string]any{}
+	if more != "" {
+		links["next"] = map[string]string{"url": more}
+	}
+	return ok(200, map[string]any{"items": out, "_links": links})
 }
 
 // importItems accepts a job. That it is accepted says nothing about its items.

@@ -20,6 +20,13 @@ func (t *Tenant) settleJobs() {
 				t.do(j)
 			}
 		}
+		late := time.Now().Before(j.ends.Add(t.config.Behaviour.ResultLate))
+		if f := t.files[j.to]; f != nil && j.result != nil && !late {
+			f.content, j.result = j.result, nil
+			if t.config.Behaviour.ResultLink {
+				f.ends = time.Now().Add(t.config.Behaviour.URLLife)
+			}
+		}
 	}
 }
 
@@ -43,16 +50,36 @@ func (t *Tenant) do(j *job) {
 	if j.query["implicitDelete"] == "true" {
 		maps.DeleteFunc(j.dataset.items, func(id string, _ map[string]any) bool { return !named[id] })
 	}
-	b, err := json.Marshal(results)
-	if err != nil {
-		b = []byte("[]")
-	}
-	if f := t.files[j.to]; f != nil {
-		f.content = b
-		if t.config.Behaviour.ResultLink {
-			f.ends = time.Now().Add(t.config.Behaviour.URLLife)
+	j.result = t.shape(results)
+}
+
+// shape writes a result.
+func (t *Tenant) shape(results []map[string]any) []byte {
+	var v any = results
+	switch t.config.Behaviour.ResultShape {
+	case "wrapped":
+		v = map[string]any{"items": results}
+	case "csv":
+		var b bytes.Buffer
+		w := csv.NewWriter(&b)
+		w.Write([]string{"_id", "_action", "_status", "message"})
+		for _, r := range results {
+			row := []string{"", "", "", ""}
+			for i, name := range []string{"_id", "_action", "_status", "message"} {
+				if r[name] != nil {
+					row[i] = fmt.Sprint(r[name])
+				}
+			}
+			w.Write(row)
 		}
+		w.Flush() // into memory: cannot fail
+		return b.Bytes()
 	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return []byte("[]")
+	}
+	return b
 }
 
 func (t *Tenant) failShape(result map[string]any, err error) {

@@ -40,28 +40,6 @@ type Dataset struct {
 	Items      []map[string]any
 }
 
-// Behaviour decides what is not documented, and what goes wrong.
-type Behaviour struct {
-	URLLife time.Duration // of generated URLs; 0: 15 minutes
-	JobTime time.Duration // from import to result; 0: 5 seconds
-	// the result has a URL of its own in the ticket; else it is where the upload was
-	ResultLink    bool
-	FailEvery     int    // every Nth item fails
-	FailShape     string // of a failed item: "message" (default), "errors", "bare"
-	JobFails      bool   // the job ends as failed, without a result
-	ThrottleEvery int    // every Nth request is answered with 429
-	QuotaSpent    bool   // every request is, for the day's quota
-	ExpireUploads int    // the first N uploads find their URL expired
-	ExpireImports int    // the first N imports find the URL of their payload expired
-	// Refuse are codes of ErrorCodes, all in one answer, that requests to the API are refused with: those
-	// from number RefuseFrom on, RefuseTimes of them (0: all).
-	Refuse                  []string
-	RefuseFrom, RefuseTimes int
-	RefuseSilently          bool // without a message
-	BlankClears             bool // blank cells of a CSV clear values instead of leaving them
-	SparseItems             bool // items are listed without the properties that they have no value of
-}
-
 // A Tenant is an invented Orgvue tenant. Its methods may be called from several goroutines.
 type Tenant struct {
 	config Config
@@ -99,6 +77,7 @@ type file struct {
 
 type job struct {
 	dataset  *dataset
+	result   []byte // that is not there yet
 	from     string // the payload's file
 	to       string // the result's file
 	query    map[string]string
@@ -122,12 +101,7 @@ func New(c Config) *Tenant {
 	if c.TokenEnds.IsZero() {
 		c.TokenEnds = c.TokenStarts.Add(90 * 24 * time.Hour)
 	}
-	if c.Behaviour.URLLife == 0 {
-		c.Behaviour.URLLife = 15 * time.Minute
-	}
-	if c.Behaviour.JobTime == 0 {
-		c.Behaviour.JobTime = 5 * time.Second
-	}
+	c.Behaviour.fill()
 	t := &Tenant{config: c, datasets: map[string]*dataset{}, files: map[string]*file{},
 		jobs: map[string]*job{}}
 	for _, d := range c.Datasets {

@@ -20,6 +20,8 @@ import (
 type interrupted struct {
 	Run     archive.Run         `json:"run"`
 	Records []archive.RunRecord `json:"records"`
+	// Importing is when the import was about to be asked for; zero: it never was.
+	Importing time.Time `json:"importing,omitzero"`
 }
 
 // deliver sends a payload and records what became of it.
@@ -34,14 +36,14 @@ func (o *Options) deliver(ctx context.Context, c *orgvue.Client, payload *os.Fil
 	if info, err := payload.Stat(); err == nil {
 		run.Bytes = info.Size()
 	}
-	b, err := json.Marshal(interrupted{run, out.records})
-	if err != nil {
+	note := interrupted{Run: run, Records: out.records}
+	if err := o.keep(note); err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(o.interruptedName(), b); err != nil {
-		return err
-	}
-	report, err := c.Send(ctx, payload, len(out.records))
+	report, err := c.Send(ctx, payload, len(out.records), func() error {
+		note.Importing = time.Now().UTC()
+		return o.keep(note)
+	})
 	if ctx.Err() != nil && report == nil && err != nil {
 		report = &orgvue.Report{State: orgvue.Unknown}
 	}
@@ -64,6 +66,15 @@ func (o *Options) deliver(ctx context.Context, c *orgvue.Client, payload *os.Fil
 	return errors.Join(err, os.Remove(o.interruptedName()))
 }
 
+// keep writes down what is on its way.
+func (o *Options) keep(note interrupted) error {
+	b, err := json.Marshal(note)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(o.interruptedName(), b)
+}
+
 // applyReport fills in what became of each record.
 func (o *Options) applyReport(report *orgvue.Report, err error, out *outgoing, r *Result) {
 	r.State = orgvue.Failed
@@ -76,8 +87,8 @@ func (o *Options) applyReport(report *orgvue.Report, err error, out *outgoing, r
 		x := &out.records[i]
 		got := results[i]
 		switch {
-		case got == nil && err != nil && report.State == orgvue.Failed:
-			x.Status, x.Error = statusFailed, err.Error()
+		case got == nil && err != nil:
+			x.Status, x.Error = orgvue.Unknown, err.Error()
 		case got == nil:
 			x.Status, x.Error = orgvue.Unknown, "the result does not name this item"
 		case got.OK:
@@ -148,49 +159,19 @@ func recordInterrupted(ctx context.Context, o Options) error {
 			return os.Remove(o.interruptedName())
 		}
 	}
-	o.Talk("the send begun at %s was interrupted: the dataset is asked which of its %d records it has",
-		x.Run.Started.Format(time.DateTime), len(x.Records))
+	if x.Importing.IsZero() { // so that nothing is to be said of any record
+		x.Run.Ended, x.Run.Status, x.Run.Detail = time.Now().UTC(), orgvue.Failed, "interrupted before the import"
+		x.Run.Records, x.Records = 0, nil
+	} else {
+		o.Talk("the send begun at %s was interrupted: the dataset is asked which of its %d records it has",
+			x.Run.Started.Format(time.DateTime), len(x.Records))
+		x.Run.Ended, x.Run.Status, x.Run.Failed = x.Importing, orgvue.Unknown, int64(len(x.Records))
+	}
 	for i := range x.Records {
 		x.Records[i].Status, x.Records[i].Error = orgvue.Unknown, "the send was interrupted"
 	}
-	x.Run.Ended, x.Run.Status, x.Run.Failed = time.Now().UTC(), orgvue.Unknown, int64(len(x.Records))
 	if err := archive.AppendRun(ctx, o.Store, x.Run, x.Records); err != nil {
 		return err
 	}
 	return os.Remove(o.interruptedName())
-}
-
-// Requeue makes the next send to the destination of a run send one of its records again, whatever became of
-// it. It adds a tombstone to the ledger and changes nothing that is there.
-func Requeue(ctx context.Context, s archive.Store, runID, recordType, id, reason, operator,
-	version string) (*archive.Run, error) {
-	runs, err := archive.Runs(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	for _, run := range runs {
-		if run.ID != runID {
-			continue
-		}
-		for r, err := range archive.RunRecords(ctx, s, run) {
-			if err != nil {
-				return nil, err
-			}
-			if r.Type != recordType || r.ID != id {
-				continue
-			}
-			now := time.Now().UTC()
-			wish := archive.Run{ID: archive.NewRunID(now), Started: now, Ended: now, Direction: "out",
-				Type:       "requeue",
-				RecordType: recordType, Status: statusRequeued, Records: 1, Export: run.Export,
-				Operator: operator, Version: version,
-				Destination: run.Destination, Detail: reason}
-			record := archive.RunRecord{Type: recordType, ID: id, Action: r.Action, Status: statusRequeued,
-				SHA256: r.SHA256}
-			return &wish, archive.AppendRun(ctx, s, wish, []archive.RunRecord{record})
-		}
-		return nil, usage("\"holdall log ROOT "+runID+" --records\" lists its records",
-			"%s:%s took no part in run %s", recordType, id, runID)
-	}
-	return nil, usage("\"holdall log ROOT\" lists the runs", "there is no run %s", runID)
 }

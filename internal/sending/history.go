@@ -2,6 +2,8 @@ package sending
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"holdall/archive"
 	"holdall/orgvue"
@@ -10,12 +12,12 @@ import (
 // sentRecords is what the ledger says of each record that was sent to a destination.
 type sentRecords struct {
 	of      map[string]*orgvue.Known
-	unknown map[string]bool // whether they were imported is not known
+	unknown map[string]time.Time // whether they were imported is not known; when that was tried
 }
 
 // readSent reads it.
 func readSent(ctx context.Context, o Options) (*sentRecords, error) {
-	m := &sentRecords{of: map[string]*orgvue.Known{}, unknown: map[string]bool{}}
+	m := &sentRecords{of: map[string]*orgvue.Known{}, unknown: map[string]time.Time{}}
 	runs, err := archive.Runs(ctx, o.Store)
 	if err != nil {
 		return nil, err
@@ -30,14 +32,14 @@ func readSent(ctx context.Context, o Options) (*sentRecords, error) {
 				return nil, err
 			}
 			if record.Type == o.RecordType {
-				m.add(record)
+				m.add(record, run)
 			}
 		}
 	}
 	return m, nil
 }
 
-func (m *sentRecords) add(r archive.RunRecord) {
+func (m *sentRecords) add(r archive.RunRecord, run archive.Run) {
 	k := m.of[r.ID]
 	if k == nil {
 		k = &orgvue.Known{}
@@ -51,7 +53,10 @@ func (m *sentRecords) add(r archive.RunRecord) {
 	delete(m.unknown, r.ID)
 	switch {
 	case r.Status == orgvue.Unknown:
-		m.unknown[r.ID] = true
+		m.unknown[r.ID] = run.Ended
+		if run.Status == orgvue.Failed { // the system has said that it ended
+			m.unknown[r.ID] = time.Time{}
+		}
 	case r.Status != statusSuccess:
 	case orgvue.Action(r.Action) == orgvue.Delete:
 		k.There, k.Fields = false, nil
@@ -60,16 +65,37 @@ func (m *sentRecords) add(r archive.RunRecord) {
 	}
 }
 
+// settling is how long an import of which nothing was heard again may still be running.
+const settling = 30 * time.Minute
+
 // resolveUnknown decides about records of which it is not known whether they were imported, by what the
-// dataset holds: those that it has are sent whole.
-func (m *sentRecords) resolveUnknown(items []string) {
+// dataset holds: those that it has are sent whole, those that it lacks too, but not while the import may
+// still be running. Where the system makes the identifiers, the dataset cannot tell: they wait until somebody
+// who has looked requeues them, since sent again they might be there twice. It returns how many these are.
+func (m *sentRecords) resolveUnknown(items []string, autoID bool) (waiting int, err error) {
+	if autoID {
+		for id := range m.unknown {
+			if !m.of[id].Requeued {
+				m.of[id].Failed = true
+				waiting++
+			}
+		}
+		return waiting, nil
+	}
 	there := map[string]bool{}
 	for _, id := range items {
 		there[id] = true
 	}
-	for id := range m.unknown {
+	for id, at := range m.unknown {
+		if ends := at.Add(settling); !there[id] && !m.of[id].Requeued && time.Now().Before(ends) {
+			return 0, &orgvue.Error{Code: orgvue.CodeBusy, Retryable: true,
+				Message: fmt.Sprintf("an import begun before %s, of which nothing was heard again, may still be running",
+					at.UTC().Format(time.DateTime+" MST")),
+				Hint: "run the same command again after " + ends.UTC().Format(time.DateTime+" MST")}
+		}
 		m.of[id].There, m.of[id].Fields, m.of[id].Requeued = there[id], nil, true
 	}
+	return 0, nil
 }
 
 const (

@@ -88,7 +88,14 @@ func Send(ctx context.Context, rows Rows, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	known.resolveUnknown(there.Items)
+	n, err := known.resolveUnknown(there.Items, o.Orgvue.AutoID)
+	if err != nil {
+		return nil, err
+	}
+	if n > 0 {
+		o.Talk("whether %d items of an earlier send went in is not known, and as the system makes the "+
+			"identifiers, the dataset cannot tell: they wait; \"holdall log requeue\" has them sent again", n)
+	}
 	if err := os.MkdirAll(o.Work, 0o700); err != nil {
 		return nil, err
 	}
@@ -229,6 +236,9 @@ func (o *Options) writeRow(w *orgvue.Writer, row []json.RawMessage, l layout, kn
 	case !send:
 		out.unchanged++
 		return nil
+	}
+	if o.Orgvue.Format == orgvue.CSV {
+		item = orgvue.ForCSV(item, id, l.properties, values, known.of[id])
 	}
 	if err := w.Write(item); err != nil {
 		return err

@@ -154,8 +154,8 @@ func TestTenThousandPeople(t *testing.T) {
 			t.Errorf("nothing changed, and %d were sent", r.Sent)
 		}
 		f.tenant.Set(func(b *orgvuesim.Behaviour) { b.FailEvery = 0 })
-		if _, err := Requeue(t.Context(), f.o.Store, r.Run, "people", "E199", "looked into", "ines",
-			"v1"); err != nil {
+		if _, err := Requeue(t.Context(), f.o.Store, Wish{Run: r.Run, Type: "people", ID: "E199",
+			Reason: "looked into", Operator: "ines", Version: "v1"}); err != nil {
 			t.Fatal(err)
 		}
 		if r := f.send(people(10_000, nil)); r.Sent != 1 || r.Succeeded != 1 || r.Held != 99 {
@@ -251,9 +251,13 @@ func TestASendThatWasKilledIsSettledByTheDataset(t *testing.T) {
 			defer func() { recover() }()
 			Send(t.Context(), people(20, nil), f.o)
 		}()
-		time.Sleep(time.Minute)
-		f.tenant.Set(func(b *orgvuesim.Behaviour) { b.FailEvery = 0 })
+		var e *orgvue.Error
 		f.o.Orgvue.Transport = alive
+		if _, err := Send(t.Context(), people(20, nil), f.o); !errors.As(err, &e) || !e.Retryable {
+			t.Fatalf("sent again at once: %v", err)
+		}
+		time.Sleep(settling)
+		f.tenant.Set(func(b *orgvuesim.Behaviour) { b.FailEvery = 0 })
 		r := f.send(people(20, nil))
 		if r.Failed != 0 || len(f.tenant.Items(dataset)) != 20 {
 			t.Errorf("%+v, %d items", r, len(f.tenant.Items(dataset)))
