@@ -80,9 +80,6 @@ func NewWriter(w io.Writer, form Format, properties []string, key string) (*Writ
 	return p, nil
 }
 
-// Items is how many items were written.
-func (p *Writer) Items() int { return p.items }
-
 // Write writes an item. A delete has its identifier and nothing else.
 func (p *Writer) Write(item Item) error {
 	values := item.Values

@@ -28,15 +28,11 @@ const ndjson = ".ndjson"
 func TakeAPI(ctx context.Context, system string, p eploy.Options, o Options) (*Result, error) {
 	o.fill()
 	began := o.Now()
-	if err := o.checkRoot(); err != nil {
-		return nil, err
-	}
-	store, release, err := o.openRoot()
+	store, release, err := o.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	commitSealed(ctx, store, o)
 	if o.Tenant == "" {
 		o.Tenant = system
 	}

@@ -22,45 +22,19 @@ import (
 
 // loadData brings the files of a data object into the bag, and the CSVs among them into the database.
 func (t *takeover) loadData(ctx context.Context, g objectGroup) error {
-	s, err := g.origin(ctx)
-	if err != nil {
-		return err
-	}
-	in, err := t.newUnpacker(g.head(), g.objects)
-	if err != nil {
-		return err
-	}
-	err = in.data(ctx, s)
-	if errors.Is(err, errNotContainer) {
-		err = in.useDecompressed(ctx, s, func(inside *origin) error { return in.data(ctx, inside) })
-	}
-	if errors.Is(err, errNotContainer) {
-		err = t.keepUnknown(ctx, g.head())
-	}
-	if err == nil {
-		err = s.waitWhole(ctx)
-	}
-	return in.close(ctx, err)
+	return t.unpackObject(ctx, g, func(in *unpacker, s *origin) error { return in.data(ctx, s) })
 }
 
 // data loads the files of a container of data, then those of the containers in it, if it has no tables of its
 // own.
 func (u *unpacker) data(ctx context.Context, s *origin) error {
 	var files []unpack.Entry
-	x, err := u.scanContainer(ctx, s, func() { files = nil }, func(e unpack.Entry) error {
+	x, err := u.scanOrKeep(ctx, s, func() { files = nil }, func(e unpack.Entry) error {
 		files = append(files, e)
 		return u.list.add(s.record(e, ""))
 	})
-	if errors.Is(err, errNotContainer) {
+	if x == nil {
 		return err
-	}
-	if err != nil {
-		return u.keepUnreadable(s, err)
-	}
-	if l, ok := x.c.(*listingContainer); ok {
-		if err := u.t.checkListing(ctx, u.o, l); err != nil {
-			return err
-		}
 	}
 	d := &dataFiles{in: u, s: s, c: x.c}
 	if err := d.loadAll(ctx, files); err != nil {

@@ -2,7 +2,6 @@ package takeover
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"time"
 
@@ -14,46 +13,25 @@ import (
 // packs in the order in which they arrive. Owners come from the tables, so packing waits for them; fetching
 // does not.
 func (t *takeover) packDocuments(ctx context.Context, g objectGroup) error {
-	s, err := g.origin(ctx)
-	if err != nil {
-		return err
-	}
-	in, err := t.newUnpacker(g.head(), g.objects)
-	if err != nil {
-		return err
-	}
-	if in.packer, err = t.bag.Packer(string(s.object.Source.Part)); err == nil {
-		err = in.documents(ctx, s)
-	}
-	if errors.Is(err, errNotContainer) {
-		err = in.useDecompressed(ctx, s, func(inside *origin) error { return in.documents(ctx, inside) })
-	}
-	if errors.Is(err, errNotContainer) {
-		err = t.keepUnknown(ctx, g.head())
-	}
-	if err == nil {
-		err = s.waitWhole(ctx)
-	}
-	return in.close(ctx, err)
+	return t.unpackObject(ctx, g, func(in *unpacker, s *origin) (err error) {
+		if in.packer == nil {
+			if in.packer, err = t.bag.Packer(string(s.object.Source.Part)); err != nil {
+				return err
+			}
+		}
+		return in.documents(ctx, s)
+	})
 }
 
 // documents takes over the documents of a container.
 func (u *unpacker) documents(ctx context.Context, s *origin) error {
 	known := newEntryTable()
-	x, err := u.scanContainer(ctx, s, func() { *known = *newEntryTable() }, func(e unpack.Entry) error {
+	x, err := u.scanOrKeep(ctx, s, func() { *known = *newEntryTable() }, func(e unpack.Entry) error {
 		known.add(e)
 		return u.list.add(s.record(e, s.docID(e.Index)))
 	})
-	if errors.Is(err, errNotContainer) {
+	if x == nil {
 		return err
-	}
-	if err != nil {
-		return u.keepUnreadable(s, err)
-	}
-	if l, ok := x.c.(*listingContainer); ok {
-		if err := u.t.checkListing(ctx, u.o, l); err != nil {
-			return err
-		}
 	}
 	complete, err := u.t.ownerTables.wait(ctx)
 	if err != nil {

@@ -47,6 +47,18 @@ func (o Options) databases() string { return DatabasesIn(o.Home()) }
 
 func (o Options) checkRoot() error { return CheckRoot(o.Home()) }
 
+// begin opens the root for a takeover, and commits what earlier ones had sealed when they ended.
+func (o Options) begin(ctx context.Context) (store archive.Store, release func() error, err error) {
+	if err := o.checkRoot(); err != nil {
+		return nil, nil, err
+	}
+	store, release, err = o.openRoot()
+	if err == nil {
+		commitSealed(ctx, store, o)
+	}
+	return store, release, err
+}
+
 // openRoot opens the root for this process alone. Of a remote one that keeps away only the processes of
 // this machine; what others do at the same time does no harm, since every takeover has an ID of its own
 // and nothing is overwritten.

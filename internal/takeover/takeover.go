@@ -78,15 +78,11 @@ type MasterCSV struct {
 func Take(ctx context.Context, m MasterCSV, o Options) (*Result, error) {
 	o.fill()
 	began := o.Now()
-	if err := o.checkRoot(); err != nil {
-		return nil, err
-	}
-	store, release, err := o.openRoot()
+	store, release, err := o.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	commitSealed(ctx, store, o)
 
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

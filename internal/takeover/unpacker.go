@@ -40,6 +40,32 @@ func (t *takeover) newUnpacker(o *fetch.Object, all []*fetch.Object) (*unpacker,
 	return &unpacker{t: t, o: o, all: all, list: list, refused: refused}, nil
 }
 
+// unpackObject takes over an object with read, which is called again with its content where it turns out to be
+// compressed. What read says is not a container is kept as it was received.
+func (t *takeover) unpackObject(
+	ctx context.Context, g objectGroup, read func(*unpacker, *origin) error,
+) error {
+	s, err := g.origin(ctx)
+	if err != nil {
+		return err
+	}
+	in, err := t.newUnpacker(g.head(), g.objects)
+	if err != nil {
+		return err
+	}
+	err = read(in, s)
+	if errors.Is(err, errNotContainer) {
+		err = in.useDecompressed(ctx, s, func(inside *origin) error { return read(in, inside) })
+	}
+	if errors.Is(err, errNotContainer) {
+		err = t.keepUnknown(ctx, g.head())
+	}
+	if err == nil {
+		err = s.waitWhole(ctx)
+	}
+	return in.close(ctx, err)
+}
+
 // close ends the object's records; with an error they are dropped.
 func (u *unpacker) close(ctx context.Context, err error) error {
 	if err != nil {
@@ -74,6 +100,26 @@ type containerScan struct {
 
 	directory digest.Sum // what the entries were when they were handed on
 	changes   int64      // of the origin, when they were
+}
+
+// scanOrKeep is scanContainer for a container that is kept as it was received if it cannot be read: there is no
+// scan then.
+func (u *unpacker) scanOrKeep(
+	ctx context.Context, s *origin, reset func(), use func(unpack.Entry) error,
+) (*containerScan, error) {
+	x, err := u.scanContainer(ctx, s, reset, use)
+	if errors.Is(err, errNotContainer) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, u.keepUnreadable(s, err)
+	}
+	if l, ok := x.c.(*listingContainer); ok {
+		if err := u.t.checkListing(ctx, u.o, l); err != nil {
+			return nil, err
+		}
+	}
+	return x, nil
 }
 
 // scanContainer opens a container and hands on what are documents by all that its directory says, having
