@@ -139,10 +139,16 @@ CREATE OR REPLACE TEMP TABLE word AS SELECT DISTINCT unnest(string_split(key, ' 
 CREATE OR REPLACE TEMP TABLE mailbox AS SELECT no, key AS address FROM temp.said WHERE how = 'E'
 	UNION SELECT no, regexp_replace(key, '\.[^.]*$', '') FROM temp.said WHERE how = 'E';
 CREATE OR REPLACE TEMP TABLE named AS
-WITH who AS (SELECT owner, full_name, first_name, surname FROM temp.person WHERE EXISTS (FROM temp.said)
-	AND (regexp_matches(concat_ws(' ', full_name, first_name, surname), '[^A-Za-z ]|[a-z][A-Z]')
-		OR `+lastWord("coalesce(nullif(trim(full_name), ''), first_name)")+` IN (SELECT word
-			FROM temp.word) OR `+lastWord("surname")+` IN (SELECT word FROM temp.word))),
+WITH spelt AS (SELECT *, regexp_matches(names, '[^A-Za-z ]|[a-z][A-Z]|^ |  | $') AS unlike FROM (SELECT *,
+	concat_ws(' ', full_name, first_name, surname) AS names FROM temp.person WHERE EXISTS (FROM temp.said))),
+ending AS (SELECT * FROM spelt WHERE unlike
+	OR `+lastWord("coalesce(full_name, first_name)")+` IN (SELECT word FROM temp.word)
+	OR `+lastWord("surname")+` IN (SELECT word FROM temp.word)),
+who AS (SELECT * FROM ending WHERE unlike
+	OR `+firstWord("names")+` IN (SELECT word FROM temp.word)
+	OR `+firstWord("first_name")+` IN (SELECT word FROM temp.word)
+	OR left(`+firstWord("names")+`, 1) IN (SELECT word FROM temp.word)
+	OR left(`+firstWord("first_name")+`, 1) IN (SELECT word FROM temp.word)),
 known AS (SELECT owner, left(line, 1)::INTEGER AS grade, substr(line, 3) AS key
 	FROM (SELECT owner, unnest(string_split(person_keys(coalesce(full_name, ''), coalesce(first_name, ''),
 		coalesce(surname, '')), chr(10))) AS line FROM who) WHERE line <> '')
@@ -152,11 +158,14 @@ UNION ALL SELECT DISTINCT no, owner, 9, true FROM temp.mailbox
 	JOIN temp.person ON lower(email) = address;`, which)
 }
 
-// lastWord is SQL for the last word of a name that has no other characters than ASCII letters and blanks.
-// Whatever key person_keys makes of such a name has the last word of the full name (where there is none, of
-// the first) or of the surname in it; so the many people with neither in any path need no keys, which are
+// lastWord is SQL for the last word of a name that has no other characters than ASCII letters, and single
+// blanks between them. Whatever key person_keys makes of such a name has the last word of the full name
+// (where there is none, of the first) or of the surname in it, and the first word of the names or of the
+// first name, or its initial; so the many people of whom a path has not both need no keys, which are
 // expensive. Other names are all looked at.
-func lastWord(name string) string { return "lower(split_part(rtrim(" + name + "), ' ', -1))" }
+func lastWord(name string) string { return "lower(split_part(" + name + ", ' ', -1))" }
+
+func firstWord(name string) string { return "lower(split_part(" + name + ", ' ', 1))" }
 
 // judgedSQL holds each number against what else is known: the people, ids and references in the same path,
 // and the name and size of a row.

@@ -109,7 +109,8 @@ const ambiguousRows = `(SELECT d.doc_id, d.original_name, p.ids FROM main.docume
 
 // lostCVsSQL does the same for candidates who have a CV according to the tables, and CVs without an owner. A
 // CV that is named for another person is not theirs; one without a name may be. Where letters were replaced,
-// what is left of a name on one side of them has to do: "W. Dvo__k.pdf".
+// what is left of a name on one side of them has to do: "W. Dvo__k.pdf". Names of ASCII letters and blanks
+// only, which most are, are compared as they are first, since name_words is expensive.
 const lostCVsSQL = `
 CREATE OR REPLACE TEMP TABLE lost_cv AS SELECT candidate_id, reference, full_name, first_name, surname
 	FROM main.candidates AS c
@@ -119,12 +120,18 @@ CREATE OR REPLACE TEMP TABLE stray_cv AS SELECT doc_id, original_name, name_word
 	FROM main.documents WHERE part = 'cvs' AND owner_id IS NULL AND EXISTS (FROM temp.lost_cv);
 CREATE OR REPLACE TEMP TABLE perhaps_cv AS
 WITH said AS (SELECT doc_id, unnest(string_split(said, ' ')) AS word FROM temp.stray_cv WHERE said <> ''),
-words AS (SELECT candidate_id, unnest(string_split(name_words(concat_ws(' ', full_name, first_name, surname,
-	'')), ' ')) AS word FROM temp.lost_cv WHERE EXISTS (FROM said)),
-token AS (SELECT doc_id, unnest(list_concat(string_split_regex(lower(original_name), '[^\pL\pN]+'),
-	string_split_regex(lower(original_name), '[^\pL\pN-]+'))) AS token FROM temp.stray_cv),
 torn AS (SELECT doc_id, word FROM said JOIN temp.stray_cv USING (doc_id) WHERE length(word) >= 3
-	AND regexp_matches(original_name, '\pL[_?\x{FFFD}]+\pL'))
+	AND regexp_matches(original_name, '\pL[_?\x{FFFD}]+\pL')),
+name AS (SELECT candidate_id, concat_ws(' ', full_name, first_name, surname, '') AS name,
+	regexp_matches(name, '[^A-Za-z ]') AS unlike FROM temp.lost_cv WHERE EXISTS (FROM said)),
+plain AS (SELECT candidate_id, unnest(string_split(lower(name), ' ')) AS word FROM name WHERE NOT unlike),
+near AS (SELECT candidate_id FROM plain WHERE word IN (SELECT word FROM said)
+	OR left(word, 3) IN (SELECT left(word, 3) FROM torn)
+	OR right(word, 3) IN (SELECT right(word, 3) FROM torn)),
+words AS (SELECT candidate_id, unnest(string_split(name_words(name), ' ')) AS word FROM name
+	WHERE unlike OR candidate_id IN (SELECT candidate_id FROM near)),
+token AS (SELECT doc_id, unnest(list_concat(string_split_regex(lower(original_name), '[^\pL\pN]+'),
+	string_split_regex(lower(original_name), '[^\pL\pN-]+'))) AS token FROM temp.stray_cv)
 SELECT candidate_id, doc_id FROM words JOIN said USING (word) WHERE length(word) > 1
 UNION SELECT candidate_id, doc_id FROM words JOIN torn ON left(words.word, 3) = left(torn.word, 3)
 	AND starts_with(words.word, torn.word)
