@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"unicode"
 	"unicode/utf8"
 
 	"holdall/schemas"
@@ -14,14 +15,16 @@ import (
 // columnStats is what the scan learns of a column.
 type columnStats struct {
 	bytes      int64 // of all its values
-	filled     int64 // values that are neither empty nor blank
+	filled     int64 // values that are neither empty nor blank; see isBlankText
 	dates      dateEvidence
 	semicolons int64         // values with a semicolon
+	plainLists int64         // values that are lists of nothing unusual; see isPlainList
 	brackets   int64         // values that begin with [
 	excel      int64         // values that a spreadsheet program has damaged: 4.47E+11, ="0044"
 	nuls       int64         // values with a NUL byte
 	nulls      int64         // values that are \N
 	plain      plainEvidence // of a column that is not known
+	tight      int64         // values with no blank at either end, where the layout matters
 	samples    []string      // some of the values, where the layout matters
 	wants      wants         // what its type asks to be looked at
 	numbers    numberEvidence
@@ -270,7 +273,7 @@ func (s *scanned) isBlank(rec record) bool { return isBlank(rec, len(s.headings)
 
 func (c *columnStats) add(v cell) {
 	c.bytes += int64(v.size())
-	if v.text[0] == ' ' && len(bytes.TrimLeft(v.text, " ")) == 0 {
+	if isBlankText(v.text) {
 		return
 	}
 	c.filled++
@@ -285,8 +288,13 @@ func (c *columnStats) add(v cell) {
 	if c.wants == 0 {
 		return
 	}
-	if c.wants&wantSamples != 0 && (c.filled <= 16 || c.filled&(c.filled-1) == 0) && v.size() <= 64 {
-		c.samples = append(c.samples, string(v.value()))
+	if c.wants&wantSamples != 0 {
+		if v.text[0] >= '0' && v.text[len(v.text)-1] >= '0' {
+			c.tight++
+		}
+		if (c.filled <= 16 || c.filled&(c.filled-1) == 0) && v.size() <= 64 {
+			c.samples = append(c.samples, string(v.value()))
+		}
 	}
 	if c.wants&wantType != 0 {
 		c.plain.add(v.text)
@@ -301,10 +309,26 @@ func (c *columnStats) add(v cell) {
 		if bytes.IndexByte(v.text, ';') >= 0 {
 			c.semicolons++
 		}
+		if isPlainList(v.text) {
+			c.plainLists++
+		}
 	}
 	if c.wants&wantNumbers != 0 {
 		c.numbers.add(v.text)
 	}
+}
+
+// isBlankText reports whether a value is what SQL's trim makes nothing of: blanks of any width, such as those
+// of web pages, which do not break.
+func isBlankText(v []byte) bool {
+	for len(v) > 0 && (v[0] == ' ' || v[0] >= utf8.RuneSelf) {
+		r, n := utf8.DecodeRune(v)
+		if !unicode.Is(unicode.Zs, r) {
+			return false
+		}
+		v = v[n:]
+	}
+	return len(v) == 0
 }
 
 // decideClean says whether DuckDB may read the file as it is.

@@ -2,8 +2,10 @@ package query
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -174,6 +176,33 @@ func TestLists(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// A table was not loaded at all where a cell of a date held nothing but a blank that does not break, as texts
+// from web pages do: it was counted as a value, and not found among those that were rejected.
+func TestBlanksOfAnyKindAreNoValues(t *testing.T) {
+	t.Parallel()
+	content, rows, blanks := "Task Id,Due Date,Tags,Priority,Beyond\n1,25/12/2025,a;b,1,01/02/2025\n", 1, 0
+	for r := rune(' '); r < 0x3100; r++ {
+		if !unicode.IsSpace(r) && !unicode.In(r, unicode.Zs, unicode.Cf) {
+			continue
+		}
+		rows++
+		if unicode.Is(unicode.Zs, r) {
+			blanks++
+		}
+		content += strings.ReplaceAll("2,r,r r,r,r\n", "r", string(r))
+	}
+	b, _ := build(t, BuildOptions{})
+	r := load(t, b, "Tasks.csv", content)
+	if r.Rows != int64(rows) || blanks != 17 {
+		t.Errorf("%d of %d rows were loaded; %d kinds of blanks", r.Rows, rows, blanks)
+	}
+	got := cells(t, b, "SELECT count(*), count(DISTINCT value) FROM rejects WHERE column_name = 'due_date'")
+	others := fmt.Sprint(rows - 1 - blanks)
+	if want := [][]string{{others, others}}; !cmp.Equal(got, want) {
+		t.Errorf("rejected %v, want %v: all that is no blank", got, want)
 	}
 }
 

@@ -43,16 +43,20 @@ func (c converter) number(ref, typ string, stats columnStats, plain int64, decim
 	)
 }
 
+// separatorOf is what parts the elements of a column of lists.
+func separatorOf(stats columnStats) string {
+	if stats.semicolons > 0 {
+		return ";"
+	}
+	return ","
+}
+
 // list splits at semicolons in a column that has any, else at commas. A JSON array is read as one; of an
 // object in it, its name, label or value counts.
 func (c converter) list(ref string, stats columnStats) string {
-	separator := ","
-	if stats.semicolons > 0 {
-		separator = ";"
-	}
 	split := fmt.Sprintf(
 		`list_filter(list_transform(string_split(%s, '%s'), lambda x: trim(x)), lambda x: x <> '')`, ref,
-		separator,
+		separatorOf(stats),
 	)
 	array := ""
 	if stats.brackets > 0 {

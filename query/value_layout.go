@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // A layout says how a column writes its values, so that a value's text need not be kept: writing the value in
@@ -69,10 +70,7 @@ func layoutOfBoolean(v string) layout {
 }
 
 func layoutOfList(v string, s columnStats) layout {
-	separator := ","
-	if s.semicolons > 0 {
-		separator = ";"
-	}
+	separator := separatorOf(s)
 	if strings.Contains(v, separator+" ") {
 		separator += " "
 	}
@@ -150,7 +148,7 @@ type conversion struct{ fast, same, value string }
 func (c converter) conversion(ref, fast, same string, col column) conversion {
 	careful := c.expression(ref, col.typ, col.stats)
 	l := col.layout
-	either := fmt.Sprintf("CASE WHEN %s THEN %s ELSE %s END", same, fast, careful)
+	either := fmt.Sprintf("CASE WHEN %s THEN %s WHEN %s <> '' THEN %s END", same, fast, ref, careful)
 	switch {
 	case col.typ == "VARCHAR" || l == "":
 		return conversion{value: careful}
@@ -158,6 +156,12 @@ func (c converter) conversion(ref, fast, same string, col column) conversion {
 		return conversion{
 			same:  fmt.Sprintf("%[1]s <> '' AND json_valid(%[1]s)", ref),
 			value: fmt.Sprintf("CASE WHEN %s THEN %s::JSON END", same, ref),
+		}
+	case col.typ == "VARCHAR[]" && l == separatorOf(col.stats) && col.stats.plainLists == col.stats.filled:
+		return conversion{
+			fmt.Sprintf("string_split(%s, %s)", ref, text(l)),
+			fmt.Sprintf("%[1]s >= '!' AND %[1]s < '~'", ref), // nothing, and blanks of any kind, are no lists
+			either,
 		}
 	case col.typ == "VARCHAR[]":
 		return conversion{careful, writtenAs(fast, col.typ, l) + " = " + ref, fast}
@@ -170,7 +174,7 @@ func (c converter) conversion(ref, fast, same string, col column) conversion {
 	case col.typ == "DATE" || col.typ == "TIMESTAMP":
 		return conversion{fmt.Sprintf("try_strptime(%s, %s)::%s", ref, text(l), col.typ),
 			fmt.Sprintf(
-				"%s = %s AND %s >= '1000-01-01'::%s", writtenAs(fast, col.typ, l), ref, fast, col.typ,
+				"%s AND %s >= '1000-01-01'::%s", isWrittenTime(fast, ref, col), fast, col.typ,
 			), either}
 	case col.stats.notation == notationComma: // 1.250 is not what a cast takes it for
 		return conversion{careful, writtenAs(fast, col.typ, l) + " = " + ref, fast}
@@ -178,4 +182,44 @@ func (c converter) conversion(ref, fast, same string, col column) conversion {
 	return conversion{
 		fmt.Sprintf("try_cast(%s AS %s)", ref, col.typ), writtenAs(fast, col.typ, l) + " = " + ref, either,
 	}
+}
+
+// isPlainList reports whether a list has nothing to be trimmed or left out, whatever parts its elements, and
+// is no JSON: splitting it gives them, and joining them gives it back.
+func isPlainList(v []byte) bool {
+	if v[0] == '[' {
+		return false
+	}
+	apart := true // the byte before is none of an element
+	for _, b := range v {
+		switch {
+		case b >= utf8.RuneSelf: // there are other blanks there
+			return false
+		case b != ' ' && b != ';' && b != ',':
+			apart = false
+		case apart:
+			return false
+		default:
+			apart = true
+		}
+	}
+	return !apart
+}
+
+// fixedWidths are the widths in bytes of what a layout of times is made of, where each is as wide in all
+// values.
+var fixedWidths = strings.NewReplacer(
+	"%Y", "____", "%d", "__", "%m", "__", "%H", "__", "%M", "__", "%S", "__",
+)
+
+// isWrittenTime is SQL for whether value, which try_strptime read from ref in a layout, is written as ref in
+// it. It reads at most as many digits as the layout has, skips blanks at both ends, and reads blanks of any
+// number and kind where the layout has one. So what has the layout's separators in their places, and no
+// blanks at its ends, is written in full, and need not be written again to see that.
+func isWrittenTime(value, ref string, col column) string {
+	like := fixedWidths.Replace(col.layout)
+	if strings.Contains(like, "%") || col.stats.tight < col.stats.filled {
+		return writtenAs(value, col.typ, col.layout) + " = " + ref
+	}
+	return ref + " LIKE " + text(like)
 }
