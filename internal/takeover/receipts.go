@@ -10,13 +10,15 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"holdall/fetch"
 	"holdall/internal/atomicfile"
 )
 
-// receiptLog keeps the receipts of all processes that worked on a run, one JSON object a line. Receipts that
-// come before the run is known are held back. A receipt that cannot be written ends the takeover, since
+// receiptLog keeps the receipts of all processes that worked on a run, one JSON object a line. They are synced as
+// they come, so that a loss of power costs those of the last moment only, and no fetch waits for the disk. Receipts
+// that come before the run is known are held back. A receipt that cannot be written ends the takeover, since
 // nothing may be archived whose receipt is lost: it is written into room that was set aside, for the next
 // process to resume from.
 type receiptLog struct {
@@ -28,7 +30,13 @@ type receiptLog struct {
 	reserve string       // a file that is removed when the disk is full
 	pending bytes.Buffer // lines not written
 	err     error
+
+	written chan struct{} // something may have to be synced; nil when nobody waits for that
+	synced  chan struct{} // closed when nobody does any more
 }
+
+// syncPause is the least time between two syncs: a million small files must not cost a million of them.
+const syncPause = 100 * time.Millisecond
 
 // reserved is room for the receipts of all requests that can be open at once, and some more.
 const reserved = 256 << 10
@@ -49,11 +57,37 @@ func (l *receiptLog) write(r fetch.Receipt) {
 		l.pending.Write(append(b, '\n'))
 		err = l.flush()
 	}
-	if err != nil && l.err == nil {
-		l.err = fmt.Errorf("write the receipts: %w", err)
-		if l.failed != nil {
-			l.failed(l.err)
+	if err != nil {
+		l.fail(err)
+		return
+	}
+	select {
+	case l.written <- struct{}{}:
+	default: // whoever waits will sync this as well
+	}
+}
+
+// fail ends the takeover. l.mu is held.
+func (l *receiptLog) fail(err error) {
+	if l.err != nil {
+		return
+	}
+	l.err = fmt.Errorf("write the receipts: %w", err)
+	if l.failed != nil {
+		l.failed(l.err)
+	}
+}
+
+// syncAll syncs f whenever something was written, until written is closed.
+func (l *receiptLog) syncAll(f *os.File, written <-chan struct{}, synced chan<- struct{}) {
+	defer close(synced)
+	for range written {
+		if err := f.Sync(); err != nil {
+			l.mu.Lock()
+			l.fail(err)
+			l.mu.Unlock()
 		}
+		time.Sleep(syncPause)
 	}
 }
 
@@ -89,7 +123,8 @@ func (l *receiptLog) open(path string) error {
 	if err := os.WriteFile(l.reserve, room, 0o600); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	l.file = f
+	l.file, l.written, l.synced = f, make(chan struct{}, 1), make(chan struct{})
+	go l.syncAll(f, l.written, l.synced)
 	for _, r := range l.held {
 		l.write(r)
 	}
@@ -151,16 +186,22 @@ func (l *receiptLog) worse(err error) error {
 // close makes the receipts durable and ends the log; receipts that still come belong to no run.
 func (l *receiptLog) close() error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.file == nil {
+		l.mu.Unlock()
 		return nil
 	}
 	var err error
 	if l.pending.Len() > 0 {
 		err = l.flush()
 	}
-	err = errors.Join(err, l.file.Sync(), l.file.Close())
+	f := l.file
 	l.file = nil
+	close(l.written)
+	l.mu.Unlock()
+	<-l.synced
+	err = errors.Join(err, f.Sync(), f.Close())
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.reserve != "" {
 		err = errors.Join(err, os.Remove(l.reserve))
 		l.reserve = ""
