@@ -32,6 +32,7 @@ type Fault struct {
 	Status  int           // answer with this and Code, without asking the server
 	Code    string        // of the XML error
 	Drop    bool          // let the server act, and close the connection without an answer
+	Acted   func()        // called when the server has acted, before anything is answered
 	CutBody int64         // pass on this many bytes of the response's body, and close the connection; 0: all
 	Hide    []string      // leave these headers out of the answer, as a provider does that does not know them
 }
@@ -160,6 +161,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 		return
 	}
 	resp, err := p.forward(in)
+	if f.Acted != nil {
+		f.Acted()
+	}
 	if err != nil || f.Drop {
 		if err == nil {
 			io.Copy(io.Discard, resp.Body)
