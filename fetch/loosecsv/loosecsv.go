@@ -18,8 +18,11 @@ type Cell struct {
 	Start, End int    // in the file, quotes included
 }
 
-func Read(text string) *Table {
-	delim := Delimiter(text)
+// Read reads a table with the delimiter that it seems to have: a comma, a semicolon or a tab.
+func Read(text string) *Table { return ReadWith(text, Delimiter(text)) }
+
+// ReadWith reads a table with a delimiter.
+func ReadWith(text string, delim byte) *Table {
 	g := &Table{}
 	var row []Cell
 	for at := 0; at < len(text); {

@@ -225,7 +225,15 @@ func tableIn(line string) (schemas.Table, bool) {
 	if len(line) > 64<<10 {
 		return schemas.Table{}, false
 	}
-	rows := loosecsv.Read(line).Rows
+	for _, delim := range []byte{loosecsv.Delimiter(line), '|'} { // lists of links have no bars, tables may
+		if table, ok := tableOf(loosecsv.ReadWith(line, delim).Rows); ok {
+			return table, true
+		}
+	}
+	return schemas.Table{}, false
+}
+
+func tableOf(rows [][]loosecsv.Cell) (schemas.Table, bool) {
 	if len(rows) == 0 {
 		return schemas.Table{}, false
 	}
