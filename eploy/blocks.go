@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -48,7 +49,7 @@ func (p *pull) discover(ctx context.Context, g *progress, ids []string, tag stri
 func (p *pull) get(ctx context.Context, g *progress, step, id string) (*Receipt, error) {
 	p.part = g.name
 	return p.ask(ctx, request{
-		step: g.name + "/" + step, method: http.MethodGet, path: g.path + "/" + id,
+		step: g.name + "/" + step, method: http.MethodGet, path: g.path + "/" + url.PathEscape(id),
 		file: strings.ReplaceAll(g.name, ".", "-") + "-single",
 		usable: func(body []byte, r *Receipt) error {
 			if !json.Valid(body) {

@@ -2,6 +2,7 @@ package eploy
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -57,12 +58,18 @@ func (b *budget) nextDay() time.Time {
 	return b.at.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
 }
 
-// check is a *Paused when nothing more may be asked now.
+// check is a *Paused when nothing more may be asked now, and a *Failure when nothing ever may.
 func (b *budget) check(now time.Time) error {
 	if b.limit == 0 || b.remaining > b.kept() {
 		return nil
 	}
+	if b.limit > 1 && b.kept() >= b.limit {
+		return &Failure{Code: CodeUsage, Hint: "leave fewer to others with --reserve",
+			Message: fmt.Sprintf("of the day's %d requests, %d are to be left to others: none is left for the pull",
+				b.limit, b.kept())}
+	}
 	if day := b.nextDay(); now.Before(day) {
+		day = day.Add(time.Second - 1).Truncate(time.Second) // as it is told
 		return &Paused{ResumeAfter: day, Remaining: b.remaining, Limit: b.limit, Reserve: b.kept()}
 	}
 	return nil // a new day, it seems: one answer will tell

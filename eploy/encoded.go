@@ -21,8 +21,8 @@ const encodedFile = "files-contents"
 
 // receiveEncoded takes a file's content out of JSON. The answer is kept as it came too, with a receipt of its
 // own.
-func (c *client) receiveEncoded(q request, r *Receipt, answer *http.Response) error {
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+func (c *client) receiveEncoded(q request, r *Receipt, answer *http.Response, from io.Reader) error {
+	body, err := io.ReadAll(io.LimitReader(from, maxAnswer+1))
 	if err != nil {
 		return err
 	}

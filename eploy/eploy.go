@@ -101,6 +101,9 @@ type Failure struct {
 	Message   string
 	Hint      string
 	Retryable bool
+	// last is of the step that was given up for now, while the system answers others perhaps; nil: it is not
+	// about one step.
+	last *Receipt
 }
 
 func (e *Failure) Error() string { return e.Message }
@@ -138,6 +141,7 @@ const (
 	ContentUnknown   = "content-unknown"    // no way to files' contents was found
 	ContentRefused   = "content-refused"    // a listed file's content was not answered
 	SizeDiffers      = "size-differs"       // a file is not as long as its record says
+	FileReplaced     = "file-replaced"      // a file has another content than when it was first received
 )
 
 // A TypeCount is how complete one type is.

@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -52,6 +54,10 @@ type Receipt struct {
 	Rejected string `json:"rejected,omitempty"` // why the answer was not used; the step is asked again
 	Refusal  string `json:"refusal,omitempty"`  // why there is no content, where that was the last word
 	Scope    string `json:"scope,omitempty"`    // of a token
+	Host     string `json:"host,omitempty"`     // that a file's content came from, after a redirect
+
+	at      int  // its place in the journal
+	earlier bool // it was written by an earlier process
 }
 
 // A journal is what a pull keeps between processes:
@@ -71,8 +77,13 @@ type journal struct {
 	content map[string]int64 // size of each file of answers, decompressed
 	stored  map[string]int64 // and as it is
 	open    map[string]*os.File
-	zip     *zstd.Encoder
-	unzip   *zstd.Decoder
+
+	failed      map[string]*Receipt // of each step, the first failure that may pass
+	lastContent time.Time           // when a file's content was last received
+	failing     time.Time           // since when none is, though some are asked for; zero: they are received
+
+	zip   *zstd.Encoder
+	unzip *zstd.Decoder
 }
 
 // header is pull.json.
@@ -94,8 +105,7 @@ func openJournal(dir string) (_ *journal, err error) {
 		}
 	}
 	j := &journal{dir: dir, done: map[string]*Receipt{}, content: map[string]int64{},
-		stored: map[string]int64{},
-		open:   map[string]*os.File{}}
+		stored: map[string]int64{}, open: map[string]*os.File{}, failed: map[string]*Receipt{}}
 	if j.zip, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)); err != nil {
 		return nil, err
 	}
@@ -130,6 +140,7 @@ func (j *journal) load() error {
 			}
 			break
 		}
+		x.earlier = true
 		j.know(&x)
 		end += int64(len(line))
 	}
@@ -140,10 +151,35 @@ func (j *journal) load() error {
 	return err
 }
 
+// brought reports whether a receipt is of a file's content that came.
+func (r *Receipt) brought() bool {
+	return r.Status == http.StatusOK && strings.HasPrefix(r.File, "files/")
+}
+
+// What Rejected says of answers that are no failures.
+const (
+	rejectedOver   = "beyond a limit of requests"
+	rejectedDenied = "denied; asked again with a fresh token"
+)
+
 func (j *journal) know(r *Receipt) {
+	r.at = len(j.all)
 	j.all = append(j.all, r)
-	if r.Rejected == "" && r.Step != stepToken {
+	content := strings.HasPrefix(r.Step, contentStep)
+	switch {
+	case r.Step == stepToken:
+	case r.Rejected == "":
 		j.done[r.Step] = r
+		if content && r.brought() {
+			j.lastContent, j.failing = r.Time, time.Time{}
+		}
+	case r.Rejected != rejectedOver && r.Rejected != rejectedDenied:
+		if j.failed[r.Step] == nil {
+			j.failed[r.Step] = r
+		}
+		if content && j.failing.IsZero() {
+			j.failing = r.Time
+		}
 	}
 	if filepath.Dir(r.File) == "answers" {
 		j.content[r.File] = r.Offset + r.Size + 1
@@ -170,6 +206,13 @@ func (j *journal) dropTails() error {
 		case info.Size() > end:
 			if err := os.Truncate(filepath.Join(j.dir, name), end); err != nil {
 				return err
+			}
+		}
+	}
+	for step, r := range j.done { // of what is not here as it was received, the step is asked again
+		if r.brought() {
+			if info, err := os.Stat(filepath.Join(j.dir, r.File)); err != nil || info.Size() != r.Size {
+				delete(j.done, step)
 			}
 		}
 	}
@@ -271,7 +314,7 @@ func readHeader(dir string) (h header, err error) {
 }
 
 // begin reads or writes pull.json. A pull that has begun is of what it began with; only the path of files'
-// contents may be named later.
+// contents may be named later, and reading all records again at the end be asked for.
 func begin(o Options) (header, error) {
 	h, err := readHeader(o.Dir)
 	switch {
@@ -283,10 +326,16 @@ func begin(o Options) (header, error) {
 	case h.URL != o.URL:
 		return h, &Failure{Code: CodeUsage, Message: fmt.Sprintf("%s holds a pull of another system", o.Dir),
 			Hint: "name another directory"}
-	case o.FileContent == "" || o.FileContent == h.FileContent:
+	case !SameTypes(h.Types, o.Types):
+		return h, &Failure{Code: CodeUsage, Message: fmt.Sprintf("%s holds a pull of other types", o.Dir),
+			Hint: "name the same types, or another directory"}
+	case (o.FileContent == "" || o.FileContent == h.FileContent) && (h.Relist || !o.Relist):
 		return h, nil
 	}
-	h.FileContent = o.FileContent
+	h.Relist = h.Relist || o.Relist
+	if o.FileContent != "" {
+		h.FileContent = o.FileContent
+	}
 	b, err := json.MarshalIndent(h, "", "  ")
 	if err != nil {
 		return h, err

@@ -23,28 +23,40 @@ type filter struct {
 	Operation string `json:"Operation"`
 }
 
-func typeOf(name, record string, blocks ...string) *listing {
-	return &listing{name: name, record: record, path: name, scope: name + ".read", blocks: blocks}
+// typeOf is a record type; parts are those of its records that the guide or public client code names. A GET
+// of one record shows them all, unless it leaves out what has no value.
+func typeOf(name, record, parts string) *listing {
+	return &listing{name: name, record: record, path: name, scope: name + ".read", blocks: strings.Fields(parts)}
 }
+
+// dated are parts that records of most types have.
+const dated = " CreationDate ModificationDate Creator Modifier"
 
 // types are what the 15 scopes that read are for, in an order that has people and work first.
 var types = []*listing{
-	typeOf("users", "User"),
-	typeOf("companies", "Company", "Questions"),
-	typeOf("contacts", "Contact", "Questions"),
-	typeOf("candidates", "Candidate", "Questions"),
-	typeOf("vacancies", "Vacancy", "Questions"),
-	typeOf("applications", "Application", "Questions", "QuestionFields"),
-	typeOf("placements", "Placement", "Questions"),
-	typeOf("actions", "Action"),
-	typeOf("timesheets", "Timesheet"),
-	typeOf("purchaseorders", "PurchaseOrder"),
-	typeOf("payrates", "PayRate"),
-	typeOf("paysalaries", "PaySalary"),
-	typeOf("vacancytemplates", "VacancyTemplate"),
-	typeOf("workflows", "Workflow", "QuestionFields"),
+	typeOf("users", "User", dated),
+	typeOf("companies", "Company", "ParentCompany Name CompanyStatus Questions"+dated),
+	typeOf("contacts", "Contact", "Questions"+dated),
+	typeOf("candidates", "Candidate", "Title FirstName Surname Address Telephone Mobile Email Gender "+
+		"CriminalRecord WorkPermit WorkPermitType PreferredLocation1 IsEmployee IsPreviousEmployee Questions"+
+		dated),
+	typeOf("vacancies", "Vacancy", "Title VacancyStatus Location Company Salary Questions"+dated),
+	typeOf("applications", "Application", "ApplicationDate ApplicationType InfluenceToApply Workflow Placement "+
+		"Candidate Vacancy Questions QuestionFields"+dated),
+	typeOf("placements", "Placement", "StartDate EndDate City WeekStartDay User Authoriser PlacementStatus "+
+		"Vacancy Candidate PurchaseOrder NominalCode Department InvoiceFrequency SplitInvoiceMethod RateCurrency "+
+		"ChargeCurrency Salary WorkingHours NoticeRequired ReportTo ReportWhere ReportTime ReasonForLeaving "+
+		"ReasonForLeavingComments Comments RatesDescription PayRate Questions"+dated),
+	typeOf("actions", "Action", "StartDate EndDate CompletionDate ActionOutcome ActionPriority Vacancy "+
+		"Candidate"+dated),
+	typeOf("timesheets", "Timesheet", dated),
+	typeOf("purchaseorders", "PurchaseOrder", dated),
+	typeOf("payrates", "PayRate", dated),
+	typeOf("paysalaries", "PaySalary", dated),
+	typeOf("vacancytemplates", "VacancyTemplate", dated),
+	typeOf("workflows", "Workflow", "Title Description QuestionFields"),
 	{name: "files", record: "File", path: "files/file", scope: "files.read",
-		blocks: []string{"RecordTypeID", "RecordID"}},
+		blocks: strings.Fields("RecordTypeID RecordID" + dated)},
 }
 
 // besides are what hangs on the types: the history of applications, the log of exports, the lists of options
@@ -78,6 +90,23 @@ func TypeNames() []string {
 		names = append(names, l.name)
 	}
 	return names
+}
+
+// SameTypes reports whether two lists of types name the same ones; none is all.
+func SameTypes(a, b []string) bool {
+	return slices.Equal(allTypes(a), allTypes(b))
+}
+
+func allTypes(names []string) []string {
+	if len(names) == 0 {
+		names = TypeNames()
+	}
+	var out []string
+	for _, name := range names {
+		out = append(out, strings.ToLower(name))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // listingsOf returns the listings of some types, and with all types what hangs on them.

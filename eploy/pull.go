@@ -1,6 +1,7 @@
 package eploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,9 +63,11 @@ type progress struct {
 	have     map[string]bool // IDs whose record was received
 	gone     map[string]bool // IDs that were received and have vanished
 	total    int             // as the system stated last
-	missing  int
-	done     bool
-	stopped  bool
+	// comparable: dates are seen to be compared
+	comparable bool
+	missing    int
+	done       bool
+	stopped    bool
 }
 
 const biggestPage = 1000
@@ -138,11 +141,15 @@ func (p *pull) find(code, severity string, l *listing, format string, a ...any) 
 // run does all passes: every type's pages, then files' contents, since that takes longest, then what changed
 // meanwhile, and the contents of files that came meanwhile.
 func (p *pull) run(ctx context.Context) error {
-	if err := p.eachListing(ctx, p.pages); err != nil {
+	failed := p.eachListing(ctx, p.pages)
+	if failed != nil && stepFailure(failed) == nil {
+		return failed
+	}
+	if err := p.anyReadable(); failed == nil && err != nil {
 		return err
 	}
-	if err := p.fetchContents(ctx); err != nil {
-		return err
+	if err := p.fetchContents(ctx); err != nil || failed != nil {
+		return cmp.Or(err, failed)
 	}
 	if err := p.eachListing(ctx, p.settle); err != nil {
 		return err
@@ -150,24 +157,68 @@ func (p *pull) run(ctx context.Context) error {
 	return p.fetchContents(ctx)
 }
 
-// eachListing does something with each listing. One that is stopped stops no other.
+// anyReadable is an error if the key may read none of the types: there is nothing to archive then.
+func (p *pull) anyReadable() error {
+	for _, l := range p.listings {
+		isType := slices.ContainsFunc(types, func(t *listing) bool { return t.name == l.table() })
+		if isType && !p.of[l.name].stopped {
+			return nil
+		}
+	}
+	return &Failure{Code: CodeDenied, Message: "the key may read none of the record types that were asked for",
+		Hint: "check what the key and its user may read, and that this machine's address is allowed for the " +
+			"user; then run the same command again"}
+}
+
+// eachListing does something with each listing. One that is stopped stops no other, and neither does one that
+// fails in a way that may pass: it is tried again after the others. If it has failed for a day, that is the
+// system's answer.
 func (p *pull) eachListing(ctx context.Context, do func(context.Context, *progress) error) error {
+	var later []*listing
+	failed := 0
 	for i := 0; i < len(p.listings); i++ { // files may turn into several listings on the way
 		l := p.listings[i]
-		g := p.of[l.name]
-		if g.stopped {
+		if p.of[l.name].stopped {
 			continue
 		}
-		if err := do(ctx, g); errors.Is(err, errStopped) {
-			g.stopped = true
-		} else if err != nil {
+		err := p.doOne(ctx, l, do)
+		if stepFailure(err) != nil {
+			if failed++; failed == inARow {
+				return err // it is the system that fails
+			}
+			later = append(later, l)
+			continue
+		}
+		if err != nil {
 			return err
 		}
-		if p.listings[i] != l {
+		if failed = 0; p.listings[i] != l {
 			i--
 		}
 	}
+	for _, l := range later {
+		err := p.doOne(ctx, l, do)
+		for f := stepFailure(err); f != nil && p.lasting(f.last.Step); f = stepFailure(err) {
+			if _, err := p.refuse(f.last.Step, f.last); err != nil {
+				return err
+			}
+			err = p.doOne(ctx, l, do)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func (p *pull) doOne(ctx context.Context, l *listing, do func(context.Context, *progress) error) error {
+	g := p.of[l.name]
+	err := do(ctx, g)
+	if errors.Is(err, errStopped) {
+		g.stopped = true
+		return nil
+	}
+	return err
 }
 
 func (p *pull) tell() {
@@ -232,6 +283,9 @@ func (p *pull) search(ctx context.Context, s search) (*page, *Receipt, error) {
 func (p *pull) refused(g *progress, r *Receipt, what string) error {
 	switch r.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
+		if !p.offline {
+			p.o.Talk("the key may not read %s; allow it while the pull lasts, and a later run reads it", g.name)
+		}
 		p.find(Denied, Faulty, g.listing, "the key may not read %s: %s was answered with status %d", g.name,
 			what, r.Status)
 	default:
@@ -251,9 +305,10 @@ func severityOf(g *progress) string {
 }
 
 func (p *pull) result() *Result {
-	r := &Result{Types: map[string]TypeCount{}, Requests: p.requests, Findings: p.findings,
-		Started: p.started,
-		Files:   p.contents.received, Refused: p.contents.refused, Bytes: p.contents.bytes,
+	r := &Result{Types: map[string]TypeCount{}, Requests: p.requests,
+		Findings: slices.Concat(p.findings, p.contents.findings),
+		Started:  p.started,
+		Files:    p.contents.received, Refused: p.contents.refused, Bytes: p.contents.bytes,
 		Budget: Budget{DayLimit: p.budget.limit, DayRemaining: max(0, p.left()), Reserve: p.budget.kept()}}
 	for _, name := range slices.Sorted(maps.Keys(p.of)) {
 		g := p.of[name]

@@ -145,11 +145,24 @@ func sameJSON(a, b string) bool {
 func (w *world) checkFiles(r *Result) {
 	w.t.Helper()
 	files := w.s.Truth("files")
-	for id := range files {
-		got, err := os.ReadFile(filepath.Join(w.o.Dir, "files", strconv.Itoa(id)))
-		if err != nil || !bytes.Equal(got, eploysim.Content(id)) {
-			w.t.Fatalf("file %d: %d bytes, %v", id, len(got), err)
+	x, err := Open(w.o.Dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer x.Close()
+	err = x.Documents(func(d Document) error {
+		id, err := strconv.Atoi(d.ID)
+		if err != nil {
+			return err
 		}
+		got, err := os.ReadFile(d.Path)
+		if err != nil || !bytes.Equal(got, w.s.Content(id)) || d.Check() != nil {
+			w.t.Errorf("file %d: %d bytes, %v", id, len(got), err)
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
 	}
 	if r.Files != len(files) {
 		w.t.Errorf("%d files, want %d", r.Files, len(files))
@@ -165,7 +178,7 @@ func (w *world) searchSecret() {
 		}
 		b, err := os.ReadFile(path)
 		if bytes.Contains(b, []byte(secret)) || bytes.Contains(b, []byte("Bearer")) || bytes.Contains(b,
-			[]byte("access_token")) {
+			[]byte("access_token")) || bytes.Contains(b, []byte(eploysim.StoreSignature)) {
 			w.t.Errorf("%s holds a secret", path)
 		}
 		return err
@@ -215,6 +228,10 @@ func TestWhateverTheGuideLeavesOpen(t *testing.T) {
 		{"some records are counted and not shown", behave("hidden-every=13"), []string{TotalDiffers}},
 		{"the system's midnight is New York's", behave("zone=America/New_York"), nil},
 		{"contents are base64 in JSON", behave("file-encoding=base64"), nil},
+		{"contents are elsewhere", behave("file-encoding=redirect"), nil},
+		{"contents take ten minutes", behave("slow-contents=10m"), nil},
+		{"dates are compared to nothing", behave("date-compare=empty"), []string{DatesIncomparble}},
+		{"GET leaves out what has no value", behave("sparse-get"), nil},
 		{"contents are at another likely place", behave("file-content=files/{id}/download"), nil},
 	}
 	for _, tt := range tests {
@@ -274,6 +291,10 @@ func TestWhateverHappensMeanwhile(t *testing.T) {
 		{"files come, change and vanish", []eploysim.Event{{At: 100, Kind: "insert", Type: "files", Count: 3},
 			{At: 101, Kind: "update", Type: "files", Count: 3}, {At: 102, Kind: "delete", Type: "files",
 				Count: 3}}, nil},
+		{"files are replaced under their IDs", []eploysim.Event{{At: 100, Kind: "replace", Type: "files", Count: 5},
+			{At: 130, Kind: "replace", Type: "files", Count: 5}}, []string{FileReplaced}},
+		{"a type fails for a while", []eploysim.Event{{At: 10, Kind: "fail", Type: "candidates", Count: 7}}, nil},
+		{"contents fail for a while", []eploysim.Event{{At: 80, Kind: "fail", Type: "contents", Count: 8}}, nil},
 		{"the token ends before its time", []eploysim.Event{{At: 20, Kind: "expire-token"}, {At: 60,
 			Kind: "expire-token"}}, nil},
 		{"an error page comes with status 200", []eploysim.Event{{At: 20, Kind: "error-page", Count: 2},

@@ -1,8 +1,11 @@
 package eploy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -17,11 +20,18 @@ import (
 // each calls use for every record that was received in a listing, in the order received: the last one of an
 // ID is how the system had it last.
 func (j *journal) each(l *listing, use func(id string, record json.RawMessage) error) error {
+	return j.eachReceipt(l, func(_ *Receipt, id string, record json.RawMessage) error { return use(id, record) })
+}
+
+// eachReceipt is each with the receipts that records came with.
+func (j *journal) eachReceipt(l *listing,
+	use func(r *Receipt, id string, record json.RawMessage) error) error {
 	for _, r := range j.all {
 		if r.Rejected != "" || r.Status != http.StatusOK || !l.bears(r.Step) {
 			continue
 		}
-		if err := j.recordsIn(r, l, use); err != nil {
+		err := j.recordsIn(r, l, func(id string, record json.RawMessage) error { return use(r, id, record) })
+		if err != nil {
 			return err
 		}
 	}
@@ -71,33 +81,33 @@ type Pulled struct {
 	pull   *pull
 }
 
-// Records calls use for each record of a type as the system had it last, in the order of their IDs' first
-// receipt. Those that have vanished are left out.
+// Records calls use for each record of a type as the system had it last, in the order of these answers.
+// Those that have vanished are left out.
 func (x *Pulled) Records(table string, use func(id string, record json.RawMessage) error) error {
 	for _, l := range x.pull.listings {
 		if l.table() != table {
 			continue
 		}
 		g := x.pull.of[l.name]
-		last := map[string]json.RawMessage{}
-		var order []string
-		err := x.pull.journal.each(l, func(id string, record json.RawMessage) error {
-			if !g.have[id] {
-				return nil
+		place, last := 0, map[string]int{} // of each record's last answer: they are many, and are not held
+		err := x.pull.journal.each(l, func(id string, _ json.RawMessage) error {
+			if place++; g.have[id] {
+				last[id] = place
 			}
-			if _, ok := last[id]; !ok {
-				order = append(order, id)
-			}
-			last[id] = slices.Clone(record)
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		for _, id := range order {
-			if err := use(id, last[id]); err != nil {
-				return err
+		place = 0
+		err = x.pull.journal.each(l, func(id string, record json.RawMessage) error {
+			if place++; last[id] == place {
+				return use(id, record)
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -124,6 +134,30 @@ type Document struct {
 	OwnerID   string
 	Created   string // without a zone
 	Path      string // of the content
+	SHA256    string // as received
+}
+
+// Check compares the content with what was received. What differs is removed, so that the next Pull receives
+// it again, and the error is a *Failure.
+func (d *Document) Check() error {
+	f, err := os.Open(d.Path)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if hex.EncodeToString(sum.Sum(nil)) == d.SHA256 {
+		return nil
+	}
+	if err := os.Remove(d.Path); err != nil {
+		return err
+	}
+	return &Failure{Code: CodeNetwork, Retryable: true,
+		Hint:    "run the same command again to have it received again",
+		Message: fmt.Sprintf("file %s has changed on this disk since it was received", d.ID)}
 }
 
 // Documents calls use for each file whose content is here, CVs first.
@@ -134,8 +168,24 @@ func (x *Pulled) Documents(use func(Document) error) error {
 	}
 	for _, f := range files {
 		if r := x.pull.contents.of[f.id]; r != nil {
-			if err := use(Document{f.id, f.name, f.cv, f.ownerType, f.owner, f.created, filepath.Join(x.Dir,
-				r.File)}); err != nil {
+			if err := use(Document{ID: f.id, Name: f.name, CV: f.cv, OwnerType: f.ownerType, OwnerID: f.owner,
+				Created: f.created, Path: filepath.Join(x.Dir, r.File), SHA256: r.SHA256}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Replaced calls use for the path of each content that a file had before it was replaced.
+func (x *Pulled) Replaced(use func(path string) error) error {
+	c := &x.pull.contents
+	for _, id := range slices.Sorted(maps.Keys(c.replaced)) {
+		for _, r := range c.replaced[id] {
+			if now := c.of[id]; now == nil || now.SHA256 == r.SHA256 {
+				continue
+			}
+			if err := use(filepath.Join(x.Dir, r.File)); err != nil {
 				return err
 			}
 		}

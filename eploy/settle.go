@@ -220,11 +220,33 @@ func (p *pull) changes(ctx context.Context, g *progress, round int) error {
 			return p.relist(ctx, g, round)
 		}
 		maps.Copy(ids, found.ids)
+		if found.total == 0 && !g.comparable {
+			if g.comparable, err = p.comparesDates(ctx, g); err != nil {
+				return err
+			}
+			if !g.comparable {
+				p.find(DatesIncomparble, Info, g.listing,
+					"the system answers nothing when dates of %s are compared: all are listed again instead", g.name)
+				return p.relist(ctx, g, round)
+			}
+		}
 		if len(ids) >= found.total {
 			return nil
 		}
 	}
 	return nil
+}
+
+// comparesDates finds out whether it means anything that no record is later than some date: all must be later
+// than another one.
+func (p *pull) comparesDates(ctx context.Context, g *progress) (bool, error) {
+	_, r, err := p.search(ctx, search{g: g, pass: "total", step: "comparable", page: 1, size: 1,
+		extra: []filter{{Route: g.record + ".ModificationDate", Value: "1900-01-01T00:00:00",
+			Operation: "GreaterThan"}}})
+	if err != nil {
+		return false, err
+	}
+	return r.Status == http.StatusOK && *r.Total > 0, nil
 }
 
 // relist reads all records again, those that an unstable order hides one by one.

@@ -18,15 +18,16 @@ const stepToken = "token"
 type token struct {
 	value string
 	ends  time.Time
+	lives time.Duration
 	used  bool // a request was answered with it
 }
 
-// tokenMargin is how long before its end a token is renewed.
+// tokenMargin is how long before its end a token is renewed, or a quarter of its life.
 const tokenMargin = 45 * time.Second
 
 // authorise sees that there is a token that lives a while yet.
 func (c *client) authorise(ctx context.Context) error {
-	if c.token.value != "" && time.Until(c.token.ends) > tokenMargin {
+	if c.token.value != "" && time.Until(c.token.ends) > min(tokenMargin, c.token.lives/4) {
 		return nil
 	}
 	status, t, err := c.exchange(ctx, strings.Join(c.scopes, ","))
@@ -97,10 +98,16 @@ func (c *client) exchange(ctx context.Context, scope string) (int, tokenAnswer, 
 		}
 		if err == nil && status != http.StatusTooManyRequests && status < 500 {
 			if t.AccessToken != "" {
-				c.token = token{value: t.AccessToken,
-					ends: time.Now().Add(time.Duration(t.ExpiresIn) * time.Second)}
+				lives := time.Duration(t.ExpiresIn * float64(time.Second))
+				c.token = token{value: t.AccessToken, ends: time.Now().Add(lives), lives: lives}
 			}
 			return status, t, nil
+		}
+		if try == maxTries && status == http.StatusTooManyRequests { // its day is over, too
+			if err := c.overLimit(ctx, r); err != nil {
+				return 0, t, err
+			}
+			try = 0
 		}
 		c.budget.hold(time.Second << try)
 	}

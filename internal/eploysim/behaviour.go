@@ -18,13 +18,16 @@ type Behaviour struct {
 	UnknownBlock    string         // a block that the type lacks: "400-named" (default), "400", "ignored"
 	Oversize        string         // a page larger than allowed: "clamped" (default), "400"
 	PageSizeKey     string         // "RecordsPerPage" (default) or "RecordPerPage"; the other one is ignored
-	DateCompare     string         // GreaterThan on dates: "works" (default), "refused", "ignored"
+	DateCompare     string         // GreaterThan on dates: "works" (default), "refused", "ignored", "empty"
 	FileContent     string         // path of a file's content below /api, with {id}; "-": there is none
-	FileEncoding    string         // of a file's content: "bytes" (default), "base64": in JSON
+	FileEncoding    string         // of a file's content: "bytes" (default), "base64": in JSON, "redirect"
 	FilesUnbound    string         // searching files without a RecordTypeID: "listed" (default), "refused"
 	Missing         string         // GET of a record that is gone: "404" (default), "400", "200-null"
 	NoQuestions     bool           // questions cannot be asked for as a block
 	SilentAnonymous bool           // anonymising leaves the ModificationDate as it was
+	SparseGet       bool           // GET of a record leaves out what has no value
+	SlowContents    time.Duration  // how long a file's content takes
+	BadFileEvery    int            // the content of every Nth file is answered with 500
 	HiddenEvery     int            // every Nth record counts in TotalRecords and is not shown
 	Zone            *time.Location // of dates and of the quota's midnight; nil: UTC
 }
@@ -66,8 +69,8 @@ func (b *Behaviour) choices() []choice {
 		{"unknown-block", &b.UnknownBlock, []string{"400-named", "400", "ignored"}},
 		{"oversize", &b.Oversize, []string{"clamped", "400"}},
 		{"page-size-key", &b.PageSizeKey, []string{"RecordsPerPage", "RecordPerPage"}},
-		{"date-compare", &b.DateCompare, []string{"works", "refused", "ignored"}},
-		{"file-encoding", &b.FileEncoding, []string{"bytes", "base64"}},
+		{"date-compare", &b.DateCompare, []string{"works", "refused", "ignored", "empty"}},
+		{"file-encoding", &b.FileEncoding, []string{"bytes", "base64", "redirect"}},
 		{"files-unbound", &b.FilesUnbound, []string{"listed", "refused"}},
 		{"missing", &b.Missing, []string{"404", "400", "200-null"}},
 	}
@@ -94,6 +97,12 @@ func (b *Behaviour) Set(s string) (err error) {
 		b.SilentAnonymous = true
 	case "file-content":
 		b.FileContent = value
+	case "sparse-get":
+		b.SparseGet = true
+	case "slow-contents":
+		b.SlowContents, err = time.ParseDuration(value)
+	case "bad-file-every":
+		b.BadFileEvery, err = strconv.Atoi(value)
 	case "hidden-every":
 		b.HiddenEvery, err = strconv.Atoi(value)
 	case "zone":
@@ -110,7 +119,8 @@ func Switches() []string {
 	for _, x := range (&Behaviour{}).choices() {
 		lines = append(lines, x.name+"="+strings.Join(x.words, "|"))
 	}
-	return append(lines, "token-counts", "no-questions", "silent-anonymous", "hidden-every=N",
+	return append(lines, "token-counts", "no-questions", "silent-anonymous", "sparse-get", "hidden-every=N",
+		"bad-file-every=N", "slow-contents=TIME",
 		"file-content=PATH with {id}, or - for none", "zone=NAME of the system's midnight and dates")
 }
 
@@ -135,6 +145,9 @@ func EventKinds() map[string]string {
 		"integer-becomes-text": "Field of Type, a number, is answered as text from now on.",
 		"shrink-limit":         "A page has at most Count records from now on.",
 		"revoke-scope":         "The scope Type is taken from all keys.",
+		"grant-scope":          "The scope Type is given back to all keys.",
+		"replace":              "Count files (Type is files) have another content from now on, under their IDs.",
+		"fail":                 "The next Count requests for Type are answered with 500; contents is a Type.",
 		"expire-token":         "All tokens end.",
 		"same-page":            "The next Count searches repeat the page that was answered before.",
 		"error-page":           "The next Count answers are an HTML page that says 502, with status 200.",

@@ -118,6 +118,8 @@ func (s *System) testDate(name, op, value string) (func(*record) bool, *problem)
 		return nil, bad("Operation %s is not supported for dates", op)
 	case "ignored":
 		return nil, nil
+	case "empty":
+		return func(*record) bool { return false }, nil
 	}
 	at, err := time.ParseInLocation("2006-01-02T15:04:05", value, s.config.Behaviour.Zone)
 	if err != nil {

@@ -3,11 +3,11 @@ package eploysim
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +21,7 @@ type answer struct {
 	headers http.Header
 	stall   bool // never answered
 	cut     bool // breaks off half-way
+	slow    time.Duration
 }
 
 const jsonType = "application/json; charset=utf-8"
@@ -50,7 +51,44 @@ func (s *System) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Write(a.body[:len(a.body)/2])
 		panic(http.ErrAbortHandler)
 	}
-	w.Write(a.body)
+	if a.slow == 0 {
+		w.Write(a.body)
+		return
+	}
+	for from, b := a.slowly(r.Context()), make([]byte, 32<<10); ; {
+		n, err := from.Read(b)
+		if err != nil {
+			return
+		}
+		w.Write(b[:n])
+		if f, ok := w.(http.Flusher); ok {
+			f.Flush()
+		}
+	}
+}
+
+// slowly reads the body in pieces that take a tenth of the time each.
+func (a *answer) slowly(ctx context.Context) io.Reader {
+	return &slowReader{ctx, a.body, max(1, len(a.body)/10), a.slow / 10}
+}
+
+type slowReader struct {
+	ctx   context.Context
+	left  []byte
+	piece int
+	each  time.Duration
+}
+
+func (r *slowReader) Read(p []byte) (int, error) {
+	if len(r.left) == 0 {
+		return 0, io.EOF
+	}
+	if !pause(r.ctx, r.each) {
+		return 0, r.ctx.Err()
+	}
+	n := copy(p, r.left[:min(r.piece, len(r.left))])
+	r.left = r.left[n:]
+	return n, nil
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
@@ -88,6 +126,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, r.Context().Err()
 	}
 	var content io.Reader = bytes.NewReader(a.body)
+	if a.slow > 0 {
+		content = a.slowly(r.Context())
+	}
 	if a.cut {
 		content = io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), broken{})
 	}
@@ -111,6 +152,9 @@ func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 func (s *System) answer(r *http.Request, body []byte) (a answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if key, ok := strings.CutPrefix(r.URL.Path, "/store/"); ok {
+		return s.store(r, key)
+	}
 	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/"), "api/")
 	number := len(s.requests) + 1
 	kept := string(body)
@@ -132,7 +176,7 @@ func (s *System) answer(r *http.Request, body []byte) (a answer) {
 	if over {
 		a = s.overLimit(path)
 	} else {
-		a = s.unlessSick(func() answer { return s.route(key, r.Method, path, body) })
+		a = s.unlessSick(func() answer { return s.route(key, r, path, body) })
 	}
 	for name, values := range headers {
 		if a.headers == nil {
@@ -187,7 +231,8 @@ var (
 )
 
 // route finds what a path means and answers it.
-func (s *System) route(key *Key, method, path string, body []byte) answer {
+func (s *System) route(key *Key, r *http.Request, path string, body []byte) answer {
+	method := r.Method
 	path = strings.ToLower(path)
 	searching := strings.HasSuffix(path, "/search")
 	if method != http.MethodGet && !(method == http.MethodPost && searching) {
@@ -207,7 +252,16 @@ func (s *System) route(key *Key, method, path string, body []byte) answer {
 		}
 		return failed(notFound())
 	}
-	return s.get(key, path)
+	return s.get(key, r, path)
+}
+
+// broken is the answer to what fails for a while.
+func (s *System) broken(what string) (answer, bool) {
+	if s.failing[what] == 0 {
+		return answer{}, false
+	}
+	s.failing[what]--
+	return failed(&problem{status: http.StatusInternalServerError, message: "An error has occurred."}), true
 }
 
 func reply(body string, p *problem) answer {
@@ -232,6 +286,9 @@ func (s *System) searching(key *Key, t *table, body []byte) answer {
 	if !s.may(key, t.kind.needs()) {
 		return failed(denied())
 	}
+	if a, ok := s.broken(t.kind.name); ok {
+		return a
+	}
 	if s.samePage > 0 && s.lastPages[t.kind.name] != nil {
 		s.samePage--
 		return good(string(s.lastPages[t.kind.name]))
@@ -244,13 +301,13 @@ func (s *System) searching(key *Key, t *table, body []byte) answer {
 }
 
 // get answers GET of a record, of what hangs on it, or of a file's content.
-func (s *System) get(key *Key, path string) answer {
+func (s *System) get(key *Key, q *http.Request, path string) answer {
 	if t := s.config.Behaviour.FileContent; t != "-" {
 		before, after, _ := strings.Cut(strings.ToLower(t), "{id}")
 		if rest, ok := strings.CutPrefix(path, before); ok {
 			if id, ok := strings.CutSuffix(rest, after); ok {
 				if n, err := strconv.Atoi(id); err == nil {
-					return s.content(key, n)
+					return s.content(key, q, n)
 				}
 			}
 		}
@@ -277,7 +334,11 @@ func (s *System) get(key *Key, path string) answer {
 		case "/references":
 			return good(`[]`)
 		}
-		return good(object(s.members(k, r, false)))
+		members := s.members(k, r, false)
+		if s.config.Behaviour.SparseGet {
+			members = slices.DeleteFunc(members, func(m member) bool { return m.value == "null" || m.value == `""` })
+		}
+		return good(object(members))
 	}
 	return failed(notFound())
 }
@@ -290,20 +351,6 @@ func (s *System) missing() answer {
 		return good("null")
 	}
 	return failed(&problem{status: 404, message: "The record does not exist"})
-}
-
-func (s *System) content(key *Key, id int) answer {
-	if !s.may(key, "files.read") {
-		return failed(denied())
-	}
-	if s.tables["files"].records[id] == nil {
-		return s.missing()
-	}
-	if s.config.Behaviour.FileEncoding == "base64" {
-		return good(fmt.Sprintf(`{"FileId":%d,"Content":"%s"}`, id,
-			base64.StdEncoding.EncodeToString(Content(id))))
-	}
-	return answer{status: 200, typ: "application/octet-stream", body: Content(id)}
 }
 
 // write refuses and remembers what would change something. Only marking records as exported is possible, for

@@ -143,7 +143,7 @@ func (x *writer) value(f field) string {
 func (x *writer) number(f field) string {
 	n := strconv.Itoa(10 + x.random.IntN(50))
 	if f.name == "FileSize" {
-		n = strconv.Itoa(len(Content(x.record.id)))
+		n = strconv.Itoa(len(contentOf(x.record)))
 	}
 	if x.system.textual[x.kind.record+"."+f.name] {
 		return strconv.Quote(n)
@@ -228,7 +228,19 @@ func personal(f field) bool {
 
 func choose[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
-// Content returns the bytes of a file.
+// Content returns the bytes that a file has now.
+func (s *System) Content(id int) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.tables["files"].records[id]; r != nil {
+		return contentOf(r)
+	}
+	return nil
+}
+
+func contentOf(r *record) []byte { return Content(r.id + r.content*1_000_003) }
+
+// Content returns the bytes of a file that was not replaced.
 func Content(id int) []byte {
 	if id%97 == 0 {
 		return nil // an empty file

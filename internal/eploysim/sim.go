@@ -58,6 +58,7 @@ type System struct {
 	exports   []exportRow
 	events    []Event // still to come, in order
 	renamed   map[string]string
+	failing   map[string]int  // answers with 500 that are due, by type or contents
 	textual   map[string]bool // fields "Type.Field" whose integers have become text
 	maxPage   int
 	revoked   map[string]bool
@@ -100,7 +101,7 @@ func New(c Config) (*System, error) {
 	s := &System{
 		config: c, kinds: map[string]*kind{}, random: rand.New(rand.NewPCG(c.Seed, 1)),
 		tables: map[string]*table{}, tokens: map[string]*token{},
-		renamed: map[string]string{}, textual: map[string]bool{},
+		renamed: map[string]string{}, textual: map[string]bool{}, failing: map[string]int{},
 		maxPage: 100, revoked: map[string]bool{}, lastPages: map[string][]byte{},
 		events: slices.Clone(c.Events),
 	}

@@ -22,6 +22,7 @@ type record struct {
 	created, modified time.Time
 	anonymous         bool
 	exports           []string // packages that it was exported with
+	content           int      // how often a file's content was replaced
 }
 
 func newTable(k *kind) *table { return &table{kind: k, records: map[int]*record{}, next: firstID} }
@@ -163,6 +164,10 @@ func (s *System) happen(number int) {
 func (s *System) happenOne(e Event) {
 	n := max(1, e.Count)
 	now := time.Now().Truncate(time.Second)
+	if e.Kind == "fail" {
+		s.failing[e.Type] += n
+		return
+	}
 	if t := s.tables[e.Type]; t != nil {
 		s.change(t, e, n, now)
 		return
@@ -172,6 +177,8 @@ func (s *System) happenOne(e Event) {
 		s.maxPage = n
 	case "revoke-scope":
 		s.revoked[e.Type] = true
+	case "grant-scope":
+		delete(s.revoked, e.Type)
 	case "expire-token":
 		clear(s.tokens)
 	case "same-page":
@@ -196,6 +203,11 @@ func (s *System) change(t *table, e Event, n int, now time.Time) {
 		t.insert(n, now)
 	case "update":
 		t.update(s.pick(t, e.ID, n), now)
+	case "replace":
+		for _, r := range s.pick(t, e.ID, n) {
+			r.content++
+			r.modified = now
+		}
 	case "delete":
 		t.remove(s.pick(t, e.ID, n))
 	case "anonymise":

@@ -36,12 +36,12 @@ func TakeAPI(ctx context.Context, system string, p eploy.Options, o Options) (*R
 	if o.Tenant == "" {
 		o.Tenant = system
 	}
-	r, err := apiRun(o, p.URL)
+	r, err := apiRun(o, p)
 	if err != nil {
 		return nil, err
 	}
 	if r == nil {
-		if done, err := o.archivedAPI(ctx, store); done != nil || err != nil {
+		if done, err := o.archivedAPI(ctx, store, p.Types); done != nil || err != nil {
 			return done, err
 		}
 		if r, err = newRun(o.work(), "", o.Now()); err != nil {
@@ -75,9 +75,9 @@ func (o *Options) fill() {
 	}
 }
 
-// apiRun finds the pull of a system that is not archived yet. With New there is none, and what was begun
-// waits.
-func apiRun(o Options, url string) (*run, error) {
+// apiRun finds the pull of a system that is not archived yet, of the same types. With New there is none, and
+// what was begun waits.
+func apiRun(o Options, p eploy.Options) (*run, error) {
 	if o.New {
 		return nil, nil
 	}
@@ -87,23 +87,43 @@ func apiRun(o Options, url string) (*run, error) {
 	}
 	for _, r := range slices.Backward(runs) {
 		b, err := os.ReadFile(filepath.Join(r.path("pull"), "pull.json"))
-		var h struct{ URL string }
-		if err == nil && json.Unmarshal(b, &h) == nil && h.URL == strings.TrimSuffix(url, "/") {
-			o.Talk("resuming the pull begun at %s", r.state.Started.Format(time.DateTime+" MST"))
-			return r, nil
+		var h struct {
+			URL   string
+			Types []string
 		}
+		if err != nil || json.Unmarshal(b, &h) != nil || h.URL != strings.TrimSuffix(p.URL, "/") {
+			continue
+		}
+		began := r.state.Started.Format(time.DateTime + " MST")
+		if !eploy.SameTypes(h.Types, p.Types) {
+			o.Talk("the pull of %s begun at %s waits: it is of other types than were asked for now",
+				typesText(h.Types), began)
+			continue
+		}
+		o.Talk("resuming the pull begun at %s", began)
+		return r, nil
 	}
 	return nil, nil
 }
 
-// archivedAPI is the newest archive of this system, unless another one is asked for.
-func (o *Options) archivedAPI(ctx context.Context, store archive.Store) (*Result, error) {
+func typesText(types []string) string {
+	if len(types) == 0 {
+		return "all types"
+	}
+	return strings.Join(types, ", ")
+}
+
+// archivedAPI is the newest archive of this system that has the types, unless another one is asked for.
+func (o *Options) archivedAPI(ctx context.Context, store archive.Store, types []string) (*Result, error) {
 	if o.New {
 		return nil, nil
 	}
 	ids, err := archive.IDs(ctx, store)
 	if err != nil {
 		return nil, err
+	}
+	if len(types) == 0 {
+		types = eploy.TypeNames()
 	}
 	like := archive.NewID(eployName, o.Tenant, o.Now())
 	like = like[:len(like)-len("20060102T150405Z-aaaa")]
@@ -114,6 +134,10 @@ func (o *Options) archivedAPI(ctx context.Context, store archive.Store) (*Result
 		s, err := statusOf(ctx, store, id)
 		if err != nil {
 			return nil, err
+		}
+		has := func(name string) bool { _, ok := s.Types[strings.ToLower(name)]; return ok }
+		if slices.ContainsFunc(types, func(name string) bool { return !has(name) }) {
+			continue
 		}
 		o.Talk("this system was archived on %s; --new pulls it again", s.Created.Format(time.DateOnly))
 		s.Requests = 0

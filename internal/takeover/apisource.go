@@ -83,7 +83,10 @@ func (s *apiSource) leftovers(context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return s.pulled.Replaced(func(path string) error {
+		_, err := s.t.keepFile("data/received/replaced/"+filepath.Base(path)+".zst", path)
+		return err
+	})
 }
 
 func (s *apiSource) keepAnswers(path string) error {
@@ -194,6 +197,9 @@ func (s *apiSource) pack(ctx context.Context) error {
 		}
 		id := "file-" + strings.ToLower(d.ID)
 		if !p.Has(id) {
+			if err := d.Check(); err != nil {
+				return err
+			}
 			if err := s.add(ctx, p, d, id, part); err != nil {
 				return fmt.Errorf("store file %s: %w", d.ID, err)
 			}
@@ -217,6 +223,6 @@ func (s *apiSource) add(ctx context.Context, p *archive.Packer, d eploy.Document
 		2)[0]) // none, if it is not a date
 	_, err = p.Add(ctx, archive.Document{ID: id, Part: part, OwnerType: kind, OwnerID: d.OwnerID,
 		AttachmentID: d.ID, MatchedBy: "id",
-		OriginalName: d.Name, ReceivedIn: "files/" + d.ID, Modified: modified}, f)
+		OriginalName: d.Name, ReceivedIn: "files/" + filepath.Base(d.Path), Modified: modified}, f)
 	return err
 }
