@@ -183,11 +183,11 @@ func (k *simulation) judge(generation int, last *ran) {
 		k.violation("exit code %d with %d findings", last.code, bad)
 	}
 	k.found = append(k.found, k.w.Judge(generation, o)...)
-	level := "full"
+	level, exit := "full", exitDone
 	if k.Seed%8 == 0 {
-		level = "deep"
+		level, exit = "deep", last.code // the findings are told again
 	}
-	if v := k.holdall("verify", last.location(), "--level", level); v.code != exitDone {
+	if v := k.holdall("verify", last.location(), "--level", level); v.code != exit {
 		k.violation("verify: exit code %d: %s%s", v.code, v.stdout, v.stderr)
 	}
 	if k.w.Rots() {

@@ -58,13 +58,18 @@ func summary(e *env, r *takeover.Result) {
 		group(r.Documents.Attachments), group(r.Documents.CVs), term.Bytes(r.Documents.Bytes))
 	e.talk("fetched %s, reused %s, in %s", term.Bytes(r.FetchedBytes), term.Bytes(r.ReusedBytes),
 		time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond))
-	for _, f := range r.Findings {
+	tellFindings(e, r.Findings)
+	if r.Faulty() {
+		e.hint("something promised is missing or damaged; %q lists it all", "holdall status "+r.Location)
+	}
+}
+
+// tellFindings prints a line for each code.
+func tellFindings(e *env, all []takeover.FindingCount) {
+	for _, f := range all {
 		e.talk(
 			"%s: %s, %s: %s", f.Severity, f.Code, count(f.Count, "time", "times"),
 			runewidth.Truncate(f.Detail, 120, "…"),
 		)
-	}
-	if r.Faulty() {
-		e.hint("something promised is missing or damaged; %q lists it all", "holdall status "+r.Location)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"holdall/archive"
 	"holdall/internal/bagit"
+	"holdall/internal/takeover"
 )
 
 // otherBag returns the directory of a bag that is not an archive of ours, if a place is one.
@@ -90,7 +91,7 @@ func (v *verification) otherBag(ctx context.Context, e *env, dir string) error {
 	}
 	v.other = true
 	v.Files, v.Bytes = r.Files, r.Bytes
-	v.Exports = append(v.Exports, exportReport{name, dir, report})
+	v.Exports = append(v.Exports, exportReport{name, dir, &takeover.Report{Report: report}})
 	v.Notes = append(v.Notes,
 		name+" is a bag of another maker, judged by RFC 8493 (BagIt); it declares version "+
 			orUnknown(r.Version))

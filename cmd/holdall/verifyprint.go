@@ -35,6 +35,7 @@ func (v *verification) print(e *env) error {
 			)
 		}
 	}
+	v.tellFindings(e)
 	if len(v.Faults) == 0 {
 		return nil
 	}
@@ -76,6 +77,20 @@ func (v *verification) print(e *env) error {
 	}
 	e.hint("restore what is named above from another copy of the archive; all else is as it was")
 	return nil
+}
+
+// tellFindings repeats what the takeovers found.
+func (v *verification) tellFindings(e *env) {
+	for _, x := range v.Exports {
+		if len(x.Findings) > 0 {
+			e.talk("%s, as the takeover found:", x.Export)
+		}
+		tellFindings(e, x.Findings)
+		if x.Faulty() {
+			e.hint("something promised was missing or damaged when it was taken; %q lists it all",
+				"holdall status "+x.Location)
+		}
+	}
 }
 
 // anchorsText says what a valid archive was compared with.

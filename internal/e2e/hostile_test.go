@@ -266,7 +266,8 @@ func (w *hostileWorld) take(t *testing.T) {
 	if d := cmp.Diff(w.codes, codes); d != "" {
 		t.Errorf("findings (-want +got):\n%s", d)
 	}
-	if o := w.run(t, "verify", w.bag, "--level", "deep"); o.code != 0 {
+	o := w.run(t, "verify", w.bag, "--level", "deep")
+	if o.code != w.exit || !strings.Contains(o.stdout, ": valid") {
 		t.Errorf("verify: %s", o)
 	}
 	if code, out := reader(t, "verify", w.bag); code != 0 {

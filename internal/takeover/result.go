@@ -76,10 +76,10 @@ type DocumentCount struct {
 type FindingCount = query.FindingCount
 
 // Faulty reports whether a finding says that something promised is missing or damaged.
-func (r *Result) Faulty() bool {
-	return slices.ContainsFunc(
-		r.Findings, func(f FindingCount) bool { return f.Severity != query.SeverityInfo },
-	)
+func (r *Result) Faulty() bool { return anyFault(r.Findings) }
+
+func anyFault(all []FindingCount) bool {
+	return slices.ContainsFunc(all, func(f FindingCount) bool { return f.Severity != query.SeverityInfo })
 }
 
 // An ObjectRecord is where an object of an export came from and how it was checked; the line of a container

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"holdall/archive"
 	"holdall/internal/digest"
 	"holdall/internal/exportsim"
@@ -84,8 +86,9 @@ type forgeryCase struct {
 }
 
 func forgeryCases(
-	r *Result, record []byte, c completeness, at int, untrue []byte, usersParquet string, jobs []byte,
+	r *Result, record []byte, c completeness, at int, untrue []byte, jobs, others []byte,
 ) []forgeryCase {
+	usersParquet := c.Records[at].Parquet.Path
 	users := r.Tables["users"].Rows
 	return []forgeryCase{
 		{"nothing was changed", completenessFile, record, nil, ""},
@@ -98,6 +101,10 @@ func forgeryCases(
 			"the Parquet file has",
 		},
 		{
+			"the Parquet is that of another export", candidatesParquet, others,
+			[]string{"cells-mismatch " + candidatesParquet}, "cells are not the CSV's, the first in row 1",
+		},
+		{
 			"the Parquet is none", usersParquet, []byte("PAR1 and no more"),
 			[]string{"parquet-unreadable " + usersParquet}, "",
 		},
@@ -106,6 +113,22 @@ func forgeryCases(
 			[]string{"tables-unreadable " + completenessFile}, "",
 		},
 	}
+}
+
+const candidatesParquet = "data/tables/candidates/part-00000.parquet"
+
+func parquetOf(c completeness, table string) string {
+	i := slices.IndexFunc(c.Records, func(t TableRecord) bool { return t.Table == table })
+	return c.Records[i].Parquet.Path
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // At level deep the record and the Parquet are compared with what the received CSVs make: a bag may be whole,
@@ -133,21 +156,15 @@ func TestDeepVerificationComparesTheTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	usersParquet, jobsParquet := c.Records[at].Parquet.Path, ""
-	for _, t := range c.Records {
-		if t.Table == "jobs" {
-			jobsParquet = t.Parquet.Path
-		}
-	}
-	jobs, err := os.ReadFile(filepath.Join(bag, jobsParquet))
-	if err != nil {
-		t.Fatal(err)
-	}
-	was, err := os.ReadFile(filepath.Join(bag, usersParquet))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tc := range forgeryCases(r, record, c, at, untrue, usersParquet, jobs) {
+	usersParquet := c.Records[at].Parquet.Path
+	jobs := readFile(t, filepath.Join(bag, parquetOf(c, "jobs")))
+	was := readFile(t, filepath.Join(bag, usersParquet))
+	wasCandidates := readFile(t, filepath.Join(bag, candidatesParquet))
+	_, other := platform(t, exportsim.Config{Seed: 22, People: 10})
+	otherRoot := t.TempDir()
+	others := readFile(t, filepath.Join(
+		otherRoot, "exports", take(t, other, options(t, otherRoot)).Export, candidatesParquet))
+	for _, tc := range forgeryCases(r, record, c, at, untrue, jobs, others) {
 		forge(t, bag, tc.file, tc.content)
 		opened := openBag(t, root, r.Export)
 		deep, err := Verify(t.Context(), opened, archive.Deep, t.TempDir(), archive.VerifyOptions{})
@@ -168,5 +185,9 @@ func TestDeepVerificationComparesTheTables(t *testing.T) {
 		}
 		forge(t, bag, completenessFile, record)
 		forge(t, bag, usersParquet, was)
+		forge(t, bag, candidatesParquet, wasCandidates)
+		if deep.Faults == nil && !cmp.Equal(deep.Findings, r.Findings) {
+			t.Errorf("%s: found %v, and the takeover %v", tc.name, deep.Findings, r.Findings)
+		}
 	}
 }
