@@ -264,7 +264,7 @@ func TestAPlanCostsOneTokenAndASearchAType(t *testing.T) {
 		if n := len(w.s.Requests()); n > 1+len(types)+2 {
 			t.Errorf("%d requests", n)
 		}
-		if f.Types["candidates"] != (TypeForecast{99_000, 990}) || f.Files != 20_000 ||
+		if f.Types["candidates"] != (TypeForecast{99_000, 990, 1985, 2.21}) || f.Files != 20_000 ||
 			f.Budget.DayLimit != 1000 || f.Budget.Reserve != 100 {
 			t.Errorf("%+v", f)
 		}

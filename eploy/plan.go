@@ -3,6 +3,7 @@ package eploy
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"os"
 )
@@ -14,15 +15,18 @@ type Forecast struct {
 	Requests int                     `json:"requests"`
 	Days     int                     `json:"days"`
 
-	RecordDays int      `json:"record_days"` // of Days, for records alone
+	RecordDays int      `json:"record_days"` // for records alone
+	FileDays   int      `json:"file_days"`   // for the contents of files alone
 	Budget     Budget   `json:"budget"`
 	Denied     []string `json:"denied"` // types that the key may not read
 }
 
 // A TypeForecast is one type's part.
 type TypeForecast struct {
-	Records int `json:"records"`
-	Pages   int `json:"pages"`
+	Records  int     `json:"records"`
+	Pages    int     `json:"pages"`
+	Requests int     `json:"requests"` // contents of files are not among them
+	Days     float64 `json:"days"`     // that these requests take
 }
 
 // Plan asks for one token, and with one search a type for how many records there are. It keeps nothing.
@@ -76,6 +80,7 @@ func (p *pull) forecast(ctx context.Context) (*Forecast, error) {
 		pages := (*r.Total + p.size - 1) / p.size
 		t.Records += *r.Total
 		t.Pages += pages
+		t.Requests += cost(g, pages)
 		f.Types[g.table()] = t
 		f.Requests += cost(g, pages)
 		if g.table() == "files" {
@@ -107,7 +112,12 @@ func cost(g *progress, pages int) int {
 func (p *pull) spread(f *Forecast) {
 	b := &p.budget
 	a := max(1, b.limit-b.kept())
+	for name, t := range f.Types {
+		t.Days = math.Ceil(100*float64(t.Requests)/float64(a)) / 100
+		f.Types[name] = t
+	}
 	f.RecordDays = (f.Requests + a - 1) / a
+	f.FileDays = (f.Files + a - 1) / a
 	f.Requests += f.Files
 	f.Days = (f.Requests + a - 1) / a
 	f.Budget = Budget{DayLimit: b.limit, DayRemaining: max(0, p.left()), Reserve: b.kept()}

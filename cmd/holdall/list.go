@@ -103,6 +103,13 @@ func (e *env) reportUnusual(s *takeover.Status) {
 	if u == nil {
 		return
 	}
+	if u.Pull != nil {
+		e.talk("the pull begun at %s is not finished: %s records and the content of %s received, in %s",
+			s.Created.Format(time.DateTime+" MST"), group(int64(u.Pull.Records)), count(u.Pull.Files, "file", "files"),
+			u.Spool)
+		e.reportStopped(u)
+		return
+	}
 	promised := "an unknown number of bytes"
 	if u.Promised >= 0 {
 		promised = term.Bytes(u.Promised)
@@ -126,6 +133,10 @@ func (e *env) reportUnusual(s *takeover.Status) {
 		}
 		e.talk("still missing: %s: %s of %s received%s", l.Part, term.Bytes(l.Received), size, expiry)
 	}
+	e.reportStopped(u)
+}
+
+func (e *env) reportStopped(u *takeover.Unfinished) {
 	switch {
 	case u.Sealed:
 		e.talk("everything has been received; run \"holdall take\" again to put the archive in its place")

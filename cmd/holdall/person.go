@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -53,6 +54,11 @@ func (o *personOptions) run(ctx context.Context, e *env, args []string) error {
 	}
 	defer db.Close()
 	matches, err := person.Find(ctx, db, args[0])
+	if errors.Is(err, person.ErrOtherTables) {
+		return usagef("query it: SELECT * FROM candidates WHERE candidate_id = '…', and the same of "+
+			"applications, placements, and documents by owner_id",
+			"person knows the tables of Recruitly's export, and %s has others", x.bag.ID())
+	}
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -173,17 +174,23 @@ func planAPI(ctx context.Context, e *env, p eploy.Options) error {
 		return e.printJSON(map[string]any{"plan": f})
 	}
 	var rows [][]string
+	row := func(name string, records, pages, requests int, days float64) {
+		rows = append(rows, []string{name, strconv.Itoa(records), strconv.Itoa(pages), strconv.Itoa(requests),
+			strconv.FormatFloat(days, 'f', 2, 64)})
+	}
+	a := float64(max(1, f.Budget.DayLimit-f.Budget.Reserve))
 	for _, name := range slices.Sorted(maps.Keys(f.Types)) {
 		t := f.Types[name]
-		rows = append(rows, []string{name, strconv.Itoa(t.Records), strconv.Itoa(t.Pages)})
+		row(name, t.Records, t.Pages, t.Requests, t.Days)
 	}
-	if err := e.table([]string{"type", "records", "pages"}, []int{1, 2}, rows); err != nil {
+	row("contents of files", f.Files, 0, f.Files, math.Ceil(100*float64(f.Files)/a)/100)
+	if err := e.table([]string{"type", "records", "pages", "requests", "days"}, []int{1, 2, 3, 4},
+		rows); err != nil {
 		return err
 	}
-	e.talk("%s requests: %s for the files, %s for the records; ask the vendor for a limit above %d a day "+
-		"to be quicker",
-		group(int64(f.Requests)), count(f.Days-f.RecordDays, "day", "days"), count(f.RecordDays, "day",
-			"days"), f.Budget.DayLimit)
+	e.talk("%s requests, %s: %s for the files, %s for the records; ask the vendor for a limit above %d a day "+
+		"to be quicker", group(int64(f.Requests)), count(f.Days, "day", "days"), count(f.FileDays, "day", "days"),
+		count(f.RecordDays, "day", "days"), f.Budget.DayLimit)
 	for _, name := range f.Denied {
 		e.warn("the key may not read " + name)
 	}

@@ -55,7 +55,7 @@ func (s *System) filter(t *table, q searchBody) (func(*record) bool, *problem) {
 		route := strings.ToLower(f.Route)
 		byOwner = byOwner || route == "file.recordid"
 		byOwnerType = byOwnerType || route == "file.recordtypeid"
-		test, problem := s.test(t, route, op, fmt.Sprint(f.Value))
+		test, problem := s.test(t, route, op, f.Value)
 		if problem != nil {
 			return nil, problem
 		}
@@ -74,21 +74,25 @@ func (s *System) filter(t *table, q searchBody) (func(*record) bool, *problem) {
 	}, nil
 }
 
-// test makes one filter; nil where it is ignored.
-func (s *System) test(t *table, route, op, value string) (func(*record) bool, *problem) {
+// test makes one filter; nil where it is ignored. A route may cross over to a record that is linked.
+func (s *System) test(t *table, route, op string, value any) (func(*record) bool, *problem) {
 	own, name, _ := strings.Cut(route, ".")
 	if own != strings.ToLower(t.kind.record) {
-		return nil, bad("Route '%s' is not supported here", route)
+		return s.testLinked(t, own, route, op, value)
 	}
+	wanted := fmt.Sprint(value)
+	question, isQuestion := strings.CutPrefix(name, "question.")
 	switch {
 	case name == strings.ToLower(t.kind.record)+"id":
-		return s.testID(op, value)
+		return s.testID(op, wanted)
 	case t.kind.dates && (name == "modificationdate" || name == "creationdate"):
-		return s.testDate(name, op, value)
+		return s.testDate(name, op, wanted)
 	case name == "hasbeenexportedby":
-		return func(r *record) bool { return slices.Contains(r.exports, value) == (op == "Equals") }, nil
+		return s.testExported(t.kind, op, value)
+	case isQuestion:
+		return s.testQuestion(t.kind, question, op, wanted)
 	}
-	if strings.HasSuffix(op, "Than") && s.config.Behaviour.DateCompare == "refused" {
+	if of, known := shapeOf(t.kind.fields, name); known && !slices.Contains(allowed[of], op) {
 		return nil, bad("Operation %s is not supported for %s", op, route)
 	}
 	return func(r *record) bool {
@@ -96,7 +100,108 @@ func (s *System) test(t *table, route, op, value string) (func(*record) bool, *p
 		if json.Unmarshal([]byte(object(s.members(t.kind, r, true))), &members) != nil {
 			return false
 		}
-		return compareText(lookup(members, name), op, value)
+		return compareText(lookup(members, name), op, wanted)
+	}, nil
+}
+
+// allowed are the operations of the guide's table, by what they are for.
+var allowed = map[shape][]string{
+	text: textual, longText: textual, email: textual, phone: textual, date: textual,
+	integer: {"Equals", "NotEquals", "GreaterThan", "LessThan"},
+	money:   {"Equals", "NotEquals", "GreaterThan", "LessThan"},
+	boolean: {"Equals"},
+	option:  {"Equals", "NotEquals"}, link: {"Equals", "NotEquals"}, fileOf: {"Equals", "NotEquals"},
+}
+
+var textual = []string{"Equals", "NotEquals", "Contains", "NotContains", "IsEmpty", "IsNotEmpty"}
+
+// shapeOf finds a field by its name in any case, those in wrappers without the wrapper's name.
+func shapeOf(fields []field, name string) (shape, bool) {
+	for _, f := range fields {
+		if f.of == wrapper {
+			if of, ok := shapeOf(f.in, name); ok {
+				return of, true
+			}
+		}
+		if strings.EqualFold(f.name, name) && f.of != wrapper && f.of != workflow && f.of != questions {
+			return f.of, true
+		}
+	}
+	return 0, false
+}
+
+// testLinked tests the record that one is linked to: candidate.town on applications.
+func (s *System) testLinked(t *table, own, route, op string, value any) (func(*record) bool, *problem) {
+	for _, f := range t.kind.fields {
+		if f.of != link || strings.ToLower(s.kinds[f.arg].record) != own {
+			continue
+		}
+		to := s.tables[f.arg]
+		test, problem := s.test(to, route, op, value)
+		if problem != nil || test == nil {
+			return nil, problem
+		}
+		return func(r *record) bool {
+			var members map[string]any
+			if json.Unmarshal([]byte(object(s.members(t.kind, r, true))), &members) != nil {
+				return false
+			}
+			id, err := strconv.Atoi(lookup(members, f.name))
+			linked := to.records[id]
+			return err == nil && linked != nil && test(linked)
+		}, nil
+	}
+	return nil, bad("Route '%s' is not supported here", route)
+}
+
+// exportable are the types with HasBeenExportedBy.
+var exportable = []string{"applications", "candidates", "contacts", "companies", "placements", "timesheets",
+	"vacancies"}
+
+// testExported tests by which packages a record was exported: one, or any of a list, by number or name.
+func (s *System) testExported(k *kind, op string, value any) (func(*record) bool, *problem) {
+	if !slices.Contains(exportable, k.name) || op != "Equals" && op != "NotEquals" {
+		return nil, bad("%s.HasBeenExportedBy is not supported here, or not with %s", k.record, op)
+	}
+	list, ok := value.([]any)
+	if !ok {
+		list = []any{value}
+	}
+	packs := map[string]bool{}
+	for _, x := range list {
+		name := fmt.Sprint(x)
+		if n, err := strconv.Atoi(name); err == nil && n >= 1 && n <= len(optionLists["86"]) {
+			name = optionLists["86"][n-1]
+		}
+		packs[name] = true
+	}
+	return func(r *record) bool {
+		return slices.ContainsFunc(r.exports, func(p string) bool { return packs[p] }) == (op == "Equals")
+	}, nil
+}
+
+// testQuestion tests the answer to one of the questions that records of a type have.
+func (s *System) testQuestion(k *kind, id, op, value string) (func(*record) bool, *problem) {
+	if !slices.ContainsFunc(k.fields, func(f field) bool { return f.of == questions }) {
+		return nil, bad("Route '%s.question.%s' is not supported here", k.record, id)
+	}
+	if !slices.Contains(textual, op) {
+		return nil, bad("Operation %s is not supported for questions", op)
+	}
+	return func(r *record) bool {
+		var all []struct {
+			QuestionID int `json:"QuestionId"`
+			Answer     any
+		}
+		if json.Unmarshal([]byte((&writer{system: s, kind: k, record: r, search: true}).answers()), &all) != nil {
+			return false
+		}
+		for _, q := range all {
+			if strconv.Itoa(q.QuestionID) == id {
+				return compareText(fmt.Sprint(q.Answer), op, value)
+			}
+		}
+		return compareText("", op, value)
 	}, nil
 }
 
@@ -110,8 +215,14 @@ func (s *System) testID(op, value string) (func(*record) bool, *problem) {
 
 // testDate compares dates if the system does: the guide's table says no, code in use says yes.
 func (s *System) testDate(name, op, value string) (func(*record) bool, *problem) {
-	if op != "GreaterThan" && op != "LessThan" {
-		return nil, bad("Operation %s is not supported for dates here", op)
+	if slices.Contains(textual, op) {
+		return func(r *record) bool {
+			of := r.modified
+			if name == "creationdate" {
+				of = r.created
+			}
+			return compareText(strings.Trim(s.date(of, r.id), `"`), op, value)
+		}, nil
 	}
 	switch s.config.Behaviour.DateCompare {
 	case "refused":

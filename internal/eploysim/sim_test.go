@@ -254,6 +254,53 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// Routes cross over to linked records, name questions, and ask for packages; each kind of value has the
+// operations of the guide's table.
+func TestRoutes(t *testing.T) {
+	c := start(t, Config{SecondLimit: 1000})
+	total := func(path, route, value, op string) int {
+		filter := fmt.Sprintf(`{"Route":%q,"Value":%s,"Operation":%q}`, route, value, op)
+		f, status := c.search(path, `{"Filters":[`+filter+`]}`)
+		if status != 200 {
+			return -status
+		}
+		return f.TotalRecords
+	}
+	for _, tt := range []struct{ path, route, value, op string }{
+		{"applications", "candidate.town", `"Diss"`, "Equals"},
+		{"applications", "Candidate.CandidateId", `1007`, "NotEquals"},
+		{"candidates", "Candidate.question.31", `"2 weeks"`, "Equals"},
+		{"candidates", "candidate.QUESTION.32", `"true"`, "NotEquals"},
+		{"applications", "candidate.question.31", `"2 weeks"`, "Contains"},
+		{"applications", "Application.HasBeenExportedBy", `1`, "Equals"},
+		{"applications", "Application.HasBeenExportedBy", `"Payroll feed"`, "NotEquals"},
+		{"vacancies", "vacancy.hasbeenexportedby", `[1,2]`, "Equals"},
+		{"timesheets", "Timesheet.HoursWorked", `20`, "GreaterThan"},
+		{"candidates", "Candidate.ModificationDate", `"T"`, "Contains"},
+		{"candidates", "Candidate.Gender", `"2"`, "Equals"},
+		{"users", "User.IsActive", `"true"`, "Equals"},
+	} {
+		if n := total(tt.path, tt.route, tt.value, tt.op); n <= 0 {
+			t.Errorf("%s %s %s: %d", tt.route, tt.op, tt.value, n)
+		}
+	}
+	one, both := total("vacancies", "Vacancy.HasBeenExportedBy", `1`, "Equals"),
+		total("vacancies", "Vacancy.HasBeenExportedBy", `["Payroll feed","HR system"]`, "Equals")
+	if one < 1 || both <= one {
+		t.Errorf("exported by one package %d, by either %d", one, both)
+	}
+	for _, tt := range []struct{ path, route, op string }{
+		{"users", "User.HasBeenExportedBy", "Equals"}, {"candidates", "Vacancy.Title", "Equals"},
+		{"users", "User.question.31", "Equals"}, {"candidates", "Candidate.Surname", "GreaterThan"},
+		{"candidates", "Candidate.Gender", "Contains"}, {"users", "User.IsActive", "NotEquals"},
+		{"candidates", "Candidate.CandidateId", "GreaterThan"}, {"timesheets", "Timesheet.HoursWorked", "Contains"},
+	} {
+		if n := total(tt.path, tt.route, `"1"`, tt.op); n != -400 {
+			t.Errorf("%s %s: %d, want 400", tt.route, tt.op, n)
+		}
+	}
+}
+
 func TestUnknownBlocks(t *testing.T) {
 	for behaviour, want := range map[string]int{"400-named": 400, "400": 400, "ignored": 200} {
 		c := start(t, Config{Behaviour: Behaviour{UnknownBlock: behaviour}})

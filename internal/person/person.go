@@ -5,7 +5,9 @@ package person
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"holdall/query"
@@ -31,6 +33,9 @@ UNION ALL SELECT 'CONTACT', contact_id, reference, full_name, concat_ws(' ', fir
 UNION ALL SELECT 'USER', user_id, NULL, full_name, concat_ws(' ', first_name, surname), email, NULL
 	FROM users`
 
+// ErrOtherTables says that an archive is of another source than this package knows.
+var ErrOtherTables = errors.New("the archive has other tables of people")
+
 // Find returns the people that who names: by ID, else by reference, else by e-mail address, else by whole
 // name, else by words that all begin a word of a name. Whoever is found in an earlier way is meant, and
 // nobody of the later ways is looked for.
@@ -38,6 +43,17 @@ func Find(ctx context.Context, db *query.DB, who string) ([]Match, error) {
 	who = strings.TrimSpace(who)
 	if who == "" {
 		return nil, nil
+	}
+	tables, err := db.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tables {
+		if t.Table == "candidates" && !slices.ContainsFunc(t.Columns, func(c query.ColumnReport) bool {
+			return c.Column == "full_name"
+		}) {
+			return nil, ErrOtherTables
+		}
 	}
 	params := map[string]string{"who": who}
 	words := []string{"true"}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"holdall/eploy"
 	"holdall/fetch"
 	"holdall/fetch/failure"
 	"holdall/internal/redact"
@@ -45,6 +46,7 @@ type Unfinished struct {
 	Links    []PromisedLink `json:"links"`
 	Stopped  *Stop          `json:"stopped,omitempty"` // nothing: it is at work, or was killed
 	Sealed   bool           `json:"sealed,omitempty"`  // all has been received, only the commit is left
+	Pull     *eploy.Kept    `json:"pull,omitempty"`    // of a pull through an API
 }
 
 // promised is what a run records of its plan.
@@ -93,6 +95,10 @@ func (r *run) keptBytes() int64 {
 func (r *run) unfinished() *Unfinished {
 	u := &Unfinished{
 		Spool: r.spool(), Links: []PromisedLink{}, Stopped: r.state.Stopped, Sealed: r.state.Sealed != nil,
+	}
+	if k, err := eploy.KeptIn(r.path("pull")); err == nil {
+		u.Spool, u.Received, u.Promised, u.Pull = r.path("pull"), k.Bytes, -1, &k
+		return u
 	}
 	_, err := os.Stat(r.spool())
 	u.Lost = err != nil && r.state.Spool != ""
