@@ -299,3 +299,40 @@ func TestDecodingContents(t *testing.T) {
 		}
 	}
 }
+
+// tokenLimit answers requests for a token as a system does whose day is used up.
+type tokenLimit struct{ next http.RoundTripper }
+
+func (l tokenLimit) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/token") {
+		return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{}, Request: r,
+			Body: http.NoBody}, nil
+	}
+	return l.next.RoundTrip(r)
+}
+
+// Where token requests count and others have used the day up, there is no token: that is a pause.
+func TestADayThatIsUsedUpBeforeTheFirstToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, eploysim.Config{})
+		w.o.Transport = tokenLimit{w.s.Transport()}
+		_, err := Pull(t.Context(), w.o)
+		var p *Paused
+		if !errors.As(err, &p) || !p.ResumeAfter.After(time.Now()) {
+			t.Fatalf("got %v", err)
+		}
+		w.o.Transport = w.s.Transport()
+		time.Sleep(time.Until(p.ResumeAfter))
+		r, _ := w.pull()
+		w.check(r)
+	})
+}
+
+// A token that lives for a few seconds only is used for as long as it lives.
+func TestATokenThatLivesForSeconds(t *testing.T) {
+	now := time.Now()
+	c := client{token: token{value: "x", ends: now.Add(20 * time.Second), lives: 20 * time.Second}}
+	if err := c.authorise(t.Context()); err != nil || c.token.value != "x" {
+		t.Errorf("it is not used: %v", err)
+	}
+}

@@ -137,6 +137,11 @@ func scopes(all []*listing) []string {
 	return out
 }
 
+// isType reports whether a listing is of one of the 15 types, and does not only hang on them.
+func (l *listing) isType() bool {
+	return slices.ContainsFunc(types, func(t *listing) bool { return t.name == l.table() })
+}
+
 // table is the type that a listing's records belong to.
 func (l *listing) table() string {
 	name, _, _ := strings.Cut(l.name, ".")

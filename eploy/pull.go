@@ -160,8 +160,7 @@ func (p *pull) run(ctx context.Context) error {
 // anyReadable is an error if the key may read none of the types: there is nothing to archive then.
 func (p *pull) anyReadable() error {
 	for _, l := range p.listings {
-		isType := slices.ContainsFunc(types, func(t *listing) bool { return t.name == l.table() })
-		if isType && !p.of[l.name].stopped {
+		if l.isType() && !p.of[l.name].stopped {
 			return nil
 		}
 	}
@@ -172,7 +171,7 @@ func (p *pull) anyReadable() error {
 
 // eachListing does something with each listing. One that is stopped stops no other, and neither does one that
 // fails in a way that may pass: it is tried again after the others. If it has failed for a day, that is the
-// system's answer.
+// system's answer; of what only hangs on the types, at once.
 func (p *pull) eachListing(ctx context.Context, do func(context.Context, *progress) error) error {
 	var later []*listing
 	failed := 0
@@ -198,7 +197,7 @@ func (p *pull) eachListing(ctx context.Context, do func(context.Context, *progre
 	}
 	for _, l := range later {
 		err := p.doOne(ctx, l, do)
-		for f := stepFailure(err); f != nil && p.lasting(f.last.Step); f = stepFailure(err) {
+		for f := stepFailure(err); f != nil && (p.lasting(f.last.Step) || !l.isType()); f = stepFailure(err) {
 			if _, err := p.refuse(f.last.Step, f.last); err != nil {
 				return err
 			}
@@ -298,7 +297,7 @@ func (p *pull) refused(g *progress, r *Receipt, what string) error {
 
 // severityOf a listing that is not there: the 15 types are promised, what hangs on them is not.
 func severityOf(g *progress) string {
-	if slices.ContainsFunc(types, func(l *listing) bool { return l.name == g.table() }) {
+	if g.isType() {
 		return Faulty
 	}
 	return Info

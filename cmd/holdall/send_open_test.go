@@ -218,3 +218,40 @@ func TestSendRefusals(t *testing.T) {
 		})
 	}
 }
+
+// Nothing is deleted that was not asked for by name, and for what the payload does not name, with the count.
+func TestSendDeletes(t *testing.T) {
+	const leaving = `SELECT candidate_id AS EmployeeID, 'delete' AS what FROM candidates ORDER BY 1 LIMIT 2`
+	first := strings.Replace(people("7"), "ORDER BY 1", "ORDER BY 1 LIMIT 1", 1)
+	for _, form := range []string{"json", "csv"} {
+		t.Run(form, func(t *testing.T) {
+			more := []string{"--id-key", "EmployeeID", "--format", form, "--record-type", "people"}
+			sendVirtually(t, nil, more, func(t *testing.T, s *sender) {
+				s.send(exitDone, people("4"))
+				has := func(want int) {
+					t.Helper()
+					if n := len(s.tenant.Items(simulatedDataset)); n != want {
+						t.Errorf("%d items, want %d", n, want)
+					}
+				}
+				if r := s.send(exitUsage, leaving, "--action-column", "what"); !strings.Contains(r.Error.Hint,
+					"--allow-delete") {
+					t.Errorf("%+v", r)
+				}
+				has(10)
+				if r := s.send(exitDone, leaving, "--action-column", "what", "--allow-delete"); r.Succeeded != 2 {
+					t.Errorf("%+v", r)
+				}
+				has(8)
+				if r := s.send(exitUsage, first, "--implicit-delete"); !strings.Contains(r.Error.Hint,
+					"--confirm-deletes 8") {
+					t.Errorf("%+v", r)
+				}
+				s.send(exitUsage, first, "--implicit-delete", "--confirm-deletes", "9")
+				has(8)
+				s.send(exitDone, first, "--implicit-delete", "--confirm-deletes", "8")
+				has(1)
+			})
+		})
+	}
+}

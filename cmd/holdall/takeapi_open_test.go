@@ -205,6 +205,8 @@ func TestTakeFromAnAPIWhateverHappens(t *testing.T) {
 		{name: "no content is answered for some hours", events: []string{"fail=12:contents@1"}},
 		{name: "a type is never answered", events: []string{"fail=100000:timesheets@1"}, last: exitFindings,
 			findings: map[string]int{"type-unavailable": 1}, without: []string{"timesheets"}},
+		{name: "what only hangs on the types is never answered", events: []string{"fail=100000:statushistory@1"},
+			findings: map[string]int{"type-unavailable": 1}, without: []string{"statushistory"}},
 		{name: "a type is not answered for some hours", events: []string{"fail=40:timesheets@1"}},
 		{name: "a scope is taken away and given back",
 			events: []string{"revoke-scope:placements.read@30", "grant-scope:placements.read@60"}},
