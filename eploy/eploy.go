@@ -93,6 +93,8 @@ const (
 	CodeDenied  = "link-denied"
 	CodeNetwork = "network"
 	CodeUsage   = "usage"
+
+	CodeInternal = "internal"
 )
 
 // A Failure ends a pull until something has changed.
@@ -134,6 +136,7 @@ const (
 	LimitShrank      = "page-limit-changed" // a page has fewer records than before
 	RecordsVanished  = "record-vanished"    // was received, and is gone
 	RecordsMissing   = "record-missing"     // is listed, and was not received
+	RecordsAlone     = "record-alone"       // could only be read one by one, in another form
 	TotalDiffers     = "total-differs"      // the stated total is not what can be listed
 	CensusUnsettled  = "census-unsettled"   // the listing changed faster than it could be taken
 	DatesIncomparble = "dates-incomparable" // changes were found by listing everything again

@@ -136,7 +136,7 @@ func (j *journal) load() error {
 		var x Receipt
 		if err := json.Unmarshal(line, &x); err != nil {
 			if _, more := r.Peek(1); more == nil {
-				return fmt.Errorf("%s: the receipt at byte %d is damaged: %w", j.log.Name(), end, err)
+				return damaged("%s: the receipt at byte %d is damaged", j.log.Name(), end)
 			}
 			break
 		}
@@ -187,6 +187,12 @@ func (j *journal) know(r *Receipt) {
 	}
 }
 
+// damaged is the error of what is not as it was written: what was received is not guessed at.
+func damaged(format string, a ...any) error {
+	return &Failure{Code: CodeInternal, Message: fmt.Sprintf(format, a...),
+		Hint: "this disk has changed it: bring it back from a backup, or begin another pull with --new"}
+}
+
 // dropTails cuts off answers that have no receipt.
 func (j *journal) dropTails() error {
 	entries, err := os.ReadDir(filepath.Join(j.dir, "answers"))
@@ -201,7 +207,7 @@ func (j *journal) dropTails() error {
 		}
 		switch end := j.stored[name]; {
 		case info.Size() < end:
-			return fmt.Errorf("%s: %d bytes are there of %d that were received", filepath.Join(j.dir, name),
+			return damaged("%s: %d bytes are there of %d that were received", filepath.Join(j.dir, name),
 				info.Size(), end)
 		case info.Size() > end:
 			if err := os.Truncate(filepath.Join(j.dir, name), end); err != nil {
@@ -282,11 +288,11 @@ func (j *journal) body(r *Receipt) ([]byte, error) {
 	}
 	body, err := j.unzip.DecodeAll(frame, nil)
 	if err != nil || int64(len(body)) != r.Size+1 {
-		return nil, fmt.Errorf("%s is damaged at byte %d", f.Name(), r.Frame)
+		return nil, damaged("%s is damaged at byte %d", f.Name(), r.Frame)
 	}
 	body = body[:r.Size]
 	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != r.SHA256 {
-		return nil, fmt.Errorf("%s is damaged at byte %d", f.Name(), r.Frame)
+		return nil, damaged("%s is damaged at byte %d", f.Name(), r.Frame)
 	}
 	return body, nil
 }

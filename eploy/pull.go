@@ -65,6 +65,8 @@ type progress struct {
 	total    int             // as the system stated last
 	// comparable: dates are seen to be compared
 	comparable bool
+	byID       answered // whether records can be searched by ID
+	alone      int      // records that were had by GET only
 	missing    int
 	done       bool
 	stopped    bool

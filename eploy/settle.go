@@ -63,6 +63,11 @@ func (p *pull) settle(ctx context.Context, g *progress) error {
 			"after %d rounds, %d records of %s are here and the system counts %d",
 			maxRounds, len(g.have), g.name, g.total)
 	}
+	if g.alone > 0 {
+		p.find(RecordsAlone, Warning, g.listing,
+			"%d records of %s could only be read one by one: options are in full, and in place of answers to "+
+				"questions there may be where these are", g.alone, g.name)
+	}
 	if n := len(g.gone); n > 0 {
 		p.find(RecordsVanished, Info, g.listing,
 			"%d records of %s were received and have vanished from the system since", n, g.name)
@@ -108,12 +113,17 @@ func (p *pull) confirmGone(ctx context.Context, g *progress, found *passed, roun
 		maps.Copy(found.ids, more.ids)
 		unlisted = without(g.have, found.ids)
 	}
+	if len(unlisted) > 0 {
+		if err := p.trySearchByID(ctx, g, found); err != nil {
+			return err
+		}
+	}
 	for _, id := range unlisted {
 		x, err := p.one(ctx, g, id, fmt.Sprintf("alive-%d", round), false)
 		if err != nil {
 			return err
 		}
-		if x.there {
+		if x.there || !x.answered { // what nobody can tell shows in the total
 			found.ids[id] = true
 			continue
 		}
@@ -132,7 +142,12 @@ func (p *pull) fetchAbsent(ctx context.Context, g *progress, found *passed, roun
 		}
 	}
 	absent := without(found.ids, g.have)
-	for again := 1; len(absent) > max(fewSingles, found.pages) && again < maxRounds; again++ {
+	if len(absent) > 0 {
+		if err := p.trySearchByID(ctx, g, found); err != nil {
+			return err
+		}
+	}
+	for again := 1; g.listAgain(absent, found.pages, again); again++ {
 		if _, err := p.list(ctx, g, pass{name: fmt.Sprintf("again-%d-%d", round, again),
 			blocks: true}); err != nil {
 			return err
@@ -146,6 +161,7 @@ func (p *pull) fetchAbsent(ctx context.Context, g *progress, found *passed, roun
 			return err
 		case x.there:
 			g.receive(id)
+			p.alone(g, x.receipt)
 		case !x.answered:
 			g.missing++
 			p.decide(g, id, x.receipt, actionReceive, "it is listed and cannot be read")
@@ -156,6 +172,53 @@ func (p *pull) fetchAbsent(ctx context.Context, g *progress, found *passed, roun
 	return nil
 }
 
+// alone counts a record that could not be had in the form of all others.
+func (p *pull) alone(g *progress, r *Receipt) {
+	if r.Method == http.MethodGet {
+		g.alone++
+	}
+}
+
+const morePasses = 6
+
+// listAgain reports whether listing all again is better than asking for some records one by one: it is where
+// these are many, and a few times more where they cannot be searched by ID.
+func (g *progress) listAgain(left []string, pages, again int) bool {
+	if g.byID == no {
+		return len(left) > 0 && again < maxRounds+morePasses
+	}
+	return len(left) > max(fewSingles, pages) && again < maxRounds
+}
+
+// An answer to a question that is asked once.
+type answered int
+
+const (
+	unasked answered = iota
+	yes
+	no
+)
+
+// trySearchByID finds out whether records can be searched by ID, with one that the census has.
+func (p *pull) trySearchByID(ctx context.Context, g *progress, found *passed) error {
+	if g.byID != unasked || len(found.ids) == 0 {
+		return nil
+	}
+	id := slices.Min(slices.Collect(maps.Keys(found.ids)))
+	_, r, err := p.search(ctx, search{g: g, pass: "singles", step: "by-id", page: 1, extra: g.ofID(id)})
+	if err != nil {
+		return err
+	}
+	if g.byID = no; r.Status == http.StatusOK && slices.Equal(r.IDs, []string{id}) {
+		g.byID = yes
+	}
+	return nil
+}
+
+func (g *progress) ofID(id string) []filter {
+	return []filter{{Route: g.idRoute(), Value: id, Operation: "Equals"}}
+}
+
 // An oneRecord is what the system says of one record.
 type oneRecord struct {
 	there    bool
@@ -164,24 +227,26 @@ type oneRecord struct {
 }
 
 // one asks for one record by its ID: as a search, so that it comes in the same form as all others, or where
-// that is refused as a GET.
+// that does not work as a GET.
 func (p *pull) one(ctx context.Context, g *progress, id, step string, whole bool) (oneRecord, error) {
-	s := search{g: g, pass: "singles", step: step + "/" + id, page: 1,
-		extra: []filter{{Route: g.idRoute(), Value: id, Operation: "Equals"}}}
-	if whole {
-		s.blocks = g.asked
-	}
-	_, r, err := p.search(ctx, s)
-	if err != nil {
-		return oneRecord{}, err
-	}
-	if r.Status == http.StatusOK && (len(r.IDs) == 0 || slices.Contains(r.IDs, id)) {
-		return oneRecord{len(r.IDs) > 0, true, r}, nil
+	if g.byID != no {
+		s := search{g: g, pass: "singles", step: step + "/" + id, page: 1, extra: g.ofID(id)}
+		if whole {
+			s.blocks = g.asked
+		}
+		_, r, err := p.search(ctx, s)
+		if err != nil {
+			return oneRecord{}, err
+		}
+		if r.Status == http.StatusOK && (len(r.IDs) == 0 || slices.Contains(r.IDs, id)) {
+			return oneRecord{len(r.IDs) > 0, true, r}, nil
+		}
 	}
 	if g.fixed {
-		return oneRecord{false, false, r}, nil
+		return oneRecord{}, nil
 	}
-	if r, err = p.get(ctx, g, "get-"+step+"/"+id, id); err != nil {
+	r, err := p.get(ctx, g, "get-"+step+"/"+id, id)
+	if err != nil {
 		return oneRecord{}, err
 	}
 	switch r.Status {
@@ -252,8 +317,8 @@ func (p *pull) comparesDates(ctx context.Context, g *progress) (bool, error) {
 // relist reads all records again, those that an unstable order hides one by one.
 func (p *pull) relist(ctx context.Context, g *progress, round int) error {
 	ids := map[string]bool{}
-	unread := slices.Sorted(maps.Keys(g.have))
-	for again := 1; again <= maxRounds; again++ {
+	var unread []string
+	for again := 1; ; again++ {
 		found, err := p.list(ctx, g, pass{name: fmt.Sprintf("relist-%d-%d", round, again), blocks: true})
 		if err != nil {
 			return err
@@ -262,8 +327,12 @@ func (p *pull) relist(ctx context.Context, g *progress, round int) error {
 			return p.refused(g, found.refused, "listing again")
 		}
 		maps.Copy(ids, found.ids)
-		unread = without(g.have, ids)
-		if len(unread) <= max(fewSingles, found.pages) {
+		if unread = without(g.have, ids); len(unread) > 0 {
+			if err := p.trySearchByID(ctx, g, found); err != nil {
+				return err
+			}
+		}
+		if !g.listAgain(unread, found.pages, again) {
 			break
 		}
 	}
@@ -272,7 +341,9 @@ func (p *pull) relist(ctx context.Context, g *progress, round int) error {
 		if err != nil {
 			return err
 		}
-		if !x.there && x.answered {
+		if x.there {
+			p.alone(g, x.receipt)
+		} else if x.answered {
 			p.vanished(g, id, x.receipt)
 		}
 	}

@@ -19,6 +19,7 @@ type Behaviour struct {
 	Oversize        string         // a page larger than allowed: "clamped" (default), "400"
 	PageSizeKey     string         // "RecordsPerPage" (default) or "RecordPerPage"; the other one is ignored
 	DateCompare     string         // GreaterThan on dates: "works" (default), "refused", "ignored", "empty"
+	IDFilter        string         // a search by ID: "works" (default), "refused", "ignored", "empty"
 	FileContent     string         // path of a file's content below /api, with {id}; "-": there is none
 	FileEncoding    string         // of a file's content: "bytes" (default), "base64": in JSON, "redirect"
 	FilesUnbound    string         // searching files without a RecordTypeID: "listed" (default), "refused"
@@ -70,6 +71,7 @@ func (b *Behaviour) choices() []choice {
 		{"oversize", &b.Oversize, []string{"clamped", "400"}},
 		{"page-size-key", &b.PageSizeKey, []string{"RecordsPerPage", "RecordPerPage"}},
 		{"date-compare", &b.DateCompare, []string{"works", "refused", "ignored", "empty"}},
+		{"id-filter", &b.IDFilter, []string{"works", "refused", "ignored", "empty"}},
 		{"file-encoding", &b.FileEncoding, []string{"bytes", "base64", "redirect"}},
 		{"files-unbound", &b.FilesUnbound, []string{"listed", "refused"}},
 		{"missing", &b.Missing, []string{"404", "400", "200-null"}},

@@ -206,6 +206,14 @@ func (s *System) testQuestion(k *kind, id, op, value string) (func(*record) bool
 }
 
 func (s *System) testID(op, value string) (func(*record) bool, *problem) {
+	switch s.config.Behaviour.IDFilter {
+	case "refused":
+		return nil, bad("The route of the ID is not supported here")
+	case "ignored":
+		return nil, nil
+	case "empty":
+		return func(*record) bool { return false }, nil
+	}
 	id, err := strconv.Atoi(value)
 	if err != nil || op != "Equals" && op != "NotEquals" {
 		return nil, bad("Operation %s is not supported for IDs", op)
