@@ -275,6 +275,22 @@ func TestAPlanCostsOneTokenAndASearchAType(t *testing.T) {
 	})
 }
 
+// A type that is not answered for keeps the others from nothing; a system that answers for none has no plan.
+func TestAPlanWithoutATypeThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, eploysim.Config{Events: events(t, "fail=1000:timesheets@1")})
+		f, err := Plan(t.Context(), w.o)
+		if err != nil || !slices.Equal(f.Unanswered, []string{"timesheets"}) ||
+			f.Types["candidates"].Records != 60 {
+			t.Errorf("%+v, %v", f, err)
+		}
+		w.o.Transport = offline{}
+		if _, err := Plan(t.Context(), w.o); err == nil {
+			t.Error("there is a plan of a system that is not reached")
+		}
+	})
+}
+
 // A record that is anonymised while its date stays as it was is found by reading everything again.
 func TestChangesThatMoveNoDateAreFoundByRelisting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -18,7 +18,8 @@ type Forecast struct {
 	RecordDays int      `json:"record_days"` // for records alone
 	FileDays   int      `json:"file_days"`   // for the contents of files alone
 	Budget     Budget   `json:"budget"`
-	Denied     []string `json:"denied"` // types that the key may not read
+	Denied     []string `json:"denied"`     // types that the key may not read
+	Unanswered []string `json:"unanswered"` // types that the system does not answer for now
 }
 
 // A TypeForecast is one type's part.
@@ -55,13 +56,18 @@ func Plan(ctx context.Context, o Options) (_ *Forecast, err error) {
 }
 
 func (p *pull) forecast(ctx context.Context) (*Forecast, error) {
-	f := &Forecast{Types: map[string]TypeForecast{}, Denied: []string{}}
+	f := &Forecast{Types: map[string]TypeForecast{}, Denied: []string{}, Unanswered: []string{}}
 	err := p.eachListing(ctx, func(ctx context.Context, g *progress) error {
 		if g.isList() {
 			f.Requests++
 			return nil
 		}
 		_, r, err := p.search(ctx, search{g: g, pass: "ids", step: "ids", page: 1})
+		if stepFailure(err) != nil {
+			if f.Unanswered = append(f.Unanswered, g.name); len(f.Unanswered) < inARow {
+				return nil
+			}
+		}
 		if err != nil {
 			return err
 		}

@@ -191,6 +191,9 @@ func planAPI(ctx context.Context, e *env, p eploy.Options) error {
 	e.talk("%s requests, %s: %s for the files, %s for the records; ask the vendor for a limit above %d a day "+
 		"to be quicker", group(int64(f.Requests)), count(f.Days, "day", "days"), count(f.FileDays, "day", "days"),
 		count(f.RecordDays, "day", "days"), f.Budget.DayLimit)
+	for _, name := range f.Unanswered {
+		e.warn("the system does not answer for " + name + " now; it is not in these figures")
+	}
 	for _, name := range f.Denied {
 		e.warn("the key may not read " + name)
 	}
