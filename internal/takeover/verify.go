@@ -1,9 +1,11 @@
 package takeover
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,13 +31,23 @@ func (r *Report) Faulty() bool { return anyFault(r.Findings) }
 func Verify(
 	ctx context.Context, bag *archive.Bag, level archive.Level, dir string, o archive.VerifyOptions,
 ) (*Report, error) {
-	of, err := bag.VerifyWith(ctx, level, o)
-	r := &Report{Report: of}
-	if err != nil || level != archive.Deep {
-		return r, err
+	if level != archive.Deep {
+		of, err := bag.VerifyWith(ctx, level, o)
+		return &Report{Report: of}, err
 	}
 	c := &comparison{bag: bag}
-	if err := c.run(ctx, dir); err != nil {
+	alongside, stop := context.WithCancel(ctx) // the one waits for the disk where the other calculates
+	defer stop()
+	compared := make(chan error, 1)
+	go func() { compared <- c.run(alongside, dir) }()
+	of, err := bag.VerifyWith(ctx, level, o)
+	if err != nil {
+		stop()
+		<-compared
+		return &Report{Report: of}, err
+	}
+	r := &Report{Report: of}
+	if err := <-compared; err != nil {
 		if ctx.Err() != nil {
 			return nil, err
 		}
@@ -118,6 +130,9 @@ func (c *comparison) compareParquet(b *query.Builder, ctx context.Context) error
 			if c.status.Catalog == nil { // an early archive, which kept texts in the CSV only
 				return nil, nil
 			}
+			if same, err := sameContent(local, b.File(t.Table)); same || err != nil {
+				return nil, err // as it is where the version is that of the takeover
+			}
 			return b.CompareTable(ctx, t.TableReport, local)
 		})
 	}
@@ -154,6 +169,33 @@ func (c *comparison) compare(ctx context.Context, path string, with func(local s
 	}
 	if len(differ) > 0 {
 		c.fault(cellsMismatch, path, "%s", strings.Join(differ, "; "))
+	}
+}
+
+// sameContent reports whether two files have the same bytes.
+func sameContent(one, other string) (bool, error) {
+	a, err := os.Open(one)
+	if err != nil {
+		return false, err
+	}
+	defer a.Close()
+	b, err := os.Open(other)
+	if err != nil {
+		return false, err
+	}
+	defer b.Close()
+	left, right := make([]byte, 256<<10), make([]byte, 256<<10)
+	for {
+		n, err := io.ReadFull(a, left)
+		m, other := io.ReadFull(b, right)
+		switch {
+		case !bytes.Equal(left[:n], right[:m]):
+			return false, nil
+		case err == io.EOF || err == io.ErrUnexpectedEOF:
+			return true, nil
+		case err != nil || other != nil:
+			return false, errors.Join(err, other)
+		}
 	}
 }
 
