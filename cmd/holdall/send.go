@@ -39,6 +39,7 @@ type sendOptions struct {
 	confirmDeletes int
 	callback       string
 	recordType     string
+	importTime     time.Duration
 	allowPrivate   bool
 	dryRun         bool
 	output         outputFile
@@ -93,6 +94,8 @@ func (o *sendOptions) addFlags(f *pflag.FlagSet) {
 			"{{tenantId}} in it are filled in")
 	f.StringVar(&o.recordType, "record-type", "",
 		"`TYPE` of the records in the ledger (default: the name of the query's file)")
+	f.DurationVar(&o.importTime, "import-time", 30*time.Minute,
+		"an import of which nothing was heard again may still be running for this `TIME`")
 	f.BoolVar(&o.allowPrivate, "allow-private", false, "send to this machine, also by http")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only write the payload, to standard output or -o")
 	o.output.addFlags(f)
@@ -166,7 +169,8 @@ func (o *sendOptions) options(e *env, x *export) (sending.Options, error) {
 	s := sending.Options{
 		Store: x.store, Work: x.runs(),
 		ActionColumn: o.actionColumn, AllowDelete: o.allowDelete, ConfirmDeletes: o.confirmDeletes,
-		Export: x.bag.ID(), RecordType: o.recordType, Operator: e.operator(), Version: version(),
+		ImportTime: o.importTime,
+		Export:     x.bag.ID(), RecordType: o.recordType, Operator: e.operator(), Version: version(),
 		Talk: e.talk,
 		Orgvue: orgvue.Options{
 			URL: o.apiURL, Tenant: o.tenant, Dataset: o.dataset, Format: orgvue.Format(o.format),

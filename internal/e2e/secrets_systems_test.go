@@ -137,7 +137,8 @@ func (p *place) serveOrgvue() (tenant *orgvuesim.Tenant, send []string, token st
 	}
 	return tenant, []string{"send", p.root, "orgvue", "--query", sql, "--dataset", dataset, "--tenant",
 		"ACME_1",
-		"--api-url", server.URL, "--token-file", token, "--id-key", "EmployeeID", "--allow-private", "-v"}, token
+		"--api-url", server.URL, "--token-file", token, "--id-key", "EmployeeID", "--allow-private", "-v",
+		"--import-time", "100ms"}, token
 }
 
 // careless answers the first request to import as careless servers do: with all that it was sent.

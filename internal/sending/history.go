@@ -65,15 +65,12 @@ func (m *sentRecords) add(r archive.RunRecord, run archive.Run) {
 	}
 }
 
-// settling is how long an import of which nothing was heard again may still be running.
-const settling = 30 * time.Minute
-
 // resolveUnknown decides about records of which it is not known whether they were imported, by what the
 // dataset holds: those that it has are sent whole, those that it lacks too, but not while the import may
 // still be running. Where the system makes the identifiers, the dataset cannot tell: they wait until somebody
 // who has looked requeues them, since sent again they might be there twice. It returns how many these are.
-func (m *sentRecords) resolveUnknown(items []string, autoID bool) (waiting int, err error) {
-	if autoID {
+func (m *sentRecords) resolveUnknown(items []string, o *Options) (waiting int, err error) {
+	if o.Orgvue.AutoID {
 		for id := range m.unknown {
 			if !m.of[id].Requeued {
 				m.of[id].Failed = true
@@ -87,11 +84,12 @@ func (m *sentRecords) resolveUnknown(items []string, autoID bool) (waiting int, 
 		there[id] = true
 	}
 	for id, at := range m.unknown {
-		if ends := at.Add(settling); !there[id] && !m.of[id].Requeued && time.Now().Before(ends) {
+		if ends := at.Add(o.ImportTime); !there[id] && !m.of[id].Requeued && time.Now().Before(ends) {
 			return 0, &orgvue.Error{Code: orgvue.CodeBusy, Retryable: true,
 				Message: fmt.Sprintf("an import begun before %s, of which nothing was heard again, may still be running",
 					at.UTC().Format(time.DateTime+" MST")),
-				Hint: "run the same command again after " + ends.UTC().Format(time.DateTime+" MST")}
+				Hint: "run the same command again after " + ends.UTC().Format(time.DateTime+" MST") +
+					", or with a shorter --import-time"}
 		}
 		m.of[id].There, m.of[id].Fields, m.of[id].Requeued = there[id], nil, true
 	}

@@ -31,6 +31,9 @@ type Options struct {
 	AllowDelete    bool
 	ConfirmDeletes int // with Orgvue.ImplicitDelete: how many items that may delete
 
+	// ImportTime is how long an import of which nothing was heard again may still be running.
+	ImportTime time.Duration
+
 	Export, RecordType, Operator, Version string // for the ledger
 	Talk                                  func(format string, a ...any)
 }
@@ -88,7 +91,7 @@ func Send(ctx context.Context, rows Rows, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := known.resolveUnknown(there.Items, o.Orgvue.AutoID)
+	n, err := known.resolveUnknown(there.Items, &o)
 	if err != nil {
 		return nil, err
 	}

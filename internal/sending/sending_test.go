@@ -63,7 +63,7 @@ func newOffice(t *testing.T, b orgvuesim.Behaviour) *office {
 	f.tenant = orgvuesim.New(orgvuesim.Config{Behaviour: b,
 		Datasets: []orgvuesim.Dataset{{ID: dataset, Name: "People", Type: "PEOPLE",
 			Properties: []string{"EmployeeID", "FullName", "Grade"}}}})
-	f.o = Options{Store: &storetest.Memory{}, Work: t.TempDir(), RecordType: "people", Export: "acme",
+	f.o = Options{Store: &storetest.Memory{}, ImportTime: time.Hour, Work: t.TempDir(), RecordType: "people", Export: "acme",
 		Operator: "ines",
 		Talk:     func(format string, a ...any) { f.said = append(f.said, fmt.Sprintf(format, a...)) },
 		Orgvue: orgvue.Options{URL: "api.orgvue.example", Tenant: "ACME_1", Dataset: dataset,
@@ -256,7 +256,7 @@ func TestASendThatWasKilledIsSettledByTheDataset(t *testing.T) {
 		if _, err := Send(t.Context(), people(20, nil), f.o); !errors.As(err, &e) || !e.Retryable {
 			t.Fatalf("sent again at once: %v", err)
 		}
-		time.Sleep(settling)
+		time.Sleep(time.Hour)
 		f.tenant.Set(func(b *orgvuesim.Behaviour) { b.FailEvery = 0 })
 		r := f.send(people(20, nil))
 		if r.Failed != 0 || len(f.tenant.Items(dataset)) != 20 {
