@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -32,6 +33,32 @@ func testPageEmptyAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantFiles(t, r, l)
+}
+
+func testPagesRedirected(t *testing.T) {
+	s := newFaultServer(t)
+	want := map[string]string{}
+	for i, page := range []string{"/list", "/list2"} {
+		at := fmt.Sprintf("/store/%d/", i)
+		body := fmt.Sprintf("<!DOCTYPE html><html><body><a href=\"%d.pdf?sig=%s\">%d.pdf</a>\n", i, secret, i)
+		if i == 0 {
+			body += "<a rel=\"next\" href=\"/list2?sig=" + secret + "\">more</a>\n"
+		}
+		s.put(at+"page.html", []byte(body+"</body></html>"))
+		answers(s.put(page, nil), func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(w, r, at+"page.html?sig="+secret, http.StatusFound)
+			return true
+		})
+		want[fmt.Sprintf("%d.pdf", i)] = fmt.Sprintf("%%PDF-1.7\n%s", strings.Repeat(at, 100))
+		s.put(fmt.Sprintf("%s%d.pdf", at, i), []byte(want[fmt.Sprintf("%d.pdf", i)]))
+	}
+	r, err := take(t, newTestFetcher(t, nil), s.master(t, "", "/list", ""), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := filesOf(t, r); !maps.Equal(got, want) {
+		t.Errorf("got %d files", len(got))
+	}
 }
 
 func testListedOnePath(t *testing.T) {

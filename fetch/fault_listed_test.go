@@ -70,6 +70,10 @@ var listedFaults = []faultCase{
 		test: testPageEmptyAgain, outcome: "every file arrives",
 	},
 	{
+		name: "each page of a listing is redirected, and its links are relative to where that leads",
+		test: testPagesRedirected, outcome: "every file arrives",
+	},
+	{
 		name: "a listing says that it continues, but not where", test: testListingGoesOn,
 		outcome: "what it names arrives, and it is named incomplete",
 	},

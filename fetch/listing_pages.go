@@ -1,7 +1,9 @@
 package fetch
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -45,11 +47,15 @@ func (p *listingReader) read(x *exchange) error {
 		seen[href] = true
 		s := &pageReader{p: p, link: href, x: x, first: page == 0}
 		var d listing.Digest
-		end, err := listing.Read(p.src.Kind, &decodingReader{r: s, told: s.encoding}, s.base(),
-			func(l listing.Entry) error {
+		var end listing.PageEnd
+		body := bufio.NewReader(&decodingReader{r: s, told: s.encoding})
+		_, err := body.Peek(1) // where the page is from, which its links are relative to, the answer says
+		if err == nil || err == io.EOF {
+			end, err = listing.Read(p.src.Kind, body, s.base(), func(l listing.Entry) error {
 				d.Add(l)
 				return p.yield(l)
 			})
+		}
 		if err = s.close(err, page); err != nil {
 			return err
 		}
@@ -102,7 +108,8 @@ type pageReader struct {
 	link  link.Link
 	first bool // of the listing; it has been seen to name a file
 	x     *exchange
-	next  string // from the Link header
+	final link.Link // where redirects led; zero when there were none
+	next  string    // from the Link header
 
 	at    int64
 	sum   hash.Hash
@@ -115,13 +122,8 @@ type pageReader struct {
 	ends   int    // times in a row that it ended where it does not look whole
 }
 
-// base is what relative links are relative to.
-func (s *pageReader) base() *url.URL {
-	if s.x != nil && !s.x.final.IsZero() {
-		return s.x.final.URL()
-	}
-	return s.link.URL()
-}
+// base is what relative links are relative to; known when the page has been answered.
+func (s *pageReader) base() *url.URL { return cmp.Or(s.final, s.link).URL() }
 
 func (s *pageReader) Read(b []byte) (int, error) {
 	if s.sum == nil {
@@ -217,7 +219,7 @@ func (s *pageReader) encoding() string {
 func (s *pageReader) readHeaders() {
 	s.framed = s.x.bounds.end >= 0
 	if s.id == nil {
-		s.id = &s.x.identity
+		s.id, s.final = &s.x.identity, s.x.final
 		s.next = nextOf(s.x)
 	}
 }
