@@ -240,7 +240,7 @@ func (p *filePool) fetchLarge(i int, l listing.Entry, rec fileRecord, x *exchang
 		Number: p.o.Source.Number, Part: p.o.Source.Part, Link: l.Link, Name: l.Label(),
 		Kind: filetype.Unknown, Identity: x.identity,
 		Ranges: x.resp.StatusCode == http.StatusPartialContent, Fingerprint: l.Link.Fingerprint(),
-		encodings: layers(x.identity.Encoding, x.prefix),
+		encodings: layers(x.identity.Encoding, x.prefix), headLen: int64(len(x.prefix)),
 	}
 	src.Expiry, src.ExpiryFrom = link.Expiry(l.Link)
 	rec.offset = p.claimNumber(i, rec, x.identity)

@@ -106,7 +106,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 			if empty++; empty == 1 {
 				sinceEmpty = time.Now()
 			}
-			if empty < x.enoughEmpty() || time.Since(sinceEmpty) < min(patience, f.opts.budget())/emptyFor {
+			if empty < enoughEmpty || time.Since(sinceEmpty) < min(patience, f.opts.budget())/emptyFor {
 				err = unusable("it has no bytes")
 				x.close(err)
 			}
@@ -153,14 +153,8 @@ func (x *exchange) maybeCut(part link.Part) bool {
 // of the usual five.
 const emptyFor = 5
 
-// enoughEmpty is how many answers without a byte prove that an object is empty: fewer where each says that it
-// has none, and does not just end.
-func (x *exchange) enoughEmpty() int {
-	if x.bounds.total == 0 {
-		return 2
-	}
-	return 4
-}
+// enoughEmpty is how many answers without a byte prove, after that time, that an object is empty.
+const enoughEmpty = 4
 
 // seemsEmpty reports whether the object, as far as this answer goes, has no bytes.
 func (x *exchange) seemsEmpty() bool {

@@ -51,6 +51,9 @@ func (r *Run) validate(w *worker, o *Object, x *exchange) error {
 	if what := o.id.changed(x.identity); what != "" && (what == itsSize || !o.comparable(x)) {
 		return errChanged{what}
 	}
+	if n := x.bounds.total; n >= 0 && n < o.Source.headLen && o.encodings == nil {
+		return unusable("it says that it has %d bytes, after %d of them had been seen", n, o.Source.headLen)
+	}
 	o.attempts.tries.changes = 0
 	if o.attempts.lastTry {
 		o.attempts.pending = nil // alone it works
