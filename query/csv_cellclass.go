@@ -3,6 +3,8 @@ package query
 import (
 	"bytes"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A cellClass is what a cell looks like.
@@ -114,4 +116,43 @@ func agrees(want, c cellClass) bool {
 		return c == classDate
 	}
 	return false
+}
+
+// isBlankText reports whether a value is what SQL's trim makes nothing of: blanks of any width, such as those
+// of web pages, which do not break.
+func isBlankText(v []byte) bool {
+	for len(v) > 0 && (v[0] == ' ' || v[0] >= utf8.RuneSelf) {
+		r, n := utf8.DecodeRune(v)
+		if !unicode.Is(unicode.Zs, r) {
+			return false
+		}
+		v = v[n:]
+	}
+	return len(v) == 0
+}
+
+// isExcelDamage recognises numbers in scientific notation, and texts wrapped to survive a spreadsheet
+// program.
+func isExcelDamage(v []byte) bool {
+	if len(v) < 4 || len(v) > 64 {
+		return false
+	}
+	if v[0] == '=' {
+		return len(v) > 4 && v[1] == '"' && v[len(v)-1] == '"'
+	}
+	if v[0] == '-' {
+		v = v[1:]
+	}
+	a, rest := leadingDigits(v)
+	if a != 1 || len(rest) < 4 {
+		return false
+	}
+	if rest[0] == '.' || rest[0] == ',' {
+		_, rest = leadingDigits(rest[1:])
+	}
+	if len(rest) < 4 || rest[0] != 'E' || rest[1] != '+' && rest[1] != '-' {
+		return false
+	}
+	n, rest := leadingDigits(rest[2:])
+	return n >= 2 && len(rest) == 0
 }

@@ -47,6 +47,12 @@ func rowFindings(l *loaded, s *scanned) []Finding {
 			"%d of %d records could not be loaded (%s); they are kept in quarantine, not in %s",
 			lost, s.records-s.faults[faultHeadings], s.reasons(), l.Table)
 	}
+	if s.lacking > 0 {
+		add(RowsRagged, SeverityInfo,
+			"%d of %d records have fewer cells than there are headings; nothing shows more than that their "+
+				"last cells are missing, and they are loaded without these",
+			s.lacking, s.records-s.faults[faultHeadings])
+	}
 	return found
 }
 

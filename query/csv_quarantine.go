@@ -66,7 +66,8 @@ func (j *recordChecker) checkDoubtful(rec record) string {
 	ev, width := j.s.ev, len(j.s.headings)
 	fault := j.s.width(rec)
 	switch {
-	case fault == faultFew && ev.dropsEmpty() && rec.end != endNone && j.fit(rec):
+	case fault == faultFew && ev.dropsEmpty() && rec.end != endNone && j.fit(rec),
+		fault == faultFew && j.lacksOnlyItsEnd(rec):
 		return ""
 	case fault != "":
 		return fault
@@ -91,6 +92,20 @@ func (j *recordChecker) checkDoubtful(rec record) string {
 // many records are short, and no record is wrong in another way.
 func (e *evidence) dropsEmpty() bool {
 	return e.short >= 3 && 10*e.short >= e.records && e.faults == e.short && e.rests == 0
+}
+
+// lacksOnlyItsEnd reports whether a short record can be nothing but one without its last cells. Its first
+// cell is what the first cells of all others are, no cell contradicts its column, and neither the record nor
+// those around it look like pieces of another: a line break or a delimiter that was not quoted makes short
+// records, too.
+func (j *recordChecker) lacksOnlyItsEnd(rec record) bool {
+	ev := j.s.ev
+	whole := ev.rests == 0 && ev.bare == 0 && ev.short == ev.faults && rec.end != endNone &&
+		!bytes.ContainsAny(rec.raw, `"'\`)
+	around := ev.broken.has(j.row-1) || ev.broken.has(j.row+1) || ev.behind.has(j.row+1)
+	key := ev.learned(0)
+	return whole && !around && len(rec.cells) > 1 && key != classText && key == classOf(rec.cells[0].text) &&
+		j.fit(rec)
 }
 
 // fit reports whether the cells of a record are what the cells of their columns are elsewhere.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"unicode"
 	"unicode/utf8"
 
 	"holdall/schemas"
@@ -76,6 +75,7 @@ type scanned struct {
 	records  int64 // all of them, without the headings and blank lines
 	loadable int64 // those of the right width
 	faults   map[string]int64
+	lacking  int64 // records that are loaded although they have fewer cells than headings
 	longest  int
 	columns  []columnStats
 	unclean  string     // why DuckDB cannot read it as it is; empty if it can
@@ -140,7 +140,7 @@ func (s *scanned) scanAll(ctx context.Context, text *os.File) error {
 // scan reads the file once after its dialect.
 func (s *scanned) scan(ctx context.Context, text *os.File) (found doubts, err error) {
 	s.headings, s.columns, s.records, s.loadable, s.longest, s.unclean = nil, nil, 0, 0, 0, ""
-	s.ends, s.faults = [4]int64{}, map[string]int64{}
+	s.ends, s.faults, s.lacking = [4]int64{}, map[string]int64{}, 0
 	s.table, _ = s.knows.table(nil)
 	t := s.tokens(text)
 	head, err := t.next()
@@ -243,6 +243,9 @@ func (s *scanned) addRecord(rec record, j *recordChecker, found *doubts) {
 		return
 	}
 	s.loadable++
+	if n := len(rec.cells); n < len(s.headings) && !areUnnamed(s.headings[n:]) {
+		s.lacking++
+	}
 	found.noteBackslashes(rec, s.d.delim)
 	if s.ev != nil || rec.bare || rec.marked || rec.slash || len(rec.cells) != len(s.headings) {
 		s.unclean = "quotes"
@@ -318,19 +321,6 @@ func (c *columnStats) add(v cell) {
 	}
 }
 
-// isBlankText reports whether a value is what SQL's trim makes nothing of: blanks of any width, such as those
-// of web pages, which do not break.
-func isBlankText(v []byte) bool {
-	for len(v) > 0 && (v[0] == ' ' || v[0] >= utf8.RuneSelf) {
-		r, n := utf8.DecodeRune(v)
-		if !unicode.Is(unicode.Zs, r) {
-			return false
-		}
-		v = v[n:]
-	}
-	return len(v) == 0
-}
-
 // decideClean says whether DuckDB may read the file as it is.
 func (s *scanned) decideClean() {
 	kinds := 0
@@ -363,32 +353,6 @@ func (s *scanned) lineEnd() string {
 		}
 	}
 	return found
-}
-
-// isExcelDamage recognises numbers in scientific notation, and texts wrapped to survive a spreadsheet
-// program.
-func isExcelDamage(v []byte) bool {
-	if len(v) < 4 || len(v) > 64 {
-		return false
-	}
-	if v[0] == '=' {
-		return len(v) > 4 && v[1] == '"' && v[len(v)-1] == '"'
-	}
-	if v[0] == '-' {
-		v = v[1:]
-	}
-	a, rest := leadingDigits(v)
-	if a != 1 || len(rest) < 4 {
-		return false
-	}
-	if rest[0] == '.' || rest[0] == ',' {
-		_, rest = leadingDigits(rest[1:])
-	}
-	if len(rest) < 4 || rest[0] != 'E' || rest[1] != '+' && rest[1] != '-' {
-		return false
-	}
-	n, rest := leadingDigits(rest[2:])
-	return n >= 2 && len(rest) == 0
 }
 
 // cleanText returns v as valid UTF-8.

@@ -219,9 +219,10 @@ var codeTable = []CodeInfo{
 		"A reference leads to no record; an info where the export leaves such records out by design.",
 	},
 	{
-		RowsRagged, at(SeverityError, SeverityWarning),
+		RowsRagged, at(SeverityError, SeverityWarning, SeverityInfo),
 		"Records do not fit the headings, or their quotes are in doubt; they are in `quarantine`. An " +
-			"error where they are most of a known table.",
+			"error where they are most of a known table; an info where records lack only their last cells, " +
+			"and are loaded.",
 	},
 	{SizeMismatch, at(SeverityWarning), "A file has another size than its row says."},
 	{

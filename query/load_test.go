@@ -125,6 +125,19 @@ func TestRaggedRowsGoToQuarantine(t *testing.T) {
 		"nor when it is the last": {
 			"1,a,b\n2,\"x,y\n", "1", [][]string{{"2", `2,"x,y`, "its quotes make no sense"}},
 		},
+		"only the last cells are missing": {
+			"1001,a,b\n1002,c,d\n1003,e,f\n1004,g\n1005,h,i\n1006,j,k\n1007,l,m\n1008,\n1009,n,o\n1010,p,q\n",
+			"1001 1002 1003 1004 1005 1006 1007 1008 1009 1010", nil,
+		},
+		"what is left of two records": {
+			"1001,a,b\n1002,c,d\n1003,e,f\n1004,g\nh,i\n1006,j,k\n1007,l,m\n1008,n,o\n",
+			"1001 1002 1003 1006 1007 1008",
+			[][]string{{"4", "1004,g", "too few cells"}, {"5", "h,i", "too few cells"}},
+		},
+		"the end of the file is missing": {
+			"1001,a,b\n1002,c,d\n1003,e,f\n1004,g,h\n1005,i", "1001 1002 1003 1004",
+			[][]string{{"5", "1005,i", "too few cells"}},
+		},
 		"bare quotes within a line stay": {"1,\"say \"hi\" now\",b\n2,5\" pipe,c\n", "1 2", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
