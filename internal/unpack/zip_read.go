@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -247,6 +248,8 @@ func (c *zipContent) finish() error {
 		return fmt.Errorf(
 			"read %q: %w: it goes on after the %d bytes that the directory says", c.name, ErrChecksum, c.size,
 		)
+	case errors.Is(err, io.ErrUnexpectedEOF) && c.hasCRC && c.sum == c.want:
+		return io.EOF // only the end mark of the compressed data is cut off: what was stated is here, and fits
 	case err != io.EOF:
 		return c.damage(err)
 	}
