@@ -27,12 +27,27 @@ type s3Crash struct {
 func TestKilledAtAnyRequestToS3(t *testing.T) {
 	dir := t.TempDir()
 	p, _ := simulate(t, dir, "--people", "6", "--seed", "23")
-	proxy := s3test.Start(t).NewProxy(t)
-	c := &s3Crashed{
-		proxy: proxy, environ: s3test.Environ(dir, proxy.URL, s3test.Writer), dir: dir, master: p.master,
+	c := newS3Crashed(t, dir, "take")
+	c.command = func(root string) []string {
+		return []string{"take", p.master, "--to", c.url(root), "--work", c.work(root), "--allow-private",
+			"--tenant", "crashed"}
 	}
-	c.want = c.take(t, "undisturbed")
-	requests := len(proxy.Take())
+	c.tryAll(t)
+}
+
+// Likewise, the copy of an archive goes on.
+func TestACopyKilledAtAnyRequestToS3(t *testing.T) {
+	c := newS3Crashed(t, t.TempDir(), "copy")
+	bag := exportIn(t, copyTree(t, goldenRoot))
+	c.command = func(root string) []string { return []string{"copy", bag, c.url(root)} }
+	c.tryAll(t)
+}
+
+// tryAll kills the command at some requests, or at all.
+func (c *s3Crashed) tryAll(t *testing.T) {
+	t.Helper()
+	c.want = c.finish(t, "undisturbed")
+	requests := len(c.proxy.Take())
 	if requests < 30 {
 		t.Fatalf("%d requests: too few to be a takeover", requests)
 	}
@@ -56,7 +71,7 @@ func TestKilledAtAnyRequestToS3(t *testing.T) {
 			if at == -1 {
 				killed++
 			}
-			got := c.take(t, root)
+			got := c.finish(t, root)
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Errorf("after a kill at %s (-undisturbed +killed):\n%s", op, d)
 			}
@@ -68,21 +83,27 @@ func TestKilledAtAnyRequestToS3(t *testing.T) {
 	}
 }
 
+// An s3Crashed is a command that brings an archive into a root in S3.
 type s3Crashed struct {
-	proxy       *s3test.Proxy
-	environ     []string
-	dir, master string
-	want        string
+	proxy   *s3test.Proxy
+	environ []string
+	dir     string
+	kind    string // in the log
+	command func(root string) []string
+	want    string // what an undisturbed one makes
 }
 
-func (c *s3Crashed) args(root string) []string {
-	return []string{"take", c.master, "--to", c.url(root), "--work", filepath.Join(c.dir, "work-"+root),
-		"--allow-private", "--json", "--tenant", "crashed"}
+func newS3Crashed(t *testing.T, dir, kind string) *s3Crashed {
+	t.Helper()
+	proxy := s3test.Start(t).NewProxy(t)
+	return &s3Crashed{proxy: proxy, environ: s3test.Environ(dir, proxy.URL, s3test.Writer), dir: dir, kind: kind}
 }
+
+func (c *s3Crashed) work(root string) string { return filepath.Join(c.dir, "work-"+root) }
 
 func (c *s3Crashed) url(root string) string { return "s3://" + s3test.Bucket + "/" + root }
 
-// killAt runs the takeover and kills it at a request. It returns its exit code, which is -1 then, and what it
+// killAt runs the command and kills it at a request. It returns its exit code, which is -1 then, and what it
 // was about to do.
 func (c *s3Crashed) killAt(t *testing.T, root string, x s3Crash) (code int, op string) {
 	t.Helper()
@@ -107,19 +128,19 @@ func (c *s3Crashed) killAt(t *testing.T, root string, x s3Crash) (code int, op s
 		return s3test.Fault{Delay: time.Minute} // until the client is gone: the server never sees it
 	})
 	defer c.proxy.SetFault(nil)
-	r := startWith(t, c.environ, c.args(root)...)
+	r := startWith(t, c.environ, c.command(root)...)
 	started <- r
 	return r.wait().code, op
 }
 
-// take takes the export over, without faults, and returns what of the archive is the same each time.
-func (c *s3Crashed) take(t *testing.T, root string) string {
+// finish runs the command without faults, and returns what of the archive is the same each time.
+func (c *s3Crashed) finish(t *testing.T, root string) string {
 	t.Helper()
-	o := startWith(t, c.environ, c.args(root)...).wait()
+	o := startWith(t, c.environ, c.command(root)...).wait()
 	if o.code != 0 {
 		t.Fatalf("want exit 0, got:\n%s", o)
 	}
-	q := startWith(t, c.environ, "query", c.url(root), "--work", filepath.Join(c.dir, "work-"+root), "--format",
+	q := startWith(t, c.environ, "query", c.url(root), "--work", c.work(root), "--format",
 		"csv", `select doc_id, size, sha256, owner_id, attachment_id, original_name from documents
 		union all select 'candidates', count(*), sha256(string_agg(c::text order by candidate_id)), '', '', ''
 		from candidates c order by all`).wait()
@@ -141,7 +162,7 @@ func (c *s3Crashed) check(t *testing.T, root string) {
 	}
 	log := startWith(t, c.environ, "log", c.url(root), "--json").wait()
 	if runs := decode[[]struct{ Type, Status string }](t, log); log.code != 0 || len(runs) < 2 ||
-		runs[1].Type != "take" || runs[1].Status == "running" {
+		runs[1].Type != c.kind || runs[1].Status == "running" {
 		t.Errorf("log: %s", log)
 	}
 	for _, r := range c.proxy.Take() {
