@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"holdall/internal/reports"
+	"holdall/internal/takeover"
 	"holdall/query"
 )
 
@@ -145,11 +147,14 @@ func (o *reportOptions) runOne(
 	if err != nil {
 		return err
 	}
-	_, db, _, err := e.openDatabase(ctx, args, 0, 0)
+	x, db, _, err := e.openDatabase(ctx, args, 0, 0)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	if known, err := x.fitting(ctx, []reports.Report{r}); err != nil || len(known) == 0 {
+		return cmp.Or(err, x.noReports())
+	}
 	statements, err := db.Statements(ctx, r.SQL, values)
 	if err != nil {
 		return fmt.Errorf("report %s: %w", r.Name, err)
@@ -162,6 +167,26 @@ func (o *reportOptions) runOne(
 		e.warn(saysLacking(lacks))
 	}
 	return o.result.answer(ctx, e, db, statements, write)
+}
+
+// fitting returns the reports that know an archive's tables: the built-in ones know Recruitly's.
+func (x *export) fitting(ctx context.Context, all []reports.Report) ([]reports.Report, error) {
+	s, err := takeover.ReadStatus(ctx, x.bag)
+	if err != nil || s.Source == takeover.Source {
+		return all, err
+	}
+	var own []reports.Report
+	for _, r := range all {
+		if r.Own {
+			own = append(own, r)
+		}
+	}
+	return own, nil
+}
+
+func (x *export) noReports() error {
+	return usagef("write reports of your own, with --dir, or ask with \"holdall query\"",
+		"the built-in reports know the tables of Recruitly, and %s has others", x.bag.ID())
 }
 
 // saysLacking says in one sentence what a report does without.

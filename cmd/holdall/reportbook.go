@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,9 @@ func (o *reportOptions) runAll(
 		return err
 	}
 	defer db.Close()
+	if all, err = x.fitting(ctx, all); err != nil || len(all) == 0 {
+		return cmp.Or(err, x.noReports())
+	}
 	b := reportBook{env: e, db: db, id: x.bag.ID(), limit: write.Limit}
 	make := func(w io.Writer) error { return b.write(ctx, w, all, params) }
 	if o.result.output.path == "" {

@@ -80,6 +80,7 @@ func TestFromEployToOrgvue(t *testing.T) {
 		step(exitDone, "this system was archived on 2027-02-01", take...)
 		step(exitDone, "valid (full", "verify", root)
 		step(exitUsage, "person knows the tables of Recruitly's export", "person", root, "1003")
+		step(exitUsage, "the built-in reports know the tables of Recruitly", "report", root, "01-funnel")
 
 		step(exitDone, `{"_action":"create","EmployeeID":"1001","FullName":|20 items would be sent`,
 			append(send, "--dry-run")...)
