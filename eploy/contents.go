@@ -170,7 +170,8 @@ func (p *pull) countGivenUp(files []file) error {
 	r := p.journal.done[stepGivenUp]
 	why := fmt.Sprintf("for a day, no content of a file was answered (status %d, %s): %d are listed without one",
 		r.Status, r.Refusal, left)
-	c.findings = append(c.findings, Finding{Code: ContentRefused, Severity: Faulty, Type: "files", Detail: why})
+	c.findings = append(c.findings, Finding{Code: ContentRefused, Severity: Faulty, Type: "files",
+		Detail: why})
 	return nil
 }
 

@@ -26,7 +26,8 @@ type filter struct {
 // typeOf is a record type; parts are those of its records that the guide or public client code names. A GET
 // of one record shows them all, unless it leaves out what has no value.
 func typeOf(name, record, parts string) *listing {
-	return &listing{name: name, record: record, path: name, scope: name + ".read", blocks: strings.Fields(parts)}
+	return &listing{name: name, record: record, path: name, scope: name + ".read",
+		blocks: strings.Fields(parts)}
 }
 
 // dated are parts that records of most types have.
@@ -41,8 +42,9 @@ var types = []*listing{
 		"CriminalRecord WorkPermit WorkPermitType PreferredLocation1 IsEmployee IsPreviousEmployee Questions"+
 		dated),
 	typeOf("vacancies", "Vacancy", "Title VacancyStatus Location Company Salary Questions"+dated),
-	typeOf("applications", "Application", "ApplicationDate ApplicationType InfluenceToApply Workflow Placement "+
-		"Candidate Vacancy Questions QuestionFields"+dated),
+	typeOf("applications", "Application",
+		"ApplicationDate ApplicationType InfluenceToApply Workflow Placement "+
+			"Candidate Vacancy Questions QuestionFields"+dated),
 	typeOf("placements", "Placement", "StartDate EndDate City WeekStartDay User Authoriser PlacementStatus "+
 		"Vacancy Candidate PurchaseOrder NominalCode Department InvoiceFrequency SplitInvoiceMethod RateCurrency "+
 		"ChargeCurrency Salary WorkingHours NoticeRequired ReportTo ReportWhere ReportTime ReasonForLeaving "+

@@ -166,7 +166,8 @@ func (p *pull) anyReadable() error {
 			return nil
 		}
 	}
-	return &Failure{Code: CodeDenied, Message: "the key may read none of the record types that were asked for",
+	return &Failure{Code: CodeDenied,
+		Message: "the key may read none of the record types that were asked for",
 		Hint: "check what the key and its user may read, and that this machine's address is allowed for the " +
 			"user; then run the same command again"}
 }
@@ -285,7 +286,8 @@ func (p *pull) refused(g *progress, r *Receipt, what string) error {
 	switch r.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		if !p.offline {
-			p.o.Talk("the key may not read %s; allow it while the pull lasts, and a later run reads it", g.name)
+			p.o.Talk("the key may not read %s; allow it while the pull lasts, and a later run reads it",
+				g.name)
 		}
 		p.find(Denied, Faulty, g.listing, "the key may not read %s: %s was answered with status %d", g.name,
 			what, r.Status)

@@ -20,7 +20,10 @@ import (
 // each calls use for every record that was received in a listing, in the order received: the last one of an
 // ID is how the system had it last.
 func (j *journal) each(l *listing, use func(id string, record json.RawMessage) error) error {
-	return j.eachReceipt(l, func(_ *Receipt, id string, record json.RawMessage) error { return use(id, record) })
+	return j.eachReceipt(l, func(_ *Receipt, id string, record json.RawMessage) error {
+		return use(id,
+			record)
+	})
 }
 
 // eachReceipt is each with the receipts that records came with.

@@ -12,8 +12,8 @@ import (
 )
 
 // An upload in parts that ended at any of its requests, before the server acted or after it had, is made anew
-// by the next process; one that was complete is found. What was sent in vain is left to the bucket's lifecycle
-// rule.
+// by the next process; one that was complete is found. What was sent in vain is left to the bucket's
+// lifecycle rule.
 func TestAnUploadInPartsThatWasInterruptedIsMadeAnew(t *testing.T) {
 	proxy := s3test.Start(t).NewProxy(t)
 	content := random(12 << 20)
@@ -38,7 +38,8 @@ func TestAnUploadInPartsThatWasInterruptedIsMadeAnew(t *testing.T) {
 					cancel()
 					return s3test.Fault{Status: 503, Code: "SlowDown"}
 				})
-				err := s.Put(ctx, "data/file", bytes.NewReader(content), int64(len(content)), digest.Of(content))
+				err := s.Put(ctx, "data/file", bytes.NewReader(content), int64(len(content)),
+					digest.Of(content))
 				if err == nil {
 					t.Fatal("the upload was not interrupted")
 				}

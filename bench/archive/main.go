@@ -3,9 +3,9 @@
 //	go run ./bench/archive -people 3000 -runs 5
 //
 // An export of that many people is invented, served on loopback and taken over; then openssl and the three
-// levels of verification take turns, with the files in the page cache. Beside the time, the processor's seconds
-// are given: they mean something on a machine that does other work, too. It prints a Markdown table for
-// bench/README.md.
+// levels of verification take turns, with the files in the page cache. Beside the time, the processor's
+// seconds are given: they mean something on a machine that does other work, too. It prints a Markdown table
+// for bench/README.md.
 package main
 
 import (

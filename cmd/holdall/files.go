@@ -207,7 +207,8 @@ func readableName(row archive.Row, owner string) string {
 		folder = strings.TrimSpace(plainName(owner, 60) + " " + plainName(row.OwnerID, 40))
 	}
 	base := path.Base(strings.ReplaceAll(row.OriginalName, `\`, "/"))
-	return strings.TrimSpace(folder + "/" + row.ID + " " + plainName(base, 120)) // of dots alone nothing is left
+	return strings.TrimSpace(folder + "/" + row.ID + " " + plainName(base,
+		120)) // of dots alone nothing is left
 }
 
 // plainName makes a name that every file system takes: no separators, control characters or trailing dots,

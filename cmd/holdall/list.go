@@ -105,7 +105,8 @@ func (e *env) reportUnusual(s *takeover.Status) {
 	}
 	if u.Pull != nil {
 		e.talk("the pull begun at %s is not finished: %s records and the content of %s received, in %s",
-			s.Created.Format(time.DateTime+" MST"), group(int64(u.Pull.Records)), count(u.Pull.Files, "file", "files"),
+			s.Created.Format(time.DateTime+" MST"), group(int64(u.Pull.Records)), count(u.Pull.Files, "file",
+				"files"),
 			u.Spool)
 		e.reportStopped(u)
 		return

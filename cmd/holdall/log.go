@@ -260,7 +260,8 @@ is recorded in the ledger, from which nothing is ever taken.`,
 		args: cobra.RangeArgs(1, 3),
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&o.reason, "reason", "", "`TEXT` that says why (required)")
-			f.BoolVar(&o.failed, "failed", false, "all records of the run that did not go in, in place of TYPE:ID")
+			f.BoolVar(&o.failed, "failed", false,
+				"all records of the run that did not go in, in place of TYPE:ID")
 		},
 		run: func(ctx context.Context, e *env, args []string) error { return o.run(ctx, e, args) },
 	}

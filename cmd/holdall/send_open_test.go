@@ -36,7 +36,8 @@ func sendVirtually(t *testing.T, switches []string, more []string, do func(*test
 	root, _, _ := demo(t)
 	s := &sender{root: root}
 	serve := func() http.Handler {
-		c := orgvuesim.Config{Base: virtualURL, Datasets: []orgvuesim.Dataset{{ID: simulatedDataset, Name: "People",
+		c := orgvuesim.Config{Base: virtualURL, Datasets: []orgvuesim.Dataset{{ID: simulatedDataset,
+			Name: "People",
 			Type: "PEOPLE", Properties: []string{"EmployeeID", "FullName", "Town", "Grade"}}}}
 		for _, x := range switches {
 			if err := c.Behaviour.Set(x); err != nil {
@@ -52,7 +53,8 @@ func sendVirtually(t *testing.T, switches []string, more []string, do func(*test
 		if err := os.WriteFile(token, []byte(s.tenant.Token()+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s.args = append([]string{"--json", "send", root, "orgvue", "--query", s.sql, "--dataset", simulatedDataset,
+		s.args = append([]string{"--json", "send", root, "orgvue", "--query", s.sql, "--dataset",
+			simulatedDataset,
 			"--tenant", "ACME_1", "--api-url", virtualURL, "--token-file", token, "--allow-private"}, more...)
 		do(t, s)
 		searchFor(t, root, s.tenant.Credentials())
@@ -187,7 +189,8 @@ func TestAnImportThatNobodyCanTellOf(t *testing.T) {
 				if lost != "job-fails" {
 					return
 				}
-				if o := s.run("log", "requeue", s.root, first.Run, "--failed", "--reason", "none is there"); o.code != 0 {
+				if o := s.run("log", "requeue", s.root, first.Run, "--failed", "--reason",
+					"none is there"); o.code != 0 {
 					t.Fatalf("requeue: %s", o.stderr)
 				}
 				if r := s.send(0, people("4")); r.Sent != 10 || r.Succeeded != 10 {
@@ -239,7 +242,8 @@ func TestSendDeletes(t *testing.T) {
 					t.Errorf("%+v", r)
 				}
 				has(10)
-				if r := s.send(exitDone, leaving, "--action-column", "what", "--allow-delete"); r.Succeeded != 2 {
+				if r := s.send(exitDone, leaving, "--action-column", "what",
+					"--allow-delete"); r.Succeeded != 2 {
 					t.Errorf("%+v", r)
 				}
 				has(8)

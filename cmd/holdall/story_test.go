@@ -27,7 +27,8 @@ func TestFromEployToOrgvue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tenant = orgvuesim.New(orgvuesim.Config{Base: virtualURL, Behaviour: orgvuesim.Behaviour{FailEvery: 10},
+		tenant = orgvuesim.New(orgvuesim.Config{Base: virtualURL,
+			Behaviour: orgvuesim.Behaviour{FailEvery: 10},
 			Datasets: []orgvuesim.Dataset{{ID: simulatedDataset, Name: "People", Type: "PEOPLE",
 				Properties: []string{"EmployeeID", "FullName"}}}})
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -63,7 +64,8 @@ func TestFromEployToOrgvue(t *testing.T) {
 			said += o.stdout + o.stderr
 			for _, want := range strings.Split(wants, "|") {
 				if o.code != code || !strings.Contains(o.stdout+o.stderr, want) {
-					t.Errorf("%q: exit %d, want %d and %q\n%s%s", args[0], o.code, code, want, o.stdout, o.stderr)
+					t.Errorf("%q: exit %d, want %d and %q\n%s%s", args[0], o.code, code, want, o.stdout,
+						o.stderr)
 				}
 			}
 			return o
@@ -96,7 +98,8 @@ func TestFromEployToOrgvue(t *testing.T) {
 		}
 		step(exitDone, "people\t1010\tcreate\tfailed|people\t1020\tcreate\tfailed", "log", root, runs[0].ID,
 			"--failed")
-		step(exitDone, "sends people:1010 again", "log", "requeue", root, runs[0].ID, "people:1010", "--reason",
+		step(exitDone, "sends people:1010 again", "log", "requeue", root, runs[0].ID, "people:1010",
+			"--reason",
 			"corrected")
 		tenant.Set(func(b *orgvuesim.Behaviour) { b.FailEvery = 0 })
 		step(exitDone, "1 item sent, 1 went in", send...)

@@ -189,7 +189,8 @@ func planAPI(ctx context.Context, e *env, p eploy.Options) error {
 		return err
 	}
 	e.talk("%s requests, %s: %s for the files, %s for the records; ask the vendor for a limit above %d a day "+
-		"to be quicker", group(int64(f.Requests)), count(f.Days, "day", "days"), count(f.FileDays, "day", "days"),
+		"to be quicker", group(int64(f.Requests)), count(f.Days, "day", "days"), count(f.FileDays, "day",
+		"days"),
 		count(f.RecordDays, "day", "days"), f.Budget.DayLimit)
 	for _, name := range f.Unanswered {
 		e.warn("the system does not answer for " + name + " now; it is not in these figures")

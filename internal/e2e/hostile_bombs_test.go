@@ -33,7 +33,8 @@ func hostileBombs(t *testing.T) []hostileCase {
 			name: "an entry of zeros, a thousand times its stored bytes", exit: 5, codes: refused,
 			outcome: "refused, its stored bytes kept; the others are documents",
 			entries: []hostileEntry{
-				good, {name: "zeros", content: strings.Repeat("\x00", 16<<20), method: deflated, refused: "limit"},
+				good, {name: "zeros", content: strings.Repeat("\x00", 16<<20), method: deflated,
+					refused: "limit"},
 				{name: "z.txt", content: "z"},
 			},
 		},
@@ -84,7 +85,8 @@ func halfZeros(n, refused int) (all []hostileEntry) {
 			noise[k] = byte(random.Uint32())
 		}
 		e := hostileEntry{
-			name: fmt.Sprintf("%02d.bin", i), content: string(noise) + strings.Repeat("\x00", 2<<20), method: deflated,
+			name: fmt.Sprintf("%02d.bin", i), content: string(noise) + strings.Repeat("\x00",
+				2<<20), method: deflated,
 		}
 		if i >= refused {
 			e.refused = "limit"
@@ -107,8 +109,10 @@ func quotedEntries(t *testing.T, n int) []hostileEntry {
 			e.stored = string(e.storedBytes(t))
 		} else {
 			next := &all[i+1]
-			header := string(little("PK\x03\x04", uint16(20), next.fields(len(next.stored)), uint16(0), next.name))
-			quote := little(byte(0), uint16(len(header)), ^uint16(len(header))) // a stored block that is not the last
+			header := string(little("PK\x03\x04", uint16(20), next.fields(len(next.stored)), uint16(0),
+				next.name))
+			quote := little(byte(0), uint16(len(header)),
+				^uint16(len(header))) // a stored block that is not the last
 			e.content, e.stored = header+next.content, string(quote)+header+next.stored
 		}
 		e.at = 1 + i*(5+30+3)
@@ -117,7 +121,8 @@ func quotedEntries(t *testing.T, n int) []hostileEntry {
 	return all
 }
 
-// quine returns r.zip of Russ Cox (Zip Files All The Way Down, 2010), which the tests of Go's archive/zip have.
+// quine returns r.zip of Russ Cox (Zip Files All The Way Down, 2010), which the tests of Go's archive/zip
+// have.
 func quine(t *testing.T, _ []hostileEntry) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(strings.Join(strings.Fields(`

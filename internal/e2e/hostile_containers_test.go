@@ -84,7 +84,8 @@ func hostileZIP(t *testing.T, entries []hostileEntry) []byte {
 		}
 		directory.Write(record)
 	}
-	end := little("PK\x05\x06", uint32(0), uint16(len(entries)), uint16(len(entries)), uint32(directory.Len()),
+	end := little("PK\x05\x06", uint32(0), uint16(len(entries)), uint16(len(entries)),
+		uint32(directory.Len()),
 		uint32(out.Len()), uint16(0))
 	out.Write(directory.Bytes())
 	out.Write(end)

@@ -23,14 +23,17 @@ func hostileKinds(t *testing.T) []hostileCase {
 			outcome: "links are refused, their targets kept as bytes; files are documents",
 			exit:    5, codes: []string{"warning entry-refused"},
 			entries: []hostileEntry{
-				special("link", 0o120777, "/etc/passwd", "symlink"), special("up", 0o120777, "../../../..", "symlink"),
-				special("dir", 0o120777, "OUTSIDE", "symlink"), {name: "dir/evil.txt", content: "through the link"}, good,
+				special("link", 0o120777, "/etc/passwd", "symlink"), special("up", 0o120777, "../../../..",
+					"symlink"),
+				special("dir", 0o120777, "OUTSIDE", "symlink"), {name: "dir/evil.txt",
+					content: "through the link"}, good,
 			},
 		},
 		{
 			name: "devices, pipes and sockets in a ZIP", outcome: "refused, bytes kept", exit: 5,
 			codes: []string{"warning entry-refused"},
-			entries: []hostileEntry{special("sda", 0o060666, "x", "device"), special("tty", 0o020666, "y", "device"),
+			entries: []hostileEntry{special("sda", 0o060666, "x", "device"), special("tty", 0o020666, "y",
+				"device"),
 				special("pipe", 0o010666, "z", "device"), special("socket", 0o140666, "s", "device"), good},
 		},
 		{
@@ -40,7 +43,8 @@ func hostileKinds(t *testing.T) []hostileCase {
 			entries: []hostileEntry{
 				link("link", "/etc/passwd", tar.TypeSymlink), link("hard", "/etc/shadow", tar.TypeLink),
 				link("dir", "OUTSIDE", tar.TypeSymlink), {name: "dir/evil.txt", content: "through the link"},
-				link("good.txt", "../../../x", tar.TypeSymlink), good, link("again", "good.txt", tar.TypeLink),
+				link("good.txt", "../../../x", tar.TypeSymlink), good, link("again", "good.txt",
+					tar.TypeLink),
 			},
 		},
 		{

@@ -19,7 +19,8 @@ func endOf(change func(zip, end []byte) []byte) func(*testing.T, []hostileEntry)
 // end64 puts the two records of ZIP64 before the end (APPNOTE.TXT 4.3.14, 4.3.15).
 func end64(entries, size, start, at uint64) func(*testing.T, []hostileEntry) []byte {
 	return endOf(func(zip, end []byte) []byte {
-		record := little("PK\x06\x06", uint64(44), uint16(45), uint16(45), uint64(0), entries, entries, size, start)
+		record := little("PK\x06\x06", uint64(44), uint16(45), uint16(45), uint64(0), entries, entries, size,
+			start)
 		locator := little("PK\x06\x07", uint32(0), uint64(len(zip))+at, uint32(1))
 		copy(end[8:], little(uint16(0xffff), uint16(0xffff), uint32(0xffffffff), uint32(0xffffffff)))
 		return append(append(append(zip, record...), locator...), end...)
@@ -50,7 +51,8 @@ func hostileLies(t *testing.T) []hostileCase {
 			name: "content that is longer, or shorter, than its entry says", exit: 5, codes: damaged,
 			outcome: "documents, with what there is of them, called damaged in source; one of a gibibyte, it says, " +
 				"is refused, its stored bytes kept",
-			entries: []hostileEntry{sized("longer.txt", 100, text[:100]), sized("shorter.txt", 2000, text), huge,
+			entries: []hostileEntry{sized("longer.txt", 100, text[:100]), sized("shorter.txt", 2000, text),
+				huge,
 				good},
 		},
 		{
@@ -66,12 +68,15 @@ func hostileLies(t *testing.T) []hostileCase {
 		{
 			name: "a directory of 2^62 entries, says ZIP64", make: end64(1<<62, 1<<62, 1<<62, 0), exit: 5,
 			outcome: "the two entries are documents, found by their own headers; the container is kept whole",
-			entries: []hostileEntry{good, {name: "second.txt", content: "second"}}, whole: true, codes: broken,
+			entries: []hostileEntry{good, {name: "second.txt",
+				content: "second"}}, whole: true, codes: broken,
 		},
 		{
-			name: "an end record of ZIP64 that is not where its locator says", make: end64(2, 0, 0, 1<<40), exit: 5,
+			name: "an end record of ZIP64 that is not where its locator says", make: end64(2, 0, 0,
+				1<<40), exit: 5,
 			outcome: "the two entries are documents, found by their own headers; the container is kept whole",
-			entries: []hostileEntry{good, {name: "second.txt", content: "second"}}, whole: true, codes: broken,
+			entries: []hostileEntry{good, {name: "second.txt",
+				content: "second"}}, whole: true, codes: broken,
 		},
 		{
 			name: "65,535 entries where there are two", exit: 5, whole: true, codes: contradictory,
@@ -86,7 +91,8 @@ func hostileLies(t *testing.T) []hostileCase {
 			name: "a second ZIP in the comment of the first", exit: 5, whole: true,
 			outcome: "documents of both; the container is kept whole",
 			codes:   []string{"warning bytes-unaccounted", "warning entries-unlisted"},
-			entries: []hostileEntry{good}, holds: []hostileEntry{good, {name: "hidden.txt", content: "hidden"}},
+			entries: []hostileEntry{good}, holds: []hostileEntry{good, {name: "hidden.txt",
+				content: "hidden"}},
 			make: endOf(func(zip, end []byte) []byte {
 				second := hostileZIP(t, []hostileEntry{{name: "hidden.txt", content: "hidden"}})
 				copy(end[20:], little(uint16(len(second))))

@@ -24,13 +24,15 @@ func hostileNames() []hostileCase {
 	for n := 1; n <= 12; n++ {
 		up = append(up, strings.Repeat("../", n)+"evil.txt")
 	}
-	up = append(up, `..\..\..\evil.txt`, "a/../../../evil.txt", "..", "../", "./x.txt", "a//b.txt", "..../x.txt")
+	up = append(up, `..\..\..\evil.txt`, "a/../../../evil.txt", "..", "../", "./x.txt", "a//b.txt",
+		"..../x.txt")
 	paths := documentsNamed(up...)
 	return []hostileCase{
 		{name: "names that lead upwards (`../`, `..\\`)", entries: paths, outcome: rowsInDoubt, exit: 5},
 		{
 			name: "absolute names, drives, network shares", outcome: rowsInDoubt, exit: 5,
-			entries: documentsNamed("OUTSIDE/evil.txt", "/etc/cron.d/evil", `C:\Windows\evil.dll`, "C:evil.txt",
+			entries: documentsNamed("OUTSIDE/evil.txt", "/etc/cron.d/evil", `C:\Windows\evil.dll`,
+				"C:evil.txt",
 				`\\server\share\evil.txt`, "//server/share/evil.txt", `\\?\C:\evil.txt`, "file:///etc/evil", "~/evil.txt",
 				"~root/.ssh/authorized_keys", "$HOME/evil.txt", "%APPDATA%/evil.txt", "-rf", "--to=OUTSIDE"),
 		},
@@ -61,7 +63,8 @@ func hostileNames() []hostileCase {
 		{
 			name: "very long names, and paths of a thousand folders", outcome: namesAreData,
 			entries: documentsNamed(strings.Repeat("n", 300)+".txt", strings.Repeat("n", 60_000),
-				strings.Repeat("n", 65_535), strings.Repeat("deep/", 1000)+"x.txt", strings.Repeat("é", 200)+".pdf",
+				strings.Repeat("n", 65_535), strings.Repeat("deep/", 1000)+"x.txt", strings.Repeat("é",
+					200)+".pdf",
 				"x."+strings.Repeat("e", 300)),
 		},
 		{
@@ -70,21 +73,25 @@ func hostileNames() []hostileCase {
 		},
 		{
 			name: "names that differ in case, in accents' form or in width only", outcome: namesAreData,
-			entries: documentsNamed("Letter.txt", "letter.txt", "LETTER.TXT", "caf\u00e9.txt", "cafe\u0301.txt",
+			entries: documentsNamed("Letter.txt", "letter.txt", "LETTER.TXT", "caf\u00e9.txt",
+				"cafe\u0301.txt",
 				"CAF\u00c9.txt", "stra\u00dfe.txt", "strasse.txt", "\uff4cetter.txt", "\u212aelvin.txt", "Kelvin.txt"),
 		},
 		{
 			name: "a file that is a folder of another, names of the archive's own files", outcome: namesAreData,
-			entries: documentsNamed("a", "a/b", "a/b/c", "_pack.csv", "bagit.txt", "data/documents/index.csv.zst",
+			entries: documentsNamed("a", "a/b", "a/b/c", "_pack.csv", "bagit.txt",
+				"data/documents/index.csv.zst",
 				"index.csv", "../bagit.txt", "=HYPERLINK(\"x\")", "a,b\"c\n;'d.csv"),
 		},
 		{
 			name: "no name, and names of dots", outcome: rowsInDoubt, exit: 5,
-			entries: append(documentsNamed(".", "...", " "), hostileEntry{content: "nameless", gotName: "unnamed-3"}),
+			entries: append(documentsNamed(".", "...", " "), hostileEntry{content: "nameless",
+				gotName: "unnamed-3"}),
 		},
 		{
 			name: "a folder that has bytes", outcome: "it is a document",
-			entries: []hostileEntry{{name: "folder/", content: "hidden in a folder"}, {name: "plain/", nothing: true},
+			entries: []hostileEntry{{name: "folder/", content: "hidden in a folder"}, {name: "plain/",
+				nothing: true},
 				{name: "x.txt", content: "x"}},
 		},
 	}

@@ -127,9 +127,11 @@ func TestHostileNamesAreNoPaths(t *testing.T) {
 		out, _ := cmd.CombinedOutput() // the exit code is that of findings
 		ops := 0
 		for _, o := range readTrace(t, trace, w.dir) {
-			writes := o.changes() || strings.Contains(o.flags, "O_WRONLY") || strings.Contains(o.flags, "O_RDWR")
+			writes := o.changes() || strings.Contains(o.flags, "O_WRONLY") || strings.Contains(o.flags,
+				"O_RDWR")
 			for _, path := range []string{o.path, o.path2} {
-				if !writes || path == "" || strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path, "/proc/") {
+				if !writes || path == "" || strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path,
+					"/proc/") {
 					continue
 				}
 				rel, err := filepath.Rel(w.dir, path)

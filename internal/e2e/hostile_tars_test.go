@@ -63,12 +63,14 @@ func hostileTars(t *testing.T) []hostileCase {
 	return []hostileCase{
 		{
 			name: "a tar of zeros, a thousand times its gzip", file: "attachments.tar.gz", make: tarGzip, exit: 5,
-			entries: []hostileEntry{good, zeros, {name: "last.txt", nothing: true}}, whole: true, codes: limited,
+			entries: []hostileEntry{good, zeros, {name: "last.txt",
+				nothing: true}}, whole: true, codes: limited,
 			outcome: "documents up to there, the zeros refused; the container is kept whole",
 		},
 		{
 			name: "a tar of zeros, ten thousand times its zstd", file: "attachments.tar.zst", make: tarZstd, exit: 5,
-			entries: []hostileEntry{good, zeros, {name: "last.txt", nothing: true}}, whole: true, codes: limited,
+			entries: []hostileEntry{good, zeros, {name: "last.txt",
+				nothing: true}}, whole: true, codes: limited,
 			outcome: "documents up to there, the zeros refused; the container is kept whole",
 		},
 		{
@@ -89,7 +91,10 @@ func hostileTars(t *testing.T) []hostileCase {
 				"lost, it is said",
 			entries: []hostileEntry{good, {name: "odd.txt", content: "odd", refused: "limit"},
 				{name: "last.txt", content: "last", nothing: true}},
-			make: edited(func(h []byte) { copy(h[124:], "\x80\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00\x00") }),
+			make: edited(func(h []byte) {
+				copy(h[124:],
+					"\x80\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00\x00")
+			}),
 		},
 		{
 			name: "a member of less than no bytes", file: "attachments.tar", exit: 5, whole: true,

@@ -183,7 +183,8 @@ func (e *hostileEntry) archived() string {
 // run runs the program with the world's own directories, and checks what it took.
 func (w *hostileWorld) run(t *testing.T, args ...string) outcome {
 	t.Helper()
-	r := startWith(t, []string{"HOME=" + filepath.Join(w.dir, "home"), "TMPDIR=" + filepath.Join(w.dir, "tmp"),
+	r := startWith(t, []string{"HOME=" + filepath.Join(w.dir, "home"), "TMPDIR=" + filepath.Join(w.dir,
+		"tmp"),
 		"XDG_CACHE_HOME="}, args...)
 	var disk, memory int64
 	done, watched := make(chan struct{}), make(chan struct{})

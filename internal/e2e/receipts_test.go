@@ -29,6 +29,7 @@ func TestReceiptsAreSyncedAsTheyCome(t *testing.T) {
 		}
 	}
 	if written < 3 || before < 2 {
-		t.Errorf("%d receipts, synced %d times before the last one; want three and two at least", written, before)
+		t.Errorf("%d receipts, synced %d times before the last one; want three and two at least", written,
+			before)
 	}
 }

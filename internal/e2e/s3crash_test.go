@@ -20,8 +20,8 @@ type s3Crash struct {
 	acted   bool // when the server has acted, and before it answers; else before the server has seen it
 }
 
-// Killed at any request to S3, before the server acts or after it has, the same command makes the archive that
-// an undisturbed one makes, once, and neither deletes nor overwrites anything.
+// Killed at any request to S3, before the server acts or after it has, the same command makes the archive
+// that an undisturbed one makes, once, and neither deletes nor overwrites anything.
 //
 //	HOLDALL_TEST_S3_CRASHES=100    how many crashes are tried, at random; "0" means each request in both ways
 func TestKilledAtAnyRequestToS3(t *testing.T) {
@@ -96,7 +96,8 @@ type s3Crashed struct {
 func newS3Crashed(t *testing.T, dir, kind string) *s3Crashed {
 	t.Helper()
 	proxy := s3test.Start(t).NewProxy(t)
-	return &s3Crashed{proxy: proxy, environ: s3test.Environ(dir, proxy.URL, s3test.Writer), dir: dir, kind: kind}
+	return &s3Crashed{proxy: proxy, environ: s3test.Environ(dir, proxy.URL, s3test.Writer), dir: dir,
+		kind: kind}
 }
 
 func (c *s3Crashed) work(root string) string { return filepath.Join(c.dir, "work-"+root) }

@@ -193,7 +193,8 @@ func (s *System) testQuestion(k *kind, id, op, value string) (func(*record) bool
 			QuestionID int `json:"QuestionId"`
 			Answer     any
 		}
-		if json.Unmarshal([]byte((&writer{system: s, kind: k, record: r, search: true}).answers()), &all) != nil {
+		if json.Unmarshal([]byte((&writer{system: s, kind: k, record: r, search: true}).answers()),
+			&all) != nil {
 			return false
 		}
 		for _, q := range all {

@@ -336,7 +336,8 @@ func (s *System) get(key *Key, q *http.Request, path string) answer {
 		}
 		members := s.members(k, r, false)
 		if s.config.Behaviour.SparseGet {
-			members = slices.DeleteFunc(members, func(m member) bool { return m.value == "null" || m.value == `""` })
+			members = slices.DeleteFunc(members,
+				func(m member) bool { return m.value == "null" || m.value == `""` })
 		}
 		return good(object(members))
 	}

@@ -293,7 +293,8 @@ func TestRoutes(t *testing.T) {
 		{"users", "User.HasBeenExportedBy", "Equals"}, {"candidates", "Vacancy.Title", "Equals"},
 		{"users", "User.question.31", "Equals"}, {"candidates", "Candidate.Surname", "GreaterThan"},
 		{"candidates", "Candidate.Gender", "Contains"}, {"users", "User.IsActive", "NotEquals"},
-		{"candidates", "Candidate.CandidateId", "GreaterThan"}, {"timesheets", "Timesheet.HoursWorked", "Contains"},
+		{"candidates", "Candidate.CandidateId", "GreaterThan"}, {"timesheets", "Timesheet.HoursWorked",
+			"Contains"},
 	} {
 		if n := total(tt.path, tt.route, `"1"`, tt.op); n != -400 {
 			t.Errorf("%s %s: %d, want 400", tt.route, tt.op, n)

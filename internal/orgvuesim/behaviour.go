@@ -28,8 +28,8 @@ type Behaviour struct {
 	ExpireUploads int    // the first N uploads find their URL expired
 	ExpireImports int    // the first N imports find the URL of their payload expired
 
-	// Refuse are codes of ErrorCodes, all in one answer, that requests to the API are refused with: those from
-	// number RefuseFrom on, RefuseTimes of them (0: all).
+	// Refuse are codes of ErrorCodes, all in one answer, that requests to the API are refused with: those
+	// from number RefuseFrom on, RefuseTimes of them (0: all).
 	Refuse                  []string
 	RefuseFrom, RefuseTimes int
 	RefuseSilently          bool // without a message

@@ -226,7 +226,8 @@ func (t *Tenant) listItems(d *dataset, after string) answer {
 			continue
 		}
 		if page > 0 && len(out) == page {
-			more = fmt.Sprintf("%s/api/v1/%s/datasets/%s/items?after=%s", t.config.Base, t.config.Tenant, d.ID,
+			more = fmt.Sprintf("%s/api/v1/%s/datasets/%s/items?after=%s", t.config.Base, t.config.Tenant,
+				d.ID,
 				url.QueryEscape(fmt.Sprint(out[page-1]["_id"])))
 			break
 		}

@@ -77,7 +77,8 @@ func (c client) importOf(payload, query string) string {
 	get, _ := c.upload(payload)
 	ask := fmt.Sprintf(`{"importLocation":{"method":"GET","url":%q}}`, get)
 	status, body, head := c.do("PUT", "datasets/"+people+"/items/import"+query, ask)
-	if status != 202 || head.Get("X-Amzn-Trace-Id") == "" || !strings.Contains(body, `"jobStatus":"created"`) {
+	if status != 202 || head.Get("X-Amzn-Trace-Id") == "" || !strings.Contains(body,
+		`"jobStatus":"created"`) {
 		c.t.Fatalf("import: %d %s", status, body)
 	}
 	var job struct {
@@ -235,7 +236,8 @@ func TestSwitches(t *testing.T) {
 				Items []map[string]any
 				Links map[string]struct{ URL string } `json:"_links"`
 			}
-			if json.Unmarshal([]byte(body), &page) != nil || len(page.Items) != 1 || page.Items[0]["_id"] != "E1" {
+			if json.Unmarshal([]byte(body),
+				&page) != nil || len(page.Items) != 1 || page.Items[0]["_id"] != "E1" {
 				return false
 			}
 			_, body, _ = c.do("GET", page.Links["next"].URL, "", "Authorization:Bearer "+c.tenant.Token())
@@ -269,11 +271,13 @@ func TestSwitches(t *testing.T) {
 		value, _, _ := strings.Cut(values, "|")
 		value = strings.NewReplacer("N", "3", "TIME", "3s").Replace(value)
 		var b Behaviour
-		if err := b.Set(strings.TrimSuffix(name+"="+value, "=")); err != nil || reflect.DeepEqual(b, Behaviour{}) {
+		if err := b.Set(strings.TrimSuffix(name+"="+value, "=")); err != nil || reflect.DeepEqual(b,
+			Behaviour{}) {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
-	for _, bad := range []string{"", "nothing", "result-shape=xml", "fail-every=x", "url-life=x", "refuse=1"} {
+	for _, bad := range []string{"", "nothing", "result-shape=xml", "fail-every=x", "url-life=x",
+		"refuse=1"} {
 		if err := new(Behaviour).Set(bad); err == nil {
 			t.Errorf("%q is accepted", bad)
 		}

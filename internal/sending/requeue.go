@@ -30,7 +30,8 @@ func Requeue(ctx context.Context, s archive.Store, w Wish) (*archive.Run, error)
 	}
 	run := runs[i]
 	if run.Destination == "" {
-		return nil, usage("\"holdall log ROOT --type send\" lists those that did", "run %s sent nothing anywhere",
+		return nil, usage("\"holdall log ROOT --type send\" lists those that did",
+			"run %s sent nothing anywhere",
 			w.Run)
 	}
 	records, err := w.records(ctx, s, run)
@@ -38,7 +39,8 @@ func Requeue(ctx context.Context, s archive.Store, w Wish) (*archive.Run, error)
 		return nil, err
 	}
 	now := time.Now().UTC()
-	wish := archive.Run{ID: archive.NewRunID(now), Started: now, Ended: now, Direction: "out", Type: "requeue",
+	wish := archive.Run{ID: archive.NewRunID(now), Started: now, Ended: now, Direction: "out",
+		Type:       "requeue",
 		RecordType: run.RecordType, Status: statusRequeued, Records: int64(len(records)), Export: run.Export,
 		Operator: w.Operator, Version: w.Version, Destination: run.Destination, Detail: w.Reason}
 	if w.ID != "" {
@@ -67,7 +69,8 @@ func (w *Wish) records(ctx context.Context, s archive.Store, run archive.Run) ([
 	case len(out) > 0:
 		return out, nil
 	case w.ID == "":
-		return nil, usage("name a record to have it sent again all the same", "nothing failed in run %s", w.Run)
+		return nil, usage("name a record to have it sent again all the same", "nothing failed in run %s",
+			w.Run)
 	}
 	return nil, usage("\"holdall log ROOT "+w.Run+" --records\" lists its records",
 		"%s:%s took no part in run %s", w.Type, w.ID, w.Run)

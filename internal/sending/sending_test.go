@@ -63,7 +63,8 @@ func newOffice(t *testing.T, b orgvuesim.Behaviour) *office {
 	f.tenant = orgvuesim.New(orgvuesim.Config{Behaviour: b,
 		Datasets: []orgvuesim.Dataset{{ID: dataset, Name: "People", Type: "PEOPLE",
 			Properties: []string{"EmployeeID", "FullName", "Grade"}}}})
-	f.o = Options{Store: &storetest.Memory{}, ImportTime: time.Hour, Work: t.TempDir(), RecordType: "people", Export: "acme",
+	f.o = Options{Store: &storetest.Memory{}, ImportTime: time.Hour, Work: t.TempDir(), RecordType: "people",
+		Export:   "acme",
 		Operator: "ines",
 		Talk:     func(format string, a ...any) { f.said = append(f.said, fmt.Sprintf(format, a...)) },
 		Orgvue: orgvue.Options{URL: "api.orgvue.example", Tenant: "ACME_1", Dataset: dataset,

@@ -29,8 +29,8 @@ func newEntryLists(dir string) *entryLists {
 	return &entryLists{dir: dir, counts: map[int]int64{}, opened: map[int]map[int]bool{}}
 }
 
-// open notes that an entry of a received object is a container, or a piece of one, whose own entries were taken
-// over.
+// open notes that an entry of a received object is a container, or a piece of one, whose own entries were
+// taken over.
 func (c *entryLists) open(number int, entries []unpack.Entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,11 +16,11 @@ import (
 	"holdall/internal/atomicfile"
 )
 
-// receiptLog keeps the receipts of all processes that worked on a run, one JSON object a line. They are synced
-// as they come, so that a loss of power costs those of the last moment only, and no fetch waits for the disk.
-// Receipts that come before the run is known are held back. A receipt that cannot be written ends the takeover,
-// since nothing may be archived whose receipt is lost: it is written into room that was set aside, for the next
-// process to resume from.
+// receiptLog keeps the receipts of all processes that worked on a run, one JSON object a line. They are
+// synced as they come, so that a loss of power costs those of the last moment only, and no fetch waits for
+// the disk. Receipts that come before the run is known are held back. A receipt that cannot be written ends
+// the takeover, since nothing may be archived whose receipt is lost: it is written into room that was set
+// aside, for the next process to resume from.
 type receiptLog struct {
 	failed func(error) // called when a receipt cannot be written
 

@@ -134,8 +134,8 @@ func (f *refusedFile) writeContent(s *origin, c container, e unpack.Entry) (int6
 	return n, err
 }
 
-// hasBytes reports whether an entry is more than its place in the container. In a tar, the header is kept as well:
-// a link has its target there.
+// hasBytes reports whether an entry is more than its place in the container. In a tar, the header is kept as
+// well: a link has its target there.
 func hasBytes(s *origin, e unpack.Entry) bool {
 	return e.CompressedSize > 0 || s.kind == filetype.Tar || s.kind == filetype.TarGzip || s.kind == filetype.TarZstd
 }

@@ -40,8 +40,8 @@ func (t *takeover) newUnpacker(o *fetch.Object, all []*fetch.Object) (*unpacker,
 	return &unpacker{t: t, o: o, all: all, list: list, refused: refused}, nil
 }
 
-// unpackObject takes over an object with read, which is called again with its content where it turns out to be
-// compressed. What read says is not a container is kept as it was received.
+// unpackObject takes over an object with read, which is called again with its content where it turns out to
+// be compressed. What read says is not a container is kept as it was received.
 func (t *takeover) unpackObject(
 	ctx context.Context, g objectGroup, read func(*unpacker, *origin) error,
 ) error {
@@ -102,8 +102,8 @@ type containerScan struct {
 	changes   int64      // of the origin, when they were
 }
 
-// scanOrKeep is scanContainer for a container that is kept as it was received if it cannot be read: there is no
-// scan then.
+// scanOrKeep is scanContainer for a container that is kept as it was received if it cannot be read: there is
+// no scan then.
 func (u *unpacker) scanOrKeep(
 	ctx context.Context, s *origin, reset func(), use func(unpack.Entry) error,
 ) (*containerScan, error) {
@@ -123,8 +123,8 @@ func (u *unpacker) scanOrKeep(
 }
 
 // scanContainer opens a container and hands on what are documents by all that its directory says, having
-// fetched its structure again where it is damaged. A tar that runs into a limit, a bomb, is read as far as that.
-// use may be called again from the start, after reset.
+// fetched its structure again where it is damaged. A tar that runs into a limit, a bomb, is read as far as
+// that. use may be called again from the start, after reset.
 func (u *unpacker) scanContainer(
 	ctx context.Context, s *origin, reset func(), use func(unpack.Entry) error,
 ) (*containerScan, error) {

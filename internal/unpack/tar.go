@@ -70,7 +70,8 @@ func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 			if err != nil && s != nil {
 				s.close()
 			}
-			if t.lenient && (errors.Is(err, ErrFormat) || errors.Is(err, ErrChecksum) || errors.Is(err, ErrLimit)) {
+			if t.lenient && (errors.Is(err, ErrFormat) || errors.Is(err, ErrChecksum) || errors.Is(err,
+				ErrLimit)) {
 				acc.Contradictions = append(
 					acc.Contradictions, fmt.Sprintf("after %d entries: %v", index, errors.Unwrap(err)),
 				)
