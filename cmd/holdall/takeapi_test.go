@@ -47,6 +47,7 @@ func TestTakeFromAnAPI(t *testing.T) {
 	var r struct {
 		Export, State string
 		Requests      int
+		FetchedBytes  int64     `json:"fetched_bytes"`
 		ResumeAfter   time.Time `json:"resume_after"`
 		Error         struct {
 			Code      string
@@ -63,7 +64,7 @@ func TestTakeFromAnAPI(t *testing.T) {
 	}
 	o = holdall(t, append(take, "--reserve", "0")...)
 	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil || o.code != 0 || r.State != "complete" ||
-		r.Requests == 0 ||
+		r.Requests == 0 || r.FetchedBytes == 0 ||
 		r.Types["candidates"]["received"] != 20.0 {
 		t.Fatalf("exit %d, %s%s", o.code, o.stdout, o.stderr)
 	}

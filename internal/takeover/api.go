@@ -62,6 +62,13 @@ func TakeAPI(ctx context.Context, system string, p eploy.Options, o Options) (*R
 	}
 	if result != nil {
 		result.PullParts = parts
+		for _, part := range parts {
+			if part.Killed {
+				result.ReusedBytes += part.Bytes
+			} else {
+				result.FetchedBytes += part.Bytes
+			}
+		}
 	}
 	return result, err
 }
