@@ -137,6 +137,7 @@ const (
 	RecordsVanished  = "record-vanished"    // was received, and is gone
 	RecordsMissing   = "record-missing"     // is listed, and was not received
 	RecordsAlone     = "record-alone"       // could only be read one by one, in another form
+	NotAsked         = "not-asked"          // answered by one request a record, and not among the types
 	TotalDiffers     = "total-differs"      // the stated total is not what can be listed
 	CensusUnsettled  = "census-unsettled"   // the listing changed faster than it could be taken
 	DatesIncomparble = "dates-incomparable" // changes were found by listing everything again

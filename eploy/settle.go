@@ -68,6 +68,10 @@ func (p *pull) settle(ctx context.Context, g *progress) error {
 			"%d records of %s could only be read one by one: options are in full, and in place of answers to "+
 				"questions there may be where these are", g.alone, g.name)
 	}
+	if n := len(g.have); n > 0 && g.name == "candidates" {
+		p.find(NotAsked, Info, g.listing, "the references of %d candidates were not asked for: the system answers "+
+			"them one candidate at a time", n)
+	}
 	if n := len(g.gone); n > 0 {
 		p.find(RecordsVanished, Info, g.listing,
 			"%d records of %s were received and have vanished from the system since", n, g.name)
