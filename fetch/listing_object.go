@@ -236,7 +236,7 @@ func (r *Run) fetchLargeFile(src *Source, name string, x *exchange) (*Object, er
 // been received of a file that is not complete is there for the next run.
 func (r *Run) releaseLargeFile(o *Object) {
 	r.mu.Lock()
-	if r.ctx.Err() != nil { // which interrupt, not seeing o any more, would not tell it
+	if r.ctx.Err() != nil { // o is about to leave r.order, where interrupt would find it
 		o.fail(failure.Stopped(r.ctx))
 	}
 	for len(o.spans.active) > 0 || o.outcome.hashing {

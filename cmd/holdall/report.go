@@ -169,7 +169,7 @@ func (o *reportOptions) runOne(
 	return o.result.answer(ctx, e, db, statements, write)
 }
 
-// fitting returns the reports that know an archive's tables: the built-in ones know Recruitly's.
+// fitting returns the reports that are for an archive's tables: the built-in ones are for Recruitly's.
 func (x *export) fitting(ctx context.Context, all []reports.Report) ([]reports.Report, error) {
 	s, err := takeover.ReadStatus(ctx, x.bag)
 	if err != nil || s.Source == takeover.Source {

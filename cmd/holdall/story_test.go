@@ -83,6 +83,8 @@ func TestFromEployToOrgvue(t *testing.T) {
 		step(exitDone, "valid (full", "verify", root)
 		step(exitUsage, "person knows the tables of Recruitly's export", "person", root, "1003")
 		step(exitUsage, "the built-in reports know the tables of Recruitly", "report", root, "01-funnel")
+		step(exitUsage, "the built-in reports know the tables of Recruitly", "report", root, "--all", "-o",
+			filepath.Join(t.TempDir(), "all.xlsx"))
 
 		step(exitDone, `{"_action":"create","EmployeeID":"1001","FullName":|20 items would be sent`,
 			append(send, "--dry-run")...)
