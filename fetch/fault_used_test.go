@@ -27,6 +27,14 @@ var usedFaults = []faultCase{
 			"link", test: testListedGoneAgain,
 		outcome: "named missing when it has been so with two links",
 	},
+	{
+		name: "the same, and the secrets of the links are in their paths", test: testListedGoneAgainInPath,
+		outcome: "named missing when it has been so with two links",
+	},
+	{
+		name: "a link's only answer has no bytes, and so has that of the next link", test: testEmptyOnce,
+		outcome: "`link-gone` for the first one; with the second one the object is empty",
+	},
 }
 
 // namedLinks is a listing of text lines, with what each link is asked for from name.
@@ -115,9 +123,35 @@ func testListedUsedUp(t *testing.T) {
 func testListedGoneAgain(t *testing.T) {
 	s := newFaultServer(t)
 	usedUp(s, new(atomic.Bool))
+	missingWithTheSecondLink(t, s, func(link int) {
+		namedLinks(s, fmt.Sprint("token=tok", link), "a.pdf", "b.pdf", "c.pdf")
+	})
+}
+
+func testListedGoneAgainInPath(t *testing.T) {
+	s := newFaultServer(t)
+	missingWithTheSecondLink(t, s, func(link int) {
+		var list strings.Builder
+		for _, name := range []string{"a.pdf", "b.pdf", "c.pdf"} {
+			path := fmt.Sprintf("/%s%d/%s", secret, link, name)
+			o := s.put(path, []byte("%PDF-1.7\n"+strings.Repeat(name, 100)))
+			fmt.Fprintln(&list, s.link(path))
+			if name == "b.pdf" {
+				answers(o, func(n int, w http.ResponseWriter, _ *http.Request) bool {
+					return n > 1 && answer(w, 410, nil) || answer(w, 500, nil)
+				})
+			}
+		}
+		s.put("/list", []byte(list.String()))
+	})
+}
+
+// missingWithTheSecondLink takes the listing of three files that issue makes, with new links each time, until
+// one of them is given up.
+func missingWithTheSecondLink(t *testing.T, s *faultServer, issue func(link int)) {
 	f, dir := newTestFetcher(t, shortBudget), t.TempDir()
 	for link := 1; ; link++ {
-		namedLinks(s, fmt.Sprint("token=tok", link), "a.pdf", "b.pdf", "c.pdf")
+		issue(link)
 		r, err := take(t, f, s.master(t, "", "/list", ""), dir)
 		if err == nil {
 			if link != 2 {
@@ -140,6 +174,46 @@ func testListedGoneAgain(t *testing.T) {
 		r.Close()
 		if link > 4 {
 			t.Fatalf("it does not end: %v", err)
+		}
+	}
+}
+
+func testEmptyOnce(t *testing.T) {
+	s, dir := newFaultServer(t), t.TempDir()
+	s.put("/data.zip", zipOf(t, 3))
+	for link := 1; link <= 2; link++ {
+		path := fmt.Sprintf("/%s%d/attachments.zip", secret, link)
+		answers(s.put(path, nil), func(n int, w http.ResponseWriter, _ *http.Request) bool {
+			return n > 1 && answer(w, 410, nil)
+		})
+		for again := range 2 { // the second time all links are used up
+			f := newTestFetcher(t, shortBudget)
+			p, err := f.Plan(t.Context(), s.master(t, "/data.zip", path, ""))
+			if err == nil {
+				err = f.AnswerFrom(dir, p)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			src := p.Sources[1]
+			if empty := src.Err == nil; empty != (link == 2) {
+				t.Fatalf("link %d, again %d: %v", link, again, src.Err)
+			}
+			if link == 1 && (src.Err.Code != failure.LinkGone ||
+				strings.Contains(src.Err.Message, "no bytes") != (again == 0)) {
+				t.Errorf("link %d, again %d: %v", link, again, src.Err)
+			}
+			r, err := f.Start(t.Context(), p, dir)
+			if err == nil {
+				err = r.Wait()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if link == 2 {
+				wantBytes(t, r.Objects[1], nil)
+			}
+			r.Close()
 		}
 	}
 }

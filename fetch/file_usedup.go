@@ -1,10 +1,9 @@
 package fetch
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"holdall/fetch/failure"
@@ -29,7 +28,7 @@ func (p *filePool) usedUp(i int, e *failure.Error, t *tries) (bool, error) {
 	if _, signed := link.Expiry(l.Link); signed != "" {
 		return false, nil // such links work until they expire
 	}
-	return p.files.seeUsedUp(l)
+	return p.files.seeUsedUp(p.o.Source.Part, l)
 }
 
 // usedUpError is what a file's error becomes while a new link may bring it.
@@ -41,12 +40,14 @@ func usedUpError(e *failure.Error) *failure.Error {
 	return &c
 }
 
-func (s *fileStore) usedUpPath() string { return s.dir + "/" + s.name + ".usedup" }
+// usedUpPath is one for all listings of a spool: where the secrets of links are in their paths, nothing may tie
+// the listing of the next master CSV to what has been received.
+func (s *fileStore) usedUpPath() string { return filepath.Join(s.dir, "used-up") }
 
 // seeUsedUp writes down that the link of l may have been used up. It is false when an earlier run wrote that
 // down: of this run, several files may look alike without the secrets of their links. A line that is lost
 // costs one more new link. With the run's mutex held.
-func (s *fileStore) seeUsedUp(l listing.Entry) (bool, error) {
+func (s *fileStore) seeUsedUp(part link.Part, l listing.Entry) (bool, error) {
 	if s.usedUp == nil {
 		known, err := os.ReadFile(s.usedUpPath())
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -57,9 +58,7 @@ func (s *fileStore) seeUsedUp(l listing.Entry) (bool, error) {
 			s.usedUp[strings.TrimSpace(line)] = true
 		}
 	}
-	key := keyOf(l.Link)
-	sum := sha256.Sum256(append(key[:], l.Name...))
-	line := hex.EncodeToString(sum[:])
+	line := stablePlace(l.Link, string(part), l.Name)
 	if s.usedUp[line] {
 		return false, nil
 	}

@@ -56,6 +56,7 @@ type Source struct {
 	// of a listing, answers by link that are kept for the fetch; the Fetcher's mutex guards it
 	sampled map[string]*exchange
 	spoiled map[string]bool // by link: asked for, and an answer failed in transit
+	empty   *Source         // with Err: what it is when the only answer, which had no bytes, is believed
 }
 
 // Plan probes every link of m with one GET each. A link that fails is a Source with Err; only cancellation,
@@ -120,7 +121,8 @@ func (f *Fetcher) outline(m *master.CSV) (*Plan, error) {
 
 // AnswerFrom lets a spool answer for those sources that failed or were not probed: those whose very links the
 // spool knows and holds the objects of completely. So a run whose links have died since can still end. (The
-// fingerprint of a place is not enough: a vendor may serve the next export at the same path.)
+// fingerprint of a place is not enough: a vendor may serve the next export at the same path.) And an object is
+// empty whose link gave no bytes and was used up by that, when the spool knows that of the link before.
 func (f *Fetcher) AnswerFrom(spool string, p *Plan) error {
 	list, err := readSpool(spool)
 	if err != nil {
@@ -129,6 +131,9 @@ func (f *Fetcher) AnswerFrom(spool string, p *Plan) error {
 	f.replace(p, func(s *Source, _ int) []*Source {
 		if s.probed() && s.Err == nil {
 			return nil
+		}
+		if t := list.provenEmpty(s); t != nil {
+			return []*Source{t}
 		}
 		return list.answer(s)
 	})

@@ -95,18 +95,13 @@ func untrusted(err error) bool {
 func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duration) (*exchange, error) {
 	var t tries
 	defer f.asking(s, &t)()
-	empty, sinceEmpty := 0, time.Time{}
+	var empty emptiness
 	var doubted *exchange
 	defer func() { doubted.close(nil) }()
 	for {
 		x, err := f.probeOnce(ctx, s, &t)
 		if err == nil && x.seemsEmpty() {
-			// That there is nothing must be said again, and still be so after a while: a server in trouble
-			// says it too.
-			if empty++; empty == 1 {
-				sinceEmpty = time.Now()
-			}
-			if empty < enoughEmpty || time.Since(sinceEmpty) < min(patience, f.opts.budget())/emptyFor {
+			if !empty.note(s, x, min(patience, f.opts.budget())) {
 				err = unusable("it has no bytes")
 				x.close(err)
 			}
@@ -128,7 +123,11 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 				doubted = nil
 				return x, nil
 			}
-			return f.probeRepaired(ctx, s, r)
+			x, err := f.probeRepaired(ctx, s, r)
+			if err != nil {
+				err = s.emptyOnce(s.failure(err), empty.as)
+			}
+			return x, err
 		}
 		if v.action == giveUp || v.action == stopAll {
 			return nil, v.err
@@ -147,18 +146,6 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 func (x *exchange) maybeCut(part link.Part) bool {
 	return x.ended && len(x.prefix) > 0 && x.bounds.end < 0 && len(x.resp.TransferEncoding) == 0 &&
 		x.resp.ProtoMajor < 2 && !x.enoughToTell(part)
-}
-
-// emptyFor is which part of the time that a busy server is waited for an object has to stay empty: a minute,
-// of the usual five.
-const emptyFor = 5
-
-// enoughEmpty is how many answers without a byte prove, after that time, that an object is empty.
-const enoughEmpty = 4
-
-// seemsEmpty reports whether the object, as far as this answer goes, has no bytes.
-func (x *exchange) seemsEmpty() bool {
-	return len(x.prefix) == 0 && x.receipt.Error == "" && x.bounds.total <= 0
 }
 
 // probeRepaired tries what a link may have been before it was damaged in transit. first is the refusal of the

@@ -81,6 +81,7 @@ func (r *Run) open(p *Plan) error {
 		r.Objects = append(r.Objects, o)
 	}
 	r.order = byPriority(r.Objects)
+	r.spool.list.recordEmpty(p.Sources...)
 	if err := r.spool.save(); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ import (
 //	object-01.data.plain the content of those that came in a Content-Encoding
 //	object-01.journal    see journal
 //	object-01.files ...  the files of a listing, see files
+//	used-up              hashes of the places of files whose links were used up in vain
 //	lock                 flock of the process that fetches, and who that is
 type spool struct {
 	dir  string
@@ -37,6 +38,8 @@ type spoolList struct {
 	dir     string
 	Format  int           `json:"format"`
 	Objects []*spoolEntry `json:"objects"`
+	// marks of links whose only answer had no bytes, by the place they led to
+	Empty map[string][]string `json:"empty,omitempty"`
 }
 
 // A spoolEntry is one object of a spool. Objects are never removed: one that changed at its source stays
