@@ -19,8 +19,6 @@ type BuildOptions struct {
 	TempDir     string // for normalised CSVs and spilling; default: the directory of the database
 	MemoryLimit int64  // bytes DuckDB may use; 0: 192 MiB
 	Threads     int    // 0: one a core
-	// threads while a large table is loaded that Match waits for; 0: as many as else
-	BurstThreads int
 	// dmy or mdy, for dates that the files leave ambiguous; "": dmy, with a finding
 	DateOrder string
 	TimeZone  string            // of times without a zone; "": Europe/London

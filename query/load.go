@@ -129,7 +129,7 @@ func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File
 	b.write.Lock()
 	defer b.write.Unlock()
 	return b.onConnection(ctx, func(c *sql.Conn) (err error) {
-		restore, err := b.raiseThreads(ctx, c, l, text)
+		restore, err := b.useOneThread(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -152,26 +152,22 @@ func (b *Builder) load(ctx context.Context, l *loaded, s *scanned, text *os.File
 	})
 }
 
-// largeCSV is how long a file is for which more threads are worth it, in bytes.
-const largeCSV = 32 << 20
-
-// raiseThreads gives the engine more threads for a large table that Match waits for, until restore is called.
-func (b *Builder) raiseThreads(
-	ctx context.Context, c *sql.Conn, l *loaded, text *os.File,
-) (restore func() error, err error) {
-	info, err := text.Stat()
-	if err != nil {
-		return nil, err
-	}
-	awaited := l.Table == "attachments" || l.Table == "candidates"
-	if b.opts.BurstThreads == 0 || b.opts.Threads == 0 || !awaited || info.Size() < largeCSV {
+// useOneThread leaves the engine one thread, until restore is called. To write Parquet, DuckDB 1.5.5 uses one
+// thread for each 4 MiB a column that its memory allows, which is one here. Where there are more, it may be
+// another than the one that waits for the result, and this one then asks again and again, at full speed.
+func (b *Builder) useOneThread(ctx context.Context, c *sql.Conn) (restore func() error, err error) {
+	if b.opts.Threads == 1 {
 		return func() error { return nil }, nil
 	}
-	set := func(ctx context.Context, threads int) error {
-		return execAll(ctx, c, fmt.Sprintf("SET GLOBAL threads = %d", threads))
+	restore = func() error {
+		if b.opts.Threads == 0 {
+			return execAll(context.WithoutCancel(ctx), c, "RESET GLOBAL threads")
+		}
+		return execAll(
+			context.WithoutCancel(ctx), c, fmt.Sprintf("SET GLOBAL threads = %d", b.opts.Threads),
+		)
 	}
-	restore = func() error { return set(context.WithoutCancel(ctx), b.opts.Threads) }
-	return restore, set(ctx, b.opts.BurstThreads)
+	return restore, execAll(ctx, c, "SET GLOBAL threads = 1")
 }
 
 // loadOrUndo loads a table, or leaves nothing of it.

@@ -32,7 +32,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"holdall/archive"
@@ -310,12 +309,11 @@ func (t *takeover) receive(ctx context.Context) (err error) {
 	}
 	t.findings.path = t.run.path("tmp/found.jsonl")
 	t.db, err = query.Create(ctx, t.run.path("tables.duckdb"), query.BuildOptions{
-		TempDir:      t.run.path("tmp"),
-		DateOrder:    t.DateOrder,
-		Snapshot:     t.run.state.Started,
-		Meta:         meta(t.Software, t.source.name()),
-		Threads:      1,
-		BurstThreads: runtime.NumCPU(), // packing waits, and leaves the cores alone
+		TempDir:   t.run.path("tmp"),
+		DateOrder: t.DateOrder,
+		Snapshot:  t.run.state.Started,
+		Meta:      meta(t.Software, t.source.name()),
+		Threads:   1,
 	})
 	if err != nil {
 		return err
