@@ -61,11 +61,12 @@ type Builder struct {
 	opts BuildOptions
 	db   *sql.DB
 
-	write  sync.Mutex // serialises statements that change the database
-	state  sync.Mutex // guards what follows
-	tables []*loaded
-	names  *names
-	closed bool
+	write   sync.Mutex // serialises statements that change the database
+	adopted sync.Map   // files of tables that were stored before (see LoadStored), by table
+	state   sync.Mutex // guards what follows
+	tables  []*loaded
+	names   *names
+	closed  bool
 
 	documents TableReport // as LoadDocuments made it
 }
@@ -77,7 +78,8 @@ type loaded struct {
 	columns []column
 	dates   dateEvidence
 	readAs  string // the order its slashed dates were read in
-	misread error  // why DuckDB's reading of a clean file was not taken; nil if it was, or never tried
+	was     *Stored
+	misread error // why DuckDB's reading of a clean file was not taken; nil if it was, or never tried
 }
 
 // Create starts to make tables from CSVs. What comes of them are files (see File and WriteParquet) and a
@@ -123,7 +125,8 @@ func (b *Builder) begin(ctx context.Context) (err error) {
 	}
 	if b.db, err = openEngine(engineOptions{path: filepath.Join(b.work, "work.duckdb"), work: b.work,
 		memory: b.opts.MemoryLimit, threads: b.opts.Threads,
-		setup: []string{"SET GLOBAL parquet_metadata_cache = true"}}); err != nil {
+		setup: []string{"SET GLOBAL parquet_metadata_cache = true",
+			"PRAGMA disable_checkpoint_on_shutdown"}}); err != nil { // nothing of it is kept
 		return err
 	}
 	if err := register(ctx, b.db); err != nil {

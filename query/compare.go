@@ -21,11 +21,11 @@ func (b *Builder) CompareTable(ctx context.Context, other TableReport, file stri
 			strings.Join(was, ", "), strings.Join(is, ", "))}, nil
 	}
 	there := readParquet(text(file))
-	was, err := b.cellSums(ctx, other, there)
+	was, err := b.sumCells(ctx, other, there)
 	if err != nil {
 		return nil, err
 	}
-	is, err := b.cellSums(ctx, here, b.source(here.Table))
+	is, err := b.sumCells(ctx, here, b.source(here.Table))
 	if err != nil {
 		return nil, err
 	}
@@ -92,20 +92,28 @@ func shapeOf(r TableReport) []string {
 	return all
 }
 
-// cellSums returns the number of rows, and for each column a sum of its texts and one of its values that
-// change with any cell, and with its row. The engine combines hashes by exclusive or, as the sum does: only a
-// hash of what it combines ties a cell to its row.
-func (b *Builder) cellSums(ctx context.Context, r TableReport, source string) ([]int64, error) {
-	sums := []string{"count(*)"}
-	for _, c := range r.received() {
-		for _, cell := range []string{c.received(), "t." + ident(c.Column)} {
-			sums = append(
-				sums, fmt.Sprintf("coalesce(bit_xor(hash(hash(%s, %s)) >> 1), 0)::BIGINT", r.position(),
-					cell),
-			)
-		}
-	}
+// sumCells returns the number of rows, and cellSums.
+func (b *Builder) sumCells(ctx context.Context, r TableReport, source string) ([]int64, error) {
+	sums := append([]string{"count(*)"}, cellSums(r)...)
 	return queryInts(ctx, b.db, "SELECT "+strings.Join(sums, ",\n")+" FROM "+source+" AS t", len(sums))
+}
+
+// cellSums is SQL for a sum of the texts of each column and one of its values, which change with any cell, and
+// with its row. The engine combines hashes by exclusive or, as the sum does: only a
+// hash of what it combines ties a cell to its row.
+func cellSums(r TableReport) []string {
+	var sums []string
+	for _, c := range r.received() {
+		sums = append(
+			sums, cellSum(r.position(), c.received()), cellSum(r.position(), "t."+ident(c.Column)),
+		)
+	}
+	return sums
+}
+
+// cellSum is SQL for one such sum.
+func cellSum(position, cell string) string {
+	return fmt.Sprintf("coalesce(bit_xor(hash(hash(%s, %s)) >> 1), 0)::BIGINT", position, cell)
 }
 
 // cellsOf is a query for the cells of a column, by row.

@@ -19,7 +19,14 @@ import (
 // stores the table as Parquet (see File), from which all that SQL sees of it is derived, and adds to
 // findings. Nothing is lost silently: rows loaded plus rows quarantined equal an independent count, and the
 // bytes of each column those that were counted, or LoadCSV fails.
-func (b *Builder) LoadCSV(ctx context.Context, file, path string) (_ *TableReport, err error) {
+func (b *Builder) LoadCSV(ctx context.Context, file, path string) (*TableReport, error) {
+	return b.loadCSV(ctx, file, path, nil)
+}
+
+// loadCSV is LoadCSV, or LoadStored where was is not nil.
+func (b *Builder) loadCSV(
+	ctx context.Context, file, path string, was *Stored,
+) (_ *TableReport, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("load %s: %w", file, err)
@@ -39,11 +46,16 @@ func (b *Builder) LoadCSV(ctx context.Context, file, path string) (_ *TableRepor
 		return nil, err
 	}
 	l := b.plan(file, s)
-	if err := b.load(ctx, l, s, text); err != nil {
-		return nil, err
-	}
+	l.was = was
+	err = b.load(ctx, l, s, text)
 	b.state.Lock()
 	defer b.state.Unlock()
+	if err != nil {
+		if was != nil { // the caller may have to load it otherwise
+			b.names.forget(l.Table)
+		}
+		return nil, err
+	}
 	b.tables = append(b.tables, l)
 	return &l.TableReport, nil
 }
@@ -181,6 +193,7 @@ func (b *Builder) loadOrUndo(ctx context.Context, c *sql.Conn, l *loaded, s *sca
 
 // undo drops what there is of a table.
 func (b *Builder) undo(ctx context.Context, c *sql.Conn, l *loaded) error {
+	b.adopted.Delete(l.Table)
 	return errors.Join(removeIfThere(b.File(l.Table)), execAll(
 		ctx, c, fmt.Sprintf("DROP %s IF EXISTS main.%s", l.relation(), ident(l.Table)),
 		"DELETE FROM quarantine WHERE table_name = "+text(l.Table),
@@ -200,14 +213,14 @@ func (l *loaded) relation() string {
 
 // loadFrom stores a table from a query for its texts, and checks it.
 func (b *Builder) loadFrom(ctx context.Context, c *sql.Conn, l *loaded, s *scanned, source string) error {
-	if err := l.typeUnknown(ctx, c, source, b.converter(l)); err != nil {
+	cells, err := b.storeOrAdopt(ctx, c, l, source)
+	if err != nil {
 		return err
 	}
-	l.describeColumns(b.converter(l))
-	if err := b.store(ctx, c, l, source); err != nil {
-		return err
-	}
-	if err := b.checkStored(ctx, c, l, s); err != nil {
+	if err := b.checkStored(ctx, c, l, s, cells); err != nil {
+		if l.was != nil && l.was.File != "" {
+			err = fmt.Errorf("%w: %w", ErrStoredDiffers, err)
+		}
 		return err
 	}
 	if err := execAll(
@@ -230,7 +243,12 @@ func (b *Builder) File(table string) string {
 }
 
 // source is a stored table for SQL.
-func (b *Builder) source(table string) string { return readParquet(text(b.File(table))) }
+func (b *Builder) source(table string) string {
+	if file, ok := b.adopted.Load(table); ok {
+		return readParquet(text(file.(string)))
+	}
+	return readParquet(text(b.File(table)))
+}
 
 // onConnection runs do on a connection of its own.
 func (b *Builder) onConnection(ctx context.Context, do func(*sql.Conn) error) (err error) {

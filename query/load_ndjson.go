@@ -26,9 +26,19 @@ import (
 //	another object                      a wrapper: a column for each member, <name>_<member>
 //	an array                            its JSON
 func (b *Builder) LoadNDJSON(ctx context.Context, file, path string) (*TableReport, error) {
-	in, err := os.Open(path)
+	flat, err := b.flattenFile(ctx, file, path)
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", file, err)
+	}
+	defer os.Remove(flat)
+	return b.LoadCSV(ctx, file, flat)
+}
+
+// flattenFile makes the CSV that LoadNDJSON loads. The caller removes it.
+func (b *Builder) flattenFile(ctx context.Context, file, path string) (string, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return "", err
 	}
 	defer in.Close()
 	var columns []string
@@ -43,14 +53,13 @@ func (b *Builder) LoadNDJSON(ctx context.Context, file, path string) (*TableRepo
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("load %s: %w", file, err)
+		return "", err
 	}
 	flat := filepath.Join(b.work, "flat-"+safeName(file)+".csv")
-	defer os.Remove(flat)
 	if err := writeFlat(ctx, in, columns, flat); err != nil {
-		return nil, fmt.Errorf("load %s: %w", file, err)
+		return "", errors.Join(err, removeIfThere(flat))
 	}
-	return b.LoadCSV(ctx, file, flat)
+	return flat, nil
 }
 
 // A flatCell is one value of a flattened object.

@@ -17,21 +17,35 @@ func (l *loaded) typeUnknown(ctx context.Context, c *sql.Conn, source string, co
 	var dates []*column
 	for i := range l.columns {
 		col := &l.columns[i]
-		if col.known || col.stats.filled == 0 {
+		if !l.mayBeTyped(col) {
 			continue
-		}
-		if l.Dates == orderAmbiguous || l.Dates == orderMixed {
-			col.stats.dates.shapes &^= shapeSlashed | shapeTwelve
 		}
 		if col.stats.dates.count == col.stats.filled {
 			dates = append(dates, col)
 		}
-		col.typ = col.stats.plain.typeOf(col.stats.filled)
-		if expected(col.typ) == classNumber { // each is a plain one
-			col.stats.numbers = numberEvidence{integers: col.stats.filled, simple: col.stats.filled}
-		}
+		col.setType(col.stats.plain.typeOf(col.stats.filled))
 	}
 	return typeDates(ctx, c, source, dates, conv)
+}
+
+// mayBeTyped reports whether a column is one that the schema does not know, with values. In those, dates that
+// can be read both ways are not read at all.
+func (l *loaded) mayBeTyped(col *column) bool {
+	if col.known || col.stats.filled == 0 {
+		return false
+	}
+	if l.Dates == orderAmbiguous || l.Dates == orderMixed {
+		col.stats.dates.shapes &^= shapeSlashed | shapeTwelve
+	}
+	return true
+}
+
+// setType gives a type to a column that the schema does not know and whose values fit it.
+func (c *column) setType(typ string) {
+	c.typ = typ
+	if expected(typ) == classNumber { // each is a plain one
+		c.stats.numbers = numberEvidence{integers: c.stats.filled, simple: c.stats.filled}
+	}
 }
 
 // typeDates gives columns whose values all look like dates a type, unless one of them is not a date:

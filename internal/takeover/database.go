@@ -76,7 +76,7 @@ func makeDatabase(ctx context.Context, bag *archive.Bag, path string, talk func(
 		return err
 	}
 	defer work.Remove()
-	_, err = rebuild(ctx, bag, s, path, work.Path, (*query.Builder).Finish)
+	_, err = rebuild(ctx, bag, s, path, work.Path, 0, loadReceived, (*query.Builder).Finish)
 	return err
 }
 
@@ -99,13 +99,14 @@ type rebuilt struct {
 }
 
 // rebuild makes the tables again from nothing but the bag, in the way that the takeover made them, with
-// temporary files in tmp. finish is called with the Builder, whose database would appear at path.
+// temporary files in tmp, and so many of the engine's threads, or one a core for 0. load loads one of them;
+// finish is called with the Builder, whose database would appear at path.
 func rebuild(
-	ctx context.Context, bag *archive.Bag, s *Status, path, tmp string,
+	ctx context.Context, bag *archive.Bag, s *Status, path, tmp string, threads int, load loadTable,
 	finish func(*query.Builder, context.Context) error,
 ) (*rebuilt, error) {
 	b, err := query.Create(ctx, path, query.BuildOptions{
-		TempDir: tmp, DateOrder: s.DateOrder, Snapshot: s.Created, Meta: meta(s.Software, s.Source),
+		TempDir: tmp, Threads: threads, DateOrder: s.DateOrder, Snapshot: s.Created, Meta: meta(s.Software, s.Source),
 		Schema: schemaOf(s.Source),
 	})
 	if err != nil {
@@ -114,7 +115,7 @@ func rebuild(
 	defer b.Close()
 	r := &rebuilt{rows: map[string]int64{}}
 	for _, t := range s.Records {
-		if err := reload(ctx, bag, b, t, filepath.Join(tmp, "table.csv"), r); err != nil {
+		if err := reload(ctx, bag, b, t, filepath.Join(tmp, "table.csv"), load, r); err != nil {
 			return nil, err
 		}
 	}
@@ -133,9 +134,25 @@ func rebuild(
 	return r, finish(b, ctx)
 }
 
+// A loadTable loads a table, of which plain is the file that was received.
+type loadTable func(
+	ctx context.Context, b *query.Builder, t TableRecord, plain string,
+) (*query.TableReport, error)
+
+// loadReceived loads a table as if it was received today.
+func loadReceived(
+	ctx context.Context, b *query.Builder, t TableRecord, plain string,
+) (*query.TableReport, error) {
+	if strings.HasSuffix(t.File, ndjson) {
+		return b.LoadNDJSON(ctx, t.File, plain)
+	}
+	return b.LoadCSV(ctx, t.File, plain)
+}
+
 // reload loads a table from the CSV that was received.
 func reload(
-	ctx context.Context, bag *archive.Bag, b *query.Builder, t TableRecord, plain string, r *rebuilt,
+	ctx context.Context, bag *archive.Bag, b *query.Builder, t TableRecord, plain string, load loadTable,
+	r *rebuilt,
 ) error {
 	defer os.Remove(plain)
 	in, err := bag.OpenZstd(ctx, t.Received.Path, t.Received.ContentBytes, t.Received.ContentSHA256)
@@ -153,11 +170,7 @@ func reload(
 	if err := errors.Join(err, out.Close()); err != nil {
 		return fmt.Errorf("read %s: %w", t.Received.Path, err)
 	}
-	load := b.LoadCSV
-	if strings.HasSuffix(t.File, ndjson) {
-		load = b.LoadNDJSON
-	}
-	report, err := load(ctx, t.File, plain)
+	report, err := load(ctx, b, t, plain)
 	if err != nil {
 		return err
 	}

@@ -1,16 +1,15 @@
 package takeover
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"holdall/archive"
+	"holdall/internal/digest"
 	"holdall/internal/scratch"
 	"holdall/query"
 )
@@ -25,9 +24,9 @@ type Report struct {
 // Faulty reports whether a finding says that something promised is missing or damaged.
 func (r *Report) Faulty() bool { return anyFault(r.Findings) }
 
-// Verify checks an archive. At level Deep it also makes the tables again from the CSVs as received, and
-// compares them cell by cell with the Parquet files, and what reconciliation finds with the record. dir is a
-// directory for that; "" means the system's.
+// Verify checks an archive. At level Deep it also compares the Parquet files cell by cell with the CSVs as
+// received, and what reconciliation finds in them with the record. dir is a directory for that; "" means the
+// system's.
 func Verify(
 	ctx context.Context, bag *archive.Bag, level archive.Level, dir string, o archive.VerifyOptions,
 ) (*Report, error) {
@@ -62,10 +61,10 @@ func Verify(
 	return r, nil
 }
 
-// verifyPrefix begins the names of the directories that tables are made in again.
+// verifyPrefix begins the names of the directories that tables are compared in.
 const verifyPrefix = "holdall-verify-"
 
-// A comparison holds what an archive says of its tables against what its CSVs make.
+// A comparison holds what an archive says of its tables against its CSVs.
 type comparison struct {
 	bag      *archive.Bag
 	status   *Status
@@ -91,7 +90,8 @@ func (c *comparison) run(ctx context.Context, dir string) error {
 		return err
 	}
 	path := filepath.Join(c.tmp, "tables.duckdb")
-	again, err := rebuild(ctx, c.bag, c.status, path, c.tmp, c.compareParquet)
+	// Documents are hashed at the same time: more threads would wait for the cores that that needs.
+	again, err := rebuild(ctx, c.bag, c.status, path, c.tmp, 1, c.load, c.compareRest)
 	if err != nil {
 		return err
 	}
@@ -114,28 +114,59 @@ const (
 	parquetUnreadable archive.FaultCode = "parquet-unreadable"
 )
 
-// compareParquet compares each Parquet file of the archive with the table that was made again.
-func (c *comparison) compareParquet(b *query.Builder, ctx context.Context) error {
-	for _, t := range c.status.Records {
+// load takes a table as the archive has it, when every cell of its Parquet file is that of the received CSV.
+// Where it is not, that is a fault, and the table is made again from the CSV, under the types that are
+// recorded: what a later version would infer is no damage.
+func (c *comparison) load(
+	ctx context.Context, b *query.Builder, t TableRecord, plain string,
+) (*query.TableReport, error) {
+	if c.status.Catalog == nil { // an early archive, which kept texts in the CSV only
+		c.countRows(ctx, t)
+		return loadReceived(ctx, b, t, plain)
+	}
+	local, err := c.localFile(ctx, t.Parquet.Path)
+	if err == nil {
+		report, err := b.LoadStored(ctx, t.File, plain, query.Stored{Report: t.TableReport, File: local})
+		if err == nil && report.Rows != t.Rows {
+			c.rowsDiffer(t, report.Rows)
+		}
+		if err == nil || !errors.Is(err, query.ErrStoredDiffers) {
+			return report, err
+		}
+	}
+	report, again := b.LoadStored(ctx, t.File, plain, query.Stored{Report: t.TableReport})
+	if errors.Is(again, query.ErrStoredDiffers) {
+		report, again = loadReceived(ctx, b, t, plain)
+	}
+	if again == nil && c.countRows(ctx, t) {
 		c.compare(ctx, t.Parquet.Path, func(local string) ([]string, error) {
-			got, err := query.CountParquet(ctx, local)
-			if err != nil {
-				return nil, err
-			}
-			if got != t.Rows {
-				c.fault(rowsMismatch, t.Parquet.Path,
-					"the Parquet file has %d rows, the record says %d", got, t.Rows)
-				return nil, nil
-			}
-			if c.status.Catalog == nil { // an early archive, which kept texts in the CSV only
-				return nil, nil
-			}
-			if same, err := sameContent(local, b.File(t.Table)); same || err != nil {
-				return nil, err // as it is where the version is that of the takeover
-			}
 			return b.CompareTable(ctx, t.TableReport, local)
 		})
 	}
+	return report, again
+}
+
+// countRows compares the rows of a Parquet file with the record, and reports whether it has so many.
+func (c *comparison) countRows(ctx context.Context, t TableRecord) bool {
+	ok := false
+	c.compare(ctx, t.Parquet.Path, func(local string) ([]string, error) {
+		got, err := query.CountParquet(ctx, local)
+		if ok = err == nil && got == t.Rows; !ok && err == nil {
+			c.rowsDiffer(t, got)
+		}
+		return nil, err
+	})
+	return ok
+}
+
+func (c *comparison) rowsDiffer(t TableRecord, got int64) {
+	c.fault(
+		rowsMismatch, t.Parquet.Path, "the Parquet file has %d rows, the record says %d", got, t.Rows,
+	)
+}
+
+// compareRest compares the tables that come from no CSV.
+func (c *comparison) compareRest(b *query.Builder, ctx context.Context) error {
 	if c.status.Catalog == nil {
 		return ctx.Err()
 	}
@@ -154,10 +185,8 @@ const differencesTold = 5
 
 // compare has a file of the archive compared, and records what differs.
 func (c *comparison) compare(ctx context.Context, path string, with func(local string) ([]string, error)) {
-	local := filepath.Join(c.tmp, "part.parquet")
-	defer os.Remove(local)
+	local, err := c.localFile(ctx, path)
 	var differ []string
-	err := copyOut(ctx, c.bag, path, local)
 	if err == nil {
 		differ, err = with(local)
 	}
@@ -172,31 +201,20 @@ func (c *comparison) compare(ctx context.Context, path string, with func(local s
 	}
 }
 
-// sameContent reports whether two files have the same bytes.
-func sameContent(one, other string) (bool, error) {
-	a, err := os.Open(one)
-	if err != nil {
-		return false, err
+// localFile returns where a file of the archive is, or a copy of it, which stays until the end of run.
+func (c *comparison) localFile(ctx context.Context, name string) (string, error) {
+	local := filepath.Join(c.bag.Location(), filepath.FromSlash(name))
+	if fi, err := os.Stat(local); err == nil && fi.Mode().IsRegular() {
+		return local, nil
 	}
-	defer a.Close()
-	b, err := os.Open(other)
-	if err != nil {
-		return false, err
+	local = filepath.Join(c.tmp, "part-"+digest.Of([]byte(name)).String()+".parquet")
+	if _, err := os.Stat(local); err == nil {
+		return local, nil
 	}
-	defer b.Close()
-	left, right := make([]byte, 256<<10), make([]byte, 256<<10)
-	for {
-		n, err := io.ReadFull(a, left)
-		m, other := io.ReadFull(b, right)
-		switch {
-		case !bytes.Equal(left[:n], right[:m]):
-			return false, nil
-		case err == io.EOF || err == io.ErrUnexpectedEOF:
-			return true, nil
-		case err != nil || other != nil:
-			return false, errors.Join(err, other)
-		}
+	if err := copyOut(ctx, c.bag, name, local); err != nil {
+		return "", errors.Join(err, os.RemoveAll(local))
 	}
+	return local, nil
 }
 
 func copyOut(ctx context.Context, bag *archive.Bag, name, to string) error {
