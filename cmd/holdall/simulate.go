@@ -20,6 +20,7 @@ import (
 
 type simulateOptions struct {
 	people   int
+	size     byteSize
 	seed     uint64
 	listen   string
 	master   string
@@ -69,7 +70,14 @@ func faultList() string {
 }
 
 func (o *simulateOptions) addFlags(f *pflag.FlagSet) {
-	f.IntVar(&o.people, "people", 500, "`N` candidates, 1 to 1000000; about 250 kB of documents each")
+	f.IntVar(
+		&o.people, "people", 500,
+		"`N` candidates, 1 to 1000000; about 250 kB of documents each, unless --document-size says otherwise",
+	)
+	f.Var(
+		&o.size, "document-size",
+		"`SIZE` that half of the documents are larger than, at most 50000 (default 50000)",
+	)
 	f.Uint64Var(&o.seed, "seed", 1, "`S`: the same seed makes the same bytes")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "`ADDRESS` to serve on; port 0 takes a free one")
 	f.StringVar(&o.master, "master", "./master.csv", "`FILE` to write the master CSV to")
@@ -105,7 +113,7 @@ func (o *simulateOptions) run(ctx context.Context, e *env) (err error) {
 	x, err := exportsim.Prepare(ctx, exportsim.Config{
 		Seed: o.seed, People: o.people, Shape: exportsim.Shape(o.shape), Dialect: schemas.Dialect(o.dialect),
 		Expire: o.expire, Rate: int64(o.rate), Latency: o.latency, Faults: o.faults, Mistakes: o.mistakes,
-		Dir: o.dir,
+		Dir: o.dir, DocumentSize: int(o.size),
 	})
 	if err != nil {
 		var errno syscall.Errno

@@ -20,16 +20,17 @@ const (
 
 // agency is what all blocks share: the agency, its users and its clock. It does not change once made.
 type agency struct {
-	seed     uint64
-	prefix   string // of all ids
-	name     string
-	people   int
-	founded  time.Time
-	now      time.Time
-	users    []user
-	weights  []*locale // each locale as often as its weight says
-	mistakes bool
-	shape    Shape
+	seed         uint64
+	prefix       string // of all ids
+	name         string
+	people       int
+	founded      time.Time
+	now          time.Time
+	users        []user
+	weights      []*locale // each locale as often as its weight says
+	mistakes     bool
+	documentSize int
+	shape        Shape
 }
 
 // A user works at the agency, or did.
@@ -52,7 +53,8 @@ func newAgency(cfg Config) *agency {
 	r := newRNG(cfg.Seed, streamAgency, 0)
 	w := &agency{
 		seed: cfg.Seed, people: cfg.People, now: cfg.Now, mistakes: cfg.Mistakes, shape: cfg.Shape,
-		name: pick(r, agencyNames),
+		documentSize: cfg.DocumentSize,
+		name:         pick(r, agencyNames),
 	}
 	w.prefix = slug(w.name, "")[:4]
 	// The 17th makes every file hold a day that cannot be a month, so that the order of its dates is never in

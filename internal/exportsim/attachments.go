@@ -41,9 +41,13 @@ type content struct {
 // blocks.
 const maxDocuments = 512
 
+// defaultDocumentSize is what half of the documents are larger than, in bytes.
+const defaultDocumentSize = 50_000
+
 // sizeOf draws a size: many small documents, few large ones.
-func sizeOf(r rng) int {
-	return int(min(50_000*math.Exp(1.35*r.NormFloat64()), 9e6))
+func (b *block) sizeOf() int {
+	half := float64(b.agency.documentSize)
+	return int(min(half*math.Exp(1.35*b.r.NormFloat64()), 180*half))
 }
 
 func (b *block) makeDocuments() {
@@ -111,7 +115,7 @@ func (b *block) contentKey() uint64 { return b.r.Uint64() }
 func (b *block) cvOf(c *candidate) content {
 	return content{
 		format: b.cvFormat(), title: c.locale.cvTitle + " " + c.name.full, lines: b.cvLines(c),
-		target: sizeOf(b.r), key: b.contentKey(),
+		target: b.sizeOf(), key: b.contentKey(),
 	}
 }
 
@@ -246,7 +250,7 @@ func (b *block) attachmentsOf(c *candidate, cv content) {
 
 func (b *block) attach(owner link, ref string, since time.Time, name, kind string, p content) {
 	p.key = b.contentKey()
-	p.target = sizeOf(b.r)
+	p.target = b.sizeOf()
 	b.attachAs(owner, ref, since, name, kind, p)
 }
 

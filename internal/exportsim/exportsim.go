@@ -59,6 +59,8 @@ type Config struct {
 	People  int             // candidates; 0 means 500
 	Shape   Shape           // "" means ShapeZIP
 	Dialect schemas.Dialect // "" means schemas.Title
+	// bytes that half of the documents are larger than, as far as their text leaves room; 0 means 50,000
+	DocumentSize int
 
 	Expire  time.Duration // lifetime of the links; 0 means DefaultExpire
 	Rate    int64         // bytes a second for each connection; 0 means no limit
@@ -84,6 +86,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Dialect == "" {
 		c.Dialect = schemas.Title
+	}
+	if c.DocumentSize == 0 {
+		c.DocumentSize = defaultDocumentSize
 	}
 	if c.Expire == 0 {
 		c.Expire = DefaultExpire
@@ -113,6 +118,11 @@ func (c Config) check() error {
 	}
 	if c.People < 1 || c.People > MaxPeople {
 		return fmt.Errorf("cannot invent %d people: want 1 to %d", c.People, MaxPeople)
+	}
+	if c.DocumentSize < 1 || c.DocumentSize > defaultDocumentSize {
+		return fmt.Errorf(
+			"cannot make documents of %d bytes: want 1 to %d", c.DocumentSize, defaultDocumentSize,
+		)
 	}
 	if c.Expire < 0 || c.Rate < 0 || c.Latency < 0 {
 		return errors.New("expire, rate and latency must not be negative")
@@ -194,13 +204,16 @@ func findOrBuild(ctx context.Context, cfg Config, dir string) (Truth, error) {
 
 // key names the directory of all exports whose objects have the same bytes.
 func (c Config) key() string {
-	mistakes := ""
+	further := ""
 	if c.Mistakes {
-		mistakes = "-mistakes"
+		further = "-mistakes"
+	}
+	if c.DocumentSize != defaultDocumentSize {
+		further += fmt.Sprintf("-size%d", c.DocumentSize)
 	}
 	return fmt.Sprintf(
 		"v%d-seed%d-people%d-%s-%s-%s%s", formatVersion, c.Seed, c.People, c.Shape, c.Dialect,
-		c.Now.Format("20060102T150405"), mistakes,
+		c.Now.Format("20060102T150405"), further,
 	)
 }
 
