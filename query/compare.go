@@ -98,8 +98,8 @@ func (b *Builder) sumCells(ctx context.Context, r TableReport, source string) ([
 	return queryInts(ctx, b.db, "SELECT "+strings.Join(sums, ",\n")+" FROM "+source+" AS t", len(sums))
 }
 
-// cellSums is SQL for a sum of the texts of each column and one of its values, which change with any cell, and
-// with its row. The engine combines hashes by exclusive or, as the sum does: only a
+// cellSums is SQL for a sum of the texts of each column and one of its values, which change with any cell,
+// and with its row. The engine combines hashes by exclusive or, as the sum does: only a
 // hash of what it combines ties a cell to its row.
 func cellSums(r TableReport) []string {
 	var sums []string

@@ -46,7 +46,8 @@ func TestLoadStored(t *testing.T) {
 			if !errors.Is(err, ErrStoredDiffers) {
 				t.Errorf("with a changed cell: %v, want %v", err, ErrStoredDiffers)
 			}
-			again, err := now.LoadStored(ctx, "Candidates.csv", path, Stored{*stored, then.File("candidates")})
+			same := Stored{*stored, then.File("candidates")}
+			again, err := now.LoadStored(ctx, "Candidates.csv", path, same)
 			if err != nil || again.Rows != 3 || again.Table != "candidates" {
 				t.Errorf("as it is: %+v, %v", again, err)
 			}

@@ -24,7 +24,7 @@ func TestWideRowsAreStoredInLittleMemory(t *testing.T) {
 		}
 		csv.WriteByte('\n')
 	}
-	b, _ := build(t, BuildOptions{MemoryLimit: 80 << 20, Threads: 1, BurstThreads: 2})
+	b, _ := build(t, BuildOptions{MemoryLimit: 80 << 20, Threads: 2})
 	if report := load(t, b, "Candidates.csv", csv.String()); report.Rows != rows {
 		t.Errorf("%d rows, want %d", report.Rows, rows)
 	}

@@ -106,8 +106,8 @@ func rebuild(
 	finish func(*query.Builder, context.Context) error,
 ) (*rebuilt, error) {
 	b, err := query.Create(ctx, path, query.BuildOptions{
-		TempDir: tmp, Threads: threads, DateOrder: s.DateOrder, Snapshot: s.Created, Meta: meta(s.Software, s.Source),
-		Schema: schemaOf(s.Source),
+		TempDir: tmp, Threads: threads, DateOrder: s.DateOrder, Snapshot: s.Created,
+		Meta: meta(s.Software, s.Source), Schema: schemaOf(s.Source),
 	})
 	if err != nil {
 		return nil, err
