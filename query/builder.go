@@ -117,13 +117,14 @@ func Create(ctx context.Context, path string, o BuildOptions) (*Builder, error) 
 	return started, nil
 }
 
-// begin makes the empty working database.
+// begin makes the empty working database. It is in memory, and beyond the limit in temporary files: a file
+// would get everything twice, into its log first.
 func (b *Builder) begin(ctx context.Context) (err error) {
 	b.dir = filepath.Join(b.work, "tables")
 	if err := os.Mkdir(b.dir, 0o700); err != nil {
 		return err
 	}
-	if b.db, err = openEngine(engineOptions{path: filepath.Join(b.work, "work.duckdb"), work: b.work,
+	if b.db, err = openEngine(engineOptions{path: inMemory, work: b.work,
 		memory: b.opts.MemoryLimit, threads: b.opts.Threads,
 		setup: []string{"SET GLOBAL parquet_metadata_cache = true",
 			"PRAGMA disable_checkpoint_on_shutdown"}}); err != nil { // nothing of it is kept

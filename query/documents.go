@@ -200,7 +200,8 @@ func (b *Builder) documentsSQL(l *loaded) string {
 		}
 	}
 	return fmt.Sprintf(`CREATE TABLE main.documents AS
-		WITH o AS (SELECT owner_type, owner_id, any_value(name) AS name FROM (%s) GROUP BY ALL)
+		WITH o AS (SELECT owner_type, owner_id, any_value(name) AS name FROM (%s)
+			WHERE owner_id IN (SELECT owner_id FROM temp.index_rows) GROUP BY ALL)
 		SELECT %s FROM temp.index_rows AS d LEFT JOIN o ON o.owner_id = d.owner_id AND o.owner_type =
 			d.owner_type ORDER BY d.rowid`,
 		b.ownerNames(), strings.Join(selected, ", "))

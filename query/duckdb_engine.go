@@ -28,6 +28,9 @@ type engineOptions struct {
 	onFirstConn func(driver.Conn) ([]string, error)
 }
 
+// inMemory is the path of a database without a file.
+const inMemory = ":memory:"
+
 // catalog is the name the database is attached under. SQL inside the database never uses it.
 const catalog = "archive"
 

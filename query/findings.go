@@ -114,11 +114,13 @@ func (b *Builder) FindingCounts(ctx context.Context) ([]FindingCount, error) {
 // ShownFindings returns the first findings of each code, at most so many, ordered by severity, code, table
 // and record.
 func (b *Builder) ShownFindings(ctx context.Context, each int) ([]Finding, error) {
+	// to number the findings of each code would sort all of them once more
 	rows, err := b.db.QueryContext(ctx,
-		`SELECT code, severity, coalesce(table_name, '') AS t, coalesce(record_id, '') AS id, detail,
-			found = '`+foundTaking+`' FROM findings
-		QUALIFY row_number() OVER (PARTITION BY code ORDER BY `+findingRank+`, t, id, detail) <= ?
-			ORDER BY `+findingRank+`, code, t, id, detail`, each)
+		`SELECT code, f.severity, f.t, f.id, f.detail, f.found = '`+foundTaking+`' FROM (
+			SELECT code, unnest(min({rank: `+findingRank+`, t: coalesce(table_name, ''),
+				id: coalesce(record_id, ''), detail: detail, severity: severity, found: found}, ?)) AS f
+			FROM findings GROUP BY code)
+		ORDER BY f.rank, code, f.t, f.id, f.detail`, each)
 	if err != nil {
 		return nil, err
 	}
