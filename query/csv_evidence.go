@@ -8,7 +8,6 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
-	"regexp"
 	"strings"
 )
 
@@ -185,7 +184,7 @@ func (e *evidence) addRecord(rec record) {
 		e.faults++
 		e.short++
 		e.broken.add(e.records)
-		if footer.Match(rec.raw) {
+		if footer().Match(rec.raw) {
 			e.footers++
 		} else if known := len(rec.cells) > 1 && first != classText && first == e.first; !known {
 			e.rest.add(e.records)
@@ -210,7 +209,7 @@ func (e *evidence) addRecord(rec record) {
 }
 
 // footer is how a line begins that sums a table up.
-var footer = regexp.MustCompile(`^(?i)["'#*=\s-]*(\d+ (rows?|records?)|(grand |sub)?totals?|` +
+var footer = pattern(`^(?i)["'#*=\s-]*(\d+ (rows?|records?)|(grand |sub)?totals?|` +
 	`sum|count|rows?|records?|end of|generated|exported|report|page|summary)\b`)
 
 func (e *evidence) addCell(i int, c cell) {

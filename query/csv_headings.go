@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -53,7 +52,7 @@ func (r recogniser) score(cells []string) int {
 
 // sepLine is the hint that Excel takes a delimiter from, as programs write it: in any case, in quotes, with
 // blanks or delimiters after it.
-var sepLine = regexp.MustCompile(`^(?i)\s*["']?sep=(.)["']?[ ,;|\t]*$`)
+var sepLine = pattern(`^(?i)\s*["']?sep=(.)["']?[ ,;|\t]*$`)
 
 // A headLine is a line that may be the headings.
 type headLine struct {
@@ -105,7 +104,7 @@ func headLinesOf(head []byte) (lines [][2]int, delims []byte) {
 			}
 		}
 		line := bytes.TrimPrefix(head[at:end], []byte(byteOrderMark))
-		switch m := sepLine.FindSubmatch(line); {
+		switch m := sepLine().FindSubmatch(line); {
 		case m != nil && len(lines) == 0:
 			delims = m[1]
 		case len(bytes.Trim(line, " ,;\t|\"\x00")) > 0:

@@ -97,10 +97,10 @@ func (n fileName) cores() []string {
 	return all
 }
 
-var extension = regexp.MustCompile(`^(.*[^.])\.([\pL\pN]{1,5})$`)
+var extension = pattern(`^(.*[^.])\.([\pL\pN]{1,5})$`)
 
 // behindExtension is a number of a copy that follows the extension: "CV.pdf(1)".
-var behindExtension = regexp.MustCompile(`^(.*)(\.[\pL\pN]{2,5})(\s?\(\d{1,3}\)|[_~-]\d{1,2})$`)
+var behindExtension = pattern(`^(.*)(\.[\pL\pN]{2,5})(\s?\(\d{1,3}\)|[_~-]\d{1,2})$`)
 
 var sameExtension = map[string]string{
 	"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "tiff": "tif", "htm": "html", "mpeg": "mpg", "markdown": "md",
@@ -109,9 +109,9 @@ var sameExtension = map[string]string{
 // splitExt takes the extension off a name, also where it is there twice or followed by dots and blanks. What
 // has no letter, such as the year in "CV.2023", is not an extension.
 func splitExt(name string) (stem, ext string) {
-	stem = strings.TrimRight(behindExtension.ReplaceAllString(name, "$1$3$2"), ". \t")
+	stem = strings.TrimRight(behindExtension().ReplaceAllString(name, "$1$3$2"), ". \t")
 	for {
-		m := extension.FindStringSubmatch(stem)
+		m := extension().FindStringSubmatch(stem)
 		if m == nil || strings.IndexFunc(m[2], unicode.IsLetter) < 0 {
 			return stem, ext
 		}
@@ -127,15 +127,15 @@ func splitExt(name string) (stem, ext string) {
 }
 
 var (
-	percent  = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
-	unicodes = regexp.MustCompile(`#U[0-9a-f]{4}|#L[0-9a-f]{6}|\\u[0-9a-fA-F]{4}|_x[0-9a-fA-F]{4}_`)
+	percent  = pattern(`%[0-9A-Fa-f]{2}`)
+	unicodes = pattern(`#U[0-9a-f]{4}|#L[0-9a-f]{6}|\\u[0-9a-fA-F]{4}|_x[0-9a-fA-F]{4}_`)
 )
 
 // unescape undoes percent-encoding, HTML's character references, and the escapes of programs that cannot
 // write a character. A name that was cut in the middle of an escape keeps what cannot be undone.
 func unescape(name string) string {
-	if percent.MatchString(name) {
-		name = percent.ReplaceAllStringFunc(name, func(s string) string {
+	if percent().MatchString(name) {
+		name = percent().ReplaceAllStringFunc(name, func(s string) string {
 			c, _ := url.PathUnescape(s) // one byte
 			return c
 		})
@@ -144,7 +144,7 @@ func unescape(name string) string {
 	if strings.Contains(name, "&") {
 		name = html.UnescapeString(name)
 	}
-	return unicodes.ReplaceAllStringFunc(name, func(s string) string {
+	return unicodes().ReplaceAllStringFunc(name, func(s string) string {
 		n, err := strconv.ParseInt(strings.Trim(s, `#UL\u_x`), 16, 32)
 		if err != nil || !utf8.ValidRune(rune(n)) {
 			return s
@@ -287,17 +287,17 @@ var romanised = strings.NewReplacer("ß", "s", "æ", "a",
 
 // What exporters and file managers add to names: numbers of copies, ids, times.
 var (
-	copyBehind = regexp.MustCompile(
+	copyBehind = pattern(
 		`(?i)(\s*[\[({]\d{1,4}[\])}]|[-_ .]+\d{1,3}|` +
 			`[-_ ]+(copy|kopie|copie|copia|cópia|copia de)\s*\d*|[-_ ]+v\d{1,2})$`,
 	)
-	copyBefore = regexp.MustCompile(`(?i)^(copy of|kopie von|copie de|copia de|cópia de)[-_ ]+`)
-	idBehind   = regexp.MustCompile(
+	copyBefore = pattern(`(?i)^(copy of|kopie von|copie de|copia de|cópia de)[-_ ]+`)
+	idBehind   = pattern(
 		`(?i)[-_ .]+([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[a-z]{4}[0-9a-f]{32}|` +
 			`[0-9a-f]*\d[0-9a-f]{7,}|\d{4}-\d{2}-\d{2}([t_ -]?\d{2}[-_.:h]?\d{2}([-_.:m]?\d{2})?z?)?|` +
 			`\d{6,})$`,
 	)
-	idBefore = regexp.MustCompile(
+	idBefore = pattern(
 		`(?i)^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[a-z]{4}[0-9a-f]{32}|` +
 			`[0-9a-f]*\d[0-9a-f]{5,}|\d{4}-\d{2}-\d{2}([t_ -]?\d{2}[-_.:h]?\d{2}([-_.:m]?\d{2})?z?)?|` +
 			`\d{1,8}|[a-z]{2}-\d+)[-_ .]+`,
@@ -311,7 +311,7 @@ func core(stem string) string {
 	}
 	for {
 		shorter := stem
-		for _, added := range []*regexp.Regexp{copyBehind, idBehind, copyBefore, idBefore} {
+		for _, added := range []*regexp.Regexp{copyBehind(), idBehind(), copyBefore(), idBefore()} {
 			if without := added.ReplaceAllString(shorter, ""); len(lettersAndDigits(without)) >= 2 {
 				shorter = without
 			}

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -27,9 +26,9 @@ var adornments = strings.Fields(`cv cvs resume resumes curriculum vitae lebensla
 	herr frau january february march april may june july august september october november december`)
 
 var (
-	apart  = regexp.MustCompile(`\s+[-–—]+\s+|[-_]{2,}|_-_|[()\[\]{};|&]`)
-	mail   = regexp.MustCompile(`[\pL\pN._%+'-]+@[\pL\pN-]+(\.[\pL\pN-]+)+`)
-	fileAs = regexp.MustCompile(
+	apart  = pattern(`\s+[-–—]+\s+|[-_]{2,}|_-_|[()\[\]{};|&]`)
+	mail   = pattern(`[\pL\pN._%+'-]+@[\pL\pN-]+(\.[\pL\pN-]+)+`)
+	fileAs = pattern(
 		`(?i)\.(pdf|docx?|rtf|txt|odt|pages|jpe?g|png|gif|tiff?|bmp|webp|heic|html?|msg|eml|xlsx?|csv|` +
 			`pptx?|zip|md|xml)$`,
 	)
@@ -47,8 +46,8 @@ func peopleIn(path string) []string {
 	}
 	segments := strings.Split(path, "/")
 	for _, segment := range segments[max(0, len(segments)-4):] {
-		segment = fileAs.ReplaceAllString(fileAs.ReplaceAllString(unescape(segment), ""), "")
-		for _, m := range mail.FindAllString(segment, 2) {
+		segment = fileAs().ReplaceAllString(fileAs().ReplaceAllString(unescape(segment), ""), "")
+		for _, m := range mail().FindAllString(segment, 2) {
 			m = strings.ToLower(m)
 			add("E:" + m)
 			for i, c := range m[:strings.Index(m, "@")] { // something may precede it
@@ -57,7 +56,7 @@ func peopleIn(path string) []string {
 				}
 			}
 		}
-		for _, part := range append(append(apart.Split(segment, 8), segment), otherCharsets(segment)...) {
+		for _, part := range append(append(apart().Split(segment, 8), segment), otherCharsets(segment)...) {
 			all := nameWords(part)
 			for _, key := range []string{sorted(all), sorted(slices.DeleteFunc(all, isAdornment))} {
 				if key != "" {
@@ -81,10 +80,10 @@ func peopleIn(path string) []string {
 func nameWordsIn(path string) []string {
 	segments := strings.Split(path, "/")
 	for _, segment := range slices.Backward(segments[max(0, len(segments)-2):]) {
-		segment = fileAs.ReplaceAllString(unescape(segment), "")
+		segment = fileAs().ReplaceAllString(unescape(segment), "")
 		var all []string
 		for _, text := range append([]string{segment}, otherCharsets(segment)...) {
-			text = numbered.ReplaceAllString(text, "$1")
+			text = numbered().ReplaceAllString(text, "$1")
 			all = append(all, slices.DeleteFunc(nameWords(text), isAdornment)...)
 		}
 		if len(all) > 1 {
@@ -95,7 +94,7 @@ func nameWordsIn(path string) []string {
 }
 
 // numbered is a word followed by a number.
-var numbered = regexp.MustCompile(`(?:\b|_)(\pL+)\d+(?:\b|_)`)
+var numbered = pattern(`(?:\b|_)(\pL+)\d+(?:\b|_)`)
 
 // personKeys returns the keys of a person's names, each after a digit for how well it names the person.
 func personKeys(full, first, surname string) []string {
@@ -116,7 +115,7 @@ func personKeys(full, first, surname string) []string {
 	if text := strings.TrimSpace(full); !isASCII(text) { // as exporters write it that know no other letters
 		for _, other := range []string{
 			writtenOut.Replace(strings.ToLower(text)), romanised.Replace(strings.ToLower(text)),
-			notASCII.ReplaceAllString(text, " "),
+			notASCII().ReplaceAllString(text, " "),
 		} {
 			if words := nameWords(other); len(words) > 1 {
 				add(byFirstAndSur, words)
@@ -145,15 +144,15 @@ func nameWords(text string) []string {
 	return slices.DeleteFunc(all, func(w string) bool { return strings.IndexFunc(w, unicode.IsDigit) >= 0 })
 }
 
-var notASCII = regexp.MustCompile(`[^\x00-\x7f]+`)
+var notASCII = pattern(`[^\x00-\x7f]+`)
 
-var camel = regexp.MustCompile(`(\p{Ll})(\p{Lu}\p{Ll})`)
+var camel = pattern(`(\p{Ll})(\p{Lu}\p{Ll})`)
 
 func apartByCase(text string) string {
 	if strings.ContainsAny(text, " _-.,") {
 		return text
 	}
-	return camel.ReplaceAllString(text, "$1 $2")
+	return camel().ReplaceAllString(text, "$1 $2")
 }
 
 func sorted(words []string) string {

@@ -70,8 +70,13 @@ func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*D
 		return nil, err
 	}
 	d := &DB{work: work, export: filepath.Join(work.Path, "result.parquet"), parts: parts{fetch: o.Fetch}}
-	e := engineOptions{path: path, work: work.Path, memory: o.MemoryLimit, threads: o.Threads, readOnly: true}
-	e.onFirstConn = func(c driver.Conn) ([]string, error) { return d.sealSandbox(ctx, c, resolve) }
+	// For small statements a second thread is only one to wait for.
+	e := engineOptions{path: path, work: work.Path, memory: o.MemoryLimit, threads: 1, readOnly: true}
+	threads := "RESET GLOBAL threads"
+	if o.Threads > 0 {
+		threads = fmt.Sprintf("SET GLOBAL threads = %d", o.Threads)
+	}
+	e.onFirstConn = func(c driver.Conn) ([]string, error) { return d.sealSandbox(ctx, c, resolve, threads) }
 	if d.db, err = openEngine(e); err != nil && (strings.Contains(err.Error(), "version") ||
 		strings.Contains(err.Error(), "not a valid DuckDB database")) {
 		err = fmt.Errorf("%w: %w", ErrOutdated, err)
@@ -83,8 +88,11 @@ func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*D
 }
 
 // sealSandbox reads the catalog on the first connection, and then cuts the engine off from everything but the
-// files that the catalog names. It returns the statements that every connection begins with.
-func (d *DB) sealSandbox(ctx context.Context, c driver.Conn, resolve Resolver) ([]string, error) {
+// files that the catalog names, after one more setting. It returns the statements that every connection begins
+// with.
+func (d *DB) sealSandbox(
+	ctx context.Context, c driver.Conn, resolve Resolver, setting string,
+) ([]string, error) {
 	version, err := pairs(
 		ctx, c, "SELECT key, value FROM "+catalog+".archive_meta WHERE key = 'database_format'",
 	)
@@ -111,8 +119,9 @@ func (d *DB) sealSandbox(ctx context.Context, c driver.Conn, resolve Resolver) (
 		d.parts.paths = append(d.parts.paths, file)
 		allowed = append(allowed, text(file))
 	}
-	// The order matters: after the second nothing more can be allowed, after the third nothing changed.
+	// The order matters: after the third nothing more can be allowed, after the last nothing changed.
 	for _, s := range []string{
+		setting,
 		"SET GLOBAL allowed_paths = [" + strings.Join(allowed, ", ") + "]",
 		"SET GLOBAL enable_external_access = false",
 		"SET GLOBAL lock_configuration = true",

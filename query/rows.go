@@ -48,10 +48,6 @@ const pieceRows = 8192
 // statement that is none a user may run is an error matching ErrRefused, and nothing is run then. The caller
 // closes the Rows.
 func (d *DB) Query(ctx context.Context, query string, params map[string]string) (_ *Rows, err error) {
-	statements, err := checkSQL(query)
-	if err != nil {
-		return nil, err
-	}
 	conn, err := d.db.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -62,6 +58,10 @@ func (d *DB) Query(ctx context.Context, query string, params map[string]string) 
 			err = errors.Join(plainError(ctx, err), r.Close())
 		}
 	}()
+	statements, err := checkSQL(ctx, conn, query)
+	if err != nil {
+		return nil, err
+	}
 	used := map[string]bool{}
 	for i, s := range statements {
 		if err := r.run(s, params, used, i == len(statements)-1); err != nil {
@@ -150,8 +150,8 @@ func (r *Rows) store(s statement, args []any) error {
 func (r *Rows) describeStored() error {
 	rows, err := r.conn.QueryContext(
 		r.ctx,
-		`SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = 'temp' AND table_name = '`+
-			resultTable+`' ORDER BY column_index`,
+		// duckdb_columns() would look at the columns of all views
+		`SELECT name, type FROM pragma_table_info('temp.`+resultTable+`') ORDER BY cid`,
 	)
 	if err != nil {
 		return err

@@ -17,15 +17,15 @@ type Statement struct {
 // before the first is run: what is wrong with one, or is none that a user may run, is the error, as is a
 // parameter that no statement has.
 func (d *DB) Statements(ctx context.Context, query string, params map[string]string) ([]Statement, error) {
-	split, err := checkSQL(query)
-	if err != nil {
-		return nil, err
-	}
 	conn, err := d.db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
+	split, err := checkSQL(ctx, conn, query)
+	if err != nil {
+		return nil, err
+	}
 	var all []Statement
 	used := map[string]bool{}
 	for _, s := range split {

@@ -2,7 +2,6 @@ package query
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -78,17 +77,17 @@ func layoutOfList(v string, s columnStats) layout {
 }
 
 var (
-	yearFirst = regexp.MustCompile(`^\d{4}([-/])\d{2}([-/])\d{2}` + clockBehind)
-	yearLast  = regexp.MustCompile(`^(\d{1,2})([/.-])(\d{1,2})([/.-])\d{4}` + clockBehind)
+	yearFirst = pattern(`^\d{4}([-/])\d{2}([-/])\d{2}` + clockBehind)
+	yearLast  = pattern(`^(\d{1,2})([/.-])(\d{1,2})([/.-])\d{4}` + clockBehind)
 )
 
 const clockBehind = `(?:([T ]|, ?)\d{2}:\d{2}(:\d{2})?(\.\d{3}|\.\d{6})?)?$`
 
 func layoutOfTime(v, order string) layout {
-	if m := yearFirst.FindStringSubmatch(v); m != nil {
+	if m := yearFirst().FindStringSubmatch(v); m != nil {
 		return "%Y" + m[1] + "%m" + m[2] + "%d" + layoutOfClock(m[3:])
 	}
-	m := yearLast.FindStringSubmatch(v)
+	m := yearLast().FindStringSubmatch(v)
 	if m == nil {
 		return ""
 	}

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -20,18 +19,18 @@ const (
 
 // The ways to write a time that SQL does not read. They look at lower-case text without its weekday.
 var (
-	ticksTime = regexp.MustCompile(`^\\?/date\((-?\d{1,15})([-+]\d{4})?\)\\?/$`)
-	yearTime  = regexp.MustCompile(`^([1-9]\d{3})[-/](\d{2})[-/](\d{2})` + restPattern)
-	namedTime = regexp.MustCompile(`^` + dayPattern + `[-/. ]+` + monthPattern + `[.,]?[-/ ]+([1-9]\d{3})` +
+	ticksTime = pattern(`^\\?/date\((-?\d{1,15})([-+]\d{4})?\)\\?/$`)
+	yearTime  = pattern(`^([1-9]\d{3})[-/](\d{2})[-/](\d{2})` + restPattern)
+	namedTime = pattern(`^` + dayPattern + `[-/. ]+` + monthPattern + `[.,]?[-/ ]+([1-9]\d{3})` +
 		restPattern)
-	monthTime = regexp.MustCompile(`^` + monthPattern + `\.?[- ]+` + dayPattern + `,?[- ]+([1-9]\d{3})` +
+	monthTime = pattern(`^` + monthPattern + `\.?[- ]+` + dayPattern + `,?[- ]+([1-9]\d{3})` +
 		restPattern)
-	slashedTime = regexp.MustCompile(`^(\d{1,2})([/.-])(\d{1,2})([/.-])([1-9]\d{3})` + restPattern)
-	unixTime    = regexp.MustCompile(`^` + monthPattern + ` +(\d{1,2}) +` + clockPattern +
+	slashedTime = pattern(`^(\d{1,2})([/.-])(\d{1,2})([/.-])([1-9]\d{3})` + restPattern)
+	unixTime    = pattern(`^` + monthPattern + ` +(\d{1,2}) +` + clockPattern +
 		`()(?: +` + zonePattern + `)? +([1-9]\d{3})$`)
 
-	weekday  = regexp.MustCompile(`^(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?,? +`)
-	asidesOf = regexp.MustCompile(` *(?:\([^()]*\)|\[utc\]|\[gmt\])$`)
+	weekday  = pattern(`^(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?,? +`)
+	asidesOf = pattern(` *(?:\([^()]*\)|\[utc\]|\[gmt\])$`)
 )
 
 var monthNames = strings.Fields("jan feb mar apr may jun jul aug sep oct nov dec")
@@ -48,11 +47,11 @@ type moment struct {
 // midnight in any zone is that day.
 func readTime(v, order string, zone *time.Location, date bool) (string, bool) {
 	v = strings.ToLower(strings.Join(strings.Fields(v), " "))
-	if m := ticksTime.FindStringSubmatch(v); m != nil {
+	if m := ticksTime().FindStringSubmatch(v); m != nil {
 		ms, err := strconv.ParseInt(m[1], 10, 64)
 		return writeTime(time.UnixMilli(ms).In(zone)), err == nil
 	}
-	v = weekday.ReplaceAllString(asidesOf.ReplaceAllString(v, ""), "")
+	v = weekday().ReplaceAllString(asidesOf().ReplaceAllString(v, ""), "")
 	m, ok := momentOf(v, order)
 	if !ok {
 		return "", false
@@ -68,20 +67,20 @@ func writeTime(t time.Time) string { return t.Format("2006-01-02 15:04:05.999999
 
 // momentOf finds the parts of a time.
 func momentOf(v, order string) (moment, bool) {
-	if m := yearTime.FindStringSubmatch(v); m != nil {
+	if m := yearTime().FindStringSubmatch(v); m != nil {
 		year, month, day := smallInt([]byte(m[1])), smallInt([]byte(m[2])), smallInt([]byte(m[3]))
 		return moment{year, month, day, m[4], m[5], m[6]}, true
 	}
-	if m := namedTime.FindStringSubmatch(v); m != nil {
+	if m := namedTime().FindStringSubmatch(v); m != nil {
 		return moment{smallInt([]byte(m[3])), monthOf(m[2]), smallInt([]byte(m[1])), m[4], m[5], m[6]}, true
 	}
-	if m := monthTime.FindStringSubmatch(v); m != nil {
+	if m := monthTime().FindStringSubmatch(v); m != nil {
 		return moment{smallInt([]byte(m[3])), monthOf(m[1]), smallInt([]byte(m[2])), m[4], m[5], m[6]}, true
 	}
-	if m := unixTime.FindStringSubmatch(v); m != nil {
+	if m := unixTime().FindStringSubmatch(v); m != nil {
 		return moment{smallInt([]byte(m[6])), monthOf(m[1]), smallInt([]byte(m[2])), m[3], m[4], m[5]}, true
 	}
-	if m := slashedTime.FindStringSubmatch(v); m != nil && m[2] == m[4] {
+	if m := slashedTime().FindStringSubmatch(v); m != nil && m[2] == m[4] {
 		day, month := smallInt([]byte(m[1])), smallInt([]byte(m[3]))
 		if order == orderMDY {
 			day, month = month, day
