@@ -105,10 +105,18 @@ func cellSums(r TableReport) []string {
 	var sums []string
 	for _, c := range r.received() {
 		sums = append(
-			sums, cellSum(r.position(), c.received()), cellSum(r.position(), "t."+ident(c.Column)),
+			sums, textSum(r.position(), c.received(), c.Type), cellSum(r.position(), "t."+ident(c.Column)),
 		)
 	}
 	return sums
+}
+
+// textSum is SQL for the sum of a column's texts. In a column of texts, the values say all.
+func textSum(position, cell, typ string) string {
+	if typ == "VARCHAR" {
+		return "0::BIGINT"
+	}
+	return cellSum(position, cell)
 }
 
 // cellSum is SQL for one such sum.

@@ -107,7 +107,7 @@ func sumsOfTexts(l *loaded, conv converter, source string) string {
 	cells, from := convertedSQL(l, conv, "SELECT *, "+position+" AS "+row+" FROM ("+source+")")
 	var sums []string
 	for i, col := range l.received() {
-		sums = append(sums, cellSum(row, ident(col.name)), cellSum(row, cells[i].value))
+		sums = append(sums, textSum(row, ident(col.name), col.typ), cellSum(row, cells[i].value))
 	}
 	return "SELECT " + strings.Join(sums, ",\n") + " FROM (" + from + ")"
 }
