@@ -56,12 +56,12 @@ func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		acc := &Account{}
 		costs := tally{lim: t.lim, container: t.size}
-		next := int64(0)
+		next, lost := int64(0), false
 		for index := 0; ; index++ {
 			s, err := t.seek(next)
 			var e Entry
 			if err == nil {
-				s.acc = acc
+				s.acc, s.lost = acc, lost
 				e, err = s.next()
 			}
 			if err == nil && index >= t.lim.Entries {
@@ -95,7 +95,7 @@ func (t *tarFile) Entries() iter.Seq2[Entry, error] {
 			if e.Refused == "" && !costs.admit(e) {
 				e.Refused = RefusedLimit
 			}
-			next = s.end
+			next, lost = s.end, s.lost
 			t.putIdle(s) // for whoever opens e while it is yielded, and for the next round
 			if !yield(e, nil) {
 				return

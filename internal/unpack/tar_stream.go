@@ -33,6 +33,8 @@ type tarStream struct {
 	headers bytes.Buffer
 	acc     *Account // takes what is not a member; nil when nobody asks
 	lenient bool
+	largest int64 // bytes of a member's content that may be true
+	lost    bool  // nobody knows where the current member ends
 	start   int64 // of the current member
 	data    int64 // where its headers end
 	end     int64 // where the next one starts
@@ -44,6 +46,7 @@ func newTarStream(t *tarFile, off int64) (*tarStream, error) {
 	src := &span{r: t.r, off: off, end: t.size}
 	s := &tarStream{
 		src: src, r: src, pos: off, end: off, most: math.MaxInt64, release: func() {}, lenient: t.lenient,
+		largest: t.lim.EntrySize,
 	}
 	if t.kind == filetype.Tar {
 		return s, nil
@@ -133,8 +136,11 @@ func (s *tarStream) next() (Entry, error) {
 		if err := s.skipTo(s.end); err != nil {
 			return Entry{}, err
 		}
-		h, err := s.readHeader()
+		h, err := s.nextHeader()
 		switch {
+		case errors.Is(err, errMore):
+		case errors.Is(err, errEnd):
+			err = io.EOF
 		case err == io.EOF:
 			err = s.finish()
 		case err != nil:
@@ -162,6 +168,7 @@ func (s *tarStream) next() (Entry, error) {
 			}
 			return Entry{}, s.damage(err)
 		}
+		s.believe(stored)
 		s.fresh = true
 		return s.entry(h, stored), nil
 	}
@@ -270,87 +277,6 @@ func (s *tarStream) entry(h *tar.Header, stored int64) Entry {
 		e.Refused = RefusedBroken
 	}
 	return e
-}
-
-// errMore says that the stream is before another member.
-var errMore = errors.New("more members follow")
-
-// finish reads what follows the end mark: zeros, and the checksum of the compression. Another tar there
-// is read on.
-func (s *tarStream) finish() error {
-	if s.headers.Len() == 0 {
-		s.contradict("it ends at byte %d without its end mark; it may be cut", s.pos)
-		return io.EOF
-	}
-	return s.seekHeader("another tar follows its end mark, at byte %d")
-}
-
-// resync continues after a header that cannot be read, with the next one that can.
-func (s *tarStream) resync(cause error) error {
-	s.contradict("%v", cause)
-	if s.buffer == nil {
-		s.pos = min(s.start+filetype.TarBlock, s.src.end)
-		s.src.off = s.pos
-	}
-	s.unaccounted(s.start, s.pos)
-	return s.seekHeader("")
-}
-
-// seekHeader looks block by block for the next header. It returns errMore before one, and io.EOF where the
-// tar ends.
-func (s *tarStream) seekHeader(told string) error {
-	block := make([]byte, filetype.TarBlock)
-	for {
-		at := s.pos
-		n, err := io.ReadFull(s, block)
-		switch {
-		case n == filetype.TarBlock && block[0] != 0 && filetype.TarChecksumFits(block):
-			s.unread(block)
-			s.end = at
-			if told != "" {
-				s.contradict(told, at)
-			}
-			return errMore
-		case len(bytes.TrimLeft(block[:n], "\x00")) > 0:
-			s.unaccounted(at, at+int64(n))
-		}
-		if err == io.EOF || err == io.ErrUnexpectedEOF && s.src.err == nil && s.src.off >= s.src.end &&
-			s.buffer == nil {
-			return io.EOF
-		}
-		if err != nil {
-			return s.failed("read behind the end mark", err)
-		}
-	}
-}
-
-// unread gives a block back.
-func (s *tarStream) unread(block []byte) {
-	s.pos -= int64(len(block))
-	if s.buffer == nil {
-		s.src.off = s.pos
-		return
-	}
-	s.r = io.MultiReader(bytes.NewReader(bytes.Clone(block)), s.r)
-}
-
-func (s *tarStream) contradict(format string, args ...any) {
-	if s.acc != nil && len(s.acc.Contradictions) < mostExamples {
-		s.acc.Contradictions = append(s.acc.Contradictions, fmt.Sprintf(format, args...))
-	}
-}
-
-// unaccounted notes bytes of the tar that are not a member's.
-func (s *tarStream) unaccounted(from, to int64) {
-	if s.acc == nil {
-		return
-	}
-	s.acc.Unaccounted += to - from
-	if n := len(s.acc.Regions); n > 0 && s.acc.Regions[n-1].To == from {
-		s.acc.Regions[n-1].To = to
-	} else if n < mostExamples {
-		s.acc.Regions = append(s.acc.Regions, Region{from, to, "bytes in no known format"})
-	}
 }
 
 // failed tells a failing source and a reached limit from damage.
