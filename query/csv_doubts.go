@@ -86,12 +86,9 @@ func (d *doubts) add(rec record, delim byte, width int) {
 	}
 	if rec.bare {
 		d.bare++
-		for _, c := range rec.cells {
-			v := bytes.TrimLeft(c.text, " \t")
-			if c.bare && !c.quoted && len(v) < len(c.text) && len(v) > 0 && v[0] == '"' {
-				d.blanks++
-			}
-		}
+	}
+	if (rec.bare || rec.bad) && hasBlankAtQuote(rec.raw, delim) {
+		d.blanks++
 	}
 	if before == d.bare+d.bad+d.ragged+d.slashes+d.swallow {
 		return
@@ -102,6 +99,32 @@ func (d *doubts) add(rec record, delim byte, width int) {
 	if bytes.IndexByte(rec.raw, '\\') >= 0 {
 		d.escapes++
 	}
+}
+
+// hasBlankAtQuote reports whether there are blanks between a quote and what ends its cell, or between a
+// delimiter and a quote.
+func hasBlankAtQuote(raw []byte, delim byte) bool {
+	isBlank := func(b byte) bool { return (b == ' ' || b == '\t') && b != delim }
+	for i, b := range raw {
+		if b != '"' {
+			continue
+		}
+		after := i + 1
+		for after < len(raw) && isBlank(raw[after]) {
+			after++
+		}
+		if after > i+1 && (after == len(raw) || raw[after] == delim) {
+			return true
+		}
+		before := i
+		for before > 0 && isBlank(raw[before-1]) {
+			before--
+		}
+		if before < i && (before == 0 || raw[before-1] == delim) {
+			return true
+		}
+	}
+	return false
 }
 
 // noteRagged counts a record of another width.

@@ -39,7 +39,10 @@ type evidence struct {
 	first    cellClass // of the first cell of the record before
 	classes  [][classes]int64
 	want     []cellClass
-	singles  bool // the headings are in single quotes
+	comments bitset // lines that begin with # and do not fit; nil if these may be pieces of records
+	hashes   int64  // records that begin with # and fit
+	noNotes  bool   // lines that begin with # are records
+	singles  bool   // the headings are in single quotes
 	cells    hash.Hash64
 }
 
@@ -69,26 +72,37 @@ func (e *evidence) strangers() int64 {
 	return n
 }
 
-// gather reads a whole file after a dialect; twice where its records have other cells than its headings.
+// gather reads a whole file after a dialect; again where its records have other cells than its headings, and
+// where lines that begin with # may be pieces of records rather than comments: others begin so, too, or are
+// broken.
 func gather(ctx context.Context, text *os.File, skip int64, d dialect, knows recogniser) (*evidence, error) {
-	e, err := gatherWidth(ctx, text, skip, d, knows, 0)
+	e, err := gatherWidth(ctx, text, skip, d, knows, 0, false)
+	if err == nil && len(e.comments) > 0 && (e.hashes > 0 || e.faults > e.footers) {
+		e, err = gatherWidth(ctx, text, skip, d, knows, 0, true)
+	}
 	if err == nil && e.width != len(e.headings) {
-		return gatherWidth(ctx, text, skip, d, knows, e.width)
+		return gatherWidth(ctx, text, skip, d, knows, e.width, e.noNotes)
 	}
 	return e, err
 }
 
 func gatherWidth(
-	ctx context.Context, text *os.File, skip int64, d dialect, knows recogniser, width int,
+	ctx context.Context, text *os.File, skip int64, d dialect, knows recogniser, width int, noNotes bool,
 ) (*evidence, error) {
-	e := &evidence{d: d, cells: fnv.New64a(), widths: map[int]int64{}}
+	e := &evidence{d: d, cells: fnv.New64a(), widths: map[int]int64{}, noNotes: noNotes}
 	r := newCareful(io.NewSectionReader(text, skip, 1<<62), d, 0)
 	head, err := r.next()
 	if err != nil {
 		return e, ignoreEOF(err)
 	}
+	if head.bare || head.bad {
+		e.bare++
+	}
 	for _, c := range head.cells {
 		e.headings = append(e.headings, cleanHeading(string(c.value())))
+		if v := bytes.TrimLeft(c.text, " \t"); !c.quoted && !c.escaped && len(v) > 0 && v[0] == '"' {
+			e.openings++
+		}
 	}
 	e.singles = len(e.headings) > 0 && strings.HasPrefix(e.headings[0], "'")
 	e.expect(knows)
@@ -151,6 +165,14 @@ func (e *evidence) expect(knows recogniser) {
 
 func (e *evidence) addRecord(rec record) {
 	width := len(e.headings)
+	if len(rec.raw) > 0 && rec.raw[0] == '#' && width > 1 {
+		if len(rec.cells) == width {
+			e.hashes++
+		} else if !e.noNotes {
+			e.comments.add(e.records)
+			return
+		}
+	}
 	first := classText
 	if len(rec.cells) > 0 {
 		first = classOf(rec.cells[0].text)
@@ -227,7 +249,7 @@ func (e *evidence) addCell(i int, c cell) {
 	if !agrees(e.want[i], class) {
 		e.misfits++
 	}
-	if v := bytes.TrimLeft(c.text, " \t"); !c.quoted && !c.escaped && len(v) > 1 && v[0] == v[len(v)-1] {
+	if v := bytes.Trim(c.text, " \t"); !c.quoted && !c.escaped && len(v) > 1 && v[0] == v[len(v)-1] {
 		if v[0] == '"' || v[0] == '\'' && e.singles {
 			e.wrapped++
 		}
@@ -247,10 +269,12 @@ func areUnnamed(headings []string) bool {
 	return len(strings.Join(headings, "")) == 0
 }
 
-// isBlank reports whether a record is an empty line, which says nothing unless it is the one cell of a
-// one-column file, or the mark that CP/M and DOS put at the end of a text.
+// isBlank reports whether a record is a line of nothing but blanks, which says nothing unless it is the one
+// cell of a one-column file, or the mark that CP/M and DOS put at the end of a text.
 func isBlank(rec record, width int) bool {
-	return len(rec.raw) == 0 && !rec.bad && width > 1 || rec.end == endNone && string(rec.raw) == "\x1a"
+	empty := len(rec.raw) == 0 ||
+		len(rec.cells) == 1 && !rec.cells[0].quoted && len(bytes.Trim(rec.raw, " \t")) == 0
+	return empty && !rec.bad && width > 1 || rec.end == endNone && string(rec.raw) == "\x1a"
 }
 
 // learned returns the class that a column's cells are of, where nearly all records without doubt agree.

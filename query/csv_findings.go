@@ -24,9 +24,25 @@ func rowFindings(l *loaded, s *scanned) []Finding {
 			"the first was taken for headings, so that no cell is in its column",
 			l.File, l.Table)
 	}
+	if !l.Known && s.again.data && len(s.headings) > 1 {
+		add(HeadingsUnknown, SeverityWarning, "the first line of %s looks like a row; it was taken for the "+
+			"headings, so that its cells are the names of the columns", l.File)
+	}
+	switch {
+	case s.unusual:
+		add(DelimiterGuessed, SeverityWarning, "no usual delimiter separates the cells of %s; %q was taken, "+
+			"with which all records that are loaded have the cells that the headings ask for",
+			l.File, string(s.d.delim))
+	case !l.Known && len(s.headings) == 1 && s.records > 0:
+		add(DelimiterGuessed, SeverityInfo, "no delimiter was found in %s; each of its lines is one cell", l.File)
+	}
 	if n := s.faults[faultHeadings]; n > 0 {
 		add(HeadingsRepeated, SeverityInfo, "%d records of %s are headings again; they are in quarantine",
 			n, l.File)
+	}
+	if n := s.faults[faultComment]; n > 0 {
+		add(CommentsFound, SeverityInfo, "%d lines of %s begin with # and do not fit the headings: they are "+
+			"comments, and are in quarantine", n, l.File)
 	}
 	if s.ev != nil {
 		switch {
@@ -38,20 +54,21 @@ func rowFindings(l *loaded, s *scanned) []Finding {
 			add(QuotingDecided, SeverityInfo, "%s", s.decided)
 		}
 	}
-	if lost := l.Quarantined - s.faults[faultHeadings]; lost > 0 {
+	records := s.records - s.faults[faultHeadings] - s.faults[faultComment]
+	if lost := records - s.loadable; lost > 0 {
 		severity := SeverityWarning
-		if l.Known && 2*lost > s.records-s.faults[faultHeadings] {
+		if l.Known && 2*lost > records {
 			severity = SeverityError
 		}
 		add(RowsRagged, severity,
 			"%d of %d records could not be loaded (%s); they are kept in quarantine, not in %s",
-			lost, s.records-s.faults[faultHeadings], s.reasons(), l.Table)
+			lost, records, s.reasons(), l.Table)
 	}
 	if s.lacking > 0 {
 		add(RowsRagged, SeverityInfo,
 			"%d of %d records have fewer cells than there are headings; nothing shows more than that their "+
 				"last cells are missing, and they are loaded without these",
-			s.lacking, s.records-s.faults[faultHeadings])
+			s.lacking, records)
 	}
 	return found
 }
@@ -60,7 +77,7 @@ func rowFindings(l *loaded, s *scanned) []Finding {
 func (s *scanned) reasons() string {
 	var names []string
 	for fault := range s.faults {
-		if fault != faultHeadings {
+		if fault != faultHeadings && fault != faultComment {
 			names = append(names, fault)
 		}
 	}

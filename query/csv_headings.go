@@ -61,6 +61,7 @@ type headLine struct {
 	cells    []string
 	score    int
 	filled   int
+	quoted   int
 }
 
 // findHeadings finds the line of the headings, and the delimiter: the line that names the most columns of a
@@ -80,6 +81,11 @@ func (s *scanned) findHeadings(text *os.File) error {
 		return nil
 	}
 	best := s.bestLine(head, lines, delims)
+	if len(best.cells) < 2 && best.score == 0 {
+		if h, ok := s.unusualDelimiter(head, lines); ok {
+			best, s.unusual = h, true
+		}
+	}
 	s.d.delim = best.delim
 	s.skip += int64(best.at)
 	s.above = best.line
@@ -107,12 +113,32 @@ func headLinesOf(head []byte) (lines [][2]int, delims []byte) {
 		switch m := sepLine().FindSubmatch(line); {
 		case m != nil && len(lines) == 0:
 			delims = m[1]
-		case len(bytes.Trim(line, " ,;\t|\"\x00")) > 0:
+		case len(bytes.Trim(line, " ,;\t|\"\x00")) > 0, bytes.Count(line, []byte{'"'})%2 > 0:
 			lines = append(lines, [2]int{at, number})
 		}
 		at = next
 	}
-	return lines, delims
+	return withoutComments(head, lines), delims
+}
+
+// withoutComments leaves out the lines at the top that begin with # and have no delimiter, if the line below
+// them has one.
+func withoutComments(head []byte, lines [][2]int) [][2]int {
+	for i, l := range lines {
+		line := head[l[0]:]
+		if end := bytes.IndexAny(line, "\r\n"); end >= 0 {
+			line = line[:end]
+		}
+		separated := bytes.ContainsAny(line, ",;\t|")
+		switch {
+		case len(line) > 1 && line[0] == '#' && !separated:
+		case separated:
+			return lines[i:]
+		default:
+			return lines
+		}
+	}
+	return lines
 }
 
 // bestLine chooses the headings among the lines.
@@ -160,10 +186,23 @@ func (h headLine) areNames() bool {
 	return len(seen) >= 3
 }
 
+// isFull reports whether no cell of a line is empty, but for one that a delimiter at its end makes.
+func (h headLine) isFull() bool {
+	n := len(h.cells)
+	return h.filled == n || h.filled == n-1 && n > 2 && h.cells[n-1] == ""
+}
+
 // headLine reads the record at a line's beginning.
 func (s *scanned) headLine(head []byte, l [2]int, delim byte) headLine {
 	h := headLine{at: l[0], line: l[1], delim: delim}
 	rec, err := headTokens(head[l[0]:], delim).next()
+	if err == nil && (rec.bad || rec.bare && hasBlankAtQuote(rec.raw, delim)) {
+		d := dialect{delim: delim, quote: '"', blanks: true}
+		careful := &carefulReader{tokenizer: headTokens(head[l[0]:], delim), d: d}
+		if blanks, err := careful.next(); err == nil && !blanks.bad {
+			rec = blanks
+		}
+	}
 	if err != nil {
 		return h
 	}
@@ -171,6 +210,9 @@ func (s *scanned) headLine(head []byte, l [2]int, delim byte) headLine {
 		h.cells = append(h.cells, cleanHeading(string(c.value())))
 		if h.cells[len(h.cells)-1] != "" {
 			h.filled++
+		}
+		if c.quoted || len(c.text) > 1 && c.text[0] == '\'' && c.text[len(c.text)-1] == '\'' {
+			h.quoted++
 		}
 	}
 	h.score = s.knows.score(h.cells)
@@ -193,7 +235,7 @@ func (s *scanned) widestLine(head []byte, lines [][2]int, delims []byte, first h
 	if first.filled < 2 { // a title, unless nothing below has more cells
 		for _, l := range lines[1:] {
 			for _, d := range delims {
-				if h := s.headLine(head, l, d); h.filled > max(1, best.filled) && h.filled == len(h.cells) {
+				if h := s.headLine(head, l, d); h.filled > max(1, best.filled) && h.isFull() {
 					best = h
 				}
 			}
@@ -264,6 +306,7 @@ type headingSet struct {
 	exact    []string // normalised
 	spelling map[string]bool
 	table    schemas.Table
+	data     bool // the table is not known, and its first line looks like a row, which rows may repeat
 }
 
 func newHeadingSet(table schemas.Table, headings []string) headingSet {
@@ -272,6 +315,7 @@ func newHeadingSet(table schemas.Table, headings []string) headingSet {
 		n := schemas.Normalize(s)
 		h.exact = append(h.exact, n)
 		h.spelling[n] = n != ""
+		h.data = h.data || table.Name == "" && classOf([]byte(s)) != classText
 	}
 	for _, c := range table.Columns {
 		for _, s := range append([]string{c.Name, c.Heading}, c.Aliases...) {
@@ -293,7 +337,7 @@ const (
 // kind says whether a record is headings. Only a record whose first cells are names of columns costs more
 // than a look.
 func (h headingSet) kind(rec record) headingKind {
-	if rec.bad || len(rec.cells) < 2 || !h.mayName(rec.cells[0].text) {
+	if h.data || rec.bad || len(rec.cells) < 2 || !h.mayName(rec.cells[0].text) {
 		return notHeadings
 	}
 	names, filled, same := 0, 0, len(rec.cells) >= len(h.exact)

@@ -14,6 +14,7 @@ const (
 	faultHeadings = "the headings again"
 	faultBelow    = "it is below other headings"
 	faultMoved    = "a cell is in its neighbour's column"
+	faultComment  = "a comment"
 	faultCut      = "the next line looks like the rest of it"
 )
 
@@ -43,6 +44,8 @@ func (j *recordChecker) fault(rec record) string {
 		return faultUnclear
 	case rec.bad:
 		return faultQuotes
+	case j.s.ev != nil && j.s.ev.comments.has(j.row):
+		return faultComment
 	case j.s.ev == nil:
 		return j.s.width(rec)
 	}

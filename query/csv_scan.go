@@ -69,6 +69,7 @@ type scanned struct {
 	rival    string    // another dialect that explains the file as well, and gives other cells; or empty
 	skip     int64     // bytes before the headings, in UTF-8: a byte order mark, notes, a "sep=;" line
 	above    int       // lines before the headings
+	unusual  bool      // the delimiter is none of those that files commonly have
 	ends     [4]int64  // by rowEnd
 	headings []string
 	again    headingSet
@@ -209,8 +210,11 @@ func (s *scanned) readHeadings(head record, found *doubts) {
 		}
 	}
 	s.again = newHeadingSet(s.table, s.headings)
-	if head.bare {
+	if head.bare || head.bad {
 		found.add(head, s.d.delim, len(head.cells))
+	}
+	if head.bad {
+		found.blanks++ // behind the quote that ends a cell of several lines
 	}
 	if c := head.cells; len(c) > 1 && !c[0].quoted && len(c[0].text) > 1 && c[0].text[0] == '\'' {
 		found.singles++

@@ -32,6 +32,7 @@ const (
 	ChecksumContradicted   Code = "checksum-contradicted"
 	ColumnsMissing         Code = "columns-missing"
 	ColumnsUnknown         Code = "columns-unknown"
+	CommentsFound          Code = "comments-found"
 	ContainerContradictory Code = "container-contradictory"
 	ContainerDamaged       Code = "container-damaged"
 	ContainerUnopened      Code = "container-unopened"
@@ -40,6 +41,7 @@ const (
 	DamagedInSource        Code = "damaged-in-source"
 	DamagedUnproven        Code = "damaged-unproven"
 	DatesAmbiguous         Code = "dates-ambiguous"
+	DelimiterGuessed       Code = "delimiter-guessed"
 	DuplicateContent       Code = "duplicate-content"
 	DuplicateKey           Code = "duplicate-key"
 	EmptyFile              Code = "empty-file"
@@ -122,6 +124,10 @@ var codeTable = []CodeInfo{
 	},
 	{ColumnsUnknown, at(SeverityInfo), "A known table has further columns, which are loaded as well."},
 	{
+		CommentsFound, at(SeverityInfo),
+		"Lines of a CSV are comments that begin with `#`; they are in `quarantine`.",
+	},
+	{
 		ContainerContradictory, at(SeverityWarning),
 		"A container's own description contradicts its content; it is kept whole.",
 	},
@@ -147,6 +153,10 @@ var codeTable = []CodeInfo{
 	{
 		DatesAmbiguous, at(SeverityWarning, SeverityInfo),
 		"A table's dates can be read day first and month first.",
+	},
+	{
+		DelimiterGuessed, at(SeverityWarning, SeverityInfo),
+		"A CSV has an unusual delimiter; an info for one that has none, so that its lines are single cells.",
 	},
 	{DuplicateContent, at(SeverityInfo), "Documents have the same content."},
 	{DuplicateKey, at(SeverityWarning), "A key is in more than one row."},
@@ -183,7 +193,11 @@ var codeTable = []CodeInfo{
 		HeadingsRepeated, at(SeverityInfo),
 		"A CSV's headings are repeated among its rows, and not loaded as rows.",
 	},
-	{HeadingsUnknown, at(SeverityError), "No line of a known CSV names its columns."},
+	{
+		HeadingsUnknown, at(SeverityError, SeverityWarning),
+		"No line of a known CSV names its columns; a warning where the first line of another CSV looks like " +
+			"a row.",
+	},
 	{KeyMissing, at(SeverityWarning), "Rows have no key."},
 	{
 		ListingIncomplete, at(SeverityError),

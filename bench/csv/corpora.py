@@ -37,7 +37,7 @@ def tidy(records):
     record's end, empty records."""
     out = []
     for record in records:
-        cells = [("" if c is None else str(c)).strip(" \t\r\n\v\f\0") for c in record]
+        cells = [("" if c is None else str(c)).strip(" \t\r\n\v\f\0\ufeff") for c in record]
         cells = [c.replace("\r\n", "\n").replace("\r", "\n") for c in cells]
         while cells and not cells[-1]:
             cells.pop()
@@ -111,7 +111,8 @@ def cases(cache):
             stem = os.path.splitext(os.path.basename(member))[0]
             key = f"{name}/{member}"
             if name == "csv-spectrum" and member.startswith("csvs/"):
-                out.append(Case(key, content, expected[stem]))
+                if stem != "location_coordinates":  # its JSON is of another file
+                    out.append(Case(key, content, expected[stem]))
                 continue
             how = how_to_read(key, says)
             if how is not None and content not in seen:

