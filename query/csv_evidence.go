@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -95,7 +96,7 @@ func gatherWidth(
 	if err != nil {
 		return e, ignoreEOF(err)
 	}
-	if head.bare || head.bad {
+	if head.bad || slices.ContainsFunc(head.cells, func(c cell) bool { return c.bare }) {
 		e.bare++
 	}
 	for _, c := range head.cells {

@@ -255,7 +255,7 @@ func (s *scanned) widestLine(head []byte, lines [][2]int, delims []byte, first h
 			widths[len(rec.cells)]++
 		}
 		for width, n := range widths {
-			if width < 2 || 2*n <= total || n < 2 || n*width <= most {
+			if width < 2 || 2*n <= total || n < 2 || n*width <= most || 2*width < len(first.cells) {
 				continue
 			}
 			if n := len(first.cells); d == first.delim && n > 1 && (width == n || width == n+1) {
@@ -303,7 +303,7 @@ func firstRowEndIsCR(head []byte) bool {
 
 // A headingSet recognises headings that are repeated among the rows.
 type headingSet struct {
-	exact    []string // normalised
+	exact    []string // normalised, if the table is known
 	spelling map[string]bool
 	table    schemas.Table
 	data     bool // the table is not known, and its first line looks like a row, which rows may repeat
@@ -313,7 +313,11 @@ func newHeadingSet(table schemas.Table, headings []string) headingSet {
 	h := headingSet{spelling: map[string]bool{}, table: table}
 	for _, s := range headings {
 		n := schemas.Normalize(s)
-		h.exact = append(h.exact, n)
+		if table.Name == "" {
+			h.exact = append(h.exact, s)
+		} else {
+			h.exact = append(h.exact, n)
+		}
 		h.spelling[n] = n != ""
 		h.data = h.data || table.Name == "" && classOf([]byte(s)) != classText
 	}
@@ -352,7 +356,7 @@ func (h headingSet) kind(rec record) headingKind {
 		if h.spelling[n] {
 			names++
 		}
-		if i < len(h.exact) && n != h.exact[i] || i >= len(h.exact) && n != "" {
+		if i < len(h.exact) && !h.repeats(i, n, c) || i >= len(h.exact) && n != "" {
 			same = false
 		}
 	}
@@ -363,6 +367,15 @@ func (h headingSet) kind(rec record) headingKind {
 		return otherHeadings
 	}
 	return notHeadings
+}
+
+// repeats reports whether a cell, n if normalised, is the heading of column i. In a table that is not known it
+// has to be written the same: a row "a, b" below the headings "A, B" is a row.
+func (h headingSet) repeats(i int, n string, c cell) bool {
+	if h.table.Name == "" {
+		n = cleanHeading(string(c.value()))
+	}
+	return n == h.exact[i]
 }
 
 // mayName is a cheap check whether a record's first cell can be a heading.

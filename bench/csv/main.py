@@ -132,8 +132,10 @@ def in_order(got, case):
         str.strip, headings))) == sorted(filter(None, r[0]))), None)
     if wanted is None or headings[:len(wanted[0])] == wanted[0] or len(set(wanted[0])) < len(wanted[0]):
         return got
-    order = [[h.strip() for h in headings].index(h) for h in wanted[0]]
-    return Answer([[(row + [""] * 99)[i] for i in order] for row in got.raw], got.aside, got.said)
+    received = [h.strip() for h in headings if h]
+    order = [received.index(h) for h in wanted[0]]
+    rows = [[row[i] for i in order] for row in got.raw[1:]]
+    return Answer([wanted[0]] + rows, got.aside, got.said)
 
 
 def judge(case, got):
