@@ -20,8 +20,12 @@ type PlainTable struct {
 // plainVersion is the storage version of plain databases: every DuckDB since 1.0 reads it.
 const plainVersion = "v1.0.0"
 
+// plainHasMacro is hasMacro without a lambda, whose notation differs between versions of DuckDB.
+const plainHasMacro = `CREATE MACRO plain.main.has(items, part) AS coalesce(contains(
+	strip_accents(lower(array_to_string(items, chr(31)))), strip_accents(lower(part))), false)`
+
 // CreatePlain makes a DuckDB file that needs nothing of this program: tables with their comments, and the
-// macro snapshot_at. There must be no file at path.
+// macros snapshot_at and has. There must be no file at path.
 func CreatePlain(ctx context.Context, path, snapshot string, tables []PlainTable) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s is there already", path)
@@ -39,6 +43,7 @@ func CreatePlain(ctx context.Context, path, snapshot string, tables []PlainTable
 	statements := []string{
 		fmt.Sprintf("ATTACH %s AS plain (STORAGE_VERSION %s)", text(path), text(plainVersion)),
 		"CREATE MACRO plain.main.snapshot_at() AS TIMESTAMP " + text(snapshot),
+		plainHasMacro,
 	}
 	for _, t := range tables {
 		statements = append(statements, t.statements()...)

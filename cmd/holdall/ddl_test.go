@@ -129,6 +129,8 @@ func TestSparkReadsAnArchive(t *testing.T) {
 		ddls = append(ddls, put(t, filepath.Join(dir, name), o.stdout))
 	}
 	slices.Sort(ddls)
+	athena := holdall(t, "ddl", root, "--engine", "athena", "--location", "s3://bucket/x")
+	ddls = append(ddls, put(t, filepath.Join(dir, "tables.athena"), athena.stdout))
 	skill := someSkill(t, root)
 	questions := read(t, filepath.Join("..", "..", "internal", "ddl", "testdata", "questions-spark.sql"))
 	asked := put(t, filepath.Join(dir, "questions.sql"), strings.ReplaceAll(questions, "{skill}", skill))

@@ -95,6 +95,13 @@ func TestExportsAreReadByOthers(t *testing.T) {
 		); got != want {
 			t.Errorf("DuckDB 1.0: got\n%s\nwant\n%s", got, want)
 		}
+		const having = "select count(*), count(*) filter (has(skills, 'ZZ')) from candidates where has(skills, 'a')"
+		wantHaving := strings.SplitN(holdall(t, "query", root, having, "--format", "tsv").stdout, "\n", 2)[1]
+		for name, program := range map[string]string{"today's": askDuckDB, "1.0's": program} {
+			if got := askPython(t, "sys", program, file, having); got != wantHaving || got[0] == '0' {
+				t.Errorf("%s has(): got %q, want %q", name, got, wantHaving)
+			}
+		}
 	})
 	t.Run("sqlite", func(t *testing.T) {
 		sqlite := testneed.Command(t, "sqlite3", "Debian sqlite3")

@@ -81,6 +81,11 @@ var sqlErrors = []struct {
 		"there is no function ", 2, "\"holdall help sql\" says what can be asked",
 	},
 	{
+		regexp.MustCompile(`No function matches .* argument types '(?:!?~~\*?|lower|upper)\((VARCHAR\[\])`),
+		"a text is wanted here, and this is a list: ", 0,
+		"has(skills, 'java') is whether any item of the list has that text in it",
+	},
+	{
 		regexp.MustCompile(`syntax error at or near "([^"]*)"`), "the SQL cannot be read from here on: ", 0,
 		"some words need AS before them when they name a column: source, at, key",
 	},

@@ -28,6 +28,9 @@ func TestSQLErrorsInPlainWords(t *testing.T) {
 		"select email from candidates wher a": {
 			"holdall: the SQL cannot be read from here on: a\n", "", "Parser Error",
 		},
+		"select 1 from candidates where skills ilike '%a%'": {
+			"holdall: a text is wanted here, and this is a list: VARCHAR[]\n", "has(skills", "Binder Error",
+		},
 		"select 'x'::int + email from candidates where email = 'y'": {"", "", "Error"},
 	} {
 		o := holdall(t, "query", root, sql)
