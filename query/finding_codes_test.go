@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the table of finding codes in docs/cli.md")
+var update = flag.Bool("update", false, "write the pages that the program's own words make")
 
 // The codes of findings are a contract: each is described once, in the order of their names, and what
 // docs/cli.md says is what the program says.
