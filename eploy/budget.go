@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"holdall/internal/retry"
 )
 
 // budget knows how much may be asked, from nothing but what the system said: the headers of the answers
@@ -82,7 +84,7 @@ func (b *budget) pace(ctx context.Context) error {
 		rate = assumedPerSecond
 	}
 	now := time.Now()
-	if err := sleep(ctx, b.next.Sub(now)); err != nil {
+	if err := retry.Sleep(ctx, b.next.Sub(now)); err != nil {
 		return err
 	}
 	if b.next.Before(now) {
@@ -97,20 +99,6 @@ func (b *budget) pace(ctx context.Context) error {
 func (b *budget) hold(d time.Duration) {
 	if until := time.Now().Add(d); until.After(b.next) {
 		b.next = until
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

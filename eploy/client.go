@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"holdall/internal/retry"
 )
 
 const (
@@ -170,7 +172,7 @@ func (c *client) mayAsk(ctx context.Context) error {
 		c.o.Talk("%d of the day's %d requests are left, of which %d are for others; going on at %s",
 			p.Remaining, p.Limit,
 			p.Reserve, p.ResumeAfter.UTC().Format(time.RFC3339))
-		if err := sleep(ctx, time.Until(p.ResumeAfter)); err != nil {
+		if err := retry.Sleep(ctx, time.Until(p.ResumeAfter)); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"holdall/fetch/listing"
 	"holdall/internal/digest"
 	"holdall/internal/filetype"
+	"holdall/internal/retry"
 )
 
 // RefetchFile is Refetch for a file of a listing: it is fetched again whole. Files and OpenFile give the
@@ -102,7 +103,7 @@ func (p *filePool) refetchFile(ctx context.Context, i int, n uint32) (changed bo
 			return false, v.err
 		}
 		r.retried()
-		if !sleep(ctx, v.after) {
+		if retry.Sleep(ctx, v.after) != nil {
 			return false, failure.Stopped(ctx)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"holdall/fetch/listing"
 	"holdall/internal/digest"
 	"holdall/internal/filetype"
+	"holdall/internal/retry"
 )
 
 const maxPages = 1_000_000 // of one listing
@@ -301,7 +302,7 @@ func (s *pageReader) pause(err error) error {
 	if s.p.retried != nil {
 		s.p.retried()
 	}
-	if !sleep(s.p.ctx, v.after) {
+	if retry.Sleep(s.p.ctx, v.after) != nil {
 		return failure.Stopped(s.p.ctx)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdall/fetch/listing"
+	"holdall/internal/retry"
 )
 
 // Files of a listing that are asked for to recognise it are kept until it is fetched: a link may work once.
@@ -25,7 +26,7 @@ func (f *Fetcher) fileSample(ctx context.Context, s *Source, l listing.Entry) (l
 			return sum, err
 		}
 		v := t.failed(err, yieldNone, time.Now(), min(enoughSampling, f.opts.budget()))
-		if v.action == giveUp || v.action == stopAll || !sleep(ctx, v.after) {
+		if v.action == giveUp || v.action == stopAll || retry.Sleep(ctx, v.after) != nil {
 			return sum, err
 		}
 	}

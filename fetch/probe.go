@@ -17,6 +17,7 @@ import (
 	"holdall/internal/digest"
 	"holdall/internal/filetype"
 	"holdall/internal/redact"
+	"holdall/internal/retry"
 )
 
 const (
@@ -135,7 +136,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 		if v.fewer {
 			f.dropProbes(s.Link.Host())
 		}
-		if !sleep(ctx, v.after) {
+		if retry.Sleep(ctx, v.after) != nil {
 			return nil, err
 		}
 	}
@@ -328,16 +329,4 @@ func notTheExport(k filetype.Type, final link.Link) *failure.Error {
 		e.Message += ", after a redirect to " + final.String()
 	}
 	return e
-}
-
-// sleep waits for d; false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"holdall/fetch/failure"
+	"holdall/internal/retry"
 )
 
 // lateProbeEvery is how long a source that cannot be reached is left alone while others still arrive.
@@ -54,7 +55,7 @@ func (r *Run) probeLater(planned *Source) {
 			return
 		}
 		again := s.worthProbingLater(r.f.opts.budget()) && r.ctx.Err() == nil && r.fetching()
-		if !again || !sleep(r.ctx, lateProbeEvery) {
+		if !again || retry.Sleep(r.ctx, lateProbeEvery) != nil {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if r.ctx.Err() == nil {

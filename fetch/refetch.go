@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdall/fetch/failure"
+	"holdall/internal/retry"
 )
 
 // errSameAgain means that bytes were fetched a second time and are the same.
@@ -205,7 +206,7 @@ func (r *Run) refetchSpan(ctx context.Context, o *Object, from, to int64) (chang
 		r.mu.Lock()
 		r.retries++
 		r.mu.Unlock()
-		if !sleep(ctx, v.after) {
+		if retry.Sleep(ctx, v.after) != nil {
 			return changed, failure.Stopped(ctx)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"holdall/internal/retry"
 )
 
 const (
@@ -84,7 +86,7 @@ func (c *Client) do(ctx context.Context, q call) (*reply, error) {
 		default:
 			return r, nil
 		}
-		if err := sleep(ctx, backoff(r, try)); err != nil {
+		if err := retry.Sleep(ctx, backoff(r, try)); err != nil {
 			return nil, err
 		}
 	}
@@ -157,17 +159,6 @@ func withoutURL(err error) error {
 		return u.Err
 	}
 	return err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // ask makes an API request with a JSON body and reads its JSON answer.

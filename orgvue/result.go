@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"holdall/internal/redact"
+	"holdall/internal/retry"
 )
 
 // resultTries is how often a result is asked for: a job may be told as completed before its result is there.
@@ -22,7 +23,7 @@ func (c *Client) result(ctx context.Context, u *urls, t *ticket, n int) ([]ItemR
 	status := 0
 	for try := range resultTries {
 		if try > 0 {
-			if err := sleep(ctx, time.Second<<(try-1)); err != nil {
+			if err := retry.Sleep(ctx, time.Second<<(try-1)); err != nil {
 				return nil, err
 			}
 			if err := c.poll(ctx, t); err != nil { // an expired place is replaced by another one

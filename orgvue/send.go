@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"holdall/internal/retry"
 )
 
 // The states of a send.
@@ -184,7 +186,7 @@ func (c *Client) follow(ctx context.Context, t *ticket) error {
 			return &Error{Code: CodeBusy, Message: fmt.Sprintf("the import has not ended within %s", maxPoll),
 				Hint: "the vendor finds it by its trace ID " + t.trace}
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := retry.Sleep(ctx, wait); err != nil {
 			return err
 		}
 		if err := c.poll(ctx, t); err != nil {

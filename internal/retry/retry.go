@@ -1,7 +1,9 @@
-// Package retry decides when to try again: backoff with jitter, and what servers ask for in Retry-After.
+// Package retry decides when to try again, and waits until then: backoff with jitter, and what servers ask for in
+// Retry-After.
 package retry
 
 import (
+	"context"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -77,4 +79,19 @@ func Asked(h http.Header, now time.Time) (time.Duration, bool) {
 		now = date
 	}
 	return min(max(at.Sub(now), 0), maxAsked), true
+}
+
+// Sleep waits for d, or returns ctx's error when that ends first, and when it has ended already.
+func Sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

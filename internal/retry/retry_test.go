@@ -1,8 +1,11 @@
 package retry
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -68,4 +71,23 @@ func TestAfter(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestSleepEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		if err := Sleep(t.Context(), time.Minute); err != nil || time.Since(begin) != time.Minute {
+			t.Errorf("slept %s: %v", time.Since(begin), err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin = time.Now()
+		err := Sleep(ctx, time.Minute)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
+			t.Errorf("slept %s: %v", time.Since(begin), err)
+		}
+		if err := Sleep(ctx, 0); err == nil {
+			t.Error("no error after the context has ended")
+		}
+	})
 }
