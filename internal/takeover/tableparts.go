@@ -205,7 +205,7 @@ func areParts(files []*dataFile) (bool, error) {
 type partLook struct {
 	first []byte            // line, with its end; empty for a file without one, or with too long a one
 	rest  [sha256.Size]byte // digest of what follows it
-	lines map[uint64]bool   // hashes of the first lines of that
+	lines map[uint64]bool   // hashes of the first lines of that, blank ones left out
 }
 
 // maxPartLines is how many lines of each file are compared.
@@ -230,9 +230,10 @@ func lookAtPart(plain string) (p partLook, err error) {
 	sum, seed := sha256.New(), partSeed
 	for err == nil && len(p.lines) < maxPartLines {
 		var line []byte
-		if line, err = r.ReadBytes('\n'); len(line) > 0 {
-			p.lines[maphash.Bytes(seed, bytes.TrimRight(line, "\r\n\x00"))] = true
-			sum.Write(line) // a hash does not fail
+		line, err = r.ReadBytes('\n')
+		sum.Write(line) // a hash does not fail
+		if line = bytes.Trim(line, " ,;\t\r\n\x00\x1a"); len(line) > 0 {
+			p.lines[maphash.Bytes(seed, line)] = true
 		}
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -329,29 +330,46 @@ func (w *partWriter) add(in io.Reader) error {
 	return err
 }
 
-// endLine ends the last line as the first one ends, if it does not.
+// endLine ends the last line as the first one ends, if it does not. A Control-Z that ends the file, as of old,
+// is not content, and would be in the middle of the table.
 func (w *partWriter) endLine() error {
-	end := w.first[len(w.first)-1:]
-	unit := 1
-	if bytes.HasPrefix(w.first, []byte{0xfe, 0xff}) || bytes.HasSuffix(w.first, []byte("\n\x00")) { // UTF-16
-		unit, end = 2, w.first[len(w.first)-2:]
+	unit, mark := 1, []byte{0x1a}
+	switch {
+	case bytes.HasPrefix(w.first, []byte{0xfe, 0xff}): // UTF-16
+		unit, mark = 2, []byte{0, 0x1a}
+	case bytes.HasSuffix(w.first, []byte("\n\x00")):
+		unit, mark = 2, []byte{0x1a, 0}
 	}
+	end := w.first[len(w.first)-unit:]
 	if cr := len(w.first) - 2*unit; cr >= 0 && bytes.IndexByte(w.first[cr:cr+unit], '\r') >= 0 {
 		end = w.first[cr:]
 	}
-	size, err := w.out.Seek(0, io.SeekCurrent)
+	marked, err := w.endsWith(mark)
+	if err == nil && marked {
+		var size int64
+		if size, err = w.out.Seek(int64(-unit), io.SeekEnd); err == nil {
+			err = w.out.Truncate(size)
+		}
+	}
 	if err != nil {
 		return err
 	}
-	last := make([]byte, min(int64(len(end)), size))
-	if _, err := w.out.ReadAt(last, size-int64(len(last))); err != nil {
+	if ended, err := w.endsWith(end); ended || err != nil {
 		return err
-	}
-	if bytes.Equal(last, end) {
-		return nil
 	}
 	_, err = w.out.Write(end)
 	return err
+}
+
+// endsWith reports whether the bytes so far end so.
+func (w *partWriter) endsWith(end []byte) (bool, error) {
+	size, err := w.out.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return false, err
+	}
+	last := make([]byte, min(int64(len(end)), size))
+	_, err = w.out.ReadAt(last, size-int64(len(last)))
+	return bytes.Equal(last, end), err
 }
 
 // addFurther adds the further files of a table to the first, as they are in the bag.

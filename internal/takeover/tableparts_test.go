@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	"holdall/archive"
+	"holdall/query"
 )
 
 // Each case is the data part of an export whose people may be spread over several files.
@@ -50,6 +51,15 @@ func TestTableInSeveralFiles(t *testing.T) {
 			{"Candidates1.csv", utf16(strings.TrimSuffix(heads+row("1", "ł"), "\r\n"))},
 			{"Candidates2.csv", utf16(heads + row("2", "a") + row("3", "b"))},
 		}, one, "info table-in-parts"},
+		{"blank lines above the headings, and each file ends with Control-Z", []handmadeFile{
+			{"Candidates_1.csv", "\r\n" + heads + row("1", "c") + "\x1a"},
+			{"Candidates_2.csv", "\r\n" + heads + row("2", "a") + "\x1a"},
+			{"Candidates_3.csv", "\r\n" + heads + row("3", "b") + "\x1a"},
+		}, one, "info table-in-parts"},
+		{"UTF-16 with Control-Z", []handmadeFile{
+			{"Candidates1.csv", utf16(heads + row("1", "ł") + "\x1a")},
+			{"Candidates2.csv", utf16(heads + row("2", "a") + row("3", "b") + "\x1a")},
+		}, one, "info table-in-parts"},
 		{"a second download of the same file", []handmadeFile{
 			{"Candidates.csv", heads + row("1", "c") + row("2", "a")},
 			{"Candidates (1).csv", heads + row("1", "c") + row("2", "a")},
@@ -89,6 +99,9 @@ func TestTableInSeveralFiles(t *testing.T) {
 			var codes []string
 			for _, f := range allFindings(t, status, bag) {
 				codes = append(codes, string(f.Severity)+" "+string(f.Code))
+				if f.Code == query.RowsRagged {
+					t.Errorf("a record that is none: %s", f.Detail)
+				}
 			}
 			if !slices.Contains(codes, c.code) {
 				t.Errorf("no %s in %q", c.code, codes)
