@@ -11,9 +11,9 @@ import (
 	"holdall/fetch/link"
 )
 
-// An answer without a byte is what an empty object looks like, and a server in trouble as well. It is believed
-// when the server goes on giving it. A link that works once cannot say it again: there it is believed when the
-// next link to the same place gives nothing either.
+// An answer without a byte is what an empty object looks like, and a server in trouble as well. It is
+// believed when the server goes on giving it. A link that works once cannot say it again: there it is
+// believed when the next link to the same place gives nothing either.
 
 // emptyFor is which part of the time that a busy server is waited for an object has to stay empty: a minute,
 // of the usual five.
@@ -34,8 +34,8 @@ func (x *exchange) seemsEmpty() bool {
 	return len(x.prefix) == 0 && x.receipt.Error == "" && x.bounds.total <= 0
 }
 
-// note counts an answer of s that seems empty. It reports whether that is proven now. budget is how long a busy
-// server is waited for.
+// note counts an answer of s that seems empty. It reports whether that is proven now. budget is how long a
+// busy server is waited for.
 func (n *emptiness) note(s *Source, x *exchange, budget time.Duration) bool {
 	if n.times++; n.times == 1 {
 		n.since = time.Now()

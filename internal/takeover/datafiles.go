@@ -20,11 +20,6 @@ import (
 	"holdall/schemas"
 )
 
-// loadData brings the files of a data object into the bag, and the CSVs among them into the database.
-func (t *takeover) loadData(ctx context.Context, g objectGroup) error {
-	return t.unpackObject(ctx, g, func(in *unpacker, s *origin) error { return in.data(ctx, s) })
-}
-
 // data loads the files of a container of data, then those of the containers in it, if it has no tables of its
 // own.
 func (u *unpacker) data(ctx context.Context, s *origin) error {
@@ -51,7 +46,8 @@ func (u *unpacker) data(ctx context.Context, s *origin) error {
 			// an earlier version of it
 			return d.load(ctx, e, true)
 		}
-		return d.load(ctx, e, false)
+		_, err := d.loadParts(ctx, []unpack.Entry{e})
+		return err
 	}); err != nil {
 		return err
 	}
@@ -72,10 +68,11 @@ func (d *dataFiles) loadAll(ctx context.Context, files []unpack.Entry) error {
 	slices.SortStableFunc(files, func(a, b unpack.Entry) int { return order(a) - order(b) })
 	missing := map[string]bool{"attachments": true, "candidates": true}
 	for _, parts := range groupTableParts(files) {
-		if err := d.loadParts(ctx, parts); err != nil {
+		waits, err := d.loadParts(ctx, parts)
+		if err != nil {
 			return err
 		}
-		if table, ok := tableOf(parts[0].Name); ok && !isPiece(parts[0].Name) {
+		if table, ok := tableOf(parts[0].Name); ok && !waits && !isPiece(parts[0].Name) {
 			delete(missing, table)
 		}
 		if len(missing) == 0 && len(d.inner) == 0 {

@@ -17,7 +17,6 @@ import (
 	"strconv"
 	"strings"
 
-	"holdall/archive"
 	"holdall/internal/unpack"
 	"holdall/query"
 )
@@ -117,11 +116,12 @@ func areNumbered(parts []numberedEntry, grouped map[int]bool) bool {
 	return !grouped[parts[0].Index]
 }
 
-// loadParts loads files that may be parts of one table: as one, or, if they turn out to be something else,
-// each by itself.
-func (d *dataFiles) loadParts(ctx context.Context, parts []unpack.Entry) error {
-	if len(parts) == 1 {
-		return d.load(ctx, parts[0], false)
+// loadParts loads files that may be parts of one table. waits reports that it did not: the other parts may be
+// in other containers.
+func (d *dataFiles) loadParts(ctx context.Context, parts []unpack.Entry) (waits bool, err error) {
+	stray := len(parts) == 1 && d.in.t.strays.wants(parts[0].Name)
+	if len(parts) == 1 && !stray {
+		return false, d.load(ctx, parts[0], false)
 	}
 	var files []*dataFile
 	defer func() {
@@ -132,13 +132,25 @@ func (d *dataFiles) loadParts(ctx context.Context, parts []unpack.Entry) error {
 	for _, e := range parts {
 		f, err := d.extract(ctx, e)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if f != nil {
 			files = append(files, f)
 		}
 	}
-	one := len(files) == len(parts)
+	if stray && len(files) == 1 && looksLikeCSV(files[0].name, files[0].first) {
+		d.tables++
+		d.in.t.strays.add(d, files[0])
+		files = nil
+		return true, nil
+	}
+	return false, d.loadExtracted(ctx, files, len(files) == len(parts))
+}
+
+// loadExtracted loads files that may be parts of one table: as one, or, if they turn out to be something else
+// or are not all, each by itself.
+func (d *dataFiles) loadExtracted(ctx context.Context, files []*dataFile, all bool) error {
+	one := all && len(files) > 1
 	for _, f := range files {
 		one = one && looksLikeCSV(f.name, f.first)
 	}
@@ -256,139 +268,4 @@ func lineEnd(head []byte) int {
 		end++
 	}
 	return end
-}
-
-// keepParts keeps the files of a table in parts as received.
-func keepParts(
-	files []*dataFile, keep func(*dataFile) (StoredFile, error),
-) (first StoredFile, further []StoredFile, err error) {
-	if first, err = keep(files[0]); err != nil {
-		return first, nil, err
-	}
-	for _, f := range files[1:] {
-		kept, err := keep(f)
-		if err != nil {
-			return first, nil, err
-		}
-		further = append(further, kept)
-	}
-	return first, further, nil
-}
-
-// appendParts adds the further files of a table to the first, which it returns the path of.
-func appendParts(files []*dataFile) (string, error) {
-	out, err := os.OpenFile(files[0].plain, os.O_RDWR, 0)
-	if err != nil {
-		return "", err
-	}
-	w, err := newPartWriter(out)
-	if err != nil {
-		return "", errors.Join(err, out.Close())
-	}
-	for _, f := range files[1:] {
-		in, err := os.Open(f.plain)
-		if err != nil {
-			return "", errors.Join(err, out.Close())
-		}
-		if err := errors.Join(w.add(in), in.Close()); err != nil {
-			return "", errors.Join(err, out.Close())
-		}
-	}
-	return files[0].plain, out.Close()
-}
-
-// A partWriter adds files to the first one of a table.
-type partWriter struct {
-	out   *os.File
-	first []byte // line of each file
-}
-
-// newPartWriter prepares for adding to a file that is open for reading and writing.
-func newPartWriter(out *os.File) (*partWriter, error) {
-	head := make([]byte, maxFirstLine)
-	n, err := out.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	_, err = out.Seek(0, io.SeekEnd)
-	return &partWriter{out, head[:lineEnd(head[:n])]}, err
-}
-
-// add adds what a file has behind its first line. The file before may lack the end of its last line.
-func (w *partWriter) add(in io.Reader) error {
-	if err := w.endLine(); err != nil {
-		return err
-	}
-	first := make([]byte, len(w.first))
-	if _, err := io.ReadFull(in, first); err != nil {
-		return err
-	}
-	if !bytes.Equal(first, w.first) {
-		return errors.New("the files of the table do not begin with the same line")
-	}
-	_, err := io.Copy(w.out, in)
-	return err
-}
-
-// endLine ends the last line as the first one ends, if it does not. A Control-Z that ends the file, as of old,
-// is not content, and would be in the middle of the table.
-func (w *partWriter) endLine() error {
-	unit, mark := 1, []byte{0x1a}
-	switch {
-	case bytes.HasPrefix(w.first, []byte{0xfe, 0xff}): // UTF-16
-		unit, mark = 2, []byte{0, 0x1a}
-	case bytes.HasSuffix(w.first, []byte("\n\x00")):
-		unit, mark = 2, []byte{0x1a, 0}
-	}
-	end := w.first[len(w.first)-unit:]
-	if cr := len(w.first) - 2*unit; cr >= 0 && bytes.IndexByte(w.first[cr:cr+unit], '\r') >= 0 {
-		end = w.first[cr:]
-	}
-	marked, err := w.endsWith(mark)
-	if err == nil && marked {
-		var size int64
-		if size, err = w.out.Seek(int64(-unit), io.SeekEnd); err == nil {
-			err = w.out.Truncate(size)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if ended, err := w.endsWith(end); ended || err != nil {
-		return err
-	}
-	_, err = w.out.Write(end)
-	return err
-}
-
-// endsWith reports whether the bytes so far end so.
-func (w *partWriter) endsWith(end []byte) (bool, error) {
-	size, err := w.out.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return false, err
-	}
-	last := make([]byte, min(int64(len(end)), size))
-	_, err = w.out.ReadAt(last, size-int64(len(last)))
-	return bytes.Equal(last, end), err
-}
-
-// addFurther adds the further files of a table to the first, as they are in the bag.
-func (t TableRecord) addFurther(ctx context.Context, bag *archive.Bag, out *os.File) error {
-	if len(t.Further) == 0 {
-		return nil
-	}
-	w, err := newPartWriter(out)
-	if err != nil {
-		return err
-	}
-	for _, f := range t.Further {
-		in, err := bag.OpenZstd(ctx, f.Path, f.ContentBytes, f.ContentSHA256)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(w.add(in), in.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
 }

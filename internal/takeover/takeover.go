@@ -169,6 +169,7 @@ type takeover struct {
 	db          *query.Builder
 	tables      *tables
 	ownerTables *ownerTables
+	strays      *strayParts
 	findings    findings
 	litter      litterCount
 	entryLists  *entryLists

@@ -24,7 +24,9 @@ func (t *takeover) unpackAll(ctx context.Context) error {
 	t.tables, t.ownerTables = newTables(), newOwnerTables(t.plan)
 	var wg sync.WaitGroup
 	var failures failures
-	for _, g := range groupObjects(t.fetching.Objects) {
+	groups := groupObjects(t.fetching.Objects)
+	t.strays = newStrayParts(t.plan, groups)
+	for _, g := range groups {
 		wg.Go(func() {
 			err := t.unpack(ctx, g)
 			failures.add(err)
@@ -152,14 +154,7 @@ func (t *takeover) reportUnproven() {
 func (t *takeover) unpack(ctx context.Context, g objectGroup) error {
 	switch g.head().Source.Part {
 	case link.PartData:
-		err := t.loadData(ctx, g)
-		for _, o := range g.objects {
-			if err != nil {
-				t.ownerTables.failed(o.Source.Number)
-			}
-			t.ownerTables.loaded(o.Source.Number)
-		}
-		return err
+		return t.loadData(ctx, g)
 	case link.PartAttachments, link.PartCVs:
 		return t.packDocuments(ctx, g)
 	}

@@ -2,7 +2,6 @@ package takeoversim
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -138,11 +137,4 @@ func (t *Table) reorder(order []int) {
 		move(len(row), func(to, from int) { moved[to] = row[from] })
 		t.Rows[i] = moved
 	}
-}
-
-// splitsTable reports whether a table of the world comes in several files.
-func (c *Choices) splitsTable() bool {
-	return slices.ContainsFunc(c.made, func(name string) bool {
-		return strings.HasPrefix(name, "split-table=")
-	})
 }

@@ -122,7 +122,7 @@ func (w *World) exports(t *Truth, generation int) []*object {
 		}
 	}
 	var all []*object
-	if w.laterOdd("data-unpacked", 0.04) && !w.splitsTable() {
+	if w.laterOdd("data-unpacked", 0.04) {
 		for _, f := range data {
 			all = append(all, &object{path: strings.TrimPrefix(f.name, "./"), part: "data", data: f.data})
 		}

@@ -32,9 +32,6 @@ func (c *Choices) wrap(part string, files []file) []*object {
 		ways = append(ways, "csv.gz")
 	}
 	way := c.pick(part+"-wrapping", 0.45, ways...)
-	if part == "data" && (way == "joined" || way == "nested") && c.splitsTable() {
-		way = "zip" // only files of one directory are read as one table; the others are a warning
-	}
 	one := func(ext string, data []byte) []*object {
 		return []*object{{path: part + ext, part: part, data: data}}
 	}
@@ -92,7 +89,7 @@ func inPieces(way, part string, files []file, hand zipStyle) []*object {
 	first := func() []byte { return zipped(files[:half], hand) }
 	second := func() []byte { return zipped(files[half:], hand) }
 	switch {
-	case way == "zips" && part != "data" && half > 0:
+	case way == "zips" && half > 0:
 		return []*object{named("-1.zip", first()), named("-2.zip", second())}
 	case way == "nested" && len(files) > 0:
 		inner := []file{{name: "Part-1.zip", data: first()}, {name: "Part-2.zip", data: second()}}

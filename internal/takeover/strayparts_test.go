@@ -1,0 +1,115 @@
+package takeover
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdall/archive"
+	"holdall/query"
+)
+
+// Each case is the data of an export, by the paths of its links, whose people are spread over several of
+// them.
+func TestTableInSeveralContainers(t *testing.T) {
+	t.Parallel()
+	const heads = "Candidate Id,Reference,First Name,Created On\r\n"
+	row := func(n string) string {
+		return "abcd0000000000000000000000000000000" + n + ",CA-" + n + ",Person " + n + ",2024-01-1" + n +
+			" 08:00:00\r\n"
+	}
+	const jobs = "Job Id,Reference,Job Name,Created On\r\nabcd00000000000000000000000000000009,JB-9,Smith," +
+		"2024-01-02 08:00:00\r\n"
+	one := []string{"1", "2", "3"}
+	type links map[string]string
+	cases := []struct {
+		name   string
+		links  links
+		people []string
+		code   string // of the finding that says how the files were read
+	}{
+		{"a link each", links{
+			"/Candidates_1.csv": heads + row("1"), "/Candidates_2.csv": heads + row("2") + row("3"),
+			"/Jobs.csv": jobs,
+		}, one, "info table-in-parts"},
+		{"a link each, the first without a number", links{
+			"/Candidates.csv": heads + row("1"), "/Candidates_2.csv": heads + row("2"),
+			"/Candidates_3.csv": heads + row("3"),
+		}, one, "info table-in-parts"},
+		{"a ZIP each", links{
+			"/data-1.zip": zipOf(t, "one/Candidates part 1.csv", heads+row("1"), "one/Jobs.csv", jobs),
+			"/data-2.zip": zipOf(t, "two/Candidates part 2.csv", heads+row("2")+row("3")),
+		}, one, "info table-in-parts"},
+		{"ZIPs in a ZIP", links{"/data.zip": zipOf(t,
+			"a.zip", zipOf(t, "Candidates_1.csv", heads+row("1"), "Jobs.csv", jobs),
+			"b.zip", zipOf(t, "Candidates_2.csv", heads+row("2")+row("3")),
+		)}, one, "info table-in-parts"},
+		{"two ZIPs joined", links{
+			"/data.zip": zipOf(t, "Candidates_1.csv", heads+row("1")+row("2"), "Jobs.csv", jobs) +
+				zipOf(t, "Candidates_2.csv", heads+row("3")),
+		}, one, "info table-in-parts"},
+		{"a number in the names, and one file", links{
+			"/acme 7 Candidates.csv": heads + row("1") + row("2") + row("3"), "/acme 7 Jobs.csv": jobs,
+		}, one, ""},
+		{"the same file twice", links{
+			"/Candidates_1.csv": heads + row("1") + row("2"),
+			"/Candidates_2.csv": heads + row("1") + row("2"),
+		}, []string{"1", "2"}, "warning table-repeated"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			objects := map[string]string{
+				"/attachments.zip": zipOf(t, "offer.pdf", "%PDF-1.4 an offer"),
+				"/cvs.zip":         zipOf(t, "CA-1 Person 1.pdf", "%PDF-1.4 a life"),
+			}
+			var paths []string
+			for path, content := range c.links {
+				objects[path], paths = content, append(paths, path)
+			}
+			slices.Sort(paths)
+			slices.Reverse(paths) // the last part is the first link
+			site := newSite(t, objects)
+			var master strings.Builder
+			master.WriteString("Part,Link\r\n")
+			for _, path := range paths {
+				path = strings.ReplaceAll(path, " ", "%20")
+				fmt.Fprintf(&master, "Data files,%s%s?sig=s3cret\r\n", site.URL, path)
+			}
+			fmt.Fprintf(&master, "Attachments,%s/attachments.zip?sig=s3cret\r\n", site.URL)
+			fmt.Fprintf(&master, "Internal CVs,%s/cvs.zip?sig=s3cret\r\n", site.URL)
+			root := t.TempDir()
+			r := mustTake(t, MasterCSV{Raw: []byte(master.String())}, quick(t, root))
+			got := ask(t, root, r, "select right(candidate_id, 1) from candidates order by created_on")
+			if d := cmp.Diff(c.people, got); d != "" {
+				t.Error(d)
+			}
+			owners := ask(t, root, r, "select right(owner_id, 1) from documents where part = 'cvs'")
+			if d := cmp.Diff([]string{"1"}, owners); d != "" {
+				t.Error(d)
+			}
+			bag := openBag(t, root, r.Export)
+			status, err := ReadStatus(t.Context(), bag)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var codes []string
+			for _, f := range allFindings(t, status, bag) {
+				if f.Code == query.TableInParts || f.Code == query.TableRepeated {
+					codes = append(codes, string(f.Severity)+" "+string(f.Code))
+				}
+			}
+			if got := strings.Join(codes, ", "); got != c.code {
+				t.Errorf("findings about tables: %q, want %q", got, c.code)
+			}
+			mustVerify(t, root, r)
+			deep, err := Verify(t.Context(), bag, archive.Deep, t.TempDir(), archive.VerifyOptions{})
+			if err != nil || !deep.Valid {
+				t.Errorf("verified deeply: %+v, %v", deep, err)
+			}
+		})
+	}
+}
