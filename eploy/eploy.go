@@ -88,18 +88,21 @@ func (e *Paused) Error() string {
 	return "the day's budget of requests is used up, but for what is left to others"
 }
 
-// Error codes of a Failure; the command line's contract says what they mean.
-const (
-	CodeDenied  = "link-denied"
-	CodeNetwork = "network"
-	CodeUsage   = "usage"
+// An ErrorCode is the kind of a Failure; the command line's contract says what each means.
+type ErrorCode string
 
-	CodeInternal = "internal"
+// The codes of a Failure.
+const (
+	CodeDenied  ErrorCode = "link-denied"
+	CodeNetwork ErrorCode = "network"
+	CodeUsage   ErrorCode = "usage"
+
+	CodeInternal ErrorCode = "internal"
 )
 
 // A Failure ends a pull until something has changed.
 type Failure struct {
-	Code      string
+	Code      ErrorCode
 	Message   string
 	Hint      string
 	Retryable bool
@@ -112,40 +115,46 @@ func (e *Failure) Error() string { return e.Message }
 
 // A Finding is something that a reader of what was pulled has to know.
 type Finding struct {
-	Code     string `json:"code"`
-	Severity string `json:"severity"` // info, warning, error
-	Type     string `json:"type,omitempty"`
-	ID       string `json:"id,omitempty"`
-	Detail   string `json:"detail"`
+	Code     FindingCode `json:"code"`
+	Severity Severity    `json:"severity"`
+	Type     string      `json:"type,omitempty"`
+	ID       string      `json:"id,omitempty"`
+	Detail   string      `json:"detail"`
 }
 
-// The severities of findings, as in package query.
+// A Severity says how bad a finding is, as in package query.
+type Severity string
+
+// The severities of findings.
 const (
-	Info    = "info"
-	Warning = "warning"
-	Faulty  = "error"
+	Info    Severity = "info"
+	Warning Severity = "warning"
+	Faulty  Severity = "error"
 )
 
-// Codes of findings.
+// A FindingCode is the kind of a Finding.
+type FindingCode string
+
+// The codes of findings.
 const (
-	Denied           = "denied"             // the key may not read a type
-	TypeUnavailable  = "type-unavailable"   // the system does not answer for a type
-	BlockRefused     = "block-refused"      // a part of records that is not answered
-	BlocksChanged    = "blocks-changed"     // the parts of records changed during the pull
-	SamePage         = "same-page"          // the system repeats a page, so that a type cannot be listed
-	LimitShrank      = "page-limit-changed" // a page has fewer records than before
-	RecordsVanished  = "record-vanished"    // was received, and is gone
-	RecordsMissing   = "record-missing"     // is listed, and was not received
-	RecordsAlone     = "record-alone"       // could only be read one by one, in another form
-	NotAsked         = "not-asked"          // answered by one request a record, and not among the types
-	TotalDiffers     = "total-differs"      // the stated total is not what can be listed
-	CensusUnsettled  = "census-unsettled"   // the listing changed faster than it could be taken
-	DatesIncomparble = "dates-incomparable" // changes were found by listing everything again
-	FilesUnlisted    = "files-unlisted"     // of some kinds of records
-	ContentUnknown   = "content-unknown"    // no way to files' contents was found
-	ContentRefused   = "content-refused"    // a listed file's content was not answered
-	SizeDiffers      = "size-differs"       // a file is not as long as its record says
-	FileReplaced     = "file-replaced"      // a file has another content than when it was first received
+	Denied           FindingCode = "denied"             // the key may not read a type
+	TypeUnavailable  FindingCode = "type-unavailable"   // the system does not answer for a type
+	BlockRefused     FindingCode = "block-refused"      // a part of records that is not answered
+	BlocksChanged    FindingCode = "blocks-changed"     // the parts of records changed during the pull
+	SamePage         FindingCode = "same-page"          // the system repeats a page, so that a type cannot be listed
+	LimitShrank      FindingCode = "page-limit-changed" // a page has fewer records than before
+	RecordsVanished  FindingCode = "record-vanished"    // was received, and is gone
+	RecordsMissing   FindingCode = "record-missing"     // is listed, and was not received
+	RecordsAlone     FindingCode = "record-alone"       // could only be read one by one, in another form
+	NotAsked         FindingCode = "not-asked"          // answered by one request a record, and not among the types
+	TotalDiffers     FindingCode = "total-differs"      // the stated total is not what can be listed
+	CensusUnsettled  FindingCode = "census-unsettled"   // the listing changed faster than it could be taken
+	DatesIncomparble FindingCode = "dates-incomparable" // changes were found by listing everything again
+	FilesUnlisted    FindingCode = "files-unlisted"     // of some kinds of records
+	ContentUnknown   FindingCode = "content-unknown"    // no way to files' contents was found
+	ContentRefused   FindingCode = "content-refused"    // a listed file's content was not answered
+	SizeDiffers      FindingCode = "size-differs"       // a file is not as long as its record says
+	FileReplaced     FindingCode = "file-replaced"      // a file has another content than when it was first received
 )
 
 // A TypeCount is how complete one type is.

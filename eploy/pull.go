@@ -135,7 +135,7 @@ func (p *pull) know(l *listing) *progress {
 	return g
 }
 
-func (p *pull) find(code, severity string, l *listing, format string, a ...any) {
+func (p *pull) find(code FindingCode, severity Severity, l *listing, format string, a ...any) {
 	p.findings = append(p.findings, Finding{Code: code, Severity: severity, Type: l.table(),
 		Detail: fmt.Sprintf(format, a...)})
 }
@@ -300,7 +300,7 @@ func (p *pull) refused(g *progress, r *Receipt, what string) error {
 }
 
 // severityOf a listing that is not there: the 15 types are promised, what hangs on them is not.
-func severityOf(g *progress) string {
+func severityOf(g *progress) Severity {
 	if g.isType() {
 		return Faulty
 	}

@@ -188,8 +188,8 @@ func (w *world) searchSecret() {
 	}
 }
 
-func codes(r *Result) map[string]int {
-	n := map[string]int{}
+func codes(r *Result) map[FindingCode]int {
+	n := map[FindingCode]int{}
 	for _, f := range r.Findings {
 		n[f.Code]++
 	}
@@ -202,7 +202,7 @@ func TestWhateverTheGuideLeavesOpen(t *testing.T) {
 	tests := []struct {
 		name     string
 		config   eploysim.Config
-		findings []string
+		findings []FindingCode
 	}{
 		{"as is likeliest", eploysim.Config{}, nil},
 		{"version 42 has pages of 100", eploysim.Config{Version: 42, Records: eploysim.Small(400)}, nil},
@@ -214,18 +214,18 @@ func TestWhateverTheGuideLeavesOpen(t *testing.T) {
 		{"beyond the limit, success with nothing in it", behave("over-limit=200-empty"), nil},
 		{"token requests count", behave("token-counts"), nil},
 		{"scopes that are not granted are dropped", behave("ungranted-scope=dropped"), nil},
-		{"unknown parts are refused without a name", behave("unknown-block=400"), []string{BlockRefused}},
+		{"unknown parts are refused without a name", behave("unknown-block=400"), []FindingCode{BlockRefused}},
 		{"unknown parts are ignored", behave("unknown-block=ignored"), nil},
 		{"pages that are too long are refused", old(behave("oversize=400")), nil},
 		{"the page size has the guide's other spelling", behave("page-size-key=RecordPerPage"), nil},
-		{"dates cannot be compared", behave("date-compare=refused"), []string{DatesIncomparble}},
+		{"dates cannot be compared", behave("date-compare=refused"), []FindingCode{DatesIncomparble}},
 		{"a filter by date is ignored", behave("date-compare=ignored"), nil},
 		{"files must be asked for by kind of record", behave("files-unbound=refused"),
-			[]string{FilesUnlisted}},
-		{"a record that is gone is a bad request", gone(behave("missing=400")), []string{RecordsVanished}},
-		{"a record that is gone is null", gone(behave("missing=200-null")), []string{RecordsVanished}},
+			[]FindingCode{FilesUnlisted}},
+		{"a record that is gone is a bad request", gone(behave("missing=400")), []FindingCode{RecordsVanished}},
+		{"a record that is gone is null", gone(behave("missing=200-null")), []FindingCode{RecordsVanished}},
 		{"questions are no part of records", behave("no-questions"), nil},
-		{"some records are counted and not shown", behave("hidden-every=13"), []string{TotalDiffers}},
+		{"some records are counted and not shown", behave("hidden-every=13"), []FindingCode{TotalDiffers}},
 		{"the system's midnight is New York's", behave("zone=America/New_York"), nil},
 		{"contents are base64 in JSON", behave("file-encoding=base64"), nil},
 		{"contents are elsewhere", behave("file-encoding=redirect"), nil},
@@ -233,7 +233,7 @@ func TestWhateverTheGuideLeavesOpen(t *testing.T) {
 		{"records cannot be searched by ID", paged(behave("id-filter=refused")), nil},
 		{"a filter by ID finds nothing", paged(behave("id-filter=empty")), nil},
 		{"a filter by ID is ignored", paged(behave("id-filter=ignored")), nil},
-		{"dates are compared to nothing", behave("date-compare=empty"), []string{DatesIncomparble}},
+		{"dates are compared to nothing", behave("date-compare=empty"), []FindingCode{DatesIncomparble}},
 		{"GET leaves out what has no value", behave("sparse-get"), nil},
 		{"contents are at another likely place", behave("file-content=files/{id}/download"), nil},
 	}
@@ -291,18 +291,18 @@ func TestWhateverHappensMeanwhile(t *testing.T) {
 	tests := []struct {
 		name     string
 		events   []eploysim.Event
-		findings []string
+		findings []FindingCode
 	}{
 		{"records come", candidates("insert", 3), nil},
 		{"records change at the same moment", candidates("update", 5), nil},
-		{"records vanish", candidates("delete", 3), []string{RecordsVanished}},
+		{"records vanish", candidates("delete", 3), []FindingCode{RecordsVanished}},
 		{"records are anonymised", candidates("anonymise", 3), nil},
 		{"files come, change and vanish", []eploysim.Event{{At: 100, Kind: "insert", Type: "files", Count: 3},
 			{At: 101, Kind: "update", Type: "files", Count: 3}, {At: 102, Kind: "delete", Type: "files",
 				Count: 3}}, nil},
 		{"files are replaced under their IDs", []eploysim.Event{{At: 100, Kind: "replace", Type: "files",
 			Count: 5},
-			{At: 130, Kind: "replace", Type: "files", Count: 5}}, []string{FileReplaced}},
+			{At: 130, Kind: "replace", Type: "files", Count: 5}}, []FindingCode{FileReplaced}},
 		{"a type fails for a while", []eploysim.Event{{At: 10, Kind: "fail", Type: "candidates", Count: 7}},
 			nil},
 		{"contents fail for a while", []eploysim.Event{{At: 80, Kind: "fail", Type: "contents", Count: 8}},

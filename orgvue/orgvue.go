@@ -54,7 +54,7 @@ type Options struct {
 
 // An Error is a refusal of the system, or something that is wrong before it is asked.
 type Error struct {
-	Code      string // of the command line's contract
+	Code      ErrorCode
 	Message   string
 	Hint      string
 	Retryable bool
@@ -66,14 +66,17 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// Error codes; see the command line's contract.
+// An ErrorCode is the kind of an Error, by the command line's contract.
+type ErrorCode string
+
+// The codes of an Error.
 const (
-	CodeDenied  = "link-denied"
-	CodeExpired = "link-expired"
-	CodeNetwork = "network"
-	CodeBusy    = "busy"
-	CodeUsage   = "usage"
-	CodeRefused = "refused"
+	CodeDenied  ErrorCode = "link-denied"
+	CodeExpired ErrorCode = "link-expired"
+	CodeNetwork ErrorCode = "network"
+	CodeBusy    ErrorCode = "busy"
+	CodeUsage   ErrorCode = "usage"
+	CodeRefused ErrorCode = "refused"
 )
 
 func usage(hint, format string, a ...any) error {

@@ -264,7 +264,7 @@ func TestWhatKeepsItemsFromBeingSent(t *testing.T) {
 		name   string
 		behave orgvuesim.Behaviour
 		change func(*Options)
-		code   string
+		code   ErrorCode
 	}{
 		{"a token of next week", orgvuesim.Behaviour{},
 			func(o *Options) { o.Token = claims(time.Hour, 2*time.Hour) }, CodeDenied},

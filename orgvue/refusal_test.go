@@ -16,7 +16,7 @@ import (
 func TestEachCodeOfARefusal(t *testing.T) {
 	tests := []struct {
 		system string
-		code   string
+		code   ErrorCode
 		means  string
 		hint   string
 	}{

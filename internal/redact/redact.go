@@ -15,7 +15,7 @@ import (
 const Hidden = "…"
 
 var (
-	fileName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_. -]{0,38}\.[A-Za-z0-9]{1,5}$`)
+	fileName = regexp.MustCompile(`^[\p{L}0-9][\p{L}\p{M}0-9_. ()-]{0,78}\.[A-Za-z0-9]{1,5}$`)
 	token    = regexp.MustCompile(
 		`[A-Za-z]*[0-9]+[A-Za-z]+[0-9]+[A-Za-z0-9]*|[0-9]{9,}|[A-Za-z]{24,}|[0-9a-fA-F]{16,}`,
 	)

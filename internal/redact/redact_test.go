@@ -42,6 +42,19 @@ func TestURL(t *testing.T) {
 			"https://bucket-of-the-year-2026.s3.eu-central-1.amazonaws.example.com/a.zip",
 			"https://bucket-of-the-year-2026.s3.eu-central-1.amazonaws.example.com/a.zip",
 		},
+		{
+			"a number in parentheses, a date and accents", "https://files.example.com/d/2026-03-02%20Données%20(2).csv",
+			"https://files.example.com/…/2026-03-02 Données (2).csv",
+		},
+		{
+			"a long name", "https://files.example.com/northgate_recruitment_partners_candidates_2026-03-02.csv",
+			"https://files.example.com/northgate_recruitment_partners_candidates_2026-03-02.csv",
+		},
+		{
+			"a long token that looks like a file", "https://files.example.com/dl/" +
+				"Zk3xQp-V7_tYb2LmNc8Rw_Ud4-Ho1JsEg6AiFy5Tq0.pdf",
+			"https://files.example.com/…",
+		},
 		{"fragment", "https://files.example.com/a.zip#s3cr3t", "https://files.example.com/a.zip"},
 		{"not a link", "s3cr3t", "…"},
 		{"host only", "http://127.0.0.1:8080", "http://127.0.0.1:8080"},

@@ -139,7 +139,11 @@ func (t *takeover) open(ctx context.Context, s *origin, damaged bool) (container
 	}
 	switch {
 	case s.kind == filetype.CSV, t.isPlainTable(s):
-		return &singleFile{name: uncompressedName(s.object.Source.Name), origin: s}, nil
+		name := uncompressedName(s.object.Source.Name)
+		if name == "" { // a link may end in a token, and the server say no name
+			name = fmt.Sprintf("unnamed-%02d.csv", s.object.Source.Number)
+		}
+		return &singleFile{name: name, origin: s}, nil
 	case !isContainer(s.kind):
 		return nil, errNotContainer
 	case damaged:

@@ -352,6 +352,3 @@ func readHead(name string) ([]byte, error) {
 	defer f.Close()
 	return headOf(f)
 }
-
-// looksLikeCSV reports whether a file of the data part is a CSV: by its name's end, or, of a text with
-// another end, by its being named like one of the ten.

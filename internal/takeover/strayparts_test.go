@@ -113,3 +113,33 @@ func TestTableInSeveralContainers(t *testing.T) {
 		})
 	}
 }
+
+// What a link leads to need not have a name: a token may stand in its place. A table is one by its headings.
+func TestTablesBehindLinksWithoutNames(t *testing.T) {
+	t.Parallel()
+	const people = "Candidate Id,Reference,First Name,Created On\r\nabcd00000000000000000000000000000001,CA-1," +
+		"Person 1,2024-01-11 08:00:00\r\n"
+	site := newSite(t, map[string]string{
+		"/d/9f8a7b6c5d4e3f2a1b00": people,
+		"/d/9f8a7b6c5d4e3f2a1b01": "Fee Id,Fee,Start\r\nF-1,4,soon\r\n",
+		"/d/9f8a7b6c5d4e3f2a1b02": zipOf(t, "export.bin", "Job Id,Unique Id,Job Type,Created On\r\n"+
+			"abcd00000000000000000000000000000009,JB-9,Permanent,2024-01-02 08:00:00\r\n"),
+	})
+	var master strings.Builder
+	master.WriteString("Part,Link\r\n")
+	for i := range 3 {
+		fmt.Fprintf(&master, "Data files,%s/d/9f8a7b6c5d4e3f2a1b0%d?sig=s3cret\r\n", site.URL, i)
+	}
+	root := t.TempDir()
+	r := mustTake(t, MasterCSV{Raw: []byte(master.String())}, quick(t, root))
+	for sql, want := range map[string]string{
+		"select reference from candidates": "CA-1",
+		"select job_type from jobs":        "Permanent",
+		"select fee from unnamed_02":       "4",
+	} {
+		if got := strings.Join(ask(t, root, r, sql), ","); got != want {
+			t.Errorf("%s: %q, want %q", sql, got, want)
+		}
+	}
+	mustVerify(t, root, r)
+}

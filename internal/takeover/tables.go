@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"holdall/archive"
+	"holdall/fetch/master"
 	"holdall/internal/digest"
 	"holdall/internal/filetype"
 	"holdall/internal/unpack"
@@ -104,6 +105,8 @@ func safeName(s string) string {
 	return s
 }
 
+// looksLikeCSV reports whether a file of the data part is a CSV: by its name's end; of a text with another
+// end, by its being named like one of the ten; else by its headings.
 func looksLikeCSV(name string, first []byte) bool {
 	kind := filetype.Detect(first)
 	switch strings.ToLower(path.Ext(name)) {
@@ -111,9 +114,13 @@ func looksLikeCSV(name string, first []byte) bool {
 		return kind == filetype.CSV || kind == filetype.Unknown || len(first) == 0
 	case ".txt", ".dat", "":
 		_, known := schemas.ByFile(schemas.Recruitly(), name)
-		return known && (kind == filetype.CSV || kind == filetype.Unknown && mayBeText(first))
+		if known && (kind == filetype.CSV || kind == filetype.Unknown && mayBeText(first)) {
+			return true
+		}
 	}
-	return false
+	// Whatever it is called, or if nothing says what: a file with the headings of a known table is that
+	// table.
+	return (kind == filetype.CSV || kind == filetype.Unknown) && master.IsTable(first)
 }
 
 // mayBeText reports whether a file's beginning has delimiters and none of what only binary files have.

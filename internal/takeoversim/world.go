@@ -123,8 +123,12 @@ func (w *World) exports(t *Truth, generation int) []*object {
 	}
 	var all []*object
 	if w.laterOdd("data-unpacked", 0.04) {
-		for _, f := range data {
+		nameless := w.laterOdd("data-nameless", 0.3)
+		for i, f := range data {
 			all = append(all, &object{path: strings.TrimPrefix(f.name, "./"), part: "data", data: f.data})
+			if nameless {
+				all[i].path = fmt.Sprintf("d/9f8a7b6c5d4e3f2a1b%02d", i)
+			}
 		}
 	} else {
 		all = append(all, w.wrap("data", data)...)
