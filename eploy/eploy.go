@@ -141,12 +141,12 @@ const (
 	TypeUnavailable  FindingCode = "type-unavailable"   // the system does not answer for a type
 	BlockRefused     FindingCode = "block-refused"      // a part of records that is not answered
 	BlocksChanged    FindingCode = "blocks-changed"     // the parts of records changed during the pull
-	SamePage         FindingCode = "same-page"          // the system repeats a page, so that a type cannot be listed
+	SamePage         FindingCode = "same-page"          // a page is repeated: the type cannot be listed
 	LimitShrank      FindingCode = "page-limit-changed" // a page has fewer records than before
 	RecordsVanished  FindingCode = "record-vanished"    // was received, and is gone
 	RecordsMissing   FindingCode = "record-missing"     // is listed, and was not received
 	RecordsAlone     FindingCode = "record-alone"       // could only be read one by one, in another form
-	NotAsked         FindingCode = "not-asked"          // answered by one request a record, and not among the types
+	NotAsked         FindingCode = "not-asked"          // takes a request a record, and is no type
 	TotalDiffers     FindingCode = "total-differs"      // the stated total is not what can be listed
 	CensusUnsettled  FindingCode = "census-unsettled"   // the listing changed faster than it could be taken
 	DatesIncomparble FindingCode = "dates-incomparable" // changes were found by listing everything again
@@ -154,7 +154,7 @@ const (
 	ContentUnknown   FindingCode = "content-unknown"    // no way to files' contents was found
 	ContentRefused   FindingCode = "content-refused"    // a listed file's content was not answered
 	SizeDiffers      FindingCode = "size-differs"       // a file is not as long as its record says
-	FileReplaced     FindingCode = "file-replaced"      // a file has another content than when it was first received
+	FileReplaced     FindingCode = "file-replaced"      // a file's content has changed since
 )
 
 // A TypeCount is how complete one type is.

@@ -43,11 +43,13 @@ func TestURL(t *testing.T) {
 			"https://bucket-of-the-year-2026.s3.eu-central-1.amazonaws.example.com/a.zip",
 		},
 		{
-			"a number in parentheses, a date and accents", "https://files.example.com/d/2026-03-02%20Données%20(2).csv",
+			"a number in parentheses, a date and accents",
+			"https://files.example.com/d/2026-03-02%20Données%20(2).csv",
 			"https://files.example.com/…/2026-03-02 Données (2).csv",
 		},
 		{
-			"a long name", "https://files.example.com/northgate_recruitment_partners_candidates_2026-03-02.csv",
+			"a long name",
+			"https://files.example.com/northgate_recruitment_partners_candidates_2026-03-02.csv",
 			"https://files.example.com/northgate_recruitment_partners_candidates_2026-03-02.csv",
 		},
 		{

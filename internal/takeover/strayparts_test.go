@@ -117,8 +117,8 @@ func TestTableInSeveralContainers(t *testing.T) {
 // What a link leads to need not have a name: a token may stand in its place. A table is one by its headings.
 func TestTablesBehindLinksWithoutNames(t *testing.T) {
 	t.Parallel()
-	const people = "Candidate Id,Reference,First Name,Created On\r\nabcd00000000000000000000000000000001,CA-1," +
-		"Person 1,2024-01-11 08:00:00\r\n"
+	const people = "Candidate Id,Reference,First Name,Created On\r\n" +
+		"abcd00000000000000000000000000000001,CA-1,Person 1,2024-01-11 08:00:00\r\n"
 	site := newSite(t, map[string]string{
 		"/d/9f8a7b6c5d4e3f2a1b00": people,
 		"/d/9f8a7b6c5d4e3f2a1b01": "Fee Id,Fee,Start\r\nF-1,4,soon\r\n",

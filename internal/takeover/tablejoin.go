@@ -89,7 +89,7 @@ func (w *partWriter) endLine() error {
 	switch {
 	case bytes.HasPrefix(w.first, []byte{0xfe, 0xff}): // UTF-16
 		unit, mark = 2, []byte{0, 0x1a}
-	case bytes.HasSuffix(w.first, []byte("\n\x00")):
+	case bytes.HasSuffix(w.first, []byte("\n\x00")), bytes.HasSuffix(w.first, []byte("\r\x00")):
 		unit, mark = 2, []byte{0x1a, 0}
 	}
 	end := w.first[len(w.first)-unit:]

@@ -239,10 +239,13 @@ func lookAtPart(plain string) (p partLook, err error) {
 		return p, err
 	}
 	p.lines = map[uint64]bool{}
-	sum, seed := sha256.New(), partSeed
+	sum, seed, end := sha256.New(), partSeed, byte('\n')
+	if !bytes.ContainsRune(p.first, '\n') {
+		end = '\r'
+	}
 	for err == nil && len(p.lines) < maxPartLines {
 		var line []byte
-		line, err = r.ReadBytes('\n')
+		line, err = r.ReadBytes(end)
 		sum.Write(line) // a hash does not fail
 		if line = bytes.Trim(line, " ,;\t\r\n\x00\x1a"); len(line) > 0 {
 			p.lines[maphash.Bytes(seed, line)] = true
@@ -260,11 +263,25 @@ func lookAtPart(plain string) (p partLook, err error) {
 
 var partSeed = maphash.MakeSeed()
 
-// lineEnd returns where the first line ends, behind its line feed; 0 if it does not. In UTF-16 with the low
-// byte first a zero byte belongs to the line feed.
+// lineEnd returns where the first line ends, behind its line feed, or behind its carriage return where no
+// line feed follows that; 0 if it does not.
 func lineEnd(head []byte) int {
-	end := bytes.IndexByte(head, '\n') + 1
-	if end > 0 && end < len(head) && head[end] == 0 && !bytes.HasPrefix(head, []byte{0xfe, 0xff}) {
+	at := bytes.IndexAny(head, "\r\n")
+	if at < 0 {
+		return 0
+	}
+	end := at + 1
+	highFirst := bytes.HasPrefix(head, []byte{0xfe, 0xff}) // UTF-16
+	lowFirst := !highFirst && bytes.HasPrefix(head[end:], []byte{0})
+	if lowFirst {
+		end++
+	}
+	switch rest := head[end:]; {
+	case head[at] == '\n':
+	case highFirst && bytes.HasPrefix(rest, []byte("\x00\n")),
+		lowFirst && bytes.HasPrefix(rest, []byte("\n\x00")):
+		end += 2
+	case !highFirst && !lowFirst && bytes.HasPrefix(rest, []byte("\n")):
 		end++
 	}
 	return end

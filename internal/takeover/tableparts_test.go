@@ -56,6 +56,12 @@ func TestTableInSeveralFiles(t *testing.T) {
 			{"Candidates_2.csv", "\r\n" + heads + row("2", "a") + "\x1a"},
 			{"Candidates_3.csv", "\r\n" + heads + row("3", "b") + "\x1a"},
 		}, one, "info table-in-parts"},
+		{"line ends of old Macs", []handmadeFile{
+			{"Candidates_1.csv", strings.ReplaceAll(heads+row("1", "c"), "\r\n", "\r")},
+			{"Candidates_2.csv", strings.ReplaceAll(
+				heads+row("2", "\"two\nlines\"")+row("3", "b"), "\r\n", "\r",
+			)},
+		}, one, "info table-in-parts"},
 		{"UTF-16 with Control-Z", []handmadeFile{
 			{"Candidates1.csv", utf16(heads + row("1", "ł") + "\x1a")},
 			{"Candidates2.csv", utf16(heads + row("2", "a") + row("3", "b") + "\x1a")},
@@ -121,5 +127,17 @@ func TestTableInSeveralFiles(t *testing.T) {
 				t.Errorf("verified deeply: %+v, %v", deep, err)
 			}
 		})
+	}
+}
+
+func TestLineEnd(t *testing.T) {
+	for head, want := range map[string]int{
+		"a,b\r\nc": 5, "a,b\nc": 4, "a,b\rc": 4, "a,b": 0, "": 0, "\r\n": 2, "\ra\n": 1,
+		"\xff\xfea\x00\r\x00\n\x00b\x00": 8, "\xff\xfea\x00\n\x00b\x00": 6, "\xff\xfea\x00\r\x00b\x00": 6,
+		"\xfe\xff\x00a\x00\r\x00\n\x00b": 8, "\xfe\xff\x00a\x00\n\x00b": 6, "\xfe\xff\x00a\x00\r\x00b": 6,
+	} {
+		if got := lineEnd([]byte(head)); got != want {
+			t.Errorf("lineEnd(%q) = %d, want %d", head, got, want)
+		}
 	}
 }

@@ -123,7 +123,7 @@ func (w *World) exports(t *Truth, generation int) []*object {
 	}
 	var all []*object
 	if w.laterOdd("data-unpacked", 0.04) {
-		nameless := w.laterOdd("data-nameless", 0.3)
+		nameless := len(data) == len(t.Tables) && w.laterOdd("data-nameless", 0.3) // parts need their numbers
 		for i, f := range data {
 			all = append(all, &object{path: strings.TrimPrefix(f.name, "./"), part: "data", data: f.data})
 			if nameless {
