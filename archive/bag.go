@@ -114,20 +114,20 @@ func (b *Bag) load(ctx context.Context) error {
 // identify returns the ID in bag-info.txt, unless the folder's name is another ID that the ledger knows: then
 // bag-info.txt was changed.
 func (b *Bag) identify(ctx context.Context) (string, error) {
-	folder, said := path.Base(filepath.ToSlash(b.Location())), strings.Join(
+	folder, stated := path.Base(filepath.ToSlash(b.Location())), strings.Join(
 		b.info["External-Identifier"], " ",
 	)
 	switch {
-	case !validID(said):
+	case !validID(stated):
 		return folder, nil
-	case !validID(folder), folder == said:
-		return said, nil
+	case !validID(folder), folder == stated:
+		return stated, nil
 	}
 	l, err := readLedger(ctx, b.s)
 	if _, ok := l.taken[folder]; ok {
 		return folder, err
 	}
-	return said, err
+	return stated, err
 }
 
 // readTag returns a file's content, nil where it is not there.

@@ -101,15 +101,15 @@ func (p *pull) tookPart(from, to int, use func(PartRecord) error) error {
 		at[key] = len(all)
 		all = append(all, x)
 	}
-	here := map[*Receipt]bool{}
+	present := map[*Receipt]bool{}
 	for _, r := range p.journal.all[from:to] {
-		here[r] = true
+		present[r] = true
 		if err := p.tookReceipt(r, add); err != nil {
 			return err
 		}
 	}
 	for _, d := range p.decided {
-		if here[d.receipt] {
+		if present[d.receipt] {
 			add(d.PartRecord)
 		}
 	}

@@ -30,12 +30,12 @@ type file struct {
 	owner     string
 	created   string // sorts by time
 	modified  string
-	size      int64  // -1: not stated
-	told      []told // what its record said of its content, in order
+	size      int64    // -1: not stated
+	stated    []stated // what its record said of its content, in order
 }
 
 // A told is by what a change of a file's content shows in its record.
-type told struct {
+type stated struct {
 	modified string
 	size     int64
 	at       int // place of the receipt
@@ -168,7 +168,8 @@ func (p *pull) countGivenUp(files []file) error {
 	}
 	c.refused += left
 	r := p.journal.done[stepGivenUp]
-	why := fmt.Sprintf("for a day, no content of a file was answered (status %d, %s): %d are listed without one",
+	why := fmt.Sprintf(
+		"for a day, no content of a file was answered (status %d, %s): %d are listed without one",
 		r.Status, r.Refusal, left)
 	c.findings = append(c.findings, Finding{Code: ContentRefused, Severity: Faulty, Type: "files",
 		Detail: why})
@@ -212,7 +213,8 @@ func (p *pull) count(f file, r *Receipt) {
 	x := Finding{Severity: Info, Type: "files", ID: f.id}
 	if n := len(c.replaced[f.id]); n > 0 && c.replaced[f.id][n-1].SHA256 != r.SHA256 {
 		x.Code = FileReplaced
-		x.Detail = fmt.Sprintf("file %s has another content than when it was first received, which is kept, too",
+		x.Detail = fmt.Sprintf(
+			"file %s has another content than when it was first received, which is kept, too",
 			f.id)
 		c.findings = append(c.findings, x)
 	}
@@ -288,8 +290,8 @@ func (p *pull) version(f file) (step string, r *Receipt) {
 
 // changed reports whether the file's record says otherwise than it did when a receipt was written.
 func (f *file) changed(at int) bool {
-	now, then := f.told[len(f.told)-1], told{size: -1}
-	for _, t := range f.told {
+	now, then := f.stated[len(f.stated)-1], stated{size: -1}
+	for _, t := range f.stated {
 		if t.at < at {
 			then = t
 		}

@@ -28,7 +28,7 @@ func (p *pull) files() ([]file, error) {
 		err := p.journal.eachReceipt(l, func(r *Receipt, id string, record json.RawMessage) error {
 			if g.have[id] {
 				f := describe(id, record)
-				f.told = append(byID[id].told, told{f.modified, f.size, r.at})
+				f.stated = append(byID[id].stated, stated{f.modified, f.size, r.at})
 				byID[id] = f
 			}
 			return nil

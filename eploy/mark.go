@@ -106,11 +106,11 @@ func (m *Marker) Mark(ctx context.Context, pack int, vacancies, applications []M
 	if err != nil {
 		return err
 	}
-	r, said, err := m.post(ctx, "export", body)
+	r, reply, err := m.post(ctx, "export", body)
 	if err != nil {
 		return fmt.Errorf("%w: %s", ErrMarkUnknown, plainNetwork(err))
 	}
-	return marked(r.Status, said)
+	return marked(r.Status, reply)
 }
 
 func noNull(m []Mark) []Mark { return append([]Mark{}, m...) }
@@ -142,18 +142,18 @@ func (m *Marker) post(ctx context.Context, path string, body []byte) (*Receipt, 
 	r := &Receipt{Time: time.Now().UTC(), Status: answer.StatusCode}
 	rates(r, answer.Header)
 	c.budget.learn(r)
-	said, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	reply, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err != nil {
 		return nil, nil, errors.New("the answer broke off")
 	}
-	return r, said, nil
+	return r, reply, nil
 }
 
 // marked judges what was answered to marks.
-func marked(status int, said []byte) error {
+func marked(status int, body []byte) error {
 	switch {
 	case status >= 200 && status < 300:
-		return accepted(said)
+		return accepted(body)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return &Failure{Code: CodeDenied, Hint: "give the key the scope " + MarkScope,
 			Message: "the system does not let this key mark records (status " + strconv.Itoa(status) + ")"}
@@ -175,11 +175,11 @@ func accepted(body []byte) error {
 	if len(body) == 0 {
 		return nil
 	}
-	var said any
-	if json.Unmarshal(body, &said) != nil {
+	var value any
+	if json.Unmarshal(body, &value) != nil {
 		return fmt.Errorf("%w: %w", ErrMarkUnknown, errNotJSON)
 	}
-	if object, ok := said.(map[string]any); ok && object["Success"] == false {
+	if object, ok := value.(map[string]any); ok && object["Success"] == false {
 		return fmt.Errorf("%w: the system says that it was no success", ErrMarkUnknown)
 	}
 	return nil

@@ -27,18 +27,18 @@ func (r *refusal) Unwrap() error { return r.err }
 func refuse(resp *http.Response, body []byte, expiry, now time.Time) *refusal {
 	status := resp.StatusCode
 	code, detail := failure.StoreError(body)
-	said := fmt.Sprintf("the server answered %d", status)
+	message := fmt.Sprintf("the server answered %d", status)
 	if code != "" {
-		said += " " + code
+		message += " " + code
 	}
-	r := &refusal{err: &failure.Error{Message: said}}
+	r := &refusal{err: &failure.Error{Message: message}}
 	hasAfter := r.asks(resp.Header, now)
 	switch {
 	case status == http.StatusAccepted, status == http.StatusTooEarly, status == http.StatusLocked,
 		preparingCodes[code],
 		hasAfter && (status == http.StatusNotFound || status == http.StatusForbidden ||
 			status == http.StatusConflict):
-		r.notYet(said)
+		r.notYet(message)
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable, code == "SlowDown":
 		r.transient, r.throttled = true, true
 		r.err.Code = failure.Network
@@ -52,18 +52,18 @@ func refuse(resp *http.Response, body []byte, expiry, now time.Time) *refusal {
 		r.err.Hint = "give the proxy's user and password"
 	case failure.SaysExpired(code, detail):
 		r.certain = true
-		r.err.Code, r.err.Message = failure.LinkExpired, said+": the link has expired"
+		r.err.Code, r.err.Message = failure.LinkExpired, message+": the link has expired"
 	case deniedCodes[code]:
 		r.certain = true
-		r.err.Code, r.err.Message = failure.LinkDenied, said+": the link is not accepted"
+		r.err.Code, r.err.Message = failure.LinkDenied, message+": the link is not accepted"
 	case status == http.StatusNotFound, status == http.StatusGone:
-		r.err.Code, r.err.Message = failure.LinkGone, said+": the link no longer leads to anything"
+		r.err.Code, r.err.Message = failure.LinkGone, message+": the link no longer leads to anything"
 	default:
-		r.err.Code, r.err.Message = failure.LinkDenied, said+": the link is not accepted"
+		r.err.Code, r.err.Message = failure.LinkDenied, message+": the link is not accepted"
 	}
 	// A refusal without a reason, after the time a link was good for, has that reason.
 	if !r.transient && !r.certain && !expiry.IsZero() && now.After(expiry) {
-		r.err.Code, r.err.Message = failure.LinkExpired, said+": the link has expired"
+		r.err.Code, r.err.Message = failure.LinkExpired, message+": the link has expired"
 	}
 	if r.err.Hint == "" {
 		r.err.Hint = failure.HintFor(r.err.Code)
@@ -80,9 +80,9 @@ func (r *refusal) asks(h http.Header, now time.Time) bool {
 }
 
 // notYet makes r say that the link is good, and what it leads to is not there yet.
-func (r *refusal) notYet(said string) {
+func (r *refusal) notYet(message string) {
 	r.transient = true
-	r.err.Code, r.err.Message = failure.Busy, said+": what the link leads to is not ready yet"
+	r.err.Code, r.err.Message = failure.Busy, message+": what the link leads to is not ready yet"
 }
 
 // preparingCodes are error codes of stores that have to bring an object back from where it rests.

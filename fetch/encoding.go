@@ -44,9 +44,9 @@ func encodings(header string) []string {
 
 // layers returns the encodings that a body which begins with first really has, the outermost first. What the
 // header tells is judged by the bytes: a ZIP that is called gzip is a ZIP.
-func layers(told string, first []byte) []string {
+func layers(declared string, first []byte) []string {
 	var out []string
-	for _, enc := range slices.Backward(encodings(told)) {
+	for _, enc := range slices.Backward(encodings(declared)) {
 		if len(first) == 0 || !begins(enc, first) {
 			break
 		}
@@ -142,8 +142,8 @@ func (x *exchange) content() (first []byte, coded []string, err error) {
 }
 
 // decodeBody decodes a body that has been received whole.
-func decodeBody(told string, body []byte) ([]byte, error) {
-	coded := layers(told, body)
+func decodeBody(declared string, body []byte) ([]byte, error) {
+	coded := layers(declared, body)
 	if len(coded) == 0 {
 		return body, nil
 	}
@@ -157,9 +157,9 @@ func decodeBody(told string, body []byte) ([]byte, error) {
 // A decodingReader decodes what it reads once the first bytes have been received, by the encoding that told
 // returns then.
 type decodingReader struct {
-	r    io.Reader
-	told func() string
-	in   io.Reader
+	r        io.Reader
+	declared func() string
+	in       io.Reader
 }
 
 func (d *decodingReader) Read(p []byte) (int, error) {
@@ -169,10 +169,10 @@ func (d *decodingReader) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if d.told() != "" {
+		if d.declared() != "" {
 			first, _ = b.Peek(b.Size())
 		}
-		if d.in, err = decoders(layers(d.told(), first), b); err != nil {
+		if d.in, err = decoders(layers(d.declared(), first), b); err != nil {
 			return 0, err
 		}
 	}

@@ -123,7 +123,7 @@ func (f *Fetcher) send(ctx context.Context, w request, ranged string) (*http.Res
 	if err := f.policy(req); err != nil {
 		return nil, err
 	}
-	ctx, trail := traceURLs(ctx, req.URL)
+	ctx, trace := traceURLs(ctx, req.URL)
 	req = req.WithContext(ctx)
 	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Set("Accept", "*/*")
@@ -133,9 +133,9 @@ func (f *Fetcher) send(ctx context.Context, w request, ranged string) (*http.Res
 	}
 	resp, err := f.client.Do(req)
 	if err != nil {
-		return nil, trail.scrub(err)
+		return nil, trace.scrub(err)
 	}
-	trail.scrubHeader(resp.Header)
+	trace.scrubHeader(resp.Header)
 	return resp, nil
 }
 

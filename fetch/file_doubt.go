@@ -71,12 +71,12 @@ func unframed(x *exchange) bool {
 
 // sizeAgrees compares the size that a listing gives, which may be in thousands of bytes, with that of what
 // came.
-func sizeAgrees(told, got int64) bool {
-	if told < 0 || told == got {
+func sizeAgrees(listed, got int64) bool {
+	if listed < 0 || listed == got {
 		return true
 	}
 	near := func(unit int64) bool {
-		return told > 0 && got >= unit/2 && got >= (told-1)*unit && got <= (told+1)*unit
+		return listed > 0 && got >= unit/2 && got >= (listed-1)*unit && got <= (listed+1)*unit
 	}
 	return near(1000) || near(1024)
 }
@@ -98,15 +98,15 @@ func checksumAgrees(id Identity, body []byte) bool {
 // tagAgrees compares the ETag that a listing gives with the one that came; where none came, and it is an MD5,
 // with the content.
 func tagAgrees(l listing.Entry, id Identity, body []byte) bool {
-	told := strings.Trim(l.ETag, `"`)
-	if got := strings.Trim(id.strong(), `"`); told == "" || got != "" {
-		return told == "" || told == got
+	listed := strings.Trim(l.ETag, `"`)
+	if got := strings.Trim(id.strong(), `"`); listed == "" || got != "" {
+		return listed == "" || listed == got
 	}
-	if !plainMD5.MatchString(told) {
+	if !plainMD5.MatchString(listed) {
 		return true
 	}
 	sum := md5.Sum(body)
-	return told == hex.EncodeToString(sum[:])
+	return listed == hex.EncodeToString(sum[:])
 }
 
 // binaryNames are extensions of files that are never text of a markup language. (Word documents named .doc

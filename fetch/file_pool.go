@@ -250,7 +250,7 @@ func (p *filePool) pop(now time.Time) (int, bool) {
 
 // progress returns the bytes received, the bytes in all, which are known only at the end, and those received
 // by earlier runs.
-func (p *filePool) progress() (here, total, reused int64) {
+func (p *filePool) progress() (received, total, reused int64) {
 	total = -1
 	if p.queue.listed && p.results.done == len(p.results.records) {
 		total = p.results.bytes

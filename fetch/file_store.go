@@ -180,10 +180,10 @@ type fileMatch struct {
 func (s *fileStore) match(k fileKey, l listing.Entry) (fileMatch, bool) {
 	var found fileMatch
 	var seen, several bool
-	mark, told := markOf(l.Link), l.Summary()
+	mark, summary := markOf(l.Link), l.Summary()
 	for _, o := range slices.Backward(s.oldAt(k)) { // the last is what was fetched again
 		r, err := s.record(o.record)
-		if err != nil || r.key != k || r.listed != told {
+		if err != nil || r.key != k || r.listed != summary {
 			continue
 		}
 		if r.mark == mark {

@@ -49,7 +49,7 @@ func (p *listingReader) read(x *exchange) error {
 		s := &pageReader{p: p, link: href, x: x, first: page == 0}
 		var d listing.Digest
 		var end listing.PageEnd
-		body := bufio.NewReader(&decodingReader{r: s, told: s.encoding})
+		body := bufio.NewReader(&decodingReader{r: s, declared: s.encoding})
 		_, err := body.Peek(1) // where the page is from, which its links are relative to, the answer says
 		if err == nil || err == io.EOF {
 			end, err = listing.Read(p.src.Kind, body, s.base(), func(l listing.Entry) error {
@@ -65,11 +65,11 @@ func (p *listingReader) read(x *exchange) error {
 		if end.Cut && s.encoding() == "" && !bytes.HasSuffix(s.tail, []byte("\n")) || !s.whole() {
 			p.note("page %d breaks off before its end", page+1)
 		}
-		if contents[d.Told] && d.Files > 0 {
+		if contents[d.Facts] && d.Files > 0 {
 			p.note("page %d repeats an earlier one", page+1)
 			return nil
 		}
-		contents[d.Told] = true
+		contents[d.Facts] = true
 		if end.Next == "" {
 			end.Next = s.next
 		}

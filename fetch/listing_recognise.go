@@ -46,7 +46,7 @@ func (o *Object) listingDigest() (*listing.Digest, error) {
 		whole = whole && f.Err == nil
 		listing.AddSum(&d.Content, digest.Of(fmt.Appendf(nil, "%q %s", f.Name, f.SHA256)))
 		if i%step == 0 && len(d.Samples) < maxFileSamples && f.Err == nil && f.Size <= largeFile {
-			d.Samples = append(d.Samples, listing.FileSample{Told: l.Facts(), Size: f.Size, SHA256: f.SHA256})
+			d.Samples = append(d.Samples, listing.FileSample{Facts: l.Facts(), Size: f.Size, SHA256: f.SHA256})
 		}
 	}
 	if !whole {
@@ -75,10 +75,10 @@ func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evi
 		}
 		s.listed = d
 	}
-	if s.listed.Files != k.Listing.Files || s.listed.Told != k.Listing.Told {
+	if s.listed.Files != k.Listing.Files || s.listed.Facts != k.Listing.Facts {
 		return Another, nil
 	}
-	if k.Listing.Vouched {
+	if k.Listing.Identified {
 		return Same, nil
 	}
 	sameLink := slices.ContainsFunc(s.Marks(), func(m string) bool { return slices.Contains(k.Links, m) })
@@ -93,7 +93,7 @@ func (f *Fetcher) recogniseListing(ctx context.Context, s *Source, k Known) (Evi
 func (f *Fetcher) compareFiles(ctx context.Context, s *Source, d *listing.Digest) (Evidence, error) {
 	recorded := map[digest.Sum]bool{}
 	for _, x := range d.Samples {
-		recorded[x.Told] = true
+		recorded[x.Facts] = true
 	}
 	var files []listing.Entry
 	err := f.readAgain(ctx, s, func(l listing.Entry) error {
@@ -143,7 +143,7 @@ func onlyOnes(files []listing.Entry, samples []listing.FileSample) ([]listing.En
 		times[l.Facts()]++
 	}
 	return slices.DeleteFunc(files, func(l listing.Entry) bool { return times[l.Facts()] > 1 }),
-		slices.DeleteFunc(samples, func(x listing.FileSample) bool { return times[x.Told] != 1 })
+		slices.DeleteFunc(samples, func(x listing.FileSample) bool { return times[x.Facts] != 1 })
 }
 
 // fileSampleOnce is fileSample without another try.
@@ -185,7 +185,7 @@ func (f *Fetcher) fileSampleOnce(
 	case !errors.As(err, &r) || r.transient:
 		f.spoilSample(s, l)
 	}
-	return listing.FileSample{Told: l.Facts(), Size: n, SHA256: sum}, err
+	return listing.FileSample{Facts: l.Facts(), Size: n, SHA256: sum}, err
 }
 
 // readAgain reads a listing from its first page, alongside the probe that stays open for the fetch.

@@ -35,18 +35,18 @@ func (r *Run) Progress() Progress {
 	}
 	for _, o := range r.all() {
 		part := p.ByPart[o.Source.Part]
-		here, size, reused := o.spans.received, o.size, o.spans.reused
+		received, size, reused := o.spans.received, o.size, o.spans.reused
 		if fp := o.files; fp != nil {
-			here, size, reused = fp.progress()
+			received, size, reused = fp.progress()
 			part.Files += fp.results.done
 			p.Files += fp.results.done
 			p.TotalFiles += len(fp.results.records)
 			p.Connections += fp.conns.busy
 		}
-		part.Done += here
+		part.Done += received
 		part.Total = addSize(part.Total, size)
 		p.ByPart[o.Source.Part] = part
-		p.Done += here
+		p.Done += received
 		p.Total = addSize(p.Total, size)
 		p.Reused += reused
 		p.Connections += len(o.spans.active)

@@ -46,9 +46,9 @@ func (r *Run) receive(ctx context.Context, w *worker, o *Object, x *exchange) er
 func (r *Run) skip(ctx context.Context, w *worker, o *Object, x *exchange, at int64) error {
 	var ours []byte
 	for at < w.span.pos {
-		here, end := r.hereUpTo(w, o, at)
+		received, end := r.receivedUpTo(w, o, at)
 		got, err := r.read(ctx, w, x, w.buf[:min(int64(len(w.buf)), end-at)])
-		if here {
+		if received {
 			if ours == nil {
 				ours = make([]byte, len(w.buf))
 			}
@@ -69,7 +69,7 @@ func (r *Run) skip(ctx context.Context, w *worker, o *Object, x *exchange, at in
 
 // hereUpTo says whether the byte at off, which lies before the worker's span, has been received, and up to
 // where that holds: to the end of its piece, or to the span, whose own piece has begun.
-func (r *Run) hereUpTo(w *worker, o *Object, off int64) (here bool, end int64) {
+func (r *Run) receivedUpTo(w *worker, o *Object, off int64) (received bool, end int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	end = min(o.pieceEnd(off), w.span.pos)

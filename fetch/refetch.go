@@ -185,7 +185,7 @@ func (r *Run) refetchSpan(ctx context.Context, o *Object, from, to int64) (chang
 	var t tries
 	var part partialPiece
 	for {
-		here := from + part.n
+		offset := from + part.n
 		at, c, err := r.refetchOnce(ctx, o, &t, from, to, &part)
 		changed = changed || c
 		if err == nil {
@@ -195,7 +195,7 @@ func (r *Run) refetchSpan(ctx context.Context, o *Object, from, to int64) (chang
 			return changed, failure.Stopped(ctx)
 		}
 		had := yieldNone
-		if from = at; from+part.n > here {
+		if from = at; from+part.n > offset {
 			had = yieldNew
 		}
 		v := t.failed(err, had, time.Now(), r.f.opts.budget())
@@ -216,9 +216,9 @@ func (r *Run) refetchSpan(ctx context.Context, o *Object, from, to int64) (chang
 func (r *Run) refetchOnce(
 	ctx context.Context, o *Object, t *tries, from, to int64, part *partialPiece,
 ) (at int64, changed bool, err error) {
-	here := from + part.n
+	offset := from + part.n
 	q := request{
-		object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: here, to: to,
+		object: o.Source.Number, part: o.Source.Part, link: o.Source.Link, from: offset, to: to,
 		whole: t.whole, retries: t.wait.Tries() + 1,
 	}
 	x, err := r.f.get(ctx, q)
@@ -247,10 +247,10 @@ func (r *Run) refetchOnce(
 		_, changed, err = r.replace(ctx, o, x, 0, o.size, new(partialPiece))
 		return from, changed, err
 	}
-	if x.bounds.start > here {
-		return from, false, unusable("asked for the bytes from %d, got those from %d", here, x.bounds.start)
+	if x.bounds.start > offset {
+		return from, false, unusable("asked for the bytes from %d, got those from %d", offset, x.bounds.start)
 	}
-	if _, err = io.CopyN(io.Discard, x, here-x.bounds.start); err != nil {
+	if _, err = io.CopyN(io.Discard, x, offset-x.bounds.start); err != nil {
 		return from, false, cutShort(err)
 	}
 	return r.replace(ctx, o, x, from, to, part)

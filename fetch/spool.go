@@ -209,9 +209,9 @@ func (l *spoolList) find(src *Source, taken map[*spoolEntry]bool) *spoolEntry {
 		if src.fetchedTo == path && !e.Superseded {
 			return e
 		}
-		here := e.sameListing(l.dir, src) || e.Identity.same(src.Identity, e.from(src.Fingerprint)) ||
+		same := e.sameListing(l.dir, src) || e.Identity.same(src.Identity, e.from(src.Fingerprint)) ||
 			src.answeredFrom == path
-		if here && (found == nil || found.Part != src.Part && e.Part == src.Part) {
+		if same && (found == nil || found.Part != src.Part && e.Part == src.Part) {
 			found = e
 		}
 	}

@@ -87,8 +87,8 @@ func classify(err error) class {
 // isCredentials reports whether a request could not even be signed: the SDK has no type for all the ways in
 // which keys can be missing.
 func isCredentials(err error) bool {
-	said := []string{"get identity", "get credentials", "cached credentials", "failed to sign"}
-	for _, words := range said {
+	phrases := []string{"get identity", "get credentials", "cached credentials", "failed to sign"}
+	for _, words := range phrases {
 		if strings.Contains(err.Error(), words) {
 			return true
 		}

@@ -102,12 +102,12 @@ func (o *object) accept(out *s3.GetObjectOutput, ranged bool) error {
 	length := aws.ToInt64(out.ContentLength)
 	o.size = length
 	if ranged {
-		said := aws.ToString(out.ContentRange) // RFC 9110, 14.4: "bytes first-last/size"
-		bounds, size, _ := strings.Cut(strings.TrimPrefix(said, "bytes "), "/")
+		contentRange := aws.ToString(out.ContentRange) // RFC 9110, 14.4: "bytes first-last/size"
+		bounds, size, _ := strings.Cut(strings.TrimPrefix(contentRange, "bytes "), "/")
 		first, _, _ := strings.Cut(bounds, "-")
 		total, err := strconv.ParseInt(size, 10, 64)
 		if first != strconv.FormatInt(o.at, 10) || err != nil {
-			return permanent{fmt.Errorf("the server answered a range from %d with %q", o.at, said)}
+			return permanent{fmt.Errorf("the server answered a range from %d with %q", o.at, contentRange)}
 		}
 		o.size = total
 	}

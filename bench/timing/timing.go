@@ -13,10 +13,10 @@ import (
 // Run runs a program to its end. It returns what the program printed, and its peak memory in bytes.
 func Run(args ...string) (stdout []byte, peak int64, err error) {
 	cmd := exec.Command(args[0], args[1:]...)
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, 0, fmt.Errorf("%s: %w\n%.2000s%.2000s", args[0], err, out.String(), said.String())
+		return nil, 0, fmt.Errorf("%s: %w\n%.2000s%.2000s", args[0], err, out.String(), stderr.String())
 	}
 	return out.Bytes(), PeakMemory(cmd), nil
 }

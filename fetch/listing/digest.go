@@ -13,11 +13,11 @@ import (
 // are signed again and its order differs.
 type Digest struct {
 	Files int `json:"files"`
-	// Told is the sum of what the listing says about its files, each file's name, size, ETag and date hashed,
+	// Facts is the sum of what the listing says about its files, each file's name, size, ETag and date hashed,
 	// whatever their order.
-	Told digest.Sum `json:"told"`
-	// Vouched says that it gives an ETag for every file. Else equal names do not prove equal contents.
-	Vouched bool `json:"vouched"`
+	Facts digest.Sum `json:"told"`
+	// Identified says that it gives an ETag for every file. Else equal names do not prove equal contents.
+	Identified bool `json:"vouched"`
 	// Dated says that it gives a size and a date for every file: with samples of their contents, that is
 	// enough.
 	Dated bool `json:"dated"`
@@ -29,7 +29,7 @@ type Digest struct {
 
 // A FileSample is one file of a listing: what the listing says about it, and what came.
 type FileSample struct {
-	Told   digest.Sum `json:"told"`
+	Facts  digest.Sum `json:"told"`
 	Size   int64      `json:"size"`
 	SHA256 digest.Sum `json:"sha256"`
 }
@@ -45,10 +45,10 @@ func (l Entry) Facts() digest.Sum {
 
 // Add takes a file in. Sums of hashes do not depend on the order in which they are added.
 func (d *Digest) Add(l Entry) {
-	d.Vouched = (d.Files == 0 || d.Vouched) && l.ETag != ""
+	d.Identified = (d.Files == 0 || d.Identified) && l.ETag != ""
 	d.Dated = (d.Files == 0 || d.Dated) && l.Size >= 0 && !l.Modified.IsZero()
 	d.Files++
-	AddSum(&d.Told, l.Facts())
+	AddSum(&d.Facts, l.Facts())
 }
 
 // AddSum adds two digests word by word.
@@ -66,5 +66,5 @@ func (d *Digest) SameContent(other *Digest) bool {
 }
 
 func CompareSamples(a, b FileSample) int {
-	return cmp.Or(bytes.Compare(a.Told[:], b.Told[:]), bytes.Compare(a.SHA256[:], b.SHA256[:]))
+	return cmp.Or(bytes.Compare(a.Facts[:], b.Facts[:]), bytes.Compare(a.SHA256[:], b.SHA256[:]))
 }

@@ -102,7 +102,7 @@ var paramLine = regexp.MustCompile(`^param\s+\$?(\w+)\s*(?:=\s*(.*?)\s*)?:(?:\s+
 func parse(name, content string) Report {
 	r := Report{Name: name}
 	content = strings.ReplaceAll(strings.TrimPrefix(content, "\uFEFF"), "\r\n", "\n")
-	var said *string // what a line that begins with blanks goes on with
+	var field *string // what a line that begins with blanks goes on with
 	for {
 		line, rest, _ := strings.Cut(content, "\n")
 		comment, ok := strings.CutPrefix(strings.TrimSpace(line), "--")
@@ -114,18 +114,18 @@ func parse(name, content string) Report {
 		value = strings.TrimSpace(value)
 		param := paramLine.FindStringSubmatch(text)
 		switch {
-		case said != nil && strings.HasPrefix(comment, "  "):
-			*said += " " + text
+		case field != nil && strings.HasPrefix(comment, "  "):
+			*field += " " + text
 		case strings.EqualFold(key, "title"):
-			r.Title, said = value, &r.Title
+			r.Title, field = value, &r.Title
 		case strings.EqualFold(key, "description"):
-			r.Description, said = value, &r.Description
+			r.Description, field = value, &r.Description
 		case param != nil:
 			r.Params = append(r.Params, Param{Name: param[1], Default: param[2], Description: param[3],
 				Optional: strings.Contains(key, "=")})
-			said = &r.Params[len(r.Params)-1].Description
+			field = &r.Params[len(r.Params)-1].Description
 		default:
-			said = nil
+			field = nil
 		}
 		content = rest
 	}

@@ -54,11 +54,11 @@ func Start(t testing.TB, cmd *exec.Cmd, port int, logPath string) {
 		}
 		select {
 		case <-ended:
-			said, _ := os.ReadFile(logPath)
-			t.Fatalf("%s ended at once: %s", filepath.Base(cmd.Path), said)
+			output, _ := os.ReadFile(logPath)
+			t.Fatalf("%s ended at once: %s", filepath.Base(cmd.Path), output)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	said, _ := os.ReadFile(logPath)
-	t.Fatalf("%s does not answer: %s", filepath.Base(cmd.Path), said)
+	output, _ := os.ReadFile(logPath)
+	t.Fatalf("%s does not answer: %s", filepath.Base(cmd.Path), output)
 }

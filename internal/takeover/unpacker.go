@@ -347,8 +347,8 @@ func displayName(s *origin) string {
 	return name
 }
 
-func ellipsis(all, told int) string {
-	if all > told {
+func ellipsis(all, shown int) string {
+	if all > shown {
 		return ", …"
 	}
 	return ""

@@ -25,17 +25,17 @@ func (z *zipFile) Rest(found func(Entry) error) (Account, error) {
 			return c.acc, err
 		}
 	}
-	told, exact := z.end.entries, z.end.exact
+	stated, exact := z.end.entries, z.end.exact
 	if z.end.none() {
-		told, exact = s.stated, false
+		stated, exact = s.stated, false
 	}
 	if c.acc.Unlisted > 0 || c.acc.Unaccounted > 0 || len(c.acc.Contradictions) > 0 {
 		c.doubtStructure()
 	}
 	c.acc.mergeDoubts(z.end.container)
 	count := uint64(c.records + c.acc.Unlisted - c.astray)
-	c.acc.Complete = !s.truncated && (s.ended || !z.end.none()) && (told == count || !exact &&
-		told == count&math.MaxUint16)
+	c.acc.Complete = !s.truncated && (s.ended || !z.end.none()) && (stated == count || !exact &&
+		stated == count&math.MaxUint16)
 	return c.acc, nil
 }
 
@@ -74,9 +74,9 @@ func (c *zipCensus) count() error {
 	}
 	c.extents.add(z.end.start, next)
 	c.extents.add(z.end.limit, min(z.end.after, z.end.container))
-	if told := z.end.entries; told != uint64(c.records) && (z.end.exact ||
-		told != uint64(c.records)&math.MaxUint16) {
-		c.contradict("the directory names %d entries, its end record says %d", c.records, told)
+	if stated := z.end.entries; stated != uint64(c.records) && (z.end.exact ||
+		stated != uint64(c.records)&math.MaxUint16) {
+		c.contradict("the directory names %d entries, its end record says %d", c.records, stated)
 	}
 	for _, odd := range []struct {
 		n    int
@@ -143,8 +143,9 @@ func (c *zipCensus) compare(h *zipHeader, local *localHeader) bool {
 		}
 	}
 	// Writers are known that have 64 bits in the directory only.
-	same := func(own uint64, told int64) bool {
-		return own == uint64(told) || (h.short || told > math.MaxUint32) && own == uint64(told)&math.MaxUint32
+	same := func(own uint64, stated int64) bool {
+		return own == uint64(stated) ||
+			(h.short || stated > math.MaxUint32) && own == uint64(stated)&math.MaxUint32
 	}
 	sameSizes := same(local.stored, h.stored) && same(local.size, h.size)
 	switch {
