@@ -2,6 +2,7 @@ package takeoversim
 
 import (
 	"fmt"
+	"html"
 	"strings"
 )
 
@@ -54,6 +55,9 @@ func (w *World) masterCSV() []byte {
 	if w.master == "rows" {
 		rows = moreInMaster(rows, w.masterMore)
 	}
+	if w.workbook {
+		return workbook(rows)
+	}
 	switch w.master {
 	case "semicolon":
 		d.delimiter = ";"
@@ -85,4 +89,27 @@ func moreInMaster(rows [][]string, more string) [][]string {
 		})
 	}
 	return rows
+}
+
+// workbook is a table as Excel saves it (ECMA-376): each cell's text in the cell itself.
+func workbook(rows [][]string) []byte {
+	var b strings.Builder
+	const namespace = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+	fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><worksheet xmlns="%s"><sheetData>`, namespace)
+	for i, row := range rows {
+		fmt.Fprintf(&b, `<row r="%d">`, i+1)
+		for j, cell := range row {
+			fmt.Fprintf(
+				&b, `<c r="%c%d" t="inlineStr"><is><t>%s</t></is></c>`, 'A'+j, i+1, html.EscapeString(cell),
+			)
+		}
+		b.WriteString("</row>")
+	}
+	b.WriteString("</sheetData></worksheet>")
+	part := func(name, content string) file { return file{name: name, data: []byte(content)} }
+	return zipped([]file{
+		part("xl/workbook.xml", `<workbook xmlns="`+namespace+`"><sheets><sheet name="Sheet1" sheetId="1"/>`+
+			`</sheets></workbook>`),
+		part("xl/worksheets/sheet1.xml", b.String()),
+	}, zipStyle{})
 }

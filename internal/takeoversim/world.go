@@ -17,6 +17,7 @@ type World struct {
 	life    time.Duration // of a link
 	master  string        // the form of the master CSV
 
+	workbook   bool   // the master CSV was saved by Excel
 	masterMore string // what else the master CSV says; see moreInMaster
 
 	connections int         // as many requests are answered at once; 0: any number
@@ -51,6 +52,7 @@ func New(s Selection) *World {
 	w.links = w.pick("links", 0.5, "signed", "opaque", "path")
 	w.master = w.pick("master", 0.3, masterForms...)
 	w.masterMore = w.laterPick("master-more", 0.2, "expiry", "numbered", "markdown", "brackets", "note-below")
+	w.workbook = w.laterOdd("master-workbook", 0.05)
 	if w.odd("few-connections", 0.05) {
 		w.connections = w.number("connections", 1, 5)
 	}
