@@ -40,8 +40,8 @@ func usedUpError(e *failure.Error) *failure.Error {
 	return &c
 }
 
-// usedUpPath is one for all listings of a spool: where the secrets of links are in their paths, nothing may tie
-// the listing of the next master CSV to what has been received.
+// usedUpPath is one for all listings of a spool: where the secrets of links are in their paths, nothing may
+// tie the listing of the next master CSV to what has been received.
 func (s *fileStore) usedUpPath() string { return filepath.Join(s.dir, "used-up") }
 
 // seeUsedUp writes down that the link of l may have been used up. It is false when an earlier run wrote that

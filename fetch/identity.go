@@ -88,9 +88,11 @@ func (id Identity) changed(other Identity) string {
 }
 
 // same reports whether two identities, met at different times or places, are certainly of one object: by a
-// checksum of the content or a strong ETag, each with the size; and at the same place also by the date.
+// checksum of the content or a strong ETag, each with the size, which at the same place need not be given
+// both times; and at the same place also by size and date.
 func (id Identity) same(other Identity, samePlace bool) bool {
-	if id.Size != other.Size || id.Size < 0 && !id.versioned() {
+	oneSize := id.Size != other.Size && (id.Size < 0 || other.Size < 0)
+	if id.Size != other.Size && !(oneSize && samePlace) || id.Size < 0 && !id.versioned() {
 		return false
 	}
 	for name, sum := range id.Checksums {
@@ -101,5 +103,5 @@ func (id Identity) same(other Identity, samePlace bool) bool {
 	if a, b := id.strong(), other.strong(); a != "" || b != "" {
 		return a == b
 	}
-	return samePlace && id.changed(other) == ""
+	return samePlace && !oneSize && id.changed(other) == ""
 }

@@ -46,7 +46,8 @@ func (o *Object) listingDigest() (*listing.Digest, error) {
 		whole = whole && f.Err == nil
 		listing.AddSum(&d.Content, digest.Of(fmt.Appendf(nil, "%q %s", f.Name, f.SHA256)))
 		if i%step == 0 && len(d.Samples) < maxFileSamples && f.Err == nil && f.Size <= largeFile {
-			d.Samples = append(d.Samples, listing.FileSample{Facts: l.Facts(), Size: f.Size, SHA256: f.SHA256})
+			sample := listing.FileSample{Facts: l.Facts(), Size: f.Size, SHA256: f.SHA256}
+			d.Samples = append(d.Samples, sample)
 		}
 	}
 	if !whole {

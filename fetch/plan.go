@@ -52,6 +52,9 @@ type Source struct {
 	sample       []fileKey  // of a listing, its first files
 	head         digest.Sum // of its first headLen bytes, as far as the probe looked
 	headLen      int64
+	raw          digest.Sum // the same of the bytes as they came, encoded or not
+	rawLen       int64
+	rawOnly      bool            // there were no more, so it seems
 	listed       *listing.Digest // of a listing, once it has been read to be recognised
 	// of a listing, answers by link that are kept for the fetch; the Fetcher's mutex guards it
 	sampled map[string]*exchange
@@ -121,8 +124,8 @@ func (f *Fetcher) outline(m *master.CSV) (*Plan, error) {
 
 // AnswerFrom lets a spool answer for those sources that failed or were not probed: those whose very links the
 // spool knows and holds the objects of completely. So a run whose links have died since can still end. (The
-// fingerprint of a place is not enough: a vendor may serve the next export at the same path.) And an object is
-// empty whose link gave no bytes and was used up by that, when the spool knows that of the link before.
+// fingerprint of a place is not enough: a vendor may serve the next export at the same path.) And an object
+// is empty whose link gave no bytes and was used up by that, when the spool knows that of the link before.
 func (f *Fetcher) AnswerFrom(spool string, p *Plan) error {
 	list, err := readSpool(spool)
 	if err != nil {

@@ -289,6 +289,7 @@ func (s *Source) describeFrom(x *exchange) error {
 		x.prefix = nil
 	}
 	s.head, s.headLen = digest.Of(first), int64(len(first))
+	s.raw, s.rawLen, s.rawOnly = digest.Of(x.prefix), int64(len(x.prefix)), x.ended
 	s.Kind = filetype.Detect(first)
 	s.Listing = listing.Detect(s.Part, s.Kind, first)
 	if s.isTable(first) {

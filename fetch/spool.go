@@ -1,11 +1,9 @@
 package fetch
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -197,73 +195,6 @@ func (e *spoolEntry) record(src *Source) {
 	}
 }
 
-// find returns the object that src certainly serves, rather one of the same part, or nil. A source that has
-// not been probed is found by its place, when what came from there last is complete.
-func (l *spoolList) find(src *Source, taken map[*spoolEntry]bool) *spoolEntry {
-	var found *spoolEntry
-	for _, e := range slices.Backward(l.Objects) {
-		if taken[e] || e.Superseded {
-			continue
-		}
-		path := dataPath(l.dir, e.Name)
-		if src.fetchedTo == path && !e.Superseded {
-			return e
-		}
-		same := e.sameListing(l.dir, src) || e.Identity.same(src.Identity, e.from(src.Fingerprint)) ||
-			src.answeredFrom == path
-		if same && (found == nil || found.Part != src.Part && e.Part == src.Part) {
-			found = e
-		}
-	}
-	return found
-}
-
-// from reports whether the object came from the place with that fingerprint.
-func (e *spoolEntry) from(fingerprint string) bool {
-	return slices.Contains(e.Fingerprints, fingerprint)
-}
-
-// A Match says how a plan relates to the objects of a spool, matched by identity (size and validators; else
-// fingerprint), not by URL.
-type Match struct {
-	Same      int   // sources that the spool has begun or finished
-	Complete  int   // of these, finished ones
-	Different int   // sources at the same place as an object of the spool, but with another identity
-	Bytes     int64 // of the sources' bytes already here
-}
-
-// MatchSpool compares a plan with a spool directory; a directory that is not a spool matches nothing.
-func MatchSpool(dir string, p *Plan) (Match, error) {
-	list, err := readSpool(dir)
-	if err != nil {
-		return Match{}, err
-	}
-	var m Match
-	taken := map[*spoolEntry]bool{}
-	for _, src := range p.Sources {
-		if src.Err != nil {
-			continue
-		}
-		e := list.find(src, taken)
-		if e == nil {
-			if slices.ContainsFunc(
-				list.Objects, func(e *spoolEntry) bool { return !e.Superseded && e.from(src.Fingerprint) },
-			) {
-				m.Different++
-			}
-			continue
-		}
-		taken[e] = true
-		m.Same++
-		n, complete := e.peek(dir)
-		m.Bytes += n
-		if complete {
-			m.Complete++
-		}
-	}
-	return m, nil
-}
-
 // peekStore says how many bytes of an object have been received, without opening it for work.
 func peekStore(dir string, e *spoolEntry) (n int64, complete bool) {
 	f, err := os.Open(journalPath(dir, e.Name))
@@ -299,35 +230,6 @@ func (e *spoolEntry) peek(dir string) (n int64, complete bool) {
 	n = peekFiles(dir, e.Name)
 	_, err := listingDone(dir, e.Name)
 	return n, err == nil
-}
-
-// sameListing reports whether src lists files of which some have been received: a listing changes each time
-// its links are signed, so it is recognised by its files.
-func (e *spoolEntry) sameListing(dir string, src *Source) bool {
-	return e.Listing && src.Listing && e.Part == src.Part && knowsFiles(dir, e.Name, src.sample)
-}
-
-// beginsLike reports whether the bytes received, as far as they go, begin like those given.
-func (e *spoolEntry) beginsLike(dir string, first []byte) bool {
-	j, err := os.Open(journalPath(dir, e.Name))
-	if err != nil {
-		return true // nothing has been received
-	}
-	defer j.Close()
-	mem, err := readJournal(j)
-	if err != nil {
-		return true
-	}
-	// Where the first piece has not been received, the file holds zeros, which say nothing.
-	n := min(int64(len(first)), int64(mem.pieces[0].length))
-	f, err := os.Open(dataPath(dir, e.Name))
-	if err != nil {
-		return true
-	}
-	defer f.Close()
-	ours := make([]byte, n)
-	_, err = io.ReadFull(f, ours)
-	return err == nil && bytes.Equal(ours, first[:n])
 }
 
 // A SpoolObject is what a spool has of one object.

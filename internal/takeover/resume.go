@@ -181,7 +181,8 @@ func bestRun(runs []*run, plan *fetch.Plan) (best *run, different bool) {
 			continue
 		case m.Different > 0:
 			different = true
-		case m.Same > most.Same || m.Same == most.Same && m.Same > 0 && m.Bytes > most.Bytes:
+		case m.Same+m.Alike > most.Same+most.Alike ||
+			m.Same+m.Alike == most.Same+most.Alike && m.Bytes > most.Bytes:
 			best, most = r, m
 		}
 	}

@@ -187,14 +187,13 @@ func (w *World) finish(o *object, listed bool) {
 		o.style.elsewhere = time.Duration(w.number(o.path+":elsewhere", 20, 900)) * time.Second
 	}
 	o.faults = w.faultsOf(o.path, max(len(o.data), 200))
-	if o.style.once || !checked(o.path) {
-		kept := o.faults[:0]
-		for _, f := range o.faults {
-			if !o.style.once && f.name != "flip" {
-				kept = append(kept, f)
-			}
-		}
-		o.faults = kept
+	// Of a listing, a file whose links are used up in vain twice counts as missing.
+	spared := o.style.once && (listed || !w.laterOdd(o.path+":once-faulty", 0.5))
+	if spared {
+		o.faults = nil
+	}
+	if !checked(o.path) {
+		o.faults = slices.DeleteFunc(o.faults, func(f fault) bool { return f.name == "flip" })
 	}
 }
 
