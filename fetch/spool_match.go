@@ -95,7 +95,7 @@ func (e *spoolEntry) alike(dir string, src *Source) bool {
 }
 
 // sameContent reports whether src serves the object by what the probe saw of it: all of it, or its beginning,
-// with the same size and date, and no other ETag, at a place that is another one at most in the secrets of its
+// with the same size and date, and no other ETag, at a place that differs at most in the secrets of its
 // path.
 func (e *spoolEntry) sameContent(dir string, src *Source) bool {
 	size := src.Identity.Size
