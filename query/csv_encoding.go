@@ -40,7 +40,7 @@ type encodingReport struct {
 
 // encodingAtFront says which encoding the beginning of a file suggests. Only of UTF-16 that is all there is
 // to know.
-func encodingAtFront(f *os.File) (encodingReport, error) {
+func encodingAtFront(f io.ReaderAt) (encodingReport, error) {
 	head := make([]byte, 4096)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {

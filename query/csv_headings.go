@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -67,7 +66,7 @@ type headLine struct {
 // findHeadings finds the line of the headings, and the delimiter: the line that names the most columns of a
 // known table, as long as these are at least half of its cells. In a file of no known table it is the first
 // line, or the first that is as wide as most lines are.
-func (s *scanned) findHeadings(text *os.File) error {
+func (s *scanned) findHeadings(text io.ReaderAt) error {
 	s.d = dialect{delim: ',', quote: '"'}
 	head := make([]byte, headBytes)
 	n, err := text.ReadAt(head, s.skip)

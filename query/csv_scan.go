@@ -106,29 +106,8 @@ func scanAsUTF8(ctx context.Context, text *os.File, e encodingReport, knows reco
 }
 
 func (s *scanned) scanAll(ctx context.Context, text *os.File) error {
-	if s.encoding.name == encUTF8BOM && s.encoding.foreign == 0 {
-		s.skip = 3
-	}
-	from := s.skip
-	if err := s.findHeadings(text); err != nil {
-		return err
-	}
-	if s.check != nil { // what is above the headings is text, too
-		if _, err := io.Copy(
-			io.Discard, s.check.reading(io.NewSectionReader(text, from, s.skip-from)),
-		); err != nil {
-			return err
-		}
-	}
-	found, err := s.scan(ctx, text)
-	if err == nil && s.check != nil {
-		n := s.check.count()
-		if n.invalid > 0 {
-			return errNotUTF8
-		}
-		s.encoding.garbled, s.check = n.garbled, nil
-	}
-	if err != nil || !found.any() || len(s.headings) == 0 {
+	found, err := s.scanOnce(ctx, text)
+	if err != nil || !s.isDoubtful(found) {
 		return err
 	}
 	if err := s.decideDialect(ctx, text, found); err != nil {
@@ -138,8 +117,37 @@ func (s *scanned) scanAll(ctx context.Context, text *os.File) error {
 	return err
 }
 
+func (s *scanned) isDoubtful(found doubts) bool { return found.any() && len(s.headings) > 0 }
+
+// scanOnce reads the file from beginning to end, after the dialect that its headings suggest.
+func (s *scanned) scanOnce(ctx context.Context, text io.ReaderAt) (found doubts, err error) {
+	if s.encoding.name == encUTF8BOM && s.encoding.foreign == 0 {
+		s.skip = 3
+	}
+	from := s.skip
+	if err := s.findHeadings(text); err != nil {
+		return found, err
+	}
+	if s.check != nil { // what is above the headings is text, too
+		if _, err := io.Copy(
+			io.Discard, s.check.reading(io.NewSectionReader(text, from, s.skip-from)),
+		); err != nil {
+			return found, err
+		}
+	}
+	found, err = s.scan(ctx, text)
+	if err == nil && s.check != nil {
+		n := s.check.count()
+		if n.invalid > 0 {
+			return found, errNotUTF8
+		}
+		s.encoding.garbled, s.check = n.garbled, nil
+	}
+	return found, err
+}
+
 // scan reads the file once after its dialect.
-func (s *scanned) scan(ctx context.Context, text *os.File) (found doubts, err error) {
+func (s *scanned) scan(ctx context.Context, text io.ReaderAt) (found doubts, err error) {
 	s.headings, s.columns, s.records, s.loadable, s.longest, s.unclean = nil, nil, 0, 0, 0, ""
 	s.ends, s.faults, s.lacking = [4]int64{}, map[string]int64{}, 0
 	s.table, _ = s.knows.table(nil)
@@ -170,7 +178,7 @@ func (s *scanned) scan(ctx context.Context, text *os.File) (found doubts, err er
 }
 
 // tokens returns a reader of the file's records, headings first.
-func (s *scanned) tokens(text *os.File) records {
+func (s *scanned) tokens(text io.ReaderAt) records {
 	from := io.NewSectionReader(text, s.skip, 1<<62)
 	if s.ev == nil {
 		return newSplitter(newTokenizer(s.check.reading(from), s.d.delim, s.d.crEnds))

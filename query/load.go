@@ -20,12 +20,12 @@ import (
 // findings. Nothing is lost silently: rows loaded plus rows quarantined equal an independent count, and the
 // bytes of each column those that were counted, or LoadCSV fails.
 func (b *Builder) LoadCSV(ctx context.Context, file, path string) (*TableReport, error) {
-	return b.loadCSV(ctx, file, path, nil)
+	return b.loadCSV(ctx, file, path, nil, nil)
 }
 
-// loadCSV is LoadCSV, or LoadStored where was is not nil.
+// loadCSV is LoadCSV, LoadScanned where ahead is not nil, or LoadStored where was is not nil.
 func (b *Builder) loadCSV(
-	ctx context.Context, file, path string, was *Stored,
+	ctx context.Context, file, path string, ahead *Scan, was *Stored,
 ) (_ *TableReport, err error) {
 	defer func() {
 		if err != nil {
@@ -37,7 +37,10 @@ func (b *Builder) loadCSV(
 		return nil, err
 	}
 	defer f.Close()
-	s, text, err := b.examine(ctx, file, f)
+	s, text, err := ahead.of(f), f, error(nil)
+	if s == nil {
+		s, text, err = b.examine(ctx, file, f)
+	}
 	if text != nil && text != f {
 		defer os.Remove(text.Name())
 		defer text.Close()

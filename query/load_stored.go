@@ -25,14 +25,14 @@ var ErrStoredDiffers = errors.New("the stored table is not what the CSV makes")
 // Without a File the table is stored anew, with the types that are recorded.
 func (b *Builder) LoadStored(ctx context.Context, file, path string, was Stored) (*TableReport, error) {
 	if !strings.HasSuffix(file, ".ndjson") {
-		return b.loadCSV(ctx, file, path, &was)
+		return b.loadCSV(ctx, file, path, nil, &was)
 	}
 	flat, err := b.flattenFile(ctx, file, path)
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", file, err)
 	}
 	defer os.Remove(flat)
-	return b.loadCSV(ctx, file, flat, &was)
+	return b.loadCSV(ctx, file, flat, nil, &was)
 }
 
 // storeOrAdopt decides how a table's columns are typed, and stores it, or takes what is stored already, to be

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -105,7 +106,7 @@ func order(e unpack.Entry) int {
 // load keeps one file of the data part as received and, where it is a CSV, loads it. One that cannot be read
 // at all is refused. aside says that it is an earlier version of another file: it is kept, and not loaded.
 func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error {
-	f, err := d.extract(ctx, e)
+	f, err := d.extract(ctx, e, !aside)
 	if f == nil || err != nil {
 		return err
 	}
@@ -115,14 +116,15 @@ func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error 
 
 // A dataFile is a file of the data part on the local disk, unwrapped.
 type dataFile struct {
-	name  string // as received, without the suffix of what it was wrapped in
-	plain string // path of its content
-	first []byte // of the content
+	name  string      // as received, without the suffix of what it was wrapped in
+	plain string      // path of its content
+	first []byte      // of the content
+	ahead *query.Scan // of a CSV that was looked at while it was written; may be nil
 }
 
 // extract writes one file of the data part to the local disk. It returns nil for one that is refused, kept as
-// it is, or left for unwrap.
-func (d *dataFiles) extract(ctx context.Context, e unpack.Entry) (*dataFile, error) {
+// it is, or left for unwrap. alone says that it will be a table by itself if it is one.
+func (d *dataFiles) extract(ctx context.Context, e unpack.Entry, alone bool) (*dataFile, error) {
 	t := d.in.t
 	f := &dataFile{name: e.Name, plain: filepath.Join(
 		t.run.path("tmp"),
@@ -134,8 +136,12 @@ func (d *dataFiles) extract(ctx context.Context, e unpack.Entry) (*dataFile, err
 			_ = os.Remove(f.plain) // its directory is removed in any case
 		}
 	}()
+	var scan func(io.ReaderAt) error
+	if alone {
+		scan = func(text io.ReaderAt) error { return d.scanAhead(ctx, f, text) }
+	}
 	var err error
-	f.first, err = t.extract(ctx, d.s, d.c, e, f.plain)
+	f.first, err = t.extract(ctx, d.s, d.c, e, f.plain, scan)
 	if isCorrupt(err) {
 		e.Refused = unpack.RefusedBroken
 		return nil, d.in.refused.add(d.s, d.c, e)
@@ -159,6 +165,20 @@ func (d *dataFiles) extract(ctx context.Context, e unpack.Entry) (*dataFile, err
 	}
 	taken = true
 	return f, nil
+}
+
+// scanAhead looks at a CSV while it is written, if by its beginning it is one.
+func (d *dataFiles) scanAhead(ctx context.Context, f *dataFile, text io.ReaderAt) error {
+	head := make([]byte, 4096)
+	n, err := text.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if head = head[:n]; !looksLikeCSV(f.name, head) || decompressor(head) != nil || otherFormat(head) != "" {
+		return nil
+	}
+	f.ahead, err = d.in.t.db.ScanCSV(ctx, partsName([]*dataFile{f}), text)
+	return err
 }
 
 // decompress puts the content of a compressed file in its place. f.first is nil then if the file is kept as
@@ -244,7 +264,11 @@ func (d *dataFiles) loadTable(ctx context.Context, files []*dataFile) error {
 			return err
 		})
 	}
-	report, err := t.db.LoadCSV(ctx, partsName(files), whole)
+	var ahead *query.Scan
+	if len(files) == 1 {
+		ahead = files[0].ahead
+	}
+	report, err := t.db.LoadScanned(ctx, partsName(files), whole, ahead)
 	if kerr := keeping.Wait(); kerr != nil {
 		return errors.Join(kerr, err)
 	}
@@ -301,7 +325,7 @@ func (d *dataFiles) keepInner(ctx context.Context, e unpack.Entry, missed bool) 
 		fmt.Sprintf("inner-%02d-%s-%06d.bin", d.s.object.Source.Number, d.s.inside, e.Index),
 	)
 	defer os.Remove(plain)
-	if _, err := t.extract(ctx, d.s, d.c, e, plain); err != nil {
+	if _, err := t.extract(ctx, d.s, d.c, e, plain, nil); err != nil {
 		return err
 	}
 	severity := query.SeverityWarning

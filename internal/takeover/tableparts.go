@@ -130,7 +130,7 @@ func (d *dataFiles) loadParts(ctx context.Context, parts []unpack.Entry) (waits 
 		}
 	}()
 	for _, e := range parts {
-		f, err := d.extract(ctx, e)
+		f, err := d.extract(ctx, e, false)
 		if err != nil {
 			return false, err
 		}

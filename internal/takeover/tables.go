@@ -2,6 +2,7 @@ package takeover
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"holdall/archive"
 	"holdall/fetch/master"
@@ -130,17 +133,32 @@ func mayBeText(first []byte) bool {
 }
 
 // extract writes an entry's content to a file, asking for its bytes again once if the container says they are
-// wrong. Content that stays wrong is kept as it came, with a finding.
+// wrong. Content that stays wrong is kept as it came, with a finding. meanwhile, if not nil, reads what is
+// written; it is called once, and its error does not count.
 func (t *takeover) extract(
 	ctx context.Context, o *origin, c container, e unpack.Entry, plain string,
+	meanwhile func(io.ReaderAt) error,
 ) (first []byte, err error) {
 	f, err := os.Create(plain)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	out := newGrowingFile(f)
+	var reading errgroup.Group
+	if meanwhile != nil {
+		reading.Go(func() error { return meanwhile(out) })
+	}
+	defer func() {
+		out.end(cmp.Or(err, io.EOF))
+		_ = reading.Wait()
+	}()
 	var start bytes.Buffer
+	tries := 0
 	err = t.read(ctx, o, c, e, func(r io.Reader, damaged bool) error {
+		if tries++; tries > 1 {
+			out.end(errWrittenAgain)
+		}
 		start.Reset()
 		if err := f.Truncate(0); err != nil {
 			return err
@@ -148,7 +166,7 @@ func (t *takeover) extract(
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		_, err := io.Copy(f, io.TeeReader(r, &headWriter{&start, 4096}))
+		_, err := io.Copy(out, io.TeeReader(r, &headWriter{&start, 4096}))
 		if damaged && err == nil {
 			t.findings.add(query.Finding{Code: query.DamagedInSource, Severity: query.SeverityError,
 				Detail: fmt.Sprintf(
@@ -160,6 +178,9 @@ func (t *takeover) extract(
 	})
 	return start.Bytes(), err
 }
+
+// errWrittenAgain says that what was written first does not count.
+var errWrittenAgain = errors.New("it is written again")
 
 // headWriter keeps the first n bytes written.
 type headWriter struct {

@@ -20,7 +20,7 @@
 //	unpacking.go, unpacker.go           objects become tables and documents; container.go: ZIP, tar, listing
 //	damage.go, doubts.go                damaged or doubtful bytes are fetched again
 //	unwrap.go, decompress.go, joined.go containers in containers, compressed files, split containers
-//	datafiles.go, tables.go             CSVs become tables; documents.go, packing.go: files become packs
+//	datafiles.go, tables.go, growingfile.go   CSVs become tables; documents.go, packing.go: files become packs
 //	litter.go, refused.go               entries that are not documents, and where they are kept
 //	findings.go, entrylist.go           what a takeover finds, and what each container held
 //	seal.go, status.go                  the last records of a bag, its commit; reading those records again

@@ -311,7 +311,7 @@ func TestACSVThatCannotBeMadeATableIsKeptAndReported(t *testing.T) {
 	}
 	tk := &takeover{bag: bag, db: db, tables: newTables()}
 	d := &dataFiles{in: &unpacker{t: tk}}
-	if err := d.keepOrLoad(t.Context(), &dataFile{"Odd.csv", plain, []byte("as,received")},
+	if err := d.keepOrLoad(t.Context(), &dataFile{name: "Odd.csv", plain: plain, first: []byte("as,received")},
 		false); err != nil {
 		t.Fatal(err)
 	}
