@@ -8,6 +8,10 @@
 //
 //	go run ./bench/query -rows 2000000 -runs 3
 //
+// With -arriving, it measures how much slower attachments arrive while the table is loaded:
+//
+//	go run ./bench/query -rows 2000000 -arriving 600 -rate 20
+//
 // It needs curl, unzip, sha256sum, zstd, and the duckdb command of the version that holdall has built in
 // (PyPI: duckdb-cli).
 package main
@@ -34,6 +38,9 @@ type options struct {
 	runs  int
 	dir   string
 	kinds string
+
+	arriving int // MiB of attachments; 0: what loading costs what still arrives is not measured
+	rate     int // MiB a second
 }
 
 func main() {
@@ -42,6 +49,9 @@ func main() {
 	flag.IntVar(&o.runs, "runs", 3, "runs of each, turn by turn")
 	flag.StringVar(&o.kinds, "kinds", "repeated,unique", "kinds of texts: repeated, unique")
 	flag.StringVar(&o.dir, "dir", "", "where to work (default: a temporary directory)")
+	flag.IntVar(&o.arriving, "arriving", 0,
+		"instead: measure how much slower so many `MiB` of attachments arrive beside the table")
+	flag.IntVar(&o.rate, "rate", 20, "`MiB` a second of the link that they come over")
 	flag.Parse()
 	if err := o.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -61,6 +71,13 @@ func (o options) run() error {
 	program := filepath.Join(o.dir, "holdall")
 	if _, err := measure("", "go", "build", "-o", program, "./cmd/holdall"); err != nil {
 		return err
+	}
+	if o.arriving > 0 {
+		n, err := strconv.Atoi(o.rows)
+		if err != nil {
+			return err
+		}
+		return o.overlap(program, n)
 	}
 	fmt.Printf(
 		"%s, %d CPUs, %d runs each, medians\n\n", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(),
@@ -148,11 +165,23 @@ func (x *export) compare(rows int, unique bool, runs int) error {
 	if err := x.make(rows, unique); err != nil {
 		return err
 	}
+	return x.served(http.FileServer(http.Dir(x.path("www"))), func(site string) error {
+		for range runs {
+			if err := x.turn(site); err != nil {
+				return err
+			}
+		}
+		return x.ask(5 * runs)
+	})
+}
+
+// served calls do with the address that a handler serves the export at, and a master CSV that leads there.
+func (x *export) served(files http.Handler, do func(site string) error) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: http.FileServer(http.Dir(x.path("www")))}
+	server := &http.Server{Handler: files}
 	go server.Serve(listener)
 	defer server.Close()
 	site := "http://" + listener.Addr().String() + "/"
@@ -163,12 +192,7 @@ func (x *export) compare(rows int, unique bool, runs int) error {
 	if err := os.WriteFile(x.path("master.csv"), []byte(master), 0o600); err != nil {
 		return err
 	}
-	for range runs {
-		if err := x.turn(site); err != nil {
-			return err
-		}
-	}
-	return x.ask(5 * runs)
+	return do(site)
 }
 
 // turn runs everybody once.
