@@ -61,7 +61,7 @@ func (s *apiSource) counts(r *Result, _ []ObjectRecord) map[string]PartCount {
 }
 
 func (s *apiSource) records([]ObjectRecord) []aboutFile {
-	return []aboutFile{{"custody/receipts.jsonl", func(w io.Writer) error {
+	return []aboutFile{{name: "custody/receipts.jsonl", write: func(w io.Writer) error {
 		f, err := os.Open(s.pulled.Receipts())
 		if err != nil {
 			return err

@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -96,22 +94,20 @@ func (s *origin) record(e unpack.Entry, docID string) EntryRecord {
 type entryList struct {
 	lists  *entryLists
 	number int
-	file   *os.File
-	buf    *bufio.Writer
+	file   *spillFile
 	enc    *json.Encoder
 }
 
 func (c *entryLists) path(number int) string {
-	return filepath.Join(c.dir, fmt.Sprintf("container-%02d.jsonl", number))
+	return filepath.Join(c.dir, fmt.Sprintf("container-%02d.jsonl.gz", number))
 }
 
 func (c *entryLists) list(number int) (*entryList, error) {
-	f, err := os.Create(c.path(number))
+	f, err := createSpill(c.path(number))
 	if err != nil {
 		return nil, err
 	}
-	buf := bufio.NewWriterSize(f, 64<<10)
-	return &entryList{lists: c, number: number, file: f, buf: buf, enc: newEncoder(buf)}, nil
+	return &entryList{lists: c, number: number, file: f, enc: newEncoder(f)}, nil
 }
 
 func (l *entryList) add(r EntryRecord) error {
@@ -128,44 +124,34 @@ func (l *entryList) addLine(line any) error { return l.enc.Encode(line) }
 type listMark struct{ at, count int64 }
 
 func (l *entryList) mark() (listMark, error) {
-	if err := l.buf.Flush(); err != nil {
-		return listMark{}, err
-	}
-	at, err := l.file.Seek(0, io.SeekCurrent)
+	at, err := l.file.mark()
 	return listMark{at, l.lists.count(l.number)}, err
 }
 
 func (l *entryList) rewind(to listMark) error {
-	l.buf.Reset(l.file)
 	l.lists.mu.Lock()
 	l.lists.counts[l.number] = to.count
 	l.lists.mu.Unlock()
-	_, err := l.file.Seek(to.at, io.SeekStart)
-	return errors.Join(err, l.file.Truncate(to.at))
+	return l.file.rewind(to.at)
 }
 
-func (l *entryList) close() error { return errors.Join(l.buf.Flush(), l.file.Close()) }
+func (l *entryList) close() error { return l.file.Close() }
 
 // writeTo writes a container's line and those of its entries to w.
 func (c *entryLists) writeTo(w io.Writer, o ObjectRecord) error {
 	if err := newEncoder(w).Encode(o); err != nil {
 		return err
 	}
-	f, err := os.Open(c.path(o.Number))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	defer f.Close()
 	c.mu.Lock()
 	opened := c.opened[o.Number]
 	c.mu.Unlock()
-	if len(opened) > 0 {
-		return copyOpened(w, f, opened)
-	}
-	_, err = io.Copy(w, f)
-	return err
+	return copySpill(c.path(o.Number), func(list io.Reader) error {
+		if len(opened) > 0 {
+			return copyOpened(w, list, opened)
+		}
+		_, err := io.Copy(w, list)
+		return err
+	})
 }
 
 // copyOpened copies the list of a container in which entries were opened: these became no document.

@@ -65,13 +65,14 @@ func (s linkSource) counts(r *Result, objects []ObjectRecord) map[string]PartCou
 func (s linkSource) records(objects []ObjectRecord) []aboutFile {
 	t := s.t
 	return []aboutFile{
-		{"data/received/master.csv", func(w io.Writer) error {
+		{name: "data/received/master.csv", write: func(w io.Writer) error {
 			_,
 				err := w.Write(t.master.Redacted())
 			return err
 		}},
-		{"data/documents/refused.csv", t.writeRefused},
-		{"custody/receipts.jsonl", t.writeReceipts},
-		{"custody/containers.jsonl", func(w io.Writer) error { return t.writeContainers(w, objects) }},
+		{name: "data/documents/refused.csv", write: t.writeRefused, drop: t.dropLists(t.refusedPath)},
+		{name: "custody/receipts.jsonl", write: t.writeReceipts},
+		{name: "custody/containers.jsonl", drop: t.dropLists(t.entryLists.path),
+			write: func(w io.Writer) error { return t.writeContainers(w, objects) }},
 	}
 }

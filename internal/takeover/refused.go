@@ -33,7 +33,7 @@ type refusedFile struct {
 	at  int64         // bytes in it
 	// bytes that may yet be kept: of a ZIP as many as it has, since entries that overlap could ask for more
 	room int64
-	rows *os.File
+	rows *spillFile
 	csv  *csv.Writer
 	sums map[unpack.Refusal]*refusedSum
 	lost int // entries of which the bytes could not be kept
@@ -46,11 +46,11 @@ type refusedSum struct {
 }
 
 func (t *takeover) refusedPath(number int) string {
-	return filepath.Join(t.run.path("entries"), fmt.Sprintf("refused-%02d.csv", number))
+	return filepath.Join(t.run.path("entries"), fmt.Sprintf("refused-%02d.csv.gz", number))
 }
 
 func (t *takeover) newRefused(o *fetch.Object) (*refusedFile, error) {
-	rows, err := os.Create(t.refusedPath(o.Source.Number))
+	rows, err := createSpill(t.refusedPath(o.Source.Number))
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (f *refusedFile) close() error {
 
 // abandon drops what is not durable yet.
 func (f *refusedFile) abandon() {
-	f.rows.Close()
+	f.rows.abandon()
 	if f.out != nil {
 		f.out.Close()
 	}
@@ -219,14 +219,11 @@ func (t *takeover) writeRefused(w io.Writer) error {
 		objects, func(a, b *fetch.Object) int { return cmp.Compare(a.Source.Number, b.Source.Number) },
 	)
 	for _, o := range objects {
-		f, err := os.Open(t.refusedPath(o.Source.Number))
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		} else if err != nil {
+		err := copySpill(t.refusedPath(o.Source.Number), func(rows io.Reader) error {
+			_, err := io.Copy(w, rows)
 			return err
-		}
-		_, err = io.Copy(w, f)
-		if err := errors.Join(err, f.Close()); err != nil {
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -163,11 +163,10 @@ func (t *takeover) writeRecords(ctx context.Context, r *Result, c query.Catalog)
 	}
 	known := knownTables(t.source.name())
 	records := append(t.source.records(objects),
-		aboutFile{
-			completenessFile,
-			func(w io.Writer) error { return t.writeCompleteness(w, r, c, objects, list, shown) },
-		},
-		aboutFile{"datapackage.json", func(w io.Writer) error {
+		aboutFile{name: completenessFile, write: func(w io.Writer) error {
+			return t.writeCompleteness(w, r, c, objects, list, shown)
+		}},
+		aboutFile{name: "datapackage.json", write: func(w io.Writer) error {
 			return writeJSON(w, datapackage(r, t.run.state.Started, known, t.tables.list()))
 		}})
 	for _, rec := range records {
@@ -176,6 +175,9 @@ func (t *takeover) writeRecords(ctx context.Context, r *Result, c query.Catalog)
 		}
 		if _, err := t.writeIn(rec.name, rec.write); err != nil {
 			return fmt.Errorf("write %s: %w", rec.name, err)
+		}
+		if rec.drop != nil {
+			rec.drop(objects)
 		}
 	}
 	return nil
@@ -244,6 +246,16 @@ func (t *takeover) writeContainers(w io.Writer, objects []ObjectRecord) error {
 		}
 	}
 	return nil
+}
+
+// dropLists removes the lists that were kept for each object, which are in the bag now: of a million refused
+// entries they would take as much room again. Each process makes them anew.
+func (t *takeover) dropLists(path func(number int) string) func([]ObjectRecord) {
+	return func(objects []ObjectRecord) {
+		for _, o := range objects {
+			os.Remove(path(o.Number)) // what stays goes with the run
+		}
+	}
 }
 
 func writeJSON(w io.Writer, v any) error {

@@ -38,6 +38,7 @@ type source interface {
 type aboutFile struct {
 	name  string
 	write func(io.Writer) error
+	drop  func([]ObjectRecord) // what it was made of, once it is durable; may be nil
 }
 
 // schemaOf is the schema of a source by its name, for archives. Those of before there were two say nothing.
