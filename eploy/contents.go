@@ -34,7 +34,8 @@ type file struct {
 	stated    []stated // what its record said of its content, in order
 }
 
-// A told is by what a change of a file's content shows in its record.
+// A stated is what a record said of a file's content at one time: a difference shows that the content
+// changed.
 type stated struct {
 	modified string
 	size     int64

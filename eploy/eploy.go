@@ -23,6 +23,19 @@
 //
 // All that is known of the API is its public guide. What that leaves open is found out by asking, and
 // behaved by; see docs/eploy.md.
+//
+// # Where to look for what
+//
+//	pull.go, settle.go         a pull from its beginning to its end; what is found out by asking once
+//	plan.go                    what a pull would cost
+//	budget.go                  the day's requests and the rate
+//	client.go, token.go        one request, its tries and its refusals; redirect.go
+//	listing.go, pages.go       what can be searched, and its pages; page.go: one of them
+//	blocks.go, read.go         which parts of records are asked for; records read one by one
+//	files.go, contents.go      the list of files, and their contents; encoded.go
+//	journal.go, receive.go     what is on the disk, and how it survives a kill; kept.go: looked at meanwhile
+//	account.go                 what a pull tells the ledger
+//	mark.go                    the one request that changes something
 package eploy
 
 import (

@@ -26,7 +26,7 @@ var ErrCutOff = errors.New("the object is cut off at its source")
 // A cutOff is where answers break off.
 type cutOff struct {
 	at          int64 // all bytes before it have been received, and none from there on
-	times       int   // that they did, in this run
+	times       int   // how often, in this run
 	previous    int64 // at, in the last run that got no further; 0 when it did
 	accepted    bool  // what has been received counts as the whole object
 	acceptedNow bool  // by this run, so that readers may have counted on more

@@ -85,7 +85,7 @@ func (f *Fetcher) containers(ctx context.Context, s *Source, before int) []*Sour
 	for _, t := range found {
 		switch {
 		case t.Err != nil:
-		case !isContainer(t.Kind):
+		case !t.Kind.IsContainer():
 			good = -len(found)
 		default:
 			good++
@@ -144,14 +144,6 @@ func containerName(name string) bool {
 		return true
 	case ".gz", ".zst":
 		return strings.HasSuffix(strings.TrimSuffix(name, path.Ext(name)), ".tar")
-	}
-	return false
-}
-
-func isContainer(k filetype.Type) bool {
-	switch k {
-	case filetype.ZIP, filetype.Tar, filetype.TarGzip, filetype.TarZstd:
-		return true
 	}
 	return false
 }

@@ -14,7 +14,8 @@
 //
 // Where to look for what:
 //
-//	link/                            what a link hides (secrets.go), when it dies, how damage is repaired
+//	link/                            which pieces of a link are secret (secrets.go), when it dies, how damage
+//	                                 is repaired; internal/redact hides them, urltrace.go in errors
 //	master/, listing/, loosecsv/     readers of lists from outside; they use no network
 //	failure/                         the codes of failures, and all that follows from each
 //	plan.go, probe.go, expand.go     what each link serves; known.go: what the spool has of it
@@ -22,10 +23,16 @@
 //	object.go, object_*.go           one object: its state, its readers, which bytes are next
 //	schedule.go, host.go, gate.go    which connection fetches what; how many a host gets
 //	worker.go, receive.go            one connection and its bytes; validate.go: whether they are usable
-//	verdict.go, classify.go          whether a try is repeated, and how long a busy server is waited for
-//	verify.go, claims.go, proof.go   what shows that an object is intact; refetch.go: damage fetched again
-//	spool.go, store.go, journal.go   what is on the disk, and how it survives a kill
-//	listing_*.go, file_*.go          listings, and the fetching and keeping of their files
+//	verdict.go, refusal.go           whether a try is repeated, and how long a busy server is waited for;
+//	                                 transport.go has the figures, stalled.go only says that it is waited for
+//	verify.go, claims.go, proof.go   what shows that an object is intact; refetch.go: damage fetched again;
+//	                                 breakoff.go, probe_empty.go: objects cut off or empty at their source
+//	spool.go, store.go, journal.go   what is on the disk, and how it survives a kill; spool_match.go: which of
+//	                                 it a plan's links lead to; entry_store.go: a listing's links, encrypted
+//	listing_*.go                     the pages of a listing, and how one is recognised
+//	file_*.go                        the files of a listing: when one is given up (file_retry.go), what is not
+//	                                 believed at once (file_doubt.go), links that work once (file_once.go,
+//	                                 file_usedup.go), how they are kept (file_store.go, file_record.go)
 package fetch
 
 import (

@@ -77,7 +77,7 @@ func (o *Object) Files(ctx context.Context) iter.Seq2[File, error] {
 				return
 			}
 			f, err := o.files.file(i)
-			if err == nil && f.Err != nil && pending(f.Err) {
+			if err == nil && f.Err != nil && mayStillCome(f.Err) {
 				continue
 			}
 			if !yield(f, err) || err != nil {
@@ -124,7 +124,7 @@ func (p *filePool) file(i int) (File, error) {
 	return f.withName(cmp.Or(name, l.Label())), nil
 }
 
-// withName names a file of which the listing gives no name so, or by its place.
+// withName gives a file that the listing does not name this name, or one made of its position.
 func (f File) withName(name string) File {
 	if f.Name == "" {
 		f.Name = name
@@ -138,8 +138,8 @@ func (f File) withName(name string) File {
 	return f
 }
 
-// OpenFile reads a file of a listing. Its reader verifies: at the end of other bytes than were fetched stands
-// an error instead of io.EOF.
+// OpenFile reads a file of a listing. Its reader verifies: if the bytes differ from those fetched, the last
+// Read returns an error instead of io.EOF.
 func (o *Object) OpenFile(f File) (io.ReadCloser, error) {
 	if o.files == nil {
 		return nil, errors.New("the object is not a listing")

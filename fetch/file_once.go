@@ -17,10 +17,10 @@ type onlyAnswer struct {
 	record fileRecord
 	name   string // that came with it
 	body   []byte
-	why    string // it is in doubt
+	why    string // why it is in doubt
 }
 
-// keepOnly keeps what came for file i, of which d is in doubt.
+// keepOnly keeps what came for file i; d says why it is doubted.
 func (p *filePool) keepOnly(i int, a onlyAnswer, d *doubt) {
 	if d.page || len(a.body) == 0 || d.corrupt {
 		return
@@ -36,7 +36,7 @@ func (p *filePool) keepOnly(i int, a onlyAnswer, d *doubt) {
 	p.doubts.onlyBytes += len(a.body)
 }
 
-// dropOnly forgets it. With the run's mutex held.
+// dropOnly forgets the answer kept for file i. With the run's mutex held.
 func (p *filePool) dropOnly(i int) {
 	p.doubts.onlyBytes -= len(p.doubts.only[i].body)
 	delete(p.doubts.only, i)

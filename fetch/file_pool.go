@@ -53,10 +53,10 @@ type fileQueue struct {
 // fileResults is what became of each file.
 type fileResults struct {
 	records   []uint32               // for each file its record's number and one; 0 while there is none
-	errs      map[int]*failure.Error // files that have failed for good
+	errs      map[int]*failure.Error // files without which this run has ended: see mayStillCome
 	claimed   map[uint64]int         // which file has which object in the spool
 	sameAgain map[int]bool           // files that came out the same when fetched again
-	done      int                    // files that have been received or have failed for good
+	done      int                    // files that have been received, or that this run has ended without
 	fetched   int                    // files received by this run
 	bytes     int64                  // of files that have been received
 	reused    int64                  // of these, from earlier runs
@@ -181,7 +181,8 @@ func (p *filePool) copyOutcome(from, to int) {
 	p.results.done++
 }
 
-// resolve says what became of file i; with the run's mutex held.
+// resolve records what became of file i, and of those that are the same, and wakes their readers. With the
+// run's mutex held.
 func (p *filePool) resolve(i int, record uint32, err *failure.Error) {
 	if err != nil {
 		p.results.errs[i] = err

@@ -99,7 +99,7 @@ func (p *filePool) refetchFile(ctx context.Context, i int, n uint32) (changed bo
 			return false, failure.Stopped(ctx)
 		}
 		v := t.failed(err, yieldNone, time.Now(), r.f.opts.budget())
-		if v.action == giveUp || v.action == stopAll {
+		if v.action == endTries || v.action == stopAll {
 			return false, v.err
 		}
 		r.retried()

@@ -53,10 +53,10 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 	case v.action == stopAll:
 		go r.fatal(v.err)
 		return
-	case v.action == giveUp && errors.As(err, &ref) && !ref.transient:
+	case v.action == endTries && errors.As(err, &ref) && !ref.transient:
 		p.refuse(i, ref, t, now)
 		return
-	case v.action == giveUp && !v.err.Retryable():
+	case v.action == endTries && !v.err.Retryable():
 		p.refuse(i, &refusal{err: v.err, certain: true}, t, now)
 		return
 	}
@@ -65,7 +65,7 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 		p.o.fail(p.notYetError(len(p.results.records)-p.results.done, p.fileError(i, t.tooLong(now))))
 		return
 	}
-	if v.action == giveUp { // not yet: the next run asks for it again
+	if v.action == endTries { // not yet: the next run asks for it again
 		p.resolve(i, 0, p.fileError(i, v.err))
 		return
 	}
@@ -156,8 +156,8 @@ func (p *filePool) failAll(e *failure.Error) {
 	p.o.fail(&c)
 }
 
-// pending reports whether a failed file is not given up: another try, or a new link, will bring it.
-func pending(e *failure.Error) bool { return e.Retryable() || e.Code == failure.LinkExpired }
+// mayStillCome reports whether a failed file is not given up: another try, or a new link, will bring it.
+func mayStillCome(e *failure.Error) bool { return e.Retryable() || e.Code == failure.LinkExpired }
 
 // unresolved is the failure of a listing of which files have not arrived yet, though all others are; nil when
 // there are none.
@@ -167,7 +167,7 @@ func (p *filePool) unresolved() *failure.Error {
 	var worst *failure.Error
 	n := 0
 	for _, e := range p.results.errs {
-		if !pending(e) {
+		if !mayStillCome(e) {
 			continue
 		}
 		n++
@@ -189,7 +189,7 @@ func (p *filePool) notYetError(n int, e *failure.Error) *failure.Error {
 	return &c
 }
 
-// fileError makes an error of file i.
+// fileError returns a copy of e that names the part and the link of file i.
 func (p *filePool) fileError(i int, e *failure.Error) *failure.Error {
 	c := *e
 	c.Part = p.o.Source.Part

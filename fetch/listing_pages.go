@@ -291,12 +291,12 @@ func (s *pageReader) skip(x *exchange) error {
 func (s *pageReader) pause(err error) error {
 	v := s.tries.failed(err, yieldNone, time.Now(), s.p.f.opts.budget())
 	switch {
-	case v.action == giveUp && v.err.Code == failure.ObjectChanged:
+	case v.action == endTries && v.err.Code == failure.ObjectChanged:
 		return &failure.Error{
 			Code: failure.ObjectChanged, Message: "the listing changed while it was being read",
 			Hint: failure.HintFor(failure.ObjectChanged),
 		}
-	case v.action == giveUp || v.action == stopAll:
+	case v.action == endTries || v.action == stopAll:
 		return v.err
 	}
 	if s.p.retried != nil {

@@ -26,7 +26,7 @@ func (f *Fetcher) fileSample(ctx context.Context, s *Source, l listing.Entry) (l
 			return sum, err
 		}
 		v := t.failed(err, yieldNone, time.Now(), min(enoughSampling, f.opts.budget()))
-		if v.action == giveUp || v.action == stopAll || retry.Sleep(ctx, v.after) != nil {
+		if v.action == endTries || v.action == stopAll || retry.Sleep(ctx, v.after) != nil {
 			return sum, err
 		}
 	}

@@ -130,7 +130,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 			}
 			return x, err
 		}
-		if v.action == giveUp || v.action == stopAll {
+		if v.action == endTries || v.action == stopAll {
 			return nil, v.err
 		}
 		if v.fewer {

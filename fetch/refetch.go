@@ -199,7 +199,7 @@ func (r *Run) refetchSpan(ctx context.Context, o *Object, from, to int64) (chang
 			had = yieldNew
 		}
 		v := t.failed(err, had, time.Now(), r.f.opts.budget())
-		if v.action == giveUp || v.action == stopAll {
+		if v.action == endTries || v.action == stopAll {
 			return changed, v.err
 		}
 		r.logf("%s: %v; trying again", o.Source.Link, err)

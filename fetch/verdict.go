@@ -20,8 +20,8 @@ const (
 	inOrder                // the same, from where it is to the end: the server ignores ranges
 	// the whole object, without Range, after a wait: the server's answers to ranges are useless
 	askWhole
-	giveUp  // no try will help, or none has helped for too long
-	stopAll // it is this machine's trouble, and ends the run
+	endTries // no more tries in this run: none will help, or none has helped for too long
+	stopAll  // it is this machine's trouble, and ends the run
 )
 
 // A verdict is the one decision about a failed try, the same for probes, objects, pages of listings and
@@ -32,7 +32,7 @@ type verdict struct {
 	action
 	after time.Duration  // how long to wait
 	fewer bool           // the server objects to so many connections
-	err   *failure.Error // why, with giveUp and stopAll
+	err   *failure.Error // why, with endTries and stopAll
 }
 
 // tries is the history of the tries at one thing since it last made progress. The zero value is that of a
@@ -95,8 +95,8 @@ func (t *tries) failed(err error, had yield, now time.Time, budget time.Duration
 		t.reset(now)
 	}
 	t.err, t.resumeAfter = err, time.Time{}
-	v := t.classify(err)
-	if v.action == giveUp || v.action == stopAll {
+	v := t.decide(err)
+	if v.action == endTries || v.action == stopAll {
 		return v
 	}
 	t.whole = v.action == askWhole
@@ -114,7 +114,7 @@ func (t *tries) failed(err error, had yield, now time.Time, budget time.Duration
 	}
 	tooLong := had == yieldNone && now.Sub(t.since) > budget && t.wait.Tries() >= leastTries-1
 	if tooLong || t.stale >= enoughStale || t.trickles >= enoughTrickles {
-		return verdict{action: giveUp, err: t.tooLong(now)}
+		return verdict{action: endTries, err: t.tooLong(now)}
 	}
 	if had == yieldNew && v.after == 0 {
 		return v // a connection that brought something is simply followed by the next one
@@ -125,30 +125,30 @@ func (t *tries) failed(err error, had yield, now time.Time, budget time.Duration
 	return v
 }
 
-// classify is failed without regard to time.
-func (t *tries) classify(err error) verdict {
+// decide is the part of failed that depends on the error alone, not on how long tries have been failing.
+func (t *tries) decide(err error) verdict {
 	var ref *refusal
 	var e *failure.Error
 	var changed errChanged
 	switch {
 	case errors.As(err, &ref):
 		if !ref.transient {
-			return verdict{action: giveUp, err: ref.err}
+			return verdict{action: endTries, err: ref.err}
 		}
 		return verdict{after: ref.after, fewer: ref.throttled}
 	case errors.As(err, &e):
 		if e.Code.Local() {
 			return verdict{action: stopAll, err: e}
 		}
-		return verdict{action: giveUp, err: e}
+		return verdict{action: endTries, err: e}
 	case hopeless(err):
-		return verdict{action: giveUp, err: netError(err)}
+		return verdict{action: endTries, err: netError(err)}
 	case errors.As(err, &changed):
 		t.changes++
 		switch {
 		case changed.what == itsBytes, t.changes >= 2*enoughChanges,
 			t.changes >= enoughChanges && changed.what == itsSize:
-			return verdict{action: giveUp, err: changed.explain()}
+			return verdict{action: endTries, err: changed.explain()}
 		case t.changes >= enoughChanges:
 			return verdict{action: askWhole} // one answer is of one object, whatever its ETag
 		}

@@ -15,7 +15,7 @@ type verdictCase struct {
 	err   error
 	past  tries
 	want  action
-	code  failure.Code  // with giveUp and stopAll
+	code  failure.Code  // with endTries and stopAll
 	after time.Duration // at least
 	fewer bool
 }
@@ -40,7 +40,7 @@ func verdictCases() []verdictCase {
 			after: 7 * time.Second, fewer: true,
 		},
 		{name: "a connection refused", times: 1, err: syscall.ECONNREFUSED, want: tryAgain, fewer: true},
-		{name: "a link that is gone", times: 1, err: gone, want: giveUp, code: failure.LinkGone},
+		{name: "a link that is gone", times: 1, err: gone, want: endTries, code: failure.LinkGone},
 		{name: "an unusable answer", times: 1, err: rubbish, want: tryAgain},
 		{name: "unusable answers in a row", times: enoughUnusable, err: rubbish, want: askWhole},
 		{name: "a range ignored by a server that knows none", times: 1, err: errIgnored, want: inOrder},
@@ -54,20 +54,20 @@ func verdictCases() []verdictCase {
 		},
 		{
 			name: "another ETag even then", times: 2 * enoughChanges, err: errChanged{"its ETag"},
-			want: giveUp, code: failure.ObjectChanged,
+			want: endTries, code: failure.ObjectChanged,
 		},
 		{
-			name: "another size", times: enoughChanges, err: errChanged{itsSize}, want: giveUp,
+			name: "another size", times: enoughChanges, err: errChanged{itsSize}, want: endTries,
 			code: failure.ObjectChanged,
 		},
-		{name: "other bytes", times: 1, err: errChanged{itsBytes}, want: giveUp, code: failure.ObjectChanged},
+		{name: "other bytes", times: 1, err: errChanged{itsBytes}, want: endTries, code: failure.ObjectChanged},
 		{
 			name: "a full disk", times: 1, err: failure.Disk(syscall.ENOSPC, "write"), want: stopAll,
 			code: failure.DiskFull,
 		},
 		{
 			name: "a forbidden address", times: 1, err: forbid(failure.ReasonPrivateAddress, "10.0.0.1"),
-			want: giveUp, code: failure.LinkDenied,
+			want: endTries, code: failure.LinkDenied,
 		},
 		{
 			name: "nothing for longer than the budget, after too few tries", times: 2,
@@ -75,7 +75,7 @@ func verdictCases() []verdictCase {
 		},
 		{
 			name: "nothing for longer than the budget", times: leastTries, err: io.ErrUnexpectedEOF,
-			past: tries{since: time.Now().Add(-time.Hour)}, want: giveUp, code: failure.Network,
+			past: tries{since: time.Now().Add(-time.Hour)}, want: endTries, code: failure.Network,
 		},
 	}
 }
@@ -90,7 +90,7 @@ func TestTheVerdictOnAFailedTry(t *testing.T) {
 			if v.action != tc.want || v.fewer != tc.fewer || v.after < tc.after {
 				t.Errorf("got %+v, want action %d, at least %s, fewer %v", v, tc.want, tc.after, tc.fewer)
 			}
-			if ends := v.action == giveUp || v.action == stopAll; ends != (v.err != nil) || ends &&
+			if ends := v.action == endTries || v.action == stopAll; ends != (v.err != nil) || ends &&
 				v.err.Code != tc.code {
 				t.Errorf("it ends with %v, want %q", v.err, tc.code)
 			}
@@ -110,7 +110,7 @@ func TestTheVerdictOnATryThatBroughtSomething(t *testing.T) {
 	}
 	for i := range enoughStale {
 		v := h.failed(io.ErrUnexpectedEOF, yieldStale, now, time.Minute)
-		if last := i == enoughStale-1; last != (v.action == giveUp) || !last && v.after == 0 {
+		if last := i == enoughStale-1; last != (v.action == endTries) || !last && v.after == 0 {
 			t.Fatalf("after the bytes came that are here already, %d times: %+v", i+1, v)
 		}
 	}

@@ -183,12 +183,12 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	switch {
 	case v.action == stopAll:
 		return v.err
-	case v.action == giveUp && errors.As(err, &ref) && !ref.transient:
+	case v.action == endTries && errors.As(err, &ref) && !ref.transient:
 		if o.endedOnce(ref) {
 			return r.acceptEnd(o)
 		}
 		r.refused(w, o, ref)
-	case v.action == giveUp:
+	case v.action == endTries:
 		o.outcome.superseded = changed.what == itsBytes
 		o.fail(o.cutOffHint(v.err))
 	default:

@@ -30,7 +30,7 @@ func Fields(id string, properties []string, values []json.RawMessage) map[string
 	return out
 }
 
-// Digest is of a whole record and what is done with it.
+// Digest identifies the whole content of a record, its ID included.
 func Digest(id string, properties []string, values []json.RawMessage) string {
 	h := sha256.New()
 	for i, name := range properties {

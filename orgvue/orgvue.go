@@ -10,6 +10,14 @@
 // that is not named in the payload, unless Options.ImplicitDelete asks for that by name.
 //
 // All that is known of Orgvue here is its public guide; see docs/orgvue.md.
+//
+// Where to look for what:
+//
+//	payload.go     the items as JSON or CSV
+//	preflight.go   what is asked before anything is sent
+//	decide.go      which rows are sent, and what of them
+//	send.go        one import, from the pair of URLs to its end; result.go: what became of each item
+//	client.go      one request and its tries; refusal.go: what each of the system's codes means
 package orgvue
 
 import (

@@ -19,3 +19,12 @@ const (
 
 // HeadLen is how many of its first bytes say what an object is.
 const HeadLen = 64 << 10
+
+// IsContainer reports whether such a file holds others that can be unpacked.
+func (t Type) IsContainer() bool {
+	switch t {
+	case ZIP, Tar, TarGzip, TarZstd:
+		return true
+	}
+	return false
+}

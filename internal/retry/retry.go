@@ -1,5 +1,5 @@
-// Package retry decides when to try again, and waits until then: backoff with jitter, and what servers ask for in
-// Retry-After.
+// Package retry decides when to try again, and waits until then: backoff with jitter, and what servers ask
+// for in Retry-After.
 package retry
 
 import (
@@ -45,7 +45,7 @@ func (b *Backoff) Tries() int { return b.tries }
 // Reset starts again from the shortest wait: something arrived.
 func (b *Backoff) Reset() { b.tries = 0 }
 
-// After is Asked, and MaxAfter at most.
+// After returns what Asked does, but never more than MaxAfter.
 func After(h http.Header, now time.Time) (time.Duration, bool) {
 	d, ok := Asked(h, now)
 	return min(d, MaxAfter), ok

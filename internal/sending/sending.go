@@ -1,9 +1,12 @@
 // Package sending carries the rows of a query to an onward destination, and what became of each into the
 // root's ledger.
 //
-// What is sent follows from the ledger: a record that is there as it is is left alone, a record that failed
-// as it is now waits until it changes or is requeued, of one that changed only the changes are sent. So the
-// same command can be run every night.
+// What is sent follows from the ledger: an unchanged record is left alone; one that failed waits until it
+// changes or is requeued; of a changed one only the changes are sent. So the same command can be run every
+// night.
+//
+// Write and Send are in sending.go; what earlier runs tell is read in history.go, a run is recorded in
+// deliver.go, and requeue.go lets records be sent again.
 package sending
 
 import (
@@ -317,5 +320,5 @@ func plain(v json.RawMessage) string {
 // payloadPattern names payloads while they are sent.
 const payloadPattern = "payload-*"
 
-// interruptedName is of the file that says what is on its way.
+// interruptedName is the file that describes the send under way.
 func (o *Options) interruptedName() string { return filepath.Join(o.Work, "sending.json") }

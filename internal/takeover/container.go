@@ -144,7 +144,7 @@ func (t *takeover) open(ctx context.Context, s *origin, damaged bool) (container
 			name = fmt.Sprintf("unnamed-%02d.csv", s.object.Source.Number)
 		}
 		return &singleFile{name: name, origin: s}, nil
-	case !isContainer(s.kind):
+	case !s.kind.IsContainer():
 		return nil, errNotContainer
 	case damaged:
 		return unpack.Recover(s.bytes, s.size, s.kind, unpack.Limits{})
@@ -167,14 +167,6 @@ func (t *takeover) isPlainTable(s *origin) bool {
 	first := make([]byte, 4096)
 	n, _ := s.bytes.ReadAt(first, 0) // what fails here fails again, where the file is read
 	return looksLikeCSV(s.object.Source.Name, first[:n])
-}
-
-func isContainer(k filetype.Type) bool {
-	switch k {
-	case filetype.ZIP, filetype.Tar, filetype.TarGzip, filetype.TarZstd:
-		return true
-	}
-	return false
 }
 
 // singleFile is an object that is itself the one file of its part.

@@ -159,7 +159,7 @@ func (d *dataFiles) extract(ctx context.Context, e unpack.Entry, alone bool) (*d
 		if _, ok := tableOf(f.name); ok || !isOffice(f.first) {
 			return nil, d.keepWrapped(e, f.plain, fmt.Errorf("it is %s, which is not read", format))
 		}
-	case isContainer(filetype.Detect(f.first)), isPiece(f.name) && bytes.IndexByte(f.first, 0) >= 0:
+	case filetype.Detect(f.first).IsContainer(), isPiece(f.name) && bytes.IndexByte(f.first, 0) >= 0:
 		d.inner = append(d.inner, e)
 		return nil, nil
 	}
@@ -201,7 +201,7 @@ func (d *dataFiles) decompress(ctx context.Context, e unpack.Entry, f *dataFile)
 	if err != nil {
 		return err
 	}
-	if isContainer(filetype.Detect(first)) {
+	if filetype.Detect(first).IsContainer() {
 		d.inner = append(d.inner, e)
 		return nil
 	}

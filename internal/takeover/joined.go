@@ -72,7 +72,7 @@ func groupSplit(pieces []piece) (groups [][]int, volumes map[int]bool) {
 	}
 	for _, found := range matchPieces(pieces, partName) {
 		slices.SortFunc(found, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
-		if isContainer(pieces[found[0].at].kind) && !slices.ContainsFunc(found[1:], func(n numbered) bool {
+		if pieces[found[0].at].kind.IsContainer() && !slices.ContainsFunc(found[1:], func(n numbered) bool {
 			return pieces[n.at].kind != filetype.Unknown
 		}) {
 			join(found, found[0].number)
@@ -178,7 +178,7 @@ func (g objectGroup) origin(ctx context.Context) (*origin, error) {
 	if g.volumes {
 		s.volumes = j.starts
 	}
-	if !isContainer(s.kind) { // the first volume of a split ZIP may begin with its own mark
+	if !s.kind.IsContainer() { // the first volume of a split ZIP may begin with its own mark
 		s.kind = filetype.ZIP
 	}
 	s.refetch = func(ctx context.Context, off, n int64) (bool, error) { return g.refetch(ctx, j, off, n) }

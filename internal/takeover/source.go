@@ -10,7 +10,7 @@ import (
 )
 
 // A source is where an export comes from. There are two: the links of a full export (links), and the API of
-// a system that has none (api). Each brings tables and documents into the bag and the database of the
+// a system that has none (apiSource). Each brings tables and documents into the bag and the database of the
 // takeover that it belongs to; reconciling, sealing, committing, and everything that is done with an archive
 // later, do not know which one it was.
 type source interface {
@@ -34,7 +34,7 @@ type source interface {
 	records(objects []ObjectRecord) []aboutFile
 }
 
-// A aboutFile is a file of the bag that is about the export instead of from it.
+// An aboutFile is a file of the bag that describes the export, and did not come from it.
 type aboutFile struct {
 	name  string
 	write func(io.Writer) error

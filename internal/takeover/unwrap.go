@@ -205,7 +205,7 @@ func (s *origin) useExtracted(f *os.File, size int64, scratch string, use func(*
 		}
 		s.bytes, s.size, s.kind = unpacked, info.Size(), filetype.Detect(first)
 	}
-	if !isContainer(s.kind) && s.kind != filetype.CSV || isOffice(first) {
+	if !s.kind.IsContainer() && s.kind != filetype.CSV || isOffice(first) {
 		return errNotContainer
 	}
 	return use(s)
