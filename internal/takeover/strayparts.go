@@ -113,15 +113,14 @@ func (t *takeover) loadData(ctx context.Context, g objectGroup) error {
 	}
 	t.tellOwners(waiting, err)
 	strays := t.strays.done()
-	if err != nil || len(strays) == 0 {
-		return err
-	}
-	err = loadStrays(ctx, strays)
 	waiting = map[int]bool{}
 	for _, f := range strays {
 		waiting[f.from.s.object.Source.Number] = true
 	}
-	t.tellOwners(waiting, err)
+	if err == nil {
+		err = loadStrays(ctx, strays)
+	}
+	t.tellOwners(waiting, err) // packing waits for them, whatever came of it
 	return err
 }
 

@@ -1,10 +1,15 @@
 package takeover
 
 import (
+	"context"
 	"fmt"
+	"math/rand/v2"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -142,4 +147,53 @@ func TestTablesBehindLinksWithoutNames(t *testing.T) {
 		}
 	}
 	mustVerify(t, root, r)
+}
+
+// Documents wait for the table that their owners are in, and it for a data object whose link dies: the run
+// ends all the same, and the next one has everything.
+func TestATableInPartsWaitsInVain(t *testing.T) {
+	t.Parallel()
+	const heads = "Candidate Id,Reference,First Name,Created On\r\n"
+	row := func(n string) string {
+		return "abcd0000000000000000000000000000000" + n + ",CA-" + n + ",Person " + n + ",2024-01-1" + n +
+			" 08:00:00\r\n"
+	}
+	filler := make([]byte, 3<<20) // more than a probe looks at
+	rand.NewChaCha8([32]byte{}).Read(filler)
+	site := newSite(t, map[string]string{
+		"/Candidates_1.csv": heads + row("1"), "/Candidates_2.csv": heads + row("2"),
+		"/data.zip": zipOf(t, "filler.bin", string(filler)),
+		"/cvs.zip":  zipOf(t, "CA-2 Person 2.pdf", "%PDF-1.4 a life"),
+	})
+	zip := site.objects["/data.zip"]
+	zip.odd = func(n int, w http.ResponseWriter, r *http.Request) bool {
+		if n > 1 {
+			http.Error(w, "gone", http.StatusGone)
+			return true
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(zip.body)))
+		_, err := w.Write(zip.body[:1<<20])
+		if err == nil {
+			panic(http.ErrAbortHandler)
+		}
+		return true
+	}
+	master := MasterCSV{Raw: fmt.Appendf(nil, "Part,Link\r\nData files,%[1]s/Candidates_1.csv?sig=s3cret\r\n"+
+		"Data files,%[1]s/Candidates_2.csv?sig=s3cret\r\nData files,%[1]s/data.zip?sig=s3cret\r\n"+
+		"Internal CVs,%[1]s/cvs.zip?sig=s3cret\r\n", site.URL)}
+	root := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r, err := Take(ctx, master, quick(t, root))
+	if r == nil || r.State != StateExpired || ctx.Err() != nil {
+		t.Fatalf("%+v, %v; want that a link has died", r, err)
+	}
+	site.mu.Lock()
+	zip.odd = nil
+	site.mu.Unlock()
+	r = mustTake(t, master, quick(t, root))
+	got := ask(t, root, r, "select right(owner_id, 1) from documents where part = 'cvs'")
+	if d := cmp.Diff([]string{"2"}, got); d != "" {
+		t.Error(d)
+	}
 }
