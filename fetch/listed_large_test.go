@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,7 +80,9 @@ func TestAStoppedRunEndsAmongLargeListedFiles(t *testing.T) {
 func TestALargeListedFileReplacedBetweenRunsIsFetchedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer time.Sleep(time.Minute)
-		body := zipLike(largeFile+500_000, 7)
+		var content atomic.Pointer[[]byte] // the answers of the first run may not have ended yet in the second
+		old := zipLike(largeFile+500_000, 7)
+		content.Store(&old)
 		network := newPipeNet()
 		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			if req.URL.Path == "/list" {
@@ -87,7 +90,7 @@ func TestALargeListedFileReplacedBetweenRunsIsFetchedAnew(t *testing.T) {
 				fmt.Fprintf(w, "<a href=\"/files/a.pdf?sig=%s\">a.pdf</a>\n", secret)
 				return
 			}
-			from := 0
+			body, from := *content.Load(), 0
 			w.Header().Set("Accept-Ranges", "bytes")
 			if n, _ := fmt.Sscanf(req.Header.Get("Range"), "bytes=%d-", &from); n == 1 {
 				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(body)-1, len(body)))
@@ -135,7 +138,8 @@ func TestALargeListedFileReplacedBetweenRunsIsFetchedAnew(t *testing.T) {
 			return got
 		}
 		run(1200 * time.Millisecond)
-		body = zipLike(largeFile+500_000, 8)
+		body := zipLike(largeFile+500_000, 8)
+		content.Store(&body)
 		run(time.Hour) // finds out
 		if !bytes.Equal(run(time.Hour), body) {
 			t.Error("the third run does not have the file as it is now")
