@@ -21,8 +21,9 @@ import (
 // A Link is a URL that grants access to whoever knows it. It prints, formats and marshals redacted;
 // Secret returns it whole. Links with the same URL are equal.
 type Link struct {
-	// A handle prints as an address even where a Link is in a field that fmt cannot ask for its methods.
-	url unique.Handle[string]
+	// Handles print as addresses even where a Link is in a field that fmt cannot ask for its methods.
+	url  unique.Handle[string]
+	host unique.Handle[string] // that of url, kept because the scheduler asks for it at every step
 }
 
 // New makes a Link of an absolute http or https URL. Its errors do not quote the URL.
@@ -38,7 +39,7 @@ func New(s string) (Link, error) {
 	if u.Hostname() == "" {
 		return Link{}, errors.New("the link names no host")
 	}
-	return Link{unique.Make(s)}, nil
+	return Link{unique.Make(s), unique.Make(strings.ToLower(u.Host))}, nil
 }
 
 // IsZero reports whether l is no link at all.
@@ -88,7 +89,12 @@ func (l Link) URL() *url.URL {
 }
 
 // Host returns the host and port that the link leads to first.
-func (l Link) Host() string { return strings.ToLower(l.URL().Host) }
+func (l Link) Host() string {
+	if l.IsZero() {
+		return ""
+	}
+	return l.host.Value()
+}
 
 // Fingerprint names a place, host and path, without giving it away.
 func (l Link) Fingerprint() string {
@@ -116,4 +122,8 @@ func (l Link) FileName() string {
 }
 
 // Trusted returns the Link of a URL that has been one before, without looking at it again.
-func Trusted(s string) Link { return Link{unique.Make(s)} }
+func Trusted(s string) Link {
+	l := Link{url: unique.Make(s)}
+	l.host = unique.Make(strings.ToLower(l.URL().Host))
+	return l
+}
