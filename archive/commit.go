@@ -18,7 +18,7 @@ const (
 	KindCopied = "copied"
 )
 
-func bringsExport(kind string) bool { return kind == KindTaken || kind == KindCopied }
+func addsExport(kind string) bool { return kind == KindTaken || kind == KindCopied }
 
 // Commit puts a sealed bag into the store as exports/<ID>, bagit.txt last, and adds a line "taken" to the
 // root's ledger. It may be repeated after a failure at any point, also by another process: the bag must
@@ -104,7 +104,7 @@ func hasArrival(ctx context.Context, s Store, id string) (bool, error) {
 		if content, err := readAll(ctx, s, name, maxEvent); err != nil || json.Unmarshal(content, &e) != nil {
 			continue
 		}
-		if bringsExport(e.Kind) && e.Export == id {
+		if addsExport(e.Kind) && e.Export == id {
 			return true, nil
 		}
 	}

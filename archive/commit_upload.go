@@ -37,9 +37,9 @@ func (b *Builder) upload(ctx context.Context, s Store, name string, rec fileReco
 	return err
 }
 
-// lastNames are put into a store after everything they name has been checked there, so that their presence
-// proves the rest.
-var lastNames = map[string]bool{manifestName: true, tagManifestName: true}
+// The manifests are put into a store after everything they name has been checked there, so that their
+// presence proves the rest.
+var manifestNames = map[string]bool{manifestName: true, tagManifestName: true}
 
 // uploadAll puts every file but bagit.txt into the store and checks it there.
 func (b *Builder) uploadAll(ctx context.Context, s Store, prefix string) error {
@@ -49,7 +49,7 @@ func (b *Builder) uploadAll(ctx context.Context, s Store, prefix string) error {
 	for _, last := range []bool{false, true} {
 		var recs []fileRecord
 		for _, rec := range b.records() {
-			if lastNames[rec.Name] == last {
+			if manifestNames[rec.Name] == last {
 				recs = append(recs, rec)
 			}
 		}

@@ -60,7 +60,7 @@ func (c *copying) run(ctx context.Context) error {
 	}
 	var first []string
 	for name := range c.b.sums {
-		if name != bagitName && !lastNames[name] {
+		if name != bagitName && !manifestNames[name] {
 			first = append(first, name)
 		}
 	}

@@ -269,7 +269,7 @@ func readLedger(ctx context.Context, s Store) (*ledger, error) {
 	content, err := readAll(ctx, s, claim, maxEvent)
 	for _, f := range append(files, eventFile{claim, content, err}) {
 		var e Event
-		if f.err != nil || json.Unmarshal(f.content, &e) != nil || !bringsExport(e.Kind) {
+		if f.err != nil || json.Unmarshal(f.content, &e) != nil || !addsExport(e.Kind) {
 			continue // what is wrong with it shows in the chain
 		}
 		if _, ok := l.taken[e.Export]; !ok {

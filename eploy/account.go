@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// A Part is what some of a pull's receipts tell of: those of one process, or of several that were killed.
-type Part struct {
+// A Session is what some of a pull's receipts tell of: those of one process, or of several that were killed.
+type Session struct {
 	Killed       bool // its processes could not tell of it
 	Began, Ended time.Time
-	Receipts     int // of the pull, up to the end of the part
+	Receipts     int // of the pull, up to the end of the session
 	Requests     int
 	Bytes        int64 // received
-	records      func(use func(PartRecord) error) error
+	records      func(use func(SessionRecord) error) error
 }
 
 // Records calls use for each record that took part: once for each action, as it was last. It is valid only
-// during the call of Took.
-func (p Part) Records(use func(PartRecord) error) error { return p.records(use) }
+// during the call of OnSession.
+func (s Session) Records(use func(SessionRecord) error) error { return s.records(use) }
 
-// A PartRecord is a record in a Part.
-type PartRecord struct {
+// A SessionRecord is a record that took part in a Session.
+type SessionRecord struct {
 	Type   string // candidates
 	ID     string // of a value of a list: the list's number, a slash, the value's ID
 	Action string // receive, receive-content, vanish
@@ -43,11 +43,11 @@ const (
 // A decision is what an answer says of a record that is not in it.
 type decision struct {
 	receipt *Receipt
-	PartRecord
+	SessionRecord
 }
 
 func (p *pull) decide(g *progress, id string, r *Receipt, action, why string) {
-	p.decided = append(p.decided, decision{r, PartRecord{Type: g.table(), ID: id, Action: action,
+	p.decided = append(p.decided, decision{r, SessionRecord{Type: g.table(), ID: id, Action: action,
 		Error: why}})
 }
 
@@ -60,7 +60,7 @@ func (p *pull) vanished(g *progress, id string, r *Receipt) {
 
 // account tells of what was received: opened is how many receipts there were when this process began.
 func (p *pull) account(opened int) error {
-	if p.o.Took == nil {
+	if p.o.OnSession == nil {
 		return nil
 	}
 	from, now := p.o.Accounted, len(p.journal.all)
@@ -68,32 +68,32 @@ func (p *pull) account(opened int) error {
 		from = opened
 	}
 	if from < opened {
-		if err := p.o.Took(p.portion(from, opened, true)); err != nil {
+		if err := p.o.OnSession(p.session(from, opened, true)); err != nil {
 			return err
 		}
 	}
-	return p.o.Took(p.portion(opened, now, false))
+	return p.o.OnSession(p.session(opened, now, false))
 }
 
-func (p *pull) portion(from, to int, killed bool) Part {
-	part := Part{Killed: killed, Receipts: to, Requests: to - from}
+func (p *pull) session(from, to int, killed bool) Session {
+	s := Session{Killed: killed, Receipts: to, Requests: to - from}
 	for _, r := range p.journal.all[from:to] {
-		if part.Began.IsZero() {
-			part.Began = r.Time
+		if s.Began.IsZero() {
+			s.Began = r.Time
 		}
-		part.Ended = r.Time
-		part.Bytes += r.Size
+		s.Ended = r.Time
+		s.Bytes += r.Size
 	}
-	part.records = func(use func(PartRecord) error) error { return p.tookPart(from, to, use) }
-	return part
+	s.records = func(use func(SessionRecord) error) error { return p.sessionRecords(from, to, use) }
+	return s
 }
 
-// tookPart calls use for each record that some receipts tell of.
-func (p *pull) tookPart(from, to int, use func(PartRecord) error) error {
-	var all []PartRecord
-	at := map[PartRecord]int{}
-	add := func(x PartRecord) {
-		key := PartRecord{Type: x.Type, ID: x.ID, Action: x.Action}
+// sessionRecords calls use for each record that some receipts tell of.
+func (p *pull) sessionRecords(from, to int, use func(SessionRecord) error) error {
+	var all []SessionRecord
+	at := map[SessionRecord]int{}
+	add := func(x SessionRecord) {
+		key := SessionRecord{Type: x.Type, ID: x.ID, Action: x.Action}
 		if i, ok := at[key]; ok {
 			all[i] = x
 			return
@@ -104,13 +104,13 @@ func (p *pull) tookPart(from, to int, use func(PartRecord) error) error {
 	present := map[*Receipt]bool{}
 	for _, r := range p.journal.all[from:to] {
 		present[r] = true
-		if err := p.tookReceipt(r, add); err != nil {
+		if err := p.receiptRecords(r, add); err != nil {
 			return err
 		}
 	}
 	for _, d := range p.decided {
 		if present[d.receipt] {
-			add(d.PartRecord)
+			add(d.SessionRecord)
 		}
 	}
 	for _, x := range all {
@@ -121,10 +121,10 @@ func (p *pull) tookPart(from, to int, use func(PartRecord) error) error {
 	return nil
 }
 
-// tookReceipt adds the records that an answer has.
-func (p *pull) tookReceipt(r *Receipt, add func(PartRecord)) error {
+// receiptRecords adds the records that an answer has.
+func (p *pull) receiptRecords(r *Receipt, add func(SessionRecord)) error {
 	if id := p.contents.asked[r]; id != "" {
-		x := PartRecord{Type: "files", ID: id, Action: actionContent, SHA256: r.SHA256}
+		x := SessionRecord{Type: "files", ID: id, Action: actionContent, SHA256: r.SHA256}
 		if r.File == "" || r.Status != http.StatusOK {
 			x.SHA256, x.Error = "", fmt.Sprintf("status %d", r.Status)
 			if r.Refusal != "" {
@@ -141,7 +141,7 @@ func (p *pull) tookReceipt(r *Receipt, add func(PartRecord)) error {
 	}
 	var line bytes.Buffer
 	return p.journal.recordsIn(r, g.listing, func(id string, record json.RawMessage) error {
-		x := PartRecord{Type: g.table(), ID: id, Action: actionReceive}
+		x := SessionRecord{Type: g.table(), ID: id, Action: actionReceive}
 		if list, ok := strings.CutPrefix(x.Type, "options-"); ok {
 			x.Type, x.ID = "options", list+"/"+id
 		}

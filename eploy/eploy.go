@@ -72,10 +72,10 @@ type Options struct {
 	Talk        func(format string, a ...any) // what a user should know on the way; may be nil
 	Progress    func(Progress)                // after each request; may be nil
 
-	// Took is called at the end with what this process received, however the pull ended; before that, with
-	// what earlier ones received that nobody was told of, as they were killed. Accounted is the
+	// OnSession is called at the end with what this process received, however the pull ended; before that,
+	// with what earlier ones received that nobody was told of, as they were killed. Accounted is the
 	// Part.Receipts that was told of last; negative: all that is there.
-	Took      func(Part) error
+	OnSession func(Session) error
 	Accounted int
 }
 

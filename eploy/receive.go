@@ -144,7 +144,7 @@ func (c *client) receiveFile(q request, r *Receipt, answer *http.Response, body 
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	sum := sha256.New()
-	n, err := io.Copy(io.MultiWriter(&diskWriter{f}, sum), body)
+	n, err := io.Copy(io.MultiWriter(&storeWriter{f}, sum), body)
 	if err != nil {
 		return fmt.Errorf("the answer broke off: %w", err)
 	}
@@ -174,10 +174,10 @@ func (q request) mayBe(contentType string) bool {
 
 var errNotAFile = errors.New("the answer is not the content of a file")
 
-// diskWriter marks errors of writing, which io.Copy cannot tell from those of reading.
-type diskWriter struct{ f *os.File }
+// storeWriter marks errors of writing as those of the store, which io.Copy cannot tell from those of reading.
+type storeWriter struct{ f *os.File }
 
-func (w *diskWriter) Write(p []byte) (int, error) {
+func (w *storeWriter) Write(p []byte) (int, error) {
 	n, err := w.f.Write(p)
 	if err != nil {
 		err = &storeError{err}

@@ -17,12 +17,12 @@ import (
 // their place: each of these is a source of its own, with all that a large object gets. Other listings stay:
 // their files are documents.
 func (f *Fetcher) expand(ctx context.Context, p *Plan) {
-	f.replace(p, func(s *Source, before int) []*Source { return f.containers(ctx, s, before) })
+	f.replaceSources(p, func(s *Source, before int) []*Source { return f.containers(ctx, s, before) })
 }
 
-// replace puts others in the place of each source of p for which with returns some, and numbers all of them.
-// with gets the number of sources that come before.
-func (f *Fetcher) replace(p *Plan, with func(s *Source, before int) []*Source) {
+// replaceSources puts others in the place of each source of p for which with returns some, and numbers all of
+// them. with gets the number of sources that come before.
+func (f *Fetcher) replaceSources(p *Plan, with func(s *Source, before int) []*Source) {
 	var all []*Source
 	for _, s := range p.Sources {
 		others := with(s, len(all))

@@ -68,7 +68,7 @@ func (o *Object) Files(ctx context.Context) iter.Seq2[File, error] {
 			return
 		}
 		for i := 0; ; i++ {
-			more, err := o.files.await(ctx, i)
+			more, err := o.files.awaitFile(ctx, i)
 			if err != nil {
 				yield(File{}, err)
 				return
@@ -87,8 +87,8 @@ func (o *Object) Files(ctx context.Context) iter.Seq2[File, error] {
 	}
 }
 
-// await waits until file i has been received or has failed. It is false when the listing has no file i.
-func (p *filePool) await(ctx context.Context, i int) (bool, error) {
+// awaitFile waits until file i has been received or has failed. It is false when the listing has no file i.
+func (p *filePool) awaitFile(ctx context.Context, i int) (bool, error) {
 	more := false
 	err := p.o.until(ctx, func() bool {
 		more = i < len(p.results.records)

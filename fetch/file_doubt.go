@@ -149,7 +149,9 @@ func (p *filePool) confirmed(i int, d *doubt) bool {
 }
 
 // slowWait is how long an answer must go on coming that a server in trouble gives as well.
-func (p *filePool) slowWait() time.Duration { return min(pageTime, p.o.run.f.opts.budget()/5) }
+func (p *filePool) slowWait() time.Duration {
+	return min(pageTime, believedAfter(p.o.run.f.opts.retryBudget()))
+}
 
 // seenAgain remembers an answer for file i and reports whether it came before, at least wait ago. With the
 // run's mutex held.

@@ -18,17 +18,17 @@ import (
 // RefetchFile is Refetch for a file of a listing: it is fetched again whole. Files and OpenFile give the
 // other bytes, if others came.
 func (o *Object) RefetchFile(ctx context.Context, f File) (changed bool, err error) {
-	return o.refetchFile(ctx, f, false)
+	return o.refetchListed(ctx, f, false)
 }
 
 // RestoreFile fetches a file of a listing again of which the spool does not hold any more what came (Rotted).
 // changed says that other bytes came than the first time. When only a new link can bring it, the file is
 // forgotten, so that the next Start does not count on it.
 func (o *Object) RestoreFile(ctx context.Context, f File) (changed bool, err error) {
-	return o.refetchFile(ctx, f, true)
+	return o.refetchListed(ctx, f, true)
 }
 
-func (o *Object) refetchFile(ctx context.Context, f File, restore bool) (changed bool, err error) {
+func (o *Object) refetchListed(ctx context.Context, f File, restore bool) (changed bool, err error) {
 	p := o.files
 	if p == nil || f.Err != nil {
 		return false, errors.New("the file has not been received")
@@ -98,7 +98,7 @@ func (p *filePool) refetchFile(ctx context.Context, i int, n uint32) (changed bo
 		if ctx.Err() != nil {
 			return false, failure.Stopped(ctx)
 		}
-		v := t.failed(err, yieldNone, time.Now(), r.f.opts.budget())
+		v := t.failed(err, yieldNone, time.Now(), r.f.opts.retryBudget())
 		if v.action == endTries || v.action == stopAll {
 			return false, v.err
 		}
@@ -143,11 +143,11 @@ func (p *filePool) refetchFileOnce(
 		if p.files.holds(rec) {
 			return false, nil
 		}
-		return false, p.replace(n, rec, out)
+		return false, p.replaceRecord(n, rec, out)
 	}
 	rec.sum, rec.size = got.Sum(), got.Size()
 	rec.tag, rec.modified = tagOf(x.identity.strong()), modifiedOf(x, l)
-	return true, p.replace(n, rec, out)
+	return true, p.replaceRecord(n, rec, out)
 }
 
 // copyWhole writes what an answer carries, decoded, and sums it up. An answer that breaks off is an error.
@@ -211,8 +211,8 @@ func (d *diskWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// replace puts the bytes in f in the place of record n, for every file that it is of.
-func (p *filePool) replace(n uint32, rec fileRecord, f *os.File) error {
+// replaceRecord puts the bytes in f in the place of record n, for every file that it is of.
+func (p *filePool) replaceRecord(n uint32, rec fileRecord, f *os.File) error {
 	var now uint32
 	var err error
 	if rec.size <= largeFile {

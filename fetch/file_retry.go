@@ -33,18 +33,18 @@ func (p *filePool) finish(i int, record uint32, err error) {
 	if r.ctx.Err() != nil || p.o.over() {
 		return
 	}
-	p.failedTry(i, err, now)
+	p.fileFailed(i, err, now)
 }
 
-// failedTry does what the verdict on err asks for, to file i or to all of them.
-func (p *filePool) failedTry(i int, err error, now time.Time) {
+// fileFailed does what the verdict on err asks for, to file i or to all of them.
+func (p *filePool) fileFailed(i int, err error, now time.Time) {
 	r := p.o.run
 	var d *doubt
 	if errors.As(err, &d) && d.page && p.pageForAll(i, d) {
 		return
 	}
 	t := p.historyOf(i)
-	v := t.failed(err, yieldNone, now, r.f.opts.budget())
+	v := t.failed(err, yieldNone, now, r.f.opts.retryBudget())
 	if v.fewer {
 		p.halve(now)
 	}
@@ -61,7 +61,7 @@ func (p *filePool) failedTry(i int, err error, now time.Time) {
 		return
 	}
 	r.retries++
-	if now.Sub(p.conns.lastBytes) > r.f.opts.budget() && p.conns.large == 0 { // of any file
+	if now.Sub(p.conns.lastBytes) > r.f.opts.retryBudget() && p.conns.large == 0 { // of any file
 		p.o.fail(p.notYetError(len(p.results.records)-p.results.done, p.fileError(i, t.tooLong(now))))
 		return
 	}

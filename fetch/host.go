@@ -213,4 +213,4 @@ func (r *Run) sampleRates(h *host, now time.Time, elapsed time.Duration) {
 }
 
 // slowFor is how long a connection may be much slower than the others: a little less than one may be silent.
-func (r *Run) slowFor() time.Duration { return min(slowFor, r.f.opts.idle()*3/4) }
+func (r *Run) slowFor() time.Duration { return min(slowFor, r.f.opts.idleTimeout()*3/4) }

@@ -289,7 +289,7 @@ func (s *pageReader) skip(x *exchange) error {
 
 // pause waits before the next try, or returns what no other try will change.
 func (s *pageReader) pause(err error) error {
-	v := s.tries.failed(err, yieldNone, time.Now(), s.p.f.opts.budget())
+	v := s.tries.failed(err, yieldNone, time.Now(), s.p.f.opts.retryBudget())
 	switch {
 	case v.action == endTries && v.err.Code == failure.ObjectChanged:
 		return &failure.Error{

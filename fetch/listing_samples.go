@@ -25,7 +25,7 @@ func (f *Fetcher) fileSample(ctx context.Context, s *Source, l listing.Entry) (l
 		if err == nil || ctx.Err() != nil || errors.Is(err, errSample) || errors.As(err, &r) && !r.transient {
 			return sum, err
 		}
-		v := t.failed(err, yieldNone, time.Now(), min(enoughSampling, f.opts.budget()))
+		v := t.failed(err, yieldNone, time.Now(), min(enoughSampling, f.opts.retryBudget()))
 		if v.action == endTries || v.action == stopAll || retry.Sleep(ctx, v.after) != nil {
 			return sum, err
 		}

@@ -43,7 +43,7 @@ func (o *Object) ReadAt(p []byte, off int64) (int, error) {
 	if o.encodings != nil {
 		return o.readPlain(p, off)
 	}
-	n, err := o.await(off, int64(len(p)))
+	n, err := o.awaitBytes(off, int64(len(p)))
 	if n == 0 {
 		return 0, err
 	}
@@ -54,8 +54,9 @@ func (o *Object) ReadAt(p []byte, off int64) (int, error) {
 	return got, err
 }
 
-// await waits for n bytes from off. It returns how many can be read, and why these are fewer than asked for.
-func (o *Object) await(off, n int64) (int64, error) {
+// awaitBytes waits for n bytes from off. It returns how many can be read, and why these are fewer than asked
+// for.
+func (o *Object) awaitBytes(off, n int64) (int64, error) {
 	r := o.run
 	r.mu.Lock()
 	defer r.mu.Unlock()

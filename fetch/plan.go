@@ -131,7 +131,7 @@ func (f *Fetcher) AnswerFrom(spool string, p *Plan) error {
 	if err != nil {
 		return err
 	}
-	f.replace(p, func(s *Source, _ int) []*Source {
+	f.replaceSources(p, func(s *Source, _ int) []*Source {
 		if s.probed() && s.Err == nil {
 			return nil
 		}

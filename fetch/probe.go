@@ -102,7 +102,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 	for {
 		x, err := f.probeOnce(ctx, s, &t)
 		if err == nil && x.seemsEmpty() {
-			if !empty.note(s, x, min(patience, f.opts.budget())) {
+			if !empty.note(s, x, min(patience, f.opts.retryBudget())) {
 				err = unusable("it has no bytes")
 				x.close(err)
 			}
@@ -116,7 +116,7 @@ func (f *Fetcher) probeGet(ctx context.Context, s *Source, patience time.Duratio
 			return x, err
 		}
 		f.mu.Lock()
-		v := t.failed(err, yieldNone, time.Now(), min(patience, f.opts.budget()))
+		v := t.failed(err, yieldNone, time.Now(), min(patience, f.opts.retryBudget()))
 		f.mu.Unlock()
 		var r *refusal
 		if errors.As(err, &r) && !r.transient {

@@ -15,11 +15,8 @@ import (
 // believed when the server goes on giving it. A link that works once cannot say it again: there it is
 // believed when the next link to the same place gives nothing either.
 
-// emptyFor is which part of the time that a busy server is waited for an object has to stay empty: a minute,
-// of the usual five.
-const emptyFor = 5
-
-// enoughEmpty is how many answers without a byte prove, after that time, that an object is empty.
+// enoughEmpty is how many answers without a byte prove, after a while (believedAfter), that an object is
+// empty.
 const enoughEmpty = 4
 
 // An emptiness counts the answers of one probe that had no bytes.
@@ -45,7 +42,7 @@ func (n *emptiness) note(s *Source, x *exchange, budget time.Duration) bool {
 			n.as = &as
 		}
 	}
-	return n.times >= enoughEmpty && time.Since(n.since) >= budget/emptyFor
+	return n.times >= enoughEmpty && time.Since(n.since) >= believedAfter(budget)
 }
 
 // emptyOnce is what a refusal becomes of a link whose only answer had no bytes.

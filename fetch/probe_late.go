@@ -47,14 +47,14 @@ func (r *Run) probeLater(planned *Source) {
 	for {
 		s := *planned
 		s.Err = nil
-		r.f.probeWithin(r.ctx, &s, r.f.opts.budget())
+		r.f.probeWithin(r.ctx, &s, r.f.opts.retryBudget())
 		if s.Err == nil {
 			if err := r.fetchLate(planned, &s); err != nil {
 				r.fatal(err)
 			}
 			return
 		}
-		again := s.worthProbingLater(r.f.opts.budget()) && r.ctx.Err() == nil && r.fetching()
+		again := s.worthProbingLater(r.f.opts.retryBudget()) && r.ctx.Err() == nil && r.fetching()
 		if !again || retry.Sleep(r.ctx, lateProbeEvery) != nil {
 			r.mu.Lock()
 			defer r.mu.Unlock()

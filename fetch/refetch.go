@@ -39,7 +39,7 @@ func (o *Object) Refetch(ctx context.Context, off, n int64) (changed bool, err e
 		}
 		off, n = 0, o.size
 	}
-	if _, err := o.await(off, n); err != nil && err != io.EOF {
+	if _, err := o.awaitBytes(off, n); err != nil && err != io.EOF {
 		return false, err
 	}
 	r := o.run
@@ -169,7 +169,7 @@ func (r *Run) compareWithProbe(o *Object, x *exchange) (changed bool, err error)
 	stop := context.AfterFunc(r.ctx, x.cancel)
 	defer stop()
 	defer func() { x.close(err) }()
-	_, changed, err = r.replace(r.ctx, o, x, 0, o.size, new(partialPiece))
+	_, changed, err = r.replaceBytes(r.ctx, o, x, 0, o.size, new(partialPiece))
 	return changed, err
 }
 
@@ -198,7 +198,7 @@ func (r *Run) refetchSpan(ctx context.Context, o *Object, from, to int64) (chang
 		if from = at; from+part.n > offset {
 			had = yieldNew
 		}
-		v := t.failed(err, had, time.Now(), r.f.opts.budget())
+		v := t.failed(err, had, time.Now(), r.f.opts.retryBudget())
 		if v.action == endTries || v.action == stopAll {
 			return changed, v.err
 		}
@@ -244,7 +244,7 @@ func (r *Run) refetchOnce(
 		return from, false, err
 	}
 	if what != "" { // as each server of a farm may make ETags of its own: all of it is taken from one answer
-		_, changed, err = r.replace(ctx, o, x, 0, o.size, new(partialPiece))
+		_, changed, err = r.replaceBytes(ctx, o, x, 0, o.size, new(partialPiece))
 		return from, changed, err
 	}
 	if x.bounds.start > offset {
@@ -253,12 +253,12 @@ func (r *Run) refetchOnce(
 	if _, err = io.CopyN(io.Discard, x, offset-x.bounds.start); err != nil {
 		return from, false, cutShort(err)
 	}
-	return r.replace(ctx, o, x, from, to, part)
+	return r.replaceBytes(ctx, o, x, from, to, part)
 }
 
-// replace reads the bytes from from up to to, part of which has been received already and the rest of which
-// the answer brings, and puts them in place of those that have been received.
-func (r *Run) replace(
+// replaceBytes reads the bytes from from up to to, part of which has been received already and the rest of
+// which the answer brings, and puts them in place of those that have been received.
+func (r *Run) replaceBytes(
 	ctx context.Context, o *Object, x io.Reader, from, to int64, part *partialPiece,
 ) (at int64, changed bool, err error) {
 	if part.buf == nil {

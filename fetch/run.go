@@ -132,7 +132,7 @@ func (r *Run) launch(p *Plan) {
 	}
 	r.mu.Unlock()
 	for _, src := range p.Sources {
-		if src.worthProbingLater(r.f.opts.budget()) {
+		if src.worthProbingLater(r.f.opts.retryBudget()) {
 			r.moving.Go(func() { r.probeLater(src) })
 		}
 	}

@@ -67,7 +67,7 @@ func newClient(o Options) (*http.Client, *policy, error) {
 		DisableCompression:    true,
 		MaxIdleConnsPerHost:   4 * maxConns,
 		IdleConnTimeout:       60 * time.Second,
-		TLSHandshakeTimeout:   o.idle(),
+		TLSHandshakeTimeout:   o.idleTimeout(),
 		ExpectContinueTimeout: time.Second,
 		ReadBufferSize:        32 << 10,
 		OnProxyConnectResponse: func(
@@ -86,19 +86,25 @@ func newClient(o Options) (*http.Client, *policy, error) {
 	return &http.Client{Transport: tr, CheckRedirect: pol.redirect}, pol, nil
 }
 
-func (o Options) idle() time.Duration {
+// idleTimeout is how long an answer may bring nothing before it is given up.
+func (o Options) idleTimeout() time.Duration {
 	if o.Idle > 0 {
 		return o.Idle
 	}
 	return defaultIdle
 }
 
-func (o Options) budget() time.Duration {
+// retryBudget is how long a busy or silent server is waited for.
+func (o Options) retryBudget() time.Duration {
 	if o.RetryBudget > 0 {
 		return o.RetryBudget
 	}
 	return defaultBudget
 }
+
+// believedAfter is how long an answer must go on coming that a server in trouble gives as well, such as one
+// without a byte, before it is believed: a part of the budget, which is how long such trouble may last.
+func believedAfter(budget time.Duration) time.Duration { return budget / 5 }
 
 // trust returns the system's certificates and those in a PEM file.
 func trust(file string) (*x509.CertPool, error) {
@@ -195,7 +201,7 @@ func (p *policy) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	return &watchedConn{Conn: conn, idle: p.opts.idle()}, nil
+	return &watchedConn{Conn: conn, idle: p.opts.idleTimeout()}, nil
 }
 
 // dialSystem checks each address that a name resolves to just before it is connected to.

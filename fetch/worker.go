@@ -134,7 +134,7 @@ func (r *Run) finishTask(w *worker, o *Object, err error) {
 	}
 	fatal := error(nil)
 	if err != nil && !o.over() {
-		fatal = r.failedTry(w, o, err)
+		fatal = r.objectFailed(w, o, err)
 	}
 	o.attempts.ended = time.Now()
 	if o.attempts.pending != nil && len(o.spans.active) == 0 && (o.size < 0 || len(o.spans.free) > 0) {
@@ -150,9 +150,9 @@ func (r *Run) finishTask(w *worker, o *Object, err error) {
 	}
 }
 
-// failedTry does what the verdict on err asks for. It returns an error that ends the whole run. With the
+// objectFailed does what the verdict on err asks for. It returns an error that ends the whole run. With the
 // run's mutex held.
-func (r *Run) failedTry(w *worker, o *Object, err error) error {
+func (r *Run) objectFailed(w *worker, o *Object, err error) error {
 	if r.ctx.Err() != nil {
 		return nil
 	}
@@ -174,7 +174,7 @@ func (r *Run) failedTry(w *worker, o *Object, err error) error {
 	if o.noteBreak(w, err) {
 		return r.acceptCutOff(o)
 	}
-	v := o.attempts.tries.failed(err, w.yield(), now, r.f.opts.budget())
+	v := o.attempts.tries.failed(err, w.yield(), now, r.f.opts.retryBudget())
 	if v.fewer {
 		r.closeProbesAt(w.host.name)
 		w.host.halve(now)

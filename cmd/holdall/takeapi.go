@@ -149,7 +149,7 @@ func (o *takeOptions) runAPI(ctx context.Context, e *env, system string) error {
 	r, err := takeover.TakeAPI(ctx, system, p, options)
 	show.end(e)
 	err = stopped(ctx, err)
-	if r != nil && len(r.PullParts) > 0 {
+	if r != nil && len(r.PullSessions) > 0 {
 		e.recordTake(ctx, options, r, err, began)
 	}
 	return e.reportResult(r, err)

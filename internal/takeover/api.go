@@ -49,20 +49,20 @@ func TakeAPI(ctx context.Context, system string, p eploy.Options, o Options) (*R
 		}
 	}
 	t := &takeover{Options: o, store: store, run: r, began: began}
-	var parts []PullPart
-	p.Accounted, p.Took = o.accounted(ctx, store, r), takePart(r, &parts)
+	var sessions []PullSession
+	p.Accounted, p.OnSession = o.accounted(ctx, store, r), collectSessions(r, &sessions)
 	result, err := t.pullAndArchive(ctx, p)
 	if err != nil && !t.committed {
 		if serr := r.stopped(err, o.Now()); serr != nil {
 			o.Talk("could not record why this run ended: %v", serr)
 		}
 	}
-	if result == nil && len(parts) > 0 {
+	if result == nil && len(sessions) > 0 {
 		result = notFinished(r.dir)
 	}
 	if result != nil {
-		result.PullParts = parts
-		for _, part := range parts {
+		result.PullSessions = sessions
+		for _, part := range sessions {
 			if part.Killed {
 				result.ReusedBytes += part.Bytes
 			} else {

@@ -28,8 +28,8 @@ type Result struct {
 	KeptBytes int64         `json:"kept_bytes,omitempty"`
 	Budget    *eploy.Budget `json:"budget,omitempty"` // of a pull through an API
 
-	// PullParts are what this call received through an API, and before that what killed processes had.
-	PullParts []PullPart `json:"-"`
+	// PullSessions are what this call received through an API, and before that what killed processes had.
+	PullSessions []PullSession `json:"-"`
 }
 
 // notFinished is the result of a takeover that has not ended, in the run directory dir.

@@ -8,18 +8,19 @@ import (
 	"holdall/eploy"
 )
 
-// A PullPart is what some of the answers of a pull brought, for the ledger: those of one run of the command.
-type PullPart struct {
-	eploy.Part
+// A PullSession is what some of the answers of a pull brought, for the ledger: those of one run of the
+// command.
+type PullSession struct {
+	eploy.Session
 	Pull    string // by which the runs of one pull are recognised
 	Records *archive.RecordPack
 }
 
-// takePart returns a function that collects the parts of a pull.
-func takePart(r *run, to *[]PullPart) func(eploy.Part) error {
-	return func(part eploy.Part) error {
+// collectSessions returns a function that collects the sessions of a pull.
+func collectSessions(r *run, to *[]PullSession) func(eploy.Session) error {
+	return func(s eploy.Session) error {
 		pack := archive.NewRecordPack()
-		err := part.Records(func(x eploy.PartRecord) error {
+		err := s.Records(func(x eploy.SessionRecord) error {
 			record := archive.RunRecord{Type: x.Type, ID: x.ID, Action: x.Action, Status: "success",
 				SHA256: x.SHA256, Error: x.Error}
 			if x.Error != "" {
@@ -28,7 +29,7 @@ func takePart(r *run, to *[]PullPart) func(eploy.Part) error {
 			return pack.Add(record)
 		})
 		if err == nil {
-			*to = append(*to, PullPart{part, filepath.Base(r.dir), pack})
+			*to = append(*to, PullSession{s, filepath.Base(r.dir), pack})
 		}
 		return err
 	}

@@ -146,11 +146,11 @@ func (e *env) recordTake(ctx context.Context, o takeover.Options, r *takeover.Re
 		run.Detail = describeError(failed).Message
 	}
 	var err error
-	if len(r.PullParts) == 0 {
+	if len(r.PullSessions) == 0 {
 		err = e.recordRun(ctx, store, run, nil)
 	}
-	for _, part := range r.PullParts {
-		if err = e.recordPart(ctx, store, run, part); err != nil {
+	for _, session := range r.PullSessions {
+		if err = e.recordSession(ctx, store, run, session); err != nil {
 			break
 		}
 	}
@@ -159,22 +159,22 @@ func (e *env) recordTake(ctx context.Context, o takeover.Options, r *takeover.Re
 	}
 }
 
-// recordPart adds what one run of the command received of a pull: run is that of the last one. Of one that
+// recordSession adds what one run of the command received of a pull: run is that of the last one. Of one that
 // was killed only its answers tell.
-func (e *env) recordPart(ctx context.Context, s archive.Store, run archive.Run,
-	part takeover.PullPart) error {
+func (e *env) recordSession(ctx context.Context, s archive.Store, run archive.Run,
+	pulled takeover.PullSession) error {
 	run.Ended = time.Now()
-	if part.Killed {
-		if part.Records.Len() == 0 {
+	if pulled.Killed {
+		if pulled.Records.Len() == 0 {
 			return nil
 		}
-		run.Started, run.Ended, run.Export = part.Began, part.Ended, ""
+		run.Started, run.Ended, run.Export = pulled.Began, pulled.Ended, ""
 		run.Status, run.Detail = statusKilled, "the process ended without a word"
 	}
-	run.Pull, run.Receipts = part.Pull, int64(part.Receipts)
-	run.Requests, run.Bytes = int64(part.Requests), part.Bytes
-	run.Records, run.Failed = part.Records.Len(), part.Records.Failed()
-	return e.appendRun(ctx, s, run, part.Records)
+	run.Pull, run.Receipts = pulled.Pull, int64(pulled.Receipts)
+	run.Requests, run.Bytes = int64(pulled.Requests), pulled.Bytes
+	run.Records, run.Failed = pulled.Records.Len(), pulled.Records.Failed()
+	return e.appendRun(ctx, s, run, pulled.Records)
 }
 
 // statusKilled is the status of a run whose process was killed.
