@@ -5,8 +5,9 @@ package query
 const unusualDelimiters = ":^~#+?\x1f\x1e\x01"
 
 // unusualDelimiter looks for a delimiter other than the usual ones: one that gives the first line two or more
-// cells with content, and all lines below as many. Fewer will do below three or more that are names. Two cells
-// are few enough to be chance, so that they have to be names, too, above three lines or more, or in quotes.
+// cells with content, and all lines below as many. Fewer will do below three or more that are names. Two
+// cells are few enough to be chance, so that they have to be names, too, above three lines or more, or in
+// quotes.
 func (s *scanned) unusualDelimiter(head []byte, lines [][2]int) (best headLine, found bool) {
 	for _, d := range []byte(unusualDelimiters) {
 		h := s.headLine(head, lines[0], d)

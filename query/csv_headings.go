@@ -368,8 +368,8 @@ func (h headingSet) kind(rec record) headingKind {
 	return notHeadings
 }
 
-// repeats reports whether a cell, n if normalised, is the heading of column i. In a table that is not known it
-// has to be written the same: a row "a, b" below the headings "A, B" is a row.
+// repeats reports whether a cell, n if normalised, is the heading of column i. In a table that is not known
+// it has to be written the same: a row "a, b" below the headings "A, B" is a row.
 func (h headingSet) repeats(i int, n string, c cell) bool {
 	if h.table.Name == "" {
 		n = cleanHeading(string(c.value()))

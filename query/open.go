@@ -88,8 +88,8 @@ func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*D
 }
 
 // sealSandbox reads the catalog on the first connection, and then cuts the engine off from everything but the
-// files that the catalog names, after one more setting. It returns the statements that every connection begins
-// with.
+// files that the catalog names, after one more setting. It returns the statements that every connection
+// begins with.
 func (d *DB) sealSandbox(
 	ctx context.Context, c driver.Conn, resolve Resolver, setting string,
 ) ([]string, error) {

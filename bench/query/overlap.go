@@ -16,8 +16,8 @@ import (
 	"holdall/bench/timing"
 )
 
-// overlap measures how much slower attachments arrive while a large table is loaded: the same attachments over
-// the same slow link, once beside a table of so many rows and once beside one of ten, turn by turn.
+// overlap measures how much slower attachments arrive while a large table is loaded: the same attachments
+// over the same slow link, once beside a table of so many rows and once beside one of ten, turn by turn.
 func (o options) overlap(program string, rows int) error {
 	exports := []*export{
 		{dir: filepath.Join(o.dir, "small"), program: program},

@@ -13,8 +13,8 @@ import (
 // are signed again and its order differs.
 type Digest struct {
 	Files int `json:"files"`
-	// Facts is the sum of what the listing says about its files, each file's name, size, ETag and date hashed,
-	// whatever their order.
+	// Facts is the sum of what the listing says about its files, each file's name, size, ETag and date
+	// hashed, whatever their order.
 	Facts digest.Sum `json:"told"`
 	// Identified says that it gives an ETag for every file. Else equal names do not prove equal contents.
 	Identified bool `json:"vouched"`
