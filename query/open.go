@@ -40,7 +40,7 @@ type DB struct {
 type OpenOptions struct {
 	// where results and what exceeds the memory limit are kept while read; "": the system's
 	TempDir     string
-	MemoryLimit int64 // bytes; 0: 192 MiB
+	MemoryLimit int64 // bytes; 0: 1 GiB
 	Threads     int   // 0: one a core
 
 	// Fetch copies a file to the path that the Resolver gave for it, when a statement first reads it.
@@ -63,7 +63,7 @@ func Open(ctx context.Context, path string, resolve Resolver, o OpenOptions) (*D
 		resolve = func(name string) (string, error) { return filepath.Join(Files(path), name), nil }
 	}
 	if o.MemoryLimit == 0 {
-		o.MemoryLimit = defaultMemory
+		o.MemoryLimit = 1 << 30
 	}
 	work, err := scratch.Make(o.TempDir, ScratchPrefix)
 	if err != nil {

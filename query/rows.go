@@ -234,14 +234,28 @@ func (r *Rows) nextPiece() bool {
 // eye.
 func textOf(ref, typ string, f form) string {
 	switch {
-	case f == formText:
+	case f == formText && !isFraction(typ):
 		return ref + "::VARCHAR"
 	case isNested(typ):
 		return nestedJSON(ref, parseType(typ))
 	case typ == "VARIANT":
 		return leafJSON(ref, typ)
+	case isFraction(typ):
+		return withZero(ref)
 	}
 	return ref + "::VARCHAR"
+}
+
+// isFraction reports whether a type has no digits before its decimal point, such as DECIMAL(4,4): the engine
+// prints .5, which is no number in JSON.
+func isFraction(typ string) bool {
+	digits, scale, ok := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(typ, "DECIMAL("), ")"), ",")
+	return ok && strings.HasPrefix(typ, "DECIMAL(") && digits == scale
+}
+
+// withZero is SQL for such a number as text, with a zero before its point.
+func withZero(ref string) string {
+	return `regexp_replace(` + ref + `::VARCHAR, '^(-?)\.', '\10.')`
 }
 
 // isNested reports whether values of a type have parts.

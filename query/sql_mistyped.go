@@ -32,6 +32,10 @@ func (s statement) mistyped() error {
 		}
 	}
 	word := strings.ToUpper(s.words[0])
+	if dot := strings.TrimSpace(s.text); strings.HasPrefix(dot, ".") {
+		return fmt.Errorf("%s is a command of the shell, which opens when no SQL is given; "+
+			"\"holdall tables\" lists tables and columns", strings.Fields(dot)[0])
+	}
 	if near != "" {
 		return fmt.Errorf("%s does not begin a statement; did you mean %s?", word, strings.ToUpper(near))
 	}

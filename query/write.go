@@ -162,7 +162,7 @@ func (o *csvOutput) begin(columns, types []string) error {
 	o.types = types
 	writeBOM(o.w, o.o)
 	for i, c := range columns {
-		o.cell(i, sql.NullString{String: c, Valid: true})
+		o.cell(i, sql.NullString{String: guarded(c, "", o.o, o.done), Valid: true})
 	}
 	return o.w.WriteByte('\n')
 }

@@ -66,6 +66,8 @@ func leafJSON(ref, typ string) string {
 				WHEN %[1]s > 0 THEN '"Infinity"' ELSE '"-Infinity"' END ELSE %[1]s::VARCHAR END`,
 			ref,
 		)
+	case isFraction(typ):
+		return withZero(ref)
 	case isNumber(typ), typ == "BOOLEAN", typ == "JSON":
 		return ref + "::VARCHAR"
 	case typ == "VARIANT":

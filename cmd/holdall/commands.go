@@ -62,6 +62,7 @@ Ask it:                         holdall query archives "select count(*) from can
 	p.BoolVarP(&e.verbose, "verbose", "v", false, "more talk on stderr")
 	p.BoolVar(&e.json, "json", false, "print one JSON value on stdout")
 	p.StringVar(&e.work, "work", "", "`DIR` for what roots in S3 need here (default in the user's cache)")
+	p.Var(&e.memory, "memory", "`SIZE` of the memory that answering SQL may use (default 1 GiB)")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(e, c.Flags()) }
 	for _, c := range []command{
 		takeCommand(), listCommand(), statusCommand(), verifyCommand(), queryCommand(), tablesCommand(),

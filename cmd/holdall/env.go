@@ -21,7 +21,8 @@ type env struct {
 	lookup         func(string) (string, bool) // environment variables
 	quiet, verbose bool
 	json           bool
-	work           string // --work
+	work           string   // --work
+	memory         byteSize // --memory
 
 	onInterrupt atomic.Pointer[func()] // what Ctrl-C does in place of ending the process
 

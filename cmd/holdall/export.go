@@ -87,7 +87,7 @@ func (e *env) openDatabase(
 // the tables contain, so the user is informed where it is made.
 func (x *export) database(ctx context.Context, e *env) (*query.DB, error) {
 	if x.root != "" {
-		db, err := takeover.OpenDatabase(ctx, x.bag, x.databases(), query.OpenOptions{}, e.talk)
+		db, err := takeover.OpenDatabase(ctx, x.bag, x.databases(), e.openOptions(), e.talk)
 		if !errors.Is(err, fs.ErrPermission) && !isReadOnly(err) {
 			return db, err
 		}
@@ -100,8 +100,10 @@ func (x *export) database(ctx context.Context, e *env) (*query.DB, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		e.talk("its catalog is made outside of the archive: %s; \"holdall clean\" removes it", path)
 	}
-	return takeover.OpenDatabase(ctx, x.bag, dir, query.OpenOptions{}, e.talk)
+	return takeover.OpenDatabase(ctx, x.bag, dir, e.openOptions(), e.talk)
 }
+
+func (e *env) openOptions() query.OpenOptions { return query.OpenOptions{MemoryLimit: int64(e.memory)} }
 
 // cacheDir is a directory of this user for what holdall can make again.
 func cacheDir(name string) (string, error) {

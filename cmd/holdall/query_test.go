@@ -44,7 +44,7 @@ func TestOutputFilesAreNotOverwritten(t *testing.T) {
 	ask := func(args ...string) outcome {
 		t.Helper()
 		return holdall(
-			t, append([]string{"query", root, "select '=1+1' as a, 'ü' as b", "-o", path}, args...)...,
+			t, append([]string{"query", root, "select '=1+1' as \"=a\", 'ü' as b", "-o", path}, args...)...,
 		)
 	}
 	if o := ask(); o.code != 2 || !strings.Contains(o.stderr, " exists") ||
@@ -55,9 +55,9 @@ func TestOutputFilesAreNotOverwritten(t *testing.T) {
 		flags          []string
 		content, talks string
 	}{
-		{nil, "a,b\n=1+1,ü\n", "--no-formulas makes them harmless"},
-		{[]string{"--bom"}, "\uFEFFa,b\n=1+1,ü\n", "wrote " + path},
-		{[]string{"--no-formulas"}, "a,b\n'=1+1,ü\n", "got an apostrophe in front"},
+		{nil, "=a,b\n=1+1,ü\n", "--no-formulas makes them harmless"},
+		{[]string{"--bom"}, "\uFEFF=a,b\n=1+1,ü\n", "wrote " + path},
+		{[]string{"--no-formulas"}, "'=a,b\n'=1+1,ü\n", "got an apostrophe in front"},
 	} {
 		if o := ask(append(tc.flags, "--force")...); o.code != 0 || read(t, path) != tc.content ||
 			!strings.Contains(o.stderr, tc.talks) {
@@ -74,7 +74,7 @@ func TestOutputFilesAreNotOverwritten(t *testing.T) {
 		t.Errorf("a text that is cut, with -q: %+v", o)
 	}
 	if o := holdall(
-		t, "query", root, "from range(3)", "-o", filepath.Join(t.TempDir(), "x.parquet"), "--limit", "2",
+		t, "query", root, "from range(3)", "-o", filepath.Join(t.TempDir(), "x.parquet"), "--limit", "2", "-q",
 	); o.code != 0 || !strings.Contains(o.stderr, "only the first 2 rows") {
 		t.Errorf("a cut in Parquet: %+v", o)
 	}

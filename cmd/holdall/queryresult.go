@@ -209,7 +209,7 @@ func reportWrittenAs(e *env, name string, done query.Written, o query.WriteOptio
 		name += ": "
 	}
 	if done.Cut {
-		e.talk(name+"only the first %s rows are shown; --limit 0 shows all", group(done.Rows))
+		e.warn(fmt.Sprintf(name+"only the first %s rows are shown; --limit 0 shows all", group(done.Rows)))
 	}
 	if done.Hidden > 0 {
 		e.talk(name+"%s not shown, because the terminal is narrow; --format line has all",
@@ -221,9 +221,9 @@ func reportWrittenAs(e *env, name string, done query.Written, o query.WriteOptio
 			count(int(done.CutCells), "text is", "texts are")))
 	}
 	if done.Sheets > 1 {
-		e.talk(
+		e.warn(fmt.Sprintf(
 			name+"a sheet has no room for more than 1,048,576 rows: the result is in %d sheets", done.Sheets,
-		)
+		))
 	}
 	begin := name + count(int(done.Formulas), "text begins like a formula", "texts begin like formulas")
 	switch {
@@ -233,6 +233,6 @@ func reportWrittenAs(e *env, name string, done query.Written, o query.WriteOptio
 	case o.NoFormulas:
 		e.talk("%s, and got an apostrophe in front", begin)
 	case o.Format == query.CSV:
-		e.talk("%s: a spreadsheet program would run them; --no-formulas makes them harmless", begin)
+		e.warn(begin + ": a spreadsheet program would run them; --no-formulas makes them harmless")
 	}
 }

@@ -86,6 +86,11 @@ var sqlErrors = []struct {
 		"has(skills, 'java') is whether any item of the list has that text in it",
 	},
 	{
+		regexp.MustCompile(`Out of Memory Error: .*/(\d[^ ]* [KMGT]?i?B) used`),
+		"this needs more memory than the database engine may use, which is ", 0,
+		"--memory SIZE lets it use more; or ask for fewer columns or rows",
+	},
+	{
 		regexp.MustCompile(`syntax error at or near "([^"]*)"`), "the SQL cannot be read from here on: ", 0,
 		"some words need AS before them when they name a column: source, at, key",
 	},

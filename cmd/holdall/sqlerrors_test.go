@@ -31,14 +31,19 @@ func TestSQLErrorsInPlainWords(t *testing.T) {
 		"select 1 from candidates where skills ilike '%a%'": {
 			"holdall: a text is wanted here, and this is a list: VARCHAR[]\n", "has(skills", "Binder Error",
 		},
+		".tables": {"holdall: .tables is a command of the shell", "", ""},
+		"select list(a.range || 'some text') from range(9000) a, range(9000) b": {
+			"holdall: this needs more memory than the database engine may use, which is 61.0 MiB\n",
+			"--memory SIZE", "Out of Memory",
+		},
 		"select 'x'::int + email from candidates where email = 'y'": {"", "", "Error"},
 	} {
-		o := holdall(t, "query", root, sql)
+		o := holdall(t, "query", root, sql, "--memory", "64M")
 		if o.code != 1 || !strings.Contains(o.stderr, want.says) || !strings.Contains(o.stderr, want.hint) ||
 			want.says != "" && strings.Contains(o.stderr, "LINE 1") {
 			t.Errorf("%s: exit %d\n%s", sql, o.code, o.stderr)
 		}
-		if o := holdall(t, "query", root, sql, "-v"); !strings.Contains(o.stderr, want.engine) {
+		if o := holdall(t, "query", root, sql, "--memory", "64M", "-v"); !strings.Contains(o.stderr, want.engine) {
 			t.Errorf("%s with -v:\n%s", sql, o.stderr)
 		}
 	}
