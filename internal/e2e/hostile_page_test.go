@@ -28,12 +28,10 @@ func renderHostile(t *testing.T) string {
 	fmt.Fprintf(&b, `# Containers that were made to do harm
 
 This page is generated from a table of tests. Each row is a whole takeover by the real program from a real
-server, of an export with such a container in it. Then the archive is verified down to its documents,
-	read by the
-reader that was written from the format alone, and its documents are copied out. In each row
+server, of an export with such a container in it. Then the archive is verified down to its documents, read by
+the reader that was written from the format alone, and its documents are copied out. In each row
 
-- every entry is in the archive: as a document with its bytes,
-	or in `+"`data/documents/refused.csv`"+` with the
+- every entry is in the archive: as a document with its bytes, or in `+"`data/documents/refused.csv`"+` with the
   reason and its stored bytes, or the whole container is kept where these cannot be kept by themselves;
 - the program takes at most %d MiB of memory, %d MiB of disk beside four times the container, and few files;
 - nothing is written but in the archive, the cache and the directory for temporary files, no link is made, and
