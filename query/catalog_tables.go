@@ -11,6 +11,8 @@ const schemaSQL = `
 CREATE TABLE findings(code VARCHAR, severity VARCHAR, table_name VARCHAR, record_id VARCHAR, detail VARCHAR,
 	found VARCHAR DEFAULT 'archive');
 CREATE TABLE quarantine(table_name VARCHAR, row_number BIGINT, record VARCHAR, reason VARCHAR);
+CREATE SCHEMA holdall;
+CREATE TABLE holdall.refused(part VARCHAR, name VARCHAR, reason VARCHAR, size BIGINT);
 `
 
 // catalogSQL makes what every catalog has from the beginning. The schema holdall keeps what DB.Tables and

@@ -13,10 +13,13 @@ import (
 	"holdall/schemas"
 )
 
+// DocumentsTable is the name of the table of all documents.
+const DocumentsTable = "documents"
+
 // documentsTable describes documents like one of the ten. owner_name is ours; the other columns are those of
 // the index.
 var documentsTable = schemas.Table{
-	Name: "documents", File: "index.csv",
+	Name: DocumentsTable, File: "index.csv",
 	Description: "Every file of the attachments and the internal CVs, where it is in the archive and " +
 		"whose it is.",
 	Columns: []schemas.Column{

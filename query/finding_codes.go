@@ -25,6 +25,7 @@ type Code string
 // The codes of findings.
 const (
 	AttachmentMissing      Code = "attachment-missing"
+	AttachmentRefused      Code = "attachment-refused"
 	BytesUnaccounted       Code = "bytes-unaccounted"
 	AttachmentUnclear      Code = "attachment-unclear"
 	CellsDamaged           Code = "cells-damaged"
@@ -97,8 +98,14 @@ func Codes() []CodeInfo { return slices.Clone(codeTable) }
 var codeTable = []CodeInfo{
 	{AttachmentMissing, at(SeverityError), "A row of the attachments has no file."},
 	{
+		AttachmentRefused, at(SeverityError),
+		"The file of a row of the attachments came, but in a form that is not taken over as a document, such " +
+			"as encrypted; its stored bytes are kept.",
+	},
+	{
 		AttachmentUnclear, at(SeverityWarning),
-		"A row of the attachments has no file that is surely its own; a file without a row may be it.",
+		"A row of the attachments has no file that is surely its own; a file without a row may be it, or a " +
+			"container that was not opened may hold it.",
 	},
 	{
 		BytesUnaccounted, at(SeverityWarning),

@@ -46,6 +46,33 @@ func (b *Builder) AddFindings(ctx context.Context, found iter.Seq2[Finding, erro
 	})
 }
 
+// A Refused is an entry of a container that was not taken over as a document. What is missing may be it.
+type Refused struct {
+	Part   string // attachments or cvs
+	Name   string // in its container
+	Reason string // why, in a word
+	Size   int64  // of its content, in bytes; 0 where it is not known
+}
+
+// LoadRefused tells of refused entries, for Reconcile. Their number may be large: they are not kept in memory.
+func (b *Builder) LoadRefused(ctx context.Context, entries iter.Seq2[Refused, error]) error {
+	b.write.Lock()
+	defer b.write.Unlock()
+	return b.inTransaction(ctx, func(c *sql.Conn) error {
+		return appendRows(c, catalog, "holdall", "refused", func(add func(...any) error) error {
+			for e, err := range entries {
+				if err != nil {
+					return err
+				}
+				if err := add(e.Part, cleanText([]byte(e.Name)), e.Reason, e.Size); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
 func insertFindings(_ context.Context, c *sql.Conn, findings []Finding) error {
 	if len(findings) == 0 {
 		return nil

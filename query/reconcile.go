@@ -3,12 +3,17 @@ package query
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"holdall/schemas"
 )
+
+// Rules is the version of the rules by which findings are made. It goes up with each change by which another
+// finding can come of the same tables and documents: those that an archive records are its own version's.
+const Rules = 1
 
 // Reconcile compares the tables with each other and with the documents, and adds to findings. parts says
 // which of attachments and cvs were received at all. A known table that was not loaded is there afterwards,
@@ -66,18 +71,16 @@ func (r *reconciler) fillGaps(ctx context.Context, c *sql.Conn) error {
 	}
 	tables := missingTables(r.b.opts.known(), r.b.tables)
 	r.b.state.Unlock()
+	unread, err := unreadTables(ctx, c, r.b.opts.known())
+	if err != nil {
+		return err
+	}
 	var found []Finding
 	var gaps []string
 	for _, t := range tables {
 		r.missing[t.Name] = true
 		if r.b.opts.full() { // elsewhere, a type without records makes no table
-			found = append(
-				found,
-				Finding{
-					Code: TableMissing, Severity: SeverityError, Table: t.Name,
-					Detail: "the export has no " + t.File,
-				},
-			)
+			found = append(found, absentTable(t, unread)...)
 		}
 		gaps = append(gaps, emptyTableSQL(t))
 	}
@@ -85,6 +88,72 @@ func (r *reconciler) fillGaps(ctx context.Context, c *sql.Conn) error {
 		return err
 	}
 	return insertFindings(ctx, c, found)
+}
+
+// absentTable reports a known table that was not loaded. unread is what unreadTables returns.
+func absentTable(t schemas.Table, unread map[string]Finding) []Finding {
+	here, isHere := unread[t.Name]
+	_, closed := unread[""]
+	f := Finding{Code: TableMissing, Severity: SeverityError, Table: t.Name}
+	switch {
+	case isHere && here.Severity == SeverityError: // which is reported
+		return nil
+	case isHere:
+		f.Code, f.Detail = TableUnreadable, "the table "+t.Name+" is not here as a CSV: "+here.Detail
+	case closed:
+		f.Detail = "no " + t.File + " was found; it may be in what was not opened"
+	default:
+		f.Detail = "the export has no " + t.File
+	}
+	return []Finding{f}
+}
+
+// unreadTables returns a finding for each table that came in a form that was not read, the gravest, and under
+// "" one on something that may hold any of them: of none of these can it be said that the export lacks them.
+func unreadTables(ctx context.Context, c *sql.Conn, known []schemas.Table) (map[string]Finding, error) {
+	rows, err := c.QueryContext(ctx, "SELECT coalesce(table_name, '') AS name, min(severity), min(detail) "+
+		"FROM main.findings WHERE code IN ("+unopenedCodes+", '"+string(TableUnreadable)+"') "+
+		"OR code = '"+string(FileUnexpected)+"' AND table_name IS NOT NULL GROUP BY name")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	unread := map[string]Finding{}
+	for rows.Next() {
+		var name string
+		var f Finding
+		if err := rows.Scan(&name, &f.Severity, &f.Detail); err != nil { // error is the least of their names
+			return nil, err
+		}
+		unread[name] = f
+	}
+	return unread, errors.Join(rows.Err(), refusedTables(ctx, c, known, unread))
+}
+
+// refusedTables adds to unread what refused entries of the data part were the tables of.
+func refusedTables(
+	ctx context.Context, c *sql.Conn, known []schemas.Table, unread map[string]Finding,
+) error {
+	rows, err := c.QueryContext(ctx,
+		"SELECT name, reason FROM holdall.refused WHERE part NOT IN ('attachments', 'cvs') LIMIT 10000")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name, reason string
+		if err := rows.Scan(&name, &reason); err != nil {
+			return err
+		}
+		t, ok := schemas.ByFile(known, name)
+		if _, is := unread[t.Name]; ok && !is {
+			unread[t.Name] = Finding{
+				Severity: SeverityWarning,
+				Detail:   name + " came, but could not be read (" + reason + "); its stored bytes are kept",
+			}
+		}
+	}
+	return rows.Err()
 }
 
 // emptyTableSQL is SQL for a table that was not received, empty.

@@ -4,10 +4,12 @@ import "fmt"
 
 // What the tables promise is reported missing only if no document without an owner may be it.
 //
-//	attachment  the rows of attachments and, as r, their places
-//	lost     rows of attachments without a document; a view, as there may be a million
-//	stray    documents without a row
-//	perhaps  a lost row and a stray document that may be its file
+//	attachment   the rows of attachments and, as r, their places
+//	lost         rows of attachments without a document; a view, as there may be a million
+//	refused_row  rows whose file came, but was refused
+//	stray        documents without a row, and refused entries that are not surely a row's
+//	perhaps      a lost row and a stray document that may be its file
+//	vessel       containers that were not opened: what is lost may be in them
 
 // perhapsSQL pairs lost rows with stray documents that size, owner, name or id does not keep apart.
 // Blocks that are too large to be compared name by name are paired as a whole by their owner.
@@ -20,11 +22,34 @@ CREATE OR REPLACE TEMP VIEW lost AS
 SELECT r, attachment_id, file_path, file_name, nullif(file_size, 0) AS file_size, upper(record_type)
 	AS kind, record_id, is_cv FROM temp.attachment
 	WHERE r IN (SELECT r FROM temp.lost_row);
+CREATE OR REPLACE TEMP TABLE refused_row AS
+WITH entry AS (SELECT name, reason, lower(nfc_normalize(replace(name, '\', '/'))) AS path,
+	regexp_extract(path, '[^/]*$') AS base FROM holdall.refused
+	WHERE part = 'attachments' AND EXISTS (FROM temp.lost_row)),
+wanted AS (SELECT r, lower(nfc_normalize(replace(file_path, '\', '/'))) AS path,
+	lower(nfc_normalize(file_name)) AS base, lower(record_id) AS owner FROM temp.lost
+	WHERE EXISTS (FROM entry))
+SELECT r, min(entry_name) AS entry_name, arg_min(reason, entry_name) AS reason FROM (
+	SELECT r, name AS entry_name, reason FROM wanted JOIN entry USING (path)
+	UNION SELECT r, name, reason FROM wanted JOIN entry USING (base) WHERE contains(entry.path, owner)
+	UNION SELECT r, name, reason FROM wanted JOIN entry USING (base)
+		WHERE base IN (SELECT base FROM entry GROUP BY base HAVING count(*) = 1)
+			AND base IN (SELECT base FROM wanted GROUP BY base HAVING count(*) = 1)) GROUP BY r;
+DELETE FROM temp.lost_row WHERE r IN (SELECT r FROM temp.refused_row);
 CREATE OR REPLACE TEMP TABLE stray AS
 SELECT doc_id, part, original_name, regexp_extract(replace(original_name, '\', '/'), '[^/]*$') AS base,
 	nullif(size, 0) AS size, owner_type, owner_id,
 	matched_by IS NOT DISTINCT FROM '` + matchedAmbiguous + `' AS ambiguous
-	FROM main.documents WHERE attachment_id IS NULL AND EXISTS (FROM temp.lost_row);
+	FROM main.documents WHERE attachment_id IS NULL AND EXISTS (FROM temp.lost_row)
+UNION ALL SELECT concat('refused ', row_number() OVER (ORDER BY name)), part, concat(name, ' (', reason, ')'),
+	regexp_extract(replace(name, '\', '/'), '[^/]*$'), nullif(size, 0), NULL, NULL, false
+	FROM holdall.refused WHERE part = 'attachments' AND EXISTS (FROM temp.lost_row)
+		AND name NOT IN (SELECT entry_name FROM temp.refused_row);
+CREATE OR REPLACE TEMP TABLE vessel AS
+SELECT owner_id, original_name FROM main.documents WHERE attachment_id IS NULL AND part = 'attachments'
+	AND owner_id IS NOT NULL AND EXISTS (FROM temp.lost_row) AND ` + isContainer + `
+UNION ALL SELECT NULL, NULL FROM main.findings WHERE record_id = 'attachments'
+	AND table_name = 'documents' AND code IN (` + unopenedCodes + `);
 CREATE OR REPLACE TEMP TABLE perhaps AS
 WITH owned AS (SELECT r, doc_id, base, size, file_name, file_size, part, is_cv, owner_id AS owner
 	FROM temp.lost JOIN temp.stray ON owner_id = record_id AND coalesce(kind, owner_type) = owner_type),
@@ -50,6 +75,15 @@ UNION SELECT r, doc_id FROM temp.lost JOIN ids ON token = lower(record_id) WHERE
 CREATE OR REPLACE TEMP TABLE anyones AS SELECT doc_id, original_name FROM temp.stray
 	WHERE part = 'attachments' AND owner_id IS NULL AND ` + unmarked("attachments", "attachment_id") + `;`
 
+// unopenedCodes are the codes, as SQL, of findings that something holds what nobody has looked into. Of a
+// part they have DocumentsTable for a table, and the part's name for an ID.
+const unopenedCodes = `'` + string(ContainerUnopened) + `', '` + string(ObjectUnrecognised) + `'`
+
+// isContainer is SQL for whether a document is one of the archives that may hold others.
+const isContainer = `media_type IN ('application/zip', 'application/x-7z-compressed',
+	'application/x-rar-compressed', 'application/x-tar', 'application/gzip', 'application/x-bzip2',
+	'application/x-xz', 'application/zstd')`
+
 // unmarked is SQL for whether so many files of a part do not show what they belong to that such a file may be
 // any row's. One among a hundred that do show it is a stray.
 func unmarked(part, column string) string {
@@ -68,22 +102,35 @@ func lostAttachments(rows string) []string {
 				ORDER BY doc_id) AS place FROM temp.perhaps JOIN temp.stray USING (doc_id))
 			GROUP BY r) AS p USING (r)`
 	const unsized = `p.n IS NULL AND l.file_size IS NULL AND EXISTS (FROM temp.anyones)`
+	const held = `(EXISTS (FROM temp.vessel WHERE owner_id IS NULL)
+		OR coalesce(l.record_id IN (SELECT owner_id FROM temp.vessel WHERE owner_id IS NOT NULL), false))`
 	const name = `coalesce(l.file_path, l.file_name, 'it')`
 	return []string{"CREATE OR REPLACE TEMP VIEW attachment AS FROM " + rows, perhapsSQL,
 		finding(
 			AttachmentMissing, SeverityError, "attachments", "attachment_id",
-			`concat('no file for ', `+name+`)`, unclear+` WHERE p.n IS NULL AND NOT (`+unsized+`)`,
+			`concat('no file for ', `+name+`)`,
+			unclear+` WHERE p.n IS NULL AND NOT (`+unsized+`) AND NOT `+held,
+		),
+		finding(
+			AttachmentRefused, SeverityError, "attachments", "attachment_id",
+			`concat('its file came, but is not taken over as a document (', reason, '): ', entry_name,
+				'; data/documents/refused.csv says where its stored bytes are')`,
+			`temp.refused_row JOIN temp.attachment USING (r)`,
 		),
 		finding(AttachmentUnclear, SeverityWarning, "attachments", "attachment_id",
-			`CASE WHEN p.n IS NULL THEN concat('no file is surely that of ', `+name+
+			`CASE WHEN p.n IS NULL AND NOT (`+unsized+`) THEN concat('no file is surely that of ', `+name+`,
+				'; it may be in ', CASE WHEN l.record_id IN (SELECT owner_id FROM temp.vessel)
+					THEN 'a container of its owner''s' ELSE 'a container' END, ', which was not opened')
+				WHEN p.n IS NULL THEN concat('no file is surely that of ', `+name+
 				`, '; it may be one of ', (SELECT count(*) FROM temp.anyones), ' that have no owner')
 				ELSE concat('no file is surely that of ', `+name+`, '; it may be ', names, CASE
 					WHEN n > 3 THEN concat(' or ', n - 3, ' more') END) END`,
-			unclear+` WHERE p.n IS NOT NULL OR `+unsized),
+			unclear+` WHERE p.n IS NOT NULL OR `+unsized+` OR `+held),
 		finding(AttachmentMissing, SeverityError, "attachments", "NULL",
 			`concat('at least ', m - n, ' of ', m, ' rows have no file: for them there are only ', n,
 				' files without a row')`,
-			`(SELECT (SELECT count(*) FROM `+unclear+` WHERE p.n IS NOT NULL OR `+unsized+`) AS m,
+			`(SELECT (SELECT count(*) FROM `+unclear+` WHERE (p.n IS NOT NULL OR `+unsized+`)
+					AND NOT `+held+`) AS m,
 				(SELECT count(*) FROM (SELECT doc_id FROM temp.perhaps UNION SELECT doc_id
 					FROM temp.anyones)) AS n) WHERE m > n`),
 	}
@@ -117,7 +164,9 @@ CREATE OR REPLACE TEMP TABLE lost_cv AS SELECT candidate_id, reference, full_nam
 	WHERE has_cv AND NOT EXISTS (FROM main.documents AS d WHERE d.owner_id = c.candidate_id
 		AND d.part = 'cvs');
 CREATE OR REPLACE TEMP TABLE stray_cv AS SELECT doc_id, original_name, name_words(original_name) AS said
-	FROM main.documents WHERE part = 'cvs' AND owner_id IS NULL AND EXISTS (FROM temp.lost_cv);
+	FROM main.documents WHERE part = 'cvs' AND owner_id IS NULL AND EXISTS (FROM temp.lost_cv)
+UNION ALL SELECT concat('refused ', row_number() OVER (ORDER BY name)), concat(name, ' (', reason, ')'),
+	name_words(name) FROM holdall.refused WHERE part = 'cvs' AND EXISTS (FROM temp.lost_cv);
 CREATE OR REPLACE TEMP TABLE perhaps_cv AS
 WITH said AS (SELECT doc_id, unnest(string_split(said, ' ')) AS word FROM temp.stray_cv WHERE said <> ''),
 torn AS (SELECT doc_id, word FROM said JOIN temp.stray_cv USING (doc_id) WHERE length(word) >= 3
@@ -143,9 +192,12 @@ UNION SELECT candidate_id, doc_id FROM temp.lost_cv JOIN token ON left(token, 8)
 UNION SELECT candidate_id, doc_id FROM temp.lost_cv JOIN token ON token = lower(reference);`
 
 func lostCVs() []string {
+	const unopened = `EXISTS (FROM main.findings WHERE table_name = 'documents' AND record_id = 'cvs'
+		AND code IN (` + unopenedCodes + `))`
 	const some = `temp.lost_cv AS c LEFT JOIN (SELECT candidate_id, count(*) AS n, min(original_name)
 		AS name FROM temp.perhaps_cv JOIN temp.stray_cv USING (doc_id) GROUP BY 1) AS p USING (candidate_id)`
-	nameless := `EXISTS (FROM temp.stray_cv WHERE said = '' AND ` + unmarked("cvs", "owner_id") + `)`
+	nameless := `(EXISTS (FROM temp.stray_cv WHERE said = '' AND ` + unmarked("cvs", "owner_id") + `)
+		OR ` + unopened + `)`
 	const who = `coalesce(reference, candidate_id)`
 	return []string{lostCVsSQL,
 		finding(
@@ -159,6 +211,7 @@ func lostCVs() []string {
 			`concat('has_cv, but no CV is surely that of ', `+who+
 				`, '; it may be ', CASE WHEN n = 1 THEN name WHEN n > 1 THEN concat(name, ' or ', n - 1,
 					' more')
+				WHEN `+unopened+` THEN 'in a container, which was not opened'
 				ELSE concat('one of ', (SELECT count(*) FROM temp.stray_cv
 					WHERE said = ''), ' that name nobody') END)`,
 			some+` WHERE p.n IS NOT NULL OR `+nameless),
@@ -167,7 +220,7 @@ func lostCVs() []string {
 				' CVs without an owner')`,
 			fmt.Sprintf(
 				`(SELECT (SELECT count(*) FROM %s WHERE p.n IS NOT NULL OR %s) AS m, (SELECT count(*)
-					FROM temp.stray_cv) AS n) WHERE m > n`,
+					FROM temp.stray_cv) AS n) WHERE m > n AND NOT `+unopened,
 				some, nameless,
 			)),
 	}
@@ -175,7 +228,8 @@ func lostCVs() []string {
 
 func dropLost() []string {
 	return []string{`DROP VIEW IF EXISTS temp.lost; DROP VIEW IF EXISTS temp.attachment;
-		DROP TABLE IF EXISTS temp.lost_row; DROP TABLE IF EXISTS temp.stray;
+		DROP TABLE IF EXISTS temp.lost_row; DROP TABLE IF EXISTS temp.refused_row;
+		DROP TABLE IF EXISTS temp.vessel; DROP TABLE IF EXISTS temp.stray;
 			DROP TABLE IF EXISTS temp.perhaps; DROP TABLE IF EXISTS temp.anyones;
 	DROP TABLE IF EXISTS temp.lost_cv; DROP TABLE IF EXISTS temp.stray_cv;
 		DROP TABLE IF EXISTS temp.perhaps_cv;`}

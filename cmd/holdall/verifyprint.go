@@ -83,7 +83,11 @@ func (v *verification) print(e *env) error {
 func (v *verification) tellFindings(e *env) {
 	for _, x := range v.Exports {
 		if len(x.Findings) > 0 {
-			e.talk("%s, as the takeover found:", x.Export)
+			as := "as the takeover found"
+			if x.OtherRules {
+				as = "by this version's rules, which are not those of the takeover"
+			}
+			e.talk("%s, %s:", x.Export, as)
 		}
 		tellFindings(e, x.Findings)
 		if x.Faulty() {

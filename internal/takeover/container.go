@@ -54,6 +54,9 @@ type origin struct {
 	// serverDigestFits reports whether a digest given by the server matches all bytes. May be nil.
 	serverDigestFits func(ctx context.Context) bool
 
+	// of a container that is named for the owner of what is in it: its name as a folder's. Else ""
+	ownerFolder string
+
 	alone    bool         // it came as a file of a listing, so that keeping the object does not keep it
 	unproven bool         // the checksum over all contents does not fit
 	changes  atomic.Int64 // times that heal got other bytes

@@ -125,6 +125,9 @@ func rebuild(
 	if err := b.AddFindings(ctx, s.taking(ctx, bag)); err != nil {
 		return nil, err
 	}
+	if err := b.LoadRefused(ctx, s.refusedEntries(ctx, bag)); err != nil {
+		return nil, err
+	}
 	if err := b.Reconcile(ctx, s.Parts); err != nil {
 		return nil, err
 	}

@@ -219,9 +219,11 @@ func (d *dataFiles) decompress(ctx context.Context, e unpack.Entry, f *dataFile)
 func (d *dataFiles) keepWrapped(e unpack.Entry, plain string, cause error) error {
 	t := d.in.t
 	kept := "data/received/other/" + t.tables.name(e.Name) + ".zst"
+	table, _ := tableOf(e.Name)
 	t.reportUnopened(
-		query.SeverityError, "%s in %s could not be unwrapped: %v; it is kept as received in %s", e.Name,
-		displayName(d.s), cause, kept,
+		query.SeverityError, table,
+		"%s in %s could not be unwrapped: %v; it is kept as received in %s", e.Name, displayName(d.s), cause,
+		kept,
 	)
 	_, err := t.keepFile(kept, plain)
 	return err
@@ -236,9 +238,14 @@ func (d *dataFiles) keepOrLoad(ctx context.Context, f *dataFile, aside bool) err
 	if aside {
 		why = "is there twice, the second time outside the directory"
 	}
-	t.findings.add(query.Finding{Code: query.FileUnexpected, Severity: query.SeverityInfo,
-		Detail: fmt.Sprintf("%s in the data part %s: kept as received", f.name, why)})
-	_, err := t.keepFile("data/received/other/"+t.tables.name(f.name)+".zst", f.plain)
+	kept := "data/received/other/" + t.tables.name(f.name) + ".zst"
+	x := query.Finding{Code: query.FileUnexpected, Severity: query.SeverityInfo,
+		Detail: fmt.Sprintf("%s in the data part %s: kept as received in %s", f.name, why, kept)}
+	if table, ok := tableOf(f.name); ok && !aside {
+		x.Table = table
+	}
+	t.findings.add(x)
+	_, err := t.keepFile(kept, f.plain)
 	return err
 }
 
@@ -333,8 +340,9 @@ func (d *dataFiles) keepInner(ctx context.Context, e unpack.Entry, missed bool) 
 		severity = query.SeverityError
 	}
 	kept := "data/received/other/" + t.tables.name(e.Name) + ".zst"
+	table, _ := tableOf(e.Name)
 	t.reportUnopened(
-		severity,
+		severity, table,
 		"%s in %s is a container, or a piece of one, and was not opened; it is kept as received in %s",
 		e.Name, displayName(d.s), kept,
 	)
@@ -347,7 +355,8 @@ func (t *takeover) unloaded(ctx context.Context, received string, cause error) e
 	if ctx.Err() != nil || diskspace.IsFull(cause) {
 		return cause
 	}
-	t.findings.add(query.Finding{Code: query.TableUnreadable, Severity: query.SeverityError,
+	table, _ := tableOf(received)
+	t.findings.add(query.Finding{Code: query.TableUnreadable, Severity: query.SeverityError, Table: table,
 		Detail: fmt.Sprintf(
 			"%s could not be made a table and is kept as received: %v", received, cause,
 		)})

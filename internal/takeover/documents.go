@@ -3,6 +3,7 @@ package takeover
 import (
 	"context"
 	"iter"
+	"strings"
 	"time"
 
 	"holdall/internal/unpack"
@@ -25,8 +26,8 @@ func (t *takeover) packDocuments(ctx context.Context, g objectGroup) error {
 
 // documents takes over the documents of a container.
 func (u *unpacker) documents(ctx context.Context, s *origin) error {
-	known := newEntryTable()
-	x, err := u.scanOrKeep(ctx, s, func() { *known = *newEntryTable() }, func(e unpack.Entry) error {
+	known := newEntryTable(s)
+	x, err := u.scanOrKeep(ctx, s, func() { *known = *newEntryTable(s) }, func(e unpack.Entry) error {
 		known.add(e)
 		return u.list.add(s.record(e, s.docID(e.Index)))
 	})
@@ -55,7 +56,7 @@ func (u *unpacker) documents(ctx context.Context, s *origin) error {
 	if err := s.waitWhole(ctx); err != nil {
 		return err
 	}
-	late := newEntryTable()
+	late := newEntryTable(s)
 	if err := u.takeRest(ctx, s, x, func(e unpack.Entry) error {
 		late.add(e)
 		return u.list.add(s.record(e, s.docID(e.Index)))
@@ -71,6 +72,7 @@ type entryTable struct {
 	entries []compactEntry
 	names   map[int][]byte // names as received, where they are not the name as text
 	all     []string       // names as text, until they are handed to the database
+	folder  string         // goes before the names where owners are looked for
 }
 
 type compactEntry struct {
@@ -83,7 +85,9 @@ type compactEntry struct {
 	unlisted, cut, modulo        bool
 }
 
-func newEntryTable() *entryTable { return &entryTable{names: map[int][]byte{}} }
+func newEntryTable(s *origin) *entryTable {
+	return &entryTable{names: map[int][]byte{}, folder: s.ownerFolder}
+}
 
 func (k *entryTable) add(e unpack.Entry) {
 	k.entries = append(k.entries,
@@ -104,7 +108,7 @@ func (k *entryTable) toMatch(s *origin, keep bool) iter.Seq2[query.Entry, error]
 		for i, e := range k.entries {
 			if !yield(query.Entry{DocID: s.docID(e.index), Part: string(o.Source.Part),
 				Container: o.Source.Number,
-				Index:     e.index, Offset: e.offset, Name: k.all[i], Size: e.size}, nil) {
+				Index:     e.index, Offset: e.offset, Name: k.folder + k.all[i], Size: e.size}, nil) {
 				break
 			}
 		}
@@ -125,11 +129,12 @@ func (k *entryTable) entry(m query.Matched) unpack.Entry {
 		}
 	}
 	e := k.entries[lo]
+	name := strings.TrimPrefix(m.Name, k.folder)
 	raw, odd := k.names[e.index]
 	if !odd {
-		raw = []byte(m.Name)
+		raw = []byte(name)
 	}
-	return unpack.Entry{Index: e.index, Name: m.Name, RawName: raw, Size: e.size,
+	return unpack.Entry{Index: e.index, Name: name, RawName: raw, Size: e.size,
 		CompressedSize: e.compressedSize,
 		CRC32:          e.crc32, HasCRC: e.hasCRC, Modified: e.modified, Offset: e.offset, Method: e.method,
 		Unlisted: e.unlisted, Truncated: e.cut, Modulo: e.modulo}

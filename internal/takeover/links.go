@@ -70,7 +70,7 @@ func (s linkSource) records(objects []ObjectRecord) []aboutFile {
 				err := w.Write(t.master.Redacted())
 			return err
 		}},
-		{name: "data/documents/refused.csv", write: t.writeRefused, drop: t.dropLists(t.refusedPath)},
+		{name: refusedList, write: t.writeRefused, drop: t.dropLists(t.refusedPath)},
 		{name: "custody/receipts.jsonl", write: t.writeReceipts},
 		{name: "custody/containers.jsonl", drop: t.dropLists(t.entryLists.path),
 			write: func(w io.Writer) error { return t.writeContainers(w, objects) }},

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"iter"
 	"math"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 
 	"holdall/archive"
 	"holdall/fetch"
+	"holdall/fetch/link"
 	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 	"holdall/query"
@@ -137,7 +140,8 @@ func (f *refusedFile) writeContent(s *origin, c container, e unpack.Entry) (int6
 // hasBytes reports whether an entry is more than its place in the container. In a tar, the header is kept as
 // well: a link has its target there.
 func hasBytes(s *origin, e unpack.Entry) bool {
-	return e.CompressedSize > 0 || s.kind == filetype.Tar || s.kind == filetype.TarGzip || s.kind == filetype.TarZstd
+	return e.CompressedSize > 0 || s.kind == filetype.Tar || s.kind == filetype.TarGzip ||
+		s.kind == filetype.TarZstd
 }
 
 // close makes all of it durable and reports it: one finding for each reason.
@@ -200,6 +204,8 @@ func (f *refusedFile) finding(reason unpack.Refusal, sum *refusedSum) query.Find
 	return x
 }
 
+const refusedList = "data/documents/refused.csv"
+
 // refusedColumns are those of data/documents/refused.csv.
 var refusedColumns = []string{
 	"container", "inside", "index", "name", "name_raw_hex", "reason", "kept_in", "offset", "stored_size",
@@ -230,6 +236,96 @@ func (t *takeover) writeRefused(w io.Writer) error {
 	return nil
 }
 
+// refusedEntries yields what is in the way of calling something missing: entries that came, and were refused.
+func (t *takeover) refusedEntries() iter.Seq2[query.Refused, error] {
+	return func(yield func(query.Refused, error) bool) {
+		if t.fetching == nil {
+			return
+		}
+		for _, o := range t.fetching.Objects {
+			part := func(int) string { return string(o.Source.Part) }
+			more := true
+			err := copySpill(t.refusedPath(o.Source.Number), func(rows io.Reader) error {
+				more = readRefused(csv.NewReader(rows), part, yield)
+				return nil
+			})
+			if err != nil {
+				yield(query.Refused{}, err)
+			}
+			if err != nil || !more {
+				return
+			}
+		}
+	}
+}
+
+// refusedEntries yields the refused entries of an archive.
+func (s *Status) refusedEntries(ctx context.Context, bag *archive.Bag) iter.Seq2[query.Refused, error] {
+	parts := map[int]string{}
+	for _, o := range s.Objects {
+		parts[o.Number] = o.Part
+	}
+	return func(yield func(query.Refused, error) bool) {
+		f, err := bag.FS(ctx).Open(refusedList)
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			yield(query.Refused{}, err)
+			return
+		}
+		defer f.Close()
+		rows := csv.NewReader(f)
+		if _, err := rows.Read(); err != nil && err != io.EOF { // the headings
+			yield(query.Refused{}, fmt.Errorf("read %s: %w", refusedList, err))
+			return
+		}
+		readRefused(rows, func(container int) string { return parts[container] }, yield)
+	}
+}
+
+// readRefused yields rows of refused.csv. part gives the part that a container belongs to. It is false when
+// yield was.
+func readRefused(
+	rows *csv.Reader, part func(container int) string, yield func(query.Refused, error) bool,
+) bool {
+	rows.ReuseRecord = true
+	for {
+		row, err := rows.Read()
+		if err == io.EOF {
+			return true
+		}
+		if err == nil && len(row) < len(refusedColumns) {
+			err = fmt.Errorf("a row has %d cells", len(row))
+		}
+		if err != nil {
+			yield(query.Refused{}, fmt.Errorf("read the list of refused entries: %w", err))
+			return false
+		}
+		if unpack.Refusal(row[5]) == refusedLitter {
+			continue
+		}
+		number, _ := strconv.Atoi(row[0])
+		size, _ := strconv.ParseInt(row[10], 10, 64)
+		r := query.Refused{
+			Part: part(number), Name: strings.Clone(row[3]), Reason: strings.Clone(row[5]),
+			Size: max(size, 0),
+		}
+		if !yield(r, nil) {
+			return false
+		}
+	}
+}
+
+// unopened makes f speak of a whole part: its content is here and was not looked into, so that nothing of it
+// is called missing.
+func unopened(part link.Part, f query.Finding) query.Finding {
+	if part == link.PartAttachments || part == link.PartCVs {
+		f.Table, f.RecordID = query.DocumentsTable, string(part)
+	}
+	return f
+}
+
 // keepUnknown keeps an object that is not a container as it was received.
 func (t *takeover) keepUnknown(ctx context.Context, o *fetch.Object) error {
 	if _, err := o.Wait(ctx); err != nil {
@@ -238,17 +334,21 @@ func (t *takeover) keepUnknown(ctx context.Context, o *fetch.Object) error {
 	first := make([]byte, 512)
 	n, _ := o.ReadAt(first, 0)
 	if format := otherFormat(first[:n]); format != "" {
-		t.reportUnopened(query.SeverityError,
-			"the link %q serves %s, %s, which is not read: it is kept as received in %s; unpack it, or "+
-				"ask for ZIPs",
-			o.Source.Label, o.Source.Name, format, keptPath(o, "data/received/other/"))
+		t.findings.add(unopened(o.Source.Part, query.Finding{
+			Code: query.ContainerUnopened, Severity: query.SeverityError,
+			Detail: fmt.Sprintf("the link %q serves %s, %s, which is not read: it is kept as received in "+
+				"%s; unpack it, or ask for ZIPs", o.Source.Label, o.Source.Name, format,
+				keptPath(o, "data/received/other/")),
+		}))
 		return t.keepObject(ctx, o, "data/received/other/")
 	}
-	t.findings.add(query.Finding{Code: query.ObjectUnrecognised, Severity: query.SeverityWarning,
+	t.findings.add(unopened(o.Source.Part, query.Finding{
+		Code: query.ObjectUnrecognised, Severity: query.SeverityWarning,
 		Detail: fmt.Sprintf(
 			"the link %q serves %s, which is neither a ZIP, a tar, a listing nor a CSV: kept as received",
 			o.Source.Label, o.Source.Kind,
-		)})
+		),
+	}))
 	return t.keepObject(ctx, o, "data/received/other/")
 }
 

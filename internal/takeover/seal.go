@@ -125,6 +125,9 @@ func (t *takeover) reconcile(ctx context.Context, parts map[string]bool) ([]Find
 	if err := t.db.AddFindings(ctx, t.findings.all()); err != nil {
 		return nil, err
 	}
+	if err := t.db.LoadRefused(ctx, t.refusedEntries()); err != nil {
+		return nil, err
+	}
 	if err := t.db.Reconcile(ctx, parts); err != nil {
 		return nil, fmt.Errorf("reconcile: %w", err)
 	}

@@ -44,6 +44,7 @@ type Details struct {
 	Shown     []query.Finding `json:"findings_shown"`
 	DateOrder string          `json:"date_order,omitempty"` // as the user decided it, or ""
 	Software  string          `json:"software"`             // that made the archive
+	Rules     int             `json:"rules,omitempty"`      // query.Rules when it was made
 	// what kind of system it is from; the record of archives from before there were two has none
 	Source string `json:"source,omitempty"`
 
@@ -76,7 +77,8 @@ func (t *takeover) writeCompleteness(
 		Details: Details{
 			Created: t.run.state.Started, Objects: objects, Records: t.tables.list(),
 			PartCounts: t.source.counts(r, objects), Shown: shown, DateOrder: t.DateOrder,
-			Software: t.Software, Source: t.source.name(), Catalog: &catalog, FindingsFile: &list,
+			Software: t.Software, Rules: query.Rules, Source: t.source.name(), Catalog: &catalog,
+			FindingsFile: &list,
 		},
 	}
 	return writeJSON(w, c)

@@ -370,9 +370,11 @@ func (u *unpacker) keepUnreadable(s *origin, err error) error {
 		return err
 	}
 	u.whole = true
-	u.t.findings.add(query.Finding{Code: query.ContainerUnopened, Severity: query.SeverityError,
+	u.t.findings.add(unopened(u.o.Source.Part, query.Finding{
+		Code: query.ContainerUnopened, Severity: query.SeverityError,
 		Detail: fmt.Sprintf("%s (%s) cannot be opened: %v; it is kept whole in %s: ask the vendor for "+
 			"this part again",
-			displayName(s), u.o.Source.Part, err, s.keptPath())})
+			displayName(s), u.o.Source.Part, err, s.keptPath()),
+	}))
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"holdall/fetch/link"
 	"holdall/internal/filetype"
 	"holdall/internal/unpack"
 	"holdall/query"
@@ -27,7 +28,9 @@ const maxInner = 1000
 var containerLike = regexp.MustCompile(`(?i)\.(zip|tar|tgz|tzst|tar\.gz|tar\.zst|\d{3,4}|z\d{2,3})$`)
 
 // innerContainers returns the entries of a container that are containers themselves: all of them, when by
-// their names all may be, and none is somebody's document. Else it returns nil.
+// their names all may be, and none is somebody's document. Else it returns nil. One that is named for a person
+// is that person's document, unless the table of attachments says what was attached, and it is none of it: then
+// each holds what one person has.
 func (u *unpacker) innerContainers(
 	ctx context.Context, s *origin, known *entryTable,
 ) ([]unpack.Entry, error) {
@@ -39,12 +42,13 @@ func (u *unpacker) innerContainers(
 			return nil, nil
 		}
 	}
+	listed := s.object.Source.Part == link.PartAttachments && u.t.tables.counts()["attachments"].Rows > 0
 	var inner []unpack.Entry
 	for m, err := range u.t.db.Match(ctx, known.toMatch(s, true)) {
 		if err != nil {
 			return nil, fmt.Errorf("find the owners of the documents in %s: %w", s.name, err)
 		}
-		if m.OwnerID != "" || m.AttachmentID != "" {
+		if m.AttachmentID != "" || m.OwnerID != "" && !listed {
 			return nil, nil
 		}
 		inner = append(inner, known.entry(m))
@@ -58,7 +62,7 @@ func (u *unpacker) innerContainers(
 func (u *unpacker) unpackInner(
 	ctx context.Context, s *origin, c container, inner []unpack.Entry,
 ) (*entryTable, error) {
-	plain := newEntryTable()
+	plain := newEntryTable(s)
 	groups, volumes, err := u.groupPieces(ctx, s, c, inner)
 	if err != nil {
 		return nil, err
@@ -167,7 +171,8 @@ func (u *unpacker) withInner(
 func (u *unpacker) innerOrigin(s *origin, c container, entries []unpack.Entry) *origin {
 	_, listed := c.(*listingContainer)
 	return &origin{
-		object: s.object, name: s.name + "/" + stem(entries[0].Name),
+		ownerFolder: containerLike.ReplaceAllString(entries[0].Name, "") + "/",
+		object:      s.object, name: s.name + "/" + stem(entries[0].Name),
 		inside: fmt.Sprintf("%06d", entries[0].Index), alone: listed,
 		refetch:   u.refetchEntries(s, c, entries),
 		waitWhole: func(context.Context) error { return nil },
@@ -306,9 +311,10 @@ func otherFormat(first []byte) string {
 	return ""
 }
 
-// reportUnopened reports something wrapped that is not unwrapped, and is kept.
-func (t *takeover) reportUnopened(severity query.Severity, format string, args ...any) {
+// reportUnopened reports something wrapped that is not unwrapped, and is kept. table is the one that it
+// seems to be, or nothing.
+func (t *takeover) reportUnopened(severity query.Severity, table, format string, args ...any) {
 	t.findings.add(query.Finding{
-		Code: query.ContainerUnopened, Severity: severity, Detail: fmt.Sprintf(format, args...),
+		Code: query.ContainerUnopened, Severity: severity, Table: table, Detail: fmt.Sprintf(format, args...),
 	})
 }

@@ -19,6 +19,8 @@ import (
 type Report struct {
 	*archive.Report
 	Findings []FindingCount `json:"findings,omitempty"`
+	// OtherRules says that Findings follow rules of this version, which are not those of the takeover.
+	OtherRules bool `json:"-"`
 }
 
 // Faulty reports whether a finding says that something promised is missing or damaged.
@@ -57,7 +59,7 @@ func Verify(
 	}
 	r.Faults = append(r.Faults, c.faults...)
 	r.Valid = len(r.Faults) == 0
-	r.Findings = c.findings
+	r.Findings, r.OtherRules = c.findings, c.status.Rules != query.Rules
 	return r, nil
 }
 
@@ -100,7 +102,7 @@ func (c *comparison) run(ctx context.Context, dir string) error {
 			c.fault(rowsMismatch, t.Received.Path, "the CSV has %d rows, the record says %d", got, t.Rows)
 		}
 	}
-	for _, d := range differences(again.findings, c.status.Findings) {
+	for _, d := range findingsDiffer(again.findings, c.status) {
 		c.fault("findings-mismatch", completenessFile, "%s", d)
 	}
 	c.findings = again.findings
@@ -231,14 +233,18 @@ func copyOut(ctx context.Context, bag *archive.Bag, name, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// differences compares what reconciliation finds now with what it found then.
-func differences(now, then []FindingCount) []string {
+// findingsDiffer compares what reconciliation finds now with what it found then, if it found it by the same
+// rules.
+func findingsDiffer(now []FindingCount, s *Status) []string {
+	if s.Rules != query.Rules {
+		return nil
+	}
 	var all []string
 	counts := map[query.Code]int{}
 	for _, f := range now {
 		counts[f.Code] = f.Count
 	}
-	for _, f := range then {
+	for _, f := range s.Findings {
 		if counts[f.Code] != f.Count {
 			all = append(
 				all, fmt.Sprintf("%s: %d now, %d when it was archived", f.Code, counts[f.Code], f.Count),
