@@ -34,7 +34,7 @@ func hostileTables(t *testing.T) []hostileCase {
 					refused: "limit"},
 			},
 			received: map[string]string{"tables/Candidates.csv": rows, "tables/Users.csv": users},
-			codes:    []string{"warning entry-refused", "warning locked-document"},
+			codes:    []string{"error table-unreadable", "warning entry-refused", "warning locked-document"},
 			outcome:  "refused, their stored bytes kept; the others are tables",
 		},
 		{
