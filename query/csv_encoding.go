@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"unicode/utf8"
 
 	"holdall/internal/ctxio"
@@ -34,8 +35,10 @@ type encodingReport struct {
 	guessed int64 // bytes of a windows-1252 file beyond ASCII: that it is windows-1252 is said nowhere
 	// of these, letters that hardly occur in windows-1252, but do in the code pages of DOS and old Macs
 	strange int64
-	garbled int64 // places that look like UTF-8 that was read as windows-1252 once before: Ã© for é
-	broken  int64 // units of UTF-16 that are not characters
+	// and of these, characters in places where they do not occur in texts of Western Europe: see isUnlikely
+	unlikely int64
+	garbled  int64 // places that look like UTF-8 that was read as windows-1252 once before: Ã© for é
+	broken   int64 // units of UTF-16 that are not characters
 }
 
 // encodingAtFront says which encoding the beginning of a file suggests. Only of UTF-16 that is all there is
@@ -75,7 +78,9 @@ func detectEncoding(ctx context.Context, f *os.File) (encodingReport, error) {
 	// A windows-1252 file has next to no valid multi-byte sequence; a UTF-8 file with a few foreign bytes has
 	// many.
 	if n8.invalid > n8.multi && r.bom == 0 {
-		return encodingReport{name: encCP1252, guessed: n8.invalid, strange: n8.strange}, nil
+		return encodingReport{
+			name: encCP1252, guessed: n8.invalid, strange: n8.strange, unlikely: n8.unlikely,
+		}, nil
 	}
 	r.foreign, r.garbled = n8.invalid, n8.garbled
 	return r, nil
@@ -104,8 +109,9 @@ func guessUTF16(head []byte) string {
 type utf8Count struct {
 	invalid int64 // bytes that are not UTF-8
 	multi   int64 // sequences of several bytes that are
-	strange int64 // see encodingReport
-	garbled int64
+	// see encodingReport
+	strange, unlikely int64
+	garbled           int64
 }
 
 // countUTF8 reads a text as UTF-8.
@@ -143,6 +149,9 @@ func (n *utf8Count) add(chunk []byte, atEOF bool) int {
 			n.invalid++
 			if isStrange(chunk[i]) && i > 0 && isASCIILetter(chunk[i-1]) {
 				n.strange++
+			}
+			if isUnlikely(chunk, i) {
+				n.unlikely++
 			}
 			i++
 		} else {
@@ -210,6 +219,35 @@ func (c *utf8Check) count() utf8Count {
 // range.
 func isStrange(b byte) bool {
 	return b > 0x80 && b < 0xa0 && b != 0x85 && (b < 0x91 || b > 0x97) && b != 0x99
+}
+
+// unlikelySigns are the signs of windows-1252 that no letter follows, nor an accented one comes before: in
+// other code pages these bytes are letters, or halves of characters.
+const unlikelySigns = "\x81\x83\x86\x87\x88\x89\x8d\x8f\x90\x98\x9d" +
+	"\xa2\xa3\xa4\xa5\xa6\xa8\xac\xaf\xb1\xb2\xb3\xb6\xb8\xb9\xbc\xbd\xbe"
+
+// isUnlikely reports whether the byte at i, read as windows-1252, is where no text of Western Europe has it:
+// the third accented letter in a row, a sign before a letter, a quote that opens within a word. Texts in
+// Cyrillic, Greek, Polish, Hebrew, Arabic, Chinese, Japanese or Korean code pages are full of such.
+func isUnlikely(text []byte, i int) bool {
+	at := func(k int) byte {
+		if k < 0 || k >= len(text) {
+			return ' '
+		}
+		return text[k]
+	}
+	accented := func(k int) bool { return at(k) >= 0xc0 }
+	letter := func(k int) bool { return accented(k) || isASCIILetter(at(k)) }
+	sign := func(k int) bool { return strings.IndexByte(unlikelySigns, at(k)) >= 0 }
+	switch b := at(i); {
+	case b >= 0xc0:
+		return accented(i-1) && (accented(i-2) || accented(i+1)) || accented(i+1) && accented(i+2)
+	case sign(i):
+		return letter(i+1) || accented(i-1) || sign(i-1)
+	case b == 0x93:
+		return letter(i-1) && letter(i+1)
+	}
+	return false
 }
 
 func isASCIILetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }

@@ -139,6 +139,11 @@ func encodingFindings(l *loaded, e encodingReport) []Finding {
 			"%d bytes are not ASCII, and %d of them are hardly of windows-1252, "+
 				"as which they were read; old Macs and DOS wrote such",
 			e.guessed, e.strange)
+	case 10*e.unlikely > e.guessed:
+		add(EncodingGuessed, SeverityWarning,
+			"%d bytes are not ASCII, and %d of them make no sense as windows-1252, as which they were read: "+
+				"the texts are in another code page, such as of Cyrillic, Greek, Polish, Chinese or Japanese",
+			e.guessed, e.unlikely)
 	case e.guessed > 0:
 		add(EncodingGuessed, SeverityInfo,
 			"%d bytes are not ASCII, and were read as windows-1252, which the file does not say",

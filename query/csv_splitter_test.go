@@ -77,7 +77,8 @@ func TestUTF8IsToldInPieces(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := c.check.count()
-			got.strange, want.strange = 0, 0 // told by the byte before, and only of files that are read again
+			// told by the bytes around, and only of files that are read again
+			got.strange, want.strange, got.unlikely, want.unlikely = 0, 0, 0, 0
 			if got != want {
 				t.Errorf("%q: got %+v, want %+v", text, got, want)
 			}

@@ -149,7 +149,8 @@ var codeTable = []CodeInfo{
 	{CVMissing, at(SeverityError), "A candidate has a CV according to the tables, but there is none."},
 	{
 		CVUnclear, at(SeverityWarning),
-		"A candidate has a CV according to the tables; a CV without an owner may be it.",
+		"A candidate has a CV according to the tables; a CV without an owner, or a file of theirs among the " +
+			"attachments, may be it.",
 	},
 	{DamagedInSource, at(SeverityError), "Bytes do not fit the checksum that the export itself gives them."},
 	{

@@ -7,6 +7,12 @@ import (
 	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/korean"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/traditionalchinese"
 )
 
 func TestCellsKeepEveryByte(t *testing.T) {
@@ -149,5 +155,50 @@ func TestNULBytesAreKept(t *testing.T) {
 	}
 	if found := codes(t, b); !has(found, "warning cells-damaged: surname: 1 cells hold NUL") {
 		t.Errorf("%q", found)
+	}
+}
+
+// Texts in a code page that is not windows-1252 are read wrongly: that is a warning for each of them, and none
+// for a language of Western Europe.
+func TestAnotherCodePageIsAWarning(t *testing.T) {
+	t.Parallel()
+	western := []string{
+		"Français créé à Nîmes: l\u2019œuvre, 3 €, n° 5, ½ heure, «oui»",
+		"Müller & Söhne, Straße 5, \u201eüber\u201c 45 m², 20 °C, § 12",
+		"José Núñez, ¿qué?, Mª Ángeles, 1º, £45k, Seán Ó Sé, Åse Bjørk",
+		"João, ação, coração, Zoë \u201cZ\u201d, don\u2019t, naïve\u2014fiancé",
+		"Þórður Ægisson, l·l, 5 µm ± 2, 2 × 3 ÷ 4, ©2024 Acme®",
+	}
+	others := map[string]encoding.Encoding{
+		"Иван Петров, Смирнова Анна, менеджер":    charmap.Windows1251,
+		"Иван Петров, Смирнова Мария, менеджер":   charmap.KOI8R,
+		"Γιώργος Παπαδόπουλος, Αθήνα":             charmap.Windows1253,
+		"Łukasz Błaszczyk, Wałbrzych, księgowość": charmap.Windows1250,
+		"דוד כהן, תל אביב":                        charmap.Windows1255,
+		"محمد أحمد, القاهرة":                      charmap.Windows1256,
+		"山田太郎, 東京都, エンジニア":                        japanese.ShiftJIS,
+		"山田太郎, 東京都, エンジニヤ":                        japanese.EUCJP,
+		"王小明, 北京市, 工程师":                           simplifiedchinese.GBK,
+		"王小明, 臺北市, 工程師":                           traditionalchinese.Big5,
+		"김철수, 서울특별시, 기술자":                         korean.EUCKR,
+	}
+	warns := func(text string, in encoding.Encoding) bool {
+		raw, err := in.NewEncoder().String("Candidate Id,Full Name\n1,\"" + text + "\"\n2,Ann\n")
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		b, _ := build(t, BuildOptions{})
+		load(t, b, "Candidates.csv", raw)
+		return has(codes(t, b), "warning encoding-guessed")
+	}
+	for _, text := range western {
+		if warns(text, charmap.Windows1252) {
+			t.Errorf("%q: called another code page", text)
+		}
+	}
+	for text, in := range others {
+		if !warns(text, in) {
+			t.Errorf("%q, %v: read as windows-1252 without a warning", text, in)
+		}
 	}
 }

@@ -70,6 +70,10 @@ func TestWhatCameIsNotCalledMissing(t *testing.T) {
 			map[query.Code]int{query.CVUnclear: 2, query.LockedDocument: 1}},
 		{"CVs in a form that is not read", delivery{cvs: []object{{"c.rar", []byte("Rar!\x1a\x07" + noise(900))}}},
 			map[query.Code]int{query.CVUnclear: 2, query.ContainerUnopened: 1}},
+		{"CVs among the attachments", delivery{
+			attachments: []object{{"a.zip", zipped(t, append(letters(), lives()...))}},
+			cvs:         []object{{"c.zip", zipped(t, nil)}},
+		}, map[query.Code]int{query.CVUnclear: 2, query.FileUnlisted: 2}},
 		{"a page in place of a table", delivery{data: insteadOf(t, "Jobs.csv", handmadeFile{"Jobs.csv", page})},
 			map[query.Code]int{query.TableUnreadable: 1}},
 		{"a table as JSON", delivery{data: insteadOf(t, "Jobs.csv", handmadeFile{"Jobs.json", `[{"job_id":"j1"}]`})},
