@@ -18,7 +18,7 @@ import (
 
 // catalogVersion is that of the catalogs this package makes. A change that makes older ones wrong or
 // unreadable raises it.
-const catalogVersion = "7"
+const catalogVersion = "8"
 
 // A Catalog says of an archive what its files say of themselves only in part: which tables there are, how
 // their texts are given back, and what describes them. Together with the files (Parts) it is all that SQL

@@ -98,7 +98,10 @@ UNION ALL SELECT pipeline_id, job_id, candidate_id, status_code, NULL, NULL, 'st
 var timelineSQL = strings.Join(append([]string{
 	`SELECT upper(entity_type) AS record_type, entity_id AS record_id, event_time, 'journal' AS kind,
 		coalesce(action, activity_code) AS what,
-	coalesce(message, concat_ws(' ', field || ':', old_value, '->', new_value)) AS detail, actor_id AS by_id
+	nullif(concat_ws(' ', message, CASE WHEN coalesce(field, old_value, new_value) IS NOT NULL
+		THEN concat(CASE WHEN message IS NOT NULL THEN '(' ELSE '' END,
+			concat_ws(' ', field || ':', old_value, '->', new_value),
+			CASE WHEN message IS NOT NULL THEN ')' ELSE '' END) END), '') AS detail, actor_id AS by_id
 		FROM main.audit_logs WHERE entity_id IS NOT NULL`,
 	`SELECT 'CANDIDATE', candidate_id, event_time, 'stage', stage, 'job ' || job_id, by_id
 		FROM main.stage_event WHERE candidate_id IS NOT NULL AND event_time IS NOT NULL`,

@@ -63,7 +63,14 @@ func (o *personOptions) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	if len(matches) != 1 {
-		return e.notOnePerson(matches, args[0], x.bag.ID())
+		quarantined, err := person.Quarantined(ctx, db, args[0])
+		if err != nil {
+			return err
+		}
+		return e.notOnePerson(matches, args[0], x.bag.ID(), quarantined)
+	}
+	if err := warnOfRepeatedKey(ctx, e, db, matches[0]); err != nil {
+		return err
 	}
 	sections, err := person.Sections(ctx, db, matches[0])
 	if err != nil {
@@ -80,9 +87,16 @@ func (o *personOptions) run(ctx context.Context, e *env, args []string) error {
 }
 
 // notOnePerson ends a search that found nobody, or several people: none of them is guessed.
-func (e *env) notOnePerson(matches []person.Match, who, id string) error {
+func (e *env) notOnePerson(matches []person.Match, who, id string, quarantined int) error {
 	var err error
-	if len(matches) == 0 {
+	if len(matches) == 0 && quarantined > 0 {
+		err = withHint(
+			fmt.Errorf("nobody called %q in the tables of %s, but %s this text", who, id,
+				count(quarantined, "record that could not be loaded has",
+					"records that could not be loaded have")),
+			"\"holdall query\" shows them: FROM quarantine WHERE record ILIKE '%…%'",
+		)
+	} else if len(matches) == 0 {
 		err = withHint(
 			fmt.Errorf("nobody called %q in %s", who, id),
 			"try an e-mail address, a reference or a part of the name",
@@ -94,8 +108,11 @@ func (e *env) notOnePerson(matches []person.Match, who, id string) error {
 		return e.failWith(err, map[string]any{"matches": append([]person.Match{}, matches...)})
 	}
 	var rows [][]string
-	for _, m := range matches {
+	for _, m := range matches[:min(len(matches), sectionRows)] {
 		rows = append(rows, []string{m.Type, m.ID, m.Reference, m.Name})
+	}
+	if len(matches) > len(rows) {
+		e.warn(fmt.Sprintf("only the first %d of them are listed; --json has all", len(rows)))
 	}
 	if len(rows) > 0 {
 		if terr := e.table([]string{"type", "id", "reference", "name"}, nil, rows); terr != nil {
@@ -103,6 +120,23 @@ func (e *env) notOnePerson(matches []person.Match, who, id string) error {
 		}
 	}
 	return err
+}
+
+// warnOfRepeatedKey says that several rows have the person's ID: which of them is right is not for us to say.
+func warnOfRepeatedKey(ctx context.Context, e *env, db *query.DB, m person.Match) error {
+	rows, err := db.Query(ctx, m.Record(), map[string]string{"id": m.ID})
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		n++
+	}
+	if n > 1 {
+		e.warn(fmt.Sprintf("%d rows have the ID %s: the facts are of all of them", n, m.ID))
+	}
+	return rows.Err()
 }
 
 // failWith prints an object with the error in it.
@@ -165,20 +199,26 @@ func (d *dossier) write(
 // writeJSON writes one object: matches, facts, and a list for each section.
 func (d *dossier) writeJSON(ctx context.Context, w io.Writer) error {
 	var facts bytes.Buffer
-	record := person.Section{
-		Name: "facts", SQL: d.of.Record() + " LIMIT 1", Params: map[string]string{"id": d.of.ID},
-	}
+	record := person.Section{Name: "facts", SQL: d.of.Record(), Params: map[string]string{"id": d.of.ID}}
 	if _, err := d.write(ctx, &facts, record, query.WriteOptions{Format: query.JSONL}); err != nil {
 		return err
 	}
-	if err := withoutNulls(&facts); err != nil {
-		return err
+	var objects []string
+	for line := range strings.Lines(facts.String()) {
+		object := bytes.NewBufferString(line)
+		if err := withoutNulls(object); err != nil {
+			return err
+		}
+		objects = append(objects, strings.TrimSpace(object.String()))
 	}
 	matches, err := json.Marshal([]person.Match{d.of})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, `{"matches":%s,"facts":%s`, matches, bytes.TrimSpace(facts.Bytes()))
+	fmt.Fprintf(w, `{"matches":%s,"facts":%s`, matches, objects[0])
+	if len(objects) > 1 { // rows with the same ID
+		fmt.Fprintf(w, `,"further_facts":[%s]`, strings.Join(objects[1:], ","))
+	}
 	for _, s := range d.sections {
 		if s.Name == "facts" {
 			continue

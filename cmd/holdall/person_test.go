@@ -70,6 +70,68 @@ func TestOnePersonIsMeantOrNobody(t *testing.T) {
 	}
 }
 
+// What a platform wrote of a person in a form that its own columns do not foresee is theirs all the same.
+func TestNothingOfAPersonFallsBetweenTheSections(t *testing.T) {
+	root := takenOver(t, map[string]string{
+		"Candidates.csv": "Candidate Id,Candidate Ref,Full Name,First Name,Surname,Email,Date of Birth," +
+			"Current Salary\n" +
+			"a1,CA-1,Åsa Höglind,Åsa,Höglind,\"old@example.org; Åsa <asa@example.org>\"," +
+			"31/02/1980,50000\n" +
+			"a2,CA-2,Bo Li,Bo,Li,bo@example.org,28/02/1980,ask old@example.org\n" +
+			"a2,CA-2,Bo Li,Bo,Li,bo.li@example.org,28/02/1980,\n" +
+			"a3,CA-3,Ola Berg,Ola,Berg,ola@example.org,28/02/1980,40000,one,two,cells,more\n",
+		"Audit_Logs.csv": "Audit Id,Event Time,Action,Entity Type,Entity Id,Field,Old Value," +
+			"New Value,Message\n" +
+			"l1,2024-01-02 03:04:05,NOTE,,a1,,,,of no kind\n" +
+			"l2,2024-01-03 03:04:05,NOTE,Applicant,a1,,,,of another kind\n" +
+			"l3,2024-01-04 03:04:05,UPDATE,CANDIDATE,a1,email,was@example.org,asa@example.org," +
+			"changed by hand\n" +
+			"l4,never,NOTE,CANDIDATE,a1,,,,without a time\n" +
+			"l5,2024-01-05 03:04:05,NOTE,JOB,a1,,,,a job with the same ID\n" +
+			"l6,2024-01-06 03:04:05,LOGIN,CANDIDATE,a1,,,,\n",
+		"Folder_Records.csv": "Folder Record Id,Folder Id,Folder Name,Record Id,Record Type\n" +
+			"f1,f,Do not hire,a1,CANDIDATE\n",
+		"Job_Pipelines.csv": "Pipeline Id,Job Id,Candidate Id,Status Code,Commission Value\n" +
+			"p1,j1,a1,OFFER,1250.50\n",
+	})
+	o := holdall(t, "person", root, "asa@EXAMPLE.org", "--json")
+	var got map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(o.stdout), &got); err != nil || o.code != 0 {
+		t.Fatalf("by one of two addresses: %v\n%+v", err, o)
+	}
+	for section, want := range map[string][]string{
+		"timeline": {
+			`"of no kind"`, `"of another kind"`,
+			`"changed by hand (email: was@example.org -> asa@example.org)"`,
+			`"without a time"`, `"what":"LOGIN","detail":null`,
+		},
+		"unread": {
+			`"date_of_birth","row_number":1,"value":"31/02/1980"`, `"audit_logs","column_name":"event_time"`,
+		},
+		"folders": {`"Do not hire"`}, "pipeline": {`"commission_value":1250.50`},
+		"mentions": {`"ask old@example.org"`},
+	} {
+		for _, w := range want {
+			if !strings.Contains(strings.ReplaceAll(string(got[section]), `\u003e`, ">"), w) {
+				t.Errorf("%s lacks %s:\n%s", section, w, got[section])
+			}
+		}
+	}
+	if strings.Contains(string(got["timeline"]), "a job with the same ID") {
+		t.Errorf("the timeline has what is about a job: %s", got["timeline"])
+	}
+	o = holdall(t, "person", root, "a2", "--json")
+	if o.code != 0 || !strings.Contains(o.stderr, "2 rows have the ID a2") ||
+		!strings.Contains(o.stdout, `"bo@example.org"`) ||
+		!strings.Contains(o.stdout, `"bo.li@example.org"`) {
+		t.Errorf("an ID that is there twice: %+v", o)
+	}
+	o = holdall(t, "person", root, "OLA BERG")
+	if o.code != 1 || !strings.Contains(o.stderr, "1 record that could not be loaded has this text") {
+		t.Errorf("a person in quarantine: %+v", o)
+	}
+}
+
 // What an archive holds of a person includes what it says of them in entries about others, and nothing of
 // their namesake.
 func TestWhatIsHeldOfOnePerson(t *testing.T) {

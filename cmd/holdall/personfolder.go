@@ -61,8 +61,8 @@ func (d *dossier) writeTo(ctx context.Context, x *export, dir string) error {
 		return err
 	}
 	rows, err := d.db.Query(ctx,
-		"select "+fileColumns+" from documents where owner_type = $type and owner_id = $id order by doc_id",
-		map[string]string{"type": d.of.Type, "id": d.of.ID})
+		"select "+fileColumns+" from documents where "+d.of.Documents()+" order by doc_id",
+		map[string]string{"id": d.of.ID})
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,8 @@ func (d *dossier) writeBook(ctx context.Context, path string, sections []person.
 func (d *dossier) readme(id string) string {
 	return fmt.Sprintf(`What the archive %s holds of %s (%s %s).
 
-%s has the record, the list of files, the pipeline, the tasks, and everything dated.
+%s has the record, the list of files, the pipeline, the tasks, everything dated, the folders, and
+cells that could not be read, as they were received.
 %s/ has the files themselves; index.csv says what each one is. A file that the platform lists
 and that did not come with the export is "missing" in the list.
 

@@ -15,15 +15,15 @@ import (
 // words, all in lower case and without accents.
 func termsOf(ctx context.Context, db *query.DB, m Match) ([]string, error) {
 	t := tables[m.Type]
-	reference, other := "reference", "alternate_email"
+	reference, mail := "reference", addresses("email", "alternate_email")
 	if m.Type == "USER" {
-		reference, other = "NULL", "NULL"
+		reference, mail = "NULL", addresses("email")
 	}
 	rows, err := db.Query(ctx, fmt.Sprintf(`SELECT DISTINCT strip_accents(lower(trim(term))) AS term FROM (
-	SELECT unnest([%s, %s, email, %s, full_name, first_name || ' ' || surname, surname || ', ' ||
-		first_name, surname || ' ' || first_name]) AS term
+	SELECT unnest([%s, %s, full_name, first_name || ' ' || surname, surname || ', ' ||
+		first_name, surname || ' ' || first_name] || %s) AS term
 	FROM %s WHERE %[1]s = $id) WHERE term IS NOT NULL
-	ORDER BY 1`, t.key, reference, other, t.table), map[string]string{"id": m.ID})
+	ORDER BY 1`, t.key, reference, mail, t.table), map[string]string{"id": m.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func mentions(known []query.TableReport, m Match, terms []string) Section {
 	hit := hits(terms, s.Params)
 	var selects []string
 	for _, t := range known {
-		if t.Kind == "view" || t.File == "" && t.Table != "quarantine" {
+		if t.Kind == "view" || t.File == "" && t.Table != "quarantine" && t.Table != "rejects" {
 			continue
 		}
 		for _, c := range t.Columns {
@@ -143,6 +143,8 @@ func isText(table string, c query.ColumnReport) bool {
 		return c.Column == "original_name"
 	case "quarantine":
 		return c.Column == "record"
+	case "rejects":
+		return c.Column == "value"
 	}
 	schema, ok := schemas.ByName(schemas.Recruitly(), table)
 	if !ok {
@@ -160,6 +162,39 @@ var shown = map[string]string{
 	"candidates": "candidate_id = $id", "contacts": "contact_id = $id", "users": "user_id = $id",
 }
 
+// kindOf are the columns that say of which kind the record is that a row is about.
+var kindOf = map[string]string{
+	"attachments": "record_type", "audit_logs": "entity_type", "documents": "owner_type",
+	"folder_records": "record_type",
+}
+
+// unread is SQL for the cells of the person's own rows that could not be read as what their columns hold:
+// the other sections have nothing in their place.
+func unread(known []query.TableReport, m Match) Section {
+	s := Section{
+		Name: "unread", Title: "Cells that could not be read, as received", Params: map[string]string{},
+	}
+	var selects []string
+	for _, t := range known {
+		own, ok := shown[t.Table]
+		if !ok || t.Rejected == 0 || t.File == "" {
+			continue
+		}
+		if kind, ok := kindOf[t.Table]; ok {
+			own = "(" + own + ") AND " + m.isKind(kind)
+		}
+		s.Params["id"] = m.ID
+		selects = append(selects, fmt.Sprintf(`SELECT r.* FROM rejects AS r
+	JOIN raw.%s AS t ON t.row_number = r.row_number WHERE r.table_name = '%s' AND (%s)`,
+			query.QuoteName(t.Table), t.Table, own))
+	}
+	if len(selects) == 0 {
+		selects = []string{"FROM rejects WHERE false"}
+	}
+	s.SQL = strings.Join(selects, "\nUNION ALL ") + "\nORDER BY table_name, row_number, column_name"
+	return s
+}
+
 const linkedTaskIDs = "task_id IN (SELECT task_id FROM task_link WHERE record_id = $id)"
 
 // ownRows is SQL for whether a row mentions the person in a column because it is theirs: another section
@@ -168,6 +203,9 @@ const linkedTaskIDs = "task_id IN (SELECT task_id FROM task_link WHERE record_id
 func ownRows(t query.TableReport, c query.ColumnReport, m Match) string {
 	var any []string
 	if own, ok := shown[t.Table]; ok {
+		if kind, ok := kindOf[t.Table]; ok {
+			own += " AND " + m.isKind(kind)
+		}
 		any = append(any, own)
 	}
 	if m.Type == "USER" && t.Table == "audit_logs" {
