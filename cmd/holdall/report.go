@@ -157,7 +157,7 @@ func (o *reportOptions) runOne(
 	}
 	statements, err := db.Statements(ctx, r.SQL, values)
 	if err != nil {
-		return fmt.Errorf("report %s: %w", r.Name, err)
+		return fmt.Errorf("report %s: %w", r.Name, e.explainSQL(ctx, db, err))
 	}
 	lacks, err := db.Lacking(ctx, r.SQL)
 	if err != nil {
@@ -166,7 +166,10 @@ func (o *reportOptions) runOne(
 	if len(lacks) > 0 {
 		e.warn(saysLacking(lacks))
 	}
-	return o.result.answer(ctx, e, db, statements, write)
+	if err := o.result.answer(ctx, e, db, statements, write); err != nil {
+		return fmt.Errorf("report %s: %w", r.Name, e.explainSQL(ctx, db, err))
+	}
+	return nil
 }
 
 // fitting returns the reports that are for an archive's tables: the built-in ones are for Recruitly's.

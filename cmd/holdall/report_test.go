@@ -24,6 +24,7 @@ func TestReportsAreListedAndRun(t *testing.T) {
 		t, filepath.Join(dir, "mine.sql"),
 		"-- title: Mine\n-- param least = 2: At least so many.\nselect $least::int + 40 as n",
 	)
+	put(t, filepath.Join(dir, "typo", "typo.sql"), "select emial from candidates")
 	o := holdall(t, "report", "--dir", dir, "--json")
 	var all []reportJSON
 	if err := json.Unmarshal([]byte(o.stdout), &all); err != nil || len(all) != 26 || !all[25].Own ||
@@ -40,6 +41,11 @@ func TestReportsAreListedAndRun(t *testing.T) {
 		{[]string{"01-funnel", "--param", "since=2999-01-01"}, 0, "SOURCED\t0\t", ""},
 		{[]string{"mine", "--dir", dir}, 0, "n\n42\n", ""},
 		{[]string{"mine", "--dir", dir, "--param", "least=8", "--format", "csv"}, 0, "n\n48\n", ""},
+		{
+			[]string{"typo", "--dir", filepath.Join(dir, "typo")}, 1, "",
+			"report typo: there is no column emial\n",
+		},
+		{[]string{"01", "--param", "since=soon"}, 1, "", "report 01-funnel: invalid date"},
 		{[]string{"mine"}, 2, "", "there is no such report"},
 		{[]string{"08"}, 2, "", "needs a value for skill: a skill as it is written"},
 		{[]string{"08", "--param", "skil=x", "--param", "skill=y"}, 2, "", "has no parameter skil"},

@@ -169,6 +169,7 @@ func TestTheShellInATerminal(t *testing.T) {
 		{".mode odt\r", []string{"there is no mode"}},
 		{".once " + file + "\r", nil},
 		{"select 'x' || 'y' as a;\r", []string{"wrote " + file}},
+		{".once " + file + "\r", []string{"holdall: hint: choose another name\r"}},
 		{"\x12drop ta\r\r", []string{"DROP is not allowed"}}, // Ctrl-R searches what was typed before
 		// a statement goes on until its semicolon; Ctrl-C gives it up
 		{"select 'half of\r\x03", nil},

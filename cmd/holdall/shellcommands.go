@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -104,6 +105,9 @@ func (s *shell) setOnce(path string) error {
 	}
 	if _, err := formatOf(file.path); err != nil {
 		return err
+	}
+	if _, err := os.Lstat(file.path); err == nil {
+		return withHint(fmt.Errorf("%s exists", file.path), "choose another name")
 	}
 	if err := file.check(); err != nil {
 		return err

@@ -80,10 +80,7 @@ func listColumns(e *env, t query.TableReport) error {
 	}
 	var rows [][]string
 	for _, c := range t.Columns {
-		nulls, sensitive := "0 %", ""
-		if t.Rows > 0 {
-			nulls = fmt.Sprintf("%.0f %%", 100*float64(c.Nulls)/float64(t.Rows))
-		}
+		nulls, sensitive := share(c.Nulls, t.Rows), ""
 		if c.Sensitive {
 			sensitive = "sensitive"
 		}
@@ -99,6 +96,18 @@ func listColumns(e *env, t query.TableReport) error {
 		[]string{"column", "type", "key", "heading", "nulls", "rejected", "mark", "description"}, []int{4, 5},
 		rows,
 	)
+}
+
+// share writes n of all in percent. What is not none is not 0 %, and what is not all not 100 %.
+func share(n, all int64) string {
+	switch p := 100 * float64(n) / float64(max(all, 1)); {
+	case n > 0 && p < 1:
+		return "<1 %"
+	case n < all && p > 99:
+		return ">99 %"
+	default:
+		return fmt.Sprintf("%.0f %%", p)
+	}
 }
 
 // keyShown says what a column is a key of.

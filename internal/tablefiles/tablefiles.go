@@ -136,13 +136,18 @@ func (x *exporter) withoutSensitive(tables []query.TableReport) []query.TableRep
 	return all
 }
 
-// selection is SQL for a table with the columns that are exported.
+// selection is SQL for a table with the columns that are exported. Tables keep the order of their files; views
+// have none, and are sorted, so that the same archive is exported alike each time.
 func selection(t query.TableReport) string {
 	var columns []string
 	for _, c := range t.Columns {
 		columns = append(columns, query.QuoteName(c.Column))
 	}
-	return "SELECT " + strings.Join(columns, ", ") + " FROM main." + query.QuoteName(t.Table)
+	sql := "SELECT " + strings.Join(columns, ", ") + " FROM main." + query.QuoteName(t.Table)
+	if t.Kind == "view" {
+		sql += " ORDER BY ALL"
+	}
+	return sql
 }
 
 func (x *exporter) path(name string) string { return filepath.Join(x.o.Dir, name) }

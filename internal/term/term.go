@@ -38,12 +38,35 @@ func Height(stream any) int {
 	return 24
 }
 
-// Table writes rows under headings, aligned. Numbers, in the columns named by right, are aligned right.
+// Table writes rows under headings, aligned. Numbers, in the columns named by right, are aligned right. On a
+// terminal that is too narrow the last column goes on in further lines, under itself.
 func Table(w io.Writer, headings []string, right map[int]bool, rows [][]string) error {
+	width := 0
+	if Is(w) {
+		width = Width(w)
+	}
+	return tableWithin(w, width, headings, right, rows)
+}
+
+// tableWithin is Table for a width; 0: it does not matter.
+func tableWithin(
+	w io.Writer, width int, headings []string, right map[int]bool, rows [][]string,
+) error {
 	widths := make([]int, len(headings))
 	for _, row := range append([][]string{headings}, rows...) {
 		for i, cell := range row {
 			widths[i] = max(widths[i], runewidth.StringWidth(cell))
+		}
+	}
+	if width > 0 && len(widths) > 0 {
+		last := len(widths) - 1
+		before := 2 * last
+		for _, c := range widths[:last] {
+			before += c
+		}
+		if room := width - before; room >= leastRoom && room < widths[last] {
+			widths[last] = room
+			rows = folded(rows, last, room)
 		}
 	}
 	for n, row := range append([][]string{headings}, rows...) {
@@ -69,6 +92,52 @@ func Table(w io.Writer, headings []string, right map[int]bool, rows [][]string) 
 		}
 	}
 	return nil
+}
+
+// leastRoom is the width below which a column is not worth folding.
+const leastRoom = 20
+
+// folded returns rows of which the last column is no wider than room: what has no room goes on in rows that
+// are empty otherwise.
+func folded(rows [][]string, last, room int) (all [][]string) {
+	for _, row := range rows {
+		if len(row) <= last {
+			all = append(all, row)
+			continue
+		}
+		for n, line := range fold(row[last], room) {
+			part := make([]string, len(row))
+			if n == 0 {
+				copy(part, row)
+			}
+			part[last] = line
+			all = append(all, part)
+		}
+	}
+	return all
+}
+
+// fold breaks a text into lines no wider than room, between words where it can.
+func fold(s string, room int) (lines []string) {
+	line := ""
+	for _, word := range strings.Split(s, " ") {
+		for runewidth.StringWidth(word) > room { // a path or a digest
+			if line != "" {
+				lines, line = append(lines, line), ""
+			}
+			head := runewidth.Truncate(word, room, "")
+			lines, word = append(lines, head), word[len(head):]
+		}
+		switch {
+		case line == "":
+			line = word
+		case runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > room:
+			lines, line = append(lines, line), word
+		default:
+			line += " " + word
+		}
+	}
+	return append(lines, line)
 }
 
 // TSV writes rows under headings, separated by tabs. Tabs, line ends and backslashes inside a cell are

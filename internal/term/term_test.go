@@ -21,6 +21,28 @@ func TestTableAlignsWideCharacters(t *testing.T) {
 	}
 }
 
+// What has no room on a narrow terminal is on further lines; nothing is cut.
+func TestTableFoldsItsLastColumn(t *testing.T) {
+	var out bytes.Buffer
+	if err := tableWithin(&out, 28, []string{"table", "description"}, nil, [][]string{
+		{"users", "The people of the agency who used it."},
+		{"files", "/a/path/without/any/blank.pdf"},
+		{"short", "Nothing more."},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := "table  description\n" + strings.Repeat("─", 28) + `
+users  The people of the
+       agency who used it.
+files  /a/path/without/any/b
+       lank.pdf
+short  Nothing more.
+`
+	if diff := cmp.Diff(out.String(), want); diff != "" {
+		t.Errorf("got -, want +:\n%s", diff)
+	}
+}
+
 func TestTSVKeepsOneRowOnOneLine(t *testing.T) {
 	var out bytes.Buffer
 	if err := TSV(&out, []string{"a", "b"}, [][]string{{"two\nlines", `tab	and \`}}); err != nil {
