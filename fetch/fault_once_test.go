@@ -77,6 +77,28 @@ var onceFaults = []faultCase{
 				return n > 1 && answer(w, 410, nil) || raw(w, "HTTP/1.0 200 OK\r\n\r\n", o.body)
 			}
 		}, opts: patient, check: oneAnswer(1)},
+	{name: "a small file by a link that works once, of a server that is too busy for the next one",
+		world: func(t *testing.T, w *faultWorld) *master.CSV {
+			small, given := w.put("/data.zip", zipOf(t, 3)), make(chan struct{})
+			small.fault = func(n int, o *served, rw http.ResponseWriter, r *http.Request) bool {
+				if n > 1 {
+					return answer(rw, 410, nil)
+				}
+				o.serve(rw, r)
+				close(given)
+				return true
+			}
+			w.object = w.put("/attachments.zip", zipLike(faultSize, 5))
+			w.object.fault = func(n int, _ *served, rw http.ResponseWriter, _ *http.Request) bool {
+				if n > 1 {
+					return false
+				}
+				<-given
+				time.Sleep(100 * time.Millisecond) // until it has arrived, too
+				return answer(rw, 503, nil)
+			}
+			return w.master(t, "/data.zip", "/attachments.zip", "")
+		}, opts: patient, check: oneAnswer(9)},
 	{
 		name: "the server takes one connection from a host, and the user says so", test: testOneConnection,
 		outcome: "never more than one request is open, in a run that goes on as well",

@@ -135,12 +135,13 @@ func (f *Fetcher) takeProbe(s *Source) *exchange {
 	return x
 }
 
-// dropProbes closes the bodies left open at a host, which allows no further connection next to them.
+// dropProbes closes the bodies left open at a host, which allows no further connection next to them. One that
+// has been read to its end holds no connection, and may be all that a link which works once will ever give.
 func (f *Fetcher) dropProbes(host string) {
 	f.mu.Lock()
 	var dropped []*exchange
 	for s, x := range f.probes {
-		if x.resp.Request.URL.Host == host {
+		if x.resp.Request.URL.Host == host && !x.ended {
 			dropped = append(dropped, x)
 			delete(f.probes, s)
 		}

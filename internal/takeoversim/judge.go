@@ -337,7 +337,7 @@ func (w *World) mayWarn() bool {
 			"=title", "-repeated", "-encrypted", "duplicate-", "many-", "renamed-file", "year-folder",
 			"=numbers", "no-", "missing-", "damaged", "-cut-off", "=split", "rot-", "=html", "weak", "edge",
 			"gzip", "=padded", "absent-", "empty-table", "zero-bytes", "split-", "unknown-", "codes=",
-			"month-first", "ends="} {
+			"month-first", "ends=", "entry-names=cp437", "entry-names=windows-1252"} {
 			if strings.Contains(name, s) {
 				return true
 			}
