@@ -16,6 +16,9 @@ func TestSQLErrorsInPlainWords(t *testing.T) {
 		"select emial from candidates": {
 			"holdall: there is no column emial\n", "email", "Binder Error",
 		},
+		"select name from audit_logs": { // companies have one
+			"holdall: there is no column name\n", "did you mean message", "Binder Error",
+		},
 		"select c.emial from candidates c": {
 			"holdall: there is no column emial\n", "email", "Binder Error",
 		},
