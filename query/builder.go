@@ -63,10 +63,12 @@ type Builder struct {
 
 	write   sync.Mutex // serialises statements that change the database
 	adopted sync.Map   // files of tables that were stored before (see LoadStored), by table
-	state   sync.Mutex // guards what follows
-	tables  []*loaded
-	names   *names
-	closed  bool
+	// has room for one: the call of Match that finds owners; what it yields may be read later
+	matching chan struct{}
+	state    sync.Mutex // guards what follows
+	tables   []*loaded
+	names    *names
+	closed   bool
 
 	documents TableReport // as LoadDocuments made it
 }
@@ -107,6 +109,7 @@ func Create(ctx context.Context, path string, o BuildOptions) (*Builder, error) 
 	o.Snapshot = o.Snapshot.In(zone)
 	started := &Builder{
 		path: path, opts: o, names: newNames(reservedTables...), documents: emptyReport(documentsTable),
+		matching: make(chan struct{}, 1),
 	}
 	if started.work, err = os.MkdirTemp(o.TempDir, ".holdall-build-"); err != nil {
 		return nil, err

@@ -13,7 +13,18 @@ static void few_arenas(void) {
 	mallopt(M_ARENA_MAX, 2);
 #endif
 }
+
+// Freed memory that lies between what is still used stays with the process until it is asked for.
+static void give_back(void) {
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
 */
 import "C"
 
 func init() { C.few_arenas() }
+
+// giveBack returns to the system what DuckDB has freed. It takes some milliseconds, and is for the end of
+// steps that needed much.
+func giveBack() { C.give_back() }

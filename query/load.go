@@ -51,6 +51,9 @@ func (b *Builder) loadCSV(
 	l := b.plan(file, s)
 	l.was = was
 	err = b.load(ctx, l, s, text)
+	if s.records > smallTable {
+		giveBack()
+	}
 	b.state.Lock()
 	defer b.state.Unlock()
 	if err != nil {

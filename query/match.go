@@ -55,7 +55,10 @@ func (b *Builder) Match(ctx context.Context, entries iter.Seq2[Entry, error]) it
 			yield(Matched{}, err)
 			return
 		}
-		stopped, err := b.match(ctx, c, entries, yield)
+		stopped := false
+		if err = b.match(ctx, c, entries); err == nil {
+			stopped, err = yieldMatched(ctx, c, yield)
+		}
 		_, dropped := c.ExecContext(context.WithoutCancel(ctx), dropMatchSQL)
 		if err = errors.Join(err, dropped, c.Close()); err != nil && !stopped {
 			yield(Matched{}, fmt.Errorf("match files with rows: %w", err))
@@ -63,32 +66,49 @@ func (b *Builder) Match(ctx context.Context, entries iter.Seq2[Entry, error]) it
 	}
 }
 
-func (b *Builder) match(
-	ctx context.Context, c *sql.Conn, entries iter.Seq2[Entry, error], yield func(Matched, error) bool,
-) (stopped bool, err error) {
+// match makes the result, and leaves nothing else in the memory that all share.
+func (b *Builder) match(ctx context.Context, c *sql.Conn, entries iter.Seq2[Entry, error]) error {
 	if err := execAll(ctx, c, entrySQL); err != nil {
-		return false, err
+		return err
 	}
 	left := map[string]int64{}
 	if err := appendRows(
 		c, "temp", "main", "entry",
 		func(add func(...any) error) error { return addEntries(ctx, entries, left, add) },
 	); err != nil {
-		return false, err
+		return err
 	}
-	if len(left) == 0 {
-		return false, nil
+	if len(left) > 0 {
+		if err := b.decideInTurn(ctx, c, left); err != nil {
+			return err
+		}
+	}
+	return execAll(ctx, c, resultSQL, dropAllButResultSQL)
+}
+
+// decideInTurn finds the owners. It has the tables to do that with to itself: those of two calls at a time
+// would not fit into memory. left counts the entries by part.
+func (b *Builder) decideInTurn(ctx context.Context, c *sql.Conn, left map[string]int64) error {
+	select {
+	case b.matching <- struct{}{}:
+		defer func() { <-b.matching }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	if err := b.prepareMatch(ctx, c); err != nil {
-		return false, err
+		return err
 	}
 	results := []string{ownedCVsSQL}
 	if left["attachments"] > 0 {
 		results = append(results, ownedSQL)
 	}
+	many := left["attachments"]+left["cvs"] > smallTable
 	for _, p := range matchPhases() {
+		if many {
+			giveBack()
+		}
 		if err := p.run(ctx, c, left); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if left["attachments"] > 0 {
@@ -97,10 +117,7 @@ func (b *Builder) match(
 	if left["attachments"]+left["cvs"] > 0 {
 		results = append(results, ambiguousSQL)
 	}
-	if err := execAll(ctx, c, append(results, resultSQL)...); err != nil {
-		return false, err
-	}
-	return yieldMatched(ctx, c, yield)
+	return execAll(ctx, c, results...)
 }
 
 // prepareMatch finds what the paths say, which all phases build on.
@@ -125,7 +142,7 @@ func (b *Builder) prepareMatch(ctx context.Context, c *sql.Conn) error {
 	if err := c.QueryRowContext(ctx, areNumbersSQL).Scan(&numbers); err != nil {
 		return err
 	}
-	statements := []string{tokenSQL, ownerIDsSQL(numbers)}
+	statements := append([]string{tokenSQL}, ownerIDsSQL(numbers)...)
 	if numbers {
 		statements = append(statements, numberSQL, kindsSQL, seenSQL)
 	}

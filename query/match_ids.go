@@ -35,27 +35,38 @@ UNION SELECT r, concat(coalesce(kind, '?'), ' ', ref) FROM named
 	WHERE id IS NULL AND ref NOT IN (SELECT lower(reference) FROM temp.owner WHERE reference IS NOT NULL);`
 
 // ownerIDsSQL says what may be in a path for an owner: all of it where numbers may, since it then matters
-// how many ids are numbers; else only what the paths have.
-func ownerIDsSQL(numbers bool) string {
-	only := func(key string) string {
-		if numbers {
-			return ""
+// how many ids are numbers; else only what the paths have. It goes step by step: in one statement, the
+// engine would hold all of its joins and unions at a time.
+func ownerIDsSQL(numbers bool) []string {
+	const direct = "concat(record_type, ' ', lower(record_id))"
+	add := func(key, owner, from string) string {
+		sought := ""
+		if !numbers {
+			sought = " AND lower(" + key + ") IN (SELECT token FROM temp.sought)"
 		}
-		return " AND lower(" + key + ") IN (SELECT token FROM temp.token)"
+		return "INSERT INTO temp.pair SELECT lower(" + key + "), " + owner + " FROM " + from +
+			" AND " + key + " IS NOT NULL" + sought
 	}
-	return `
-CREATE TEMP TABLE oid AS
-WITH pair AS (
-	SELECT lower(owner_id) AS key, concat(owner_type, ' ', lower(owner_id)) AS owner FROM temp.owner
-		WHERE owner_id IS NOT NULL` + only("owner_id") + `
-	UNION SELECT lower(reference), concat(owner_type, ' ', lower(owner_id)) FROM temp.owner
-		WHERE reference IS NOT NULL AND owner_id IS NOT NULL` + only("reference") + `
-	UNION SELECT lower(record_id), owner FROM temp.att JOIN temp.arow USING (r)
-		WHERE record_id IS NOT NULL` + only("record_id") + `
-	UNION SELECT lower(record_reference), owner FROM temp.att JOIN temp.arow USING (r)
-		WHERE record_reference IS NOT NULL` + only("record_reference") + `)
-SELECT key, owner, regexp_extract(owner, '^\S+') AS kind, regexp_full_match(key, ` + bareNumber + `) AS bare
-	FROM pair;`
+	const (
+		known   = "temp.owner WHERE owner_id IS NOT NULL"
+		ofOwner = "concat(owner_type, ' ', lower(owner_id))"
+		named   = "temp.att WHERE record_id IS NOT NULL AND record_type IS NOT NULL"
+		others  = "temp.att JOIN temp.arow USING (r) WHERE (record_id IS NULL OR record_type IS NULL)"
+	)
+	return []string{
+		"CREATE TEMP TABLE sought AS SELECT DISTINCT token FROM temp.token",
+		"CREATE TEMP TABLE pair(key VARCHAR, owner VARCHAR)",
+		add("owner_id", ofOwner, known),
+		add("reference", ofOwner, known),
+		add("record_id", direct, named),
+		add("record_reference", direct, named),
+		add("record_id", "owner", others),
+		add("record_reference", "owner", others),
+		`CREATE TEMP TABLE oid AS SELECT key, owner, regexp_extract(owner, '^\S+') AS kind, ` +
+			"regexp_full_match(key, " + bareNumber + ") AS bare FROM (SELECT DISTINCT key, owner " +
+			"FROM temp.pair)",
+		"DROP TABLE temp.pair; DROP TABLE temp.sought",
+	}
 }
 
 // tokenSQL takes paths apart. A token is a run of letters and digits, or one that hyphens join. Only what

@@ -11,7 +11,9 @@ package query
 // Evidence is looked at in phases, the strongest first. A phase sees only entries and rows that no earlier
 // one has matched; so the expensive comparison of changed names is for what is left over.
 
-const dropMatchSQL = `
+const dropMatchSQL = dropAllButResultSQL + "DROP TABLE IF EXISTS temp.result;"
+
+const dropAllButResultSQL = `
 DROP VIEW IF EXISTS temp.att; DROP VIEW IF EXISTS temp.cand; DROP VIEW IF EXISTS temp.person;
 	DROP VIEW IF EXISTS temp.owner;
 DROP TABLE IF EXISTS temp.entry; DROP TABLE IF EXISTS temp.token; DROP TABLE IF EXISTS temp.number;
@@ -24,7 +26,8 @@ DROP TABLE IF EXISTS temp.rowhit; DROP TABLE IF EXISTS temp.ownerhit; DROP TABLE
 	DROP TABLE IF EXISTS temp.decided;
 DROP TABLE IF EXISTS temp.tied; DROP TABLE IF EXISTS temp.pair; DROP TABLE IF EXISTS temp.owned;
 	DROP TABLE IF EXISTS temp.alone;
-DROP TABLE IF EXISTS temp.result;`
+DROP TABLE IF EXISTS temp.pair; DROP TABLE IF EXISTS temp.sought;
+	DROP TABLE IF EXISTS temp.strong;`
 
 // entrySQL makes the tables that are filled. Some stay empty where there is nothing to fill them with: for a
 // container of a few files, looking is what takes the time.
@@ -63,27 +66,32 @@ const leftSQL = `e AS (SELECT no, size, path, regexp_extract(lower(nfc_normalize
 	FROM temp.entry
 	WHERE part = 'attachments' AND no NOT IN (SELECT no FROM temp.decided))`
 
-// strongHitsSQL finds rows by their key or path. That name and size agree as well decides between several.
+// strongSQL finds rows by their key or path, one way after the other: in one statement, the engine would hold
+// what all of them need at a time. That name and size agree as well decides between several.
+const strongSQL = `
+CREATE TEMP TABLE strong(no BIGINT, r BIGINT, score INTEGER);
+INSERT INTO temp.strong
+WITH ` + strongEntrySQL + `
+SELECT no, r, ` + ruleID + strongMoreSQL + ` FROM e JOIN temp.rowhit USING (no) JOIN temp.att USING (r);
+INSERT INTO temp.strong
+WITH ` + strongEntrySQL + `,
+tail AS (SELECT no, base, size, unnest([p,
+	CASE WHEN regexp_matches(p, '/.*/') THEN regexp_replace(p, '^[^/]*/', '') END,
+	CASE WHEN regexp_matches(p, '/.*/.*/') THEN regexp_replace(p, '^[^/]*/[^/]*/', '') END]) AS t FROM e)
+SELECT no, r, ` + rulePath + strongMoreSQL + ` FROM tail JOIN temp.att ON path_key = t;
+INSERT INTO temp.strong
+WITH ` + strongEntrySQL + `
+SELECT no, r, ` + rulePath + strongMoreSQL + ` FROM e
+	JOIN temp.att ON regexp_replace(path_key, '^[^/]*/', '') = p WHERE contains(p, '/') AND path_key <> p;`
+
+const strongEntrySQL = `e AS (SELECT no, size, lower(nfc_normalize(path)) AS p,
+	regexp_extract(p, '[^/]*$') AS base FROM temp.entry WHERE part = 'attachments')`
+
+const strongMoreSQL = ` + CASE WHEN file_size = size THEN ` + ruleNameSize + ` ELSE 0 END
+	+ CASE WHEN name_key = base THEN ` + ruleName + ` ELSE 0 END`
+
 const strongHitsSQL = `
-INSERT INTO temp.hit
-WITH e AS (SELECT no, size, lower(nfc_normalize(path)) AS p, regexp_extract(lower(nfc_normalize(path)),
-	'[^/]*$') AS base
-	FROM temp.entry WHERE part = 'attachments'),
-tail AS (SELECT no, p AS t, base, size FROM e
-	UNION ALL SELECT no, regexp_replace(p, '^[^/]*/', ''), base, size FROM e WHERE regexp_matches(p, '/.*/')
-	UNION ALL SELECT no, regexp_replace(p, '^[^/]*/[^/]*/', ''), base, size FROM e WHERE regexp_matches(p,
-		'/.*/.*/')),
-hits AS (
-	SELECT no, r, ` + ruleID + ` AS score, base, size, name_key, file_size FROM temp.rowhit
-		JOIN e USING (no) JOIN temp.att USING (r)
-	UNION ALL SELECT no, r, ` + rulePath + `, base, size, name_key, file_size FROM tail
-		JOIN temp.att ON path_key = t
-	UNION ALL SELECT no, r, ` + rulePath + `, base, size, name_key, file_size FROM e
-		JOIN temp.att ON regexp_replace(path_key, '^[^/]*/', '') = p
-		WHERE contains(p, '/') AND path_key <> p)
-SELECT no, 'attachments', r, NULL, false, bit_or(score) + max(CASE WHEN file_size = size
-	THEN ` + ruleNameSize + ` ELSE 0 END)
-	+ max(CASE WHEN name_key = base THEN ` + ruleName + ` ELSE 0 END) FROM hits GROUP BY no, r;`
+INSERT INTO temp.hit SELECT no, 'attachments', r, NULL, false, bit_or(score) FROM temp.strong GROUP BY no, r;`
 
 // nameHitsSQL goes by names, for entries that have no better hit, and with rows that no other entry has by
 // key or path. A path that names an owner is not given to another's row. Common names would meet common
@@ -229,7 +237,7 @@ WHERE NOT several AND (part = 'cvs' OR (target, score) IN (SELECT (target, score
 // endPhaseSQL remembers what could not be decided.
 const endPhaseSQL = `
 INSERT INTO temp.tied SELECT DISTINCT no FROM temp.hit WHERE no NOT IN (SELECT no FROM temp.decided);
-DELETE FROM temp.hit;`
+DELETE FROM temp.hit; DROP TABLE IF EXISTS temp.strong;`
 
 // How rows were found, by phase.
 const (
@@ -265,7 +273,7 @@ const inDoubtSQL = `SELECT no FROM temp.seen
 // matchPhases are the phases, the strongest first.
 func matchPhases() []matchPhase {
 	return []matchPhase{
-		{part: "attachments", hits: strongHitsSQL, how: howStrong},
+		{part: "attachments", before: []string{strongSQL}, hits: strongHitsSQL, how: howStrong},
 		{part: "cvs", hits: cvHitsSQL, how: howCV},
 		{part: "attachments", hits: nameHitsSQL, how: howNamed},
 		{
