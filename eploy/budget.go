@@ -67,8 +67,8 @@ func (b *budget) check(now time.Time) error {
 	}
 	if b.limit > 1 && b.kept() >= b.limit {
 		return &Failure{Code: CodeUsage, Hint: "leave fewer to others with --reserve",
-			Message: fmt.Sprintf("of the day's %d requests, %d are to be left to others: none is left for the pull",
-				b.limit, b.kept())}
+			Message: fmt.Sprintf("of the day's %d requests, %d are to be left to others: "+
+				"none is left for the pull", b.limit, b.kept())}
 	}
 	if day := b.nextDay(); now.Before(day) {
 		day = day.Add(time.Second - 1).Truncate(time.Second) // as it is told

@@ -46,7 +46,8 @@ var types = []*listing{
 		"ApplicationDate ApplicationType InfluenceToApply Workflow Placement "+
 			"Candidate Vacancy Questions QuestionFields"+dated),
 	typeOf("placements", "Placement", "StartDate EndDate City WeekStartDay User Authoriser PlacementStatus "+
-		"Vacancy Candidate PurchaseOrder NominalCode Department InvoiceFrequency SplitInvoiceMethod RateCurrency "+
+		"Vacancy Candidate PurchaseOrder NominalCode Department InvoiceFrequency SplitInvoiceMethod "+
+		"RateCurrency "+
 		"ChargeCurrency Salary WorkingHours NoticeRequired ReportTo ReportWhere ReportTime ReasonForLeaving "+
 		"ReasonForLeavingComments Comments RatesDescription PayRate Questions"+dated),
 	typeOf("actions", "Action", "StartDate EndDate CompletionDate ActionOutcome ActionPriority Vacancy "+

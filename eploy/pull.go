@@ -168,8 +168,8 @@ func (p *pull) anyReadable() error {
 	}
 	return &Failure{Code: CodeDenied,
 		Message: "the key may read none of the record types that were asked for",
-		Hint: "check what the key and its user may read, and that this machine's address is allowed for the " +
-			"user; then run the same command again"}
+		Hint: "check what the key and its user may read, and that this machine's address is allowed for " +
+			"the user; then run the same command again"}
 }
 
 // eachListing does something with each listing. One that is stopped stops no other, and neither does one that

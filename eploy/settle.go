@@ -65,12 +65,12 @@ func (p *pull) settle(ctx context.Context, g *progress) error {
 	}
 	if g.alone > 0 {
 		p.find(RecordsAlone, Warning, g.listing,
-			"%d records of %s could only be read one by one: options are in full, and in place of answers to "+
-				"questions there may be where these are", g.alone, g.name)
+			"%d records of %s could only be read one by one: options are in full, and in place of answers "+
+				"to questions there may be where these are", g.alone, g.name)
 	}
 	if n := len(g.have); n > 0 && g.name == "candidates" {
-		p.find(NotAsked, Info, g.listing, "the references of %d candidates were not asked for: the system answers "+
-			"them one candidate at a time", n)
+		p.find(NotAsked, Info, g.listing, "the references of %d candidates were not asked for: the system "+
+			"answers them one candidate at a time", n)
 	}
 	if n := len(g.gone); n > 0 {
 		p.find(RecordsVanished, Info, g.listing,
@@ -295,7 +295,8 @@ func (p *pull) changes(ctx context.Context, g *progress, round int) error {
 			}
 			if !g.comparable {
 				p.find(DatesIncomparble, Info, g.listing,
-					"the system answers nothing when dates of %s are compared: all are listed again instead", g.name)
+					"the system answers nothing when dates of %s are compared: all are listed again instead",
+					g.name)
 				return p.relist(ctx, g, round)
 			}
 		}

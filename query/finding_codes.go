@@ -99,8 +99,8 @@ var codeTable = []CodeInfo{
 	{AttachmentMissing, at(SeverityError), "A row of the attachments has no file."},
 	{
 		AttachmentRefused, at(SeverityError),
-		"The file of a row of the attachments came, but in a form that is not taken over as a document, such " +
-			"as encrypted; its stored bytes are kept.",
+		"The file of a row of the attachments came, but in a form that is not taken over as a document, " +
+			"such as encrypted; its stored bytes are kept.",
 	},
 	{
 		AttachmentUnclear, at(SeverityWarning),
@@ -149,8 +149,8 @@ var codeTable = []CodeInfo{
 	{CVMissing, at(SeverityError), "A candidate has a CV according to the tables, but there is none."},
 	{
 		CVUnclear, at(SeverityWarning),
-		"A candidate has a CV according to the tables; a CV without an owner, or a file of theirs among the " +
-			"attachments, may be it.",
+		"A candidate has a CV according to the tables; a CV without an owner, or a file of theirs among " +
+			"the attachments, may be it.",
 	},
 	{DamagedInSource, at(SeverityError), "Bytes do not fit the checksum that the export itself gives them."},
 	{

@@ -54,7 +54,8 @@ type Refused struct {
 	Size   int64  // of its content, in bytes; 0 where it is not known
 }
 
-// LoadRefused tells of refused entries, for Reconcile. Their number may be large: they are not kept in memory.
+// LoadRefused tells of refused entries, for Reconcile. Their number may be large: they are not kept in
+// memory.
 func (b *Builder) LoadRefused(ctx context.Context, entries iter.Seq2[Refused, error]) error {
 	b.write.Lock()
 	defer b.write.Unlock()

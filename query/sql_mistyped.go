@@ -45,8 +45,8 @@ func (s statement) mistyped() error {
 }
 
 // NearestColumn returns the name of a column, of any table or view, that is at most two typing mistakes away
-// from name; "" when there is none, or when a table has a column of just that name. The engine guesses columns
-// of tables, but not of views.
+// from name; "" when there is none, or when a table has a column of just that name. The engine guesses
+// columns of tables, but not of views.
 func (d *DB) NearestColumn(ctx context.Context, name string) string {
 	rows, err := d.db.QueryContext(ctx, `SELECT DISTINCT column_name FROM duckdb_columns()
 		WHERE NOT internal AND column_name IS NOT NULL ORDER BY ALL`)

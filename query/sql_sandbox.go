@@ -96,7 +96,8 @@ func refuse(what string) error {
 func isOneSelect(ctx context.Context, c querier, sql string) (bool, error) {
 	var one bool
 	err := c.QueryRowContext(
-		ctx, "SELECT coalesce(json_array_length(json_serialize_sql(?::VARCHAR)->'statements') = 1, false)", sql,
+		ctx,
+		"SELECT coalesce(json_array_length(json_serialize_sql(?::VARCHAR)->'statements') = 1, false)", sql,
 	).Scan(&one)
 	return one, err
 }

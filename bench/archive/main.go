@@ -135,7 +135,8 @@ func (o options) print(bag string, rows []*row) error {
 	load, _ := os.ReadFile("/proc/loadavg")
 	fmt.Printf("%s, %d CPUs, load %.4s, archive of %s MiB; %d runs each, medians (least to most)\n\n",
 		time.Now().Format(time.DateOnly), runtime.NumCPU(), load, size, o.runs)
-	fmt.Println("| | time | CPU | compared with openssl, time | CPU | peak memory |\n|---|---|---|---|---|---|")
+	fmt.Println("| | time | CPU | compared with openssl, time | CPU | peak memory |")
+	fmt.Println("|---|---|---|---|---|---|")
 	first := rows[0]
 	for _, r := range rows {
 		fmt.Printf("| %s | %s | %s | %.2f x | %.2f x | %d MiB |\n", r.name, timing.Spread(r.wall),

@@ -127,7 +127,8 @@ func (l *slowLink) wait(bytes int) {
 	if l.first.IsZero() {
 		l.first = now
 	}
-	if l.free.Before(now.Add(-50 * time.Millisecond)) { // what a link could have sent is lost, but for a little
+	// what a link could have sent is lost, but for a little
+	if l.free.Before(now.Add(-50 * time.Millisecond)) {
 		l.free = now.Add(-50 * time.Millisecond)
 	}
 	l.free = l.free.Add(time.Duration(int64(bytes) * int64(time.Second) / l.rate))

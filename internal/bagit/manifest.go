@@ -19,8 +19,10 @@ import (
 var algorithms = map[string]func() hash.Hash{
 	"md5": md5.New, "sha1": sha1.New, "sha224": sha256.New224, "sha256": sha256.New, "sha384": sha512.New384,
 	"sha512": sha512.New, "sha512256": sha512.New512_256,
-	"sha3224": func() hash.Hash { return sha3.New224() }, "sha3256": func() hash.Hash { return sha3.New256() },
-	"sha3384": func() hash.Hash { return sha3.New384() }, "sha3512": func() hash.Hash { return sha3.New512() },
+	"sha3224": func() hash.Hash { return sha3.New224() },
+	"sha3256": func() hash.Hash { return sha3.New256() },
+	"sha3384": func() hash.Hash { return sha3.New384() },
+	"sha3512": func() hash.Hash { return sha3.New512() },
 }
 
 // A manifest is a payload or tag manifest.

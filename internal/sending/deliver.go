@@ -160,7 +160,8 @@ func recordInterrupted(ctx context.Context, o Options) error {
 		}
 	}
 	if x.Importing.IsZero() { // so that nothing is to be said of any record
-		x.Run.Ended, x.Run.Status, x.Run.Detail = time.Now().UTC(), orgvue.Failed, "interrupted before the import"
+		x.Run.Ended, x.Run.Status = time.Now().UTC(), orgvue.Failed
+		x.Run.Detail = "interrupted before the import"
 		x.Run.Records, x.Records = 0, nil
 	} else {
 		o.Talk("the send begun at %s was interrupted: the dataset is asked which of its %d records it has",

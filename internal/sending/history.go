@@ -86,8 +86,8 @@ func (m *sentRecords) resolveUnknown(items []string, o *Options) (waiting int, e
 	for id, at := range m.unknown {
 		if ends := at.Add(o.ImportTime); !there[id] && !m.of[id].Requeued && time.Now().Before(ends) {
 			return 0, &orgvue.Error{Code: orgvue.CodeBusy, Retryable: true,
-				Message: fmt.Sprintf("an import begun before %s, of which nothing was heard again, may still be running",
-					at.UTC().Format(time.DateTime+" MST")),
+				Message: fmt.Sprintf("an import begun before %s, of which nothing was heard again, may still "+
+					"be running", at.UTC().Format(time.DateTime+" MST")),
 				Hint: "run the same command again after " + ends.UTC().Format(time.DateTime+" MST") +
 					", or with a shorter --import-time"}
 		}

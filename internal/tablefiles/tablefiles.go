@@ -136,8 +136,8 @@ func (x *exporter) withoutSensitive(tables []query.TableReport) []query.TableRep
 	return all
 }
 
-// selection is SQL for a table with the columns that are exported. Tables keep the order of their files; views
-// have none, and are sorted, so that the same archive is exported alike each time.
+// selection is SQL for a table with the columns that are exported. Tables keep the order of their files;
+// views have none, and are sorted, so that the same archive is exported alike each time.
 func selection(t query.TableReport) string {
 	var columns []string
 	for _, c := range t.Columns {

@@ -28,9 +28,9 @@ const maxInner = 1000
 var containerLike = regexp.MustCompile(`(?i)\.(zip|tar|tgz|tzst|tar\.gz|tar\.zst|\d{3,4}|z\d{2,3})$`)
 
 // innerContainers returns the entries of a container that are containers themselves: all of them, when by
-// their names all may be, and none is somebody's document. Else it returns nil. One that is named for a person
-// is that person's document, unless the table of attachments says what was attached, and it is none of it: then
-// each holds what one person has.
+// their names all may be, and none is somebody's document. Else it returns nil. One that is named for a
+// person is that person's document, unless the table of attachments says what was attached, and it is none of
+// it: then each holds what one person has.
 func (u *unpacker) innerContainers(
 	ctx context.Context, s *origin, known *entryTable,
 ) ([]unpack.Entry, error) {
