@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -167,4 +168,41 @@ func rowsOf(t *testing.T, s string) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// A key that is there twice is a finding; it must not count what is joined to it twice as well.
+func TestReportsCountOnceWhatIsJoinedToARepeatedKey(t *testing.T) {
+	var log strings.Builder
+	log.WriteString("Audit Id,Event Time,Action,Entity Type,Entity Id,Actor Id,Message\n")
+	for i := range 300 {
+		fmt.Fprintf(&log, "l%d,2024-01-02 03:04:05,CALL,CANDIDATE,a1,u1,Talked of HÖGLIND\n", i)
+	}
+	root := takenOver(t, map[string]string{
+		"Candidates.csv": "Candidate Id,Candidate Ref,Full Name,Email,Mobile,Source\n" +
+			"a1,CA-1,Bo Li,bo@example.org,n/a,Web\na1,CA-1,Bo Li,bo@example.org,n/a,Web\na2,CA-2,Al Bo,,n/a,Web\n",
+		"Contacts.csv":  "Contact Id,Contact Ref,Full Name,Email\nc1,CT-1,Åsa Höglind,asa@example.org\n",
+		"Users.csv":     "User Id,Full Name,Email\nu1,Ann,ann@example.org\nu1,Ann,ann@example.org\n",
+		"Companies.csv": "Company Id,Company Ref,Name\ny1,CY-1,Acme\ny1,CY-1,Acme\n",
+		"Jobs.csv":      "Job Id,Job Ref,Title,Company Id\nj1,JB-1,Welder,y1\nj1,JB-1,Welder,y1\n",
+		"Job_Pipelines.csv": "Pipeline Id,Job Id,Candidate Id,Owner Id,Status Code,Commission Value,Created On\n" +
+			"p1,j1,a1,u1,PLACED,1000.00,2024-01-02 03:04:05\n",
+		"Audit_Logs.csv": log.String(),
+	})
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"04"}, "\nWeb\t2\t1\t1\t100.0\t1000.00\n"},
+		{[]string{"05"}, "\nAnn\t\tfalse\t1\t0\t0\t1\t\t1000.00\n"},
+		{[]string{"06"}, "\nAcme\t1\t0\t1\t1000.00\t"},
+		{[]string{"11"}, "key\tn\tids\nemail:bo@example.org\t2\t"}, // and nobody shares the number n/a
+		{[]string{"C1", "--param", "q=hoglind"}, "CONTACT\tc1\tCT-1\tÅsa Höglind\t"},
+	} {
+		if o := holdall(t, append([]string{"report", root}, tc.args...)...); !strings.Contains(o.stdout, tc.want) {
+			t.Errorf("%q: want %q in\n%s%s", tc.args, tc.want, o.stdout, o.stderr)
+		}
+	}
+	if o := holdall(t, "report", root, "C3", "--param", "q=hoglind"); strings.Count(o.stdout, "\n") != 301 {
+		t.Errorf("of 300 mentions %d are there", strings.Count(o.stdout, "\n")-1)
+	}
 }

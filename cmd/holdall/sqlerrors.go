@@ -81,8 +81,13 @@ var sqlErrors = []struct {
 		"there is no function ", 2, "\"holdall help sql\" says what can be asked",
 	},
 	{
-		regexp.MustCompile(`No function matches .* argument types '(?:!?~~\*?|lower|upper)\((VARCHAR\[\])`),
+		regexp.MustCompile(`No function matches .* argument types '[^'()]+\((VARCHAR\[\])`),
 		"a text is wanted here, and this is a list: ", 0,
+		"has(skills, 'java') is whether any item of the list has that text in it",
+	},
+	{
+		regexp.MustCompile(`with value '([^']*)' can't be cast to the destination type VARCHAR\[\]`),
+		"a list is compared with the text ", 0,
 		"has(skills, 'java') is whether any item of the list has that text in it",
 	},
 	{

@@ -39,6 +39,12 @@ func TestSQLErrorsInPlainWords(t *testing.T) {
 			"holdall: this needs more memory than the database engine may use, which is 61.0 MiB\n",
 			"--memory SIZE", "Out of Memory",
 		},
+		"select 1 from candidates where skills ~ 'a'": {
+			"holdall: a text is wanted here, and this is a list: VARCHAR[]\n", "has(skills", "Binder Error",
+		},
+		"select 1 from candidates where skills = 'SQL'": {
+			"holdall: a list is compared with the text SQL\n", "has(skills", "Conversion Error",
+		},
 		"select 'x'::int + email from candidates where email = 'y'": {"", "", "Error"},
 	} {
 		o := holdall(t, "query", root, sql, "--memory", "64M")
