@@ -160,9 +160,12 @@ func (o *demoOptions) ask(ctx context.Context, e *env, x *export) error {
 		if err != nil {
 			return fmt.Errorf("report %s: %w", q.name, err)
 		}
-		_, err = query.Write(e.stdout, rows, query.WriteOptions{Format: query.Table, Limit: 8})
+		done, err := query.Write(e.stdout, rows, query.WriteOptions{Format: query.Table, Limit: 8})
 		if err := errors.Join(err, rows.Close()); err != nil {
 			return err
+		}
+		if done.Cut {
+			fmt.Fprintf(e.stdout, "… and more: holdall report %s %s\n", o.to, q.name)
 		}
 	}
 	fmt.Fprintln(e.stdout)

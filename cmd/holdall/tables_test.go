@@ -46,3 +46,15 @@ func TestViewsAreExportedSorted(t *testing.T) {
 		t.Errorf("%d stage events are not sorted by their cards", len(ids))
 	}
 }
+
+// The demo shows eight rows of an answer, and says so where there are more.
+func TestTheDemoSaysThatAnAnswerGoesOn(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	root := filepath.Join(t.TempDir(), "demo")
+	o := holdall(t, "demo", "--people", "500", "--to", root)
+	rows := holdall(t, "report", root, "15")
+	more := "… and more: holdall report " + root + " 15-open-tasks-by-leaver\n"
+	if n := strings.Count(rows.stdout, "\n") - 1; n <= 8 || !strings.Contains(o.stdout, more) {
+		t.Errorf("the report has %d rows, and the demo says\n%s%s", n, o.stdout, o.stderr)
+	}
+}
