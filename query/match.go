@@ -78,23 +78,29 @@ func (b *Builder) match(ctx context.Context, c *sql.Conn, entries iter.Seq2[Entr
 	); err != nil {
 		return err
 	}
-	if len(left) > 0 {
-		if err := b.decideInTurn(ctx, c, left); err != nil {
-			return err
-		}
-	}
-	return execAll(ctx, c, resultSQL, dropAllButResultSQL)
-}
-
-// decideInTurn finds the owners. It has the tables to do that with to itself: those of two calls at a time
-// would not fit into memory. left counts the entries by part.
-func (b *Builder) decideInTurn(ctx context.Context, c *sql.Conn, left map[string]int64) error {
-	select {
+	select { // the tables of two calls at a time would not fit into memory
 	case b.matching <- struct{}{}:
 		defer func() { <-b.matching }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if left["attachments"]+left["cvs"] > manyEntries {
+		b.write.Lock() // nor do those of one, and a large table that is loaded
+		defer b.write.Unlock()
+	}
+	if len(left) > 0 {
+		if err := b.decide(ctx, c, left); err != nil {
+			return err
+		}
+	}
+	return execAll(ctx, c, dropAllButOwnedSQL, resultSQL, dropAllButResultSQL)
+}
+
+// manyEntries is from how many entries on their matching needs all of the memory.
+const manyEntries = 100_000
+
+// decide finds the owners. left counts the entries by part.
+func (b *Builder) decide(ctx context.Context, c *sql.Conn, left map[string]int64) error {
 	if err := b.prepareMatch(ctx, c); err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func ownerIDsSQL(numbers bool) []string {
 		if !numbers {
 			sought = " AND lower(" + key + ") IN (SELECT token FROM temp.sought)"
 		}
-		return "INSERT INTO temp.pair SELECT lower(" + key + "), " + owner + " FROM " + from +
+		return "INSERT INTO temp.keyed SELECT lower(" + key + "), " + owner + " FROM " + from +
 			" AND " + key + " IS NOT NULL" + sought
 	}
 	const (
@@ -55,7 +55,7 @@ func ownerIDsSQL(numbers bool) []string {
 	)
 	return []string{
 		"CREATE TEMP TABLE sought AS SELECT DISTINCT token FROM temp.token",
-		"CREATE TEMP TABLE pair(key VARCHAR, owner VARCHAR)",
+		"CREATE TEMP TABLE keyed(key VARCHAR, owner VARCHAR)",
 		add("owner_id", ofOwner, known),
 		add("reference", ofOwner, known),
 		add("record_id", direct, named),
@@ -64,8 +64,8 @@ func ownerIDsSQL(numbers bool) []string {
 		add("record_reference", "owner", others),
 		`CREATE TEMP TABLE oid AS SELECT key, owner, regexp_extract(owner, '^\S+') AS kind, ` +
 			"regexp_full_match(key, " + bareNumber + ") AS bare FROM (SELECT DISTINCT key, owner " +
-			"FROM temp.pair)",
-		"DROP TABLE temp.pair; DROP TABLE temp.sought",
+			"FROM temp.keyed)",
+		"DROP TABLE temp.keyed; DROP TABLE temp.sought",
 	}
 }
 

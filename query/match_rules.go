@@ -13,10 +13,13 @@ package query
 
 const dropMatchSQL = dropAllButResultSQL + "DROP TABLE IF EXISTS temp.result;"
 
-const dropAllButResultSQL = `
+const dropAllButResultSQL = dropAllButOwnedSQL + `
+DROP TABLE IF EXISTS temp.entry; DROP TABLE IF EXISTS temp.owned;`
+
+const dropAllButOwnedSQL = `
 DROP VIEW IF EXISTS temp.att; DROP VIEW IF EXISTS temp.cand; DROP VIEW IF EXISTS temp.person;
 	DROP VIEW IF EXISTS temp.owner;
-DROP TABLE IF EXISTS temp.entry; DROP TABLE IF EXISTS temp.token; DROP TABLE IF EXISTS temp.number;
+DROP TABLE IF EXISTS temp.token; DROP TABLE IF EXISTS temp.number;
 	DROP TABLE IF EXISTS temp.spoken;
 DROP TABLE IF EXISTS temp.arow; DROP TABLE IF EXISTS temp.oid; DROP TABLE IF EXISTS temp.seen;
 	DROP TABLE IF EXISTS temp.said; DROP TABLE IF EXISTS temp.word; DROP TABLE IF EXISTS temp.mailbox;
@@ -24,9 +27,9 @@ DROP TABLE IF EXISTS temp.named; DROP TABLE IF EXISTS temp.judged; DROP TABLE IF
 	DROP TABLE IF EXISTS temp.believed;
 DROP TABLE IF EXISTS temp.rowhit; DROP TABLE IF EXISTS temp.ownerhit; DROP TABLE IF EXISTS temp.hit;
 	DROP TABLE IF EXISTS temp.decided;
-DROP TABLE IF EXISTS temp.tied; DROP TABLE IF EXISTS temp.pair; DROP TABLE IF EXISTS temp.owned;
+DROP TABLE IF EXISTS temp.tied; DROP TABLE IF EXISTS temp.pair;
 	DROP TABLE IF EXISTS temp.alone;
-DROP TABLE IF EXISTS temp.pair; DROP TABLE IF EXISTS temp.sought;
+DROP TABLE IF EXISTS temp.keyed; DROP TABLE IF EXISTS temp.sought;
 	DROP TABLE IF EXISTS temp.strong;`
 
 // entrySQL makes the tables that are filled. Some stay empty where there is nothing to fill them with: for a
