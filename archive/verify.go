@@ -84,7 +84,8 @@ func (b *Bag) VerifyWith(ctx context.Context, level Level, o VerifyOptions) (*Re
 	}
 	v := &verifier{
 		bag: b, level: level, progress: o.Progress, until: o.Until, checkpoint: o.Checkpoint,
-		present: map[string]Info{}, actual: map[string]digest.Sum{}, faults: map[faultKey]*fault{},
+		knownContent: o.KnownContent,
+		present:      map[string]Info{}, actual: map[string]digest.Sum{}, faults: map[faultKey]*fault{},
 	}
 	if err := v.run(ctx); err != nil {
 		return nil, fmt.Errorf("verify %s: %w", b.Location(), err)
@@ -98,7 +99,10 @@ type verifier struct {
 	level      Level
 	until      time.Time
 	checkpoint *Checkpoint
-	stopped    bool // at until, before all files had been read
+	// see VerifyOptions
+	knownContent func(name string, content digest.Sum) bool
+
+	stopped bool // at until, before all files had been read
 
 	present  map[string]Info // what is in the store
 	expected *expectation    // what should be there

@@ -37,6 +37,9 @@ type VerifyOptions struct {
 	// and the level Full.
 	Until      time.Time
 	Checkpoint *Checkpoint // filled in, and used; nil: none
+	// KnownContent reports whether the caller has decompressed a file and found content with this digest, so
+	// that level Deep need not do it again. It is asked last, and may wait; nil: nothing is known.
+	KnownContent func(name string, content digest.Sum) bool
 }
 
 // recall takes over what a checkpoint says of a file, if it is still the file that was read.
