@@ -114,6 +114,9 @@ func (d *dataFiles) load(ctx context.Context, e unpack.Entry, aside bool) error 
 	return d.keepOrLoad(ctx, f, aside)
 }
 
+// otherDir is where files of the data part are kept that are no tables.
+const otherDir = "data/received/other/"
+
 // A dataFile is a file of the data part on the local disk, unwrapped.
 type dataFile struct {
 	name  string      // as received, without the suffix of what it was wrapped in
@@ -218,15 +221,17 @@ func (d *dataFiles) decompress(ctx context.Context, e unpack.Entry, f *dataFile)
 // keepWrapped keeps a file that holds a table, it seems, in a form that cannot be read.
 func (d *dataFiles) keepWrapped(e unpack.Entry, plain string, cause error) error {
 	t := d.in.t
-	kept := "data/received/other/" + t.tables.name(e.Name) + ".zst"
+	kept, err := t.keepReceived(otherDir, e.Name, plain)
+	if err != nil {
+		return err
+	}
 	table, _ := tableOf(e.Name)
 	t.reportUnopened(
 		query.SeverityError, table,
 		"%s in %s could not be unwrapped: %v; it is kept as received in %s", e.Name, displayName(d.s), cause,
-		kept,
+		kept.Path,
 	)
-	_, err := t.keepFile(kept, plain)
-	return err
+	return nil
 }
 
 func (d *dataFiles) keepOrLoad(ctx context.Context, f *dataFile, aside bool) error {
@@ -238,15 +243,17 @@ func (d *dataFiles) keepOrLoad(ctx context.Context, f *dataFile, aside bool) err
 	if aside {
 		why = "is there twice, the second time outside the directory"
 	}
-	kept := "data/received/other/" + t.tables.name(f.name) + ".zst"
+	kept, err := t.keepReceived(otherDir, f.name, f.plain)
+	if err != nil {
+		return err
+	}
 	x := query.Finding{Code: query.FileUnexpected, Severity: query.SeverityInfo,
-		Detail: fmt.Sprintf("%s in the data part %s: kept as received in %s", f.name, why, kept)}
+		Detail: fmt.Sprintf("%s in the data part %s: kept as received in %s", f.name, why, kept.Path)}
 	if table, ok := tableOf(f.name); ok && !aside {
 		x.Table = table
 	}
 	t.findings.add(x)
-	_, err := t.keepFile(kept, f.plain)
-	return err
+	return nil
 }
 
 // loadTable keeps the files of a table as received, and loads the table.
@@ -254,7 +261,7 @@ func (d *dataFiles) loadTable(ctx context.Context, files []*dataFile) error {
 	t := d.in.t
 	var record TableRecord
 	keep := func(f *dataFile) (StoredFile, error) {
-		return t.keepFile("data/received/tables/"+t.tables.name(f.name)+".zst", f.plain)
+		return t.keepReceived("data/received/tables/", f.name, f.plain)
 	}
 	var keeping errgroup.Group // the file is compressed while it is loaded
 	whole, err := files[0].plain, error(nil)
@@ -339,15 +346,17 @@ func (d *dataFiles) keepInner(ctx context.Context, e unpack.Entry, missed bool) 
 	if missed {
 		severity = query.SeverityError
 	}
-	kept := "data/received/other/" + t.tables.name(e.Name) + ".zst"
+	kept, err := t.keepReceived(otherDir, e.Name, plain)
+	if err != nil {
+		return err
+	}
 	table, _ := tableOf(e.Name)
 	t.reportUnopened(
 		severity, table,
 		"%s in %s is a container, or a piece of one, and was not opened; it is kept as received in %s",
-		e.Name, displayName(d.s), kept,
+		e.Name, displayName(d.s), kept.Path,
 	)
-	_, err := t.keepFile(kept, plain)
-	return err
+	return nil
 }
 
 // unloaded reports a CSV that cannot be made a table: that must not keep an export from being archived.

@@ -70,15 +70,15 @@ func (ts *tables) counts() map[string]TableCount {
 	return counts
 }
 
-// name gives out a name in the bag for a received file, unlike all others before: folders are dropped, and a
-// second Users.csv becomes Users-2.csv.
-func (ts *tables) name(received string) string {
+// name gives out a name in the bag for a received file, unlike all others before, and one that fits: folders
+// are dropped, and a second Users.csv becomes Users-2.csv.
+func (ts *tables) name(received string, fits func(name string) bool) string {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	base := safeName(path.Base(strings.ReplaceAll(received, `\`, "/")))
 	ext := path.Ext(base)
 	name := base
-	for n := 2; ts.names[strings.ToLower(name)]; n++ {
+	for n := 2; ts.names[strings.ToLower(name)] || !fits(name); n++ {
 		name = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(base, ext), n, ext)
 	}
 	ts.names[strings.ToLower(name)] = true
@@ -195,10 +195,37 @@ func (w *headWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// keepFile stores a local file, zstd-compressed, in the bag.
+// keepReceived stores a received file in a folder of the bag. What an earlier process stored under the file's
+// name may be another file: several data objects are unpacked at once, and which of two files of one name
+// comes first differs from process to process. Then the next name is taken.
+func (t *takeover) keepReceived(folder, received, from string) (StoredFile, error) {
+	var sum digest.Sum
+	var err error
+	path := func(name string) string { return folder + name + ".zst" }
+	name := t.tables.name(received, func(name string) bool {
+		c, ok := t.bag.HasZstd(path(name))
+		if ok && err == nil && sum == (digest.Sum{}) {
+			sum, err = localSum(from)
+		}
+		return !ok || err != nil || sum == c.ContentSHA256
+	})
+	if err != nil {
+		return StoredFile{}, err
+	}
+	return t.keepFile(path(name), from)
+}
+
+// keepFile stores a local file, zstd-compressed, in the bag, in place of what an earlier process stored under
+// that name if that is another file.
 func (t *takeover) keepFile(name, from string) (StoredFile, error) {
-	if c, ok := t.bag.HasZstd(name); ok { // finished by an earlier process
-		return storedZstd(name, c), nil
+	if c, ok := t.bag.HasZstd(name); ok {
+		sum, err := localSum(from)
+		if err != nil || sum == c.ContentSHA256 {
+			return storedZstd(name, c), err
+		}
+		if err := t.bag.Discard(name); err != nil {
+			return StoredFile{}, err
+		}
 	}
 	f, err := os.Open(from)
 	if err != nil {
