@@ -21,6 +21,7 @@ const Rules = 1
 func (b *Builder) Reconcile(ctx context.Context, parts map[string]bool) error {
 	b.write.Lock()
 	defer b.write.Unlock()
+	giveBack()
 	return b.inTransaction(ctx, func(c *sql.Conn) error {
 		r := reconciler{
 			b: b, parts: parts, missing: map[string]bool{}, filled: map[string]bool{},

@@ -88,8 +88,16 @@ func (r *reconciler) documents() []string {
 		finding(DuplicateContent, SeverityInfo, "documents", "min(doc_id)",
 			`concat(count(*), ' documents have the same content: ', left(string_agg(coalesce(original_name,
 				doc_id), '; ' ORDER BY doc_id), 400))`,
-			`main.documents WHERE size > 0 AND sha256 IS NOT NULL GROUP BY sha256 HAVING count(*) > 1`),
+			`main.documents WHERE size > 0 AND sha256 IN (`+repeatedOf("sha256", "size > 0")+`)
+				GROUP BY sha256`),
 	}
+}
+
+// repeatedOf is a query for the values that several documents have in a column. What is said of them is put
+// together for these only: the engine holds all texts that it may have to join.
+func repeatedOf(column, where string) string {
+	return fmt.Sprintf("SELECT %[1]s FROM main.documents WHERE %[2]s AND %[1]s IS NOT NULL GROUP BY %[1]s "+
+		"HAVING count(*) > 1", column, where)
 }
 
 // typeMismatchSQL finds documents whose name promises something else than their bytes are. It reports only

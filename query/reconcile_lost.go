@@ -16,8 +16,9 @@ import "fmt"
 var perhapsSQL = `
 CREATE OR REPLACE TEMP TABLE lost_row AS SELECT r FROM temp.attachment AS a
 	WHERE NOT EXISTS (FROM main.documents AS d WHERE d.attachment_id = a.attachment_id)
-		AND r NOT IN (SELECT unnest(list_sort(rows)[2:]) FROM (SELECT list(r) AS rows FROM temp.attachment
-			WHERE attachment_id IS NOT NULL GROUP BY attachment_id HAVING count(*) > 1));
+		AND r NOT IN (SELECT r FROM temp.attachment JOIN (SELECT attachment_id, min(r) AS first
+			FROM temp.attachment WHERE attachment_id IS NOT NULL GROUP BY attachment_id
+			HAVING count(*) > 1) USING (attachment_id) WHERE r > first);
 CREATE OR REPLACE TEMP VIEW lost AS
 SELECT r, attachment_id, file_path, file_name, nullif(file_size, 0) AS file_size, upper(record_type)
 	AS kind, record_id, is_cv FROM temp.attachment
@@ -141,8 +142,8 @@ func manyFiles() string {
 	return finding(MatchAmbiguous, SeverityWarning, "attachments", "attachment_id",
 		`concat(count(*), ' files are said to be its own: ', left(string_agg(original_name, '; '
 			ORDER BY doc_id), 400))`,
-		`main.documents WHERE part = 'attachments' AND attachment_id IS NOT NULL GROUP BY attachment_id
-			HAVING count(*) > 1`)
+		`main.documents WHERE part = 'attachments' AND attachment_id IN (`+
+			repeatedOf("attachment_id", "part = 'attachments'")+`) GROUP BY attachment_id`)
 }
 
 // ambiguousRows says for documents that several rows fit which those are.
