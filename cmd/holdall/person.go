@@ -48,6 +48,9 @@ func (o *personOptions) run(ctx context.Context, e *env, args []string) error {
 	if err := checkOutside("--to", o.to); err != nil {
 		return err
 	}
+	if len(args) > 0 && strings.TrimSpace(args[len(args)-1]) == "" {
+		return usagef("give an ID, a reference, an e-mail address or a name", "WHO is empty")
+	}
 	x, db, args, err := e.openDatabase(ctx, args, 1, 1)
 	if err != nil {
 		return err

@@ -63,6 +63,9 @@ func TestOnePersonIsMeantOrNobody(t *testing.T) {
 			)
 		}
 	}
+	if o := holdall(t, "person", root, " "); o.code != 2 || !strings.Contains(o.stderr, "WHO is empty") {
+		t.Errorf("%+v", o)
+	}
 	o := holdall(t, "person", root, "Höglind")
 	if o.code != 2 || !strings.Contains(o.stdout, "CANDIDATE\ta4\tCA-4\tOla Höglind-Berg\n") ||
 		!strings.Contains(o.stderr, `3 people fit "Höglind"`) {

@@ -86,6 +86,10 @@ var sqlErrors = []struct {
 		"has(skills, 'java') is whether any item of the list has that text in it",
 	},
 	{
+		regexp.MustCompile(`the SQL has a parameter (\$[^,]+), which has no value`),
+		"the SQL has a parameter without a value: ", 0, "add --param name=value",
+	},
+	{
 		regexp.MustCompile(`with value '([^']*)' can't be cast to the destination type VARCHAR\[\]`),
 		"a list is compared with the text ", 0,
 		"has(skills, 'java') is whether any item of the list has that text in it",

@@ -39,6 +39,9 @@ func TestSQLErrorsInPlainWords(t *testing.T) {
 			"holdall: this needs more memory than the database engine may use, which is 61.0 MiB\n",
 			"--memory SIZE", "Out of Memory",
 		},
+		"select $since": {
+			"holdall: the SQL has a parameter without a value: $since\n", "add --param", "which has no value",
+		},
 		"select 1 from candidates where skills ~ 'a'": {
 			"holdall: a text is wanted here, and this is a list: VARCHAR[]\n", "has(skills", "Binder Error",
 		},
