@@ -52,7 +52,7 @@ func appendParts(files []*dataFile) (string, error) {
 // A partWriter adds files to the first one of a table.
 type partWriter struct {
 	out   *os.File
-	first []byte // line of each file
+	first []byte // record of each file
 }
 
 // newPartWriter prepares for adding to a file that is open for reading and writing.
@@ -63,10 +63,10 @@ func newPartWriter(out *os.File) (*partWriter, error) {
 		return nil, err
 	}
 	_, err = out.Seek(0, io.SeekEnd)
-	return &partWriter{out, head[:lineEnd(head[:n])]}, err
+	return &partWriter{out, head[:headingsEnd(head[:n])]}, err
 }
 
-// add adds what a file has behind its first line. The file before may lack the end of its last line.
+// add adds what a file has behind its first record. The file before may lack the end of its last line.
 func (w *partWriter) add(in io.Reader) error {
 	if err := w.endLine(); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (w *partWriter) add(in io.Reader) error {
 		return err
 	}
 	if !bytes.Equal(first, w.first) {
-		return errors.New("the files of the table do not begin with the same line")
+		return errors.New("the files of the table do not begin with the same headings")
 	}
 	_, err := io.Copy(w.out, in)
 	return err

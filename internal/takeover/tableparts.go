@@ -22,9 +22,9 @@ import (
 )
 
 // A table that is too long for its writer comes in several files: Candidates_1.csv, Candidates_2.csv. They
-// are one table if their names differ only in a number, their first lines are the same to the byte, and what
+// are one table if their names differ only in a number, their first records are the same to the byte, and what
 // follows those is not: a second download is named so as well. Each is kept as received; the table is
-// loaded from the first, followed by what the others have behind their first lines.
+// loaded from the first, followed by what the others have behind their first records.
 
 var (
 	partNumber = regexp.MustCompile(`(?i)[ ._-]*(?:(?:part|page|file)[ ._-]*)?\(?(\d+)\)?`)
@@ -187,7 +187,7 @@ func partsName(files []*dataFile) string {
 // columns have 4 KiB.
 const maxFirstLine = 64 << 10
 
-// areParts reports whether all files begin with the same line, and go on otherwise: not the same, and not
+// areParts reports whether all files begin with the same record, and go on otherwise: not the same, and not
 // with many of the same lines either, as two versions of a table do.
 func areParts(files []*dataFile) (bool, error) {
 	var headings []byte
@@ -215,7 +215,7 @@ func areParts(files []*dataFile) (bool, error) {
 
 // A partLook is what is compared of the files of a table.
 type partLook struct {
-	first []byte            // line, with its end; empty for a file without one, or with too long a one
+	first []byte            // record, with its end; empty for a file without one, or with too long a one
 	rest  [sha256.Size]byte // digest of what follows it
 	lines map[uint64]bool   // hashes of the first lines of that, blank ones left out
 }
@@ -234,7 +234,7 @@ func lookAtPart(plain string) (p partLook, err error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return p, err
 	}
-	p.first = bytes.Clone(head[:lineEnd(head)])
+	p.first = bytes.Clone(head[:headingsEnd(head)])
 	if _, err = r.Discard(len(p.first)); err != nil {
 		return p, err
 	}
@@ -263,13 +263,25 @@ func lookAtPart(plain string) (p partLook, err error) {
 
 var partSeed = maphash.MakeSeed()
 
-// lineEnd returns where the first line ends, behind its line feed, or behind its carriage return where no
+// headingsEnd returns where the first record of a file ends, with its line end; 0 if it does not. A quoted
+// heading may have line ends in it.
+func headingsEnd(head []byte) int {
+	for end := lineEnd(head, 0); end > 0; end = lineEnd(head, end) {
+		if bytes.Count(head[:end], []byte{'"'})%2 == 0 {
+			return end
+		}
+	}
+	return 0
+}
+
+// lineEnd returns where the line from there ends, behind its line feed, or behind its carriage return where no
 // line feed follows that; 0 if it does not.
-func lineEnd(head []byte) int {
-	at := bytes.IndexAny(head, "\r\n")
+func lineEnd(head []byte, from int) int {
+	at := bytes.IndexAny(head[from:], "\r\n")
 	if at < 0 {
 		return 0
 	}
+	at += from
 	end := at + 1
 	highFirst := bytes.HasPrefix(head, []byte{0xfe, 0xff}) // UTF-16
 	lowFirst := !highFirst && bytes.HasPrefix(head[end:], []byte{0})
