@@ -188,14 +188,15 @@ func partsName(files []*dataFile) string {
 const maxFirstLine = 64 << 10
 
 // areParts reports whether all files begin with the same record, and go on otherwise: not the same, and not
-// with many of the same lines either, as two versions of a table do.
+// with many of the same lines either, as two versions of a table do. A file that breaks off in a quoted cell
+// is not followed by others: they would become the rest of the cell.
 func areParts(files []*dataFile) (bool, error) {
 	var headings []byte
 	seen := map[[32]byte]bool{}
 	lines := map[uint64]bool{}
 	for i, f := range files {
 		p, err := lookAtPart(f.plain)
-		if err != nil || len(p.first) == 0 || i > 0 && !bytes.Equal(p.first, headings) || seen[p.rest] {
+		if err != nil || len(p.first) == 0 || i < len(files)-1 && p.quotes.open || i > 0 && !bytes.Equal(p.first, headings) || seen[p.rest] {
 			return false, err
 		}
 		known := 0
@@ -218,6 +219,31 @@ type partLook struct {
 	first []byte            // record, with its end; empty for a file without one, or with too long a one
 	rest  [sha256.Size]byte // digest of what follows it
 	lines map[uint64]bool   // hashes of the first lines of that, blank ones left out
+
+	quotes quoteState // at its end
+}
+
+// A quoteState follows the quotes of a CSV that is written to it. A quote opens a cell where one begins, and
+// in other places only if it closed one just before: it was doubled.
+type quoteState struct {
+	open   bool // within a quoted cell
+	before byte // the last byte but zeros, which UTF-16 has
+}
+
+func (q *quoteState) Write(p []byte) (int, error) {
+	for _, c := range p {
+		switch {
+		case c == 0:
+			continue
+		case c != '"':
+		case q.open:
+			q.open = false
+		default:
+			q.open = bytes.IndexByte([]byte("\x00\r\n,;\t|\""), q.before) >= 0
+		}
+		q.before = c
+	}
+	return len(p), nil
 }
 
 // maxPartLines is how many lines of each file are compared.
@@ -246,7 +272,8 @@ func lookAtPart(plain string) (p partLook, err error) {
 	for err == nil && len(p.lines) < maxPartLines {
 		var line []byte
 		line, err = r.ReadBytes(end)
-		sum.Write(line) // a hash does not fail
+		sum.Write(line) // neither of them fails
+		_, _ = p.quotes.Write(line)
 		if line = bytes.Trim(line, " ,;\t\r\n\x00\x1a"); len(line) > 0 {
 			p.lines[maphash.Bytes(seed, line)] = true
 		}
@@ -254,7 +281,7 @@ func lookAtPart(plain string) (p partLook, err error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return p, err
 	}
-	if _, err := io.Copy(sum, r); err != nil {
+	if _, err := io.Copy(io.MultiWriter(sum, &p.quotes), r); err != nil {
 		return p, err
 	}
 	p.rest = [sha256.Size]byte(sum.Sum(nil))

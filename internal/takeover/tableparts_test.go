@@ -3,6 +3,8 @@ package takeover
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -159,6 +161,33 @@ func TestLineEnd(t *testing.T) {
 	} {
 		if got := lineEnd([]byte(head), 0); got != want {
 			t.Errorf("lineEnd(%q) = %d, want %d", head, got, want)
+		}
+	}
+}
+
+// What follows a cell that has no end would become the rest of it.
+func TestPartsThatBreakOffAreNotFollowed(t *testing.T) {
+	const next = "a,b\r\n3,x\r\n"
+	for first, want := range map[string]bool{
+		"a,b\r\n1,x\r\n":                                        true,
+		"a,b\r\n1,\"x\r\ny\"\r\n":                               true,
+		"a,b\r\n1,\"x \"\"y\"\"\"":                              true,
+		"a,b\r\n1,a 5\" pipe\r\n":                               true,
+		"a,b\r\n1,\"said \\\"maybe\\\", twice\"\r\n":            true,
+		"a,b\r\n1,\"x and":                                      false,
+		"a,b\r\n1,\"x \"\"y":                                    false,
+		"a,b\r\n" + strings.Repeat("1,\"x\"\r\n", 100) + "2,\"": false,
+	} {
+		var files []*dataFile
+		for i, content := range []string{first, next} {
+			f := &dataFile{plain: filepath.Join(t.TempDir(), fmt.Sprint(i))}
+			if err := os.WriteFile(f.plain, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, f)
+		}
+		if got, err := areParts(files); got != want || err != nil {
+			t.Errorf("%q followed by a part: %t, %v; want %t", first, got, err, want)
 		}
 	}
 }
