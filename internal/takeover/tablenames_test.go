@@ -47,13 +47,14 @@ func TestFilesOfOneNameAreNotSwappedByAResumedRun(t *testing.T) {
 	master := MasterCSV{Raw: fmt.Appendf(nil, "Part,Link\r\nData files,%[1]s/slow.zip?sig=s3cret\r\n"+
 		"Data files,%[1]s/quick.zip?sig=s3cret\r\n", site.URL)}
 	root := t.TempDir()
-	if r, err := Take(t.Context(), master, quick(t, root)); err == nil || r == nil || r.State == StateComplete {
+	r, err := Take(t.Context(), master, quick(t, root))
+	if err == nil || r == nil || r.State == StateComplete {
 		t.Fatalf("%+v, %v; want that a link has died", r, err)
 	}
 	site.mu.Lock()
 	first.odd = nil
 	site.mu.Unlock()
-	r := mustTake(t, master, quick(t, root))
+	r = mustTake(t, master, quick(t, root))
 	bag := openBag(t, root, r.Export)
 	status, err := ReadStatus(t.Context(), bag)
 	if err != nil {

@@ -22,8 +22,8 @@ import (
 )
 
 // A table that is too long for its writer comes in several files: Candidates_1.csv, Candidates_2.csv. They
-// are one table if their names differ only in a number, their first records are the same to the byte, and what
-// follows those is not: a second download is named so as well. Each is kept as received; the table is
+// are one table if their names differ only in a number, their first records are the same to the byte, and
+// what follows those is not: a second download is named so as well. Each is kept as received; the table is
 // loaded from the first, followed by what the others have behind their first records.
 
 var (
@@ -196,7 +196,8 @@ func areParts(files []*dataFile) (bool, error) {
 	lines := map[uint64]bool{}
 	for i, f := range files {
 		p, err := lookAtPart(f.plain)
-		if err != nil || len(p.first) == 0 || i < len(files)-1 && p.quotes.open || i > 0 && !bytes.Equal(p.first, headings) || seen[p.rest] {
+		if err != nil || len(p.first) == 0 || p.quotes.open && i < len(files)-1 ||
+			i > 0 && !bytes.Equal(p.first, headings) || seen[p.rest] {
 			return false, err
 		}
 		known := 0
@@ -301,8 +302,8 @@ func headingsEnd(head []byte) int {
 	return 0
 }
 
-// lineEnd returns where the line from there ends, behind its line feed, or behind its carriage return where no
-// line feed follows that; 0 if it does not.
+// lineEnd returns where the line from there ends, behind its line feed, or behind its carriage return where
+// no line feed follows that; 0 if it does not.
 func lineEnd(head []byte, from int) int {
 	at := bytes.IndexAny(head[from:], "\r\n")
 	if at < 0 {
