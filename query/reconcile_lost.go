@@ -12,7 +12,8 @@ import "fmt"
 //	vessel       containers that were not opened: what is lost may be in them
 
 // perhapsSQL pairs lost rows with stray documents that size, owner, name or id does not keep apart.
-// Blocks that are too large to be compared name by name are paired as a whole by their owner.
+// Blocks that are too large to be compared name by name are paired as a whole by their owner. Where so many
+// rows and documents have the same size that it says little, each is paired with one of the others.
 var perhapsSQL = `
 CREATE OR REPLACE TEMP TABLE lost_row AS SELECT r FROM temp.attachment AS a
 	WHERE NOT EXISTS (FROM main.documents AS d WHERE d.attachment_id = a.attachment_id)
@@ -28,11 +29,14 @@ WITH entry AS (SELECT name, reason, lower(nfc_normalize(replace(name, '\', '/'))
 	regexp_extract(path, '[^/]*$') AS base FROM holdall.refused
 	WHERE part = 'attachments' AND EXISTS (FROM temp.lost_row)),
 wanted AS (SELECT r, lower(nfc_normalize(replace(file_path, '\', '/'))) AS path,
-	lower(nfc_normalize(file_name)) AS base, lower(record_id) AS owner FROM temp.lost
-	WHERE EXISTS (FROM entry))
+	lower(nfc_normalize(file_name)) AS base, lower(nfc_normalize(record_id)) AS owner FROM temp.lost
+	WHERE EXISTS (FROM entry)),
+said AS (SELECT name, reason, base, unnest(list_concat(string_split(path, '/'),
+	string_split_regex(path, '[^\pL\pN]+'), string_split_regex(path, '[^\pL\pN-]+'))) AS owner
+	FROM entry WHERE base IN (SELECT base FROM wanted))
 SELECT r, min(entry_name) AS entry_name, arg_min(reason, entry_name) AS reason FROM (
 	SELECT r, name AS entry_name, reason FROM wanted JOIN entry USING (path)
-	UNION SELECT r, name, reason FROM wanted JOIN entry USING (base) WHERE contains(entry.path, owner)
+	UNION SELECT r, name, reason FROM wanted JOIN said USING (base, owner)
 	UNION SELECT r, name, reason FROM wanted JOIN entry USING (base)
 		WHERE base IN (SELECT base FROM entry GROUP BY base HAVING count(*) = 1)
 			AND base IN (SELECT base FROM wanted GROUP BY base HAVING count(*) = 1)) GROUP BY r;
@@ -61,6 +65,13 @@ lkey AS (SELECT r, file_size, unnest(string_split(name_keys(file_name), chr(10))
 	WHERE EXISTS (FROM skey)),
 common AS (SELECT key FROM (SELECT key, count(*) AS n FROM skey GROUP BY key)
 	JOIN (SELECT key, count(*) AS m FROM lkey GROUP BY key) USING (key) WHERE key <> '' AND n * m <= 10000),
+lsize AS (SELECT r, file_size AS size, row_number() OVER (PARTITION BY file_size ORDER BY r) - 1 AS i,
+	count(*) OVER (PARTITION BY file_size) AS n FROM temp.lost
+	WHERE file_size IN (SELECT size FROM ownerless WHERE size IS NOT NULL)),
+ssize AS (SELECT doc_id, size, row_number() OVER (PARTITION BY size ORDER BY doc_id) - 1 AS j,
+	count(*) OVER (PARTITION BY size) AS m FROM ownerless WHERE size IS NOT NULL),
+alike AS (SELECT size FROM (SELECT DISTINCT size, n FROM lsize) JOIN (SELECT DISTINCT size, m FROM ssize)
+	USING (size) WHERE n * m > 10000),
 ids AS (SELECT doc_id, unnest(list_concat(string_split_regex(lower(original_name), '[^\pL\pN]+'),
 	string_split_regex(lower(original_name), '[^\pL\pN-]+'))) AS token
 	FROM temp.stray WHERE owner_id IS NULL)
@@ -68,7 +79,11 @@ SELECT r, doc_id FROM owned JOIN block USING (owner) WHERE file_size = size OR p
 	AND (file_size IS NULL AND same_kind(coalesce(file_name, ''), base) OR large
 		OR name_like(coalesce(file_name, ''), base) > 1)
 	OR part = 'cvs' AND is_cv AND file_size IS NULL
-UNION SELECT r, doc_id FROM temp.lost JOIN ownerless ON file_size = size
+UNION SELECT r, doc_id FROM (FROM lsize WHERE size NOT IN (FROM alike)) JOIN ssize USING (size)
+UNION SELECT r, doc_id FROM (SELECT r, l.size, i % m AS j FROM lsize AS l JOIN (SELECT DISTINCT size, m
+	FROM ssize SEMI JOIN alike USING (size)) USING (size)) JOIN ssize USING (size, j)
+UNION SELECT r, doc_id FROM (SELECT doc_id, s.size, j % n AS i FROM ssize AS s JOIN (SELECT DISTINCT size, n
+	FROM lsize SEMI JOIN alike USING (size)) USING (size)) JOIN lsize USING (size, i)
 UNION SELECT r, doc_id FROM lkey JOIN common USING (key) JOIN skey USING (key) WHERE file_size IS NULL
 	OR size IS NULL
 UNION SELECT r, doc_id FROM temp.lost JOIN ids ON token = lower(attachment_id)
