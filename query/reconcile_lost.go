@@ -10,6 +10,8 @@ import "fmt"
 //	stray        documents without a row, and refused entries that are not surely a row's
 //	perhaps      a lost row and a stray document that may be its file
 //	vessel       containers that were not opened: what is lost may be in them
+//	anyones      stray documents that may be any row's, since so many of their part do not show what they
+//	             belong to; one among a hundred that do show it is a stray
 
 // perhapsSQL pairs lost rows with stray documents that size, owner, name or id does not keep apart.
 // Blocks that are too large to be compared name by name are paired as a whole by their owner. Where so many
@@ -37,9 +39,9 @@ said AS (SELECT name, reason, base, unnest(list_concat(string_split(path, '/'),
 SELECT r, min(entry_name) AS entry_name, arg_min(reason, entry_name) AS reason FROM (
 	SELECT r, name AS entry_name, reason FROM wanted JOIN entry USING (path)
 	UNION SELECT r, name, reason FROM wanted JOIN said USING (base, owner)
-	UNION SELECT r, name, reason FROM wanted JOIN entry USING (base)
-		WHERE base IN (SELECT base FROM entry GROUP BY base HAVING count(*) = 1)
-			AND base IN (SELECT base FROM wanted GROUP BY base HAVING count(*) = 1)) GROUP BY r;
+	UNION SELECT r, name, reason FROM (SELECT base, min(r) AS r FROM wanted GROUP BY base HAVING count(*) = 1)
+		JOIN (SELECT base, min(name) AS name, min(reason) AS reason FROM entry GROUP BY base
+			HAVING count(*) = 1) USING (base)) GROUP BY r;
 DELETE FROM temp.lost_row WHERE r IN (SELECT r FROM temp.refused_row);
 CREATE OR REPLACE TEMP TABLE stray AS
 SELECT doc_id, part, original_name, regexp_extract(replace(original_name, '\', '/'), '[^/]*$') AS base,
@@ -89,7 +91,9 @@ UNION SELECT r, doc_id FROM lkey JOIN common USING (key) JOIN skey USING (key) W
 UNION SELECT r, doc_id FROM temp.lost JOIN ids ON token = lower(attachment_id)
 UNION SELECT r, doc_id FROM temp.lost JOIN ids ON token = lower(record_id) WHERE file_size IS NULL;
 CREATE OR REPLACE TEMP TABLE anyones AS SELECT doc_id, original_name FROM temp.stray
-	WHERE part = 'attachments' AND owner_id IS NULL AND ` + unmarked("attachments", "attachment_id") + `;`
+	WHERE part = 'attachments' AND owner_id IS NULL
+		AND (SELECT count(*) FROM temp.stray WHERE part = 'attachments') * 10 > (SELECT count(attachment_id)
+			FROM main.documents WHERE part = 'attachments') + (SELECT count(*) FROM temp.refused_row);`
 
 // unopenedCodes are the codes, as SQL, of findings that something holds what nobody has looked into. Of a
 // part they have DocumentsTable for a table, and the part's name for an ID.
@@ -99,16 +103,6 @@ const unopenedCodes = `'` + string(ContainerUnopened) + `', '` + string(ObjectUn
 const isContainer = `media_type IN ('application/zip', 'application/x-7z-compressed',
 	'application/x-rar-compressed', 'application/x-tar', 'application/gzip', 'application/x-bzip2',
 	'application/x-xz', 'application/zstd')`
-
-// unmarked is SQL for whether so many files of a part do not show what they belong to that such a file may be
-// any row's. One among a hundred that do show it is a stray.
-func unmarked(part, column string) string {
-	return fmt.Sprintf(
-		`(SELECT count(*) FILTER (%[2]s IS NULL) * 10 > count(%[2]s) FROM main.documents
-			WHERE part = '%[1]s')`,
-		part, column,
-	)
-}
 
 // lostAttachments reports rows without a document. rows is a query for the attachments and their places.
 func lostAttachments(rows string) []string {
@@ -217,8 +211,8 @@ func lostCVs() []string {
 		AND code IN (` + unopenedCodes + `))`
 	const some = `temp.lost_cv AS c LEFT JOIN (SELECT candidate_id, count(*) AS n, min(original_name)
 		AS name FROM temp.perhaps_cv JOIN temp.stray_cv USING (doc_id) GROUP BY 1) AS p USING (candidate_id)`
-	nameless := `(EXISTS (FROM temp.stray_cv WHERE said = '' AND ` + unmarked("cvs", "owner_id") + `)
-		OR ` + unopened + `)`
+	const nameless = `(EXISTS (FROM temp.stray_cv WHERE said = '') AND (SELECT count(said) FROM temp.stray_cv)
+		* 10 > (SELECT count(owner_id) FROM main.documents WHERE part = 'cvs') OR ` + unopened + `)`
 	const who = `coalesce(reference, candidate_id)`
 	return []string{lostCVsSQL,
 		finding(

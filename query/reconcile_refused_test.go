@@ -54,10 +54,22 @@ func TestRefusedEntryOfAnotherOwner(t *testing.T) {
 	}
 }
 
+// Where all that came was refused, under names that say nothing, each row's file may be among it.
+func TestRefusedEntriesThatSayNothing(t *testing.T) {
+	t.Parallel()
+	got := lostFindings(t, attachmentHeads+"a1,1,CANDIDATE,cv.pdf,\na2,2,CANDIDATE,letter.pdf,\n", []Refused{
+		{Part: "attachments", Name: "00001.bin", Reason: "encrypted"},
+		{Part: "attachments", Name: "00002.bin", Reason: "encrypted"},
+	})
+	if d := cmp.Diff(map[Code]int{AttachmentUnclear: 2}, got); d != "" {
+		t.Error(d)
+	}
+}
+
 // Rows and refused entries that all have the same name, or the same size, are not paired each with each.
 func TestManyRefusedEntries(t *testing.T) {
 	t.Parallel()
-	const n = 20_000
+	const n = 60_000
 	var rows strings.Builder
 	var entries []Refused
 	rows.WriteString(attachmentHeads)

@@ -188,8 +188,8 @@ func partsName(files []*dataFile) string {
 const maxFirstLine = 64 << 10
 
 // areParts reports whether all files begin with the same record, and go on otherwise: not the same, and not
-// with many of the same lines either, as two versions of a table do. A file that breaks off in a quoted cell
-// is not followed by others: they would become the rest of the cell.
+// with many of the same lines either, as two versions of a table do. Several may have no rows. A file that
+// breaks off in a quoted cell is not followed by others: they would become the rest of the cell.
 func areParts(files []*dataFile) (bool, error) {
 	var headings []byte
 	seen := map[[32]byte]bool{}
@@ -197,7 +197,8 @@ func areParts(files []*dataFile) (bool, error) {
 	for i, f := range files {
 		p, err := lookAtPart(f.plain)
 		if err != nil || len(p.first) == 0 || p.quotes.open && i < len(files)-1 ||
-			i > 0 && !bytes.Equal(p.first, headings) || seen[p.rest] {
+			i > 0 && !bytes.Equal(p.first, headings) ||
+			seen[p.rest] && len(p.lines) > 0 {
 			return false, err
 		}
 		known := 0

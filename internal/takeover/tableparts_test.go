@@ -70,6 +70,10 @@ func TestTableInSeveralFiles(t *testing.T) {
 			{"Candidates1.csv", utf16(heads + row("1", "ł") + "\x1a")},
 			{"Candidates2.csv", utf16(heads + row("2", "a") + row("3", "b") + "\x1a")},
 		}, one},
+		{"several files without rows", []handmadeFile{
+			{"Candidates_1.csv", heads}, {"Candidates_2.csv", heads + row("1", "c")},
+			{"Candidates_3.csv", heads}, {"Candidates_4.csv", heads + row("2", "a") + row("3", "b")},
+		}, one},
 		{"a second download of the same file", []handmadeFile{
 			{"Candidates.csv", heads + row("1", "c") + row("2", "a")},
 			{"Candidates (1).csv", heads + row("1", "c") + row("2", "a")},
