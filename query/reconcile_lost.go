@@ -165,10 +165,10 @@ const ambiguousRows = `(SELECT d.doc_id, d.original_name, p.ids FROM main.docume
 	WHERE part = 'attachments' AND attachment_id IS NULL AND matched_by = '` + matchedAmbiguous + `')`
 
 // lostCVsSQL does the same for candidates who have a CV according to the tables, and CVs without an owner, or
-// attachments of theirs without a row, since exporters mix the two up. A
-// CV that is named for another person is not theirs; one without a name may be. Where letters were replaced,
-// what is left of a name on one side of them has to do: "W. Dvo__k.pdf". Names of ASCII letters and blanks
-// only, which most are, are compared as they are first, since name_words is expensive.
+// attachments of theirs that have no row and are named like CVs, since exporters mix the two up. A CV that is
+// named for another person is not theirs; one without a name may be. Where letters were replaced, what is
+// left of a name on one side of them has to do: "W. Dvo__k.pdf". Names of ASCII letters and blanks only,
+// which most are, are compared as they are first, since name_words is expensive.
 const lostCVsSQL = `
 CREATE OR REPLACE TEMP TABLE lost_cv AS SELECT candidate_id, reference, full_name, first_name, surname
 	FROM main.candidates AS c
@@ -178,8 +178,12 @@ CREATE OR REPLACE TEMP TABLE stray_cv AS SELECT doc_id, original_name, name_word
 	FROM main.documents WHERE part = 'cvs' AND owner_id IS NULL AND EXISTS (FROM temp.lost_cv)
 UNION ALL SELECT concat('refused ', row_number() OVER (ORDER BY name)), concat(name, ' (', reason, ')'),
 	name_words(name) FROM holdall.refused WHERE part = 'cvs' AND EXISTS (FROM temp.lost_cv)
-UNION ALL SELECT doc_id, original_name, NULL FROM main.documents WHERE part = 'attachments'
-	AND attachment_id IS NULL AND owner_id IN (SELECT candidate_id FROM temp.lost_cv);
+UNION ALL SELECT doc_id, original_name, NULL FROM (SELECT *, lower(nfc_normalize(regexp_extract(
+		replace(original_name, '\', '/'), '[^/]*$'))) AS base FROM main.documents
+		WHERE part = 'attachments' AND attachment_id IS NULL)
+	JOIN temp.lost_cv ON owner_id = candidate_id WHERE media_type NOT LIKE 'image/%' AND (contains(base,
+		lower(reference)) OR contains(base, lower(nfc_normalize(surname))) OR regexp_matches(base,
+		'(^|[^\pL])(cv|resume|résumé|curriculum|lebenslauf)([^\pL]|$)'));
 CREATE OR REPLACE TEMP TABLE perhaps_cv AS
 WITH said AS (SELECT doc_id, unnest(string_split(said, ' ')) AS word FROM temp.stray_cv WHERE said <> ''),
 torn AS (SELECT doc_id, word FROM said JOIN temp.stray_cv USING (doc_id) WHERE length(word) >= 3
@@ -203,8 +207,8 @@ UNION SELECT candidate_id, doc_id FROM temp.lost_cv JOIN token ON token = lower(
 UNION SELECT candidate_id, doc_id FROM temp.lost_cv JOIN token ON left(token, 8) = lower(left(candidate_id,
 	8)) AND starts_with(lower(candidate_id), token) WHERE length(token) >= 8
 UNION SELECT candidate_id, doc_id FROM temp.lost_cv JOIN token ON token = lower(reference)
-UNION SELECT candidate_id, doc_id FROM temp.lost_cv JOIN main.documents ON owner_id = candidate_id
-	WHERE part = 'attachments' AND attachment_id IS NULL;`
+UNION SELECT owner_id, doc_id FROM main.documents SEMI JOIN temp.stray_cv USING (doc_id)
+	WHERE part = 'attachments';`
 
 func lostCVs() []string {
 	const unopened = `EXISTS (FROM main.findings WHERE table_name = 'documents' AND record_id = 'cvs'

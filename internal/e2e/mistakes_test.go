@@ -14,7 +14,7 @@ import (
 var expectedBeside = map[string]string{
 	"symlink-entry":    "entry-refused",
 	"cv-without-owner": "owner-unknown",
-	"encrypted-entry":  "attachment-missing", // its row has no document that could be opened
+	"encrypted-entry":  "attachment-refused", // its row has a file that cannot be opened
 }
 
 // Each mistake that was put into an export is found at its record, and whatever is found was put there.
